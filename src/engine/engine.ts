@@ -1,0 +1,89 @@
+import type { ChangeId } from "../format/ids.ts";
+import type { KeyRange } from "../format/row-keys.ts";
+
+/*
+ * An engine keeps rows in the order of their keys, as bytes, and knows nothing of buckets. One engine instance holds
+ * one or more partitions' rows; every method below is all it must do. Implementations: memory (reference), LMDB
+ * (node/lmdb-engine.ts), the simulator's. All pass engine/conformance.ts.
+ */
+
+export interface Row {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** The id of the change that last put this row; what a check expects. */
+  readonly stamp: ChangeId;
+}
+
+export interface ScanOptions {
+  /** From the end of the range towards its start. */
+  readonly reverse?: boolean | undefined;
+  /** At most this many rows; 1 … scanRowsMax. */
+  readonly limit: number;
+}
+
+/** A scan hands out whole arrays, so it has a bound. */
+export const scanRowsMax = 10_000;
+
+export interface Check {
+  readonly key: Uint8Array;
+  /** The row must have this stamp, or not exist. */
+  readonly expect: ChangeId | "absent";
+}
+
+/**
+ * All or nothing, and durable once answered `ok`. Keys in `puts` and `deletes` are distinct; deleting what is not
+ * there is no error. The id becomes the stamp of every row put, and is never used for another change.
+ */
+export interface Change {
+  readonly id: ChangeId;
+  readonly checks: readonly Check[];
+  readonly puts: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  readonly deletes: readonly Uint8Array[];
+}
+
+/** Changes a commit may carry at most (checks, puts and deletes together): an upload of 10,000 parts and then some. */
+export const changeRowsMax = 32_768;
+
+/**
+ * - `ok`: durable, and seen by every later read of any process.
+ * - `conflict`: the first check that failed; nothing changed, nor will it.
+ * - `unknown`: may have happened or not, and is decided now: a later read tells.
+ */
+export type CommitResult =
+  | { readonly outcome: "ok" }
+  | { readonly outcome: "conflict"; readonly key: Uint8Array }
+  | { readonly outcome: "unknown"; readonly cause: unknown };
+
+export interface EngineStatistics {
+  /** Changes that were answered `ok` by this instance. */
+  readonly commits: number;
+  /** Durable engine transactions (each at least one sync) they shared. */
+  readonly transactions: number;
+  readonly conflicts: number;
+  readonly bytesOnDisk: number;
+}
+
+export interface EngineReader {
+  /** The row as of the last commit before the call, or undefined. The bytes belong to the caller. */
+  get(key: Uint8Array): Promise<Row | undefined>;
+  /** Rows with start <= key < end, in key order (or its reverse), all of one moment. */
+  scan(range: KeyRange, options: ScanOptions): Promise<Row[]>;
+}
+
+/**
+ * Reads and commits throw StoreError: `corrupt` (a row's checksum), `unavailable` (closed, or awaiting
+ * verification after a failed sync), `overloaded` (the commit queue is full), `storage_full`, `io`.
+ * A commit that throws has not happened.
+ */
+export interface Engine extends EngineReader {
+  commit(change: Change): Promise<CommitResult>;
+  /** A reader of this moment; holds resources until closed. */
+  snapshot(): EngineSnapshot;
+  statistics(): EngineStatistics;
+  /** Waits for commits under way. */
+  close(): Promise<void>;
+}
+
+export interface EngineSnapshot extends EngineReader {
+  close(): void;
+}

@@ -1,0 +1,94 @@
+import { ByteReader, ByteWriter } from "./codec.ts";
+import type { DiskId, SessionId } from "./ids.ts";
+
+/** How an extent's bytes are spread over its members. */
+export type Scheme =
+  /** Full copies, acknowledged when `quorum` of them are synced. */
+  | { readonly kind: "replicated"; readonly copies: number; readonly quorum: number }
+  /** Reed–Solomon or LRC shards, `code` naming which (reserved). */
+  | {
+      readonly kind: "coded";
+      readonly code: string;
+      readonly data: number;
+      readonly parity: number;
+    };
+
+export interface ExtentMember {
+  readonly disk: DiskId;
+  /** `lost`: left behind by its writer or found bad; to be made again. */
+  readonly state: "whole" | "lost";
+}
+
+/**
+ * - `open`: one session appends.
+ * - `sealed`: `length` is final; its writer may still have rows to commit for what is in it.
+ * - `settled`: no row for a record without one can come any more: what is unreferenced is dead.
+ * - `dropping`: nothing refers to it since `droppedMs`; the file goes when no reader can need it.
+ */
+export type ExtentState = "open" | "sealed" | "settled" | "dropping";
+
+/** The extent table, in the system partition. */
+export interface ExtentRow {
+  readonly state: ExtentState;
+  readonly scheme: Scheme;
+  readonly members: readonly ExtentMember[];
+  /** Members refuse appends of an older epoch. */
+  readonly epoch: number;
+  /** The session that writes, or wrote, it. */
+  readonly session: SessionId;
+  readonly storageClass: string;
+  readonly createdMs: number;
+  readonly sealedMs: number;
+  /** Bytes from the start of the file to the end of the last record; final once sealed. */
+  readonly length: number;
+  /** Record bytes known to be dead: a hint for choosing what to compact, exact only after a scan. */
+  readonly deadBytes: number;
+  readonly droppedMs: number;
+}
+
+const version = 1;
+const states: readonly ExtentState[] = ["open", "sealed", "settled", "dropping"];
+
+export function writeScheme(writer: ByteWriter, scheme: Scheme): void {
+  if (scheme.kind === "replicated") writer.u8(0).u8(scheme.copies).u8(scheme.quorum);
+  else writer.u8(1).text(scheme.code).u8(scheme.data).u8(scheme.parity);
+}
+
+export function readScheme(reader: ByteReader): Scheme {
+  const kind = reader.u8();
+  if (kind === 0) return { kind: "replicated", copies: reader.u8(), quorum: reader.u8() };
+  if (kind !== 1) reader.fail(`scheme of kind ${kind}`);
+  return { kind: "coded", code: reader.text(), data: reader.u8(), parity: reader.u8() };
+}
+
+export function encodeExtentRow(row: ExtentRow): Uint8Array {
+  const writer = new ByteWriter(128).u8(version).u8(states.indexOf(row.state));
+  writeScheme(writer, row.scheme);
+  writer.list(row.members, (member) => writer.id(member.disk).boolean(member.state === "lost"));
+  writer.u64(row.epoch).u64(row.session).text(row.storageClass);
+  writer.u64(row.createdMs).u64(row.sealedMs).u64(row.length).u64(row.deadBytes).u64(row.droppedMs);
+  return writer.finish();
+}
+
+export function decodeExtentRow(bytes: Uint8Array): ExtentRow {
+  const reader = new ByteReader(bytes, "extent row");
+  reader.version(version);
+  const row: ExtentRow = {
+    state: states[reader.u8()] ?? reader.fail("unknown extent state"),
+    scheme: readScheme(reader),
+    members: reader.list(() => ({
+      disk: reader.id<DiskId>(),
+      state: reader.boolean() ? "lost" : "whole",
+    })),
+    epoch: reader.u64(),
+    session: reader.u64() as SessionId, // the field's place says which id it is
+    storageClass: reader.text(),
+    createdMs: reader.u64(),
+    sealedMs: reader.u64(),
+    length: reader.u64(),
+    deadBytes: reader.u64(),
+    droppedMs: reader.u64(),
+  };
+  reader.end();
+  return row;
+}

@@ -1,0 +1,189 @@
+import type { DataLocation } from "./chunk-ref.ts";
+import { readDataLocation, writeDataLocation } from "./chunk-ref.ts";
+import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "./checksum.ts";
+import {
+  readChecksum,
+  readChecksumAlgorithm,
+  writeChecksum,
+  writeChecksumAlgorithm,
+} from "./checksum.ts";
+import { ByteReader, ByteWriter } from "./codec.ts";
+import type { BlobId, UploadId } from "./ids.ts";
+
+export type NameValue = readonly [name: string, value: string];
+
+/** What the writer said about an object besides its bytes; fixed when an upload is initiated. */
+export interface ObjectAttributes {
+  /** S3's system headers by lower-case name (content-type, cache-control, expires …), verbatim. */
+  readonly headers: readonly NameValue[];
+  /** User metadata without `x-amz-meta-`, lower-case names. */
+  readonly metadata: readonly NameValue[];
+  readonly tags: readonly NameValue[];
+  /** Canonical user id of the owner. */
+  readonly owner: string;
+  /** Account of the owner. */
+  readonly account: string;
+  readonly storageClass: string;
+  /** Server-side encryption, in a form of its own with a version; undefined: not encrypted. */
+  readonly encryption: Uint8Array | undefined;
+  /** Object lock, in a form of its own with a version; undefined: not locked. */
+  readonly lock: Uint8Array | undefined;
+}
+
+/** The head of a key (its current version), or, in the versions space, an older one. */
+export interface ObjectRow {
+  readonly kind: "object" | "deleteMarker";
+  /** Larger is newer; max(now in ms * 1024, previous + 1), set at commit. */
+  readonly order: number;
+  /** Its S3 version id is "null": written while versioning was off or suspended. */
+  readonly nullVersion: boolean;
+  readonly modifiedMs: number;
+  readonly size: number;
+  /** MD5 of the bytes, or of the parts' MD5s; 16 bytes. */
+  readonly md5: Uint8Array;
+  /** Parts of a completed multipart upload; 0 for a single put. */
+  readonly partCount: number;
+  readonly checksum: StoredChecksum | undefined;
+  readonly attributes: ObjectAttributes;
+  /** The blob that the records of `data` name (for a multipart object: of its root manifest). */
+  readonly blob: BlobId;
+  /** The upload that made it, so that a repeated Complete is recognised. */
+  readonly upload: UploadId | undefined;
+  readonly data: DataLocation;
+}
+
+export interface UploadRow {
+  readonly initiatedMs: number;
+  readonly attributes: ObjectAttributes;
+  /** What the initiator chose for the whole object; undefined: left to the server. */
+  readonly checksum:
+    | { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType }
+    | undefined;
+}
+
+export interface PartRow {
+  readonly modifiedMs: number;
+  readonly size: number;
+  readonly md5: Uint8Array;
+  readonly checksum: StoredChecksum | undefined;
+  readonly blob: BlobId;
+  readonly data: DataLocation;
+}
+
+const version = 1;
+
+function writePairs(writer: ByteWriter, pairs: readonly NameValue[]): void {
+  writer.list(pairs, ([name, value]) => writer.text(name).text(value));
+}
+
+function readPairs(reader: ByteReader): NameValue[] {
+  return reader.list(() => [reader.text(), reader.text()] as const);
+}
+
+function writeAttributes(writer: ByteWriter, attributes: ObjectAttributes): void {
+  writePairs(writer, attributes.headers);
+  writePairs(writer, attributes.metadata);
+  writePairs(writer, attributes.tags);
+  writer.text(attributes.owner).text(attributes.account).text(attributes.storageClass);
+  writer.optional(attributes.encryption, (bytes) => writer.bytes(bytes));
+  writer.optional(attributes.lock, (bytes) => writer.bytes(bytes));
+}
+
+function readAttributes(reader: ByteReader): ObjectAttributes {
+  return {
+    headers: readPairs(reader),
+    metadata: readPairs(reader),
+    tags: readPairs(reader),
+    owner: reader.text(),
+    account: reader.text(),
+    storageClass: reader.text(),
+    encryption: reader.optional(() => reader.bytes()),
+    lock: reader.optional(() => reader.bytes()),
+  };
+}
+
+export function encodeObjectRow(row: ObjectRow): Uint8Array {
+  const writer = new ByteWriter(512).u8(version);
+  writer
+    .u8(row.kind === "object" ? 0 : 1)
+    .u64(row.order)
+    .boolean(row.nullVersion);
+  writer.u64(row.modifiedMs).varint(row.size).raw(row.md5).varint(row.partCount);
+  writer.optional(row.checksum, (checksum) => writeChecksum(writer, checksum));
+  writeAttributes(writer, row.attributes);
+  writer.id(row.blob).optional(row.upload, (upload) => writer.id(upload));
+  writeDataLocation(writer, row.data);
+  return writer.finish();
+}
+
+export function decodeObjectRow(bytes: Uint8Array): ObjectRow {
+  const reader = new ByteReader(bytes, "object row");
+  reader.version(version);
+  const kind = reader.u8();
+  if (kind > 1) reader.fail(`object of kind ${kind}`);
+  const row: ObjectRow = {
+    kind: kind === 0 ? "object" : "deleteMarker",
+    order: reader.u64(),
+    nullVersion: reader.boolean(),
+    modifiedMs: reader.u64(),
+    size: reader.varint(),
+    md5: reader.raw(16),
+    partCount: reader.varint(),
+    checksum: reader.optional(() => readChecksum(reader)),
+    attributes: readAttributes(reader),
+    blob: reader.id(),
+    upload: reader.optional(() => reader.id<UploadId>()),
+    data: readDataLocation(reader),
+  };
+  reader.end();
+  return row;
+}
+
+export function encodeUploadRow(row: UploadRow): Uint8Array {
+  const writer = new ByteWriter(512).u8(version).u64(row.initiatedMs);
+  writeAttributes(writer, row.attributes);
+  writer.optional(row.checksum, (checksum) => {
+    writeChecksumAlgorithm(writer, checksum.algorithm);
+    writer.boolean(checksum.type === "composite");
+  });
+  return writer.finish();
+}
+
+export function decodeUploadRow(bytes: Uint8Array): UploadRow {
+  const reader = new ByteReader(bytes, "upload row");
+  reader.version(version);
+  const row: UploadRow = {
+    initiatedMs: reader.u64(),
+    attributes: readAttributes(reader),
+    checksum: reader.optional(() => ({
+      algorithm: readChecksumAlgorithm(reader),
+      type: reader.boolean() ? "composite" : "full",
+    })),
+  };
+  reader.end();
+  return row;
+}
+
+export function encodePartRow(row: PartRow): Uint8Array {
+  const writer = new ByteWriter(256).u8(version);
+  writer.u64(row.modifiedMs).varint(row.size).raw(row.md5);
+  writer.optional(row.checksum, (checksum) => writeChecksum(writer, checksum));
+  writer.id(row.blob);
+  writeDataLocation(writer, row.data);
+  return writer.finish();
+}
+
+export function decodePartRow(bytes: Uint8Array): PartRow {
+  const reader = new ByteReader(bytes, "part row");
+  reader.version(version);
+  const row: PartRow = {
+    modifiedMs: reader.u64(),
+    size: reader.varint(),
+    md5: reader.raw(16),
+    checksum: reader.optional(() => readChecksum(reader)),
+    blob: reader.id(),
+    data: readDataLocation(reader),
+  };
+  reader.end();
+  return row;
+}

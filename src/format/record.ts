@@ -1,0 +1,182 @@
+import { StoreError } from "../base/errors.ts";
+import { assert } from "../base/assert.ts";
+import type { Hash } from "../platform/hash.ts";
+import { ByteReader, ByteWriter } from "./codec.ts";
+import type { BlobId, BucketId, ExtentId, SessionId, UploadId } from "./ids.ts";
+import { blockBytes, chunkBytesMax, keyBytesMax, recordAlignment } from "./limits.ts";
+
+/*
+ * A record is one chunk in an extent: a header that names what the chunk belongs to and carries a checksum for each block of
+ * the payload, then the payload, then zeros up to a multiple of eight.
+ *
+ *     magic        4   "HFRC"
+ *     checksum     4   CRC-32 of the rest of the header
+ *     header bytes 2   of the whole header
+ *     version      1
+ *     kind         1   1 data, 2 manifest
+ *     payload      4   bytes
+ *     extent       8   where this record believes itself to be:
+ *     offset       8     a misplaced write is noticed
+ *     session      8   who wrote it
+ *     bucket       8
+ *     blob        16
+ *     upload      16   zeros: none
+ *     part         2   0: not a part
+ *     chunk        4   index within the blob
+ *     encryption  24   reserved, zeros: how the payload is encrypted
+ *     key bytes    2
+ *     key
+ *     block checksums  4 each: CRC-32 of every 64 KiB of the payload
+ *
+ * The header's checksum covers the block checksums, and the reference in the index repeats the header's checksum: so a
+ * range read verifies the header and just the blocks it returns, and a wrong but valid record is noticed.
+ */
+
+export type RecordKind = "data" | "manifest";
+
+/** What a record belongs to; given by the writer, checked by the reader. */
+export interface RecordIdentity {
+  readonly kind: RecordKind;
+  readonly bucket: BucketId;
+  readonly key: Uint8Array;
+  readonly blob: BlobId;
+  readonly upload: UploadId | undefined;
+  readonly part: number;
+  readonly chunk: number;
+}
+
+export interface RecordPlace {
+  readonly extent: ExtentId;
+  readonly offset: number;
+  readonly session: SessionId;
+}
+
+export interface RecordHeader extends RecordIdentity, RecordPlace {
+  readonly headerBytes: number;
+  readonly payloadBytes: number;
+  readonly checksum: number;
+  readonly blockChecksums: readonly number[];
+}
+
+const magic = 0x48465243; // "HFRC"
+const version = 1;
+const encryptionBytes = 24;
+const noUpload = "00000000000000000000000000000000";
+
+/** Header bytes before key and block checksums. */
+export const recordFixedBytes =
+  4 + 4 + 2 + 1 + 1 + 4 + 8 + 8 + 8 + 8 + 16 + 16 + 2 + 4 + encryptionBytes + 2;
+
+/** Enough for any record's header. */
+export const recordHeaderBytesMax =
+  recordFixedBytes + keyBytesMax + 4 * Math.ceil(chunkBytesMax / blockBytes);
+
+/** Length in bytes of the header of a record, which follows from its key and payload. */
+export function recordHeaderBytes(keyBytes: number, payloadBytes: number): number {
+  return recordFixedBytes + keyBytes + 4 * Math.ceil(payloadBytes / blockBytes);
+}
+
+/** Bytes a record takes in its extent: header, payload and padding. */
+export function recordBytes(keyBytes: number, payloadBytes: number): number {
+  const bytes = recordHeaderBytes(keyBytes, payloadBytes) + payloadBytes;
+  return Math.ceil(bytes / recordAlignment) * recordAlignment;
+}
+
+export function blockChecksums(hash: Hash, payload: Uint8Array): number[] {
+  const out: number[] = [];
+  for (let at = 0; at < payload.length; at += blockBytes) {
+    out.push(hash.crc32(payload.subarray(at, at + blockBytes)));
+  }
+  return out;
+}
+
+/** The header's bytes, and its checksum for the reference. */
+export function encodeRecordHeader(
+  hash: Hash,
+  identity: RecordIdentity,
+  place: RecordPlace,
+  payload: { readonly bytes: number; readonly blockChecksums: readonly number[] },
+): { bytes: Uint8Array; checksum: number } {
+  assert(identity.key.length <= keyBytesMax, "key too long for a record");
+  assert(payload.bytes <= chunkBytesMax, "payload too long for a record");
+  assert(place.offset % recordAlignment === 0, "record not aligned");
+  const headerBytes = recordHeaderBytes(identity.key.length, payload.bytes);
+  const writer = new ByteWriter(headerBytes).u32(magic).u32(0);
+  writer
+    .u16(headerBytes)
+    .u8(version)
+    .u8(identity.kind === "data" ? 1 : 2)
+    .u32(payload.bytes);
+  writer.u64(place.extent).u64(place.offset).u64(place.session).u64(identity.bucket);
+  writer.id(identity.blob).id(identity.upload ?? noUpload);
+  writer.u16(identity.part).u32(identity.chunk).raw(new Uint8Array(encryptionBytes));
+  writer.u16(identity.key.length).raw(identity.key);
+  for (const checksum of payload.blockChecksums) writer.u32(checksum);
+  const bytes = writer.finish();
+  assert(bytes.length === headerBytes, "record header of unexpected length");
+  const checksum = hash.crc32(bytes.subarray(8));
+  new DataView(bytes.buffer, bytes.byteOffset).setUint32(4, checksum);
+  return { bytes, checksum };
+}
+
+/**
+ * Decodes the header at the start of `bytes`, which may go on behind it. StoreError `corrupt` where there is none
+ * or its checksum does not match. Whether it is the *right* record is for `verifyRecord`.
+ */
+export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader {
+  const what = "record header";
+  const reader = new ByteReader(bytes, what);
+  if (reader.u32() !== magic) reader.fail("no record begins here");
+  const checksum = reader.u32();
+  const headerBytes = reader.u16();
+  if (headerBytes < recordFixedBytes || headerBytes > bytes.length)
+    reader.fail("impossible length");
+  if (hash.crc32(bytes.subarray(8, headerBytes)) !== checksum) reader.fail("checksum mismatch");
+  reader.version(version);
+  const kind = reader.u8();
+  const payloadBytes = reader.u32();
+  const extent = reader.u64() as ExtentId; // the fields' places say which ids they are
+  const offset = reader.u64();
+  const session = reader.u64() as SessionId;
+  const bucket = reader.u64() as BucketId;
+  const blob = reader.id<BlobId>();
+  const upload = reader.id<UploadId>();
+  const part = reader.u16();
+  const chunk = reader.u32();
+  reader.raw(encryptionBytes);
+  const key = reader.raw(reader.u16());
+  const blocks: number[] = [];
+  for (let i = 0; i < Math.ceil(payloadBytes / blockBytes); i++) blocks.push(reader.u32());
+  if (recordHeaderBytes(key.length, payloadBytes) !== headerBytes) reader.fail("length mismatch");
+  return {
+    kind: kind === 2 ? "manifest" : "data",
+    bucket,
+    key,
+    blob,
+    upload: upload === noUpload ? undefined : upload,
+    part,
+    chunk,
+    extent,
+    offset,
+    session,
+    headerBytes,
+    payloadBytes,
+    checksum,
+    blockChecksums: blocks,
+  };
+}
+
+/** Verifies payload blocks, the first of which is block `firstBlock`; each but the last of the payload is whole. */
+export function verifyBlocks(
+  hash: Hash,
+  header: RecordHeader,
+  firstBlock: number,
+  bytes: Uint8Array,
+): void {
+  for (let at = 0, block = firstBlock; at < bytes.length; at += blockBytes, block++) {
+    if (hash.crc32(bytes.subarray(at, at + blockBytes)) !== header.blockChecksums[block]) {
+      const where = `extent ${header.extent}, record at ${header.offset}, block ${block}`;
+      throw new StoreError("corrupt", `${where}: checksum mismatch`);
+    }
+  }
+}

@@ -1,0 +1,201 @@
+import { afterPrefix, startsWithBytes } from "../base/bytes.ts";
+import { must } from "../base/assert.ts";
+import { ByteReader, ByteWriter } from "./codec.ts";
+import type { BucketId, ChangeId, ExtentId, PartitionId, SessionId, UploadId } from "./ids.ts";
+import { orderedKeyBytesMax, readOrderedKey, writeOrderedKey } from "./key-order.ts";
+
+/*
+ * The first byte of a row key is its space. Spaces below 0x20 form the system partition; the others exist once in
+ * every partition, and those from 0x30 on are routed by (bucket id, object key), which stand right behind the space.
+ */
+export const space = {
+  store: 0x01,
+  counters: 0x02,
+  leases: 0x04,
+  buckets: 0x05,
+  extents: 0x07,
+  partitions: 0x08,
+  drains: 0x09,
+  disks: 0x0a,
+  accessKeys: 0x0b,
+
+  partitionSelf: 0x20,
+  sessions: 0x21,
+  bucketFences: 0x22,
+  garbageBatches: 0x23,
+
+  heads: 0x30,
+  versions: 0x31,
+  uploads: 0x32,
+  parts: 0x33,
+  garbage: 0x34,
+  changes: 0x35,
+} as const;
+
+export type Space = (typeof space)[keyof typeof space];
+
+export interface KeyRange {
+  /** The first key in the range. */
+  readonly start: Uint8Array;
+  /** The first key behind it. */
+  readonly end: Uint8Array;
+}
+
+/** All keys that begin with `prefix`. */
+export function prefixRange(prefix: Uint8Array): KeyRange {
+  return { start: prefix, end: must(afterPrefix(prefix), "a prefix of 0xff bytes has no end") };
+}
+
+function plain(spaceByte: Space, id?: number): Uint8Array {
+  const writer = new ByteWriter(9).u8(spaceByte);
+  if (id !== undefined) writer.u64(id);
+  return writer.finish();
+}
+
+export const storeKey = (): Uint8Array => plain(space.store);
+export const counterKey = (name: string): Uint8Array =>
+  new ByteWriter(32).u8(space.counters).raw(new ByteWriter(32).text(name).finish()).finish();
+export const leaseKey = (session: SessionId): Uint8Array => plain(space.leases, session);
+export const extentKey = (extent: ExtentId): Uint8Array => plain(space.extents, extent);
+export const partitionKey = (partition: PartitionId): Uint8Array =>
+  plain(space.partitions, partition);
+export const drainKey = (partition: PartitionId): Uint8Array => plain(space.drains, partition);
+export const partitionSelfKey = (): Uint8Array => plain(space.partitionSelf);
+export const sessionKey = (session: SessionId): Uint8Array => plain(space.sessions, session);
+export const bucketFenceKey = (bucket: BucketId): Uint8Array => plain(space.bucketFences, bucket);
+export const garbageBatchKey = (sequence: number): Uint8Array =>
+  plain(space.garbageBatches, sequence);
+
+/** The rows of one space; for those routed by bucket, optionally of one bucket. */
+export function spaceRange(spaceByte: Space, id?: number): KeyRange {
+  return prefixRange(plain(spaceByte, id));
+}
+
+/** The id behind the space of a key made by the one-number functions above. */
+export function idOfKey<T extends number>(rowKey: Uint8Array): T {
+  const reader = new ByteReader(rowKey, "row key");
+  reader.u8();
+  const id = reader.u64();
+  reader.end();
+  return id as T; // the space says which id it is
+}
+
+export function diskKey(diskIdBytes: Uint8Array): Uint8Array {
+  return new ByteWriter(17).u8(space.disks).raw(diskIdBytes).finish();
+}
+
+export function accessKeyKey(accessKeyId: Uint8Array): Uint8Array {
+  return new ByteWriter(64).u8(space.accessKeys).raw(accessKeyId).finish();
+}
+
+/** Bucket names are ASCII; the row key holds them as they are, so buckets list in name order. */
+export function bucketKey(nameBytes: Uint8Array): Uint8Array {
+  return new ByteWriter(64).u8(space.buckets).raw(nameBytes).finish();
+}
+
+export function bucketNameOfKey(rowKey: Uint8Array): Uint8Array {
+  return rowKey.subarray(1);
+}
+
+const routedPrefixBytes = 9;
+
+/** Heads hold the object key as it is, with nothing behind it, so a prefix of keys is a prefix of row keys. */
+export function headKey(bucket: BucketId, key: Uint8Array): Uint8Array {
+  return new ByteWriter(routedPrefixBytes + key.length)
+    .u8(space.heads)
+    .u64(bucket)
+    .raw(key)
+    .finish();
+}
+
+/** The object key in a head's row key (a view, not a copy). */
+export function objectKeyOfHead(rowKey: Uint8Array): Uint8Array {
+  return rowKey.subarray(routedPrefixBytes);
+}
+
+/** Space, bucket and ordered object key: the beginning of all rows that one space has for one key. */
+function routed(
+  spaceByte: Space,
+  bucket: BucketId,
+  key: Uint8Array,
+  extra: number,
+): [Uint8Array, number] {
+  const out = new Uint8Array(routedPrefixBytes + orderedKeyBytesMax(key.length) + extra);
+  out.set(new ByteWriter(routedPrefixBytes).u8(spaceByte).u64(bucket).finish());
+  return [out, writeOrderedKey(key, out, routedPrefixBytes)];
+}
+
+export function routedRange(
+  spaceByte:
+    | typeof space.versions
+    | typeof space.uploads
+    | typeof space.parts
+    | typeof space.garbage,
+  bucket: BucketId,
+  key: Uint8Array,
+): KeyRange {
+  const [out, end] = routed(spaceByte, bucket, key, 0);
+  return prefixRange(out.subarray(0, end));
+}
+
+const orderMax = Number.MAX_SAFE_INTEGER;
+
+/** Newest first: the version order is stored as its complement. */
+export function versionKey(bucket: BucketId, key: Uint8Array, order: number): Uint8Array {
+  const [out, end] = routed(space.versions, bucket, key, 8);
+  out.set(new ByteWriter(8).u64(orderMax - order).finish(), end);
+  return out.subarray(0, end + 8);
+}
+
+export function uploadKey(bucket: BucketId, key: Uint8Array, upload: UploadId): Uint8Array {
+  const [out, end] = routed(space.uploads, bucket, key, 16);
+  out.set(new ByteWriter(16).id(upload).finish(), end);
+  return out.subarray(0, end + 16);
+}
+
+export function partKey(
+  bucket: BucketId,
+  key: Uint8Array,
+  upload: UploadId,
+  part: number,
+): Uint8Array {
+  const [out, end] = routed(space.parts, bucket, key, 18);
+  out.set(new ByteWriter(18).id(upload).u16(part).finish(), end);
+  return out.subarray(0, end + 18);
+}
+
+/** The rows of an upload's parts, in order of their numbers. */
+export function partsRange(bucket: BucketId, key: Uint8Array, upload: UploadId): KeyRange {
+  return prefixRange(partKey(bucket, key, upload, 0).subarray(0, -2));
+}
+
+/** One row per commit that freed something. */
+export function garbageKey(bucket: BucketId, key: Uint8Array, change: ChangeId): Uint8Array {
+  const [out, end] = routed(space.garbage, bucket, key, 16);
+  out.set(new ByteWriter(16).id(change).finish(), end);
+  return out.subarray(0, end + 16);
+}
+
+export interface RoutedKey {
+  readonly bucket: BucketId;
+  readonly key: Uint8Array;
+  /** What stands behind the object key: a version order's complement, an upload id, a part number … */
+  readonly rest: Uint8Array;
+}
+
+/** The parts of a row key in the versions, uploads, parts or garbage space. */
+export function parseRoutedKey(rowKey: Uint8Array): RoutedKey {
+  const reader = new ByteReader(rowKey, "row key");
+  reader.u8();
+  const bucket = reader.u64() as BucketId; // the field behind the space
+  const { key, end } = readOrderedKey(rowKey, routedPrefixBytes);
+  return { bucket, key, rest: rowKey.subarray(end) };
+}
+
+export function versionOrderOf(rest: Uint8Array): number {
+  return orderMax - new ByteReader(rest, "version order").u64();
+}
+
+export function isInSpace(rowKey: Uint8Array, spaceByte: Space): boolean {
+  return startsWithBytes(rowKey, plain(spaceByte));
+}

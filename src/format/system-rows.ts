@@ -1,0 +1,122 @@
+import { ByteReader, ByteWriter } from "./codec.ts";
+import type { DiskId, StoreId } from "./ids.ts";
+
+/** The one row of the store itself: which store this index belongs to. */
+export interface StoreRow {
+  readonly store: StoreId;
+  readonly createdMs: number;
+}
+
+/** A number that is only ever counted up (ids), or a marker (drains). */
+export interface CounterRow {
+  readonly value: number;
+}
+
+/** A partition of the map: it holds the keys start <= (bucket id, object key) < end, both in routed form. */
+export interface PartitionRow {
+  readonly start: Uint8Array;
+  /** Empty: to the end. */
+  readonly end: Uint8Array;
+  /** Raised by every split, merge or move; a request with an older one is refused. */
+  readonly epoch: number;
+  /** Which engine instance holds its rows. */
+  readonly engine: string;
+}
+
+/** A session that may commit in this partition; deleting the row fences it. */
+export interface SessionRow {
+  readonly startedMs: number;
+  readonly role: "front-end" | "background" | "tool";
+}
+
+/** What a live process says of itself every few seconds. */
+export interface LeaseRow {
+  readonly renewedMs: number;
+  /** When its oldest read still under way began; extents dropped later than that must stay. */
+  readonly oldestReadMs: number;
+}
+
+export interface DiskRow {
+  readonly disk: DiskId;
+  readonly addedMs: number;
+  /** Where it was last mounted, for messages. */
+  readonly name: string;
+}
+
+const version = 1;
+const roles: readonly SessionRow["role"][] = ["front-end", "background", "tool"];
+
+function read<T>(bytes: Uint8Array, what: string, fields: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(bytes, what);
+  reader.version(version);
+  const row = fields(reader);
+  reader.end();
+  return row;
+}
+
+export function encodeStoreRow(row: StoreRow): Uint8Array {
+  return new ByteWriter(32).u8(version).id(row.store).u64(row.createdMs).finish();
+}
+
+export function decodeStoreRow(bytes: Uint8Array): StoreRow {
+  return read(bytes, "store row", (reader) => ({
+    store: reader.id<StoreId>(),
+    createdMs: reader.u64(),
+  }));
+}
+
+export function encodeCounterRow(row: CounterRow): Uint8Array {
+  return new ByteWriter(16).u8(version).u64(row.value).finish();
+}
+
+export function decodeCounterRow(bytes: Uint8Array): CounterRow {
+  return read(bytes, "counter row", (reader) => ({ value: reader.u64() }));
+}
+
+export function encodePartitionRow(row: PartitionRow): Uint8Array {
+  const writer = new ByteWriter().u8(version).bytes(row.start).bytes(row.end);
+  return writer.u64(row.epoch).text(row.engine).finish();
+}
+
+export function decodePartitionRow(bytes: Uint8Array): PartitionRow {
+  return read(bytes, "partition row", (reader) => ({
+    start: reader.bytes(),
+    end: reader.bytes(),
+    epoch: reader.u64(),
+    engine: reader.text(),
+  }));
+}
+
+export function encodeSessionRow(row: SessionRow): Uint8Array {
+  return new ByteWriter(16).u8(version).u64(row.startedMs).u8(roles.indexOf(row.role)).finish();
+}
+
+export function decodeSessionRow(bytes: Uint8Array): SessionRow {
+  return read(bytes, "session row", (reader) => ({
+    startedMs: reader.u64(),
+    role: roles[reader.u8()] ?? reader.fail("unknown role"),
+  }));
+}
+
+export function encodeLeaseRow(row: LeaseRow): Uint8Array {
+  return new ByteWriter(32).u8(version).u64(row.renewedMs).u64(row.oldestReadMs).finish();
+}
+
+export function decodeLeaseRow(bytes: Uint8Array): LeaseRow {
+  return read(bytes, "lease row", (reader) => ({
+    renewedMs: reader.u64(),
+    oldestReadMs: reader.u64(),
+  }));
+}
+
+export function encodeDiskRow(row: DiskRow): Uint8Array {
+  return new ByteWriter().u8(version).id(row.disk).u64(row.addedMs).text(row.name).finish();
+}
+
+export function decodeDiskRow(bytes: Uint8Array): DiskRow {
+  return read(bytes, "disk row", (reader) => ({
+    disk: reader.id<DiskId>(),
+    addedMs: reader.u64(),
+    name: reader.text(),
+  }));
+}

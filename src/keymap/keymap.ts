@@ -1,0 +1,31 @@
+import type { Change, EngineReader } from "../engine/engine.ts";
+import type { BucketId, PartitionId } from "../format/ids.ts";
+import type { Session } from "./session.ts";
+
+/** The keys a partition holds: a contiguous range of (bucket, object key). It refuses rows outside. */
+export interface Partition extends EngineReader {
+  readonly id: PartitionId;
+  /**
+   * Commits a change of rows of this partition. The session's fence is checked as well; `unknown` is resolved by
+   * reading before anything is answered. StoreError: `fenced`, `unknown` (may have happened, could not be found out),
+   * and the engine's.
+   */
+  commit(change: Change): Promise<CommitOutcome>;
+}
+
+export type CommitOutcome =
+  | { readonly outcome: "ok" }
+  /** The key of the first check that failed. */
+  | { readonly outcome: "conflict"; readonly key: Uint8Array };
+
+export interface Keymap {
+  /** Whose commits these are. */
+  readonly session: Session;
+  /** Buckets, extents, leases, counters, the map. */
+  readonly system: Partition;
+  partitionOf(bucket: BucketId, key: Uint8Array): Partition;
+  /** All partitions that may hold keys of the bucket, in key order. */
+  partitionsOf(bucket: BucketId): readonly Partition[];
+  /** All partitions but the system's. */
+  readonly partitions: readonly Partition[];
+}

@@ -1,0 +1,16 @@
+import type { ExtentReader } from "../extent/extent-reader.ts";
+import type { ExtentWriter } from "../extent/extent-writer.ts";
+import type { Keymap } from "../keymap/keymap.ts";
+import type { ReadTracker } from "../keymap/read-tracker.ts";
+import type { Platform } from "../platform/platform.ts";
+
+/** What every operation on objects and buckets works with. */
+export interface ObjectStore {
+  readonly platform: Platform;
+  readonly keymap: Keymap;
+  readonly writer: ExtentWriter;
+  readonly reader: ExtentReader;
+  readonly reads: ReadTracker;
+  /** Where new buckets live. */
+  readonly region: string;
+}

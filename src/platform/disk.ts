@@ -1,0 +1,68 @@
+/**
+ * One data directory. Paths are relative to it, with `/` between names; nothing outside can be named.
+ *
+ * What is durable, and when, follows POSIX and no more: bytes written are durable after `sync` of their
+ * file; a created, renamed or removed name is durable after `syncDirectory` of the directory it stands in.
+ * Until then a power cut may keep or lose each of them, in any order.
+ */
+export interface Disk {
+  /** For messages: the directory as the operator named it. */
+  readonly name: string;
+  /**
+   * `create` makes a new file, for reading and writing, and fails with `exists` where there is one;
+   * `read` and `write` (which also reads) fail with `missing` where there is none.
+   */
+  open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile>;
+  /** The names in a directory, in no order; `missing` where there is no such directory. */
+  list(directory: string): Promise<string[]>;
+  /** Makes one directory; it is no error if it is there. */
+  makeDirectory(path: string): Promise<void>;
+  /** Replaces `to` where it exists. */
+  rename(from: string, to: string): Promise<void>;
+  /** Fails with `missing` where there is no such file. Open files of it can still be read. */
+  remove(path: string): Promise<void>;
+  /** Makes the names in this directory durable ("" is the data directory itself). */
+  syncDirectory(path: string): Promise<void>;
+  space(): Promise<{ readonly bytesTotal: number; readonly bytesFree: number }>;
+}
+
+export interface DiskFile {
+  /**
+   * Fills `buffer` from `offset`; returns how many bytes were there. Fewer than asked means the end of
+   * the file. The buffer may be handed on at once.
+   */
+  read(buffer: Uint8Array, offset: number): Promise<number>;
+  /**
+   * Writes the parts one after the other from `offset`, as one vectored write, all of them or an error
+   * (then any part of them may be there). The parts must not change until it returns.
+   */
+  write(parts: readonly Uint8Array[], offset: number): Promise<void>;
+  /** Makes the file's bytes and length durable. After a failure nothing since the last success counts as written. */
+  sync(): Promise<void>;
+  /** Length in bytes. */
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * - `full`: no space (or quota) left; reading goes on, and so does writing once there is room.
+ * - `read_only`: mounted or protected against writing.
+ * - `missing`: no such file, or the whole directory has gone.
+ * - `exists`: the name is taken.
+ * - `io`: anything else; the device is to be distrusted.
+ */
+export type DiskErrorKind = "full" | "read_only" | "missing" | "exists" | "io";
+
+export class DiskError extends Error {
+  override readonly name = "DiskError";
+  readonly kind: DiskErrorKind;
+
+  constructor(kind: DiskErrorKind, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.kind = kind;
+  }
+}
+
+export function isDiskError(value: unknown, kind?: DiskErrorKind): value is DiskError {
+  return value instanceof DiskError && (kind === undefined || value.kind === kind);
+}

@@ -1,0 +1,27 @@
+/** Digests the store computes. The CRCs are big-endian in `digest`, as S3 writes them. */
+export type HashAlgorithm = "md5" | "sha1" | "sha256" | "crc32" | "crc32c" | "crc64nvme";
+export type CrcAlgorithm = "crc32" | "crc32c" | "crc64nvme";
+
+export interface Hasher {
+  update(bytes: Uint8Array): void;
+  /** The digest of all bytes so far; the hasher is used up. */
+  digest(): Uint8Array;
+}
+
+export interface Hash {
+  /** IEEE CRC-32 (the one of zlib), as an unsigned 32-bit number; `previous` continues an earlier one. */
+  crc32(bytes: Uint8Array, previous?: number): number;
+  create(algorithm: HashAlgorithm): Hasher;
+  digest(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array;
+  hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /**
+   * The CRC of two byte strings one after the other, from the CRC of each (as `digest` returns them) and
+   * the length in bytes of the second.
+   */
+  combineCrc(
+    algorithm: CrcAlgorithm,
+    first: Uint8Array,
+    second: Uint8Array,
+    secondBytes: number,
+  ): Uint8Array;
+}

@@ -1,0 +1,30 @@
+/** An HTTP exchange as protocol code sees it; `node/` and the simulator bridge to real or imagined sockets. */
+
+/** Header names in lower case; a header sent several times has several entries. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+export interface HttpRequest {
+  readonly method: string;
+  /** The request target as sent: path and query, undecoded. */
+  readonly target: string;
+  readonly headers: HeaderList;
+  readonly secure: boolean;
+  /** For logs; undefined once the peer has gone. */
+  readonly remoteAddress: string | undefined;
+  /**
+   * The body's bytes, pulled; transfer-encoding is undone, nothing else. With `Expect: 100-continue`, the
+   * interim answer is sent at the first pull. Ends early with StoreError `cancelled` if the peer leaves.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Aborts when the peer leaves or the server must stop. */
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** `content-length` is set by the bridge for byte bodies; a streamed body states its own or is chunked. */
+  readonly headers: HeaderList;
+  readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
+}
+
+export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
