@@ -1,0 +1,29 @@
+import { assert } from "../base/assert.ts";
+import { compareBytes } from "../base/bytes.ts";
+import { rowKeyBytesMax } from "../format/limits.ts";
+import type { Change, ScanOptions } from "./engine.ts";
+import { changeRowsMax, scanRowsMax } from "./engine.ts";
+
+// What every engine asserts of its arguments before it acts on them, so that all refuse the same.
+
+export function assertRowKey(key: Uint8Array): void {
+  assert(key.length > 0 && key.length <= rowKeyBytesMax, `row key of ${key.length} bytes`);
+}
+
+export function assertScan(options: ScanOptions): void {
+  const { limit } = options;
+  assert(Number.isInteger(limit) && limit >= 1 && limit <= scanRowsMax, `scan limit ${limit}`);
+}
+
+/** Legal keys, no more than fit, and none written twice. */
+export function assertChange(change: Change): void {
+  const rows = change.checks.length + change.puts.length + change.deletes.length;
+  assert(rows <= changeRowsMax, `change of ${rows} rows`);
+  for (const check of change.checks) assertRowKey(check.key);
+  const written = [...change.puts.map((put) => put.key), ...change.deletes];
+  for (const key of written) assertRowKey(key);
+  written.sort(compareBytes);
+  for (let i = 1; i < written.length; i++) {
+    assert(compareBytes(written[i - 1]!, written[i]!) !== 0, "a change writes a key twice");
+  }
+}
