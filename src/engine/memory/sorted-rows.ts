@@ -37,7 +37,10 @@ export class SortedRows {
   }
 
   put(row: Row): void {
-    if (this.#leaves.length === 0) this.#leaves.push({ owner: this.#owner, rows: [] });
+    if (this.#leaves.length === 0) {
+      this.#leaves.push({ owner: this.#owner, rows: [row] });
+      return;
+    }
     const at = this.#leafOf(row.key);
     const { rows } = this.#own(at);
     const index = firstAtOrAfter(rows, row.key);
