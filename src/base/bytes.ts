@@ -88,7 +88,7 @@ export function fromHex(text: string): Uint8Array | undefined {
 }
 
 const base64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const base64Values = new Map([...base64Digits].map((digit, value) => [digit, value]));
+const base64Values = new Map(Array.from(base64Digits, (digit, value) => [digit, value]));
 
 export function toBase64(bytes: Uint8Array): string {
   let out = "";

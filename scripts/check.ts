@@ -1,0 +1,62 @@
+// `npm run check`: format, lint with types, types (twice: with and without Node's), the repository's own rules.
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+
+const root = resolve(import.meta.dirname, "..");
+const bin = (name: string): string => resolve(root, "node_modules/.bin", name);
+
+interface Step {
+  readonly name: string;
+  readonly command: string;
+  readonly parameters: readonly string[];
+}
+
+const steps: readonly Step[] = [
+  { name: "format", command: bin("oxfmt"), parameters: ["--check", "src", "scripts", "bin"] },
+  {
+    name: "lint",
+    command: bin("oxlint"),
+    parameters: ["--type-aware", "--deny-warnings", "src", "scripts"],
+  },
+  { name: "types", command: bin("tsc"), parameters: ["-p", "tsconfig.json"] },
+  {
+    name: "types without the machine",
+    command: bin("tsc"),
+    parameters: ["-p", "tsconfig.pure.json"],
+  },
+  {
+    name: "structure",
+    command: process.execPath,
+    parameters: [
+      "--test",
+      "--test-isolation=none",
+      "--test-reporter=./scripts/quiet-reporter.ts",
+      "scripts/tidy.test.ts",
+    ],
+  },
+];
+
+function run(
+  step: Step,
+): Promise<{ step: Step; failed: boolean; output: string; seconds: number }> {
+  const started = performance.now();
+  return new Promise((done) => {
+    const child = spawn(step.command, step.parameters, { cwd: root });
+    let output = "";
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString();
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    child.on("close", (code) => {
+      done({ step, failed: code !== 0, output, seconds: (performance.now() - started) / 1000 });
+    });
+  });
+}
+
+const results = await Promise.all(steps.map(run));
+for (const { step, failed, output, seconds } of results) {
+  console.log(`${failed ? "FAILED" : "ok"} ${step.name} (${seconds.toFixed(1)} s)`);
+  if (failed) console.log(output);
+}
+process.exit(results.some(({ failed }) => failed) ? 1 : 0);
