@@ -1,0 +1,327 @@
+// Formats do not change by accident: each kind of stored value, encoded, must equal the bytes kept in testdata/format, and
+// those bytes must still decode. After a deliberate change (a new version, with the old one still read) run
+// `HOLDFAST_WRITE_GOLDEN=1 npm test golden` and review the difference.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { crc32 } from "node:zlib";
+import { encodeUtf8, fromHex, toHex } from "../base/bytes.ts";
+import { must } from "../base/assert.ts";
+import { StoreError } from "../base/errors.ts";
+import type { Hash } from "../platform/hash.ts";
+import * as bucketRow from "./bucket-row.ts";
+import { decodeExtentHeader, encodeExtentHeader } from "./extent-header.ts";
+import * as extentRow from "./extent-row.ts";
+import * as garbageRow from "./garbage-row.ts";
+import type * as ids from "./ids.ts";
+import { extentHeaderSlotBytes } from "./limits.ts";
+import { decodeManifest, encodeManifest } from "./manifest.ts";
+import * as objectRow from "./object-row.ts";
+import { blockChecksums, decodeRecordHeader, encodeRecordHeader } from "./record.ts";
+import { decodeStoreIdentity, encodeStoreIdentity } from "./store-identity.ts";
+import * as systemRows from "./system-rows.ts";
+
+// Only crc32 is asked of it here.
+const hash = {
+  crc32: (bytes: Uint8Array, previous = 0) => crc32(bytes, previous),
+} as unknown as Hash;
+
+const id = (digit: string): string => digit.repeat(32);
+const chunk = (extent: number, offset: number, length: number) => ({
+  extent: extent as ids.ExtentId,
+  offset,
+  length,
+  checksum: 0xdeadbeef - offset,
+});
+const md5 = must(fromHex("00112233445566778899aabbccddeeff"), "md5");
+const checksum = {
+  algorithm: "crc64nvme",
+  type: "full",
+  value: must(fromHex("0123456789abcdef"), "value"),
+} as const;
+const attributes: objectRow.ObjectAttributes = {
+  headers: [["content-type", "text/plain"]],
+  metadata: [["colour", "blå"]],
+  tags: [["team", "store"]],
+  owner: "owner-id",
+  account: "000000000001",
+  storageClass: "STANDARD",
+  encryption: undefined,
+  lock: Uint8Array.of(1, 2),
+};
+const object: objectRow.ObjectRow = {
+  kind: "object",
+  order: 1_800_000_000_000 * 1024,
+  nullVersion: true,
+  modifiedMs: 1_800_000_000_123,
+  size: 8_388_609,
+  md5,
+  partCount: 2,
+  checksum,
+  attributes,
+  blob: id("a") as ids.BlobId,
+  upload: id("b") as ids.UploadId,
+  data: {
+    kind: "chunks",
+    chunks: [chunk(7, 8192, 4_194_304), chunk(7, 4_202_880, 99), chunk(9, 8192, 1)],
+  },
+};
+const marker: objectRow.ObjectRow = {
+  ...object,
+  kind: "deleteMarker",
+  size: 0,
+  checksum: undefined,
+  upload: undefined,
+  data: { kind: "empty" },
+};
+const part: objectRow.PartRow = {
+  modifiedMs: 5,
+  size: 3,
+  md5,
+  checksum: { algorithm: "sha256", type: "full", value: new Uint8Array(32).fill(9) },
+  blob: id("c") as ids.BlobId,
+  data: { kind: "manifest", ref: chunk(300, 8192, 4096) },
+};
+const extent: extentRow.ExtentRow = {
+  state: "settled",
+  scheme: { kind: "replicated", copies: 3, quorum: 2 },
+  members: [
+    { disk: id("1") as ids.DiskId, state: "whole" },
+    { disk: id("2") as ids.DiskId, state: "lost" },
+  ],
+  epoch: 2,
+  session: 5 as ids.SessionId,
+  storageClass: "STANDARD",
+  createdMs: 1,
+  sealedMs: 2,
+  length: 3,
+  deadBytes: 4,
+  droppedMs: 0,
+};
+
+interface Golden<T> {
+  readonly value: T;
+  readonly encode: (value: T) => Uint8Array;
+  readonly decode: (bytes: Uint8Array) => T;
+}
+
+function golden<T>(
+  value: T,
+  encode: (value: T) => Uint8Array,
+  decode: (bytes: Uint8Array) => T,
+): Golden<unknown> {
+  return { value, encode, decode } as Golden<unknown>; // a table of different types
+}
+
+const goldens: Readonly<Record<string, Golden<unknown>>> = {
+  "object-row.v1": golden(object, objectRow.encodeObjectRow, objectRow.decodeObjectRow),
+  "object-row.delete-marker.v1": golden(
+    marker,
+    objectRow.encodeObjectRow,
+    objectRow.decodeObjectRow,
+  ),
+  "object-row.inline.v1": golden(
+    { ...object, data: { kind: "inline", bytes: Uint8Array.of(1, 2, 3) } as const },
+    objectRow.encodeObjectRow,
+    objectRow.decodeObjectRow,
+  ),
+  "upload-row.v1": golden(
+    { initiatedMs: 7, attributes, checksum: { algorithm: "crc32c", type: "composite" } as const },
+    objectRow.encodeUploadRow,
+    objectRow.decodeUploadRow,
+  ),
+  "part-row.v1": golden(part, objectRow.encodePartRow, objectRow.decodePartRow),
+  "manifest.leaf.v1": golden(
+    { kind: "leaf", chunks: [chunk(1, 8192, 5), chunk(2, 8192, 6), chunk(2, 8400, 7)] } as const,
+    encodeManifest,
+    decodeManifest,
+  ),
+  "manifest.root.v1": golden(
+    {
+      kind: "root",
+      parts: [{ number: 3, size: 3, md5, checksum: undefined, blob: part.blob, data: part.data }],
+    } as const,
+    encodeManifest,
+    decodeManifest,
+  ),
+  "bucket-row.v1": golden(
+    {
+      id: 12 as ids.BucketId,
+      createdMs: 99,
+      owner: "owner-id",
+      account: "000000000001",
+      region: "us-east-1",
+      versioning: "suspended",
+      configurations: [["policy", Uint8Array.of(123, 125)]],
+    } as const,
+    bucketRow.encodeBucketRow,
+    bucketRow.decodeBucketRow,
+  ),
+  "bucket-fence-row.v1": golden(
+    { state: "deleting", epoch: 3 } as const,
+    bucketRow.encodeBucketFenceRow,
+    bucketRow.decodeBucketFenceRow,
+  ),
+  "extent-row.v1": golden(extent, extentRow.encodeExtentRow, extentRow.decodeExtentRow),
+  "extent-row.coded.v1": golden(
+    { ...extent, scheme: { kind: "coded", code: "rs", data: 10, parity: 4 } as const },
+    extentRow.encodeExtentRow,
+    extentRow.decodeExtentRow,
+  ),
+  "garbage-row.v1": golden(
+    { locations: [object.data, part.data] },
+    garbageRow.encodeGarbageRow,
+    garbageRow.decodeGarbageRow,
+  ),
+  "garbage-batch-row.v1": golden(
+    { extents: [{ extent: 8 as ids.ExtentId, deadBytes: 4096 }] },
+    garbageRow.encodeGarbageBatchRow,
+    garbageRow.decodeGarbageBatchRow,
+  ),
+  "store-row.v1": golden(
+    { store: id("d") as ids.StoreId, createdMs: 1 },
+    systemRows.encodeStoreRow,
+    systemRows.decodeStoreRow,
+  ),
+  "counter-row.v1": golden(
+    { value: 4711 },
+    systemRows.encodeCounterRow,
+    systemRows.decodeCounterRow,
+  ),
+  "partition-row.v1": golden(
+    { start: Uint8Array.of(), end: Uint8Array.of(1), epoch: 4, engine: "local" },
+    systemRows.encodePartitionRow,
+    systemRows.decodePartitionRow,
+  ),
+  "session-row.v1": golden(
+    { startedMs: 1, role: "background" } as const,
+    systemRows.encodeSessionRow,
+    systemRows.decodeSessionRow,
+  ),
+  "lease-row.v1": golden(
+    { renewedMs: 10, oldestReadMs: 9 },
+    systemRows.encodeLeaseRow,
+    systemRows.decodeLeaseRow,
+  ),
+  "disk-row.v1": golden(
+    { disk: id("e") as ids.DiskId, addedMs: 1, name: "/srv/data" },
+    systemRows.encodeDiskRow,
+    systemRows.decodeDiskRow,
+  ),
+};
+
+const folder = join(import.meta.dirname, "../../testdata/format");
+
+/** The bytes kept for a name; written first where the operator of the test asks for that. */
+function kept(name: string, now: Uint8Array): Uint8Array {
+  const path = join(folder, `${name}.hex`);
+  if (process.env["HOLDFAST_WRITE_GOLDEN"] === "1") {
+    writeFileSync(path, `${(toHex(now).match(/.{1,64}/g) ?? []).join("\n")}\n`);
+  }
+  return must(fromHex(readFileSync(path, "utf8").replaceAll("\n", "")), `${name}: hex`);
+}
+
+for (const [name, { value, encode, decode }] of Object.entries(goldens)) {
+  test(`format ${name}: encodes to the golden bytes, which decode to the value`, () => {
+    const bytes = kept(name, encode(value));
+    assert.equal(toHex(encode(value)), toHex(bytes));
+    assert.deepEqual(decode(bytes), value);
+  });
+
+  test(`format ${name}: a newer version is refused with the fix named, a cut value is corrupt`, () => {
+    const bytes = encode(value);
+    const newer = bytes.slice();
+    newer[0] = 200;
+    assert.throws(
+      () => decode(newer),
+      (error: StoreError) => {
+        return (
+          error.code === "unsupported_format" && error.message.includes("newer version of Holdfast")
+        );
+      },
+    );
+    for (let length = 0; length < bytes.length; length++) {
+      assert.throws(() => decode(bytes.subarray(0, length)), {
+        name: "StoreError",
+        code: "corrupt",
+      });
+    }
+  });
+}
+
+test("format record.v1: encodes to the golden bytes, which decode to the identity and place", () => {
+  const payload = new Uint8Array(70_000).fill(5);
+  const identity = {
+    kind: "data",
+    bucket: 3 as ids.BucketId,
+    key: encodeUtf8("photos/ä.jpg"),
+    blob: id("a") as ids.BlobId,
+    upload: id("b") as ids.UploadId,
+    part: 4,
+    chunk: 2,
+  } as const;
+  const place = { extent: 6 as ids.ExtentId, offset: 8192, session: 9 as ids.SessionId };
+  const blocks = blockChecksums(hash, payload);
+  const encoded = encodeRecordHeader(hash, identity, place, {
+    bytes: payload.length,
+    blockChecksums: blocks,
+  });
+  const bytes = kept("record.v1", encoded.bytes);
+  assert.equal(toHex(encoded.bytes), toHex(bytes));
+  const expected = {
+    ...identity,
+    ...place,
+    headerBytes: bytes.length,
+    payloadBytes: payload.length,
+    checksum: encoded.checksum,
+    blockChecksums: blocks,
+  };
+  assert.deepEqual(decodeRecordHeader(hash, bytes), expected);
+  for (let i = 0; i < bytes.length; i++) {
+    const flipped = bytes.slice();
+    flipped[i] = flipped[i]! ^ 4;
+    assert.throws(() => decodeRecordHeader(hash, flipped), { name: "StoreError", code: "corrupt" });
+  }
+});
+
+test("format extent-header.v1: the newer valid slot counts, a torn one does not", () => {
+  const header = {
+    sequence: 2,
+    store: id("d") as ids.StoreId,
+    disk: id("1") as ids.DiskId,
+    extent: 6 as ids.ExtentId,
+    scheme: extent.scheme,
+    member: 0,
+    epoch: 1,
+    session: 9 as ids.SessionId,
+    createdMs: 77,
+  };
+  const slot = encodeExtentHeader(hash, header);
+  const fields = kept("extent-header.v1", slot.subarray(0, 128));
+  assert.equal(toHex(slot.subarray(0, 128)), toHex(fields));
+  const both = new Uint8Array(2 * extentHeaderSlotBytes);
+  both.set(slot);
+  const raised = { ...header, sequence: 3, epoch: 2 };
+  both.set(encodeExtentHeader(hash, raised), extentHeaderSlotBytes);
+  assert.deepEqual(decodeExtentHeader(hash, both), raised);
+  both[extentHeaderSlotBytes + 3000] = 1;
+  assert.deepEqual(decodeExtentHeader(hash, both), header);
+});
+
+test("format store identity: reads what it wrote; foreign and newer files are refused with the fix", () => {
+  const identity = {
+    store: id("d") as ids.StoreId,
+    disk: id("1") as ids.DiskId,
+    holdsIndex: true,
+  };
+  const text = encodeStoreIdentity(identity);
+  const goldenText = readFileSync(join(folder, "holdfast.v1.json"), "utf8");
+  assert.equal(text, goldenText);
+  assert.deepEqual(decodeStoreIdentity(goldenText, "x"), identity);
+  const newer = goldenText.replace('"version": 1', '"version": 2');
+  assert.throws(() => decodeStoreIdentity(newer, "x"), { code: "unsupported_format" });
+  for (const foreign of ["", "null", "[]", "{}", '{"format":"minio"}']) {
+    assert.throws(() => decodeStoreIdentity(foreign, "x"), { code: "foreign" });
+  }
+});
