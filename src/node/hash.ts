@@ -1,0 +1,111 @@
+import { createHash as createNodeHash, createHmac, hash as hashOnce } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { unreachable } from "../base/assert.ts";
+import type { CrcAlgorithm, Hash, HashAlgorithm, Hasher } from "../platform/hash.ts";
+import { createCrcKernel } from "./crc-kernel.ts";
+import type { CrcKernel } from "./crc-kernel.ts";
+
+const polynomial32 = 0xedb88320;
+const polynomial32c = 0x82f63b78;
+
+/**
+ * Digests by OpenSSL, CRC-32 by zlib, the other CRCs by a kernel of ours (Node has none). One per process:
+ * it holds the kernel's memory.
+ */
+export function createHash(): Hash {
+  const kernel = createCrcKernel();
+  const create = (algorithm: HashAlgorithm): Hasher =>
+    isCrc(algorithm) ? crcHasher(kernel, algorithm) : cryptoHasher(algorithm);
+  return {
+    crc32: (bytes, previous) => crc32(bytes, previous),
+    create,
+    digest(algorithm, bytes) {
+      if (!isCrc(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
+      const hasher = crcHasher(kernel, algorithm);
+      hasher.update(bytes);
+      return hasher.digest();
+    },
+    hmacSha256: (key, bytes) => plainBytes(createHmac("sha256", key).update(bytes).digest()),
+    combineCrc: (algorithm, first, second, secondBytes) =>
+      combineCrc(kernel, algorithm, first, second, secondBytes),
+  };
+}
+
+function isCrc(algorithm: HashAlgorithm): algorithm is CrcAlgorithm {
+  return algorithm === "crc32" || algorithm === "crc32c" || algorithm === "crc64nvme";
+}
+
+function cryptoHasher(algorithm: Exclude<HashAlgorithm, CrcAlgorithm>): Hasher {
+  const hash = createNodeHash(algorithm);
+  return {
+    update: (bytes) => void hash.update(bytes),
+    digest: () => plainBytes(hash.digest()),
+  };
+}
+
+function crcHasher(kernel: CrcKernel, algorithm: CrcAlgorithm): Hasher {
+  switch (algorithm) {
+    case "crc32":
+      return crc32Hasher((bytes, previous) => crc32(bytes, previous));
+    case "crc32c":
+      return crc32Hasher((bytes, previous) => kernel.crc32c(bytes, previous));
+    case "crc64nvme": {
+      let state = 0n;
+      return {
+        update: (bytes) => void (state = kernel.crc64nvme(bytes, state)),
+        digest: () => toBytes64(state),
+      };
+    }
+    default:
+      return unreachable(algorithm);
+  }
+}
+
+function crc32Hasher(step: (bytes: Uint8Array, previous: number) => number): Hasher {
+  let state = 0;
+  return {
+    update: (bytes) => void (state = step(bytes, state)),
+    digest: () => toBytes32(state),
+  };
+}
+
+function combineCrc(
+  kernel: CrcKernel,
+  algorithm: CrcAlgorithm,
+  first: Uint8Array,
+  second: Uint8Array,
+  secondBytes: number,
+): Uint8Array {
+  if (algorithm === "crc64nvme") {
+    const combined = kernel.combine64nvme(
+      view(first).getBigUint64(0),
+      view(second).getBigUint64(0),
+      secondBytes,
+    );
+    return toBytes64(combined);
+  }
+  const polynomial = algorithm === "crc32" ? polynomial32 : polynomial32c;
+  const [a, b] = [view(first).getUint32(0), view(second).getUint32(0)];
+  return toBytes32(kernel.combine32(polynomial, a, b, secondBytes));
+}
+
+function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function toBytes32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  view(bytes).setUint32(0, value);
+  return bytes;
+}
+
+function toBytes64(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(8);
+  view(bytes).setBigUint64(0, value);
+  return bytes;
+}
+
+/** A Buffer seen as what our code expects: its own `slice` and equality differ from a Uint8Array's. */
+function plainBytes(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
