@@ -1,0 +1,49 @@
+import { isStoreError, messageOf } from "../base/errors.ts";
+import { leaseKey } from "../format/row-keys.ts";
+import { encodeLeaseRow } from "../format/system-rows.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Service } from "../platform/service.ts";
+import type { Keymap } from "./keymap.ts";
+import type { ReadTracker } from "./read-tracker.ts";
+
+/** Between renewals. What waits for old reads to end waits at least this long. */
+export const leaseRenewMs = 3000;
+
+export interface LeaseOptions {
+  readonly platform: Platform;
+  readonly keymap: Keymap;
+  readonly reads: ReadTracker;
+  readonly renewMs?: number | undefined;
+}
+
+/**
+ * Renews this process's lease until the signal aborts. A failed renewal is tried again at the next turn, except when the
+ * session was fenced: then `run` rejects, since the process can do nothing any more and must end.
+ */
+export function createLease(options: LeaseOptions): Service {
+  const { platform, renewMs = leaseRenewMs } = options;
+  return {
+    name: "lease",
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          await renewLease(options);
+        } catch (thrown) {
+          if (!isStoreError(thrown) || thrown.code === "fenced") throw thrown;
+          platform.log("warn", "lease_not_renewed", { error: messageOf(thrown) });
+        }
+        await platform.clock.sleep(renewMs, signal);
+      }
+    },
+  };
+}
+
+export async function renewLease({ platform, keymap, reads }: LeaseOptions): Promise<void> {
+  const lease = { oldestReadMs: reads.oldestMs(), renewedMs: platform.clock.now() };
+  await keymap.system.commit({
+    id: keymap.session.nextChangeId(),
+    checks: [],
+    puts: [{ key: leaseKey(keymap.session.id), value: encodeLeaseRow(lease) }],
+    deletes: [],
+  });
+}

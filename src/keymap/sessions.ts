@@ -1,0 +1,43 @@
+import type { SessionId } from "../format/ids.ts";
+import { afterKey } from "../base/bytes.ts";
+import { scanRowsMax } from "../engine/engine.ts";
+import { idOfKey, leaseKey, sessionKey, space, spaceRange } from "../format/row-keys.ts";
+import type { LeaseRow } from "../format/system-rows.ts";
+import { decodeLeaseRow } from "../format/system-rows.ts";
+import type { Keymap } from "./keymap.ts";
+
+/*
+ * A session's lease row is made before the first of its session rows and goes after the last of them. So the leases
+ * name every session that is not wholly fenced, also where a process died while it registered or while it fenced another.
+ */
+
+export interface SessionEntry {
+  readonly session: SessionId;
+  readonly lease: LeaseRow;
+}
+
+/** Every session not yet wholly fenced; there are as many as processes, alive or dead since the last sweep. */
+export async function listSessions(keymap: Keymap): Promise<SessionEntry[]> {
+  const out: SessionEntry[] = [];
+  let range = spaceRange(space.leases);
+  for (;;) {
+    const rows = await keymap.system.scan(range, { limit: scanRowsMax });
+    for (const row of rows) {
+      out.push({ session: idOfKey<SessionId>(row.key), lease: decodeLeaseRow(row.value) });
+    }
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < scanRowsMax) return out;
+    range = { start: afterKey(last.key), end: range.end };
+  }
+}
+
+/** Ends a session in every partition: once this returns, no commit of it can succeed. Can be repeated. */
+export async function fenceSession(keymap: Keymap, session: SessionId): Promise<void> {
+  const key = sessionKey(session);
+  for (const partition of keymap.partitions) {
+    const id = keymap.session.nextChangeId();
+    await partition.commit({ id, checks: [], puts: [], deletes: [key] });
+  }
+  const id = keymap.session.nextChangeId();
+  await keymap.system.commit({ id, checks: [], puts: [], deletes: [key, leaseKey(session)] });
+}
