@@ -1,0 +1,68 @@
+import { assert } from "./assert.ts";
+import { StoreError } from "./errors.ts";
+
+export interface LimiterOptions {
+  /** Units that may be in use at once. */
+  readonly unitsMax: number;
+  /** Tasks that may wait; the next one is refused with `overloaded`. */
+  readonly waitersMax: number;
+  /** For the message of a refusal: what is limited. */
+  readonly what: string;
+}
+
+interface Waiter {
+  readonly units: number;
+  readonly start: () => void;
+}
+
+/** Runs tasks while their units (places, bytes …) are free; the others wait in order of arrival. */
+export class Limiter {
+  readonly #options: LimiterOptions;
+  readonly #waiters: Waiter[] = [];
+  #unitsUsed = 0;
+
+  constructor(options: LimiterOptions) {
+    this.#options = options;
+  }
+
+  /** A task larger than the limit runs alone. */
+  async run<T>(units: number, task: () => Promise<T>): Promise<T> {
+    if (this.#waiters.length > 0 || !this.#fits(units)) {
+      await this.#wait(units);
+    } else {
+      this.#unitsUsed += units;
+    }
+    try {
+      return await task();
+    } finally {
+      this.#unitsUsed -= units;
+      this.#startWaiters();
+    }
+  }
+
+  #fits(units: number): boolean {
+    return this.#unitsUsed === 0 || this.#unitsUsed + units <= this.#options.unitsMax;
+  }
+
+  #wait(units: number): Promise<void> {
+    const { waitersMax, what } = this.#options;
+    if (this.#waiters.length >= waitersMax) {
+      throw new StoreError("overloaded", `${what}: ${waitersMax} are waiting already`);
+    }
+    return new Promise((resolve) => {
+      this.#waiters.push({ units, start: resolve });
+    });
+  }
+
+  #startWaiters(): void {
+    assert(this.#unitsUsed >= 0, "more units given back than taken");
+    let started = 0;
+    for (const waiter of this.#waiters) {
+      if (!this.#fits(waiter.units)) break;
+      this.#unitsUsed += waiter.units;
+      waiter.start();
+      started++;
+    }
+    if (started > 0) this.#waiters.splice(0, started);
+  }
+}
