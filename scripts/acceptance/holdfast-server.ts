@@ -1,0 +1,111 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+export const rootKey = {
+  accessKeyId: "ACCEPTANCE0ACCESSKEY",
+  secretAccessKey: "acceptance/secret/access/key",
+};
+export const region = "us-east-1";
+
+const cli = resolve(import.meta.dirname, "../../bin/holdfast.js");
+
+export function holdfastEnvironment(): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    HOLDFAST_ROOT_ACCESS_KEY_ID: rootKey.accessKeyId,
+    HOLDFAST_ROOT_SECRET_ACCESS_KEY: rootKey.secretAccessKey,
+  };
+}
+
+/** A server under test: `holdfast serve` on a data directory, on a free port of 127.0.0.1. */
+export class HoldfastServer {
+  readonly endpoint: string;
+  readonly startMs: number;
+  readonly #child: ChildProcess;
+  readonly #closed: Promise<number | null>;
+
+  private constructor(child: ChildProcess, endpoint: string, startMs: number) {
+    this.endpoint = endpoint;
+    this.startMs = startMs;
+    this.#child = child;
+    this.#closed = new Promise((done) => {
+      if (child.exitCode !== null) done(child.exitCode);
+      else child.once("close", done);
+    });
+  }
+
+  static async start(
+    directories: readonly string[],
+    options: {
+      readonly workers?: number;
+      readonly port?: number;
+      readonly more?: readonly string[];
+    } = {},
+  ): Promise<HoldfastServer> {
+    const began = performance.now();
+    const listen = `127.0.0.1:${options.port ?? 0}`;
+    const parameters = ["serve", "--data", directories.join(","), "--listen", listen, "--json"];
+    parameters.push(
+      "--workers",
+      String(options.workers ?? 2),
+      "--region",
+      region,
+      ...(options.more ?? []),
+    );
+    const child = spawn(process.execPath, [cli, ...parameters], {
+      env: holdfastEnvironment(),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    for await (const line of createInterface({ input: child.stdout })) {
+      const event = JSON.parse(line) as { event: string; endpoint?: string }; // our own output
+      if (event.event === "ready" && event.endpoint !== undefined) {
+        child.stdout.resume();
+        return new HoldfastServer(child, event.endpoint, performance.now() - began);
+      }
+    }
+    throw new Error(`holdfast serve ended before it was ready (${child.exitCode ?? "killed"})`);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Ends it as an operator would, and waits. */
+  async stop(): Promise<void> {
+    if (this.running) this.#child.kill("SIGTERM");
+    const code = await this.#closed;
+    if (code !== 0) throw new Error(`holdfast serve exited with ${code} on SIGTERM`);
+  }
+
+  /** Resolves once the process has gone, however it went. */
+  async ended(): Promise<void> {
+    await this.#closed;
+  }
+}
+
+export interface CheckOutcome {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** `holdfast check` on the data of a stopped server. */
+export function checkData(directories: readonly string[]): Promise<CheckOutcome> {
+  return new Promise((done) => {
+    const parameters = [cli, "check", "--data", directories.join(","), "--json"];
+    const child = spawn(process.execPath, parameters, { env: holdfastEnvironment() });
+    let output = "";
+    const collect = (chunk: Buffer): void => {
+      output += chunk.toString();
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    child.on("close", (code) => {
+      done({ code, output });
+    });
+  });
+}
