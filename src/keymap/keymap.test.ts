@@ -1,0 +1,288 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeUtf8, noBytes } from "../base/bytes.ts";
+import { isStoreError } from "../base/errors.ts";
+import type { StoreErrorCode } from "../base/errors.ts";
+import type { Change, CommitResult, Engine } from "../engine/engine.ts";
+import { createMemoryEngine } from "../engine/memory-engine.ts";
+import type { ExtentRow } from "../format/extent-row.ts";
+import type { BucketId, ChangeId, PartitionId, StoreId } from "../format/ids.ts";
+import {
+  headKey,
+  leaseKey,
+  partitionKey,
+  partitionSelfKey,
+  routedRange,
+  sessionKey,
+  space,
+  spaceRange,
+  storeKey,
+  versionKey,
+} from "../format/row-keys.ts";
+import { decodeStoreRow, encodePartitionRow, encodeStoreRow } from "../format/system-rows.ts";
+import { createHash } from "../node/hash.ts";
+import { nextId } from "./counters.ts";
+import { createExtentTable } from "./extent-table.ts";
+import { createLease, renewLease } from "./leases.ts";
+import { openKeymap } from "./open-keymap.ts";
+import { EnginePartition } from "./partition/engine-partition.ts";
+import { routedForm } from "./partition/routed-form.ts";
+import { ReadTracker } from "./read-tracker.ts";
+import { Session } from "./session.ts";
+import { fenceSession, listSessions } from "./sessions.ts";
+import { createTestPlatform } from "./testing/test-platform.ts";
+
+const platform = createTestPlatform(createHash());
+const bucket = 1 as BucketId;
+const key = (text: string): Uint8Array => encodeUtf8(text);
+const head = (text: string): Uint8Array => headKey(bucket, key(text));
+const failsWith = (code: StoreErrorCode) => (thrown: unknown) => isStoreError(thrown, code);
+
+const open = (engine: Engine, store?: StoreId) =>
+  openKeymap({ platform, engines: new Map([["index", engine]]), role: "tool", store });
+
+function put(session: Session, rowKey: Uint8Array, expect?: ChangeId | "absent"): Change {
+  const checks = expect === undefined ? [] : [{ key: rowKey, expect }];
+  const puts = [{ key: rowKey, value: noBytes }];
+  return { id: session.nextChangeId(), checks, puts, deletes: [] };
+}
+
+/** An engine whose commits go through `around`. */
+function wrap(engine: Engine, around: (change: Change) => Promise<CommitResult>): Engine {
+  return {
+    get: (rowKey) => engine.get(rowKey),
+    scan: (range, options) => engine.scan(range, options),
+    commit: around,
+    snapshot: () => engine.snapshot(),
+    statistics: () => engine.statistics(),
+    close: () => engine.close(),
+  };
+}
+
+test("openKeymap makes a store once, and a new session each time", async () => {
+  const engine = createMemoryEngine();
+  const [first, second] = await Promise.all([open(engine), open(engine)]);
+  const third = await open(engine);
+  assert.deepEqual([first.session.id, second.session.id, third.session.id].toSorted(), [1, 2, 3]);
+  assert.equal(third.partitions.length, 1);
+  assert.equal(third.partitionOf(bucket, key("a")), third.partitions[0]);
+  assert.deepEqual(third.partitionsOf(bucket), third.partitions);
+  assert.equal((await listSessions(third)).length, 3);
+});
+
+test("openKeymap refuses the index of another store, and names the new one as told", async () => {
+  const engine = createMemoryEngine();
+  const mine = "0123456789abcdef0123456789abcdef" as StoreId;
+  await open(engine, mine);
+  await open(engine, mine);
+  const row = await engine.get(storeKey());
+  assert.equal(decodeStoreRow(row!.value).store, mine);
+  await assert.rejects(open(engine, "f".repeat(32) as StoreId), failsWith("foreign"));
+});
+
+test("C5: a fenced session can commit nothing, in no partition", async () => {
+  const engine = createMemoryEngine();
+  const [victim, other] = [await open(engine), await open(engine)];
+  await fenceSession(other, victim.session.id);
+  await fenceSession(other, victim.session.id);
+  for (const partition of [victim.system, ...victim.partitions]) {
+    const rowKey = partition === victim.system ? leaseKey(victim.session.id) : head("a");
+    await assert.rejects(partition.commit(put(victim.session, rowKey)), failsWith("fenced"));
+  }
+  assert.equal(await engine.get(head("a")), undefined);
+  assert.deepEqual(
+    (await listSessions(other)).map(({ session }) => session),
+    [other.session.id],
+  );
+  const lease = createLease({ platform, keymap: victim, reads: new ReadTracker(platform.clock) });
+  await assert.rejects(lease.run(new AbortController().signal), failsWith("fenced"));
+});
+
+test("a session fenced while it registers never begins", async () => {
+  const engine = createMemoryEngine();
+  const other = await open(engine);
+  const fencing = wrap(engine, async (change) => {
+    const result = await engine.commit(change);
+    const lease = change.puts.find((row) => row.key[0] === space.leases);
+    if (lease !== undefined) {
+      for (const { session } of await listSessions(other)) {
+        if (session !== other.session.id) await fenceSession(other, session);
+      }
+    }
+    return result;
+  });
+  await assert.rejects(open(fencing), failsWith("fenced"));
+  assert.equal((await engine.scan(spaceRange(space.sessions), { limit: 10 })).length, 1);
+});
+
+test("a session is registered, and fenced, in each engine of the map", async () => {
+  const [system, north, south] = [createMemoryEngine(), createMemoryEngine(), createMemoryEngine()];
+  const middle = routedForm(bucket, key("m"));
+  const rows = [
+    { start: noBytes, end: middle, epoch: 1, engine: "north" },
+    { start: middle, end: noBytes, epoch: 1, engine: "south" },
+  ].map(encodePartitionRow);
+  const store = encodeStoreRow({ store: "a".repeat(32) as StoreId, createdMs: 0 });
+  const made = (id: string, puts: Change["puts"]): Change => ({
+    id: id.repeat(32) as ChangeId,
+    checks: [],
+    puts,
+    deletes: [],
+  });
+  const mapRows = rows.map((value, i) => ({ key: partitionKey((i + 1) as PartitionId), value }));
+  await system.commit(made("1", [{ key: storeKey(), value: store }, ...mapRows]));
+  await north.commit(made("2", [{ key: partitionSelfKey(), value: rows[0]! }]));
+  await south.commit(made("3", [{ key: partitionSelfKey(), value: rows[1]! }]));
+  const engines = new Map<string, Engine>([
+    ["system", system],
+    ["north", north],
+    ["south", south],
+  ]);
+  const victim = await openKeymap({ platform, engines, role: "front-end" });
+  const other = await openKeymap({ platform, engines, role: "background" });
+  assert.deepEqual(victim.partitionsOf(bucket), victim.partitions);
+  assert.deepEqual(victim.partitionsOf(2 as BucketId), [victim.partitions[1]]);
+  for (const name of ["a", "z"]) {
+    const partition = victim.partitionOf(bucket, key(name));
+    assert.deepEqual(await partition.commit(put(victim.session, head(name))), { outcome: "ok" });
+  }
+  assert.ok(await north.get(head("a")));
+  assert.ok(await south.get(head("z")));
+  await fenceSession(other, victim.session.id);
+  for (const engine of engines.values()) {
+    assert.equal(await engine.get(sessionKey(victim.session.id)), undefined);
+  }
+  const wrong = victim.partitions[1]!;
+  await assert.rejects(wrong.get(head("a")), failsWith("unavailable"), "a stale map");
+});
+
+test("a partition keeps to its range and its spaces", async () => {
+  const engine = createMemoryEngine();
+  const { session } = await open(engine);
+  const stamp = (await engine.get(sessionKey(session.id)))!.stamp;
+  const range = { start: routedForm(bucket, key("b\0")), end: routedForm(bucket, key("d")) };
+  const place = { id: 7 as PartitionId, engine, range };
+  const partition = new EnginePartition(place, platform.clock, { session, stamp });
+  const wide = (await open(engine)).partitions[0]!;
+  const names = ["a", "b", "b\0", "b\0\0", "c", "d"];
+  for (const name of names) {
+    await wide.commit(put(session, head(name)));
+    await wide.commit(put(session, versionKey(bucket, key(name), 1)));
+  }
+  for (const spaceByte of [space.heads, space.versions]) {
+    const found = await partition.scan(spaceRange(spaceByte, bucket), { limit: 10 });
+    assert.equal(found.length, 3, `space ${spaceByte}`);
+  }
+  await assert.rejects(partition.get(head("b")), failsWith("unavailable"));
+  await assert.rejects(
+    partition.commit(put(session, versionKey(bucket, key("d"), 1))),
+    failsWith("unavailable"),
+  );
+  assert.equal(
+    (await wide.scan(routedRange(space.versions, bucket, key("b")), { limit: 9 })).length,
+    1,
+  );
+  await assert.rejects(partition.get(storeKey()), /a row of space 1 in partition 7/);
+});
+
+test("unknown: a commit that happened is answered ok", async () => {
+  const engine = createMemoryEngine();
+  const keymap = await open(
+    wrap(engine, async (change) => {
+      const result = await engine.commit(change);
+      return result.outcome === "ok" ? { outcome: "unknown", cause: "lost" } : result;
+    }),
+  );
+  const change = put(keymap.session, head("a"), "absent");
+  assert.deepEqual(await keymap.partitions[0]!.commit(change), { outcome: "ok" });
+});
+
+test("unknown: only what the rows prove is claimed", async () => {
+  const engine = createMemoryEngine();
+  let lose: (change: Change) => Promise<unknown> = (change) => engine.commit(change);
+  const keymap = await open(
+    wrap(engine, async (change) => {
+      if (change.puts.some((row) => row.key[0] === space.heads)) {
+        await lose(change);
+        return { outcome: "unknown", cause: "lost" };
+      }
+      return engine.commit(change);
+    }),
+  );
+  const other = await open(engine);
+  const [partition] = keymap.partitions;
+  const first = put(keymap.session, head("a"), "absent");
+  lose = async () => {};
+  await assert.rejects(partition!.commit(first), failsWith("unknown"), "absent proves nothing");
+
+  await other.partitions[0]!.commit(put(other.session, head("a")));
+  const stamp = (await engine.get(head("a")))!.stamp;
+  const replaced = put(keymap.session, head("a"), stamp);
+  await assert.rejects(partition!.commit(replaced), failsWith("unavailable"), "it did not happen");
+
+  lose = async (change) => {
+    await engine.commit(change);
+    await other.partitions[0]!.commit(put(other.session, head("a")));
+  };
+  const overtaken = put(keymap.session, head("a"), stamp);
+  await assert.rejects(partition!.commit(overtaken), failsWith("unknown"), "others came after it");
+});
+
+test("nextId gives no id twice, in any process", async () => {
+  const engine = createMemoryEngine();
+  const keymaps = [await open(engine), await open(engine)];
+  const ids = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => nextId(keymaps[i % 2]!, "buckets")),
+  );
+  assert.deepEqual(
+    ids.toSorted((a, b) => a - b),
+    Array.from({ length: 40 }, (_, i) => i + 1),
+  );
+});
+
+test("the extent table replaces and removes only what it read", async () => {
+  const engine = createMemoryEngine();
+  const table = createExtentTable(await open(engine));
+  const row: ExtentRow = {
+    state: "open",
+    scheme: { kind: "replicated", copies: 1, quorum: 1 },
+    members: [],
+    epoch: 1,
+    session: (await open(engine)).session.id,
+    storageClass: "STANDARD",
+    createdMs: 1,
+    sealedMs: 0,
+    length: 0,
+    deadBytes: 0,
+    droppedMs: 0,
+  };
+  const [first, second] = [await table.create(row), await table.create(row)];
+  assert.deepEqual(await table.list(undefined, 10), [first, second]);
+  assert.deepEqual(await table.list(first.id, 10), [second]);
+  const sealed = await table.replace(first, { ...row, state: "sealed" });
+  assert.ok(sealed !== "conflict");
+  assert.deepEqual(await table.get(first.id), sealed);
+  assert.equal(await table.replace(first, row), "conflict");
+  assert.equal(await table.remove(first), "conflict");
+  assert.equal(await table.remove(sealed), "ok");
+  assert.equal(await table.get(first.id), undefined);
+});
+
+test("a lease says when the oldest read under way began", async () => {
+  const own = createTestPlatform(createHash());
+  const keymap = await openKeymap({
+    platform: own,
+    engines: new Map([["index", createMemoryEngine()]]),
+    role: "tool",
+  });
+  const reads = new ReadTracker(own.clock);
+  const began = own.clock.now();
+  const end = reads.begin();
+  own.advance(5000);
+  await renewLease({ platform: own, keymap, reads });
+  const [entry] = await listSessions(keymap);
+  assert.deepEqual(entry!.lease, { renewedMs: began + 5000, oldestReadMs: began });
+  end();
+  await renewLease({ platform: own, keymap, reads });
+  assert.equal((await listSessions(keymap))[0]!.lease.oldestReadMs, began + 5000);
+});

@@ -1,0 +1,31 @@
+import type { Hash } from "../../platform/hash.ts";
+import type { LogFields, LogLevel } from "../../platform/log.ts";
+import type { Platform } from "../../platform/platform.ts";
+
+export interface TestPlatform extends Platform {
+  readonly logged: { level: LogLevel; event: string; fields: LogFields | undefined }[];
+  advance(ms: number): void;
+}
+
+/** A clock that moves only when somebody sleeps or the test says so, and bytes that count instead of chance. */
+export function createTestPlatform(hash: Hash): TestPlatform {
+  let now = 1_700_000_000_000;
+  let drawn = 0;
+  const logged: TestPlatform["logged"] = [];
+  return {
+    logged,
+    hash,
+    log: (level, event, fields) => void logged.push({ level, event, fields }),
+    random: { bytes: (count) => new Uint8Array(count).fill(0xff).with(count - 1, ++drawn & 0xff) },
+    clock: {
+      now: () => now,
+      monotonicMs: () => now,
+      sleep: async (ms) => {
+        now += ms;
+      },
+    },
+    advance(ms) {
+      now += ms;
+    },
+  };
+}
