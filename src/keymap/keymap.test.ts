@@ -28,7 +28,7 @@ import { openKeymap } from "./open-keymap.ts";
 import { EnginePartition } from "./partition/engine-partition.ts";
 import { routedForm } from "./partition/routed-form.ts";
 import { ReadTracker } from "./read-tracker.ts";
-import { Session } from "./session.ts";
+import type { Session } from "./session.ts";
 import { fenceSession, listSessions } from "./sessions.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
 
