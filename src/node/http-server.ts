@@ -1,0 +1,147 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { StoreError } from "../base/errors.ts";
+import type { HttpHandler } from "../platform/http.ts";
+import type { Log } from "../platform/log.ts";
+import type { Service } from "../platform/service.ts";
+import { type BareAnswer, bareAnswer, rawAnswer } from "./http/bare-answer.ts";
+import { Exchange } from "./http/exchange.ts";
+import { httpLimits, type HttpLimits } from "./http/limits.ts";
+
+/*
+ * The bridge from node:http to our own request and response: protocol code never meets a socket. It keeps the bounds a
+ * peer could break (sizes, counts, silence), and ends connections so that the peer has read its answer first.
+ */
+
+export interface HttpServerOptions {
+  readonly handler: HttpHandler;
+  readonly log: Log;
+  readonly host: string;
+  /** 0: any free one (the same for all workers of a cluster). */
+  readonly port: number;
+  /** After the stop signal, requests under way have this long. */
+  readonly drainMs: number;
+  readonly limits?: Partial<HttpLimits> | undefined;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export class HttpServer implements Service {
+  readonly name = "http";
+  readonly #options: HttpServerOptions;
+  readonly #limits: HttpLimits;
+  readonly #server: Server;
+  readonly #listening = Promise.withResolvers<ListenAddress>();
+  #underWay = 0;
+  #stopping = false;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    this.#limits = { ...httpLimits, ...options.limits };
+    this.#server = this.#createServer();
+    this.#listening.promise.catch(() => undefined); // run() throws the same to its owner
+  }
+
+  /** Where it listens, once `run` has got that far; rejects where it could not. */
+  get listening(): Promise<ListenAddress> {
+    return this.#listening.promise;
+  }
+
+  get requestsUnderWay(): number {
+    return this.#underWay;
+  }
+
+  /** Listens until the signal aborts; then finishes what is under way, and closes what is not. */
+  async run(signal: AbortSignal): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.once("close", resolve));
+    await this.#listen();
+    if (!signal.aborted) {
+      await new Promise<void>((resolve) => {
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+    this.#stopping = true;
+    this.#server.close(); // stops accepting, and closes connections that are idle now
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#options.drainMs);
+    await closed;
+    clearTimeout(deadline);
+  }
+
+  #createServer(): Server {
+    const limits = this.#limits;
+    const server = createServer({
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersMs,
+      requestTimeout: 0, // a 5 GiB part over a slow line takes its time; `stalledMs` ends a silent one
+      keepAliveTimeout: limits.keepAliveMs,
+      requireHostHeader: false, // the exchange answers it in S3's form
+    });
+    server.maxHeadersCount = 0; // none dropped silently: the exchange refuses too many
+    server.maxConnections = limits.connections;
+    server.timeout = limits.stalledMs;
+    const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
+      void this.#serve(message, response); // never rejects; its owner is the connection, which closes with us
+    };
+    server.on("request", onRequest);
+    server.on("checkContinue", onRequest);
+    server.on("clientError", refuse);
+    return server;
+  }
+
+  async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { handler, log } = this.#options;
+    const overloaded = this.#underWay >= this.#limits.requests;
+    this.#underWay++;
+    const exchange = new Exchange(message, response, this.#limits);
+    const slowDown: HttpHandler = () => Promise.resolve(bareAnswer("overloaded"));
+    await exchange.run(overloaded ? slowDown : handler, log, () => this.#stopping);
+    this.#underWay--;
+    if (this.#stopping) response.once("finish", () => this.#server.closeIdleConnections());
+  }
+
+  #listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", (cause: NodeJS.ErrnoException) => {
+        const error = listenError(cause, host, port);
+        this.#listening.reject(error);
+        reject(error);
+      });
+      this.#server.listen({ host, port }, () => {
+        const address = this.#server.address() as AddressInfo; // it is a TCP server
+        this.#listening.resolve({ host, port: address.port });
+        resolve();
+      });
+    });
+  }
+}
+
+function listenError(cause: NodeJS.ErrnoException, host: string, port: number): StoreError {
+  const where = `${host}:${port}`;
+  const reasons: Record<string, string> = {
+    EADDRINUSE: "another program listens there: stop it, or give another port with --listen",
+    EADDRNOTAVAIL: "this machine has no such address: give one it has with --listen",
+    EACCES: "ports below 1024 need privileges: give a higher one with --listen",
+    ENOTFOUND: "no such host: give an address of this machine with --listen",
+  };
+  const reason = reasons[cause.code ?? ""] ?? cause.message;
+  return new StoreError("invalid", `cannot listen on ${where}: ${reason}`, { cause });
+}
+
+/** What could not be parsed, or took too long. Where an answer is already on its way, there is nothing to add. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  const answers: Record<string, BareAnswer> = {
+    HPE_HEADER_OVERFLOW: "headersTooLarge",
+    ERR_HTTP_REQUEST_TIMEOUT: "timeout",
+  };
+  const answering = "_httpMessage" in socket && socket._httpMessage !== null;
+  if (!socket.writable || answering || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  socket.end(rawAnswer(answers[error.code ?? ""] ?? "malformed"));
+}
