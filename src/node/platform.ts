@@ -1,0 +1,16 @@
+import type { Log } from "../platform/log.ts";
+import type { Platform } from "../platform/platform.ts";
+import { createClock } from "./clock.ts";
+import { createHash } from "./hash.ts";
+import { createLog } from "./log.ts";
+import { createRandom } from "./random.ts";
+
+/** The real world. One per process. */
+export function createPlatform(options: { readonly log?: Log | undefined } = {}): Platform {
+  return {
+    clock: createClock(),
+    random: createRandom(),
+    hash: createHash(),
+    log: options.log ?? createLog(),
+  };
+}
