@@ -1,0 +1,168 @@
+import { StoreError } from "../base/errors.ts";
+import type { Change, CommitResult, Engine } from "../engine/engine.ts";
+import { createMemoryEngine } from "../engine/memory-engine.ts";
+import { nameOfChange } from "./engine/name-of-change.ts";
+import type { SimProcess } from "./process.ts";
+import type { SeededRandom } from "./random.ts";
+
+/*
+ * The index of a simulated machine: the memory reference, shared by processes as an LMDB environment is. Each process
+ * gathers its commits while its last transaction runs; a transaction happens as a whole, at one instant before it
+ * is answered, and what is seen is durable. At a kill the transaction under way has happened or never will, and what
+ * had not entered one is gone. Outcomes may be lost (`unknown`), and after a failed sync the whole index is out of
+ * service for a while.
+ */
+
+const transactionMs = [0.2, 2] as const;
+const readMs = [0.005, 0.05] as const;
+/** Changes that one transaction takes. */
+const transactionChangesMax = 64;
+/** Changes that may wait in one process. */
+const waitingChangesMax = 1024;
+
+export interface SimEngineFaults {
+  /** Chance that a commit's outcome is lost: it may have happened. */
+  readonly unknownShare: number;
+}
+
+export class SimEngine {
+  readonly #memory = createMemoryEngine();
+  readonly #random: SeededRandom;
+  readonly #faults: SimEngineFaults;
+  /** After a failed sync: nothing is answered until it is verified. */
+  #outOfService = false;
+
+  constructor(random: SeededRandom, faults: SimEngineFaults) {
+    this.#random = random;
+    this.#faults = faults;
+  }
+
+  /** From now on syncs fail, until `recover`. */
+  fail(): void {
+    this.#outOfService = true;
+  }
+
+  recover(): void {
+    this.#outOfService = false;
+  }
+
+  /** The engine as one process opens it. */
+  open(process: SimProcess): Engine {
+    let commits = 0;
+    let transactions = 0;
+    let conflicts = 0;
+    const queue = new CommitQueue(process, this.#random, async (changes) => {
+      transactions++;
+      const results = await this.#transact(changes);
+      for (const { outcome } of results) {
+        if (outcome === "ok") commits++;
+        else if (outcome === "conflict") conflicts++;
+      }
+      return results;
+    });
+    return {
+      get: (key) => this.#read(process, () => this.#memory.get(key)),
+      scan: (range, options) => this.#read(process, () => this.#memory.scan(range, options)),
+      commit: (change) => queue.add(change),
+      snapshot: () => {
+        this.#assertInService();
+        const snapshot = this.#memory.snapshot();
+        return {
+          get: (key) => this.#read(process, () => snapshot.get(key)),
+          scan: (range, options) => this.#read(process, () => snapshot.scan(range, options)),
+          close: () => snapshot.close(),
+        };
+      },
+      statistics: () => ({ commits, transactions, conflicts, bytesOnDisk: 0 }),
+      close: () => queue.idle(),
+    };
+  }
+
+  async #read<T>(process: SimProcess, read: () => Promise<T>): Promise<T> {
+    return process.perform("index read", between(this.#random, readMs), () => {
+      this.#assertInService();
+      return read();
+    });
+  }
+
+  async #transact(changes: readonly Change[]): Promise<CommitResult[]> {
+    if (this.#outOfService) {
+      const cause = new StoreError("io", "the index could not be synced");
+      const happens = this.#random.chance(0.5);
+      if (happens) await Promise.all(changes.map((change) => this.#memory.commit(change)));
+      return changes.map(() => ({ outcome: "unknown", cause }));
+    }
+    return Promise.all(changes.map((change) => this.#commit(change)));
+  }
+
+  async #commit(change: Change): Promise<CommitResult> {
+    const lost = this.#random.chance(this.#faults.unknownShare);
+    if (!lost) return this.#memory.commit(change);
+    if (this.#random.chance(0.5)) await this.#memory.commit(change);
+    return { outcome: "unknown", cause: new StoreError("io", "the connection to the index broke") };
+  }
+
+  #assertInService(): void {
+    if (this.#outOfService) {
+      throw new StoreError("unavailable", "the index awaits verification after a failed sync");
+    }
+  }
+}
+
+interface Waiting {
+  readonly change: Change;
+  resolve(result: CommitResult): void;
+  reject(error: unknown): void;
+}
+
+class CommitQueue {
+  readonly #process: SimProcess;
+  readonly #random: SeededRandom;
+  readonly #transact: (changes: readonly Change[]) => Promise<CommitResult[]>;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+
+  constructor(
+    process: SimProcess,
+    random: SeededRandom,
+    transact: (changes: readonly Change[]) => Promise<CommitResult[]>,
+  ) {
+    this.#process = process;
+    this.#random = random;
+    this.#transact = transact;
+  }
+
+  add(change: Change): Promise<CommitResult> {
+    if (this.#waiting.length >= waitingChangesMax) {
+      return Promise.reject(new StoreError("overloaded", "too many commits are waiting"));
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ change, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, transactionChangesMax);
+      const changes = batch.map(({ change }) => change);
+      const point = [...new Set(changes.map(nameOfChange))].join("+");
+      try {
+        const delayMs = between(this.#random, transactionMs);
+        const results = await this.#process.perform(point, delayMs, () => this.#transact(changes));
+        for (const [i, { resolve }] of batch.entries()) resolve(results[i]!);
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#running = undefined;
+  }
+}
+
+function between(random: SeededRandom, [least, most]: readonly [number, number]): number {
+  return least + random.unit() * (most - least);
+}

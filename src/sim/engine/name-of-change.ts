@@ -1,0 +1,39 @@
+import type { Change } from "../../engine/engine.ts";
+import { decodeBucketFenceRow } from "../../format/bucket-row.ts";
+import { decodeExtentRow } from "../../format/extent-row.ts";
+import { space } from "../../format/row-keys.ts";
+
+/**
+ * What a commit does, by the rows it writes: so that a crash can be aimed at one kind of commit, and the report can say which
+ * were cut. Spaces in the order in which they name a change that writes several.
+ */
+const names: readonly (readonly [spaceByte: number, name: string])[] = [
+  [space.garbageBatches, "garbage batch"],
+  [space.drains, "drain"],
+  [space.heads, "head"],
+  [space.versions, "version"],
+  [space.uploads, "upload"],
+  [space.parts, "part"],
+  [space.garbage, "garbage"],
+  [space.buckets, "bucket"],
+  [space.bucketFences, "fence"],
+  [space.extents, "extent"],
+  [space.sessions, "session"],
+  [space.leases, "lease"],
+  [space.counters, "counter"],
+];
+
+export function nameOfChange(change: Change): string {
+  for (const [spaceByte, name] of names) {
+    const put = change.puts.find(({ key }) => key[0] === spaceByte);
+    if (put !== undefined) return `commit ${name} ${detailOf(spaceByte, put.value)}`.trimEnd();
+    if (change.deletes.some((key) => key[0] === spaceByte)) return `commit ${name} removed`;
+  }
+  return "commit other";
+}
+
+function detailOf(spaceByte: number, value: Uint8Array): string {
+  if (spaceByte === space.extents) return decodeExtentRow(value).state;
+  if (spaceByte === space.bucketFences) return decodeBucketFenceRow(value).state;
+  return "";
+}
