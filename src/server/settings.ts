@@ -1,0 +1,195 @@
+import { isStoreError, StoreError } from "../base/errors.ts";
+import { suggestion } from "../base/nearest.ts";
+import type { LogLevel } from "../platform/log.ts";
+import {
+  parseBytes,
+  parseChoice,
+  parseCount,
+  parseDomains,
+  parseDuration,
+  parseList,
+  parseListen,
+  parsePercent,
+  parseRegion,
+  type ParseSetting,
+} from "./setting-values.ts";
+
+/*
+ * Every number and name an operator may choose, as data. A setting has one name, which is its flag (--seal-after), its
+ * variable (HOLDFAST_SEAL_AFTER) and its line in the configuration file (seal-after = 5m). The flag wins over the
+ * variable, the variable over the file, the file over the default. What is not known is refused, never ignored: a
+ * misspelt setting that seems to work is worse than one that fails.
+ */
+
+interface Definition<T> {
+  /** For help: what stands behind the flag. */
+  readonly value: string;
+  readonly help: string;
+  /** In the form an operator would write. */
+  readonly default: string;
+  readonly parse: ParseSetting<T>;
+}
+
+function define<T>(
+  value: string,
+  fallback: string,
+  help: string,
+  parse: ParseSetting<T>,
+): Definition<T> {
+  return { value, help, default: fallback, parse };
+}
+
+const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+
+/** More front-end processes than this share a machine's disks no better. */
+const workersMax = 64;
+
+const minute = 60_000;
+
+export const settingDefinitions = {
+  data: define(
+    "DIR[,DIR…]",
+    "./data",
+    "data directories; the first also holds the index",
+    parseList,
+  ),
+  listen: define(
+    "HOST:PORT",
+    "127.0.0.1:9000",
+    "where to listen; port 0 takes a free one",
+    parseListen,
+  ),
+  region: define("NAME", "us-east-1", "the region this store says it is", parseRegion),
+  domain: define(
+    "NAME[,NAME…]",
+    "",
+    "host names whose subdomains are buckets (bucket.NAME)",
+    parseDomains,
+  ),
+  workers: define("N", "0", "front-end processes; 0 for one per core", parseCount(0, workersMax)),
+  "log-level": define("LEVEL", "info", "debug, info, warn or error", parseChoice(logLevels)),
+  "seal-after": define(
+    "TIME",
+    "5m",
+    "age at which an open extent is closed for writing",
+    parseDuration(1000, 24 * 60 * minute),
+  ),
+  reserve: define(
+    "SIZE",
+    "320MiB",
+    "free space of a data directory that only deletes and compaction may use",
+    parseBytes(0),
+  ),
+  "compact-at": define(
+    "PERCENT",
+    "50%",
+    "dead share at which an extent is compacted",
+    parsePercent(5, 95),
+  ),
+  drain: define(
+    "TIME",
+    "20s",
+    "how long requests under way may take to finish at a stop",
+    parseDuration(0, 60 * minute),
+  ),
+};
+
+type Definitions = typeof settingDefinitions;
+export type SettingName = keyof Definitions;
+export type Settings = {
+  readonly [Name in SettingName]: Definitions[Name] extends Definition<infer T> ? T : never;
+};
+
+export const settingNames = Object.keys(settingDefinitions) as readonly SettingName[]; // its own keys
+
+const prefix = "HOLDFAST_";
+
+export function environmentName(name: string): string {
+  return prefix + name.toUpperCase().replaceAll("-", "_");
+}
+
+/** Variables of ours that are no settings: secrets, and what the other commands take. */
+const otherVariables: readonly string[] = [
+  "HOLDFAST_CONFIG",
+  "HOLDFAST_ENDPOINT",
+  "HOLDFAST_ROOT_ACCESS_KEY_ID",
+  "HOLDFAST_ROOT_SECRET_ACCESS_KEY",
+];
+
+/** Kubernetes sets these in every pod beside a service that is called "holdfast"; they are not meant for us. */
+const kubernetes = /^HOLDFAST_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_.+)?)$/;
+
+export interface SettingSources {
+  /** By name of setting. */
+  readonly flags: ReadonlyMap<string, string>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly file?: { readonly path: string; readonly text: string } | undefined;
+}
+
+interface Given {
+  readonly text: string;
+  /** For messages: --listen, HOLDFAST_LISTEN or holdfast.conf:3. */
+  readonly where: string;
+}
+
+/** StoreError `invalid` for what is unknown or not acceptable, with where it stands and what would be. */
+export function resolveSettings(sources: SettingSources): Settings {
+  const given = new Map<string, Given>();
+  if (sources.file !== undefined) readFile(sources.file.path, sources.file.text, given);
+  readEnvironment(sources.environment, given);
+  for (const [name, text] of sources.flags) given.set(name, { text, where: `--${name}` });
+  const resolved: Partial<Record<SettingName, unknown>> = {};
+  for (const name of settingNames) resolved[name] = valueOf(name, given.get(name));
+  return resolved as Settings; // each definition parsed its own
+}
+
+function valueOf(name: SettingName, given: Given | undefined): unknown {
+  const { parse, default: fallback } = settingDefinitions[name];
+  if (given === undefined) return parse(fallback);
+  try {
+    return parse(given.text);
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
+    throw new StoreError("invalid", `${given.where}: ${error.message}`, { cause: error });
+  }
+}
+
+function isSetting(name: string): name is SettingName {
+  return Object.hasOwn(settingDefinitions, name);
+}
+
+function readFile(path: string, text: string, into: Map<string, Given>): void {
+  const seen = new Set<string>();
+  for (const [index, raw] of text.split("\n").entries()) {
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const where = `${path}:${index + 1}`;
+    const equals = line.indexOf("=");
+    if (equals < 0) throw new StoreError("invalid", `${where}: write "name = value"`);
+    const name = line.slice(0, equals).trim();
+    if (!isSetting(name)) {
+      const hint = suggestion(name, settingNames);
+      throw new StoreError("invalid", `${where}: there is no setting "${name}"${hint}`);
+    }
+    if (seen.has(name)) throw new StoreError("invalid", `${where}: "${name}" is set twice`);
+    seen.add(name);
+    into.set(name, { text: line.slice(equals + 1).trim(), where });
+  }
+}
+
+function readEnvironment(
+  environment: SettingSources["environment"],
+  into: Map<string, Given>,
+): void {
+  const names = new Map(settingNames.map((name) => [environmentName(name), name]));
+  for (const [variable, text] of Object.entries(environment)) {
+    if (!variable.startsWith(prefix) || text === undefined) continue;
+    const name = names.get(variable);
+    if (name !== undefined) {
+      into.set(name, { text, where: variable });
+    } else if (!otherVariables.includes(variable) && !kubernetes.test(variable)) {
+      const hint = suggestion(variable, [...names.keys(), ...otherVariables]);
+      throw new StoreError("invalid", `${variable}: no variable of Holdfast's${hint}; unset it`);
+    }
+  }
+}
