@@ -1,3 +1,4 @@
+import { StoreError } from "../base/errors.ts";
 import type { DiskId, ExtentId, StoreId } from "../format/ids.ts";
 import type { Disk } from "../platform/disk.ts";
 
@@ -17,8 +18,22 @@ export const extentsDirectory = "extents";
 /** Directories below extents/, by the low byte of the id: keeps each one short. */
 export const extentFanOut = 256;
 
+/** The directory, within a data directory, that an extent's file stands in. */
+export function extentDirectory(extent: ExtentId): string {
+  return `${extentsDirectory}/${(extent % extentFanOut).toString(16).padStart(2, "0")}`;
+}
+
 /** Path of an extent's file within a data directory: extents/2a/00000000000f2a.extent */
 export function extentPath(extent: ExtentId): string {
-  const name = extent.toString(16).padStart(14, "0");
-  return `${extentsDirectory}/${name.slice(-2)}/${name}.extent`;
+  return `${extentDirectory(extent)}/${extent.toString(16).padStart(14, "0")}.extent`;
+}
+
+/** The disk with this id; StoreError `missing`, naming the fix, where it is not among the data directories. */
+export function findDisk(disks: ExtentDisks, id: DiskId): DataDisk {
+  const found = disks.disks.find((disk) => disk.id === id);
+  if (found === undefined) {
+    const fix = "name it again in the list of data directories";
+    throw new StoreError("missing", `the data directory with disk id ${id} is not there: ${fix}`);
+  }
+  return found;
 }

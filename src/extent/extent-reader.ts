@@ -3,11 +3,19 @@ import type { RecordIdentity } from "../format/record.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
+import { LocalExtentReader } from "./parts/local-extent-reader.ts";
 
 export interface ExtentReaderOptions {
   readonly platform: Platform;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
+}
+
+export interface ExtentReaderStatistics {
+  readonly reads: number;
+  readonly bytes: number;
+  /** Reads whose bytes did not match their checksum, or were not those the reference means. None was served. */
+  readonly corruptions: number;
 }
 
 export interface ExtentReader {
@@ -17,7 +25,10 @@ export interface ExtentReader {
    * `corrupt`, `io`, `overloaded`. The bytes belong to the caller.
    */
   read(ref: ChunkRef, identity: RecordIdentity, start: number, end: number): Promise<Uint8Array>;
+  statistics(): ExtentReaderStatistics;
   close(): Promise<void>;
 }
 
-export declare function createExtentReader(options: ExtentReaderOptions): ExtentReader;
+export function createExtentReader(options: ExtentReaderOptions): ExtentReader {
+  return new LocalExtentReader(options);
+}

@@ -5,6 +5,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { Service } from "../platform/service.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
+import { LocalExtentWriter } from "./parts/local-extent-writer.ts";
 
 export interface ExtentWriterOptions {
   readonly platform: Platform;
@@ -48,4 +49,6 @@ export interface ExtentWriter extends Service {
   statistics(): ExtentWriterStatistics;
 }
 
-export declare function createExtentWriter(options: ExtentWriterOptions): ExtentWriter;
+export function createExtentWriter(options: ExtentWriterOptions): ExtentWriter {
+  return new LocalExtentWriter(options);
+}

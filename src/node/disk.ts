@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { assert } from "../base/assert.ts";
+import { AssertionError, assert } from "../base/assert.ts";
 import { messageOf } from "../base/errors.ts";
 import { Limiter } from "../base/limiter.ts";
 import type { Disk, DiskErrorKind, DiskFile } from "../platform/disk.ts";
@@ -114,6 +114,7 @@ class NodeDisk implements Disk {
     try {
       return await limiter.run(1, task);
     } catch (cause) {
+      if (cause instanceof AssertionError) throw cause;
       const kind = kinds[codeOf(cause)] ?? "io";
       throw new DiskError(kind, `${this.name}: ${what} ${path}: ${messageOf(cause)}`, { cause });
     }

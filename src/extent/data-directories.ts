@@ -1,0 +1,133 @@
+import { StoreError } from "../base/errors.ts";
+import { decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
+import type { DiskId, StoreId } from "../format/ids.ts";
+import { idBytes } from "../format/ids.ts";
+import type { StoreIdentity } from "../format/store-identity.ts";
+import {
+  decodeStoreIdentity,
+  encodeStoreIdentity,
+  storeIdentityFile,
+} from "../format/store-identity.ts";
+import type { Disk } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
+import type { Random } from "../platform/random.ts";
+import { onDisk } from "./parts/disk-failure.ts";
+
+/** An identity is written under this name first, so that it is there whole or not at all. */
+const unfinishedFile = `${storeIdentityFile}.new`;
+
+/** What an empty directory may hold: the root of a fresh file system, or what a crash of ours left. */
+const harmlessNames: ReadonlySet<string> = new Set(["lost+found", unfinishedFile]);
+
+/** An identity file is about 170 bytes. */
+const identityBytesMax = 4096;
+
+/**
+ * Makes an empty directory a data directory of a store, or finds that it is one already. Refuses with the fix named: a
+ * directory of another store, one of a newer version, and one that holds other things.
+ */
+export async function initialiseDataDirectory(
+  disk: Disk,
+  options: { readonly store: StoreId; readonly holdsIndex: boolean },
+  random: Random,
+): Promise<StoreIdentity> {
+  const found = await readIdentity(disk);
+  if (found !== undefined) {
+    assertOwn(disk, found, options);
+    return found;
+  }
+  const foreign = (await onDisk(disk.list(""))).filter((name) => !harmlessNames.has(name));
+  if (foreign.length > 0) {
+    const [first] = foreign.sort();
+    const fix = `name an empty directory, or restore ${storeIdentityFile} if this one was a data directory`;
+    throw new StoreError("foreign", `${disk.name} is not empty (${first}) and not ours: ${fix}`);
+  }
+  // 16 random bytes: the disk's place in the world, whatever it is mounted on
+  const id = toHex(random.bytes(idBytes)) as DiskId;
+  const identity = { store: options.store, disk: id, holdsIndex: options.holdsIndex };
+  await onDisk(writeIdentity(disk, identity));
+  return identity;
+}
+
+/** Whose data directory this is; undefined where it has no identity. */
+export async function readIdentity(disk: Disk): Promise<StoreIdentity | undefined> {
+  const bytes = await onDisk(readWhole(disk, storeIdentityFile, identityBytesMax));
+  if (bytes === undefined) return undefined;
+  return decodeStoreIdentity(decodeUtf8(bytes), `${disk.name}/${storeIdentityFile}`);
+}
+
+/** Refuses data directories of different stores, and one that was given twice (or copied). */
+export function checkDataDirectories(
+  directories: readonly { readonly disk: Disk; readonly identity: StoreIdentity }[],
+): void {
+  const names = new Map<DiskId, string>();
+  const [first] = directories;
+  for (const { disk, identity } of directories) {
+    if (first !== undefined && identity.store !== first.identity.store) {
+      throw new StoreError("foreign", otherStore(disk, identity, first.identity.store));
+    }
+    const other = names.get(identity.disk);
+    if (other !== undefined) {
+      const message = `${other} and ${disk.name} are the same data directory, or one is a copy: name it once`;
+      throw new StoreError("invalid", message);
+    }
+    names.set(identity.disk, disk.name);
+  }
+}
+
+function assertOwn(
+  disk: Disk,
+  found: StoreIdentity,
+  wanted: { readonly store: StoreId; readonly holdsIndex: boolean },
+): void {
+  if (found.store !== wanted.store) {
+    throw new StoreError("foreign", otherStore(disk, found, wanted.store));
+  }
+  if (found.holdsIndex !== wanted.holdsIndex) {
+    const fix = "name the directory that holds the index first";
+    const which = found.holdsIndex ? "holds the index" : "does not hold the index";
+    throw new StoreError("invalid", `${disk.name} ${which}: ${fix}`);
+  }
+}
+
+function otherStore(disk: Disk, found: StoreIdentity, wanted: StoreId): string {
+  const fix = "name the directories of one store, or an empty one";
+  return `${disk.name} belongs to store ${found.store}, not to ${wanted}: ${fix}`;
+}
+
+async function writeIdentity(disk: Disk, identity: StoreIdentity): Promise<void> {
+  try {
+    await disk.remove(unfinishedFile);
+  } catch (error) {
+    if (!isDiskError(error, "missing")) throw error;
+  }
+  const file = await disk.open(unfinishedFile, "create");
+  try {
+    await file.write([encodeUtf8(encodeStoreIdentity(identity))], 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await disk.rename(unfinishedFile, storeIdentityFile);
+  await disk.syncDirectory("");
+}
+
+async function readWhole(
+  disk: Disk,
+  path: string,
+  bytesMax: number,
+): Promise<Uint8Array | undefined> {
+  let file;
+  try {
+    file = await disk.open(path, "read");
+  } catch (error) {
+    if (isDiskError(error, "missing")) return undefined;
+    throw error;
+  }
+  try {
+    const buffer = new Uint8Array(bytesMax);
+    return buffer.subarray(0, await file.read(buffer, 0));
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,261 @@
+import { assert } from "../../base/assert.ts";
+import { StoreError, messageOf } from "../../base/errors.ts";
+import type { ChunkRef } from "../../format/chunk-ref.ts";
+import type { ExtentHeader } from "../../format/extent-header.ts";
+import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
+import type { DiskId } from "../../format/ids.ts";
+import { chunkBytesMax, extentBytesMax } from "../../format/limits.ts";
+import type { RecordIdentity } from "../../format/record.ts";
+import { blockChecksums, recordBytes } from "../../format/record.ts";
+import { DiskError, isDiskError } from "../../platform/disk.ts";
+import type { DataDisk } from "../extent-files.ts";
+import type {
+  ExtentWriter,
+  ExtentWriterOptions,
+  ExtentWriterStatistics,
+} from "../extent-writer.ts";
+import type { PendingRecord } from "./append-lane.ts";
+import { AppendLane } from "./append-lane.ts";
+import { codeOfDiskError } from "./disk-failure.ts";
+import type { StoppedKind } from "./disk-health.ts";
+import { DiskHealth } from "./disk-health.ts";
+import { ExtentLedger } from "./extent-ledger.ts";
+import { createMember } from "./member-file.ts";
+import { OpenExtent } from "./open-extent.ts";
+
+const sealAfterMsDefault = 5 * 60 * 1000;
+/** One extent to compact into, and 64 MiB for the index to grow while deleting. */
+const reserveBytesDefault = extentBytesMax + 64 * 1024 * 1024;
+/** How often ages are looked at and rows of sealed extents committed. */
+const tickMs = 1000;
+/** How often each disk is looked at: a stopped one goes on this long after its cause has gone. */
+const checkMs = 3000;
+/** A disk that is at one batch (16 MiB at most) for this long does not answer: others take its work. */
+const answerMsMax = 10_000;
+/** A record that three lanes gave back fails: a fourth would hardly take it, and its client waits. */
+const failuresMax = 3;
+/** Sealing at the end is worth a few tries; what they leave open is sealed like that of a dead process. */
+const finalTriesMax = 3;
+const finalRetryMs = 200;
+
+const scheme: Scheme = { kind: "replicated", copies: 1, quorum: 1 };
+const firstEpoch = 1;
+
+export class LocalExtentWriter implements ExtentWriter {
+  readonly name = "extent writer";
+  readonly #options: ExtentWriterOptions;
+  readonly #lanes: readonly AppendLane[];
+  readonly #ledger: ExtentLedger;
+  /** Which lane comes first among equals: turned by each append, so that idle disks fill evenly. */
+  #turn = 0;
+  #closedBy: StoreError | undefined;
+  #records = 0;
+  #syncs = 0;
+  #bytes = 0;
+  #extentsOpened = 0;
+  #failures = 0;
+
+  constructor(options: ExtentWriterOptions) {
+    assert(options.disks.disks.length > 0, "a writer needs a data directory");
+    this.#options = options;
+    this.#ledger = new ExtentLedger(options.table, options.platform.clock);
+    this.#lanes = options.disks.disks.map((disk) => this.#createLane(disk));
+  }
+
+  async append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef> {
+    assert(payload.length <= chunkBytesMax, "payload longer than a chunk");
+    const checksums = blockChecksums(this.#options.platform.hash, payload);
+    const bytes = recordBytes(identity.key.length, payload.length);
+    return new Promise((resolve, reject) => {
+      const staged = { identity, payload, blockChecksums: checksums, bytes };
+      this.#place({ ...staged, resolve, reject, failures: 0 });
+    });
+  }
+
+  release(refs: readonly ChunkRef[]): void {
+    this.#ledger.released(refs);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([
+      this.#keepLedger(signal),
+      ...this.#lanes.map((lane) => this.#watch(lane, signal)),
+    ]);
+    this.#closedBy ??= new StoreError("cancelled", "the server is stopping");
+    await Promise.all(this.#lanes.map((lane) => lane.finish()));
+    await this.#advanceFinally();
+  }
+
+  statistics(): ExtentWriterStatistics {
+    return {
+      records: this.#records,
+      syncs: this.#syncs,
+      bytes: this.#bytes,
+      extentsOpened: this.#extentsOpened,
+      failures: this.#failures,
+    };
+  }
+
+  /** Gives the record to the writable lane with the least to do. */
+  #place(record: PendingRecord): void {
+    if (this.#closedBy !== undefined) {
+      record.reject(this.#closedBy);
+      return;
+    }
+    let best: AppendLane | undefined;
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const lane = this.#lanes[(this.#turn + i) % this.#lanes.length]!;
+      if (!lane.health.isWritable) continue;
+      if (best === undefined || lane.bytesAhead < best.bytesAhead) best = lane;
+    }
+    this.#turn = (this.#turn + 1) % this.#lanes.length;
+    if (best === undefined) record.reject(this.#noDisk());
+    else if (best.hasRoom(record.bytes)) best.enqueue(record);
+    else record.reject(new StoreError("overloaded", "more is being written than the disks take"));
+  }
+
+  /** Why nothing can be written: what people can mend most easily names the code. */
+  #noDisk(): StoreError {
+    const states = this.#lanes.map((lane) => lane.health.state);
+    const stopped = states.filter((state) => state.kind !== "writable");
+    const messages = stopped.map((state) => state.message).join("; ");
+    const order: readonly StoppedKind[] = ["full", "read_only", "missing", "io"];
+    const worst = order.find((kind) => stopped.some((state) => state.kind === kind)) ?? "io";
+    // A directory that is not there is, for who wants to write, a failed disk; `missing` is said of stored bytes.
+    const code = worst === "missing" ? "io" : codeOfDiskError[worst];
+    return new StoreError(code, `no data directory takes bytes: ${messages}`);
+  }
+
+  #createLane(disk: DataDisk): AppendLane {
+    const { platform, session } = this.#options;
+    const health = new DiskHealth({
+      disk: disk.disk,
+      id: disk.id,
+      session,
+      reserveBytes: this.#options.reserveBytes ?? reserveBytesDefault,
+      log: platform.log,
+    });
+    return new AppendLane({
+      clock: platform.clock,
+      health,
+      ledger: this.#ledger,
+      openExtent: () => this.#openExtent(disk, health),
+      extentBytes: this.#options.extentBytes ?? extentBytesMax,
+      giveBack: (records, error) => {
+        this.#takeBack(records, error);
+      },
+      fenced: (error) => {
+        this.#closedBy ??= error;
+      },
+      appended: (records, bytes) => {
+        this.#records += records;
+        this.#syncs++;
+        this.#bytes += bytes;
+      },
+    });
+  }
+
+  /** The row comes first, so that no file is without one; then the file; only then is anything appended. */
+  async #openExtent({ id, disk }: DataDisk, health: DiskHealth): Promise<OpenExtent> {
+    const { platform, disks, table, session } = this.#options;
+    await health.check();
+    const { state } = health;
+    if (state.kind !== "writable") throw new DiskError(state.kind, state.message);
+    const createdMs = platform.clock.now();
+    const entry = await table.create(this.#newRow(id, createdMs));
+    this.#ledger.opened(entry);
+    this.#extentsOpened++;
+    const header: ExtentHeader = {
+      sequence: 0,
+      store: disks.store,
+      disk: id,
+      extent: entry.id,
+      scheme,
+      member: 0,
+      epoch: firstEpoch,
+      session,
+      createdMs,
+    };
+    try {
+      const member = await createMember(platform.hash, disk, header);
+      const openedMs = platform.clock.monotonicMs();
+      return new OpenExtent({ hash: platform.hash, entry, members: [member], openedMs });
+    } catch (error) {
+      // There may be a file or none: either way nothing is in it.
+      this.#ledger.closed(entry.id, 0);
+      throw error;
+    }
+  }
+
+  #newRow(disk: DiskId, createdMs: number): ExtentRow {
+    return {
+      state: "open",
+      scheme,
+      members: [{ disk, state: "whole" }],
+      epoch: firstEpoch,
+      session: this.#options.session,
+      storageClass: this.#options.storageClass,
+      createdMs,
+      sealedMs: 0,
+      length: 0,
+      deadBytes: 0,
+      droppedMs: 0,
+    };
+  }
+
+  /** The payloads are still held: what a disk could not take goes to another, or to a new extent on the same. */
+  #takeBack(records: readonly PendingRecord[], error: unknown): void {
+    this.#failures++;
+    const message = messageOf(error);
+    this.#options.platform.log("warn", "append_failed", { records: records.length, message });
+    for (const record of records) {
+      record.failures++;
+      if (!isDiskError(error)) record.reject(error);
+      else if (record.failures < failuresMax) this.#place(record);
+      else record.reject(new StoreError(codeOfDiskError[error.kind], message, { cause: error }));
+    }
+  }
+
+  async #keepLedger(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options.platform;
+    const sealAfterMs = this.#options.sealAfterMs ?? sealAfterMsDefault;
+    while (!signal.aborted) {
+      await clock.sleep(tickMs, signal);
+      for (const lane of this.#lanes) {
+        lane.sealOpenedBefore(clock.monotonicMs() - sealAfterMs);
+        if (lane.workingForMs > answerMsMax) this.#abandon(lane);
+      }
+      await this.#advance();
+    }
+  }
+
+  #abandon(lane: AppendLane): void {
+    const error = new DiskError("io", `no answer for ${answerMsMax / 1000} s`);
+    lane.health.failed(error);
+    lane.abandonWork(error);
+  }
+
+  async #watch(lane: AppendLane, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (lane.workingForMs <= answerMsMax) await lane.health.check();
+      await this.#options.platform.clock.sleep(checkMs, signal);
+    }
+  }
+
+  /** Commits rows of sealed extents; what fails is tried again by the next call. */
+  async #advance(): Promise<void> {
+    try {
+      await this.#ledger.advance();
+    } catch (error) {
+      this.#options.platform.log("warn", "extent_not_sealed_yet", { message: messageOf(error) });
+    }
+  }
+
+  async #advanceFinally(): Promise<void> {
+    for (let tries = 0; tries < finalTriesMax; tries++) {
+      await this.#advance();
+      if (!this.#ledger.isBehind) return;
+      await this.#options.platform.clock.sleep(finalRetryMs);
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import { isStoreError } from "../../base/errors.ts";
+import type { ExtentHeader } from "../../format/extent-header.ts";
+import {
+  decodeExtentHeader,
+  encodeExtentHeader,
+  extentHeaderSlotOffset,
+} from "../../format/extent-header.ts";
+import { extentHeaderBytes } from "../../format/limits.ts";
+import type { Disk, DiskFile } from "../../platform/disk.ts";
+import type { Hash } from "../../platform/hash.ts";
+import { extentDirectory, extentPath, extentsDirectory } from "../extent-files.ts";
+
+/** Creates an extent's file on one disk: durable with its name and header once this returns. */
+export async function createMember(
+  hash: Hash,
+  disk: Disk,
+  header: ExtentHeader,
+): Promise<DiskFile> {
+  const directory = extentDirectory(header.extent);
+  // Another process may have made a directory and not synced it yet, so each is synced every time.
+  await disk.makeDirectory(extentsDirectory);
+  await disk.syncDirectory("");
+  await disk.makeDirectory(directory);
+  await disk.syncDirectory(extentsDirectory);
+  const file = await disk.open(extentPath(header.extent), "create");
+  try {
+    await writeHeader(hash, file, header);
+    await disk.syncDirectory(directory);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  return file;
+}
+
+/** Writes and syncs the slot that the header's sequence number names. */
+export async function writeHeader(hash: Hash, file: DiskFile, header: ExtentHeader): Promise<void> {
+  const slot = encodeExtentHeader(hash, header);
+  await file.write([slot], extentHeaderSlotOffset(header.sequence));
+  await file.sync();
+}
+
+/** The current header; undefined where no slot is valid. */
+export async function readHeader(hash: Hash, file: DiskFile): Promise<ExtentHeader | undefined> {
+  const slots = new Uint8Array(extentHeaderBytes);
+  const length = await file.read(slots, 0);
+  try {
+    return decodeExtentHeader(hash, slots.subarray(0, length));
+  } catch (error) {
+    if (isStoreError(error, "corrupt")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,103 @@
+import { StoreError } from "../../base/errors.ts";
+import type { ChunkRef } from "../../format/chunk-ref.ts";
+import { extentHeaderBytes, recordAlignment } from "../../format/limits.ts";
+import type { RecordIdentity } from "../../format/record.ts";
+import { encodeRecordHeader } from "../../format/record.ts";
+import type { DiskFile } from "../../platform/disk.ts";
+import { DiskError } from "../../platform/disk.ts";
+import type { Hash } from "../../platform/hash.ts";
+import type { ExtentEntry } from "../extent-table.ts";
+import { readHeader } from "./member-file.ts";
+
+/** A record on its way into an extent; where it will lie is not known yet. */
+export interface StagedRecord {
+  readonly identity: RecordIdentity;
+  readonly payload: Uint8Array;
+  readonly blockChecksums: readonly number[];
+  /** Header, payload and padding. */
+  readonly bytes: number;
+}
+
+const zeros = new Uint8Array(recordAlignment);
+
+/**
+ * The writer's end of an open extent: each append is one vectored write and one sync on every member, and counts only when
+ * the member's epoch is still ours afterwards. After a failure it must not be appended to again: what was not
+ * synced counts as gone, and `length` is what was.
+ */
+export class OpenExtent {
+  readonly entry: ExtentEntry;
+  readonly openedMs: number;
+  readonly #hash: Hash;
+  readonly #members: readonly DiskFile[];
+  #length = extentHeaderBytes;
+
+  constructor(options: {
+    readonly hash: Hash;
+    readonly entry: ExtentEntry;
+    readonly members: readonly DiskFile[];
+    /** On the monotonic clock. */
+    readonly openedMs: number;
+  }) {
+    this.entry = options.entry;
+    this.openedMs = options.openedMs;
+    this.#hash = options.hash;
+    this.#members = options.members;
+  }
+
+  /** Up to the end of the last synced record. */
+  get length(): number {
+    return this.#length;
+  }
+
+  get isEmpty(): boolean {
+    return this.#length === extentHeaderBytes;
+  }
+
+  /** Resolves when the records are durable. DiskError; StoreError `fenced` where others sealed the extent. */
+  async append(records: readonly StagedRecord[]): Promise<ChunkRef[]> {
+    const parts: Uint8Array[] = [];
+    const refs: ChunkRef[] = [];
+    let end = this.#length;
+    for (const record of records) {
+      refs.push(this.#encode(record, end, parts));
+      end += record.bytes;
+    }
+    // One member for now: all of them are the quorum.
+    await Promise.all(this.#members.map((member) => this.#appendTo(member, parts)));
+    this.#length = end;
+    return refs;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.close()));
+  }
+
+  #encode(record: StagedRecord, offset: number, parts: Uint8Array[]): ChunkRef {
+    const { identity, payload, blockChecksums } = record;
+    const extent = this.entry.id;
+    const place = { extent, offset, session: this.entry.row.session };
+    const header = encodeRecordHeader(this.#hash, identity, place, {
+      bytes: payload.length,
+      blockChecksums,
+    });
+    parts.push(header.bytes, payload);
+    const padding = record.bytes - header.bytes.length - payload.length;
+    if (padding > 0) parts.push(zeros.subarray(0, padding));
+    return { extent, offset, length: payload.length, checksum: header.checksum };
+  }
+
+  async #appendTo(member: DiskFile, parts: readonly Uint8Array[]): Promise<void> {
+    await member.write(parts, this.#length);
+    await member.sync();
+    // Whoever seals raises the epoch first and looks for records then: if it is still ours after the sync, they find these.
+    const header = await readHeader(this.#hash, member);
+    if (header === undefined) {
+      throw new DiskError("io", `extent ${this.entry.id}: its header can't be read any more`);
+    }
+    if (header.epoch !== this.entry.row.epoch) {
+      const message = `extent ${this.entry.id} was sealed by others: this process was taken for dead`;
+      throw new StoreError("fenced", message);
+    }
+  }
+}
