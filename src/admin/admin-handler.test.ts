@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { decodeUtf8 } from "../base/bytes.ts";
+import type { HttpRequest } from "../platform/http.ts";
+import { createAdminHandler } from "./admin-handler.ts";
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
+
+async function ask(target: string, method = "GET", ready = Promise.resolve()) {
+  const handler = createAdminHandler({
+    log: () => undefined,
+    ready: () => ready,
+    metrics: () => Promise.resolve([]),
+  });
+  const request: HttpRequest = {
+    method,
+    target,
+    headers: [],
+    secure: false,
+    remoteAddress: undefined,
+    body: nothing(),
+    signal: new AbortController().signal,
+  };
+  const { status, body, headers } = await handler(request);
+  return { status, headers, text: body instanceof Uint8Array ? decodeUtf8(body) : undefined };
+}
+
+test("admin: live and ready answer, whatever the query", async () => {
+  assert.equal((await ask("/-/health/live?x=1")).status, 200);
+  assert.equal((await ask("/-/health/ready")).text, "ready\n");
+  assert.equal((await ask("/-/metrics", "HEAD")).status, 200);
+});
+
+test("admin: not ready is 503, and does not tell strangers why", async () => {
+  const { status, text } = await ask("/-/health/ready", "GET", Promise.reject(new Error("secret")));
+  assert.equal(status, 503);
+  assert.doesNotMatch(text ?? "", /secret/);
+});
+
+test("admin: other paths are 404, other methods 405 with Allow", async () => {
+  assert.equal((await ask("/-/constructor")).status, 404);
+  assert.equal((await ask("/-/health")).status, 404);
+  const { status, headers } = await ask("/-/health/live", "POST");
+  assert.equal(status, 405);
+  assert.deepEqual(headers.at(-1), ["allow", "GET, HEAD"]);
+});

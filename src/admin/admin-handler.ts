@@ -1,0 +1,61 @@
+import { encodeUtf8 } from "../base/bytes.ts";
+import { messageOf } from "../base/errors.ts";
+import type { HttpHandler, HttpResponse } from "../platform/http.ts";
+import type { Log } from "../platform/log.ts";
+import { prometheusContentType, prometheusText, type ProcessMetrics } from "./prometheus-text.ts";
+
+/*
+ * What stands under /-/ (no bucket's name begins so): health and metrics. They need no signature, because what probes and
+ * scrapes a server seldom has one; they tell no names of buckets or keys and no secret, only states and sums. Whoever
+ * must hide even those puts a proxy before /-/.
+ *
+ * live: this process answers; restarting it would not help anybody. ready: requests would be served here now; while
+ * it says no, a balancer sends them elsewhere.
+ */
+
+export interface AdminOptions {
+  readonly log: Log;
+  /** Resolves where requests can be served; rejects with what stands against it. */
+  readonly ready: () => Promise<void>;
+  /** The figures of every process of the tree that answers. */
+  readonly metrics: () => Promise<readonly ProcessMetrics[]>;
+}
+
+export const adminPrefix = "/-/";
+
+export function createAdminHandler(options: AdminOptions): HttpHandler {
+  const pages: Readonly<Record<string, () => Promise<HttpResponse>>> = {
+    "/-/health/live": () => Promise.resolve(text(200, "live\n")),
+    "/-/health/ready": () => readiness(options),
+    "/-/metrics": async () =>
+      text(200, prometheusText(await options.metrics()), prometheusContentType),
+  };
+  return async (request) => {
+    const [path = ""] = request.target.split("?");
+    const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
+    if (page === undefined) return text(404, `nothing at ${path}\n`);
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      const answer = text(405, "only GET and HEAD\n");
+      return { ...answer, headers: [...answer.headers, ["allow", "GET, HEAD"]] };
+    }
+    return page();
+  };
+}
+
+async function readiness({ ready, log }: AdminOptions): Promise<HttpResponse> {
+  try {
+    await ready();
+    return text(200, "ready\n");
+  } catch (error) {
+    log("warn", "not_ready", { message: messageOf(error) });
+    return text(503, "not ready; the server's log says why\n");
+  }
+}
+
+function text(status: number, body: string, type = "text/plain; charset=utf-8"): HttpResponse {
+  const headers = [
+    ["content-type", type],
+    ["cache-control", "no-store"],
+  ] as const;
+  return { status, headers, body: encodeUtf8(body) };
+}

@@ -1,0 +1,47 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Metrics } from "./metrics.ts";
+import { prometheusText } from "./prometheus-text.ts";
+
+test("metrics: each process's series stand under one family, told apart by its name", () => {
+  const reports = ["front-end-1", "front-end-2"].map((process, i) => {
+    const metrics = new Metrics();
+    metrics.counter("requests_total", "Requests.", ["operation"]).add(i + 2, "GetObject");
+    return { process, families: metrics.read() };
+  });
+  assert.equal(
+    prometheusText(reports),
+    "# HELP requests_total Requests.\n# TYPE requests_total counter\n" +
+      'requests_total{process="front-end-1",operation="GetObject"} 2\n' +
+      'requests_total{process="front-end-2",operation="GetObject"} 3\n',
+  );
+});
+
+test("metrics: a histogram's buckets add up, and say sum and count", () => {
+  const metrics = new Metrics();
+  const histogram = metrics.histogram("seconds", "Time.", [0.1, 1]);
+  for (const value of [0.05, 0.1, 0.5, 7]) histogram.observe(value);
+  const text = prometheusText([{ process: "p", families: metrics.read() }]);
+  assert.match(text, /seconds_bucket\{process="p",le="0.1"\} 2\n/);
+  assert.match(text, /seconds_bucket\{process="p",le="1"\} 3\n/);
+  assert.match(text, /seconds_bucket\{process="p",le="\+Inf"\} 4\n/);
+  assert.match(text, /seconds_sum\{process="p"\} 7.65\nseconds_count\{process="p"\} 4\n/);
+});
+
+test("metrics: sampled values are read at the scrape; label values are escaped", () => {
+  const metrics = new Metrics();
+  let value = 1;
+  metrics.sampled("gauge", "size", "Size.", () => value);
+  metrics.sampled("gauge", "disks", "Disks.", () => [[['a"\\b\n'], 5]], ["disk"]);
+  value = 8;
+  const text = prometheusText([{ process: "p", families: metrics.read() }]);
+  assert.match(text, /size\{process="p"\} 8\n/);
+  assert.match(text, /disk="a\\"\\\\b\\n"\} 5/);
+});
+
+test("metrics: C6: labels from an open set are stopped", () => {
+  const counter = new Metrics().counter("keys_total", "Keys.", ["key"]);
+  assert.throws(() => {
+    for (let i = 0; i < 10_000; i++) counter.add(1, `key${i}`);
+  }, /open set/);
+});

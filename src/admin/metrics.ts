@@ -1,0 +1,151 @@
+import { assert } from "../base/assert.ts";
+
+/*
+ * What a process counts. A family is one name with one set of labels; label values come from closed sets (operations,
+ * states), and a family stops at a bound, so that metrics cannot grow with what clients send (C6).
+ *
+ * Each process keeps its own, and a scrape asks all of them: the series of one process carry its name as a label and
+ * are never summed here, because a sum drops when a process is restarted, which a monitoring system would read as
+ * a wrapped counter.
+ */
+
+/** Series of one family in one process: 80 operations x 5 statuses, and then some. */
+const seriesMax = 1024;
+
+export type MetricKind = "counter" | "gauge" | "histogram";
+
+/** One family as it travels between processes and is written out. */
+export interface MetricFamily {
+  readonly name: string;
+  readonly kind: MetricKind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds, ascending, of a histogram's buckets. */
+  readonly bounds?: readonly number[] | undefined;
+  readonly series: readonly MetricSeries[];
+}
+
+export interface MetricSeries {
+  /** In the order of the family's labels. */
+  readonly labels: readonly string[];
+  /** Counter or gauge: one. Histogram: observations at or below each bound (not added up), above all, and their sum. */
+  readonly values: readonly number[];
+}
+
+export type Sample = readonly [labels: readonly string[], value: number];
+
+interface Family extends Omit<MetricFamily, "series"> {
+  read(): readonly MetricSeries[];
+}
+
+export class Metrics {
+  readonly #families = new Map<string, Family>();
+
+  /** A count that only grows. */
+  counter(name: string, help: string, labels: readonly string[] = []): Counter {
+    const table = new SeriesTable(labels.length, 1);
+    this.#add({ name, kind: "counter", help, labels, read: () => table.read() });
+    return new Counter(table);
+  }
+
+  histogram(
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    labels: readonly string[] = [],
+  ): Histogram {
+    const table = new SeriesTable(labels.length, bounds.length + 2);
+    this.#add({ name, kind: "histogram", help, labels, bounds, read: () => table.read() });
+    return new Histogram(table, bounds);
+  }
+
+  /** Values that somebody else keeps, read when a scrape asks. */
+  sampled(
+    kind: "counter" | "gauge",
+    name: string,
+    help: string,
+    read: () => readonly Sample[] | number,
+    labels: readonly string[] = [],
+  ): void {
+    const series = (): readonly MetricSeries[] => {
+      const samples = read();
+      if (typeof samples === "number") return [{ labels: [], values: [samples] }];
+      return samples.map(([values, value]) => ({ labels: values, values: [value] }));
+    };
+    this.#add({ name, kind, help, labels, read: series });
+  }
+
+  read(): MetricFamily[] {
+    return [...this.#families.values()].map(({ read, ...family }) => ({
+      ...family,
+      series: read(),
+    }));
+  }
+
+  #add(family: Family): void {
+    assert(/^[a-z][a-z0-9_]*$/.test(family.name), `"${family.name}" is no name of a metric`);
+    assert(!this.#families.has(family.name), `metric ${family.name} is there already`);
+    this.#families.set(family.name, family);
+  }
+}
+
+export class Counter {
+  readonly #table: SeriesTable;
+
+  constructor(table: SeriesTable) {
+    this.#table = table;
+  }
+
+  add(amount: number, ...labels: readonly string[]): void {
+    const values = this.#table.of(labels);
+    values[0] = values[0]! + amount;
+  }
+}
+
+export class Histogram {
+  readonly #table: SeriesTable;
+  readonly #bounds: readonly number[];
+
+  constructor(table: SeriesTable, bounds: readonly number[]) {
+    this.#table = table;
+    this.#bounds = bounds;
+  }
+
+  observe(value: number, ...labels: readonly string[]): void {
+    const values = this.#table.of(labels);
+    let bucket = 0;
+    while (bucket < this.#bounds.length && value > this.#bounds[bucket]!) bucket++;
+    values[bucket] = values[bucket]! + 1;
+    values[this.#bounds.length + 1] = values[this.#bounds.length + 1]! + value;
+  }
+}
+
+class SeriesTable {
+  readonly #labelCount: number;
+  readonly #width: number;
+  readonly #series = new Map<string, { labels: readonly string[]; values: number[] }>();
+
+  constructor(labelCount: number, width: number) {
+    this.#labelCount = labelCount;
+    this.#width = width;
+  }
+
+  of(labels: readonly string[]): number[] {
+    assert(labels.length === this.#labelCount, "a metric was given other labels than it has");
+    const key = labels.length === 1 ? labels[0]! : labels.join("\n");
+    let series = this.#series.get(key);
+    if (series === undefined) {
+      assert(this.#series.size < seriesMax, "a metric's labels come from an open set");
+      series = { labels, values: Array.from({ length: this.#width }, () => 0) };
+      this.#series.set(key, series);
+    }
+    return series.values;
+  }
+
+  read(): readonly MetricSeries[] {
+    return [...this.#series.values()].map(({ labels, values }) => ({
+      labels,
+      values: [...values],
+    }));
+  }
+}
