@@ -82,7 +82,7 @@ test("layers: only node/ and cli/ import node: or native packages", () => {
 
 test("purity: no clock, chance or host global outside node/ and cli/", () => {
   const forbidden =
-    /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|setImmediate|process\.|Buffer\.)/;
+    /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|setImmediate|Buffer\.)/;
   const found = complaints(({ path, text }) => {
     if (isTest(path) || machineFolders.includes(folderOf(path))) return [];
     const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");

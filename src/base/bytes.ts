@@ -71,46 +71,43 @@ export function afterKey(key: Uint8Array): Uint8Array {
   return out;
 }
 
-const hexDigits = "0123456789abcdef";
-
 export function toHex(bytes: Uint8Array): string {
-  let out = "";
-  for (const byte of bytes) out += hexDigits[byte >> 4]! + hexDigits[byte & 15]!;
-  return out;
+  return bytes.toHex();
 }
 
-/** Bytes of a hexadecimal string, or undefined where it is not one. */
+/** The value of a hexadecimal digit's character code; -1 where it is none. */
+function hexDigit(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  const lower = code | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
+}
+
+/**
+ * Bytes of a hexadecimal string, or undefined where it is not one. By hand: for an id of 32 digits the built-in takes
+ * 0.8 µs, this 0.1 µs (Node 26.10, November 2026), and each row has several.
+ */
 export function fromHex(text: string): Uint8Array | undefined {
-  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
+  if (text.length % 2 !== 0) return undefined;
   const out = new Uint8Array(text.length / 2);
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
-  return out;
-}
-
-const base64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const base64Values = new Map(Array.from(base64Digits, (digit, value) => [digit, value]));
-
-export function toBase64(bytes: Uint8Array): string {
-  let out = "";
-  for (let i = 0; i < bytes.length; i += 3) {
-    const group = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    const digits = [group >> 18, (group >> 12) & 63, (group >> 6) & 63, group & 63];
-    const count = Math.min(3, bytes.length - i) + 1;
-    for (let d = 0; d < 4; d++) out += d < count ? base64Digits[digits[d]!]! : "=";
+  for (let i = 0; i < out.length; i++) {
+    const high = hexDigit(text.charCodeAt(2 * i));
+    const low = hexDigit(text.charCodeAt(2 * i + 1));
+    if (high < 0 || low < 0) return undefined;
+    out[i] = high * 16 + low;
   }
   return out;
+}
+
+export function toBase64(bytes: Uint8Array): string {
+  return bytes.toBase64();
 }
 
 /** Bytes of canonical, padded base64, or undefined where the text is not that. */
 export function fromBase64(text: string): Uint8Array | undefined {
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
-  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
-  const out = new Uint8Array((text.length / 4) * 3 - padding);
-  let at = 0;
-  for (let i = 0; i < text.length; i += 4) {
-    let group = 0;
-    for (let d = 0; d < 4; d++) group = (group << 6) | (base64Values.get(text[i + d]!) ?? 0);
-    for (let b = 0; b < 3 && at < out.length; b++) out[at++] = (group >> (16 - 8 * b)) & 255;
+  try {
+    const bytes = Uint8Array.fromBase64(text, { lastChunkHandling: "strict" });
+    return bytes.toBase64() === text ? bytes : undefined;
+  } catch {
+    return undefined;
   }
-  return toBase64(out) === text ? out : undefined;
 }
