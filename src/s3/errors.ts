@@ -1,0 +1,236 @@
+import type { AuthFailure } from "../auth/verify-request.ts";
+import type { PayloadErrorCode } from "../auth/payload-error.ts";
+import type { StoreErrorCode } from "../base/errors.ts";
+import type { RefusalCode } from "../object/refusal.ts";
+import type { ChecksumRefusal } from "./checksum-headers.ts";
+
+// The one place that knows S3's error names. Everything else speaks in codes of ours, and each kind of
+// them has a complete record here: a code added elsewhere is a type error until S3's word for it is found.
+
+/** Status and default message per S3 error code, as AWS words them where AWS has the code. */
+const s3Errors = {
+  AccessDenied: [403, "Access Denied"],
+  AuthorizationHeaderMalformed: [400, "The authorization header you provided is invalid."],
+  AuthorizationQueryParametersError: [400, "The authorization query parameters are invalid."],
+  BadDigest: [400, "The Content-MD5 you specified did not match what we received."],
+  BucketAlreadyExists: [
+    409,
+    "The requested bucket name is not available. The bucket namespace is shared by all users of the system. " +
+      "Please select a different name and try again.",
+  ],
+  BucketAlreadyOwnedByYou: [
+    409,
+    "Your previous request to create the named bucket succeeded and you already own it.",
+  ],
+  BucketNotEmpty: [409, "The bucket you tried to delete is not empty"],
+  ConditionalRequestConflict: [
+    409,
+    "The conditional request cannot succeed due to a conflicting operation against this resource.",
+  ],
+  EntityTooLarge: [400, "Your proposed upload exceeds the maximum allowed size"],
+  EntityTooSmall: [400, "Your proposed upload is smaller than the minimum allowed size"],
+  IllegalLocationConstraintException: [
+    400,
+    "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.",
+  ],
+  IncompleteBody: [400, "The request body terminated unexpectedly"],
+  InsufficientStorage: [
+    507,
+    "The store has no room for new data; reads and deletes still work. " +
+      "Delete data, free space on its data directories, or add one.",
+  ],
+  InternalError: [500, "We encountered an internal error. Please try again."],
+  InvalidAccessKeyId: [403, "The AWS Access Key Id you provided does not exist in our records."],
+  InvalidArgument: [400, "Invalid Argument"],
+  InvalidBucketName: [400, "The specified bucket is not valid."],
+  InvalidChunkSizeError: [
+    400,
+    "Only the last chunk is allowed to have a size less than 8192 bytes",
+  ],
+  InvalidDigest: [400, "The Content-MD5 you specified was invalid."],
+  InvalidLocationConstraint: [400, "The specified location-constraint is not valid"],
+  InvalidPart: [
+    400,
+    "One or more of the specified parts could not be found.  The part may not have been uploaded, or the " +
+      "specified entity tag may not match the part's entity tag.",
+  ],
+  InvalidPartNumber: [416, "The requested partnumber is not satisfiable"],
+  InvalidPartOrder: [
+    400,
+    "The list of parts was not in ascending order. Parts must be ordered by part number.",
+  ],
+  InvalidRange: [416, "The requested range is not satisfiable"],
+  InvalidRequest: [400, "Invalid Request"],
+  InvalidStorageClass: [400, "The storage class you specified is not valid"],
+  InvalidTag: [400, "The tag provided was not a valid tag."],
+  InvalidToken: [400, "The provided token is malformed or otherwise invalid."],
+  InvalidURI: [400, "Couldn't parse the specified URI."],
+  KeyTooLongError: [400, "Your key is too long"],
+  MalformedTrailerError: [
+    400,
+    "The request contained trailing data that was not well-formed or did not conform to our published schema.",
+  ],
+  MalformedXML: [
+    400,
+    "The XML you provided was not well-formed or did not validate against our published schema",
+  ],
+  MaxMessageLengthExceeded: [400, "Your request was too big."],
+  MetadataTooLarge: [400, "Your metadata headers exceed the maximum allowed metadata size"],
+  MethodNotAllowed: [405, "The specified method is not allowed against this resource."],
+  MissingContentLength: [411, "You must provide the Content-Length HTTP header."],
+  NoSuchBucket: [404, "The specified bucket does not exist"],
+  NoSuchKey: [404, "The specified key does not exist."],
+  NoSuchUpload: [
+    404,
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted " +
+      "or completed.",
+  ],
+  NoSuchVersion: [404, "The specified version does not exist."],
+  NotImplemented: [501, "A header you provided implies functionality that is not implemented"],
+  NotModified: [304, "Not Modified"],
+  OperationAborted: [
+    409,
+    "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+  ],
+  PreconditionFailed: [412, "At least one of the pre-conditions you specified did not hold"],
+  RequestTimeTooSkewed: [
+    403,
+    "The difference between the request time and the current time is too large.",
+  ],
+  ServiceUnavailable: [503, "Service is unable to handle request."],
+  SignatureDoesNotMatch: [
+    403,
+    "The request signature we calculated does not match the signature you provided. Check your key and " +
+      "signing method.",
+  ],
+  SlowDown: [503, "Please reduce your request rate."],
+  XAmzContentSHA256Mismatch: [
+    400,
+    "The provided 'x-amz-content-sha256' header does not match what was computed.",
+  ],
+} as const satisfies Record<string, readonly [status: number, message: string]>;
+
+export type S3ErrorCode = keyof typeof s3Errors;
+
+/** Elements beside Code and Message, by name, in the order they are written. */
+export type ErrorDetails = Readonly<Record<string, string | number>>;
+
+/**
+ * A request that is refused, in S3's words. It is thrown, though refusing is an expected outcome: nothing
+ * between the line that finds the fault and the handler would act on it, and `accept` of an upload has to
+ * throw to reject the bytes.
+ */
+export class S3Error extends Error {
+  override readonly name = "S3Error";
+  readonly code: S3ErrorCode;
+  readonly status: number;
+  readonly details: ErrorDetails;
+
+  constructor(
+    code: S3ErrorCode,
+    more: { readonly message?: string | undefined; readonly details?: ErrorDetails } = {},
+  ) {
+    const [status, message] = s3Errors[code];
+    super(more.message ?? message);
+    this.code = code;
+    this.status = status;
+    this.details = more.details ?? {};
+  }
+}
+
+export function invalidArgument(name: string, value: string, message: string): S3Error {
+  return new S3Error("InvalidArgument", {
+    message,
+    details: { ArgumentName: name, ArgumentValue: value },
+  });
+}
+
+/** A header that asks for something this store does not do, and that must not be ignored. */
+export function headerNotImplemented(header: string, why: string): S3Error {
+  return new S3Error("NotImplemented", { details: { Header: header, additionalMessage: why } });
+}
+
+export const refusalCodes: Readonly<Record<RefusalCode, S3ErrorCode>> = {
+  noSuchBucket: "NoSuchBucket",
+  bucketExists: "BucketAlreadyExists",
+  bucketOwnedByYou: "BucketAlreadyOwnedByYou",
+  bucketNotEmpty: "BucketNotEmpty",
+  operationAborted: "OperationAborted",
+  noSuchKey: "NoSuchKey",
+  noSuchVersion: "NoSuchVersion",
+  isDeleteMarker: "MethodNotAllowed",
+  noSuchUpload: "NoSuchUpload",
+  preconditionFailed: "PreconditionFailed",
+  notModified: "NotModified",
+  conditionalConflict: "ConditionalRequestConflict",
+  invalidRange: "InvalidRange",
+  invalidPartNumber: "InvalidPartNumber",
+  invalidPart: "InvalidPart",
+  invalidPartOrder: "InvalidPartOrder",
+  entityTooSmall: "EntityTooSmall",
+  entityTooLarge: "EntityTooLarge",
+  keyTooLong: "KeyTooLongError",
+  invalidRequest: "InvalidRequest",
+};
+
+/**
+ * `message` where S3's own would mislead. What the failure says itself names directories: that is for the
+ * log, not for clients.
+ */
+export const storeErrorCodes: Readonly<
+  Record<StoreErrorCode, { readonly code: S3ErrorCode; readonly message?: string }>
+> = {
+  overloaded: { code: "SlowDown" },
+  unavailable: { code: "ServiceUnavailable" },
+  storage_full: { code: "InsufficientStorage" },
+  read_only: {
+    code: "ServiceUnavailable",
+    message:
+      "The store's data directories cannot be written at the moment; reads still work. " +
+      "The server's log names the directory and the fix.",
+  },
+  corrupt: { code: "InternalError" },
+  missing: { code: "InternalError" },
+  io: { code: "InternalError" },
+  fenced: { code: "ServiceUnavailable" },
+  unknown: { code: "InternalError" },
+  unsupported_format: { code: "InternalError" },
+  foreign: { code: "InternalError" },
+  cancelled: { code: "ServiceUnavailable" },
+  invalid: { code: "InternalError" },
+};
+
+export const authFailureCodes: Readonly<Record<AuthFailure["code"], S3ErrorCode>> = {
+  authorization_header_malformed: "AuthorizationHeaderMalformed",
+  authorization_query_malformed: "AuthorizationQueryParametersError",
+  authorization_unsupported: "InvalidArgument",
+  signature_version: "InvalidRequest",
+  access_key_unknown: "InvalidAccessKeyId",
+  token_invalid: "InvalidToken",
+  signature_mismatch: "SignatureDoesNotMatch",
+  date_missing: "AccessDenied",
+  time_skewed: "RequestTimeTooSkewed",
+  presign_expired: "AccessDenied",
+  presign_early: "AccessDenied",
+  headers_not_signed: "AccessDenied",
+  content_sha256_missing: "InvalidRequest",
+  content_sha256_invalid: "InvalidArgument",
+  decoded_length_missing: "MissingContentLength",
+  decoded_length_invalid: "InvalidArgument",
+  signature_unsupported: "NotImplemented",
+};
+
+export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> = {
+  signature_mismatch: "SignatureDoesNotMatch",
+  sha256_mismatch: "XAmzContentSHA256Mismatch",
+  incomplete: "IncompleteBody",
+  framing: "InvalidRequest",
+  chunk_size: "InvalidChunkSizeError",
+  trailer: "MalformedTrailerError",
+};
+
+export const checksumRefusalCodes: Readonly<Record<ChecksumRefusal["code"], S3ErrorCode>> = {
+  invalid_request: "InvalidRequest",
+  invalid_digest: "InvalidDigest",
+  not_implemented: "NotImplemented",
+};

@@ -1,0 +1,58 @@
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+const clock = "(\\d{2}):(\\d{2}):(\\d{2})";
+/** RFC 9110, section 5.6.7: what is sent, and the two obsolete forms that must still be read. */
+const imf = new RegExp(`^\\w{3}, (\\d{2}) (\\w{3}) (\\d{4}) ${clock} GMT$`);
+const rfc850 = new RegExp(`^\\w{6,9}, (\\d{2})-(\\w{3})-(\\d{2}) ${clock} GMT$`);
+const asctime = new RegExp(`^\\w{3} (\\w{3}) ([ \\d]\\d) ${clock} (\\d{4})$`);
+
+/** Milliseconds since 1970, or undefined where the text is not a date of HTTP. */
+export function parseHttpDate(text: string): number | undefined {
+  const modern = imf.exec(text) ?? rfc850.exec(text);
+  if (modern !== null) {
+    const [, day, month, year, hour, minute, second] = modern;
+    return toMs([fullYear(year!), month!, day!, hour!, minute!, second!]);
+  }
+  const old = asctime.exec(text);
+  if (old === null) return undefined;
+  const [, month, day, hour, minute, second, year] = old;
+  return toMs([year!, month!, day!, hour!, minute!, second!]);
+}
+
+/** Two digits: POSIX's rule, 69 … 99 are of the last century. */
+function fullYear(year: string): string {
+  if (year.length === 4) return year;
+  return Number(year) >= 69 ? `19${year}` : `20${year}`;
+}
+
+function toMs([year, monthName, day, hour, minute, second]: readonly [
+  string,
+  string,
+  string,
+  string,
+  string,
+  string,
+]): number | undefined {
+  const month = months.indexOf(monthName);
+  if (month < 0) return undefined;
+  const ms = Date.UTC(
+    Number(year),
+    month,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+  );
+  const inRange = Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60;
+  return inRange && new Date(ms).getUTCDate() === Number(day) ? ms : undefined;
+}
+
+/** `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off. */
+export function formatHttpDate(ms: number): string {
+  return new Date(ms).toUTCString();
+}
+
+/** As S3 writes times in XML: in UTC, whole seconds, `.000Z` at the end. */
+export function formatIsoDate(ms: number): string {
+  return new Date(Math.floor(ms / 1000) * 1000).toISOString();
+}

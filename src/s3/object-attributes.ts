@@ -1,0 +1,72 @@
+import type { Principal } from "../auth/authorize.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
+import type { NameValue, ObjectAttributes } from "../format/object-row.ts";
+import { decodeHeaderText } from "./encoded-word.ts";
+import { S3Error } from "./errors.ts";
+import type { Headers } from "./headers.ts";
+import { parseTaggingHeader } from "./tagging.ts";
+
+/** S3's limit for names and values of user metadata together. */
+const metadataBytesMax = 2 * 1024;
+const metadataPrefix = "x-amz-meta-";
+
+/** Kept and given back verbatim, whether they make sense or not. */
+export const storedHeaders: readonly string[] = [
+  "content-type",
+  "content-encoding",
+  "content-disposition",
+  "content-language",
+  "cache-control",
+  "expires",
+];
+
+/** What the headers of a PUT, copy or new upload say about the object. */
+export function parseObjectAttributes(headers: Headers, principal: Principal): ObjectAttributes {
+  const storageClass = headers.get("x-amz-storage-class") ?? "STANDARD";
+  if (storageClass !== "STANDARD") throw new S3Error("InvalidStorageClass");
+  return {
+    headers: systemHeaders(headers),
+    metadata: userMetadata(headers),
+    tags: parseTaggingHeader(headers.get("x-amz-tagging")),
+    owner: principal.owner,
+    account: principal.account,
+    storageClass,
+    encryption: undefined,
+    lock: undefined,
+  };
+}
+
+function systemHeaders(headers: Headers): NameValue[] {
+  const kept: NameValue[] = [];
+  for (const name of storedHeaders) {
+    const sent = headers.get(name);
+    const value = name === "content-encoding" ? withoutTransport(sent) : sent;
+    if (value !== undefined && value !== "") kept.push([name, value]);
+  }
+  return kept;
+}
+
+/** `aws-chunked` is how the body travelled, not what it is. */
+function withoutTransport(encoding: string | undefined): string | undefined {
+  if (encoding === undefined || !encoding.includes("aws-chunked")) return encoding;
+  const rest = encoding.split(",").map((coding) => coding.trim());
+  return rest.filter((coding) => coding !== "aws-chunked" && coding !== "").join(",");
+}
+
+function userMetadata(headers: Headers): NameValue[] {
+  const metadata: NameValue[] = [];
+  let bytes = 0;
+  for (const [header, value] of headers) {
+    if (!header.startsWith(metadataPrefix)) continue;
+    const name = header.slice(metadataPrefix.length);
+    const text = decodeHeaderText(value);
+    bytes += encodeUtf8(name).length + encodeUtf8(text).length;
+    metadata.push([name, text]);
+  }
+  if (bytes > metadataBytesMax) {
+    throw new S3Error("MetadataTooLarge", {
+      details: { Size: bytes, MaxSizeAllowed: metadataBytesMax },
+    });
+  }
+  return metadata;
+}

@@ -1,0 +1,233 @@
+import type { Headers } from "./headers.ts";
+import type { RequestTarget } from "./request-target.ts";
+
+// Which operation a request asks for, as one table. S3 tells operations apart by method, by what the path names,
+// by sub-resources in the query and now and then by a header. A wrong answer is dangerous: DELETE
+// /bucket?policy taken for DELETE /bucket, or PUT /key?partNumber=1 for a whole object, destroys data. So a row
+// matches only if the request names no sub-resource but the row's own, and a request that fits no row is
+// refused. Operations that are not built are rows like all others.
+
+interface Row {
+  readonly operation: string;
+  readonly method: string;
+  readonly target: RequestTarget["kind"];
+  /** Parameters that must be there; `name=value` where the value counts too. */
+  readonly query: readonly string[];
+  /** Sub-resources of other operations that this one takes as options. */
+  readonly optional?: readonly string[] | "any";
+  /** A header that must be there. */
+  readonly header?: string;
+}
+
+/** Short for rows of a target: "PUT ?acl" is method and query. */
+function rows<const Name extends string>(
+  target: Row["target"],
+  list: readonly (readonly [Name, string, Pick<Row, "header" | "optional">?])[],
+) {
+  return list.map(([operation, request, more]) => {
+    const [method = "", query = ""] = request.split(" ?");
+    return { operation, method, target, query: query === "" ? [] : query.split("&"), ...more };
+  });
+}
+
+const copySource = { header: "x-amz-copy-source" };
+const lambdaRoute = { header: "x-amz-request-route" };
+const preflight = { optional: "any" } as const;
+
+const service = rows("service", [
+  // AWS tells these two apart by host. The first names it, the second is how SDKs ask elsewhere.
+  ["ListDirectoryBuckets", "GET ?max-directory-buckets"],
+  ["ListDirectoryBuckets", "GET ?x-id=ListDirectoryBuckets"],
+  ["ListBuckets", "GET"],
+  ["CorsPreflight", "OPTIONS", preflight],
+]);
+
+const bucket = rows("bucket", [
+  ["CreateBucket", "PUT"],
+  ["HeadBucket", "HEAD"],
+  ["DeleteBucket", "DELETE"],
+  ["GetBucketLocation", "GET ?location"],
+  ["ListObjectsV2", "GET ?list-type=2"],
+  ["ListObjectVersions", "GET ?versions"],
+  ["ListMultipartUploads", "GET ?uploads"],
+  ["ListObjects", "GET"],
+  ["DeleteObjects", "POST ?delete"],
+  ["GetBucketVersioning", "GET ?versioning"],
+  ["PutBucketVersioning", "PUT ?versioning"],
+  ["GetBucketTagging", "GET ?tagging"],
+  ["PutBucketTagging", "PUT ?tagging"],
+  ["DeleteBucketTagging", "DELETE ?tagging"],
+  ["GetBucketAcl", "GET ?acl"],
+  ["PutBucketAcl", "PUT ?acl"],
+  ["GetBucketPolicy", "GET ?policy"],
+  ["PutBucketPolicy", "PUT ?policy"],
+  ["DeleteBucketPolicy", "DELETE ?policy"],
+  ["GetBucketPolicyStatus", "GET ?policyStatus"],
+  ["GetPublicAccessBlock", "GET ?publicAccessBlock"],
+  ["PutPublicAccessBlock", "PUT ?publicAccessBlock"],
+  ["DeletePublicAccessBlock", "DELETE ?publicAccessBlock"],
+  ["GetBucketOwnershipControls", "GET ?ownershipControls"],
+  ["PutBucketOwnershipControls", "PUT ?ownershipControls"],
+  ["DeleteBucketOwnershipControls", "DELETE ?ownershipControls"],
+  ["GetBucketAbac", "GET ?abac"],
+  ["PutBucketAbac", "PUT ?abac"],
+  ["GetBucketLifecycleConfiguration", "GET ?lifecycle"],
+  ["PutBucketLifecycleConfiguration", "PUT ?lifecycle"],
+  ["DeleteBucketLifecycle", "DELETE ?lifecycle"],
+  ["GetBucketReplication", "GET ?replication"],
+  ["PutBucketReplication", "PUT ?replication"],
+  ["DeleteBucketReplication", "DELETE ?replication"],
+  ["GetBucketEncryption", "GET ?encryption"],
+  ["PutBucketEncryption", "PUT ?encryption"],
+  ["DeleteBucketEncryption", "DELETE ?encryption"],
+  ["GetBucketCors", "GET ?cors"],
+  ["PutBucketCors", "PUT ?cors"],
+  ["DeleteBucketCors", "DELETE ?cors"],
+  ["GetBucketWebsite", "GET ?website"],
+  ["PutBucketWebsite", "PUT ?website"],
+  ["DeleteBucketWebsite", "DELETE ?website"],
+  ["GetBucketNotificationConfiguration", "GET ?notification"],
+  ["PutBucketNotificationConfiguration", "PUT ?notification"],
+  ["GetBucketLogging", "GET ?logging"],
+  ["PutBucketLogging", "PUT ?logging"],
+  // With an id one configuration, without it the list of them.
+  ["GetBucketInventoryConfiguration", "GET ?inventory&id"],
+  ["ListBucketInventoryConfigurations", "GET ?inventory"],
+  ["PutBucketInventoryConfiguration", "PUT ?inventory"],
+  ["DeleteBucketInventoryConfiguration", "DELETE ?inventory"],
+  ["GetBucketAnalyticsConfiguration", "GET ?analytics&id"],
+  ["ListBucketAnalyticsConfigurations", "GET ?analytics"],
+  ["PutBucketAnalyticsConfiguration", "PUT ?analytics"],
+  ["DeleteBucketAnalyticsConfiguration", "DELETE ?analytics"],
+  ["GetBucketMetricsConfiguration", "GET ?metrics&id"],
+  ["ListBucketMetricsConfigurations", "GET ?metrics"],
+  ["PutBucketMetricsConfiguration", "PUT ?metrics"],
+  ["DeleteBucketMetricsConfiguration", "DELETE ?metrics"],
+  ["GetBucketIntelligentTieringConfiguration", "GET ?intelligent-tiering&id"],
+  ["ListBucketIntelligentTieringConfigurations", "GET ?intelligent-tiering"],
+  ["PutBucketIntelligentTieringConfiguration", "PUT ?intelligent-tiering"],
+  ["DeleteBucketIntelligentTieringConfiguration", "DELETE ?intelligent-tiering"],
+  ["GetObjectLockConfiguration", "GET ?object-lock"],
+  ["PutObjectLockConfiguration", "PUT ?object-lock"],
+  ["GetBucketAccelerateConfiguration", "GET ?accelerate"],
+  ["PutBucketAccelerateConfiguration", "PUT ?accelerate"],
+  ["GetBucketRequestPayment", "GET ?requestPayment"],
+  ["PutBucketRequestPayment", "PUT ?requestPayment"],
+  ["CreateSession", "GET ?session"],
+  ["CreateBucketMetadataConfiguration", "POST ?metadataConfiguration"],
+  ["GetBucketMetadataConfiguration", "GET ?metadataConfiguration"],
+  ["DeleteBucketMetadataConfiguration", "DELETE ?metadataConfiguration"],
+  ["UpdateBucketMetadataInventoryTableConfiguration", "PUT ?metadataInventoryTable"],
+  ["UpdateBucketMetadataJournalTableConfiguration", "PUT ?metadataJournalTable"],
+  ["UpdateBucketMetadataAnnotationTableConfiguration", "PUT ?metadataAnnotationTable"],
+  ["CreateBucketMetadataTableConfiguration", "POST ?metadataTable"],
+  ["GetBucketMetadataTableConfiguration", "GET ?metadataTable"],
+  ["DeleteBucketMetadataTableConfiguration", "DELETE ?metadataTable"],
+  // Its path names no bucket, it only looks so.
+  ["WriteGetObjectResponse", "POST", lambdaRoute],
+  ["PostObject", "POST"],
+  ["CorsPreflight", "OPTIONS", preflight],
+]);
+
+const object = rows("object", [
+  ["UploadPartCopy", "PUT ?partNumber&uploadId", copySource],
+  ["UploadPart", "PUT ?partNumber&uploadId"],
+  ["PutObjectAcl", "PUT ?acl"],
+  ["PutObjectTagging", "PUT ?tagging"],
+  ["PutObjectRetention", "PUT ?retention"],
+  ["PutObjectLegalHold", "PUT ?legal-hold"],
+  ["UpdateObjectEncryption", "PUT ?encryption"],
+  ["PutObjectAnnotation", "PUT ?annotation"],
+  ["RenameObject", "PUT ?renameObject"],
+  ["CopyObject", "PUT", copySource],
+  ["PutObject", "PUT"],
+  ["ListParts", "GET ?uploadId"],
+  ["GetObjectAttributes", "GET ?attributes"],
+  ["GetObjectTagging", "GET ?tagging"],
+  ["GetObjectAcl", "GET ?acl"],
+  ["GetObjectRetention", "GET ?retention"],
+  ["GetObjectLegalHold", "GET ?legal-hold"],
+  ["GetObjectTorrent", "GET ?torrent"],
+  ["GetObjectAnnotation", "GET ?annotation&annotationName"],
+  ["ListObjectAnnotations", "GET ?annotation"],
+  ["GetObject", "GET", { optional: ["partNumber"] }],
+  ["HeadObject", "HEAD", { optional: ["partNumber"] }],
+  ["AbortMultipartUpload", "DELETE ?uploadId"],
+  ["DeleteObjectTagging", "DELETE ?tagging"],
+  ["DeleteObjectAnnotation", "DELETE ?annotation"],
+  ["DeleteObject", "DELETE"],
+  ["CreateMultipartUpload", "POST ?uploads"],
+  ["CompleteMultipartUpload", "POST ?uploadId"],
+  ["SelectObjectContent", "POST ?select"],
+  ["RestoreObject", "POST ?restore"],
+  ["WriteGetObjectResponse", "POST", lambdaRoute],
+  ["CorsPreflight", "OPTIONS", preflight],
+]);
+
+/** The first row that matches decides. */
+const table = [...service, ...bucket, ...object];
+
+export type OperationName = (typeof table)[number]["operation"];
+
+/** Every operation there is, built or not. */
+export const operationNames: readonly OperationName[] = [
+  ...new Set(table.map((row) => row.operation)),
+];
+
+/** Parameters that mean something only next to a sub-resource, and are ignored elsewhere, as AWS does. */
+const qualifiers: ReadonlySet<string> = new Set(["id", "x-id", "annotationName", "list-type"]);
+
+/** All names that turn a request into another operation. */
+const subResources: ReadonlySet<string> = new Set(
+  table
+    .flatMap((row) => row.query)
+    .map((item) => item.split("=")[0]!)
+    .filter((name) => !qualifiers.has(name)),
+);
+
+/** The operation that is asked for; undefined where there is no such one (S3: MethodNotAllowed). */
+export function route(
+  method: string,
+  target: RequestTarget,
+  headers: Headers,
+): OperationName | undefined {
+  const named = subResourcesOf(method, target.query);
+  return table.find((row) => matches(row, method, target, headers, named))?.operation;
+}
+
+/**
+ * A parameter without a value that nobody knows is likely a sub-resource of some later S3. Reading may ignore
+ * it; a change may not.
+ */
+function subResourcesOf(method: string, query: ReadonlyMap<string, string>): readonly string[] {
+  const reads = method === "GET" || method === "HEAD";
+  const names: string[] = [];
+  for (const [name, value] of query) {
+    if (subResources.has(name) || (!reads && value === "" && !qualifiers.has(name))) {
+      names.push(name);
+    }
+  }
+  return names;
+}
+
+function matches(
+  row: Row,
+  method: string,
+  target: RequestTarget,
+  headers: Headers,
+  named: readonly string[],
+): boolean {
+  if (row.method !== method || row.target !== target.kind) return false;
+  if (row.header !== undefined && !headers.has(row.header)) return false;
+  if (!row.query.every((item) => hasParameter(target.query, item))) return false;
+  return row.optional === "any" || named.every((name) => takes(row, name));
+}
+
+function takes(row: Row, name: string): boolean {
+  return row.query.includes(name) || row.optional?.includes(name) === true;
+}
+
+function hasParameter(query: ReadonlyMap<string, string>, item: string): boolean {
+  const [name = "", value] = item.split("=");
+  return value === undefined ? query.has(name) : query.get(name) === value;
+}
