@@ -1,0 +1,118 @@
+import { assert } from "../base/assert.ts";
+import { StoreError } from "../base/errors.ts";
+import type { ExtentHeader } from "../format/extent-header.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
+import type { DiskFile } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { DataDisk, ExtentDisks } from "./extent-files.ts";
+import { extentPath, findDisk } from "./extent-files.ts";
+import { scanRecords } from "./extent-scan.ts";
+import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
+import { onDisk } from "./parts/disk-failure.ts";
+import { assertPresent } from "./parts/disk-presence.ts";
+import { readHeader, writeHeader } from "./parts/member-file.ts";
+
+export interface SealOptions {
+  readonly platform: Platform;
+  readonly disks: ExtentDisks;
+  readonly table: ExtentTable;
+  /** An open extent whose writer's session is fenced in every partition. */
+  readonly entry: ExtentEntry;
+}
+
+/**
+ * Seals an extent that its writer left open. The epoch in its header is raised first: a writer that was only paused sees that
+ * after its next sync and answers nobody. Then what it wrote is looked for: the longest run of valid records holds all
+ * that was ever acknowledged, since each was synced behind those before it. It is synced (the writer may have died
+ * before that) and its length committed.
+ *
+ * A crash anywhere leaves the row open, and the whole is done again. No writer can have rows to commit for it any
+ * more, so the extent is settled at once. Without a file or any record the length is 0.
+ *
+ * Returns the row as it is now, which is another's where somebody else sealed it first. StoreError `missing` where the
+ * data directory is not there: the extent stays open, since its records may come back with it.
+ */
+export async function sealAbandoned(options: SealOptions): Promise<ExtentEntry> {
+  const { table } = options;
+  let { entry } = options;
+  while (entry.row.state === "open") {
+    const { length, epoch } = await onDisk(closeMember(options, entry));
+    const sealedMs = options.platform.clock.now();
+    const row = { ...entry.row, state: "settled" as const, length, epoch, sealedMs };
+    const replaced = await table.replace(entry, row);
+    if (replaced !== "conflict") return replaced;
+    // Dead bytes were added to the row, or somebody else sealed it: the next round sees which.
+    const fresh = await table.get(entry.id);
+    if (fresh === undefined) throw new StoreError("missing", `extent ${entry.id} has gone`);
+    entry = fresh;
+  }
+  return entry;
+}
+
+async function closeMember(
+  options: SealOptions,
+  entry: ExtentEntry,
+): Promise<{ length: number; epoch: number }> {
+  const [member] = entry.row.members;
+  assert(member !== undefined && entry.row.members.length === 1, "one member for now");
+  const place = findDisk(options.disks, member.disk);
+  await assertPresent(place);
+  let file: DiskFile;
+  try {
+    file = await place.disk.open(extentPath(entry.id), "write");
+  } catch (error) {
+    // Its writer died between committing the row and making the file.
+    if (isDiskError(error, "missing")) return { length: 0, epoch: entry.row.epoch + 1 };
+    throw error;
+  }
+  try {
+    const epoch = await raiseEpoch(options, entry, place, file);
+    const length = await validLength(options, entry, file);
+    await file.sync();
+    return { length, epoch };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Durable once this returns. */
+async function raiseEpoch(
+  { platform, disks }: SealOptions,
+  { id, row }: ExtentEntry,
+  place: DataDisk,
+  file: DiskFile,
+): Promise<number> {
+  const current = await readHeader(platform.hash, file);
+  const epoch = Math.max(current?.epoch ?? 0, row.epoch) + 1;
+  const header: ExtentHeader = {
+    sequence: (current?.sequence ?? 0) + 1,
+    store: disks.store,
+    disk: place.id,
+    extent: id,
+    scheme: row.scheme,
+    member: 0,
+    epoch,
+    session: row.session,
+    createdMs: row.createdMs,
+  };
+  await writeHeader(platform.hash, file, header);
+  return epoch;
+}
+
+/**
+ * Records name their extent and offset and carry their own checksums, so they count even where both header slots have
+ * gone bad: to call the extent empty then would lose what was acknowledged.
+ */
+async function validLength(
+  { platform }: SealOptions,
+  { id }: ExtentEntry,
+  file: DiskFile,
+): Promise<number> {
+  let length = 0;
+  for await (const record of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {
+    if (record.payloadError !== undefined) break;
+    length = record.end;
+  }
+  return length;
+}

@@ -1,0 +1,32 @@
+import type { DiskFile } from "../../platform/disk.ts";
+
+/** Read at once while walking a file: some 60 small records, and not much in vain where payloads are skipped. */
+const windowBytes = 256 * 1024;
+
+/** Reads a file from front to back in large pieces, handing out views of them. */
+export class RecordWindow {
+  readonly #file: DiskFile;
+  readonly #end: number;
+  #bytes = new Uint8Array(0);
+  #start = 0;
+
+  /** Nothing at or behind `end` is read. */
+  constructor(file: DiskFile, end: number) {
+    this.#file = file;
+    this.#end = end;
+  }
+
+  /** Up to `length` bytes from `offset`, fewer at the end; a view that lasts until the next call. */
+  async view(offset: number, length: number): Promise<Uint8Array> {
+    const wanted = Math.max(0, Math.min(length, this.#end - offset));
+    const at = offset - this.#start;
+    if (at < 0 || at + wanted > this.#bytes.length) {
+      const size = Math.max(wanted, Math.min(windowBytes, this.#end - offset));
+      const buffer = new Uint8Array(size);
+      this.#bytes = buffer.subarray(0, await this.#file.read(buffer, offset));
+      this.#start = offset;
+    }
+    const from = offset - this.#start;
+    return this.#bytes.subarray(from, from + wanted);
+  }
+}

@@ -1,0 +1,55 @@
+import type { Clock } from "../../platform/clock.ts";
+
+interface Sleeper {
+  readonly untilMs: number;
+  readonly wake: () => void;
+}
+
+/** A clock that moves when the test says so. */
+export class ManualClock implements Clock {
+  #nowMs = 1_700_000_000_000;
+  readonly #sleepers = new Set<Sleeper>();
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted === true) return Promise.resolve();
+    return new Promise((resolve) => {
+      const wake = () => {
+        this.#sleepers.delete(sleeper);
+        signal?.removeEventListener("abort", wake);
+        resolve();
+      };
+      const sleeper = { untilMs: this.#nowMs + ms, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener("abort", wake, { once: true });
+    });
+  }
+
+  get sleepers(): number {
+    return this.#sleepers.size;
+  }
+
+  /** Lets time pass second by second, and each time everybody do what they then do. */
+  async advance(ms: number): Promise<void> {
+    await settle();
+    for (const endMs = this.#nowMs + ms; this.#nowMs < endMs;) {
+      this.#nowMs = Math.min(endMs, this.#nowMs + 1000);
+      for (const sleeper of [...this.#sleepers]) {
+        if (sleeper.untilMs <= this.#nowMs) sleeper.wake();
+      }
+      await settle();
+    }
+  }
+}
+
+/** Until all that is waiting for nothing but its turn has had it: memory answers within a few hundred turns. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 500; turn++) await undefined;
+}

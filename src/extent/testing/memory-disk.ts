@@ -1,0 +1,144 @@
+import { concatBytes } from "../../base/bytes.ts";
+import type { Disk, DiskFile } from "../../platform/disk.ts";
+import { DiskError } from "../../platform/disk.ts";
+
+export type DiskOperation =
+  | "open"
+  | "create"
+  | "list"
+  | "makeDirectory"
+  | "rename"
+  | "remove"
+  | "syncDirectory"
+  | "space"
+  | "read"
+  | "write"
+  | "sync";
+
+/**
+ * A disk in memory for tests of what stands on disks. Nothing is ever lost in it (that is the simulator's); but every
+ * operation asks `before` first, which may throw a DiskError, wait, or look at what is there.
+ */
+export class MemoryDisk implements Disk {
+  readonly name: string;
+  readonly files = new Map<string, Uint8Array>();
+  readonly directories = new Set<string>([""]);
+  readonly counts = new Map<DiskOperation, number>();
+  bytesFree = 1024 ** 4;
+  before: (operation: DiskOperation, path: string) => void | Promise<void> = () => {};
+
+  constructor(name = "/data") {
+    this.name = name;
+  }
+
+  async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
+    await this.begin(mode === "create" ? "create" : "open", path);
+    const isThere = this.files.has(path);
+    if (mode === "create") {
+      if (isThere) throw new DiskError("exists", `${this.name}/${path}: exists`);
+      this.#assertDirectory(parentOf(path));
+      this.files.set(path, new Uint8Array(0));
+    } else if (!isThere) throw new DiskError("missing", `${this.name}/${path}: no such file`);
+    return new MemoryFile(this, path);
+  }
+
+  async list(directory: string): Promise<string[]> {
+    await this.begin("list", directory);
+    this.#assertDirectory(directory);
+    const prefix = directory === "" ? "" : `${directory}/`;
+    const paths = [...this.files.keys(), ...this.directories].filter((path) => path !== "");
+    const inside = paths.filter((path) => path.startsWith(prefix));
+    return [...new Set(inside.map((path) => path.slice(prefix.length).split("/")[0]!))];
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await this.begin("makeDirectory", path);
+    this.#assertDirectory(parentOf(path));
+    this.directories.add(path);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.begin("rename", from);
+    this.files.set(to, this.bytesOf(from));
+    this.files.delete(from);
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.begin("remove", path);
+    this.bytesOf(path);
+    this.files.delete(path);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    await this.begin("syncDirectory", path);
+    this.#assertDirectory(path);
+  }
+
+  async space(): Promise<{ bytesTotal: number; bytesFree: number }> {
+    await this.begin("space", "");
+    return { bytesTotal: 1024 ** 4, bytesFree: this.bytesFree };
+  }
+
+  async begin(operation: DiskOperation, path: string): Promise<void> {
+    this.counts.set(operation, this.count(operation) + 1);
+    await this.before(operation, path);
+  }
+
+  count(operation: DiskOperation): number {
+    return this.counts.get(operation) ?? 0;
+  }
+
+  bytesOf(path: string): Uint8Array {
+    const bytes = this.files.get(path);
+    if (bytes === undefined) throw new DiskError("missing", `${this.name}/${path}: no such file`);
+    return bytes;
+  }
+
+  #assertDirectory(path: string): void {
+    if (!this.directories.has(path)) {
+      throw new DiskError("missing", `${this.name}/${path}: no such directory`);
+    }
+  }
+}
+
+class MemoryFile implements DiskFile {
+  readonly #disk: MemoryDisk;
+  readonly #path: string;
+
+  constructor(disk: MemoryDisk, path: string) {
+    this.#disk = disk;
+    this.#path = path;
+  }
+
+  async read(buffer: Uint8Array, offset: number): Promise<number> {
+    await this.#disk.begin("read", this.#path);
+    const bytes = this.#disk.bytesOf(this.#path).subarray(offset, offset + buffer.length);
+    buffer.set(bytes);
+    return bytes.length;
+  }
+
+  async write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    await this.#disk.begin("write", this.#path);
+    const added = concatBytes(parts);
+    const before = this.#disk.bytesOf(this.#path);
+    const after = new Uint8Array(Math.max(before.length, offset + added.length));
+    after.set(before);
+    after.set(added, offset);
+    this.#disk.files.set(this.#path, after);
+  }
+
+  async sync(): Promise<void> {
+    await this.#disk.begin("sync", this.#path);
+  }
+
+  async size(): Promise<number> {
+    return this.#disk.bytesOf(this.#path).length;
+  }
+
+  async close(): Promise<void> {}
+}
+
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "" : path.slice(0, slash);
+}
