@@ -1,4 +1,5 @@
 import { StoreError } from "../base/errors.ts";
+import type { ChangeId } from "../format/ids.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import { assertChange, assertRowKey, assertScan } from "./contract.ts";
 import type { Change, Check, CommitResult, Engine, EngineReader } from "./engine.ts";
@@ -47,7 +48,7 @@ class RowsInMemory implements MemoryEngine {
     }
     for (const key of change.deletes) this.#rows.delete(key);
     for (const put of change.puts) {
-      this.#rows.put({ key: put.key.slice(), value: put.value.slice(), stamp: change.id });
+      this.#rows.put(rowOf(put.key, put.value, change.id));
     }
     this.#commits++;
     return { outcome: "ok" };
@@ -59,6 +60,7 @@ class RowsInMemory implements MemoryEngine {
     let open = true;
     return {
       ...readerOf(rows, () => {
+        this.#assertOpen();
         if (!open) throw new StoreError("unavailable", "the snapshot is closed");
       }),
       close: () => {
@@ -103,17 +105,21 @@ function readerOf(rows: SortedRows, assertOpen: () => void): EngineReader {
       assertOpen();
       assertRowKey(key);
       const row = rows.get(key);
-      return row === undefined ? undefined : copyOf(row);
+      return row === undefined ? undefined : rowOf(row.key, row.value, row.stamp);
     },
     scan: async (range, options) => {
       assertOpen();
       assertScan(options);
-      return rows.scan(range, options.reverse === true, options.limit).map(copyOf);
+      const found = rows.scan(range, options.reverse === true, options.limit);
+      return found.map((row) => rowOf(row.key, row.value, row.stamp));
     },
   };
 }
 
-/** Callers own what they get, so they must not get the engine's own bytes. */
-function copyOf(row: Row): Row {
-  return { key: row.key.slice(), value: row.value.slice(), stamp: row.stamp };
+/**
+ * A row of its own bytes: callers keep what they pass and own what they get. (Not `slice`: a Buffer's
+ * would be a view.)
+ */
+function rowOf(key: Uint8Array, value: Uint8Array, stamp: ChangeId): Row {
+  return { key: new Uint8Array(key), value: new Uint8Array(value), stamp };
 }

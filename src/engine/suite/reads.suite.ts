@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { isStoreError } from "../../base/errors.ts";
+import { noBytes } from "../../base/bytes.ts";
+import { scanRowsMax } from "../engine.ts";
+import type { Bench } from "./rows.suite.ts";
+import { asText, bytesOf, everything } from "./rows.suite.ts";
+
+type Test = (bench: Bench) => Promise<void>;
+
+async function fill({ engine, changes }: Bench, keys: readonly string[]): Promise<void> {
+  const puts = keys.map((key) => ({ key: bytesOf(key), value: bytesOf(key) }));
+  assert.deepEqual(await engine.commit(changes.put(...puts)), { outcome: "ok" });
+}
+
+export const readTests: Record<string, Test> = {
+  "get answers the row with its stamp, or undefined": async ({ engine, changes }) => {
+    const key = bytesOf("key");
+    assert.equal(await engine.get(key), undefined);
+    const change = changes.put({ key, value: bytesOf("value") });
+    await engine.commit(change);
+    assert.deepEqual(await engine.get(key), { key, value: bytesOf("value"), stamp: change.id });
+    assert.equal(await engine.get(bytesOf("ke")), undefined);
+    assert.equal(await engine.get(bytesOf("key0")), undefined);
+  },
+
+  "an empty value is a row": async ({ engine, changes }) => {
+    await engine.commit(changes.put({ key: bytesOf("k"), value: noBytes }));
+    assert.deepEqual((await engine.get(bytesOf("k")))?.value, noBytes);
+  },
+
+  "bytes given stay the caller's, bytes got become the caller's": async ({ engine, changes }) => {
+    const key = bytesOf("key");
+    const value = bytesOf("value");
+    const committed = engine.commit(changes.put({ key, value }));
+    key.fill(0xee);
+    value.fill(0xee);
+    await committed;
+    for (const row of [
+      await engine.get(bytesOf("key")),
+      ...(await engine.scan(everything, { limit: 1 })),
+    ]) {
+      assert.deepEqual(row?.value, bytesOf("value"));
+      row.value.fill(0xdd);
+      row.key.fill(0xdd);
+    }
+    assert.deepEqual((await engine.get(bytesOf("key")))?.value, bytesOf("value"));
+  },
+
+  "scan takes the start and not the end, in byte order": async (bench) => {
+    const { engine } = bench;
+    await fill(bench, ["b", "a", "ab", "a\0", "\0", "\xff", "a\xff", "c"]);
+    const scan = async (start: string, end: string, limit = 100): Promise<string[]> => {
+      const rows = await engine.scan({ start: bytesOf(start), end: bytesOf(end) }, { limit });
+      return asText(rows).map((text) => text.slice(0, text.indexOf("=")));
+    };
+    assert.deepEqual(await scan("a", "b"), ["a", "a\0", "ab", "a\xff"]);
+    assert.deepEqual(await scan("a\0", "c"), ["a\0", "ab", "a\xff", "b"]);
+    assert.deepEqual(await scan("", "\xff"), ["\0", "a", "a\0", "ab", "a\xff", "b", "c"]);
+    assert.deepEqual(await scan("", "\xff\xff", 3), ["\0", "a", "a\0"]);
+    assert.deepEqual(await scan("aa", "aa"), []);
+    assert.deepEqual(await scan("b", "a"), []);
+    assert.deepEqual(await scan("d", "e"), []);
+  },
+
+  "a reverse scan gives the same rows from the end": async (bench) => {
+    const { engine } = bench;
+    await fill(bench, ["b", "a", "ab", "a\0", "\0", "\xff", "a\xff", "c"]);
+    const scan = async (start: string, end: string, limit = 100): Promise<string[]> => {
+      const range = { start: bytesOf(start), end: bytesOf(end) };
+      const rows = await engine.scan(range, { limit, reverse: true });
+      return asText(rows).map((text) => text.slice(0, text.indexOf("=")));
+    };
+    assert.deepEqual(await scan("a", "b"), ["a\xff", "ab", "a\0", "a"]);
+    assert.deepEqual(await scan("", "\xff\xff"), [
+      "\xff",
+      "c",
+      "b",
+      "a\xff",
+      "ab",
+      "a\0",
+      "a",
+      "\0",
+    ]);
+    assert.deepEqual(await scan("", "\xff"), ["c", "b", "a\xff", "ab", "a\0", "a", "\0"]);
+    assert.deepEqual(await scan("a", "c", 2), ["b", "a\xff"]);
+    assert.deepEqual(await scan("c", "a"), []);
+    assert.deepEqual(await scan("aba", "abb"), []);
+  },
+
+  "scan limits are whole numbers from 1 to scanRowsMax": async ({ engine }) => {
+    for (const limit of [0, -1, 1.5, Number.NaN, scanRowsMax + 1]) {
+      await assert.rejects(engine.scan(everything, { limit }), { name: "AssertionError" });
+    }
+    assert.deepEqual(await engine.scan(everything, { limit: scanRowsMax }), []);
+  },
+
+  "a snapshot shows its moment, whatever is committed after": async (bench) => {
+    const { engine, changes } = bench;
+    await fill(bench, ["a", "b", "c"]);
+    const snapshot = engine.snapshot();
+    const changed = { key: bytesOf("a"), value: bytesOf("new") };
+    await engine.commit(
+      changes.change({
+        puts: [changed, { key: bytesOf("bb"), value: noBytes }],
+        deletes: [bytesOf("c")],
+      }),
+    );
+    const later = engine.snapshot();
+    assert.deepEqual(asText(await snapshot.scan(everything, { limit: 9 })), ["a=a", "b=b", "c=c"]);
+    assert.deepEqual((await snapshot.get(bytesOf("a")))?.value, bytesOf("a"));
+    assert.equal(await snapshot.get(bytesOf("bb")), undefined);
+    assert.deepEqual(asText(await later.scan(everything, { limit: 9 })), ["a=new", "b=b", "bb="]);
+    assert.deepEqual(asText(await engine.scan(everything, { limit: 9 })), ["a=new", "b=b", "bb="]);
+    snapshot.close();
+    await assert.rejects(snapshot.get(bytesOf("a")), (thrown) =>
+      isStoreError(thrown, "unavailable"),
+    );
+    assert.deepEqual((await later.get(bytesOf("a")))?.value, bytesOf("new"));
+    later.close();
+    later.close();
+  },
+
+  "a closed engine answers unavailable": async (bench) => {
+    const { engine, changes } = bench;
+    await fill(bench, ["a"]);
+    const snapshot = engine.snapshot();
+    const underWay = engine.commit(changes.put({ key: bytesOf("b"), value: noBytes }));
+    const closed = engine.close();
+    const unavailable = (thrown: unknown): boolean => isStoreError(thrown, "unavailable");
+    await assert.rejects(
+      engine.commit(changes.put({ key: bytesOf("c"), value: noBytes })),
+      unavailable,
+    );
+    assert.deepEqual(await underWay, { outcome: "ok" });
+    await closed;
+    await assert.rejects(engine.get(bytesOf("a")), unavailable);
+    await assert.rejects(engine.scan(everything, { limit: 1 }), unavailable);
+    await assert.rejects(snapshot.get(bytesOf("a")), unavailable);
+    assert.throws(() => engine.snapshot(), unavailable);
+    snapshot.close();
+    await engine.close();
+  },
+};

@@ -1,0 +1,55 @@
+import type { Change, Engine, EngineReader, Row } from "../engine.ts";
+import { noBytes } from "../../base/bytes.ts";
+import { composeId } from "../../format/ids.ts";
+import type { ChangeId, SessionId } from "../../format/ids.ts";
+
+/** What a test of an engine gets: an empty engine of its own, and a source of changes. */
+export interface Bench {
+  readonly engine: Engine;
+  readonly changes: ChangeMaker;
+}
+
+/** Makes changes with ids that are not used twice. */
+export class ChangeMaker {
+  #count = 0;
+
+  nextId(): ChangeId {
+    return composeId(1 as SessionId, ++this.#count) as ChangeId; // a session and its counter make a change id
+  }
+
+  change(parts: Partial<Omit<Change, "id">>): Change {
+    return { id: this.nextId(), checks: [], puts: [], deletes: [], ...parts };
+  }
+
+  put(...puts: { readonly key: Uint8Array; readonly value: Uint8Array }[]): Change {
+    return this.change({ puts });
+  }
+}
+
+/** Bytes of a text, each character one byte. */
+export function bytesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+export const everything = { start: noBytes, end: Uint8Array.of(0xff, 0xff, 0xff, 0xff) };
+
+/** All rows, as many scans as it takes. */
+export async function allRows(reader: EngineReader, limit = 1000): Promise<Row[]> {
+  const rows: Row[] = [];
+  let { start } = everything;
+  for (;;) {
+    const page = await reader.scan({ start, end: everything.end }, { limit });
+    rows.push(...page);
+    const last = page.at(-1);
+    if (last === undefined || page.length < limit) return rows;
+    start = Uint8Array.of(...last.key, 0);
+  }
+}
+
+export function asText(rows: readonly Row[]): string[] {
+  return rows.map((row) => `${textOf(row.key)}=${textOf(row.value)}`);
+}

@@ -1,0 +1,175 @@
+import { statSync } from "node:fs";
+import { statfs } from "node:fs/promises";
+import type { Transaction } from "lmdb";
+import { StoreError, messageOf } from "../base/errors.ts";
+import { assertChange, assertRowKey, assertScan } from "../engine/contract.ts";
+import type { Change, CommitResult, Engine, EngineReader } from "../engine/engine.ts";
+import type { EngineSnapshot, EngineStatistics, Row, ScanOptions } from "../engine/engine.ts";
+import { openRow } from "../format/row-envelope.ts";
+import type { KeyRange } from "../format/row-keys.ts";
+import type { Hash } from "../platform/hash.ts";
+import type { Log } from "../platform/log.ts";
+import type { Database } from "./lmdb/environment.ts";
+import { dataFileOf, openEnvironment } from "./lmdb/environment.ts";
+import { toStoreError } from "./lmdb/failures.ts";
+import { GroupCommit } from "./lmdb/group-commit.ts";
+import { readRow, readSealedRows } from "./lmdb/rows.ts";
+
+/*
+ * The engine of one machine: LMDB, a B-tree in one file, mapped by every process of the machine that opens it. One
+ * writer at a time among all processes, readers that never wait. Rows are sealed (format/row-envelope.ts), since
+ * LMDB's pages have no checksums.
+ *
+ * Weak spots, told: pages are read through the map, so a page that is not in memory stalls this thread while it is
+ * fetched, and a sector the disk cannot read ends the process (SIGBUS). A snapshot keeps every page written
+ * since from being used again; short ones only.
+ */
+
+export interface LmdbOptions {
+  /** A directory; made if it is not there (its parent must be). One process at a time may make it. */
+  readonly path: string;
+  readonly hash: Hash;
+  readonly log: Log;
+  /**
+   * A write or sync failed and what the disk holds is not known. This engine answers `unavailable` from now on;
+   * the owner stops every process that has the environment open, verifies it, and starts again.
+   */
+  readonly onFailedSync?: ((cause: unknown) => void) | undefined;
+}
+
+export interface LmdbEngine extends Engine {
+  /**
+   * Frees what processes that died while reading still hold; call it after the death of one. Returns how many.
+   * Opening does it, too.
+   */
+  clearStaleReaders(): number;
+}
+
+export async function openLmdbEngine(options: LmdbOptions): Promise<LmdbEngine> {
+  return new LmdbRows(options, openEnvironment(options.path));
+}
+
+class LmdbRows implements LmdbEngine {
+  readonly #options: LmdbOptions;
+  readonly #what: string;
+  readonly #database: Database;
+  readonly #commits: GroupCommit;
+  readonly #reader: EngineReader;
+  readonly #snapshots = new Set<EngineSnapshot>();
+  #state: "open" | "failed" | "closed" = "open";
+
+  constructor(options: LmdbOptions, database: Database) {
+    this.#options = options;
+    this.#what = `index in ${options.path}`;
+    this.#database = database;
+    this.#reader = this.#readerOf(undefined, () => this.#assertOpen());
+    this.#commits = new GroupCommit({
+      database,
+      hash: options.hash,
+      what: this.#what,
+      room: async () => {
+        const { bavail, bsize } = await statfs(options.path);
+        return bavail * bsize;
+      },
+      failed: (cause) => this.#fail(cause),
+    });
+  }
+
+  get(key: Uint8Array): Promise<Row | undefined> {
+    return this.#reader.get(key);
+  }
+
+  scan(range: KeyRange, options: ScanOptions): Promise<Row[]> {
+    return this.#reader.scan(range, options);
+  }
+
+  async commit(change: Change): Promise<CommitResult> {
+    this.#assertOpen();
+    assertChange(change);
+    return await this.#commits.commit(change);
+  }
+
+  snapshot(): EngineSnapshot {
+    this.#assertOpen();
+    const transaction = this.#attempt("snapshot", () => {
+      this.#database.resetReadTxn();
+      return this.#database.useReadTransaction();
+    });
+    const reader = this.#readerOf(transaction, () => {
+      this.#assertOpen();
+      if (!this.#snapshots.has(snapshot)) {
+        throw new StoreError("unavailable", `${this.#what}: the snapshot is closed`);
+      }
+    });
+    const snapshot: EngineSnapshot = {
+      ...reader,
+      close: () => {
+        if (this.#snapshots.delete(snapshot)) transaction.done();
+      },
+    };
+    this.#snapshots.add(snapshot);
+    return snapshot;
+  }
+
+  statistics(): EngineStatistics {
+    const bytesOnDisk = statSync(dataFileOf(this.#options.path)).size;
+    return { ...this.#commits.counts, bytesOnDisk };
+  }
+
+  clearStaleReaders(): number {
+    this.#assertOpen();
+    return this.#attempt("clearing stale readers", () => this.#database.readerCheck());
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    await this.#commits.drained();
+    for (const snapshot of this.#snapshots) snapshot.close();
+    await this.#database.close();
+  }
+
+  #readerOf(transaction: Transaction | undefined, assertReadable: () => void): EngineReader {
+    const { hash } = this.#options;
+    return {
+      get: async (key) => {
+        assertReadable();
+        assertRowKey(key);
+        return this.#attempt("get", () => readRow(this.#database, hash, key, transaction));
+      },
+      scan: async (range, options) => {
+        assertReadable();
+        assertScan(options);
+        return this.#attempt("scan", () =>
+          readSealedRows(this.#database, range, options, transaction).map(({ key, sealed }) => ({
+            key,
+            ...openRow(hash, key, sealed),
+          })),
+        );
+      },
+    };
+  }
+
+  #attempt<T>(doing: string, action: () => T): T {
+    try {
+      return action();
+    } catch (thrown) {
+      throw toStoreError(thrown, `${this.#what}: ${doing}`);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#state === "open") return;
+    const why = this.#state === "closed" ? "closed" : "awaits verification after a failed sync";
+    throw new StoreError("unavailable", `${this.#what}: ${why}`);
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#state === "open") this.#state = "failed";
+    this.#options.log("error", "index_sync_failed", {
+      path: this.#options.path,
+      cause: messageOf(cause),
+    });
+    this.#options.onFailedSync?.(cause);
+  }
+}

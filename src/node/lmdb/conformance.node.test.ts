@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { testEngine } from "../../engine/engine.suite.ts";
+import { createHash } from "../hash.ts";
+import { openLmdbEngine } from "../lmdb-engine.ts";
+
+testEngine(
+  "LMDB",
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), "holdfast-lmdb-"));
+    const engine = await openLmdbEngine({
+      path: join(directory, "index"),
+      hash: createHash(),
+      log: () => undefined,
+    });
+    return {
+      engine,
+      dispose: async () => {
+        await engine.close();
+        rmSync(directory, { recursive: true });
+      },
+    };
+  },
+  { modelRuns: 60, unknown: { missing: "failed syncs are injected in failures.node.test.ts" } },
+);

@@ -1,0 +1,78 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { open } from "lmdb";
+import type { RootDatabase } from "lmdb";
+import { toStoreError } from "./failures.ts";
+
+/*
+ * The directory of an LMDB environment.
+ *
+ * LMDB itself makes neither the names of its files durable nor its first two pages. So a new environment is made
+ * under another name, synced, and renamed into place: it is there whole or not at all. And what is there is synced
+ * before anybody reads it, since a process that was killed may have left pages that only the page cache has.
+ *
+ * Never open and close `lock.mdb` here: POSIX drops all of a process's locks on a file when it closes any
+ * descriptor of it, and LMDB's would be among them.
+ */
+
+export type Database = RootDatabase<Uint8Array, Uint8Array>;
+
+/**
+ * Address space for the map, and so the size up to which growing costs nothing: rows of 500 B for 120 million
+ * objects. Past it the binding maps the file anew at twice the size.
+ */
+const mapBytes = 64 * 1024 ** 3;
+/** Readers of all processes together: 64 processes with 15 snapshots each and their own. 64 B each in lock.mdb. */
+const readersMax = 1024;
+
+export const dataFileOf = (path: string): string => join(path, "data.mdb");
+
+/** Opens the environment, or makes it: two processes must not do so at once for a new one. */
+export function openEnvironment(path: string): Database {
+  try {
+    if (!existsSync(dataFileOf(path))) makeEnvironment(path);
+    syncFile(dataFileOf(path));
+    syncFile(path);
+    syncFile(dirname(path));
+    return openDatabase(path);
+  } catch (thrown) {
+    throw toStoreError(thrown, `index in ${path}: opening`);
+  }
+}
+
+function makeEnvironment(path: string): void {
+  const unfinished = `${path}.new`;
+  rmSync(unfinished, { recursive: true, force: true });
+  mkdirSync(unfinished);
+  // Nothing was queued, so closing has nothing to wait for and is done when the call returns.
+  void openDatabase(unfinished).close();
+  syncFile(dataFileOf(unfinished));
+  syncFile(unfinished);
+  renameSync(unfinished, path);
+}
+
+function openDatabase(path: string): Database {
+  return open<Uint8Array, Uint8Array>({
+    path,
+    noSubdir: false,
+    encoding: "binary",
+    keyEncoding: "binary",
+    compression: false,
+    cache: false,
+    // With it, other processes read rows that are not durable yet; without it costs nothing (measured).
+    overlappingSync: false,
+    mapSize: mapBytes,
+    maxReaders: readersMax,
+  });
+}
+
+/** Also for a directory: then the names in it. */
+function syncFile(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
