@@ -9,8 +9,8 @@ import { assert } from "../base/assert.ts";
  * a wrapped counter.
  */
 
-/** Series of one family in one process: 80 operations x 5 statuses, and then some. */
-const seriesMax = 1024;
+/** Series of one family in one process: 100 operations x 20 statuses, twice. */
+const seriesMax = 4096;
 
 export type MetricKind = "counter" | "gauge" | "histogram";
 

@@ -1,0 +1,79 @@
+import { adminPrefix, createAdminHandler } from "../admin/admin-handler.ts";
+import { Metrics } from "../admin/metrics.ts";
+import type { ProcessMetrics } from "../admin/prometheus-text.ts";
+import { authorize } from "../auth/authorize.ts";
+import type { Credentials } from "../auth/credentials.ts";
+import { StoreError } from "../base/errors.ts";
+import type { SessionId } from "../format/ids.ts";
+import { storeKey } from "../format/row-keys.ts";
+import type { HttpHandler, HttpRequest } from "../platform/http.ts";
+import type { Service } from "../platform/service.ts";
+import { parseRequestTarget } from "../s3/request-target.ts";
+import { createS3Handler } from "../s3/s3-handler.ts";
+import { countRequests, sampleStore } from "./store-metrics.ts";
+import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
+
+export interface FrontEndOptions {
+  readonly machine: StoreMachine;
+  readonly credentials: Credentials;
+  readonly region: string;
+  readonly domains: readonly string[];
+  readonly limits: WriterLimits;
+  /** What the whole tree of processes has counted, given what this one has. */
+  readonly gatherMetrics: (own: Metrics) => Promise<readonly ProcessMetrics[]>;
+}
+
+/** A process that serves S3: everything but the socket. */
+export interface FrontEnd {
+  readonly session: SessionId;
+  readonly handler: HttpHandler;
+  /** In the order they stand on one another, for runServices; what answers requests goes on top. */
+  readonly services: readonly Service[];
+  readonly metrics: Metrics;
+  /** After the services have ended. Engines and disks are the caller's. */
+  close(): Promise<void>;
+}
+
+export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
+  const { machine, credentials, region, domains } = options;
+  const { platform } = machine;
+  const { keymap, writer, reader, reads, services } = await openStoreParts(
+    machine,
+    "front-end",
+    options.limits,
+  );
+  const metrics = new Metrics();
+  sampleStore(metrics, machine.engines, writer);
+  const s3 = createS3Handler({
+    platform,
+    objects: { platform, keymap, writer, reader, reads, region },
+    credentials,
+    authorize,
+    region,
+    domains,
+    observe: countRequests(metrics),
+  });
+  const admin = createAdminHandler({
+    log: platform.log,
+    metrics: () => options.gatherMetrics(metrics),
+    ready: async () => {
+      if ((await keymap.system.get(storeKey())) === undefined) {
+        throw new StoreError("corrupt", "the index has lost its first row");
+      }
+    },
+  });
+  return {
+    session: keymap.session.id,
+    handler: (request) => (isForAdmin(request, domains) ? admin(request) : s3(request)),
+    services,
+    metrics,
+    close: () => reader.close(),
+  };
+}
+
+/** A path that begins with /-/, except as a key of the bucket that the host names. */
+function isForAdmin(request: HttpRequest, domains: readonly string[]): boolean {
+  if (!request.target.startsWith(adminPrefix)) return false;
+  const host = request.headers.find(([name]) => name === "host")?.[1];
+  return parseRequestTarget("/", host, domains).kind === "service";
+}

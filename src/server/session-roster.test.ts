@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { SessionId } from "../format/ids.ts";
+import { isAlive, SessionRegister } from "./session-roster.ts";
+
+const id = (n: number): SessionId => n as SessionId;
+
+test("session roster: nobody is dead before all who began have said who they are", () => {
+  const register = new SessionRegister();
+  register.begins(1);
+  register.begins(2);
+  register.opened(2, id(12));
+  assert.equal(isAlive(register.roster(), id(5)), true);
+  register.opened(1, id(11));
+  const roster = register.roster();
+  assert.deepEqual(
+    [5, 11, 12, 13].map((n) => isAlive(roster, id(n))),
+    [false, true, true, true],
+  );
+});
+
+test("session roster: one that ended is dead, also if it never said who it was", () => {
+  const register = new SessionRegister();
+  register.begins(1);
+  register.opened(1, id(7));
+  register.begins(2); // gets 8, and dies before it can say so
+  register.ended(2);
+  register.begins(3);
+  register.opened(3, id(9));
+  register.ended(1);
+  const roster = register.roster();
+  assert.deepEqual(
+    [7, 8, 9].map((n) => isAlive(roster, id(n))),
+    [false, false, true],
+  );
+});
+
+test("session roster: an old roster never calls a newer session dead", () => {
+  const register = new SessionRegister();
+  register.begins(1);
+  register.opened(1, id(3));
+  const old = register.roster();
+  register.begins(2);
+  register.opened(2, id(4));
+  assert.equal(isAlive(old, id(4)), true);
+});

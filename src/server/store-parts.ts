@@ -1,0 +1,57 @@
+import type { Engine } from "../engine/engine.ts";
+import type { ExtentDisks } from "../extent/extent-files.ts";
+import { createExtentReader, type ExtentReader } from "../extent/extent-reader.ts";
+import type { ExtentTable } from "../extent/extent-table.ts";
+import { createExtentWriter, type ExtentWriter } from "../extent/extent-writer.ts";
+import type { SessionRow } from "../format/system-rows.ts";
+import { createExtentTable } from "../keymap/extent-table.ts";
+import type { Keymap } from "../keymap/keymap.ts";
+import { createLease } from "../keymap/leases.ts";
+import { openKeymap } from "../keymap/open-keymap.ts";
+import { ReadTracker } from "../keymap/read-tracker.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Service } from "../platform/service.ts";
+
+/** What belongs to the machine; the same composition runs on a simulated one. */
+export interface StoreMachine {
+  readonly platform: Platform;
+  /** By the names the map uses; the first holds the system partition. */
+  readonly engines: ReadonlyMap<string, Engine>;
+  readonly disks: ExtentDisks;
+}
+
+export interface WriterLimits {
+  readonly sealAfterMs?: number | undefined;
+  readonly reserveBytes?: number | undefined;
+  readonly extentBytes?: number | undefined;
+}
+
+/** The only storage class so far; rows name it from the start. */
+const storageClass = "STANDARD";
+
+/** The storage plane and the index as one process uses them, under a session of its own. */
+export interface StoreParts {
+  readonly keymap: Keymap;
+  readonly table: ExtentTable;
+  readonly writer: ExtentWriter;
+  readonly reader: ExtentReader;
+  readonly reads: ReadTracker;
+  /** In the order they stand on one another, for runServices. */
+  readonly services: readonly Service[];
+}
+
+export async function openStoreParts(
+  machine: StoreMachine,
+  role: SessionRow["role"],
+  limits: WriterLimits,
+): Promise<StoreParts> {
+  const { platform, engines, disks } = machine;
+  const keymap = await openKeymap({ platform, engines, role, store: disks.store });
+  const table = createExtentTable(keymap);
+  const session = keymap.session.id;
+  const writer = createExtentWriter({ platform, disks, table, session, storageClass, ...limits });
+  const reader = createExtentReader({ platform, disks, table });
+  const reads = new ReadTracker(platform.clock);
+  const lease = createLease({ platform, keymap, reads });
+  return { keymap, table, writer, reader, reads, services: [lease, writer] };
+}
