@@ -1,4 +1,5 @@
-import type { HeaderList } from "../platform/http.ts";
+import { fromHex } from "../base/bytes.ts";
+import { signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
 
 /** How the body is protected and framed: what `decodePayload` needs to know. */
@@ -22,7 +23,6 @@ export interface ChunkedPayload {
 
 /** What `x-amz-content-sha256` and `x-amz-decoded-content-length` say, before anything was verified. */
 export type DeclaredPayload =
-  | { readonly kind: "absent" }
   | { readonly kind: "unsigned" }
   | { readonly kind: "signed"; readonly sha256: Uint8Array }
   | {
@@ -30,19 +30,63 @@ export type DeclaredPayload =
       readonly signed: boolean;
       readonly trailer: boolean;
       readonly decodedBytes: number;
-    }
-  | { readonly kind: "invalid"; readonly reason: PayloadRefusal };
+    };
 
-/**
- * - `unknown_content_sha256`: neither a digest nor one of S3's names.
- * - `ecdsa`: Signature V4A, which this store does not speak.
- * - `missing_decoded_length`: chunked, without `x-amz-decoded-content-length`.
- * - `invalid_decoded_length`: that header is not a number of bytes.
- */
 export type PayloadRefusal =
-  | "unknown_content_sha256"
-  | "ecdsa"
-  | "missing_decoded_length"
-  | "invalid_decoded_length";
+  /** Neither a digest nor one of S3's names. */
+  | { readonly code: "content_sha256_invalid"; readonly value: string }
+  /** Chunks signed by Signature V4A, which this store does not speak. */
+  | { readonly code: "signature_unsupported"; readonly message: string }
+  | { readonly code: "decoded_length_missing" }
+  | { readonly code: "decoded_length_invalid"; readonly value: string };
 
-export declare function declaredPayload(headers: HeaderList): DeclaredPayload;
+/** S3's names for bodies in chunks; the signer writes what the verifier reads. */
+export const chunkedPayloads = {
+  signed: `STREAMING-${signatureAlgorithm}-PAYLOAD`,
+  signedWithTrailer: `STREAMING-${signatureAlgorithm}-PAYLOAD-TRAILER`,
+  unsignedWithTrailer: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+} as const;
+
+/** The most a request may state: S3's largest object is 5 TiB in parts of at most 5 GiB; far below 2^53. */
+const decodedBytesMax = 50 * 2 ** 40;
+
+/** @param decodedLength the value of `x-amz-decoded-content-length`, if it was sent. */
+export function declaredPayload(
+  contentSha256: string,
+  decodedLength: string | undefined,
+): DeclaredPayload | PayloadRefusal {
+  switch (contentSha256) {
+    case unsignedPayload:
+      return { kind: "unsigned" };
+    case chunkedPayloads.signed:
+      return chunked({ signed: true, trailer: false }, decodedLength);
+    case chunkedPayloads.signedWithTrailer:
+      return chunked({ signed: true, trailer: true }, decodedLength);
+    case chunkedPayloads.unsignedWithTrailer:
+      return chunked({ signed: false, trailer: true }, decodedLength);
+    default:
+      return digest(contentSha256);
+  }
+}
+
+function chunked(
+  framing: { readonly signed: boolean; readonly trailer: boolean },
+  decodedLength: string | undefined,
+): DeclaredPayload | PayloadRefusal {
+  if (decodedLength === undefined) return { code: "decoded_length_missing" };
+  const decodedBytes = /^\d{1,15}$/.test(decodedLength) ? Number(decodedLength) : Number.NaN;
+  if (!(decodedBytes <= decodedBytesMax)) {
+    return { code: "decoded_length_invalid", value: decodedLength };
+  }
+  return { kind: "chunked", ...framing, decodedBytes };
+}
+
+function digest(contentSha256: string): DeclaredPayload | PayloadRefusal {
+  if (contentSha256.startsWith("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")) {
+    const message = `${contentSha256} is not supported; use ${chunkedPayloads.signed}.`;
+    return { code: "signature_unsupported", message };
+  }
+  const sha256 = fromHex(contentSha256);
+  if (sha256?.length !== 32) return { code: "content_sha256_invalid", value: contentSha256 };
+  return { kind: "signed", sha256 };
+}

@@ -1,0 +1,62 @@
+import type { PayloadRefusal } from "./payload-mode.ts";
+
+/** A refusal, with what S3's answer to it tells the client. s3/errors.ts has S3's words. */
+export type AuthFailure = { readonly kind: "refused" } & (
+  | MalformedFailure
+  | SignatureFailure
+  | TimeFailure
+  | HeadersFailure
+  | PayloadRefusal
+);
+
+type MalformedFailure =
+  | {
+      /** `Authorization`, or the query of a presigned URL, can't be used. */
+      readonly code: "authorization_header_malformed" | "authorization_query_malformed";
+      readonly message: string;
+      /** The right one, where only the region is wrong. */
+      readonly region?: string | undefined;
+    }
+  /** Several mechanisms at once, or one that S3 never had (InvalidArgument). */
+  | { readonly code: "authorization_unsupported"; readonly message: string }
+  /** Signature V2 (InvalidRequest, naming V4). */
+  | { readonly code: "signature_version"; readonly message: string }
+  /** A form of V4 that this store does not speak, such as ECDSA (NotImplemented). */
+  | { readonly code: "signature_unsupported"; readonly message: string };
+
+type SignatureFailure =
+  | { readonly code: "access_key_unknown"; readonly accessKeyId: string }
+  /** A session token, which this store never issued. */
+  | { readonly code: "token_invalid"; readonly token: string }
+  | {
+      readonly code: "signature_mismatch";
+      readonly accessKeyId: string;
+      readonly signatureProvided: string;
+      readonly stringToSign: string;
+      readonly canonicalRequest: string;
+    };
+
+type TimeFailure =
+  /** `x-amz-date` and `date` are missing or can't be read (AccessDenied). */
+  | { readonly code: "date_missing"; readonly message: string }
+  | {
+      readonly code: "time_skewed";
+      /** As sent. */
+      readonly requestTime: string;
+      readonly serverTimeMs: number;
+      readonly skewMsMax: number;
+    }
+  | {
+      readonly code: "presign_expired";
+      readonly expiresAtMs: number;
+      readonly expiresSeconds: number;
+      readonly serverTimeMs: number;
+    }
+  /** Signed for a moment in the future (AccessDenied "Request is not valid yet"). */
+  | { readonly code: "presign_early"; readonly startsAtMs: number; readonly serverTimeMs: number };
+
+type HeadersFailure =
+  /** These were sent, but not signed (AccessDenied). */
+  | { readonly code: "headers_not_signed"; readonly headers: readonly string[] }
+  /** InvalidRequest "Missing required header for this request: x-amz-content-sha256". */
+  | { readonly code: "content_sha256_missing" };

@@ -1,0 +1,155 @@
+/** The credentials a request carries, in its header or its query: parsed, not yet believed. */
+import type { QueryParameter } from "./canonical-request.ts";
+import { scopeTerminator, signatureAlgorithm, signedService } from "./signature-v4.ts";
+
+export interface ClaimedSignature {
+  readonly accessKeyId: string;
+  /** 20130524; the caller has still to compare it with the request's time. */
+  readonly date: string;
+  /** Lower case, sorted, each once. */
+  readonly signedHeaders: readonly string[];
+  readonly signature: string;
+}
+
+export interface PresignedParameters extends ClaimedSignature {
+  readonly timestamp: string;
+  readonly expiresSeconds: number;
+  readonly token: string | undefined;
+  readonly contentSha256: string | undefined;
+}
+
+/** `message` is S3's, in full. */
+export interface Malformed {
+  readonly malformed: string;
+  /** The right region, where only the region is wrong. */
+  readonly region?: string | undefined;
+}
+
+/** One week, S3's limit for presigned URLs. */
+const expiresSecondsMax = 7 * 24 * 60 * 60;
+
+export function parseAuthorizationHeader(
+  value: string,
+  region: string,
+): ClaimedSignature | Malformed {
+  const parts = new Map<string, string>();
+  for (const part of value.slice(signatureAlgorithm.length).split(",")) {
+    const equals = part.indexOf("=");
+    if (equals > 0) parts.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
+  }
+  const prefix = "The authorization header is malformed; ";
+  const credential = parts.get("Credential");
+  const signedHeaders = parts.get("SignedHeaders");
+  const signature = parts.get("Signature");
+  if (credential === undefined || signedHeaders === undefined || signature === undefined) {
+    const components = "requires three components: Credential, SignedHeaders, and Signature.";
+    return { malformed: `${prefix}the authorization header ${components}` };
+  }
+  const claim = parseCredential(credential, { region, prefix });
+  if ("malformed" in claim) return claim;
+  return { ...claim, signedHeaders: parseSignedHeaders(signedHeaders), signature };
+}
+
+const presignNames = [
+  "X-Amz-Algorithm",
+  "X-Amz-Credential",
+  "X-Amz-Signature",
+  "X-Amz-Date",
+  "X-Amz-SignedHeaders",
+  "X-Amz-Expires",
+] as const;
+
+export function isPresigned(query: readonly QueryParameter[]): boolean {
+  return query.some(
+    ([name]) =>
+      name === "X-Amz-Algorithm" || name === "X-Amz-Credential" || name === "X-Amz-Signature",
+  );
+}
+
+export function parsePresigned(
+  query: readonly QueryParameter[],
+  region: string,
+): PresignedParameters | Malformed {
+  const [algorithm, credential, signature, timestamp, signedHeaders, expires] = presignNames.map(
+    (name) => onlyValue(query, name),
+  );
+  if (
+    algorithm === undefined ||
+    credential === undefined ||
+    signature === undefined ||
+    timestamp === undefined ||
+    signedHeaders === undefined ||
+    expires === undefined
+  ) {
+    const names = `${presignNames.slice(0, -1).join(", ")}, and X-Amz-Expires parameters`;
+    return { malformed: `Query-string authentication version 4 requires the ${names}, each once.` };
+  }
+  if (algorithm !== signatureAlgorithm) {
+    return { malformed: `X-Amz-Algorithm only supports "${signatureAlgorithm}"` };
+  }
+  const prefix = "Error parsing the X-Amz-Credential parameter; ";
+  const claim = parseCredential(credential, { region, prefix });
+  if ("malformed" in claim) return claim;
+  const expiresSeconds = parseExpires(expires);
+  if (typeof expiresSeconds !== "number") return expiresSeconds;
+  return {
+    ...claim,
+    signedHeaders: parseSignedHeaders(signedHeaders),
+    signature,
+    timestamp,
+    expiresSeconds,
+    token: query.find(([name]) => name === "X-Amz-Security-Token")?.[1],
+    contentSha256: onlyValue(query, "X-Amz-Content-Sha256"),
+  };
+}
+
+function parseExpires(text: string): number | Malformed {
+  if (!/^-?\d+$/.test(text)) return { malformed: "X-Amz-Expires should be a number" };
+  const seconds = Number(text);
+  if (seconds < 0) return { malformed: "X-Amz-Expires must be non-negative" };
+  if (seconds <= expiresSecondsMax) return seconds;
+  const rule = "must be less than a week (in seconds); that is, the given X-Amz-Expires must be";
+  return { malformed: `X-Amz-Expires ${rule} less than ${expiresSecondsMax} seconds` };
+}
+
+/** Access key id and date; the id may hold slashes. */
+function parseCredential(
+  credential: string,
+  expected: { readonly region: string; readonly prefix: string },
+): { readonly accessKeyId: string; readonly date: string } | Malformed {
+  const { region, prefix } = expected;
+  const parts = credential.split("/");
+  const [date, claimedRegion, service, terminator] = parts.slice(-4);
+  const accessKeyId = parts.slice(0, -4).join("/");
+  if (accessKeyId === "" || date === undefined) {
+    const form = `"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/${scopeTerminator}"`;
+    return { malformed: `${prefix}the Credential is mal-formed; expecting ${form}.` };
+  }
+  if (!/^\d{8}$/.test(date)) {
+    const rule = 'This date in the credential must be in the format "yyyyMMdd".';
+    return { malformed: `${prefix}incorrect date format "${date}". ${rule}` };
+  }
+  if (claimedRegion !== region) {
+    const wrong = `the region '${claimedRegion}' is wrong; expecting '${region}'`;
+    return { malformed: `${prefix}${wrong}`, region };
+  }
+  if (service !== signedService) {
+    const endpoint = `This endpoint belongs to "${signedService}".`;
+    return { malformed: `${prefix}incorrect service "${service}". ${endpoint}` };
+  }
+  if (terminator !== scopeTerminator) {
+    const endpoint = `This endpoint uses "${scopeTerminator}".`;
+    return { malformed: `${prefix}incorrect terminator "${terminator}". ${endpoint}` };
+  }
+  return { accessKeyId, date };
+}
+
+function parseSignedHeaders(text: string): readonly string[] {
+  return [...new Set(text.toLowerCase().split(";"))].filter((name) => name !== "").sort();
+}
+
+/** The value of a parameter that appears once. */
+function onlyValue(query: readonly QueryParameter[], name: string): string | undefined {
+  const values = query.filter(([each]) => each === name);
+  return values.length === 1 ? values[0]?.[1] : undefined;
+}

@@ -1,0 +1,181 @@
+/**
+ * The decoder of `aws-chunked` bodies (AWS: "Transferring Payload in Multiple Chunks", "Including Trailing
+ * Headers", S3's API reference):
+ *
+ *     <size, hexadecimal>[;chunk-signature=<64 digits>] CRLF <bytes> CRLF      any number of times
+ *     0[;chunk-signature=<64 digits>] CRLF
+ *     <name>:<value> CRLF                          with a trailer only; its signature is the last of them
+ *     CRLF
+ *
+ * Each chunk's signature covers the one before it, so that chunks can't be left out or change places; the
+ * first is chained to the request's own. Bytes are handed on as they come and judged when their chunk
+ * ends: what is held does not depend on the size of chunks, which the client chooses.
+ */
+import type { Hash, Hasher } from "../platform/hash.ts";
+import { ByteSource } from "./byte-source.ts";
+import { PayloadError } from "./payload-error.ts";
+import type { ChunkedPayload } from "./payload-mode.ts";
+import { chunkSignature, sameSignature, trailerSignature } from "./signature-v4.ts";
+import type { ChunkSigning } from "./signature-v4.ts";
+
+/** 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and room for an extension nobody uses. */
+const chunkLineBytesMax = 256;
+/** All trailing headers with their signature; the longest checksum takes 120 bytes. */
+const trailerBytesMax = 4096;
+/** S3's rule for signed chunks but the last: each costs two HMACs' time, whatever its size. */
+const signedChunkBytesMin = 8192;
+
+export const trailerSignatureHeader = "x-amz-trailer-signature";
+
+interface ChunkedInput {
+  readonly payload: ChunkedPayload;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Filled when the body ends. */
+  readonly trailers: Map<string, string>;
+}
+
+export async function* decodeChunks(hash: Hash, input: ChunkedInput): AsyncGenerator<Uint8Array> {
+  const { payload } = input;
+  const source = new ByteSource(input.body);
+  const chain = payload.signing && new SignatureChain(hash, payload.signing);
+  try {
+    let restBytes = payload.decodedBytes;
+    for (let last = false; !last;) {
+      const chunk = parseChunkLine(await readLine(source, chunkLineBytesMax));
+      last = chunk.bytes === 0;
+      if (chunk.bytes > restBytes) throw framing("more bytes than x-amz-decoded-content-length");
+      restBytes -= chunk.bytes;
+      if (chain && chunk.bytes < signedChunkBytesMin && !last && restBytes > 0) {
+        throw new PayloadError("chunk_size", `a chunk of ${chunk.bytes} bytes is not the last one`);
+      }
+      yield* chunkBytes(source, chunk.bytes, chain);
+      chain?.endChunk(chunk.signature);
+      if (!last) await expectEndOfChunk(source);
+    }
+    if (restBytes > 0) throw incomplete(`${restBytes} bytes before the declared length`);
+    const trailers = await readTrailers(source, payload.trailer);
+    chain?.checkTrailers(trailers, payload.trailer);
+    if ((await source.take(1)) !== undefined) throw framing("bytes after the last chunk");
+    for (const [name, value] of trailers) input.trailers.set(name, value);
+  } finally {
+    await source.close();
+  }
+}
+
+/** Verifies signatures that are chained to each other, the first to the request's. */
+class SignatureChain {
+  readonly #hash: Hash;
+  readonly #signing: ChunkSigning;
+  #previous: string;
+  #chunk: Hasher;
+
+  constructor(hash: Hash, signing: ChunkSigning) {
+    this.#hash = hash;
+    this.#signing = signing;
+    this.#previous = signing.seedSignature;
+    this.#chunk = hash.create("sha256");
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#chunk.update(bytes);
+  }
+
+  endChunk(provided: string | undefined): void {
+    if (provided === undefined) throw framing("a chunk without its signature");
+    const chunk = { previousSignature: this.#previous, sha256: this.#chunk.digest() };
+    this.#previous = this.#check(chunkSignature(this.#hash, this.#signing, chunk), provided);
+    this.#chunk = this.#hash.create("sha256");
+  }
+
+  /** Takes the signature out of the trailers, where it stands among what it signs. */
+  checkTrailers(trailers: Map<string, string>, expected: boolean): void {
+    if (!expected) return;
+    const provided = trailers.get(trailerSignatureHeader);
+    if (provided === undefined) throw malformedTrailer("the trailer has no signature");
+    trailers.delete(trailerSignatureHeader);
+    const parts = { previousSignature: this.#previous, trailers };
+    this.#check(trailerSignature(this.#hash, this.#signing, parts), provided);
+  }
+
+  #check(expected: string, provided: string): string {
+    if (sameSignature(expected, provided)) return expected;
+    throw new PayloadError("signature_mismatch", "the signature of a chunk does not match it");
+  }
+}
+
+interface ChunkLine {
+  readonly bytes: number;
+  readonly signature: string | undefined;
+}
+
+/** Thirteen digits hold any size below 2^52. Extensions that we do not know are passed over, as HTTP's are. */
+function parseChunkLine(line: string): ChunkLine {
+  const [size = "", ...extensions] = line.split(";");
+  if (!/^[0-9a-fA-F]{1,13}$/.test(size.trim())) throw framing("a chunk has no valid size");
+  const prefix = "chunk-signature=";
+  const signature = extensions.map((each) => each.trim()).find((each) => each.startsWith(prefix));
+  return { bytes: Number.parseInt(size, 16), signature: signature?.slice(prefix.length) };
+}
+
+async function* chunkBytes(
+  source: ByteSource,
+  bytes: number,
+  chain: SignatureChain | undefined,
+): AsyncGenerator<Uint8Array> {
+  for (let rest = bytes; rest > 0;) {
+    const piece = await source.take(rest);
+    if (piece === undefined) throw incomplete(`${rest} bytes before the end of a chunk`);
+    rest -= piece.length;
+    chain?.update(piece);
+    yield piece;
+  }
+}
+
+async function expectEndOfChunk(source: ByteSource): Promise<void> {
+  const line = await source.line(0);
+  if (line === "end") throw incomplete("behind a chunk's bytes");
+  if (line === "long" || line.text !== "") throw framing("a chunk is longer than its size says");
+}
+
+/** Up to the empty line. */
+async function readTrailers(source: ByteSource, expected: boolean): Promise<Map<string, string>> {
+  const trailers = new Map<string, string>();
+  let restBytes = trailerBytesMax;
+  for (;;) {
+    const line = await source.line(restBytes);
+    if (line === "end") throw incomplete("within the trailer");
+    if (line === "long") throw malformedTrailer(`the trailer exceeds ${trailerBytesMax} bytes`);
+    if (line.text === "") return trailers;
+    if (!expected) throw framing("a trailer that was not announced");
+    restBytes -= line.text.length;
+    const [name, value] = parseTrailer(line.text);
+    if (trailers.has(name)) throw malformedTrailer("a trailing header appears twice");
+    trailers.set(name, value);
+  }
+}
+
+/** Some clients end a value with \n before the CRLF, as AWS's own example once did: trimmed like other space. */
+function parseTrailer(line: string): readonly [name: string, value: string] {
+  const match = /^([A-Za-z0-9-]+):([^\r]*)$/.exec(line);
+  if (match === null) throw malformedTrailer("a trailing header is malformed");
+  return [match[1]!.toLowerCase(), match[2]!.trim()];
+}
+
+async function readLine(source: ByteSource, bytesMax: number): Promise<string> {
+  const line = await source.line(bytesMax);
+  if (line === "end") throw incomplete("within a chunk's first line");
+  if (line === "long") throw framing(`a chunk's first line exceeds ${bytesMax} bytes`);
+  return line.text;
+}
+
+function framing(problem: string): PayloadError {
+  return new PayloadError("framing", `The body is not well-formed aws-chunked: ${problem}.`);
+}
+
+function incomplete(where: string): PayloadError {
+  return new PayloadError("incomplete", `The body ended ${where}.`);
+}
+
+function malformedTrailer(problem: string): PayloadError {
+  return new PayloadError("trailer", `The trailer is malformed: ${problem}.`);
+}

@@ -1,0 +1,52 @@
+/** The encoder of `aws-chunked` bodies; aws-chunked.ts, the decoder, describes the framing. */
+import type { Hash } from "../platform/hash.ts";
+import { trailerSignatureHeader } from "./aws-chunked.ts";
+import { wireBytes } from "./canonical-request.ts";
+import { chunkSignature, trailerSignature } from "./signature-v4.ts";
+import type { ChunkSigning } from "./signature-v4.ts";
+
+export interface ChunkedEncoding {
+  /** As `signRequest` returned it, for chunks with signatures. */
+  readonly signing: ChunkSigning | undefined;
+  /** Asked for once the last byte went by; undefined where the request announced no trailer. */
+  readonly trailers?: (() => ReadonlyMap<string, string>) | undefined;
+}
+
+/** Each piece becomes one chunk; signed ones, but the last, need at least 8,192 bytes. Empty pieces are left out. */
+export async function* encodeChunked(
+  hash: Hash,
+  body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  { signing, trailers }: ChunkedEncoding,
+): AsyncGenerator<Uint8Array> {
+  let previousSignature = signing?.seedSignature ?? "";
+  const chunkLine = (bytes: Uint8Array): Uint8Array => {
+    const size = bytes.length.toString(16);
+    if (signing === undefined) return wireBytes(`${size}\r\n`);
+    const sha256 = hash.digest("sha256", bytes);
+    previousSignature = chunkSignature(hash, signing, { previousSignature, sha256 });
+    return wireBytes(`${size};chunk-signature=${previousSignature}\r\n`);
+  };
+  for await (const piece of body) {
+    if (piece.length === 0) continue;
+    yield chunkLine(piece);
+    yield piece;
+    yield wireBytes("\r\n");
+  }
+  yield chunkLine(new Uint8Array(0));
+  yield wireBytes(`${trailerLines(hash, { signing, trailers, previousSignature })}\r\n`);
+}
+
+function trailerLines(
+  hash: Hash,
+  options: ChunkedEncoding & { readonly previousSignature: string },
+): string {
+  const { signing, previousSignature } = options;
+  if (options.trailers === undefined) return "";
+  const trailers = options.trailers();
+  const lines = [...trailers].map(([name, value]) => `${name}:${value}\r\n`);
+  if (signing !== undefined) {
+    const signature = trailerSignature(hash, signing, { previousSignature, trailers });
+    lines.push(`${trailerSignatureHeader}:${signature}\r\n`);
+  }
+  return lines.join("");
+}

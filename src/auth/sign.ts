@@ -1,0 +1,108 @@
+/** Signs requests, for clients: ours, the CLI's, the tests'. The canonical form is the verifier's own. */
+import type { Hash } from "../platform/hash.ts";
+import type { HeaderList } from "../platform/http.ts";
+import { canonicalRequest, percentEncode } from "./canonical-request.ts";
+import type { SignedRequest } from "./canonical-request.ts";
+import {
+  deriveSigningKey,
+  requestStringToSign,
+  scopeText,
+  signatureAlgorithm,
+  signText,
+  unsignedPayload,
+} from "./signature-v4.ts";
+import type { ChunkSigning } from "./signature-v4.ts";
+import { formatTimestamp } from "./timestamp.ts";
+
+export interface SigningIdentity {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly region: string;
+}
+
+export interface SignOptions {
+  readonly timeMs: number;
+  /** `x-amz-content-sha256`: a digest in hexadecimal, `unsignedPayload`, or one of `chunkedPayloads`. */
+  readonly contentSha256: string;
+}
+
+export interface SignedHead {
+  /** Those of the request and `x-amz-date`, `x-amz-content-sha256`, `authorization`. */
+  readonly headers: HeaderList;
+  /** For a body in signed chunks. */
+  readonly signing: ChunkSigning;
+}
+
+/**
+ * Signs every header of the request, which must name its `host` and must not have the three that are added.
+ * Targets are percent-encoded, header names in lower case.
+ */
+export function signRequest(
+  hash: Hash,
+  identity: SigningIdentity,
+  request: SignedRequest,
+  { timeMs, contentSha256 }: SignOptions,
+): SignedHead {
+  const timestamp = formatTimestamp(timeMs);
+  const headers: HeaderList = [
+    ...request.headers,
+    ["x-amz-content-sha256", contentSha256],
+    ["x-amz-date", timestamp],
+  ];
+  const signedHeaders = sortedNames(headers);
+  const signing = sign(hash, identity, { ...request, headers }, { timestamp, contentSha256 });
+  const authorization = [
+    `${signatureAlgorithm} Credential=${identity.accessKeyId}/${signing.scope}`,
+    `SignedHeaders=${signedHeaders.join(";")}`,
+    `Signature=${signing.seedSignature}`,
+  ].join(", ");
+  return { headers: [...headers, ["authorization", authorization]], signing };
+}
+
+export interface PresignOptions {
+  readonly timeMs: number;
+  /** At most a week. */
+  readonly expiresSeconds: number;
+}
+
+/** The target, with its signature in the query; to be sent with the same headers. */
+export function presignRequest(
+  hash: Hash,
+  identity: SigningIdentity,
+  request: SignedRequest,
+  { timeMs, expiresSeconds }: PresignOptions,
+): string {
+  const timestamp = formatTimestamp(timeMs);
+  const scope = scopeText({ date: timestamp.slice(0, 8), region: identity.region });
+  const parameters = [
+    ["X-Amz-Algorithm", signatureAlgorithm],
+    ["X-Amz-Credential", `${identity.accessKeyId}/${scope}`],
+    ["X-Amz-Date", timestamp],
+    ["X-Amz-Expires", String(expiresSeconds)],
+    ["X-Amz-SignedHeaders", sortedNames(request.headers).join(";")],
+  ] as const;
+  const query = parameters.map(([name, value]) => `${name}=${percentEncode(value)}`).join("&");
+  const target = `${request.target}${request.target.includes("?") ? "&" : "?"}${query}`;
+  const contentSha256 = unsignedPayload;
+  const signing = sign(hash, identity, { ...request, target }, { timestamp, contentSha256 });
+  return `${target}&X-Amz-Signature=${signing.seedSignature}`;
+}
+
+function sign(
+  hash: Hash,
+  identity: SigningIdentity,
+  request: SignedRequest,
+  { timestamp, contentSha256 }: { readonly timestamp: string; readonly contentSha256: string },
+): ChunkSigning {
+  const keyScope = { date: timestamp.slice(0, 8), region: identity.region };
+  const scope = scopeText(keyScope);
+  const signedHeaders = sortedNames(request.headers);
+  const canonical = canonicalRequest(request, { signedHeaders, payloadHash: contentSha256 });
+  const text = requestStringToSign(hash, { timestamp, scope, canonicalRequest: canonical });
+  const key = deriveSigningKey(hash, identity.secretAccessKey, keyScope);
+  return { key, timestamp, scope, seedSignature: signText(hash, key, text) };
+}
+
+function sortedNames(headers: HeaderList): string[] {
+  return [...new Set(headers.map(([name]) => name))].sort();
+}

@@ -1,0 +1,24 @@
+/** Times as Signature V4 writes them: 20130524T000000Z, always UTC. */
+
+export function formatTimestamp(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace(/[-:]|\.\d+/g, "");
+}
+
+/** Milliseconds since 1970, or undefined where the text is no such time. */
+export function parseTimestamp(text: string): number | undefined {
+  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
+  if (match === null) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number);
+  const timeMs = Date.UTC(year!, month! - 1, day, hour, minute, second);
+  // The 31st of April would have become the 1st of May.
+  return formatTimestamp(timeMs) === text ? timeMs : undefined;
+}
+
+/** The same of an HTTP date ("Fri, 24 May 2013 00:00:00 GMT"). */
+export function parseHttpDate(text: string): number | undefined {
+  if (!/^[A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|\+0000)$/.test(text)) {
+    return undefined;
+  }
+  const timeMs = Date.parse(text);
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
