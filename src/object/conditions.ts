@@ -1,3 +1,9 @@
+import { unreachable } from "../base/assert.ts";
+import type { ObjectRow } from "../format/object-row.ts";
+import { etagOf } from "./etag.ts";
+import type { Refusal } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
+
 /** Preconditions of GET, HEAD and copy sources. ETags as sent, quotes removed; `*` is itself. Times in ms. */
 export interface ReadConditions {
   readonly ifMatch?: readonly string[] | undefined;
@@ -13,3 +19,76 @@ export type WriteCondition =
   | { readonly kind: "ifAbsent" }
   /** If-Match: an ETag, quotes removed, or `*` (for delete). */
   | { readonly kind: "ifMatch"; readonly etag: string };
+
+/**
+ * What a read's conditions say about an object, in the order AWS looks at them: If-Match beats If-Unmodified-Since, and
+ * If-None-Match beats If-Modified-Since. `preconditionFailed`, `notModified` (details ETag, and LastModifiedMs).
+ */
+export function checkRead(
+  conditions: ReadConditions,
+  row: ObjectRow,
+  nowMs: number,
+): Refusal | undefined {
+  const { ifMatch, ifNoneMatch, ifModifiedSinceMs, ifUnmodifiedSinceMs } = conditions;
+  const etag = etagOf(row);
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, etag)) return failed("If-Match");
+  } else if (ifUnmodifiedSinceMs !== undefined) {
+    if (modifiedSince(row, ifUnmodifiedSinceMs)) return failed("If-Unmodified-Since");
+  }
+  const unchanged = refuse("notModified", {
+    details: { ETag: etag, LastModifiedMs: String(row.modifiedMs) },
+  });
+  if (ifNoneMatch !== undefined) return matches(ifNoneMatch, etag) ? unchanged : undefined;
+  // A date in the future is no date a client can have been given: ignored, as HTTP says.
+  if (ifModifiedSinceMs !== undefined && ifModifiedSinceMs <= nowMs) {
+    if (!modifiedSince(row, ifModifiedSinceMs)) return unchanged;
+  }
+  return undefined;
+}
+
+/** The same for the source of a copy, where everything that does not hold is `preconditionFailed`. */
+export function checkCopySource(
+  conditions: ReadConditions,
+  row: ObjectRow,
+  nowMs: number,
+): Refusal | undefined {
+  const refusal = checkRead(conditions, row, nowMs);
+  if (refusal?.refusal !== "notModified") return refusal;
+  const byEtag = conditions.ifNoneMatch !== undefined;
+  return failed(byEtag ? "x-amz-copy-source-If-None-Match" : "x-amz-copy-source-If-Modified-Since");
+}
+
+/**
+ * Whether a write may replace `current` (undefined: no object there, or a delete marker). `preconditionFailed`, or
+ * `noSuchKey` where If-Match meets nothing.
+ */
+export function checkWrite(
+  condition: WriteCondition,
+  current: ObjectRow | undefined,
+): Refusal | undefined {
+  switch (condition.kind) {
+    case "always":
+      return undefined;
+    case "ifAbsent":
+      return current === undefined ? undefined : failed("If-None-Match");
+    case "ifMatch":
+      if (current === undefined) return refuse("noSuchKey");
+      return matches([condition.etag], etagOf(current)) ? undefined : failed("If-Match");
+    default:
+      return unreachable(condition);
+  }
+}
+
+function failed(condition: string): Refusal {
+  return refuse("preconditionFailed", { details: { Condition: condition } });
+}
+
+function matches(asked: readonly string[], etag: string): boolean {
+  return asked.includes("*") || asked.includes(etag);
+}
+
+/** HTTP dates have whole seconds, so an object is as old as the second it was written in. */
+function modifiedSince(row: ObjectRow, sinceMs: number): boolean {
+  return Math.floor(row.modifiedMs / 1000) > Math.floor(sinceMs / 1000);
+}

@@ -1,12 +1,22 @@
 import type { ObjectRow } from "../format/object-row.ts";
+import { readBody } from "./body-reader.ts";
+import type { Head } from "./commit-head.ts";
+import { objectOf, readHead } from "./commit-head.ts";
 import type { ReadConditions } from "./conditions.ts";
+import { checkRead } from "./conditions.ts";
+import { etagOf } from "./etag.ts";
+import type { Span } from "./locations.ts";
+import { readParts } from "./locations.ts";
+import { followingMoves } from "./moved-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
+import type { RangeRequest } from "./ranges.ts";
+import { resolveRange } from "./ranges.ts";
 import type { Refusal } from "./refusal.ts";
+import { isRefusal, refuse } from "./refusal.ts";
+import type { Target } from "./target.ts";
+import { openTarget } from "./target.ts";
 
-/** Inclusive, as HTTP counts; resolved against the object's size by `getObject`. */
-export type RangeRequest =
-  | { readonly kind: "from"; readonly first: number; readonly last?: number | undefined }
-  | { readonly kind: "suffix"; readonly length: number };
+export type { RangeRequest };
 
 export interface GetInput {
   readonly bucket: string;
@@ -37,12 +47,74 @@ export interface ObjectRead extends ObjectInfo {
  * `noSuchKey`, `preconditionFailed`, `notModified`, `invalidRange` (details ActualObjectSize, RangeRequested is the
  * caller's), `invalidPartNumber`. Nothing is held until the body is iterated; a body not iterated costs nothing.
  */
-export declare function getObject(
+export async function getObject(
   store: ObjectStore,
   input: GetInput,
-): Promise<ObjectRead | Refusal>;
+): Promise<ObjectRead | Refusal> {
+  const found = await findObject(store, input);
+  if (isRefusal(found)) return found;
+  const { info, target, head } = found;
+  const span = { first: info.first, end: info.first + info.length };
+  return { ...info, body: readBody(store, target, head, span, input.signal) };
+}
 
-export declare function headObject(
+export async function headObject(
   store: ObjectStore,
   input: GetInput,
-): Promise<ObjectInfo | Refusal>;
+): Promise<ObjectInfo | Refusal> {
+  const found = await findObject(store, input);
+  return isRefusal(found) ? found : found.info;
+}
+
+async function findObject(
+  store: ObjectStore,
+  input: GetInput,
+): Promise<{ info: ObjectInfo; target: Target; head: Head } | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const head = await readHead(target);
+  const row = objectOf(head);
+  if (head === undefined || row === undefined) return refuse("noSuchKey");
+  const refusal = checkRead(input.conditions, row, store.platform.clock.now());
+  if (refusal !== undefined) return refusal;
+  const selected = await select(store, target, head, input);
+  if (isRefusal(selected)) return selected;
+  const { first, end, ...rest } = selected;
+  const info = { row, etag: etagOf(row), first, length: end - first, ...rest };
+  return { info, target, head };
+}
+
+type Selection = Span & Pick<ObjectInfo, "partial" | "partCount">;
+
+/** Which bytes are asked for. */
+async function select(
+  store: ObjectStore,
+  target: Target,
+  head: Head,
+  input: GetInput,
+): Promise<Selection | Refusal> {
+  const { range, partNumber } = input;
+  const { size, partCount } = head.row;
+  if (range !== undefined && partNumber !== undefined) {
+    const message = "Cannot specify both Range header and partNumber query parameter";
+    return refuse("invalidRequest", { message });
+  }
+  if (range !== undefined) {
+    const span = resolveRange(range, size);
+    if (span !== undefined) return { ...span, partial: true };
+    return refuse("invalidRange", { details: { ActualObjectSize: String(size) } });
+  }
+  if (partNumber === undefined) return { first: 0, end: size, partial: false };
+  if (partNumber > Math.max(partCount, 1)) {
+    const asked = { PartNumberRequested: String(partNumber) };
+    const details = { ...asked, ActualPartCount: String(Math.max(partCount, 1)) };
+    return refuse("invalidPartNumber", { details });
+  }
+  if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
+  const use = (current: Head) => readParts(store, target, current.row);
+  const parts = await followingMoves(store, target, head, use);
+  // S3 counts the parts an object has, from 1, whatever numbers they were uploaded under.
+  const sizes = parts.slice(0, partNumber).map((part) => part.size);
+  const end = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  return { first: end - (sizes.at(-1) ?? 0), end, partial: true, partCount };
+}

@@ -1,6 +1,14 @@
+import type { Row } from "../engine/engine.ts";
 import type { ObjectRow } from "../format/object-row.ts";
+import { decodeObjectRow } from "../format/object-row.ts";
+import { headKey, objectKeyOfHead, space, spaceRange } from "../format/row-keys.ts";
+import type { Bucket } from "./bucket-rows.ts";
+import { getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
+import type { PageSource } from "./page-scan.ts";
+import { firstKeyAfter, scanBucket, scanPage } from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
+import { isRefusal } from "./refusal.ts";
 
 export interface ListInput {
   readonly bucket: string;
@@ -28,7 +36,33 @@ export interface ListPage {
 }
 
 /** One page; costs a seek per common prefix, however many keys lie under it. */
-export declare function listObjects(
+export async function listObjects(
   store: ObjectStore,
   input: ListInput,
-): Promise<ListPage | Refusal>;
+): Promise<ListPage | Refusal> {
+  const bucket = await getBucket(store, input.bucket);
+  if (isRefusal(bucket)) return bucket;
+  const first = firstKeyAfter(input, input.after);
+  if (first === undefined) return { items: [], truncated: false };
+  const source = headsOf(store, bucket);
+  return scanPage(source, input, source.startOf(first), input.limit);
+}
+
+function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
+  const all = spaceRange(space.heads, bucket.id);
+  return {
+    scan: (from, end, limit) => {
+      const range = { start: from, end: end === undefined ? all.end : headKey(bucket.id, end) };
+      return scanBucket(store, bucket.id, range, limit);
+    },
+    startOf: (key) => headKey(bucket.id, key),
+    keyOf: (row) => objectKeyOfHead(row.key),
+    itemOf: objectItem,
+  };
+}
+
+function objectItem({ key, value }: Row): ListItem | undefined {
+  const row = decodeObjectRow(value);
+  // A delete marker as the current version hides the key.
+  return row.kind === "object" ? { kind: "object", key: objectKeyOfHead(key), row } : undefined;
+}

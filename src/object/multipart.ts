@@ -1,10 +1,24 @@
-import type { ChecksumAlgorithm, ChecksumType } from "../format/checksum.ts";
+import { toHex } from "../base/bytes.ts";
+import { ByteWriter } from "../format/codec.ts";
 import type { UploadId } from "../format/ids.ts";
 import type { ObjectAttributes, PartRow, UploadRow } from "../format/object-row.ts";
-import type { WriteCondition } from "./conditions.ts";
+import { encodePartRow, encodeUploadRow } from "../format/object-row.ts";
+import { partKey, uploadKey } from "../format/row-keys.ts";
+import { storeBody } from "./body-writer.ts";
+import { checkFence, commitPlan, releasing } from "./commit.ts";
+import { etagOf } from "./etag.ts";
+import { freeUpload } from "./free-uploads.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Stored, Upload } from "./put.ts";
 import type { Refusal } from "./refusal.ts";
+import { isRefusal, refuse } from "./refusal.ts";
+import type { Target } from "./target.ts";
+import { openTarget } from "./target.ts";
+import type { FoundUpload } from "./upload-rows.ts";
+import { partNumberMax, readPart, readParts, readUpload } from "./upload-rows.ts";
+
+export { completeUpload, type CompletePart } from "./complete-upload.ts";
+export { listUploads, type UploadListItem } from "./list-uploads.ts";
 
 export interface UploadAddress {
   readonly bucket: string;
@@ -12,7 +26,7 @@ export interface UploadAddress {
   readonly upload: UploadId;
 }
 
-export declare function initiateUpload(
+export async function initiateUpload(
   store: ObjectStore,
   input: {
     readonly bucket: string;
@@ -20,16 +34,50 @@ export declare function initiateUpload(
     readonly attributes: ObjectAttributes;
     readonly checksum: UploadRow["checksum"];
   },
-): Promise<{ upload: UploadId } | Refusal>;
+): Promise<{ upload: UploadId } | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const { attributes, checksum } = input;
+  const initiatedMs = store.platform.clock.now();
+  const upload = newUploadId(store, initiatedMs);
+  const key = uploadKey(target.bucket.id, target.key, upload);
+  const value = encodeUploadRow({ initiatedMs, attributes, checksum });
+  return commitPlan(store, target, async () => ({
+    checks: [{ key, expect: "absent" }],
+    puts: [{ key, value }],
+    deletes: [],
+    freed: [],
+    result: { upload },
+  }));
+}
+
+/** The time first, so that uploads of a key sort by age; the rest is chance, so that nobody guesses another's. */
+function newUploadId(store: ObjectStore, nowMs: number): UploadId {
+  const bytes = new ByteWriter(16).u64(nowMs).raw(store.platform.random.bytes(8)).finish();
+  return toHex(bytes) as UploadId; // made to be one
+}
 
 /** The upload as it was initiated; `noSuchUpload`. */
-export declare function getUpload(
+export async function getUpload(
   store: ObjectStore,
   address: UploadAddress,
-): Promise<UploadRow | Refusal>;
+): Promise<UploadRow | Refusal> {
+  const found = await openUpload(store, address);
+  return isRefusal(found) ? found : found.upload.row;
+}
+
+async function openUpload(
+  store: ObjectStore,
+  address: UploadAddress,
+): Promise<{ target: Target; upload: FoundUpload } | Refusal> {
+  const target = await openTarget(store, address.bucket, address.key);
+  if (isRefusal(target)) return target;
+  const upload = await readUpload(target, address.upload);
+  return upload === undefined ? refuse("noSuchUpload") : { target, upload };
+}
 
 /** Stores a part, replacing one of the same number. Durable once answered. */
-export declare function uploadPart(
+export async function uploadPart(
   store: ObjectStore,
   input: UploadAddress & {
     /** 1 … 10,000 */
@@ -37,67 +85,81 @@ export declare function uploadPart(
     readonly data: Upload;
     readonly signal?: AbortSignal | undefined;
   },
-): Promise<Stored | Refusal>;
+): Promise<Stored | Refusal> {
+  const { part } = input;
+  if (!Number.isInteger(part) || part < 1 || part > partNumberMax) {
+    const message = `Part number must be an integer between 1 and ${partNumberMax}, inclusive`;
+    return refuse("invalidRequest", { message });
+  }
+  const found = await openUpload(store, input);
+  if (isRefusal(found)) return found;
+  const { target } = found;
+  const fence = await checkFence(target, "active");
+  if (isRefusal(fence)) return fence;
+  const blob = store.keymap.session.nextBlobId();
+  const { key, bucket } = target;
+  const identity = { bucket: bucket.id, key, blob, upload: input.upload, part };
+  const body = await storeBody(store, identity, input.data, input.signal);
+  if (isRefusal(body)) return body;
+  const { size, md5, checksum, data } = body;
+  const row = { size, md5, checksum, data, blob };
+  return releasing(store, body.appended, () => replacePart(store, target, input, row));
+}
 
-export declare function listParts(
+function replacePart(
+  store: ObjectStore,
+  target: Target,
+  { upload: id, part }: { readonly upload: UploadId; readonly part: number },
+  body: Omit<PartRow, "modifiedMs">,
+): Promise<Stored | Refusal> {
+  return commitPlan(store, target, async () => {
+    const upload = await readUpload(target, id);
+    if (upload === undefined) return refuse("noSuchUpload");
+    const before = await readPart(target, id, part);
+    const row: PartRow = { ...body, modifiedMs: store.platform.clock.now() };
+    const rowKey = partKey(target.bucket.id, target.key, id, part);
+    const { key, value, stamp } = upload.stored;
+    return {
+      checks: [
+        { key, expect: stamp },
+        { key: rowKey, expect: before?.stamp ?? "absent" },
+      ],
+      puts: [
+        { key: rowKey, value: encodePartRow(row) },
+        { key, value },
+      ],
+      deletes: [],
+      freed: before === undefined ? [] : [before.data],
+      result: storedPart(row),
+    };
+  });
+}
+
+function storedPart({ size, md5, modifiedMs, checksum }: PartRow): Stored {
+  return { etag: etagOf({ md5, partCount: 0 }), size, modifiedMs, checksum };
+}
+
+export async function listParts(
   store: ObjectStore,
   input: UploadAddress & { readonly afterPart: number; readonly limit: number },
 ): Promise<
   | { upload: UploadRow; parts: readonly (PartRow & { part: number })[]; truncated: boolean }
   | Refusal
->;
-
-export type UploadListItem =
-  | {
-      readonly kind: "upload";
-      readonly key: Uint8Array;
-      readonly upload: UploadId;
-      readonly row: UploadRow;
-    }
-  | { readonly kind: "prefix"; readonly prefix: Uint8Array };
-
-/** Uploads by key, then by age; grouped by delimiter as `listObjects` does. */
-export declare function listUploads(
-  store: ObjectStore,
-  input: {
-    readonly bucket: string;
-    readonly prefix: Uint8Array;
-    readonly delimiter: Uint8Array | undefined;
-    /** After this key (all its uploads), or, with `afterUpload`, after that upload of it. */
-    readonly afterKey: Uint8Array | undefined;
-    readonly afterUpload: UploadId | undefined;
-    readonly limit: number;
-  },
-): Promise<{ items: readonly UploadListItem[]; truncated: boolean } | Refusal>;
-
-export interface CompletePart {
-  readonly part: number;
-  /** Without quotes. */
-  readonly etag: string;
-  readonly checksum:
-    | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }
-    | undefined;
+> {
+  const found = await openUpload(store, input);
+  if (isRefusal(found)) return found;
+  const { limit, afterPart } = input;
+  // One more, to see whether anything follows; a page of none is complete, as in listings of keys.
+  const parts = await readParts(found.target, input.upload, afterPart, limit + 1);
+  const truncated = limit > 0 && parts.length > limit;
+  return { upload: found.upload.row, parts: parts.slice(0, limit), truncated };
 }
 
-/**
- * One instant: the object appears, the upload and its parts go, unlisted parts become garbage (C3, C5). Repeating it after
- * it succeeded answers the same. `invalidPart`, `invalidPartOrder`, `entityTooSmall`, `noSuchUpload`,
- * `preconditionFailed`, `conditionalConflict`, `invalidRequest` (object size or checksum differ from the expected).
- */
-export declare function completeUpload(
-  store: ObjectStore,
-  input: UploadAddress & {
-    readonly parts: readonly CompletePart[];
-    readonly condition: WriteCondition;
-    readonly expectedSize: number | undefined;
-    readonly expectedChecksum:
-      | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }
-      | undefined;
-    readonly expectedType: ChecksumType | undefined;
-  },
-): Promise<Stored | Refusal>;
-
-export declare function abortUpload(
+export async function abortUpload(
   store: ObjectStore,
   address: UploadAddress,
-): Promise<{ aborted: true } | Refusal>;
+): Promise<{ aborted: true } | Refusal> {
+  const target = await openTarget(store, address.bucket, address.key);
+  if (isRefusal(target)) return target;
+  return freeUpload(store, target, address.upload, "active");
+}

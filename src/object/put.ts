@@ -1,12 +1,21 @@
 import type { StoredChecksum } from "../format/checksum.ts";
-import type { ObjectAttributes } from "../format/object-row.ts";
+import type { ObjectAttributes, ObjectRow } from "../format/object-row.ts";
 import type { HashAlgorithm } from "../platform/hash.ts";
+import { storeBody } from "./body-writer.ts";
+import { checkFence, releasing } from "./commit.ts";
+import { objectOf, readHead, replaceHead } from "./commit-head.ts";
 import type { WriteCondition } from "./conditions.ts";
+import { checkWrite } from "./conditions.ts";
+import { etagOf } from "./etag.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
+import { isRefusal } from "./refusal.ts";
+import type { Target } from "./target.ts";
+import { openTarget } from "./target.ts";
 
 /** The bytes of a put or a part, and what to verify about them. */
 export interface Upload {
+  /** The pieces must not change once they are handed out: they are stored without a copy where that works. */
   readonly bytes: AsyncIterable<Uint8Array>;
   /** As announced; undefined if not. The body must have just this many bytes. */
   readonly sizeBytes: number | undefined;
@@ -37,4 +46,46 @@ export interface Stored {
 }
 
 /** Stores an object; durable and visible in one instant (C1, C3), or nothing of it ever is. */
-export declare function putObject(store: ObjectStore, input: PutInput): Promise<Stored | Refusal>;
+export async function putObject(store: ObjectStore, input: PutInput): Promise<Stored | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  // Whether it may be written is decided at the commit; this saves reading a body in vain.
+  const early = await mayWrite(target, input.condition);
+  if (early !== undefined) return early;
+  return storeObject(store, target, input);
+}
+
+/** `noSuchBucket`, `operationAborted`, and what the condition says, as things stand now. */
+export async function mayWrite(
+  target: Target,
+  condition: WriteCondition,
+): Promise<Refusal | undefined> {
+  const fence = await checkFence(target, "active");
+  if (isRefusal(fence)) return fence;
+  return checkWrite(condition, objectOf(await readHead(target)));
+}
+
+/** Stores a body and makes it the object of the key. */
+export async function storeObject(
+  store: ObjectStore,
+  target: Target,
+  input: Pick<PutInput, "attributes" | "condition" | "upload" | "signal">,
+): Promise<Stored | Refusal> {
+  const { bucket, key } = target;
+  const blob = store.keymap.session.nextBlobId();
+  const identity = { bucket: bucket.id, key, blob, upload: undefined, part: 0 };
+  const body = await storeBody(store, identity, input.upload, input.signal);
+  if (isRefusal(body)) return body;
+  const { size, md5, checksum, data } = body;
+  const { attributes, condition } = input;
+  const next = { size, md5, checksum, data, attributes, blob, partCount: 0, upload: undefined };
+  const row = await releasing(store, body.appended, () =>
+    replaceHead(store, target, condition, next),
+  );
+  return isRefusal(row) ? row : storedOf(row);
+}
+
+export function storedOf(row: ObjectRow): Stored {
+  const { size, modifiedMs, checksum } = row;
+  return { etag: etagOf(row), size, modifiedMs, checksum };
+}

@@ -1,0 +1,99 @@
+import { must } from "../base/assert.ts";
+import type { ExtentWriter } from "../extent/extent-writer.ts";
+import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
+import type { BlobId, BucketId, UploadId } from "../format/ids.ts";
+import { rowChunksMax } from "../format/limits.ts";
+import type { Manifest } from "../format/manifest.ts";
+import { encodeManifest } from "../format/manifest.ts";
+import type { RecordIdentity } from "../format/record.ts";
+
+/** What the records of one blob have in common. */
+export interface BlobIdentity {
+  readonly bucket: BucketId;
+  readonly key: Uint8Array;
+  readonly blob: BlobId;
+  readonly upload: UploadId | undefined;
+  /** 0: not a part. */
+  readonly part: number;
+}
+
+export function dataRecord(blob: BlobIdentity, chunk: number): RecordIdentity {
+  return { ...blob, kind: "data", chunk };
+}
+
+export function manifestRecord(blob: BlobIdentity): RecordIdentity {
+  return { ...blob, kind: "manifest", chunk: 0 };
+}
+
+/** One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an upload (C6). */
+const appendsInFlightMax = 2;
+
+/** Appends the records of one blob, a few at a time, and remembers what it appended. */
+export class BlobWriter {
+  readonly #writer: ExtentWriter;
+  readonly #blob: BlobIdentity;
+  readonly #refs: (ChunkRef | undefined)[] = [];
+  readonly #inFlight: Promise<void>[] = [];
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(writer: ExtentWriter, blob: BlobIdentity) {
+    this.#writer = writer;
+    this.#blob = blob;
+  }
+
+  /** Starts appending the next chunk; waits while too many are under way. Throws what an earlier append failed with. */
+  async append(chunk: Uint8Array): Promise<void> {
+    while (this.#inFlight.length >= appendsInFlightMax) await this.#inFlight.shift();
+    this.#throwFailure();
+    this.#start(dataRecord(this.#blob, this.#refs.length), chunk);
+  }
+
+  /** Waits until all is synced; where it lies, behind a manifest if it is too much for a row. */
+  async finish(): Promise<DataLocation> {
+    const chunks = await this.#settle();
+    if (chunks.length === 0) return { kind: "empty" };
+    if (chunks.length <= rowChunksMax) return { kind: "chunks", chunks };
+    return this.writeManifest({ kind: "leaf", chunks });
+  }
+
+  async writeManifest(manifest: Manifest): Promise<DataLocation> {
+    this.#start(manifestRecord(this.#blob), encodeManifest(manifest));
+    const ref = must((await this.#settle()).at(-1), "a manifest was appended");
+    return { kind: "manifest", ref };
+  }
+
+  /** All that was appended; complete once `finish` has returned. */
+  get appended(): readonly ChunkRef[] {
+    return this.#refs.filter((ref) => ref !== undefined);
+  }
+
+  /** Gives up what was appended: no row will refer to it. */
+  async abandon(): Promise<void> {
+    await Promise.all(this.#inFlight);
+    this.#writer.release(this.appended);
+  }
+
+  #start(identity: RecordIdentity, payload: Uint8Array): void {
+    const index = this.#refs.push(undefined) - 1;
+    // A failure is kept until somebody looks, who may be waiting for the next bytes of the body now.
+    const done = this.#writer.append(identity, payload).then(
+      (ref) => {
+        this.#refs[index] = ref;
+      },
+      (error: unknown) => {
+        this.#failure ??= { error };
+      },
+    );
+    this.#inFlight.push(done);
+  }
+
+  async #settle(): Promise<ChunkRef[]> {
+    await Promise.all(this.#inFlight.splice(0));
+    this.#throwFailure();
+    return this.#refs.map((ref) => must(ref, "every append is done"));
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}

@@ -1,0 +1,64 @@
+import { assert } from "../base/assert.ts";
+import { StoreError } from "../base/errors.ts";
+import type { Head } from "./commit-head.ts";
+import type { Span } from "./locations.ts";
+import { blobOf, planReads } from "./locations.ts";
+import { rowAfterMove } from "./moved-rows.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * Verified bytes of an object (C4), pulled, with the next chunk being read while one is sent. Nothing is held before the first
+ * pull; from then until the end (however it comes) the read is known to the tracker, so what it needs is not dropped.
+ */
+export async function* readBody(
+  store: ObjectStore,
+  target: Target,
+  head: Head,
+  span: Span,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const ended = store.reads.begin();
+  try {
+    let current = head;
+    let at = span.first;
+    while (at < span.end) {
+      try {
+        for await (const bytes of readSpan(store, target, current, { ...span, first: at })) {
+          if (signal?.aborted === true) throw new StoreError("cancelled", "the read was cancelled");
+          at += bytes.length;
+          yield bytes;
+        }
+        if (at < span.end) throw new StoreError("corrupt", `an object ends at byte ${at}`);
+      } catch (error) {
+        current = await rowAfterMove(target, current, error);
+      }
+    }
+    assert(at === span.end, "more bytes were read than asked for");
+  } finally {
+    ended();
+  }
+}
+
+/** Reads along the plan of one row, one chunk ahead. */
+async function* readSpan(
+  store: ObjectStore,
+  target: Target,
+  head: Head,
+  span: Span,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let ahead: Promise<Uint8Array> | undefined;
+  try {
+    for await (const read of planReads(store, blobOf(target, head.row), head.row.data, span)) {
+      const current = ahead;
+      ahead = read();
+      // It may fail before anybody looks: while the caller is sending, or because the caller has left.
+      ahead.catch(() => undefined);
+      if (current !== undefined) yield await current;
+    }
+    if (ahead !== undefined) yield await ahead;
+  } finally {
+    // What is under way still reads from an extent that must not be dropped.
+    await Promise.allSettled([ahead]);
+  }
+}

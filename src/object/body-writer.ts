@@ -1,0 +1,73 @@
+import { StoreError } from "../base/errors.ts";
+import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
+import type { StoredChecksum } from "../format/checksum.ts";
+import type { BlobIdentity } from "./blob-writer.ts";
+import { BlobWriter } from "./blob-writer.ts";
+import { ChunkCutter } from "./chunk-cutter.ts";
+import { Digests, digestOf } from "./digests.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { Upload } from "./put.ts";
+import type { Refusal } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
+
+/** S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks, which one leaf manifest holds. */
+export const bodyBytesMax = 5 * 1024 ** 3;
+
+/** A body on disk that no row refers to yet: `appended` is to be released once that is decided. */
+export interface StoredBody {
+  readonly size: number;
+  readonly md5: Uint8Array;
+  readonly checksum: StoredChecksum;
+  readonly data: DataLocation;
+  readonly appended: readonly ChunkRef[];
+}
+
+/**
+ * Reads a body to its end, hashing and appending it chunk by chunk; synced when this returns. `entityTooLarge`; throws what
+ * the body or `accept` throws, StoreError `invalid` where there are more or fewer bytes than announced,
+ * `cancelled`, and the extent writer's. Unless it returns a stored body, nothing of it is kept.
+ */
+export async function storeBody(
+  store: ObjectStore,
+  blob: BlobIdentity,
+  upload: Upload,
+  signal: AbortSignal | undefined,
+): Promise<StoredBody | Refusal> {
+  const announced = upload.sizeBytes;
+  if (announced !== undefined && announced > bodyBytesMax) return tooLarge(announced);
+  const writer = new BlobWriter(store.writer, blob);
+  let stored = false;
+  try {
+    const digests = new Digests(store.platform.hash, upload.algorithms);
+    const cutter = new ChunkCutter(announced);
+    let size = 0;
+    for await (const piece of upload.bytes) {
+      if (signal?.aborted === true) throw new StoreError("cancelled", "the upload was cancelled");
+      size += piece.length;
+      if (size > (announced ?? Infinity)) throw wrongSize(announced, size);
+      if (size > bodyBytesMax) return tooLarge(size);
+      digests.update(piece);
+      for (const chunk of cutter.push(piece)) await writer.append(chunk);
+    }
+    if (announced !== undefined && size < announced) throw wrongSize(announced, size);
+    const all = digests.finish();
+    // Before the last bytes are written, so that a small body that is not accepted costs the disk nothing.
+    const checksum = upload.accept(all, size);
+    const last = cutter.finish();
+    if (last.length > 0) await writer.append(last);
+    const data = await writer.finish();
+    stored = true;
+    return { size, md5: digestOf(all, "md5"), checksum, data, appended: writer.appended };
+  } finally {
+    if (!stored) await writer.abandon();
+  }
+}
+
+function tooLarge(size: number): Refusal {
+  const details = { ProposedSize: String(size), MaxSizeAllowed: String(bodyBytesMax) };
+  return refuse("entityTooLarge", { details });
+}
+
+function wrongSize(announced: number | undefined, size: number): StoreError {
+  return new StoreError("invalid", `a body of ${size} bytes, where ${announced} were announced`);
+}

@@ -1,0 +1,40 @@
+import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import type { Row } from "../engine/engine.ts";
+import type { BucketRow } from "../format/bucket-row.ts";
+import { decodeBucketRow } from "../format/bucket-row.ts";
+import { bucketKey, bucketNameOfKey } from "../format/row-keys.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { Refusal } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
+
+export interface Bucket extends BucketRow {
+  readonly name: string;
+}
+
+/** A bucket's row as it was read; its stamp says whether it still is. */
+export interface FoundBucket {
+  readonly bucket: Bucket;
+  readonly row: Row;
+}
+
+export async function findBucket(
+  store: ObjectStore,
+  name: string,
+): Promise<FoundBucket | undefined> {
+  const row = await store.keymap.system.get(bucketRowKey(name));
+  return row === undefined ? undefined : { bucket: bucketOf(row), row };
+}
+
+/** `noSuchBucket`. */
+export async function getBucket(store: ObjectStore, name: string): Promise<Bucket | Refusal> {
+  const found = await findBucket(store, name);
+  return found?.bucket ?? refuse("noSuchBucket");
+}
+
+export function bucketRowKey(name: string): Uint8Array {
+  return bucketKey(encodeUtf8(name));
+}
+
+export function bucketOf(row: Row): Bucket {
+  return { name: decodeUtf8(bucketNameOfKey(row.key)), ...decodeBucketRow(row.value) };
+}

@@ -1,0 +1,83 @@
+import { equalBytes } from "../base/bytes.ts";
+import type { StoredChecksum } from "../format/checksum.ts";
+import type { CompleteInput, CompletePart } from "./complete-upload.ts";
+import { md5Etag } from "./etag.ts";
+import type { Refusal } from "./refusal.ts";
+import { refuse } from "./refusal.ts";
+import type { FoundPart, FoundUpload } from "./upload-rows.ts";
+
+/** S3: every part but the last is at least 5 MiB. */
+export const partBytesMin = 5 * 1024 ** 2;
+
+/** The stored parts that a Complete lists, or what is wrong with its list, in the order S3 looks at it. */
+export function chooseParts(
+  stored: readonly FoundPart[],
+  upload: FoundUpload,
+  input: Pick<CompleteInput, "parts" | "expectedType">,
+): FoundPart[] | Refusal {
+  const { parts } = input;
+  if (parts.length === 0) {
+    return refuse("invalidRequest", { message: "You must specify at least one part" });
+  }
+  if (parts.some(({ part }, index) => index > 0 && part <= parts[index - 1]!.part)) {
+    return refuse("invalidPartOrder", { details: { UploadId: upload.id } });
+  }
+  const wrongType = checkType(upload, input);
+  if (wrongType !== undefined) return wrongType;
+  const byNumber = new Map(stored.map((part) => [part.part, part]));
+  const chosen: FoundPart[] = [];
+  for (const asked of parts) {
+    const found = byNumber.get(asked.part);
+    if (found === undefined || !isSame(found, asked)) {
+      const details = { UploadId: upload.id, PartNumber: String(asked.part), ETag: asked.etag };
+      return refuse("invalidPart", { details });
+    }
+    chosen.push(found);
+  }
+  return tooSmall(chosen) ?? chosen;
+}
+
+/** `expectedType` is what the request says of the upload; a composite checksum needs the parts' checksums in the list. */
+function checkType(
+  upload: FoundUpload,
+  { parts, expectedType }: Pick<CompleteInput, "parts" | "expectedType">,
+): Refusal | undefined {
+  const { checksum } = upload.row;
+  if (checksum === undefined) return undefined;
+  if (expectedType !== undefined && expectedType !== checksum.type) {
+    const message = `The upload was created with a checksum of type ${checksum.type}.`;
+    return refuse("invalidRequest", { message });
+  }
+  const lacking = parts.find((part) => part.checksum === undefined);
+  if (checksum.type === "full" || lacking === undefined) return undefined;
+  const message =
+    `The upload was created using a ${checksum.algorithm} checksum. ` +
+    `The complete request must include the checksum for each part. ` +
+    `It was missing for part ${lacking.part} in the request.`;
+  return refuse("invalidRequest", { message });
+}
+
+function isSame(found: FoundPart, asked: CompletePart): boolean {
+  if (md5Etag(found.md5) !== asked.etag) return false;
+  return asked.checksum === undefined || isSameChecksum(found.checksum, asked.checksum);
+}
+
+function isSameChecksum(
+  found: StoredChecksum | undefined,
+  asked: Pick<StoredChecksum, "algorithm" | "value">,
+): boolean {
+  return found?.algorithm === asked.algorithm && equalBytes(found.value, asked.value);
+}
+
+function tooSmall(parts: readonly FoundPart[]): Refusal | undefined {
+  const small = parts.slice(0, -1).find((part) => part.size < partBytesMin);
+  if (small === undefined) return undefined;
+  return refuse("entityTooSmall", {
+    details: {
+      ProposedSize: String(small.size),
+      MinSizeAllowed: String(partBytesMin),
+      PartNumber: String(small.part),
+      ETag: md5Etag(small.md5),
+    },
+  });
+}

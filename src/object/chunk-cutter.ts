@@ -1,0 +1,60 @@
+import { noBytes } from "../base/bytes.ts";
+import { chunkBytesMax } from "../format/limits.ts";
+
+/** The first buffer for a chunk; it doubles from there, so a slow sender of little holds little (C6). */
+const firstBufferBytes = 256 * 1024;
+
+/**
+ * Cuts a body's pieces, however they arrive, into chunks of `chunkBytesMax` and a last one. A piece that holds a whole chunk
+ * is handed on without copying: the usual small body costs no copy at all.
+ */
+export class ChunkCutter {
+  /** Bytes still to come, where that was announced. */
+  #expected: number;
+  #buffer: Uint8Array = noBytes;
+  #filled = 0;
+
+  /** Never push more than `sizeBytes` in all. */
+  constructor(sizeBytes: number | undefined) {
+    this.#expected = sizeBytes ?? Infinity;
+  }
+
+  /** The chunks that are complete with this piece. */
+  *push(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
+    let rest = piece;
+    while (rest.length > 0) {
+      const chunkBytes = Math.min(chunkBytesMax, this.#expected);
+      if (this.#filled === 0 && rest.length >= chunkBytes) {
+        this.#expected -= chunkBytes;
+        yield rest.subarray(0, chunkBytes);
+        rest = rest.subarray(chunkBytes);
+        continue;
+      }
+      const count = Math.min(rest.length, chunkBytes - this.#filled);
+      this.#append(rest.subarray(0, count), chunkBytes);
+      rest = rest.subarray(count);
+      if (this.#filled === chunkBytes) yield this.finish();
+    }
+  }
+
+  /** What is left: the last chunk, perhaps empty. */
+  finish(): Uint8Array {
+    const chunk = this.#buffer.subarray(0, this.#filled);
+    this.#expected -= this.#filled;
+    this.#buffer = noBytes;
+    this.#filled = 0;
+    return chunk;
+  }
+
+  #append(bytes: Uint8Array, chunkBytes: number): void {
+    const needed = this.#filled + bytes.length;
+    if (needed > this.#buffer.length) {
+      const wanted = Math.max(needed, 2 * this.#buffer.length, firstBufferBytes);
+      const larger = new Uint8Array(Math.min(wanted, chunkBytes));
+      larger.set(this.#buffer.subarray(0, this.#filled));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#filled);
+    this.#filled = needed;
+  }
+}

@@ -1,0 +1,160 @@
+import { concatBytes, equalBytes } from "../base/bytes.ts";
+import type { ChunkRef } from "../format/chunk-ref.ts";
+import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../format/checksum.ts";
+import type { ObjectRow } from "../format/object-row.ts";
+import { BlobWriter } from "./blob-writer.ts";
+import type { Plan } from "./commit.ts";
+import { commitPlan } from "./commit.ts";
+import type { Head } from "./commit-head.ts";
+import { objectOf, planHead, readHead } from "./commit-head.ts";
+import type { WriteCondition } from "./conditions.ts";
+import { checkWrite } from "./conditions.ts";
+import type { UploadAddress } from "./multipart.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { Stored } from "./put.ts";
+import { storedOf } from "./put.ts";
+import { chooseParts } from "./choose-parts.ts";
+import type { Refusal } from "./refusal.ts";
+import { isRefusal, refuse } from "./refusal.ts";
+import type { Target } from "./target.ts";
+import { openTarget } from "./target.ts";
+import type { FoundPart, FoundUpload } from "./upload-rows.ts";
+import { planUploadRemoval, readParts, readUpload } from "./upload-rows.ts";
+import { wholeChecksum } from "./whole-checksum.ts";
+
+export interface CompletePart {
+  readonly part: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly checksum:
+    | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }
+    | undefined;
+}
+
+export interface CompleteInput extends UploadAddress {
+  readonly parts: readonly CompletePart[];
+  readonly condition: WriteCondition;
+  readonly expectedSize: number | undefined;
+  readonly expectedChecksum:
+    | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }
+    | undefined;
+  readonly expectedType: ChecksumType | undefined;
+}
+
+/**
+ * One instant: the object appears, the upload and its parts go, unlisted parts become garbage (C3, C5). Repeating it after
+ * it succeeded answers the same. `invalidPart`, `invalidPartOrder`, `entityTooSmall`, `noSuchUpload`,
+ * `preconditionFailed`, `conditionalConflict`, `invalidRequest` (object size or checksum differ from the expected).
+ */
+export async function completeUpload(
+  store: ObjectStore,
+  input: CompleteInput,
+): Promise<Stored | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  let attempts = 0;
+  const row = await commitPlan(store, target, async () => {
+    const repeated = attempts++ > 0;
+    const head = await readHead(target);
+    const upload = await readUpload(target, input.upload);
+    if (upload === undefined) return madeBefore(head, input);
+    const refusal = checkHead(head, input.condition, upload, repeated);
+    return refusal ?? planCompletion(store, target, { input, head, upload });
+  });
+  return isRefusal(row) ? row : storedOf(row);
+}
+
+/** The upload is not there: an earlier Complete of it made the object, or it never was, or was aborted. */
+function madeBefore(head: Head | undefined, { upload }: CompleteInput): Plan<ObjectRow> | Refusal {
+  const object = objectOf(head);
+  if (object === undefined || object.upload !== upload) return refuse("noSuchUpload");
+  return { checks: [], puts: [], deletes: [], freed: [], result: object };
+}
+
+/**
+ * A condition that fails because of what was written after the upload began is a conflict: on AWS the client has to
+ * upload anew. So is one that held when this Complete began.
+ */
+function checkHead(
+  head: Head | undefined,
+  condition: WriteCondition,
+  upload: FoundUpload,
+  repeated: boolean,
+): Refusal | undefined {
+  const object = objectOf(head);
+  const refusal = checkWrite(condition, object);
+  if (refusal === undefined) return undefined;
+  const since = object !== undefined && object.modifiedMs > upload.row.initiatedMs;
+  return repeated || since ? refuse("conditionalConflict") : refusal;
+}
+
+/** Writes the root manifest and plans the one commit that makes it an object. */
+async function planCompletion(
+  store: ObjectStore,
+  target: Target,
+  from: { input: CompleteInput; head: Head | undefined; upload: FoundUpload },
+): Promise<Plan<ObjectRow> | Refusal> {
+  const { input, head, upload } = from;
+  const all = await readParts(target, upload.id);
+  const parts = chooseParts(all, upload, input);
+  if (isRefusal(parts)) return parts;
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  const { hash } = store.platform;
+  const checksum = wholeChecksum(hash, upload.row.checksum, parts);
+  const mismatch = checkExpected(size, checksum, input);
+  if (mismatch !== undefined) return mismatch;
+  const manifest = await writeRoot(store, target, upload, parts);
+  const made = planHead(store, target, head, {
+    size,
+    md5: hash.digest("md5", concatBytes(parts.map((part) => part.md5))),
+    partCount: parts.length,
+    checksum,
+    attributes: upload.row.attributes,
+    upload: upload.id,
+    ...manifest.object,
+  });
+  const removal = planUploadRemoval(upload, all);
+  const listed = new Set(parts);
+  const unlisted = all.filter((part) => !listed.has(part));
+  return {
+    checks: [...made.checks, ...removal.checks],
+    puts: made.puts,
+    deletes: removal.deletes,
+    freed: [...made.freed, ...unlisted.map((part) => part.data)],
+    appended: manifest.appended,
+    result: made.result,
+  };
+}
+
+function checkExpected(
+  size: number,
+  checksum: StoredChecksum | undefined,
+  { expectedSize, expectedChecksum }: CompleteInput,
+): Refusal | undefined {
+  if (expectedSize !== undefined && expectedSize !== size) {
+    const said = `The provided 'x-amz-mp-object-size' header value ${expectedSize}`;
+    const message = `${said} does not match what was computed: ${size}`;
+    return refuse("invalidRequest", { message });
+  }
+  if (expectedChecksum === undefined) return undefined;
+  const { algorithm, value } = expectedChecksum;
+  if (checksum?.algorithm === algorithm && equalBytes(checksum.value, value)) return undefined;
+  const message = `The ${algorithm} you specified did not match the calculated checksum.`;
+  return refuse("invalidRequest", { message });
+}
+
+/** Writes the list of the parts, under a blob of its own. */
+async function writeRoot(
+  store: ObjectStore,
+  target: Target,
+  upload: FoundUpload,
+  parts: readonly FoundPart[],
+): Promise<{ object: Pick<ObjectRow, "blob" | "data">; appended: readonly ChunkRef[] }> {
+  const blob = store.keymap.session.nextBlobId();
+  const { bucket, key } = target;
+  const identity = { bucket: bucket.id, key, blob, upload: upload.id, part: 0 };
+  const writer = new BlobWriter(store.writer, identity);
+  const listed = parts.map(({ part, ...row }) => ({ number: part, ...row }));
+  const data = await writer.writeManifest({ kind: "root", parts: listed });
+  return { object: { blob, data }, appended: writer.appended };
+}

@@ -1,0 +1,116 @@
+import { afterKey, afterPrefix, compareBytes, startsWithBytes } from "../base/bytes.ts";
+import type { Row } from "../engine/engine.ts";
+import type { BucketId } from "../format/ids.ts";
+import type { KeyRange } from "../format/row-keys.ts";
+import type { ObjectStore } from "./object-store.ts";
+
+/*
+ * One page of keys, grouped by delimiter, as LIST gives them. Keys lie in order, so a common prefix is passed by seeking to
+ * the first key behind it: a page costs a seek per prefix at the most, however many keys lie under one.
+ */
+
+/** Rows read at once where every row is an item: a page of 1,000 and one to see that more follows. */
+const batchMax = 1001;
+/** Rows read at once where nearly every row begins another common prefix. */
+const batchMin = 8;
+
+export interface Grouping {
+  readonly prefix: Uint8Array;
+  /** Undefined or empty: no grouping. */
+  readonly delimiter: Uint8Array | undefined;
+}
+
+/** A space whose rows lie in the order of object keys; a key may have several. */
+export interface PageSource<Item> {
+  /** At most `limit` rows from this row key on, of keys below `end` (undefined: all of the bucket). */
+  scan(from: Uint8Array, end: Uint8Array | undefined, limit: number): Promise<Row[]>;
+  /** The least row key that a row of this or a greater key can have. */
+  startOf(key: Uint8Array): Uint8Array;
+  keyOf(row: Row): Uint8Array;
+  /** Undefined: the row does not show. */
+  itemOf(row: Row): Item | undefined;
+}
+
+export type PageItem<Item> = Item | { readonly kind: "prefix"; readonly prefix: Uint8Array };
+
+export interface Page<Item> {
+  readonly items: readonly PageItem<Item>[];
+  readonly truncated: boolean;
+}
+
+/** The items from row key `from` on. */
+export async function scanPage<Item>(
+  source: PageSource<Item>,
+  grouping: Grouping,
+  from: Uint8Array,
+  limit: number,
+): Promise<Page<Item>> {
+  const items: PageItem<Item>[] = [];
+  if (limit === 0) return { items, truncated: false };
+  const end = afterPrefix(grouping.prefix);
+  let next: Uint8Array | undefined = from;
+  let batch = batchMax;
+  while (next !== undefined) {
+    // One more than there is room for, to see whether anything follows.
+    const count = Math.min(batch, limit + 1 - items.length);
+    const rows = await source.scan(next, end, count);
+    const last = rows.at(-1);
+    next = rows.length < count || last === undefined ? undefined : afterKey(last.key);
+    let passed: Uint8Array | undefined;
+    for (const row of rows) {
+      const key = source.keyOf(row);
+      if (passed !== undefined && startsWithBytes(key, passed)) continue;
+      const item = source.itemOf(row);
+      if (item === undefined) continue;
+      if (items.length === limit) return { items, truncated: true };
+      passed = commonPrefixOf(key, grouping);
+      items.push(passed === undefined ? item : { kind: "prefix", prefix: passed });
+    }
+    const inPrefix = passed !== undefined && startsWithBytes(source.keyOf(last!), passed);
+    if (next !== undefined && inPrefix) {
+      const behind = afterPrefix(passed!);
+      next = behind === undefined ? undefined : source.startOf(behind);
+    }
+    batch = inPrefix ? Math.max(batchMin, batch >> 2) : Math.min(batchMax, batch * 4);
+  }
+  return { items, truncated: false };
+}
+
+/** Where a page begins that lists what comes after `after` (a key or a common prefix), or everything. */
+export function firstKeyAfter(
+  grouping: Grouping,
+  after: Uint8Array | undefined,
+): Uint8Array | undefined {
+  const { prefix } = grouping;
+  if (after === undefined || compareBytes(after, prefix) < 0) return prefix;
+  const group = commonPrefixOf(after, grouping);
+  if (group !== undefined && group.length === after.length) return afterPrefix(after);
+  return afterKey(after);
+}
+
+/** The key up to the first delimiter behind the prefix; undefined where there is none. */
+export function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array | undefined {
+  const { prefix, delimiter } = grouping;
+  if (delimiter === undefined || delimiter.length === 0) return undefined;
+  if (!startsWithBytes(key, prefix)) return undefined;
+  for (let at = prefix.length; at + delimiter.length <= key.length; at++) {
+    if (startsWithBytes(key.subarray(at), delimiter)) return key.slice(0, at + delimiter.length);
+  }
+  return undefined;
+}
+
+/** Rows of a bucket in key order, over all partitions that have some. */
+export async function scanBucket(
+  store: ObjectStore,
+  bucket: BucketId,
+  range: KeyRange,
+  limit: number,
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  if (compareBytes(range.start, range.end) >= 0) return rows;
+  for (const partition of store.keymap.partitionsOf(bucket)) {
+    if (rows.length === limit) break;
+    rows.push(...(await partition.scan(range, { limit: limit - rows.length })));
+  }
+  return rows;
+}

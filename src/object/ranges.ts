@@ -1,0 +1,14 @@
+import type { Span } from "./locations.ts";
+
+/** Inclusive, as HTTP counts; resolved against the object's size by `getObject`. */
+export type RangeRequest =
+  | { readonly kind: "from"; readonly first: number; readonly last?: number | undefined }
+  | { readonly kind: "suffix"; readonly length: number };
+
+/** The bytes a range has of `size`; undefined where it has none. Always so for an empty object, as on AWS. */
+export function resolveRange(range: RangeRequest, size: number): Span | undefined {
+  const first = range.kind === "suffix" ? Math.max(size - range.length, 0) : range.first;
+  const last = range.kind === "suffix" ? undefined : range.last;
+  const end = Math.min(size, (last ?? Infinity) + 1);
+  return first < end ? { first, end } : undefined;
+}

@@ -1,0 +1,39 @@
+import type { BucketId } from "../format/ids.ts";
+import { keyBytesMax } from "../format/limits.ts";
+import type { Partition } from "../keymap/keymap.ts";
+import type { Bucket } from "./bucket-rows.ts";
+import { getBucket } from "./bucket-rows.ts";
+import type { ObjectStore } from "./object-store.ts";
+import type { Refusal } from "./refusal.ts";
+import { isRefusal, refuse } from "./refusal.ts";
+
+/** A key of a bucket that exists, and the partition its rows are in. */
+export interface Target {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  readonly partition: Partition;
+}
+
+/** `noSuchBucket`, `keyTooLong`. */
+export async function openTarget(
+  store: ObjectStore,
+  bucketName: string,
+  key: Uint8Array,
+): Promise<Target | Refusal> {
+  if (key.length === 0) return refuse("invalidRequest", { message: "The key is empty." });
+  if (key.length > keyBytesMax) {
+    const details = { Size: String(key.length), MaxSizeAllowed: String(keyBytesMax) };
+    return refuse("keyTooLong", { details });
+  }
+  const bucket = await getBucket(store, bucketName);
+  if (isRefusal(bucket)) return bucket;
+  return targetIn(store, bucket, key);
+}
+
+export function targetIn(store: ObjectStore, bucket: Bucket, key: Uint8Array): Target {
+  return { bucket, key, partition: partitionOf(store, bucket.id, key) };
+}
+
+function partitionOf(store: ObjectStore, bucket: BucketId, key: Uint8Array): Partition {
+  return store.keymap.partitionOf(bucket, key);
+}

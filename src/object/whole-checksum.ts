@@ -1,0 +1,44 @@
+import { must } from "../base/assert.ts";
+import { concatBytes } from "../base/bytes.ts";
+import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../format/checksum.ts";
+import type { PartRow, UploadRow } from "../format/object-row.ts";
+import type { CrcAlgorithm, Hash } from "../platform/hash.ts";
+
+/**
+ * The checksum of a multipart object from those of its parts: the CRC of the whole, which follows from the parts' CRCs and
+ * sizes, or the digest of the parts' digests. Where the initiator chose nothing, what S3 does by default with the
+ * algorithm that all parts have; undefined where they have none in common.
+ */
+export function wholeChecksum(
+  hash: Hash,
+  chosen: UploadRow["checksum"],
+  parts: readonly Pick<PartRow, "size" | "checksum">[],
+): StoredChecksum | undefined {
+  const algorithm = chosen?.algorithm ?? parts[0]?.checksum?.algorithm;
+  if (algorithm === undefined) return undefined;
+  if (parts.some((part) => part.checksum?.algorithm !== algorithm)) return undefined;
+  const digests = parts.map(({ size, checksum }) => ({
+    size,
+    value: must(checksum, "every part has the checksum, as was just seen").value,
+  }));
+  const type = chosen?.type ?? defaultType(algorithm);
+  if (type === "full" && isCrc(algorithm)) {
+    const combined = digests.reduce((before, next) => ({
+      size: before.size + next.size,
+      value: hash.combineCrc(algorithm, before.value, next.value, next.size),
+    }));
+    return { algorithm, type, value: combined.value };
+  }
+  const value = hash.digest(algorithm, concatBytes(digests.map((digest) => digest.value)));
+  return { algorithm, type: "composite", value };
+}
+
+/** AWS: CRC-64/NVME is always of the full object; of the others the composite is the default. */
+export function defaultType(algorithm: ChecksumAlgorithm): ChecksumType {
+  return algorithm === "crc64nvme" ? "full" : "composite";
+}
+
+/** Only of CRCs can the whole's be had from the parts'. */
+export function isCrc(algorithm: ChecksumAlgorithm): algorithm is CrcAlgorithm {
+  return algorithm !== "sha1" && algorithm !== "sha256";
+}
