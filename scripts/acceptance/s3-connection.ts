@@ -1,0 +1,69 @@
+import { Agent, request, type IncomingHttpHeaders } from "node:http";
+import { signRequest } from "../../src/auth/sign.ts";
+import { createHash } from "../../src/node/hash.ts";
+import { region, rootKey } from "./holdfast-server.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+const hash = createHash();
+
+/** A small S3 client for tests that count every answer: no retries, and a broken connection is an error. */
+export class S3Connection {
+  readonly #url: URL;
+  readonly #agent = new Agent({ keepAlive: true });
+
+  constructor(endpoint: string) {
+    this.#url = new URL(endpoint);
+  }
+
+  /** `target` is the path and query as sent. */
+  send(method: string, target: string, options: { readonly body?: Buffer } = {}): Promise<Answer> {
+    const { body = Buffer.alloc(0) } = options;
+    const headers = [
+      ["host", this.#url.host],
+      ["content-length", String(body.length)],
+    ] as const;
+    const contentSha256 = hash.digest("sha256", body).toHex();
+    const signed = signRequest(
+      hash,
+      { ...rootKey, region },
+      { method, target, headers },
+      { timeMs: Date.now(), contentSha256 },
+    );
+    return new Promise((done, fail) => {
+      const { hostname, port } = this.#url;
+      const outgoing = request(
+        {
+          hostname,
+          port,
+          method,
+          path: target,
+          agent: this.#agent,
+          headers: Object.fromEntries(signed.headers),
+        },
+        (incoming) => {
+          const chunks: Buffer[] = [];
+          incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+          incoming.on("error", fail);
+          incoming.on("close", () => {
+            if (!incoming.complete) fail(new Error("the answer was cut off"));
+          });
+          incoming.on("end", () => {
+            const answer = { status: incoming.statusCode ?? 0, headers: incoming.headers };
+            done({ ...answer, body: Buffer.concat(chunks) });
+          });
+        },
+      );
+      outgoing.on("error", fail);
+      outgoing.end(body);
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+}

@@ -1,0 +1,30 @@
+// The reference: node:http in as many processes, with the same bytes and no S3, no index, no disk.
+import cluster from "node:cluster";
+import { createServer } from "node:http";
+
+const workers = Number(process.argv[2] ?? "2");
+const body = Buffer.alloc(Number(process.argv[3] ?? "4096"), 7);
+
+if (cluster.isPrimary) {
+  let listening = 0;
+  for (let i = 0; i < workers; i++) cluster.fork();
+  cluster.on("listening", (_, address) => {
+    if (++listening === workers) console.log(JSON.stringify({ port: address.port }));
+  });
+  process.on("SIGTERM", () => process.exit(0));
+} else {
+  const server = createServer((request, response) => {
+    if (request.method === "GET") {
+      response.writeHead(200, { "content-length": body.length });
+      response.end(body);
+      return;
+    }
+    request.resume();
+    request.on("end", () => {
+      response.writeHead(200, { "content-length": 0 });
+      response.end();
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  process.on("disconnect", () => process.exit(0));
+}
