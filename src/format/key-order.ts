@@ -68,7 +68,7 @@ export function readOrderedKey(bytes: Uint8Array, at: number): { key: Uint8Array
     const code = bytes[from++];
     if (code === undefined) throw new StoreError("corrupt", "row key: the object key has no end");
     const goesOn = code === runGoesOn;
-    const followed = code >= 255 - runMax;
+    const followed = code >= 255 - runMax && code < 255;
     if (!goesOn && !followed && code > runMax) {
       throw new StoreError("corrupt", `row key: escape ${code}`);
     }

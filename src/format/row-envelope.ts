@@ -48,6 +48,7 @@ export function openRow(
     const message = `row of format version ${bytes[0]}: start the newer version of Holdfast that wrote it`;
     throw new StoreError("unsupported_format", message);
   }
+  if (bytes[0] === 0) throw new StoreError("corrupt", `row ${toHex(key)}: version 0`);
   const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
   if (checksum(hash, key, bytes.subarray(5)) !== stored) {
     throw new StoreError("corrupt", `row ${toHex(key)}: checksum mismatch`);

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { compareBytes, encodeUtf8, toHex } from "../base/bytes.ts";
+import type * as ids from "./ids.ts";
+import { noId } from "./ids.ts";
+import { keyBytesMax, rowKeyBytesMax } from "./limits.ts";
+import * as rowKeys from "./row-keys.ts";
+
+const bucket = 7 as ids.BucketId;
+const key = encodeUtf8("a/ä\0\0b\0");
+const upload = "0123456789abcdef0123456789abcdef" as ids.UploadId;
+const change = "fedcba9876543210fedcba9876543210" as ids.ChangeId;
+
+const goldens: Readonly<Record<string, Uint8Array>> = {
+  store: rowKeys.storeKey(),
+  counter: rowKeys.counterKey("extents"),
+  lease: rowKeys.leaseKey(3 as ids.SessionId),
+  bucket: rowKeys.bucketKey(encodeUtf8("my-bucket")),
+  extent: rowKeys.extentKey(0x1234567890 as ids.ExtentId),
+  partition: rowKeys.partitionKey(1 as ids.PartitionId),
+  drain: rowKeys.drainKey(1 as ids.PartitionId),
+  disk: rowKeys.diskKey(new Uint8Array(16).fill(0xd1)),
+  accessKey: rowKeys.accessKeyKey(encodeUtf8("AKIAEXAMPLE")),
+  partitionSelf: rowKeys.partitionSelfKey(),
+  session: rowKeys.sessionKey(3 as ids.SessionId),
+  bucketFence: rowKeys.bucketFenceKey(bucket),
+  garbageBatch: rowKeys.garbageBatchKey(258),
+  head: rowKeys.headKey(bucket, key),
+  version: rowKeys.versionKey(bucket, key, 1_800_000_000_000_000),
+  upload: rowKeys.uploadKey(bucket, key, upload),
+  part: rowKeys.partKey(bucket, key, upload, 10_000),
+  garbage: rowKeys.garbageKey(bucket, key, change),
+};
+
+test("row keys: equal the golden bytes", () => {
+  const path = join(import.meta.dirname, "../../testdata/format/row-keys.v1.txt");
+  const now = Object.entries(goldens).map(([name, bytes]) => `${name} ${toHex(bytes)}\n`);
+  if (process.env["HOLDFAST_WRITE_GOLDEN"] === "1") writeFileSync(path, now.join(""));
+  assert.equal(now.join(""), readFileSync(path, "utf8"));
+});
+
+test("row keys: each begins with its space, and no two are equal", () => {
+  const spaces: readonly number[] = Object.values(rowKeys.space);
+  assert.equal(new Set(spaces).size, spaces.length);
+  const seen = Object.values(goldens).map((bytes) => bytes[0]);
+  assert.ok(seen.every((byte) => byte !== undefined && spaces.includes(byte)));
+  assert.equal(new Set(seen).size, seen.length);
+});
+
+const worst: readonly (readonly [string, Uint8Array])[] = [
+  ["NULs", new Uint8Array(keyBytesMax)],
+  ["0xff", new Uint8Array(keyBytesMax).fill(0xff)],
+  ["NUL, other, NUL, other", Uint8Array.from({ length: keyBytesMax }, (_, i) => i % 2)],
+  ["other, NUL, other, NUL", Uint8Array.from({ length: keyBytesMax }, (_, i) => 1 - (i % 2))],
+  ["two NULs, other", Uint8Array.from({ length: keyBytesMax }, (_, i) => (i % 3 === 2 ? 1 : 0))],
+];
+for (const [name, longest] of worst) {
+  test(`row keys: a key of ${keyBytesMax} bytes (${name}) fits in every space`, () => {
+    const highBucket = Number.MAX_SAFE_INTEGER as ids.BucketId;
+    const routed = [
+      rowKeys.versionKey(highBucket, longest, 0),
+      rowKeys.uploadKey(highBucket, longest, upload),
+      rowKeys.partKey(highBucket, longest, upload, 10_000),
+      rowKeys.garbageKey(highBucket, longest, change),
+    ];
+    const head = rowKeys.headKey(highBucket, longest);
+    for (const rowKey of [head, ...routed]) {
+      assert.ok(rowKey.length <= rowKeyBytesMax, `${rowKey.length} bytes`);
+    }
+    assert.deepEqual(rowKeys.objectKeyOfHead(head), longest);
+    for (const rowKey of routed) {
+      const parsed = rowKeys.parseRoutedKey(rowKey);
+      assert.deepEqual([parsed.bucket, parsed.key], [highBucket, longest]);
+    }
+  });
+}
+
+function contains(range: rowKeys.KeyRange, rowKey: Uint8Array): boolean {
+  return compareBytes(range.start, rowKey) <= 0 && compareBytes(rowKey, range.end) < 0;
+}
+
+test("row keys: the range of a key holds its rows and none of its neighbours'", () => {
+  const neighbours = ["a", "a\0", "a\0\0", "a\0b", "a\x01", "aa", "b", ""].map(encodeUtf8);
+  for (const own of neighbours) {
+    const range = rowKeys.routedRange(rowKeys.space.versions, bucket, own);
+    for (const other of neighbours) {
+      for (const order of [0, 5, Number.MAX_SAFE_INTEGER]) {
+        const inside = contains(range, rowKeys.versionKey(bucket, other, order));
+        assert.equal(inside, other === own, `${toHex(other)} in ${toHex(own)}`);
+      }
+    }
+  }
+  const parts = rowKeys.partsRange(bucket, key, upload);
+  for (const part of [0, 1, 255, 256, 10_000, 65_535]) {
+    assert.ok(contains(parts, rowKeys.partKey(bucket, key, upload, part)));
+  }
+  const otherUpload = "0123456789abcdef0123456789abcdee" as ids.UploadId;
+  assert.ok(!contains(parts, rowKeys.partKey(bucket, key, otherUpload, 1)));
+});
+
+test("row keys: newer versions come first, parts by number, ids read back", () => {
+  const orders = [Number.MAX_SAFE_INTEGER, 1_800_000_000_000_000, 256, 255, 1, 0];
+  const versions = orders.map((order) => rowKeys.versionKey(bucket, key, order));
+  assert.deepEqual(versions.toSorted(compareBytes), versions);
+  const read = versions.map((each) => rowKeys.versionOrderOf(rowKeys.parseRoutedKey(each).rest));
+  assert.deepEqual(read, orders);
+  const parts = [0, 1, 9, 10, 255, 256, 10_000].map((part) =>
+    rowKeys.partKey(bucket, key, noId as ids.UploadId, part),
+  );
+  assert.deepEqual(parts.toSorted(compareBytes), parts);
+  assert.equal(rowKeys.idOfKey(rowKeys.extentKey(0x1234567890 as ids.ExtentId)), 0x1234567890);
+});
