@@ -1,3 +1,4 @@
+import { fromBase64 } from "../base/bytes.ts";
 import type { ChecksumAlgorithm, ChecksumType } from "../format/checksum.ts";
 import type { HeaderList } from "../platform/http.ts";
 
@@ -32,19 +33,164 @@ export type DeclaredChecksum =
 /** S3's answer to headers it can't take; the messages are S3's own. */
 export interface ChecksumRefusal {
   readonly kind: "refused";
-  readonly code: "invalid_request" | "invalid_digest" | "not_implemented";
+  readonly code: "invalid_request" | "invalid_digest" | "malformed_trailer" | "not_implemented";
   readonly message: string;
 }
 
-export declare function parseChecksumHeaders(
-  headers: HeaderList,
-): DeclaredChecksums | ChecksumRefusal;
+const digestBytes: Readonly<Record<ChecksumAlgorithm, number>> = {
+  crc32: 4,
+  crc32c: 4,
+  crc64nvme: 8,
+  sha1: 20,
+  sha256: 32,
+};
+const md5Bytes = 16;
+
+/** On S3's list, but nothing here computes them: refused by name, since to drop one would be to lie. */
+const notComputed = ["sha512", "md5", "xxhash64", "xxhash3", "xxhash128"];
+
+const valuePrefix = "x-amz-checksum-";
+/** These begin like the header of a value. */
+const notValues = ["algorithm", "type", "mode"];
+
+export function parseChecksumHeaders(headers: HeaderList): DeclaredChecksums | ChecksumRefusal {
+  const md5 = parseMd5(only(headers, "content-md5"));
+  if (isRefusal(md5)) return md5;
+  const type = parseType(only(headers, "x-amz-checksum-type"));
+  if (isRefusal(type)) return type;
+  const named = parseNamedAlgorithm(headers);
+  if (isRefusal(named)) return named;
+  const given = parseGiven(headers);
+  if (isRefusal(given)) return given;
+  if (named !== undefined && given !== undefined && named.algorithm !== given.algorithm) {
+    return invalid(`Value for ${named.header} header is invalid.`);
+  }
+  const algorithm = named && { kind: "algorithm" as const, algorithm: named.algorithm };
+  return { md5, checksum: given ?? algorithm, type };
+}
 
 /** The value that the trailer promised, from the trailing headers; S3 refuses where it is missing or malformed. */
-export declare function parseTrailingChecksum(
+export function parseTrailingChecksum(
   declared: DeclaredChecksum & { readonly kind: "trailer" },
   trailers: ReadonlyMap<string, string>,
-): Uint8Array | ChecksumRefusal;
+): Uint8Array | ChecksumRefusal {
+  const value = trailers.get(declared.header);
+  if (value === undefined || trailers.size > 1) {
+    const code = "malformed_trailer";
+    const message = `The request's trailer must hold ${declared.header}, and nothing else.`;
+    return { kind: "refused", code, message };
+  }
+  const bytes = fromBase64(value);
+  if (bytes?.length === digestBytes[declared.algorithm]) return bytes;
+  return invalid(`Value for ${declared.header} trailing header is invalid.`);
+}
 
 /** crc32 → x-amz-checksum-crc32, for answers. */
-export declare function checksumHeader(algorithm: ChecksumAlgorithm): string;
+export function checksumHeader(algorithm: ChecksumAlgorithm): string {
+  return `${valuePrefix}${algorithm}`;
+}
+
+/** The one checksum that has a value, now or in the trailer. */
+function parseGiven(headers: HeaderList): DeclaredChecksum | undefined | ChecksumRefusal {
+  const values = headers.filter(([name]) => isValueHeader(name));
+  const promised = headers
+    .filter(([name]) => name === "x-amz-trailer")
+    .flatMap(([, value]) => value.split(","))
+    .map((name) => name.trim().toLowerCase());
+  if (values.length + promised.length > 1) {
+    return invalid("Expecting a single x-amz-checksum- header");
+  }
+  const [value] = values;
+  if (value !== undefined) return parseValue(...value);
+  const [trailer] = promised;
+  return trailer === undefined ? undefined : parsePromise(trailer);
+}
+
+function isValueHeader(name: string): boolean {
+  return name.startsWith(valuePrefix) && !notValues.includes(name.slice(valuePrefix.length));
+}
+
+function parseValue(header: string, text: string): DeclaredChecksum | ChecksumRefusal {
+  const algorithm = parseAlgorithm(
+    header.slice(valuePrefix.length),
+    "The algorithm type you specified in x-amz-checksum- header is invalid.",
+  );
+  if (typeof algorithm !== "string") return algorithm;
+  const match = /^([^-]*)(?:-([1-9]\d{0,4}))?$/.exec(text.trim());
+  const value = fromBase64(match?.[1] ?? "");
+  if (value?.length !== digestBytes[algorithm]) {
+    return invalid(`Value for ${header} header is invalid.`);
+  }
+  const parts = match?.[2] === undefined ? undefined : Number(match[2]);
+  return { kind: "value", algorithm, value, parts };
+}
+
+function parsePromise(header: string): DeclaredChecksum | ChecksumRefusal {
+  const unsupported = "The value specified in the x-amz-trailer header is not supported";
+  if (!isValueHeader(header)) return invalid(unsupported);
+  const algorithm = parseAlgorithm(header.slice(valuePrefix.length), unsupported);
+  return typeof algorithm === "string" ? { kind: "trailer", algorithm, header } : algorithm;
+}
+
+interface NamedAlgorithm {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly header: string;
+}
+
+function parseNamedAlgorithm(headers: HeaderList): NamedAlgorithm | undefined | ChecksumRefusal {
+  for (const header of ["x-amz-checksum-algorithm", "x-amz-sdk-checksum-algorithm"]) {
+    const name = only(headers, header);
+    if (name === undefined) continue;
+    const algorithm = parseAlgorithm(
+      name.toLowerCase(),
+      "Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
+        "[CRC32, CRC32C, CRC64NVME, SHA1, SHA256]",
+    );
+    return typeof algorithm === "string" ? { algorithm, header } : algorithm;
+  }
+  return undefined;
+}
+
+function parseAlgorithm(name: string, unknown: string): ChecksumAlgorithm | ChecksumRefusal {
+  if (isComputed(name)) return name;
+  if (!notComputed.includes(name)) return invalid(unknown);
+  const message = `Checksums by ${name.toUpperCase()} are not computed by this store.`;
+  return { kind: "refused", code: "not_implemented", message };
+}
+
+function isComputed(name: string): name is ChecksumAlgorithm {
+  return Object.hasOwn(digestBytes, name);
+}
+
+function parseMd5(text: string | undefined): Uint8Array | undefined | ChecksumRefusal {
+  if (text === undefined) return undefined;
+  const md5 = fromBase64(text);
+  if (md5?.length === md5Bytes) return md5;
+  const message = "The Content-MD5 you specified was invalid.";
+  return { kind: "refused", code: "invalid_digest", message };
+}
+
+function parseType(text: string | undefined): ChecksumType | undefined | ChecksumRefusal {
+  switch (text) {
+    case undefined:
+      return undefined;
+    case "FULL_OBJECT":
+      return "full";
+    case "COMPOSITE":
+      return "composite";
+    default:
+      return invalid("Value for x-amz-checksum-type header is invalid.");
+  }
+}
+
+function only(headers: HeaderList, name: string): string | undefined {
+  return headers.find(([each]) => each === name)?.[1].trim();
+}
+
+function isRefusal(value: object | string | undefined): value is ChecksumRefusal {
+  return typeof value === "object" && "code" in value;
+}
+
+function invalid(message: string): ChecksumRefusal {
+  return { kind: "refused", code: "invalid_request", message };
+}

@@ -232,5 +232,6 @@ export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> 
 export const checksumRefusalCodes: Readonly<Record<ChecksumRefusal["code"], S3ErrorCode>> = {
   invalid_request: "InvalidRequest",
   invalid_digest: "InvalidDigest",
+  malformed_trailer: "MalformedTrailerError",
   not_implemented: "NotImplemented",
 };
