@@ -43,6 +43,11 @@ export function xmlDocument(root: string, children: readonly Xml[]): Uint8Array 
   return encodeUtf8(`${prolog}<${root} xmlns="${namespace}">${children.join("")}</${root}>`);
 }
 
+/** An answer that is a single text. */
+export function xmlTextDocument(root: string, text: string): Uint8Array {
+  return xmlDocument(root, [escapeText(text) as Xml]); // escaped just here
+}
+
 /** Errors stand in no namespace. */
 export function xmlErrorDocument(children: readonly Xml[]): Uint8Array {
   return encodeUtf8(`${prolog}<Error>${children.join("")}</Error>`);

@@ -1,0 +1,91 @@
+import type { Authorize } from "../auth/authorize.ts";
+import type { Verified } from "../auth/verify-request.ts";
+import { decodeUtf8 } from "../base/bytes.ts";
+import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts";
+import { getBucket } from "../object/buckets.ts";
+import type { ObjectStore } from "../object/object-store.ts";
+import { isRefusal, type Refusal } from "../object/refusal.ts";
+import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
+import type { Headers } from "./headers.ts";
+import type { RequestTarget } from "./request-target.ts";
+
+/** A request whose sender is known, as operations get it. */
+export interface S3Call {
+  readonly objects: ObjectStore;
+  readonly authorize: Authorize;
+  readonly region: string;
+  readonly request: HttpRequest;
+  readonly headers: Headers;
+  readonly target: RequestTarget;
+  readonly verified: Verified;
+  /** The body as sent, counted. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export type Operation = (call: S3Call) => Promise<HttpResponse>;
+
+/** What an action is done to. */
+export interface Place {
+  readonly bucket: string;
+  readonly key?: Uint8Array | undefined;
+}
+
+/**
+ * Asks whether the caller may; each operation does so before it does anything else. Throws AccessDenied, also where
+ * the bucket's owner is not the expected one.
+ */
+export async function permit(call: S3Call, action: string, place: Place): Promise<void> {
+  if (!(await isPermitted(call, action, place))) throw new S3Error("AccessDenied");
+  await checkExpectedOwner(call, "x-amz-expected-bucket-owner", place.bucket);
+}
+
+/** The same for the source of a copy, whose owner has a header of its own. */
+export async function permitSource(call: S3Call, place: Place): Promise<void> {
+  if (!(await isPermitted(call, "s3:GetObject", place))) throw new S3Error("AccessDenied");
+  await checkExpectedOwner(call, "x-amz-source-expected-bucket-owner", place.bucket);
+}
+
+function isPermitted(call: S3Call, action: string, place: Place): Promise<boolean> {
+  const { secure, remoteAddress } = call.request;
+  const context = { secure, remoteAddress };
+  return call.authorize(call.verified.principal, action, resourceName(place), context);
+}
+
+function resourceName({ bucket, key }: Place): string {
+  if (bucket === "") return "arn:aws:s3:::*";
+  return key === undefined ? bucketArn(bucket) : `${bucketArn(bucket)}/${decodeUtf8(key)}`;
+}
+
+export function bucketArn(bucket: string): string {
+  return `arn:aws:s3:::${bucket}`;
+}
+
+async function checkExpectedOwner(call: S3Call, header: string, name: string): Promise<void> {
+  const expected = call.headers.get(header);
+  if (expected === undefined) return;
+  const bucket = granted(await getBucket(call.objects, name), { bucket: name });
+  if (bucket.account !== expected) throw new S3Error("AccessDenied");
+}
+
+/** The value of an operation on objects, which S3 refuses in these words where we do. */
+export function granted<T extends object>(value: T | Refusal, place: Place): T {
+  if (isRefusal(value)) throw refused(value, place);
+  return value as T; // what is not a refusal
+}
+
+export function refused(refusal: Refusal, place: Place): S3Error {
+  const code = refusalCodes[refusal.refusal];
+  const details = { ...subjectOf(code, place), ...refusal.details };
+  return new S3Error(code, { message: refusal.message, details });
+}
+
+function subjectOf(code: S3ErrorCode, { bucket, key }: Place): ErrorDetails {
+  if (code === "NoSuchKey" || code === "ConditionalRequestConflict") {
+    return key === undefined ? {} : { Key: decodeUtf8(key) };
+  }
+  return code.includes("Bucket") ? { BucketName: bucket } : {};
+}
+
+export function xmlResponse(body: Uint8Array, headers: HeaderList = []): HttpResponse {
+  return { status: 200, headers: [["content-type", "application/xml"], ...headers], body };
+}

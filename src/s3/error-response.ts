@@ -1,0 +1,166 @@
+import { PayloadError } from "../auth/payload-error.ts";
+import type { AuthFailure } from "../auth/verify-request.ts";
+import { isStoreError } from "../base/errors.ts";
+import type { HeaderList, HttpResponse } from "../platform/http.ts";
+import type { ChecksumRefusal } from "./checksum-headers.ts";
+import {
+  type ErrorDetails,
+  S3Error,
+  authFailureCodes,
+  checksumRefusalCodes,
+  payloadErrorCodes,
+  storeErrorCodes,
+} from "./errors.ts";
+import { formatIsoDate } from "./http-date.ts";
+import { textElement, xmlErrorDocument } from "./xml-write.ts";
+
+/** Seconds after which a client that was told to slow down may come again. */
+const retryAfterSeconds = 1;
+
+/** Anything that was thrown, as S3 would have put it. */
+export function toS3Error(thrown: unknown): S3Error {
+  if (thrown instanceof S3Error) return thrown;
+  if (thrown instanceof PayloadError) return payloadError(thrown);
+  if (!isStoreError(thrown)) return new S3Error("InternalError");
+  const { code, message } = storeErrorCodes[thrown.code];
+  return new S3Error(code, { message });
+}
+
+function payloadError({ code, message, sha256 }: PayloadError): S3Error {
+  if (sha256 === undefined) return new S3Error(payloadErrorCodes[code], { message });
+  return new S3Error(payloadErrorCodes[code], {
+    details: {
+      ClientComputedContentSHA256: sha256.declared,
+      S3ComputedContentSHA256: sha256.computed,
+    },
+  });
+}
+
+export function checksumError(refusal: ChecksumRefusal): S3Error {
+  return new S3Error(checksumRefusalCodes[refusal.code], { message: refusal.message });
+}
+
+export function authError(failure: AuthFailure): S3Error {
+  const { message, details } = wordsOf(failure);
+  return new S3Error(authFailureCodes[failure.code], { message, details: details ?? {} });
+}
+
+interface Words {
+  readonly message?: string | undefined;
+  readonly details?: ErrorDetails;
+}
+
+function wordsOf(failure: AuthFailure): Words {
+  switch (failure.code) {
+    case "authorization_header_malformed":
+    case "authorization_query_malformed":
+      return {
+        message: failure.message,
+        ...(failure.region === undefined ? {} : { details: { Region: failure.region } }),
+      };
+    case "authorization_unsupported":
+      return { message: failure.message, details: { ArgumentName: "Authorization" } };
+    case "signature_version":
+    case "date_missing":
+    case "signature_unsupported":
+      return { message: failure.message };
+    case "access_key_unknown":
+      return { details: { AWSAccessKeyId: failure.accessKeyId } };
+    case "token_invalid":
+      return { details: { "Token-0": failure.token } };
+    case "signature_mismatch":
+      return {
+        details: {
+          AWSAccessKeyId: failure.accessKeyId,
+          StringToSign: failure.stringToSign,
+          SignatureProvided: failure.signatureProvided,
+          CanonicalRequest: failure.canonicalRequest,
+        },
+      };
+    case "time_skewed":
+    case "presign_expired":
+    case "presign_early":
+      return timeWords(failure);
+    case "headers_not_signed":
+      return {
+        message: "There were headers present in the request which were not signed",
+        details: { HeadersNotSigned: failure.headers.join(", ") },
+      };
+    case "content_sha256_missing":
+      return { message: "Missing required header for this request: x-amz-content-sha256" };
+    case "content_sha256_invalid":
+      return argument(
+        "x-amz-content-sha256",
+        failure.value,
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, " +
+          "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+      );
+    case "decoded_length_missing":
+      return {};
+    case "decoded_length_invalid":
+      return argument(
+        "x-amz-decoded-content-length",
+        failure.value,
+        "x-amz-decoded-content-length must be a number of bytes",
+      );
+  }
+}
+
+type TimeFailure = Extract<
+  AuthFailure,
+  { readonly code: "time_skewed" | "presign_expired" | "presign_early" }
+>;
+
+function timeWords(failure: TimeFailure): Words {
+  const serverTime = formatIsoDate(failure.serverTimeMs).replace(".000Z", "Z");
+  switch (failure.code) {
+    case "time_skewed":
+      return {
+        details: {
+          RequestTime: failure.requestTime,
+          ServerTime: serverTime,
+          MaxAllowedSkewMilliseconds: failure.skewMsMax,
+        },
+      };
+    case "presign_expired":
+      return {
+        message: "Request has expired",
+        details: {
+          "X-Amz-Expires": failure.expiresSeconds,
+          Expires: formatIsoDate(failure.expiresAtMs).replace(".000Z", "Z"),
+          ServerTime: serverTime,
+        },
+      };
+    case "presign_early":
+      return { message: "Request is not valid yet", details: { ServerTime: serverTime } };
+  }
+}
+
+function argument(name: string, value: string, message: string): Words {
+  return { message, details: { ArgumentName: name, ArgumentValue: value } };
+}
+
+/** @param ids this answer's `x-amz-request-id` and `x-amz-id-2`, which the body repeats. */
+export function errorResponse(
+  error: S3Error,
+  resource: string,
+  ids: { readonly requestId: string; readonly hostId: string },
+): HttpResponse {
+  const headers = errorHeaders(error);
+  if (error.status === 304) return { status: 304, headers };
+  const details = Object.entries(error.details);
+  const body = xmlErrorDocument([
+    textElement("Code", error.code),
+    textElement("Message", error.message),
+    ...(details.length > 0 ? details : [["Resource", resource] as const]).map(([name, value]) =>
+      textElement(name, value),
+    ),
+    textElement("RequestId", ids.requestId),
+    textElement("HostId", ids.hostId),
+  ]);
+  return { status: error.status, headers: [["content-type", "application/xml"], ...headers], body };
+}
+
+function errorHeaders(error: S3Error): HeaderList {
+  return error.status === 503 ? [["retry-after", String(retryAfterSeconds)]] : [];
+}

@@ -1,0 +1,76 @@
+import { noBytes } from "../base/bytes.ts";
+import { etagOf } from "../object/etag.ts";
+import { type ListItem, type ListPage, listObjects } from "../object/list.ts";
+import { type S3Call, granted, permit } from "./call.ts";
+import { checksumName, checksumTypeName } from "./checksum-names.ts";
+import { formatIsoDate } from "./http-date.ts";
+import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "./key-encoding.ts";
+import { parseCount } from "./object-parameters.ts";
+import { keyParameter } from "./request-target.ts";
+import { type Xml, element, textElement } from "./xml-write.ts";
+
+/** S3: keys and common prefixes on a page. */
+export const pageItemsMax = 1000;
+
+/** What both listings of objects have in common. */
+export interface Listing {
+  readonly encoding: KeyEncoding;
+  readonly delimiter: Uint8Array | undefined;
+  readonly page: ListPage;
+  /** Name, Prefix, Delimiter and so on, as far as the versions agree. */
+  readonly elements: readonly Xml[];
+}
+
+/** One page after `after`; `withOwner` decides whether each object names its owner. */
+export async function listPage(
+  call: S3Call,
+  options: { readonly after: Uint8Array | undefined; readonly withOwner: boolean },
+): Promise<Listing> {
+  const { bucket, query } = call.target;
+  await permit(call, "s3:ListBucket", { bucket });
+  const encoding = keyEncodingOf(call);
+  const limit = parseCount(call, "max-keys", pageItemsMax, pageItemsMax);
+  const prefix = keyParameter(query, "prefix") ?? noBytes;
+  const delimiter = keyParameter(query, "delimiter");
+  const input = { bucket, prefix, delimiter, after: options.after, limit };
+  const found = granted(await listObjects(call.objects, input), { bucket });
+  // S3 calls an empty page complete if it was asked for: going on from it would never end.
+  const page = { items: found.items, truncated: found.truncated && limit > 0 };
+  const shownDelimiter = delimiter === undefined || delimiter.length === 0 ? undefined : delimiter;
+  const elements = [
+    textElement("Name", bucket),
+    encoding.keyElement("Prefix", prefix),
+    encoding.keyElement("Delimiter", shownDelimiter),
+    textElement("MaxKeys", limit),
+    encoding.element,
+    textElement("IsTruncated", page.truncated),
+    ...page.items.map((item) => itemElement(item, encoding, options.withOwner)),
+  ];
+  return { encoding, delimiter: shownDelimiter, page, elements };
+}
+
+function itemElement(item: ListItem, encoding: KeyEncoding, withOwner: boolean): Xml {
+  if (item.kind === "prefix") return commonPrefixElement(encoding, item.prefix);
+  const { row } = item;
+  const { checksum } = row;
+  return element("Contents", [
+    encoding.keyElement("Key", item.key),
+    textElement("LastModified", formatIsoDate(row.modifiedMs)),
+    textElement("ETag", `"${etagOf(row)}"`),
+    textElement("ChecksumAlgorithm", checksum && checksumName(checksum.algorithm)),
+    textElement("ChecksumType", checksum && checksumTypeName(checksum.type)),
+    textElement("Size", row.size),
+    ...(withOwner ? [ownerElement("Owner", row.attributes.owner)] : []),
+    textElement("StorageClass", row.attributes.storageClass),
+  ]);
+}
+
+/** Only the id: S3 no longer has names to display. */
+export function ownerElement(name: "Owner" | "Initiator", owner: string): Xml {
+  return element(name, [textElement("ID", owner)]);
+}
+
+/** What the last item of a page is called, to go on from. */
+export function placeOf(item: ListItem | undefined): Uint8Array | undefined {
+  return item?.kind === "prefix" ? item.prefix : item?.key;
+}

@@ -1,0 +1,42 @@
+import type { GetInput } from "../object/get.ts";
+import type { Refusal } from "../object/refusal.ts";
+import type { HttpResponse } from "../platform/http.ts";
+import { type S3Call, refused } from "./call.ts";
+import { parseReadConditions } from "./condition-headers.ts";
+import { formatHttpDate } from "./http-date.ts";
+import { checkVersionId, parsePartNumber } from "./object-parameters.ts";
+import { checkResponseOverrides } from "./object-response.ts";
+import { parseRange } from "./range-header.ts";
+
+// What GET and HEAD of an object have in common: the same questions, and the same refusals.
+
+export function parseGetInput(call: S3Call): GetInput {
+  const { bucket, key, query } = call.target;
+  checkVersionId(query.get("versionId"));
+  checkResponseOverrides(call);
+  return {
+    bucket,
+    key,
+    conditions: parseReadConditions(call.headers, ""),
+    range: parseRange(call.headers.get("range")),
+    partNumber: parsePartNumber(call),
+    signal: call.request.signal,
+  };
+}
+
+export function refusedRead(refusal: Refusal, call: S3Call): HttpResponse {
+  if (refusal.refusal === "notModified") return notModified(refusal);
+  if (refusal.refusal !== "invalidRange") throw refused(refusal, call.target);
+  const asked = { RangeRequested: call.headers.get("range") ?? "" };
+  throw refused({ ...refusal, details: { ...asked, ...refusal.details } }, call.target);
+}
+
+/** Not an error: the client has the object already, and is told which one that is. */
+function notModified({ details }: Refusal): HttpResponse {
+  const headers: [string, string][] = [];
+  if (details?.["ETag"] !== undefined) headers.push(["etag", `"${details["ETag"]}"`]);
+  if (details?.["LastModifiedMs"] !== undefined) {
+    headers.push(["last-modified", formatHttpDate(Number(details["LastModifiedMs"]))]);
+  }
+  return { status: 304, headers };
+}

@@ -1,0 +1,64 @@
+import type { HeaderList } from "../platform/http.ts";
+import type { ObjectInfo } from "../object/get.ts";
+import type { S3Call } from "./call.ts";
+import { checksumHeaders } from "./checksum-names.ts";
+import { encodeHeaderText } from "./encoded-word.ts";
+import { S3Error, invalidArgument } from "./errors.ts";
+import { formatHttpDate } from "./http-date.ts";
+import { storedHeaders } from "./object-attributes.ts";
+
+const defaultContentType = "binary/octet-stream";
+
+/** What GET and HEAD say about an object. */
+export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
+  const { row, first, length, partial } = info;
+  const headers: [string, string][] = [
+    ["accept-ranges", "bytes"],
+    ["content-length", String(length)],
+    ["etag", `"${info.etag}"`],
+    ["last-modified", formatHttpDate(row.modifiedMs)],
+    ...contentHeaders(call, info),
+  ];
+  for (const [name, value] of row.attributes.metadata) {
+    headers.push([`x-amz-meta-${name}`, encodeHeaderText(value)]);
+  }
+  const tagCount = row.attributes.tags.length;
+  if (tagCount > 0) headers.push(["x-amz-tagging-count", String(tagCount)]);
+  if (partial) headers.push(["content-range", `bytes ${first}-${first + length - 1}/${row.size}`]);
+  if (info.partCount !== undefined && info.partCount > 0) {
+    headers.push(["x-amz-mp-parts-count", String(info.partCount)]);
+  }
+  const whole = length === row.size;
+  const wanted = call.headers.get("x-amz-checksum-mode")?.toUpperCase() === "ENABLED";
+  if (!wanted || !whole) return headers;
+  return [...headers, ...checksumHeaders(row.checksum, row.partCount)];
+}
+
+/** The headers kept with the object, or what the query wants in their place. */
+function contentHeaders(call: S3Call, { row }: ObjectInfo): readonly [string, string][] {
+  const kept = new Map(row.attributes.headers);
+  const headers: [string, string][] = [];
+  for (const name of storedHeaders) {
+    const fallback = name === "content-type" ? defaultContentType : undefined;
+    const value = call.target.query.get(`response-${name}`) ?? kept.get(name) ?? fallback;
+    if (value !== undefined) headers.push([name, value]);
+  }
+  return headers;
+}
+
+/** Only who signs may choose the headers of the answer, and only those that a header can hold. */
+export function checkResponseOverrides(call: S3Call): void {
+  for (const name of storedHeaders) {
+    const parameter = `response-${name}`;
+    const value = call.target.query.get(parameter);
+    if (value === undefined) continue;
+    if (call.verified.accessKeyId === undefined) {
+      throw new S3Error("InvalidRequest", {
+        message: "Request specific response headers cannot be used for anonymous GET requests.",
+      });
+    }
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+      throw invalidArgument(parameter, value, "The value cannot stand in a header");
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { fromBase64 } from "../../base/bytes.ts";
+import { type CompletePart, completeUpload } from "../../object/multipart.ts";
+import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
+import {
+  checksumAlgorithms,
+  checksumElementName,
+  checksumElements,
+  partCountOf,
+} from "../checksum-names.ts";
+import { bareEtag, parseWriteCondition } from "../condition-headers.ts";
+import { S3Error, invalidArgument } from "../errors.ts";
+import { keyElement } from "../multipart-elements.ts";
+import { parseUploadAddress, partsMax } from "../object-parameters.ts";
+import { declaredChecksums, readBodyOnly } from "../upload-body.ts";
+import { type XmlNode, childText, childrenOf, parseXml } from "../xml-read.ts";
+import { textElement, xmlDocument } from "../xml-write.ts";
+
+/** 10,000 parts with ETag, SHA-256 and indentation are about 220 bytes each. */
+const listBytesMax = 4 * 1024 * 1024;
+
+export const completeMultipartUpload: Operation = async (call) => {
+  const { bucket, key } = call.target;
+  await permit(call, "s3:PutObject", { bucket, key });
+  const address = parseUploadAddress(call);
+  const condition = parseWriteCondition(call.headers);
+  const parts = parseParts(await readBodyOnly(call, listBytesMax));
+  const expected = { ...expectedChecksum(call), expectedSize: expectedSize(call) };
+  const input = { ...address, parts, condition, ...expected };
+  const stored = granted(await completeUpload(call.objects, input), { bucket, key });
+  return xmlResponse(
+    xmlDocument("CompleteMultipartUploadResult", [
+      textElement("Location", locationOf(call)),
+      textElement("Bucket", bucket),
+      keyElement(key),
+      textElement("ETag", `"${stored.etag}"`),
+      ...checksumElements(stored.checksum, partCountOf(stored.etag)),
+    ]),
+  );
+};
+
+function parseParts(body: Uint8Array): readonly CompletePart[] {
+  const nodes = childrenOf(parseXml(body, "CompleteMultipartUpload"), "Part");
+  if (nodes.length === 0 || nodes.length > partsMax) throw new S3Error("MalformedXML");
+  return nodes.map(parsePart);
+}
+
+function parsePart(node: XmlNode): CompletePart {
+  const number = childText(node, "PartNumber")?.trim() ?? "";
+  const etag = childText(node, "ETag");
+  if (!/^\d{1,9}$/.test(number) || etag === undefined) throw new S3Error("MalformedXML");
+  const part = Number(number);
+  if (part < 1 || part > partsMax) {
+    const message = `PartNumber must be between 1 and ${partsMax} inclusive.`;
+    throw invalidArgument("PartNumber", number, message);
+  }
+  return { part, etag: bareEtag(etag), checksum: parseChecksum(node) };
+}
+
+function parseChecksum(node: XmlNode): CompletePart["checksum"] {
+  for (const algorithm of checksumAlgorithms) {
+    const text = childText(node, checksumElementName(algorithm))?.trim();
+    if (text === undefined || text === "") continue;
+    const value = fromBase64(text);
+    if (value === undefined) throw new S3Error("MalformedXML");
+    return { algorithm, value };
+  }
+  return undefined;
+}
+
+/** Checksum headers here speak of the object that is to be, not of this request's body. */
+function expectedChecksum(call: S3Call) {
+  const { checksum, type } = declaredChecksums(call);
+  const expected = checksum?.kind === "value" ? checksum : undefined;
+  return { expectedChecksum: expected, expectedType: type };
+}
+
+function expectedSize(call: S3Call): number | undefined {
+  const name = "x-amz-mp-object-size";
+  const text = call.headers.get(name);
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw invalidArgument(name, text, `${name} must be a number of bytes`);
+}
+
+function locationOf(call: S3Call): string {
+  const { secure, target } = call.request;
+  const path = target.split("?", 1)[0] ?? "";
+  return `${secure ? "https" : "http"}://${call.headers.get("host") ?? ""}${path}`;
+}

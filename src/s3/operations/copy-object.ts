@@ -1,0 +1,80 @@
+import { equalBytes } from "../../base/bytes.ts";
+import type { ObjectAttributes } from "../../format/object-row.ts";
+import { type CopySource, copyObject as copyStored } from "../../object/copy.ts";
+import { isRefusal } from "../../object/refusal.ts";
+import {
+  type Operation,
+  type S3Call,
+  permit,
+  permitSource,
+  refused,
+  xmlResponse,
+} from "../call.ts";
+import { checksumElements, partCountOf } from "../checksum-names.ts";
+import { parseWriteCondition } from "../condition-headers.ts";
+import { parseCopySource } from "../copy-source.ts";
+import { S3Error, invalidArgument } from "../errors.ts";
+import { formatIsoDate } from "../http-date.ts";
+import { parseObjectAttributes } from "../object-attributes.ts";
+import { declaredChecksums } from "../upload-body.ts";
+import { textElement, xmlDocument } from "../xml-write.ts";
+
+export const copyObject: Operation = async (call) => {
+  const { bucket, key } = call.target;
+  const source = parseCopySource(call);
+  await permitSource(call, source);
+  await permit(call, "s3:PutObject", { bucket, key });
+  const condition = parseWriteCondition(call.headers);
+  const attributes = chooseAttributes(call, source);
+  const checksum = declaredChecksums(call).checksum?.algorithm;
+  const { signal } = call.request;
+  const input = { source, bucket, key, attributes, checksum, condition, signal };
+  const stored = await copyStored(call.objects, input);
+  if (isRefusal(stored)) throw refused(stored, missingOf(stored.refusal, source, call));
+  return xmlResponse(
+    xmlDocument("CopyObjectResult", [
+      textElement("LastModified", formatIsoDate(stored.modifiedMs)),
+      textElement("ETag", `"${stored.etag}"`),
+      ...checksumElements(stored.checksum, partCountOf(stored.etag)),
+    ]),
+  );
+};
+
+/** Which of the two buckets or keys a refusal is about: unless If-Match was sent, the target can't be missing. */
+function missingOf(refusal: string, source: CopySource, call: S3Call) {
+  const ofSource = refusal === "noSuchKey" && !call.headers.has("if-match");
+  return ofSource ? source : call.target;
+}
+
+/** What the copy keeps of its source, by the two directives. */
+function chooseAttributes(
+  call: S3Call,
+  source: CopySource,
+): (source: ObjectAttributes) => ObjectAttributes {
+  const replaceMetadata = replaces(call, "x-amz-metadata-directive", "Unknown metadata directive.");
+  const replaceTags = replaces(call, "x-amz-tagging-directive", "Unknown tagging directive.");
+  if (!replaceMetadata) refuseSelfCopy(call, source);
+  const own = parseObjectAttributes(call.headers, call.verified.principal);
+  return (kept) => ({
+    ...own,
+    headers: replaceMetadata ? own.headers : kept.headers,
+    metadata: replaceMetadata ? own.metadata : kept.metadata,
+    tags: replaceTags ? own.tags : kept.tags,
+  });
+}
+
+function replaces(call: S3Call, header: string, unknown: string): boolean {
+  const directive = call.headers.get(header) ?? "COPY";
+  if (directive === "COPY" || directive === "REPLACE") return directive === "REPLACE";
+  throw invalidArgument(header, directive, unknown);
+}
+
+function refuseSelfCopy(call: S3Call, source: CopySource): void {
+  const { bucket, key } = call.target;
+  if (source.bucket !== bucket || !equalBytes(source.key, key)) return;
+  throw new S3Error("InvalidRequest", {
+    message:
+      "This copy request is illegal because it is trying to copy an object to itself without changing the " +
+      "object's metadata, storage class, website redirect location or encryption attributes.",
+  });
+}

@@ -1,0 +1,60 @@
+import { createBucket as createBucketRow } from "../../object/buckets.ts";
+import { isRefusal } from "../../object/refusal.ts";
+import { type Operation, type S3Call, bucketArn, permit, refused } from "../call.ts";
+import { S3Error } from "../errors.ts";
+import { readBody } from "../upload-body.ts";
+import { type XmlNode, childText, parseXml } from "../xml-read.ts";
+
+const configurationBytesMax = 64 * 1024;
+/** The region that S3 began with and that keeps its first habits. */
+const firstRegion = "us-east-1";
+
+export const createBucket: Operation = async (call) => {
+  const { bucket } = call.target;
+  await permit(call, "s3:CreateBucket", { bucket });
+  const body = await readBody(call, configurationBytesMax);
+  const wanted = body.length === 0 ? undefined : parseConfiguration(body);
+  checkLocation(wanted, call.region);
+  const { owner, account } = call.verified.principal;
+  const input = { name: bucket, owner, account, region: call.region };
+  const created = await createBucketRow(call.objects, input);
+  if (isRefusal(created) && !isRepeat(created.refusal, call)) throw refused(created, { bucket });
+  return {
+    status: 200,
+    headers: [
+      ["location", `/${bucket}`],
+      ["x-amz-bucket-arn", bucketArn(bucket)],
+    ],
+  };
+};
+
+/** In S3's first region, making one's own bucket again is no error. */
+function isRepeat(refusal: string, call: S3Call): boolean {
+  return refusal === "bucketOwnedByYou" && call.region === firstRegion;
+}
+
+/** The wanted region; undefined where none is named. */
+function parseConfiguration(body: Uint8Array): string | undefined {
+  const root = parseXml(body, "CreateBucketConfiguration");
+  for (const name of ["Tags", "Bucket", "Location"]) refuseElement(root, name);
+  const location = childText(root, "LocationConstraint")?.trim();
+  return location === "" ? undefined : location;
+}
+
+function refuseElement(root: XmlNode, name: string): void {
+  if (!root.children.some((child) => child.name === name)) return;
+  const message = `CreateBucketConfiguration with ${name} is not implemented by this store.`;
+  throw new S3Error("NotImplemented", { message });
+}
+
+function checkLocation(wanted: string | undefined, region: string): void {
+  if (wanted === firstRegion) {
+    throw new S3Error("InvalidLocationConstraint", { details: { LocationConstraint: wanted } });
+  }
+  const location = wanted === "EU" ? "eu-west-1" : wanted;
+  if ((location ?? firstRegion) === region) return;
+  const message =
+    `The ${wanted ?? "unspecified"} location constraint is incompatible for the region specific ` +
+    "endpoint this request was sent to.";
+  throw new S3Error("IllegalLocationConstraintException", { message });
+}

@@ -1,0 +1,58 @@
+import type { UploadRow } from "../../format/object-row.ts";
+import { initiateUpload } from "../../object/multipart.ts";
+import type { HeaderList } from "../../platform/http.ts";
+import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
+import { checksumName, checksumTypeName } from "../checksum-names.ts";
+import { S3Error } from "../errors.ts";
+import { parseObjectAttributes } from "../object-attributes.ts";
+import { declaredChecksums } from "../upload-body.ts";
+import { keyElement } from "../multipart-elements.ts";
+import { textElement, xmlDocument } from "../xml-write.ts";
+
+export const createMultipartUpload: Operation = async (call) => {
+  const { bucket, key } = call.target;
+  await permit(call, "s3:PutObject", { bucket, key });
+  const attributes = parseObjectAttributes(call.headers, call.verified.principal);
+  if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
+  const checksum = chooseChecksum(call);
+  const input = { bucket, key, attributes, checksum };
+  const { upload } = granted(await initiateUpload(call.objects, input), { bucket, key });
+  return xmlResponse(
+    xmlDocument("InitiateMultipartUploadResult", [
+      textElement("Bucket", bucket),
+      keyElement(key),
+      textElement("UploadId", upload),
+    ]),
+    headersOf(checksum),
+  );
+};
+
+/** The checksum of the whole object: composite, unless it is one that only exists in full. */
+function chooseChecksum(call: S3Call): UploadRow["checksum"] {
+  const declared = declaredChecksums(call);
+  const algorithm = declared.checksum?.algorithm;
+  if (algorithm === undefined) {
+    if (declared.type === undefined) return undefined;
+    const message =
+      "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.";
+    throw new S3Error("InvalidRequest", { message });
+  }
+  const onlyFull = algorithm === "crc64nvme";
+  const onlyComposite = algorithm === "sha1" || algorithm === "sha256";
+  const type = declared.type ?? (onlyFull ? "full" : "composite");
+  if ((type === "full" && onlyComposite) || (type === "composite" && onlyFull)) {
+    const message =
+      `The ${checksumTypeName(type)} checksum type cannot be used with the ` +
+      `${algorithm} checksum algorithm.`;
+    throw new S3Error("InvalidRequest", { message });
+  }
+  return { algorithm, type };
+}
+
+function headersOf(checksum: UploadRow["checksum"]): HeaderList {
+  if (checksum === undefined) return [];
+  return [
+    ["x-amz-checksum-algorithm", checksumName(checksum.algorithm)],
+    ["x-amz-checksum-type", checksumTypeName(checksum.type)],
+  ];
+}

@@ -1,0 +1,17 @@
+import { getBucket } from "../../object/buckets.ts";
+import { type Operation, bucketArn, granted, permit } from "../call.ts";
+
+export const headBucket: Operation = async (call) => {
+  const { bucket: name } = call.target;
+  await permit(call, "s3:ListBucket", { bucket: name });
+  const bucket = granted(await getBucket(call.objects, name), { bucket: name });
+  return {
+    status: 200,
+    headers: [
+      ["content-type", "application/xml"],
+      ["x-amz-bucket-region", bucket.region],
+      ["x-amz-bucket-arn", bucketArn(name)],
+      ["x-amz-access-point-alias", "false"],
+    ],
+  };
+};

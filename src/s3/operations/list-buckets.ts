@@ -1,0 +1,58 @@
+import { type Bucket, listBuckets as listBucketRows } from "../../object/buckets.ts";
+import { type Operation, type S3Call, bucketArn, permit, xmlResponse } from "../call.ts";
+import { decodeNameToken, encodeNameToken } from "../continuation-token.ts";
+import { invalidArgument } from "../errors.ts";
+import { formatIsoDate } from "../http-date.ts";
+import { ownerElement } from "../listing.ts";
+import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
+
+/** S3: buckets on a page, and on the only one where no page was asked for. */
+const bucketsMax = 10_000;
+
+export const listBuckets: Operation = async (call) => {
+  await permit(call, "s3:ListAllMyBuckets", { bucket: "" });
+  const { query } = call.target;
+  const { owner } = call.verified.principal;
+  const region = query.get("bucket-region");
+  const prefix = query.get("prefix");
+  const paginated = ["max-buckets", "continuation-token"].some((name) => query.has(name));
+  const limit = parseMaxBuckets(call);
+  const after = decodeNameToken(query.get("continuation-token"));
+  const { buckets, more } = await listBucketRows(call.objects, { owner, prefix, after, limit });
+  const last = buckets.at(-1);
+  const token = more && last !== undefined ? encodeNameToken(last.name) : undefined;
+  const shown = buckets.filter((bucket) => region === undefined || bucket.region === region);
+  return xmlResponse(
+    xmlDocument("ListAllMyBucketsResult", [
+      ownerElement("Owner", owner),
+      element(
+        "Buckets",
+        shown.map((bucket) => bucketElement(bucket, paginated)),
+      ),
+      textElement("ContinuationToken", token),
+      textElement("Prefix", prefix),
+    ]),
+  );
+};
+
+function bucketElement(bucket: Bucket, paginated: boolean): Xml {
+  return element("Bucket", [
+    textElement("Name", bucket.name),
+    textElement("CreationDate", formatIsoDate(bucket.createdMs)),
+    ...(paginated
+      ? [
+          textElement("BucketRegion", bucket.region),
+          textElement("BucketArn", bucketArn(bucket.name)),
+        ]
+      : []),
+  ]);
+}
+
+function parseMaxBuckets(call: S3Call): number {
+  const text = call.target.query.get("max-buckets");
+  if (text === undefined) return bucketsMax;
+  const value = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (value >= 1 && value <= bucketsMax) return value;
+  const message = `Argument max-buckets must be an integer between 1 and ${bucketsMax}`;
+  throw invalidArgument("max-buckets", text, message);
+}

@@ -1,0 +1,64 @@
+import { noBytes } from "../../base/bytes.ts";
+import { type UploadListItem, listUploads } from "../../object/multipart.ts";
+import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
+import { formatIsoDate } from "../http-date.ts";
+import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../key-encoding.ts";
+import { pageItemsMax } from "../listing.ts";
+import { uploadElements } from "../multipart-elements.ts";
+import { parseCount, parseUploadId } from "../object-parameters.ts";
+import { keyParameter } from "../request-target.ts";
+import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
+
+export const listMultipartUploads: Operation = async (call) => {
+  const { bucket, query } = call.target;
+  await permit(call, "s3:ListBucketMultipartUploads", { bucket });
+  const encoding = keyEncodingOf(call);
+  const limit = parseCount(call, "max-uploads", pageItemsMax, pageItemsMax);
+  const prefix = keyParameter(query, "prefix") ?? noBytes;
+  const delimiter = keyParameter(query, "delimiter");
+  const markers = parseMarkers(call);
+  const input = { bucket, prefix, delimiter, ...markers, limit };
+  const { items, truncated } = granted(await listUploads(call.objects, input), { bucket });
+  const more = truncated && limit > 0;
+  return xmlResponse(
+    xmlDocument("ListMultipartUploadsResult", [
+      textElement("Bucket", bucket),
+      encoding.keyElement("KeyMarker", markers.afterKey ?? noBytes),
+      textElement("UploadIdMarker", markers.afterUpload ?? ""),
+      ...(more ? nextMarkers(items.at(-1), encoding) : []),
+      encoding.keyElement("Prefix", prefix),
+      encoding.keyElement("Delimiter", delimiter?.length === 0 ? undefined : delimiter),
+      encoding.element,
+      textElement("MaxUploads", limit),
+      textElement("IsTruncated", more),
+      ...items.map((item) => itemElement(item, encoding)),
+    ]),
+  );
+};
+
+/** The upload id counts only next to a key. */
+function parseMarkers(call: S3Call) {
+  const { query } = call.target;
+  const afterKey = keyParameter(query, "key-marker");
+  const upload = query.get("upload-id-marker");
+  const named = afterKey !== undefined && afterKey.length > 0 && upload !== undefined;
+  return { afterKey, afterUpload: named && upload !== "" ? parseUploadId(upload) : undefined };
+}
+
+function nextMarkers(last: UploadListItem | undefined, encoding: KeyEncoding): readonly Xml[] {
+  if (last?.kind === "prefix") return [encoding.keyElement("NextKeyMarker", last.prefix)];
+  return [
+    encoding.keyElement("NextKeyMarker", last?.key),
+    textElement("NextUploadIdMarker", last?.upload),
+  ];
+}
+
+function itemElement(item: UploadListItem, encoding: KeyEncoding): Xml {
+  if (item.kind === "prefix") return commonPrefixElement(encoding, item.prefix);
+  return element("Upload", [
+    encoding.keyElement("Key", item.key),
+    textElement("UploadId", item.upload),
+    ...uploadElements(item.row),
+    textElement("Initiated", formatIsoDate(item.row.initiatedMs)),
+  ]);
+}

@@ -1,0 +1,27 @@
+import { must } from "../../base/assert.ts";
+import { type Operation, xmlResponse } from "../call.ts";
+import { decodeContinuationToken, encodeContinuationToken } from "../continuation-token.ts";
+import { listPage, placeOf } from "../listing.ts";
+import { keyParameter } from "../request-target.ts";
+import { textElement, xmlDocument } from "../xml-write.ts";
+
+export const listObjectsV2: Operation = async (call) => {
+  const { query } = call.target;
+  const token = query.get("continuation-token");
+  const startAfter = keyParameter(query, "start-after");
+  const after = decodeContinuationToken(token) ?? startAfter;
+  const withOwner = query.get("fetch-owner") === "true";
+  const { encoding, page, elements } = await listPage(call, { after, withOwner });
+  const next = page.truncated
+    ? encodeContinuationToken(must(placeOf(page.items.at(-1)), "a truncated page has items"))
+    : undefined;
+  return xmlResponse(
+    xmlDocument("ListBucketResult", [
+      textElement("ContinuationToken", token),
+      textElement("NextContinuationToken", next),
+      encoding.keyElement("StartAfter", startAfter),
+      textElement("KeyCount", page.items.length),
+      ...elements,
+    ]),
+  );
+};

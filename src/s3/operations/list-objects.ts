@@ -1,0 +1,20 @@
+import { type Operation, xmlResponse } from "../call.ts";
+import { listPage, placeOf } from "../listing.ts";
+import { keyParameter } from "../request-target.ts";
+import { noBytes } from "../../base/bytes.ts";
+import { xmlDocument } from "../xml-write.ts";
+
+export const listObjects: Operation = async (call) => {
+  const marker = keyParameter(call.target.query, "marker");
+  const listing = await listPage(call, { after: marker, withOwner: true });
+  const { encoding, page, delimiter } = listing;
+  // Without a delimiter the last key is the marker, and S3 leaves it to the client to see that.
+  const next = page.truncated && delimiter !== undefined ? placeOf(page.items.at(-1)) : undefined;
+  return xmlResponse(
+    xmlDocument("ListBucketResult", [
+      encoding.keyElement("Marker", marker ?? noBytes),
+      encoding.keyElement("NextMarker", next),
+      ...listing.elements,
+    ]),
+  );
+};

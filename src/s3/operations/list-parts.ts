@@ -1,0 +1,42 @@
+import { toHex } from "../../base/bytes.ts";
+import { listParts as listPartRows } from "../../object/multipart.ts";
+import { type Operation, granted, permit, xmlResponse } from "../call.ts";
+import { partChecksumElements } from "../checksum-names.ts";
+import { formatIsoDate } from "../http-date.ts";
+import { keyElement, uploadElements } from "../multipart-elements.ts";
+import { parseCount, parseUploadAddress, partsMax } from "../object-parameters.ts";
+import { element, textElement, xmlDocument } from "../xml-write.ts";
+
+/** S3: parts on a page. */
+const pagePartsMax = 1000;
+
+export const listParts: Operation = async (call) => {
+  const { bucket, key } = call.target;
+  await permit(call, "s3:ListMultipartUploadParts", { bucket, key });
+  const address = parseUploadAddress(call);
+  const limit = parseCount(call, "max-parts", pagePartsMax, pagePartsMax);
+  const afterPart = parseCount(call, "part-number-marker", 0, partsMax);
+  const found = await listPartRows(call.objects, { ...address, afterPart, limit });
+  const { upload, parts, truncated } = granted(found, { bucket, key });
+  return xmlResponse(
+    xmlDocument("ListPartsResult", [
+      textElement("Bucket", bucket),
+      keyElement(key),
+      textElement("UploadId", address.upload),
+      ...uploadElements(upload),
+      textElement("PartNumberMarker", afterPart),
+      textElement("NextPartNumberMarker", parts.at(-1)?.part),
+      textElement("MaxParts", limit),
+      textElement("IsTruncated", truncated && limit > 0),
+      ...parts.map((row) =>
+        element("Part", [
+          textElement("PartNumber", row.part),
+          textElement("LastModified", formatIsoDate(row.modifiedMs)),
+          textElement("ETag", `"${toHex(row.md5)}"`),
+          textElement("Size", row.size),
+          ...partChecksumElements(row.checksum),
+        ]),
+      ),
+    ]),
+  );
+};

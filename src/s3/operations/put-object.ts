@@ -1,0 +1,24 @@
+import { putObject as storeObject } from "../../object/put.ts";
+import { type Operation, granted, permit } from "../call.ts";
+import { checksumHeaders } from "../checksum-names.ts";
+import { parseWriteCondition } from "../condition-headers.ts";
+import { parseObjectAttributes } from "../object-attributes.ts";
+import { checkVersionId } from "../object-parameters.ts";
+import { openUpload } from "../upload-body.ts";
+
+export const putObject: Operation = async (call) => {
+  const { bucket, key, query } = call.target;
+  await permit(call, "s3:PutObject", { bucket, key });
+  checkVersionId(query.get("versionId"));
+  const condition = parseWriteCondition(call.headers);
+  const attributes = parseObjectAttributes(call.headers, call.verified.principal);
+  if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
+  const upload = openUpload(call, undefined);
+  const { signal } = call.request;
+  const input = { bucket, key, attributes, condition, upload, signal };
+  const stored = granted(await storeObject(call.objects, input), { bucket, key });
+  return {
+    status: 200,
+    headers: [["etag", `"${stored.etag}"`], ...checksumHeaders(stored.checksum, 0)],
+  };
+};

@@ -1,0 +1,37 @@
+import { must } from "../../base/assert.ts";
+import { getUpload, uploadPart as storePart } from "../../object/multipart.ts";
+import { type Operation, granted, permit } from "../call.ts";
+import { checksumHeaders, checksumName } from "../checksum-names.ts";
+import type { ChecksumAlgorithm } from "../../format/checksum.ts";
+import { S3Error } from "../errors.ts";
+import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
+import { declaredChecksums, defaultChecksum, openUpload } from "../upload-body.ts";
+
+export const uploadPart: Operation = async (call) => {
+  const { bucket, key } = call.target;
+  await permit(call, "s3:PutObject", { bucket, key });
+  const address = parseUploadAddress(call);
+  const part = must(parsePartNumber(call), "the routing table asks for a part number");
+  const { checksum } = granted(await getUpload(call.objects, address), { bucket, key });
+  checkAlgorithm(checksum?.algorithm, declaredChecksums(call).checksum?.algorithm);
+  // What the parts keep must add up to the whole object's checksum, whatever each was sent with.
+  const data = openUpload(call, checksum?.algorithm ?? defaultChecksum);
+  const { signal } = call.request;
+  const input = { ...address, part, data, signal };
+  const stored = granted(await storePart(call.objects, input), { bucket, key });
+  return {
+    status: 200,
+    headers: [["etag", `"${stored.etag}"`], ...checksumHeaders(stored.checksum, 0).slice(0, 1)],
+  };
+};
+
+function checkAlgorithm(
+  expected: ChecksumAlgorithm | undefined,
+  sent: ChecksumAlgorithm | undefined,
+): void {
+  if (expected === undefined || sent === undefined || expected === sent) return;
+  const message =
+    `Checksum Type mismatch occurred, expected checksum Type: ${checksumName(expected).toLowerCase()}, ` +
+    `actual checksum Type: ${checksumName(sent).toLowerCase()}`;
+  throw new S3Error("InvalidRequest", { message });
+}

@@ -1,0 +1,216 @@
+import type { Authorize } from "../auth/authorize.ts";
+import type { Credentials } from "../auth/credentials.ts";
+import { createRequestVerifier } from "../auth/verify-request.ts";
+import type { RequestVerifier } from "../auth/verify-request.ts";
+import { toBase64, toHex } from "../base/bytes.ts";
+import { isStoreError, messageOf } from "../base/errors.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { ObjectStore } from "../object/object-store.ts";
+import { isBucketName } from "./bucket-name.ts";
+import { builtOperations } from "./built-operations.ts";
+import { S3Error } from "./errors.ts";
+import { authError, errorResponse, toS3Error } from "./error-response.ts";
+import { headersByName } from "./headers.ts";
+import { formatHttpDate } from "./http-date.ts";
+import { type OperationName, route } from "./operations.ts";
+import { type RequestTarget, parseRequestTarget } from "./request-target.ts";
+import { refuseUnsupportedHeaders } from "./unsupported-headers.ts";
+
+export interface S3HandlerOptions {
+  readonly platform: Platform;
+  readonly objects: ObjectStore;
+  readonly credentials: Credentials;
+  readonly authorize: Authorize;
+  readonly region: string;
+  /** `<bucket>.<domain>` in Host names a bucket. */
+  readonly domains: readonly string[];
+  /** Told about every request once its answer has been handed on, or has failed underway. */
+  readonly observe?: ((done: RequestDone) => void) | undefined;
+}
+
+export interface RequestDone {
+  /** Undefined where the request asks for nothing S3 has. */
+  readonly operation: OperationName | undefined;
+  readonly status: number;
+  /** S3's name of the error, if it was one; InternalError also where a body that had begun broke off. */
+  readonly code?: string | undefined;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly durationMs: number;
+  /** Until the answer's first byte was ready. */
+  readonly firstByteMs: number;
+  readonly requestId: string;
+}
+
+/** S3 over HTTP. Whatever goes wrong with a request becomes an answer here; the handler itself never throws. */
+export function createS3Handler(options: S3HandlerOptions): HttpHandler {
+  const { platform, credentials, region } = options;
+  const { hash, clock, random } = platform;
+  const verifier = createRequestVerifier({ hash, clock, credentials, region });
+  // Names the process that answered, as S3's does the machine.
+  const hostId = toBase64(random.bytes(48));
+  return (request) => new Exchange(options, verifier, hostId, request).run();
+}
+
+/** One request on its way to its answer, and what is to be told about it afterwards. */
+class Exchange {
+  readonly #options: S3HandlerOptions;
+  readonly #verifier: RequestVerifier;
+  readonly #request: HttpRequest;
+  readonly #ids: { readonly requestId: string; readonly hostId: string };
+  readonly #startMs: number;
+  #operation: OperationName | undefined;
+  #code: string | undefined;
+  #bytesIn = 0;
+
+  constructor(
+    options: S3HandlerOptions,
+    verifier: RequestVerifier,
+    hostId: string,
+    request: HttpRequest,
+  ) {
+    this.#options = options;
+    this.#verifier = verifier;
+    this.#request = request;
+    const requestId = toHex(options.platform.random.bytes(8)).toUpperCase();
+    this.#ids = { requestId, hostId };
+    this.#startMs = options.platform.clock.monotonicMs();
+  }
+
+  async run(): Promise<HttpResponse> {
+    const response = await this.#answerOrError();
+    const headers = [...this.#ownHeaders(), ...response.headers];
+    const bodiless = this.#request.method === "HEAD" || response.status === 204;
+    const body = bodiless ? undefined : response.body;
+    const firstByteMs = this.#elapsedMs();
+    if (body === undefined || body instanceof Uint8Array) {
+      this.#done(response.status, body?.length ?? 0, firstByteMs);
+      return { status: response.status, headers, body };
+    }
+    return { status: response.status, headers, body: this.#watched(response.status, body) };
+  }
+
+  async #answerOrError(): Promise<HttpResponse> {
+    try {
+      return await this.#answer();
+    } catch (thrown) {
+      const error = this.#failed(thrown);
+      return errorResponse(error, pathOf(this.#request.target), this.#ids);
+    }
+  }
+
+  async #answer(): Promise<HttpResponse> {
+    const request = this.#request;
+    const { objects, authorize, region, domains } = this.#options;
+    const headers = headersByName(request.headers);
+    const target = parseRequestTarget(request.target, headers.get("host"), domains);
+    this.#operation = route(request.method, target, headers);
+    if (this.#operation === undefined) throw methodNotAllowed(request.method, target);
+    const operation = builtOperations[this.#operation];
+    if (operation === undefined) throw notBuilt(this.#operation);
+    const verified = await this.#verifier.verify(request);
+    if (verified.kind === "refused") throw authError(verified);
+    refuseUnsupportedHeaders(headers);
+    checkBucketName(target);
+    const body = this.#counted(request.body);
+    return operation({ objects, authorize, region, request, headers, target, verified, body });
+  }
+
+  /** Takes note of what went wrong; only what is the store's own fault goes to the log. */
+  #failed(thrown: unknown): S3Error {
+    const error = toS3Error(thrown);
+    this.#code = error.code;
+    const expected = error.status < 500 || error === thrown || isStoreError(thrown, "cancelled");
+    if (!expected) {
+      const overloaded = isStoreError(thrown, "overloaded");
+      this.#options.platform.log(overloaded ? "debug" : "error", "s3_request_failed", {
+        operation: this.#operation,
+        requestId: this.#ids.requestId,
+        code: error.code,
+        error: describe(thrown),
+      });
+    }
+    return error;
+  }
+
+  #ownHeaders(): readonly (readonly [string, string])[] {
+    return [
+      ["x-amz-request-id", this.#ids.requestId],
+      ["x-amz-id-2", this.#ids.hostId],
+      ["date", formatHttpDate(this.#options.platform.clock.now())],
+      ["server", "Holdfast"],
+    ];
+  }
+
+  async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    for await (const piece of body) {
+      this.#bytesIn += piece.length;
+      yield piece;
+    }
+  }
+
+  /** A failure midway can't become an answer any more: thrown on, it breaks the connection. */
+  async *#watched(
+    status: number,
+    body: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void> {
+    let bytesOut = 0;
+    let firstByteMs: number | undefined;
+    try {
+      for await (const piece of body) {
+        firstByteMs ??= this.#elapsedMs();
+        bytesOut += piece.length;
+        yield piece;
+      }
+    } catch (thrown) {
+      this.#failed(thrown);
+      throw thrown;
+    } finally {
+      this.#done(status, bytesOut, firstByteMs ?? this.#elapsedMs());
+    }
+  }
+
+  #elapsedMs(): number {
+    return this.#options.platform.clock.monotonicMs() - this.#startMs;
+  }
+
+  #done(status: number, bytesOut: number, firstByteMs: number): void {
+    this.#options.observe?.({
+      operation: this.#operation,
+      status,
+      code: this.#code,
+      bytesIn: this.#bytesIn,
+      bytesOut,
+      durationMs: this.#elapsedMs(),
+      firstByteMs,
+      requestId: this.#ids.requestId,
+    });
+  }
+}
+
+function methodNotAllowed(method: string, target: RequestTarget): S3Error {
+  const type = target.kind.toUpperCase();
+  return new S3Error("MethodNotAllowed", { details: { Method: method, ResourceType: type } });
+}
+
+function notBuilt(operation: OperationName): S3Error {
+  return new S3Error("NotImplemented", {
+    message: `${operation} is not implemented by this store.`,
+  });
+}
+
+/** A name that no bucket can have is refused before it gets anywhere near a key of the index. */
+function checkBucketName({ kind, bucket }: RequestTarget): void {
+  if (kind === "service" || isBucketName(bucket)) return;
+  throw new S3Error("InvalidBucketName", { details: { BucketName: bucket } });
+}
+
+function pathOf(target: string): string {
+  return target.split("?", 1)[0] ?? target;
+}
+
+function describe(thrown: unknown): string {
+  if (isStoreError(thrown)) return `${thrown.code}: ${thrown.message}`;
+  return (thrown instanceof Error ? thrown.stack : undefined) ?? messageOf(thrown);
+}

@@ -1,0 +1,138 @@
+import { decodePayload } from "../auth/decode-payload.ts";
+import { concatBytes, equalBytes } from "../base/bytes.ts";
+import { must } from "../base/assert.ts";
+import type { ChecksumAlgorithm, StoredChecksum } from "../format/checksum.ts";
+import type { Upload } from "../object/put.ts";
+import type { HashAlgorithm } from "../platform/hash.ts";
+import type { S3Call } from "./call.ts";
+import {
+  type DeclaredChecksum,
+  type DeclaredChecksums,
+  parseChecksumHeaders,
+  parseTrailingChecksum,
+} from "./checksum-headers.ts";
+import { checksumName } from "./checksum-names.ts";
+import { S3Error, invalidArgument } from "./errors.ts";
+import { checksumError } from "./error-response.ts";
+
+/** S3: 5 GiB in one request, for objects and parts alike. */
+export const uploadBytesMax = 5 * 1024 ** 3;
+
+/** S3 computes this one where the client named none, so that every object has a checksum. */
+export const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
+
+export function declaredChecksums(call: S3Call): DeclaredChecksums {
+  const declared = parseChecksumHeaders(call.request.headers);
+  if ("kind" in declared) throw checksumError(declared);
+  return declared;
+}
+
+/**
+ * The request's body as an object's bytes, with everything the client said about them verified at the end.
+ *
+ * @param keep the checksum to store; undefined: the one the client named, else S3's default.
+ */
+export function openUpload(call: S3Call, keep: ChecksumAlgorithm | undefined): Upload {
+  const sizeBytes = uploadSize(call);
+  const declared = declaredChecksums(call);
+  return verifiedBody(call, sizeBytes, declared, keep);
+}
+
+function uploadSize(call: S3Call): number {
+  const sizeBytes = declaredSize(call);
+  if (sizeBytes === undefined) throw new S3Error("MissingContentLength");
+  if (sizeBytes <= uploadBytesMax) return sizeBytes;
+  throw new S3Error("EntityTooLarge", {
+    details: { ProposedSize: sizeBytes, MaxSizeAllowed: uploadBytesMax },
+  });
+}
+
+/** Bytes of the payload, as far as the headers say. */
+function declaredSize(call: S3Call): number | undefined {
+  const { payload } = call.verified;
+  if (payload.kind === "chunked") return payload.decodedBytes;
+  const length = call.headers.get("content-length");
+  if (length === undefined) return undefined;
+  if (/^\d{1,15}$/.test(length)) return Number(length);
+  throw invalidArgument("Content-Length", length, "Content-Length must be a number of bytes");
+}
+
+function verifiedBody(
+  call: S3Call,
+  sizeBytes: number | undefined,
+  declared: DeclaredChecksums,
+  keep: ChecksumAlgorithm | undefined,
+): Upload {
+  const { checksum } = declared;
+  const kept = keep ?? checksum?.algorithm ?? defaultChecksum;
+  const decoded = decodePayload(call.objects.platform.hash, call.verified.payload, call.body);
+  return {
+    bytes: decoded.body,
+    sizeBytes,
+    algorithms: [...new Set([kept, checksum?.algorithm ?? kept])],
+    accept(digests): StoredChecksum {
+      const digestOf = (algorithm: HashAlgorithm): Uint8Array =>
+        must(digests.get(algorithm), `no ${algorithm} was computed`);
+      checkMd5(declared.md5, digestOf);
+      checkChecksum(checksum, decoded.trailers(), digestOf);
+      return { algorithm: kept, type: "full", value: digestOf(kept) };
+    },
+  };
+}
+
+type DigestOf = (algorithm: HashAlgorithm) => Uint8Array;
+
+function checkMd5(md5: Uint8Array | undefined, digestOf: DigestOf): void {
+  if (md5 !== undefined && !equalBytes(md5, digestOf("md5"))) throw new S3Error("BadDigest");
+}
+
+function checkChecksum(
+  declared: DeclaredChecksum | undefined,
+  trailers: ReadonlyMap<string, string>,
+  digestOf: DigestOf,
+): void {
+  if (declared === undefined || declared.kind === "algorithm") return;
+  const value =
+    declared.kind === "value" ? declared.value : parseTrailingChecksum(declared, trailers);
+  if ("kind" in value) throw checksumError(value);
+  if (equalBytes(value, digestOf(declared.algorithm))) return;
+  const name = checksumName(declared.algorithm);
+  throw new S3Error("BadDigest", {
+    message: `The ${name} you specified did not match the calculated checksum.`,
+  });
+}
+
+/** A whole body in memory, verified like an upload; for requests in XML. */
+export function readBody(call: S3Call, bytesMax: number): Promise<Uint8Array> {
+  return readVerified(call, declaredChecksums(call), bytesMax);
+}
+
+/** The same where checksum headers speak of something else than this body. */
+export function readBodyOnly(call: S3Call, bytesMax: number): Promise<Uint8Array> {
+  return readVerified(call, { ...declaredChecksums(call), checksum: undefined }, bytesMax);
+}
+
+async function readVerified(
+  call: S3Call,
+  declared: DeclaredChecksums,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  const upload = verifiedBody(call, declaredSize(call), declared, undefined);
+  if ((upload.sizeBytes ?? 0) > bytesMax) throw tooBig(bytesMax);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of upload.bytes) {
+    length += piece.length;
+    if (length > bytesMax) throw tooBig(bytesMax);
+    pieces.push(piece);
+  }
+  const body = concatBytes(pieces);
+  const { hash } = call.objects.platform;
+  const algorithms: readonly HashAlgorithm[] = ["md5", ...upload.algorithms];
+  upload.accept(new Map(algorithms.map((name) => [name, hash.digest(name, body)])), length);
+  return body;
+}
+
+function tooBig(bytesMax: number): S3Error {
+  return new S3Error("MaxMessageLengthExceeded", { details: { MaxMessageLengthBytes: bytesMax } });
+}
