@@ -23,9 +23,11 @@ export interface ExtentMember {
  * - `open`: one session appends.
  * - `sealed`: `length` is final; its writer may still have rows to commit for what is in it.
  * - `settled`: no row for a record without one can come any more: what is unreferenced is dead.
+ * - `reconciled`: settled, and every record was looked up in the index once: `deadBytes` is exact up to the garbage that
+ *   is not drained yet.
  * - `dropping`: nothing refers to it since `droppedMs`; the file goes when no reader can need it.
  */
-export type ExtentState = "open" | "sealed" | "settled" | "dropping";
+export type ExtentState = "open" | "sealed" | "settled" | "reconciled" | "dropping";
 
 /** The extent table, in the system partition. */
 export interface ExtentRow {
@@ -41,13 +43,14 @@ export interface ExtentRow {
   readonly sealedMs: number;
   /** Bytes from the start of the file to the end of the last record; final once sealed. */
   readonly length: number;
-  /** Record bytes known to be dead: a hint for choosing what to compact, exact only after a scan. */
+  /** Record bytes known to be dead: a hint for choosing what to compact. 0 until reconciled. */
   readonly deadBytes: number;
   readonly droppedMs: number;
 }
 
 const version = 1;
-const states: readonly ExtentState[] = ["open", "sealed", "settled", "dropping"];
+/** The place in this list is the stored number; only ever append. */
+const states: readonly ExtentState[] = ["open", "sealed", "settled", "dropping", "reconciled"];
 
 export function writeScheme(writer: ByteWriter, scheme: Scheme): void {
   if (scheme.kind === "replicated") writer.u8(0).u8(scheme.copies).u8(scheme.quorum);

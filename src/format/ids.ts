@@ -29,3 +29,8 @@ export const idBytes = 16;
 export function composeId(session: SessionId, counter: number): string {
   return session.toString(16).padStart(16, "0") + counter.toString(16).padStart(16, "0");
 }
+
+/** The session of an id that `composeId` made. */
+export function sessionOfId(id: ChangeId | BlobId): SessionId {
+  return Number.parseInt(id.slice(0, 16), 16) as SessionId; // the first half is one
+}

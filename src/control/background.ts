@@ -1,0 +1,130 @@
+import { assert } from "../base/assert.ts";
+import type { ExtentWriter } from "../extent/extent-writer.ts";
+import type { SessionId } from "../format/ids.ts";
+import type { Keymap } from "../keymap/keymap.ts";
+import type { ReadTracker } from "../keymap/read-tracker.ts";
+import type { Service } from "../platform/service.ts";
+import { BucketSweep } from "./bucket-sweep.ts";
+import type { BackgroundCounters } from "./counters.ts";
+import { createCounters } from "./counters.ts";
+import { DeadWriters } from "./dead-writers.ts";
+import { ExtentSweep } from "./extent-sweep.ts";
+import { Liveness } from "./extents/liveness.ts";
+import { Manifests } from "./extents/manifests.ts";
+import { GarbageDrain } from "./garbage-drain.ts";
+import type { StoragePlane } from "./storage-plane.ts";
+import type { Worker, WorkerStatistics } from "./worker-loop.ts";
+import { createWorkerLoop } from "./worker-loop.ts";
+
+export interface BackgroundLimits {
+  /** Extents are compacted when this share of their record bytes is dead, above 0, up to 1. */
+  readonly deadShare: number;
+  /** Rest after each piece of reclaiming, in parts of the time it took: what serves clients goes first. */
+  readonly restShare: number;
+  /** Between looks for something to do. */
+  readonly idleMs: number;
+  /** An extent is dropped this long after compaction even if an older read is still under way. */
+  readonly oldReadMs: number;
+  readonly bucketSweepMs: number;
+}
+
+export const backgroundLimits: BackgroundLimits = {
+  // A third dead: two bytes copied for each one won, and at most half as much again on the disks as is alive.
+  deadShare: 1 / 3,
+  restShare: 1,
+  idleMs: 2000,
+  // A GET of an object of 5 TiB at 100 Mbit/s takes days; ten minutes is a page that somebody forgot.
+  oldReadMs: 10 * 60_000,
+  bucketSweepMs: 60_000,
+};
+
+export interface BackgroundOptions extends StoragePlane {
+  readonly keymap: Keymap;
+  /** Of this process's session, running; without a reserve, since compaction makes room. */
+  readonly writer: ExtentWriter;
+  readonly reads: ReadTracker;
+  /** Sessions whose processes the supervisor knows to live; undefined while it is not known. All others are fenced. */
+  isAlive(): ReadonlySet<SessionId> | undefined;
+  readonly limits?: Partial<BackgroundLimits> | undefined;
+}
+
+export interface BackgroundStatistics {
+  readonly workers: readonly WorkerStatistics[];
+  readonly counters: Readonly<BackgroundCounters>;
+}
+
+export interface Background extends Service {
+  statistics(): BackgroundStatistics;
+}
+
+/** All background work of a store. One process does it; a second one would do no harm, but work in vain. */
+export function createBackground(options: BackgroundOptions): Background {
+  const limits = { ...backgroundLimits, ...options.limits };
+  assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
+  const { platform } = options;
+  const { deadWriters, bucketSweep, reclaim, close, counters } = createWorkers(options, limits);
+  const rare = { idleMs: limits.idleMs, restShare: 0 };
+  const loops = [
+    createWorkerLoop(platform, deadWriters, rare),
+    createWorkerLoop(platform, bucketSweep, rare),
+    createWorkerLoop(platform, reclaim, { idleMs: limits.idleMs, restShare: limits.restShare }),
+  ];
+  return {
+    name: "background",
+    async run(signal) {
+      // When one ends early its failure ends all.
+      const failed = new AbortController();
+      const either = AbortSignal.any([signal, failed.signal]);
+      const runs = loops.map((loop) => loop.run(either).finally(() => failed.abort()));
+      const ends = await Promise.allSettled(runs);
+      await close();
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
+    },
+    statistics: () => ({
+      workers: loops.map((loop) => loop.statistics()),
+      counters: { ...counters },
+    }),
+  };
+}
+
+/** The workers by themselves, for tests that take one step at a time. */
+export function createWorkers(
+  options: BackgroundOptions,
+  limits: BackgroundLimits,
+): {
+  readonly deadWriters: Worker;
+  readonly bucketSweep: Worker;
+  readonly reclaim: Worker;
+  readonly counters: BackgroundCounters;
+  close(): Promise<void>;
+} {
+  const counters = createCounters();
+  const manifests = new Manifests(options);
+  const liveness = new Liveness(options.keymap, manifests);
+  const drain = new GarbageDrain({ ...options, manifests, counters });
+  const { deadShare, oldReadMs } = limits;
+  const parts = { manifests, liveness, counters, deadShare, oldReadMs };
+  const sweep = new ExtentSweep({ ...options, ...parts });
+  return {
+    deadWriters: new DeadWriters({ ...options, counters }),
+    bucketSweep: new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs }),
+    reclaim: inTurn("reclaim", [drain, sweep]),
+    counters,
+    close: () => sweep.close(),
+  };
+}
+
+/**
+ * A step of each, one after the other: busy if one is. The drain and the sweep must not overlap, since reconciling counts
+ * what is not on its way through the drain.
+ */
+function inTurn(name: string, workers: readonly Worker[]): Worker {
+  return {
+    name,
+    async step(signal) {
+      let isBusy = false;
+      for (const worker of workers) isBusy = (await worker.step(signal)) === "busy" || isBusy;
+      return isBusy ? "busy" : "idle";
+    },
+  };
+}

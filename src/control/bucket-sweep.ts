@@ -1,0 +1,132 @@
+import { afterKey } from "../base/bytes.ts";
+import type { Row } from "../engine/engine.ts";
+import {
+  decodeBucketFenceRow,
+  decodeBucketRow,
+  encodeBucketFenceRow,
+} from "../format/bucket-row.ts";
+import type { BucketId } from "../format/ids.ts";
+import { sessionOfId } from "../format/ids.ts";
+import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
+import type { Keymap, Partition } from "../keymap/keymap.ts";
+import { listSessions } from "../keymap/sessions.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { BackgroundCounters } from "./counters.ts";
+import type { StepOutcome, Worker } from "./worker-loop.ts";
+
+/*
+ * Making and deleting a bucket takes several commits, and a process may die between them. Whoever touches the bucket next
+ * repairs that, but writes into a bucket that was left `deleting` are refused until then, so it is looked for here:
+ *
+ * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken back. The bucket's row is
+ *   put again first, unchanged: a deletion that somebody else has begun meanwhile cannot delete it then.
+ * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that failed. It is removed.
+ *
+ * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail.
+ */
+
+const fencesAtOnce = 1000;
+const bucketsAtOnce = 1000;
+
+export interface BucketSweepOptions {
+  readonly platform: Platform;
+  readonly keymap: Keymap;
+  readonly counters: BackgroundCounters;
+  /** From the end of one sweep to the next. */
+  readonly everyMs: number;
+}
+
+export class BucketSweep implements Worker {
+  readonly name = "bucket sweep";
+  readonly #options: BucketSweepOptions;
+  #notBeforeMs = 0;
+
+  constructor(options: BucketSweepOptions) {
+    this.#options = options;
+  }
+
+  async step(): Promise<StepOutcome> {
+    const { platform, keymap, everyMs } = this.#options;
+    if (platform.clock.monotonicMs() < this.#notBeforeMs) return "idle";
+    for (const partition of keymap.partitions) await this.#sweep(partition);
+    this.#notBeforeMs = platform.clock.monotonicMs() + everyMs;
+    return "idle";
+  }
+
+  async #sweep(partition: Partition): Promise<void> {
+    const all = spaceRange(space.bucketFences);
+    let { start } = all;
+    for (;;) {
+      const fences = await partition.scan({ ...all, start }, { limit: fencesAtOnce });
+      const sessions = await listSessions(this.#options.keymap);
+      const alive = new Set(sessions.map(({ session }) => session));
+      const left = fences.filter(({ stamp }) => !alive.has(sessionOfId(stamp)));
+      await this.#repair(partition, left);
+      const last = fences.at(-1);
+      if (last === undefined || fences.length < fencesAtOnce) return;
+      start = afterKey(last.key);
+    }
+  }
+
+  async #repair(partition: Partition, fences: readonly Row[]): Promise<void> {
+    if (fences.length === 0) return;
+    const buckets = await this.#findBuckets(new Set(fences.map(({ key }) => idOfKey(key))));
+    for (const fence of fences) {
+      const bucket = buckets.get(idOfKey(fence.key));
+      if (bucket === undefined) await this.#removeFence(partition, fence);
+      else if (decodeBucketFenceRow(fence.value).state === "deleting") {
+        await this.#reopen(partition, fence, bucket);
+      }
+    }
+  }
+
+  /** Rows of the buckets with these ids; goes through all buckets. */
+  async #findBuckets(ids: ReadonlySet<BucketId>): Promise<Map<BucketId, Row>> {
+    const { system } = this.#options.keymap;
+    const found = new Map<BucketId, Row>();
+    const all = spaceRange(space.buckets);
+    let { start } = all;
+    for (;;) {
+      const rows = await system.scan({ ...all, start }, { limit: bucketsAtOnce });
+      for (const row of rows) {
+        const { id } = decodeBucketRow(row.value);
+        if (ids.has(id)) found.set(id, row);
+      }
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < bucketsAtOnce) return found;
+      start = afterKey(last.key);
+    }
+  }
+
+  /** Where a check fails somebody else is at work on it. */
+  async #reopen(partition: Partition, fence: Row, bucket: Row): Promise<void> {
+    const { platform, keymap, counters } = this.#options;
+    const again = await keymap.system.commit({
+      id: keymap.session.nextChangeId(),
+      checks: [{ key: bucket.key, expect: bucket.stamp }],
+      puts: [{ key: bucket.key, value: bucket.value }],
+      deletes: [],
+    });
+    if (again.outcome === "conflict") return;
+    const value = encodeBucketFenceRow({ ...decodeBucketFenceRow(fence.value), state: "active" });
+    const { outcome } = await partition.commit({
+      id: keymap.session.nextChangeId(),
+      checks: [{ key: fence.key, expect: fence.stamp }],
+      puts: [{ key: fence.key, value }],
+      deletes: [],
+    });
+    if (outcome === "conflict") return;
+    counters.bucketsReopened++;
+    platform.log("info", "bucket_reopened", { bucket: idOfKey(fence.key) });
+  }
+
+  async #removeFence(partition: Partition, fence: Row): Promise<void> {
+    const { outcome } = await partition.commit({
+      id: this.#options.keymap.session.nextChangeId(),
+      checks: [{ key: fence.key, expect: fence.stamp }],
+      puts: [],
+      deletes: [fence.key],
+    });
+    if (outcome === "ok") this.#options.counters.fencesRemoved++;
+  }
+}

@@ -1,0 +1,176 @@
+import { must } from "../base/assert.ts";
+import { toHex } from "../base/bytes.ts";
+import { isStoreError } from "../base/errors.ts";
+import type { ExtentEntry } from "../extent/extent-table.ts";
+import type { ExtentWriter } from "../extent/extent-writer.ts";
+import type { ChunkRef } from "../format/chunk-ref.ts";
+import { chunkBytesMax } from "../format/limits.ts";
+import type { RecordHeader } from "../format/record.ts";
+import type { Keymap } from "../keymap/keymap.ts";
+import type { BackgroundCounters } from "./counters.ts";
+import { walkRecords } from "./extents/extent-walk.ts";
+import type { Liveness, Referent } from "./extents/liveness.ts";
+import type { Manifests } from "./extents/manifests.ts";
+import type { MovedRow } from "./extents/row-flip.ts";
+import { flipRow } from "./extents/row-flip.ts";
+import type { StoragePlane } from "./storage-plane.ts";
+
+/*
+ * Empties one reconciled extent: walks its records, copies those that are alive into extents of our own, and makes the rows
+ * that refer to them refer to the copies. What is dead is left where it is. When the walk is through, nothing refers to the
+ * extent any more, and it may be dropped.
+ *
+ * Why nothing is lost (C5): the extent is settled, so a record found dead stays dead; a live one is verified as it is
+ * read, its copy synced and read back before the row changes; the row changes only if it is still what we read. A record
+ * that cannot be verified stops the whole: the extent stays. Why nothing leaks: copies whose row went meanwhile are
+ * unreferenced, and found when their extent is reconciled. A crash anywhere leaves both as if we had not begun, but
+ * for rows already flipped.
+ *
+ * A manifest is not copied: it is written anew with the row that refers to it, once for all that moved below it.
+ */
+
+/** Copied at the same time, so that they share syncs. */
+const recordsAtOnce = 64;
+/** Payload held in memory for that: four whole chunks. */
+const bytesAtOnce = 4 * chunkBytesMax;
+/** Chunks copied whose rows are not changed yet, about 100 bytes each. Past it all rows waiting are changed. */
+const movesMax = 4096;
+/** Rows changed at the same time. */
+const flipsAtOnce = 32;
+
+export interface CompactionOptions extends StoragePlane {
+  readonly keymap: Keymap;
+  readonly writer: Pick<ExtentWriter, "append" | "release">;
+  readonly manifests: Manifests;
+  readonly liveness: Liveness;
+  readonly counters: BackgroundCounters;
+}
+
+interface LiveRecord {
+  readonly header: RecordHeader;
+  readonly referent: Referent;
+}
+
+/**
+ * `emptied`: nothing refers to the extent any more. `again`: something may, since rows changed while we looked, or garbage
+ * that is not drained yet needs a manifest in it; another compaction finds less to do. `busy`: call `step` again.
+ */
+export type CompactionOutcome = "busy" | "emptied" | "again";
+
+export class Compaction {
+  readonly entry: ExtentEntry;
+  readonly #options: CompactionOptions;
+  readonly #records: AsyncGenerator<RecordHeader, void, undefined>;
+  readonly #rows = new Map<string, MovedRow>();
+  #moves = 0;
+  #isUnsure = false;
+
+  constructor(options: CompactionOptions, entry: ExtentEntry, signal: AbortSignal) {
+    this.#options = options;
+    this.entry = entry;
+    this.#records = walkRecords(options, entry, signal);
+  }
+
+  /** Deals with a bounded number of records. After a failure the compaction is over; `close` it. */
+  async step(): Promise<CompactionOutcome> {
+    const live: LiveRecord[] = [];
+    let bytes = 0;
+    for (let seen = 0; seen < recordsAtOnce && bytes < bytesAtOnce; seen++) {
+      const { value: header } = await this.#records.next();
+      if (header === undefined) {
+        await this.#move(live);
+        await this.#flip();
+        return this.#isUnsure ? "again" : "emptied";
+      }
+      const referent = await this.#options.liveness.referentOf(header);
+      if (referent !== undefined) {
+        live.push({ header, referent });
+        bytes += header.payloadBytes;
+      } else if (header.kind === "manifest") {
+        this.#isUnsure ||= await this.#options.liveness.isAwaitingDrain(header);
+      }
+    }
+    await this.#move(live);
+    if (this.#moves >= movesMax) await this.#flip();
+    return "busy";
+  }
+
+  /** Gives up copies whose rows were not changed. */
+  async close(): Promise<void> {
+    await this.#records.return();
+    for (const row of this.#rows.values()) this.#options.writer.release([...row.moved.values()]);
+    this.#rows.clear();
+  }
+
+  async #move(live: readonly LiveRecord[]): Promise<void> {
+    const done = await Promise.allSettled(live.map((record) => this.#moveRecord(record)));
+    const failed = done.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #moveRecord({ header, referent }: LiveRecord): Promise<void> {
+    if (header.kind === "manifest") {
+      this.#rowOf(referent, header);
+      return;
+    }
+    const { reader, writer, counters } = this.#options;
+    const { extent, offset, payloadBytes: length, checksum } = header;
+    const payload = await reader.read({ extent, offset, length, checksum }, header, 0, length);
+    const ref = await writer.append(header, payload);
+    this.#rowOf(referent, header).moved.set(offset, ref);
+    this.#moves++;
+    await reader.read(ref, header, 0, length);
+    counters.recordsMoved++;
+    counters.bytesMoved += length;
+  }
+
+  /** Notes which row has to be changed for a record. */
+  #rowOf(referent: Referent, { bucket, key, upload, part, offset }: RecordHeader): MovedRow {
+    const id = toHex(referent.rowKey);
+    const row = this.#rows.get(id) ?? {
+      referent,
+      bucket,
+      key,
+      upload,
+      moved: new Map<number, ChunkRef>(),
+      parts: new Set<number>(),
+      places: new Set<number>(),
+    };
+    this.#rows.set(id, row);
+    row.parts.add(part);
+    row.places.add(offset);
+    return row;
+  }
+
+  /** Changes all rows waiting. Every one is tried, whatever becomes of the others. */
+  async #flip(): Promise<void> {
+    const waiting = [...this.#rows.keys()];
+    const failures: unknown[] = [];
+    const takeTurns = async () => {
+      for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+        const row = must(this.#rows.get(id), "a row waits that is not there");
+        this.#rows.delete(id);
+        await this.#flipOne(row).catch((thrown: unknown) => failures.push(thrown));
+      }
+    };
+    await Promise.all(Array.from({ length: flipsAtOnce }, takeTurns));
+    this.#moves = 0;
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** A row whose fate is unknown may refer to the copies: then they are not released while we live. */
+  async #flipOne(row: MovedRow): Promise<void> {
+    const { manifests, writer, keymap } = this.#options;
+    const { session } = keymap;
+    const extent = this.entry.id;
+    const appended: ChunkRef[] = [...row.moved.values()];
+    try {
+      const isDone = await flipRow({ manifests, writer, extent, session }, row, appended);
+      this.#isUnsure ||= !isDone;
+    } catch (thrown) {
+      if (!isStoreError(thrown, "unknown")) writer.release(appended);
+      throw thrown;
+    }
+    writer.release(appended);
+  }
+}

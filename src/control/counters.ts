@@ -1,0 +1,33 @@
+/** What background work did since the process began; only ever counted up. */
+export interface BackgroundCounters {
+  sessionsFenced: number;
+  extentsSealed: number;
+  garbageRowsDrained: number;
+  extentsReconciled: number;
+  extentsCompacted: number;
+  extentsDropped: number;
+  bytesDropped: number;
+  recordsMoved: number;
+  bytesMoved: number;
+  /** Extents, manifests or records that could not be read as they should. */
+  corruptions: number;
+  bucketsReopened: number;
+  fencesRemoved: number;
+}
+
+export function createCounters(): BackgroundCounters {
+  return {
+    sessionsFenced: 0,
+    extentsSealed: 0,
+    garbageRowsDrained: 0,
+    extentsReconciled: 0,
+    extentsCompacted: 0,
+    extentsDropped: 0,
+    bytesDropped: 0,
+    recordsMoved: 0,
+    bytesMoved: 0,
+    corruptions: 0,
+    bucketsReopened: 0,
+    fencesRemoved: 0,
+  };
+}

@@ -1,0 +1,122 @@
+import { isStoreError, messageOf } from "../base/errors.ts";
+import type { ExtentDisks } from "../extent/extent-files.ts";
+import { sealAbandoned } from "../extent/extent-seal.ts";
+import type { ExtentEntry, ExtentTable } from "../extent/extent-table.ts";
+import type { ExtentId, SessionId } from "../format/ids.ts";
+import type { Keymap } from "../keymap/keymap.ts";
+import { fenceSession, listSessions } from "../keymap/sessions.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { BackgroundCounters } from "./counters.ts";
+import type { StepOutcome, Worker } from "./worker-loop.ts";
+import { isPassing } from "./worker-loop.ts";
+
+/*
+ * What a process leaves behind when it dies: a session that might commit, and extents that it wrote. First the session is
+ * fenced in every partition, so that nothing of it can commit any more; then each extent it had open is sealed at
+ * what it had synced, and what it had sealed is settled. The costs follow the number of extents, not of keys.
+ */
+
+/** A process begins its session before its supervisor hears of it. */
+const unknownSessionMs = 3000;
+const extentsAtOnce = 256;
+
+export interface DeadWritersOptions {
+  readonly platform: Platform;
+  readonly keymap: Keymap;
+  readonly disks: ExtentDisks;
+  readonly table: ExtentTable;
+  /** Sessions whose processes are known to live; undefined while nothing is known. */
+  isAlive(): ReadonlySet<SessionId> | undefined;
+  readonly counters: BackgroundCounters;
+}
+
+export class DeadWriters implements Worker {
+  readonly name = "dead writers";
+  readonly #options: DeadWritersOptions;
+  /** Since when a session was not among the living, on the monotonic clock. */
+  readonly #missedSince = new Map<SessionId, number>();
+  /** Whether extents of sessions that are fenced may be left: so at the start, and after each fencing. */
+  #isSealingDue = true;
+
+  constructor(options: DeadWritersOptions) {
+    this.#options = options;
+  }
+
+  async step(signal: AbortSignal): Promise<StepOutcome> {
+    const isWaiting = await this.#fenceDead();
+    if (this.#isSealingDue) {
+      this.#isSealingDue = false;
+      try {
+        await this.#sealAll(signal);
+      } catch (thrown) {
+        this.#isSealingDue = true;
+        throw thrown;
+      }
+    }
+    return isWaiting || this.#isSealingDue ? "throttled" : "idle";
+  }
+
+  /** True where a session is not known to live, but not for long enough. */
+  async #fenceDead(): Promise<boolean> {
+    const { platform, keymap, counters } = this.#options;
+    const alive = this.#options.isAlive();
+    if (alive === undefined) return false;
+    const now = platform.clock.monotonicMs();
+    const sessions = (await listSessions(keymap)).map(({ session }) => session);
+    const missed = sessions.filter((id) => id !== keymap.session.id && !alive.has(id));
+    for (const session of this.#missedSince.keys()) {
+      if (!missed.includes(session)) this.#missedSince.delete(session);
+    }
+    for (const session of missed) {
+      const since = this.#missedSince.get(session) ?? now;
+      this.#missedSince.set(session, since);
+      if (now - since < unknownSessionMs) continue;
+      await fenceSession(keymap, session);
+      this.#missedSince.delete(session);
+      this.#isSealingDue = true;
+      counters.sessionsFenced++;
+      platform.log("info", "session_fenced", { session });
+    }
+    return this.#missedSince.size > 0;
+  }
+
+  async #sealAll(signal: AbortSignal): Promise<void> {
+    let after: ExtentId | undefined;
+    for (;;) {
+      const entries = await this.#options.table.list(after, extentsAtOnce);
+      // Sessions after extents: one that begins in between has none of these.
+      const sessions = await listSessions(this.#options.keymap);
+      const writing = new Set(sessions.map(({ session }) => session));
+      for (const entry of entries) {
+        if (signal.aborted) {
+          this.#isSealingDue = true;
+          return;
+        }
+        after = entry.id;
+        if (!writing.has(entry.row.session)) await this.#settle(entry);
+      }
+      if (entries.length < extentsAtOnce) return;
+    }
+  }
+
+  async #settle(entry: ExtentEntry): Promise<void> {
+    const { platform, table, counters } = this.#options;
+    const { state } = entry.row;
+    try {
+      if (state === "open") {
+        await sealAbandoned({ ...this.#options, entry });
+        counters.extentsSealed++;
+      } else if (state === "sealed") {
+        const replaced = await table.replace(entry, { ...entry.row, state: "settled" });
+        if (replaced === "conflict") this.#isSealingDue = true;
+      }
+    } catch (thrown) {
+      // A data directory that is not there must not keep the extents of others open.
+      if (!isPassing(thrown)) throw thrown;
+      this.#isSealingDue = true;
+      if (isStoreError(thrown, "corrupt")) counters.corruptions++;
+      const fields = { extent: entry.id, message: messageOf(thrown) };
+      platform.log("error", "abandoned_extent_not_sealed", fields);
+    }
+  }
+}

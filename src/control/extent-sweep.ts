@@ -1,0 +1,159 @@
+import { isStoreError, messageOf } from "../base/errors.ts";
+import { dropExtent } from "../extent/extent-drop.ts";
+import type { ExtentEntry } from "../extent/extent-table.ts";
+import type { ExtentId } from "../format/ids.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
+import { listSessions } from "../keymap/sessions.ts";
+import type { ReadTracker } from "../keymap/read-tracker.ts";
+import { Compaction } from "./compaction.ts";
+import type { CompactionOptions } from "./compaction.ts";
+import { reconcileExtent } from "./reconcile.ts";
+import type { StepOutcome, Worker } from "./worker-loop.ts";
+import { isPassing } from "./worker-loop.ts";
+
+/*
+ * What is to be done with an extent follows from its row alone:
+ *
+ *     settled      look up its records, then reconciled
+ *     reconciled   if enough of it is dead: copy out what is alive, then dropping
+ *     dropping     when no read can need it any more: remove file and row
+ *
+ * The sweep goes round the extent table and does one piece of that in each step. An extent whose work fails rests.
+ */
+
+/** Rows of the table looked at in one step. */
+const rowsPerStep = 256;
+/** An extent that failed is left alone for this long. */
+const restMs = 60_000;
+/** Extents resting at a time; past it all are tried again. */
+const restingMax = 1024;
+
+export interface ExtentSweepOptions extends CompactionOptions {
+  /** Of this process; those of others are told by their leases. */
+  readonly reads: ReadTracker;
+  /** Compacted when this share of its record bytes is dead, 0 … 1. */
+  readonly deadShare: number;
+  /** An extent nobody refers to is dropped after this long even if an older read is still under way. */
+  readonly oldReadMs: number;
+}
+
+export class ExtentSweep implements Worker {
+  readonly name = "extent sweep";
+  readonly #options: ExtentSweepOptions;
+  readonly #restingUntil = new Map<ExtentId, number>();
+  #after: ExtentId | undefined;
+  #compaction: Compaction | undefined;
+
+  constructor(options: ExtentSweepOptions) {
+    this.#options = options;
+  }
+
+  /** Idle once the whole table was gone through. */
+  async step(signal: AbortSignal): Promise<StepOutcome> {
+    if (this.#compaction !== undefined) {
+      await this.#withEntry(this.#compaction.entry, () => this.#compact());
+      return "busy";
+    }
+    const entries = await this.#options.table.list(this.#after, rowsPerStep);
+    for (const entry of entries) {
+      this.#after = entry.id;
+      if (this.#isResting(entry.id)) continue;
+      if (await this.#withEntry(entry, () => this.#work(entry, signal))) return "busy";
+    }
+    if (entries.length === rowsPerStep) return "busy";
+    this.#after = undefined;
+    return "idle";
+  }
+
+  /** Gives up what is half done. */
+  async close(): Promise<void> {
+    await this.#compaction?.close();
+    this.#compaction = undefined;
+  }
+
+  async #work(entry: ExtentEntry, signal: AbortSignal): Promise<boolean> {
+    const { counters } = this.#options;
+    switch (entry.row.state) {
+      case "open":
+      case "sealed":
+        return false;
+      case "settled": {
+        const replaced = await reconcileExtent(this.#options, entry, signal);
+        if (replaced !== "conflict") counters.extentsReconciled++;
+        // Its turn comes again at once: it may be worth compacting already.
+        this.#after = (entry.id - 1) as ExtentId; // the place before it
+        return true;
+      }
+      case "reconciled":
+        if (!this.#isWorthCompacting(entry)) return false;
+        this.#compaction = new Compaction(this.#options, entry, signal);
+        return true;
+      case "dropping":
+        return this.#drop(entry);
+    }
+  }
+
+  #isWorthCompacting({ row }: ExtentEntry): boolean {
+    const bytes = row.length - extentHeaderBytes;
+    return bytes <= 0 || row.deadBytes >= bytes * this.#options.deadShare;
+  }
+
+  async #compact(): Promise<boolean> {
+    const { counters, table, platform } = this.#options;
+    const compaction = this.#compaction;
+    const outcome = await compaction?.step();
+    if (compaction === undefined || outcome === "busy") return true;
+    await this.close();
+    if (outcome === "again") return true;
+    const droppedMs = platform.clock.now();
+    const row = { ...compaction.entry.row, state: "dropping" as const, droppedMs };
+    // The drain may have counted more of it meanwhile; what it counted is what we know to be dead.
+    for (let entry = compaction.entry; ;) {
+      if ((await table.replace(entry, row)) !== "conflict") break;
+      const fresh = await table.get(entry.id);
+      if (fresh === undefined) break;
+      entry = fresh;
+    }
+    counters.extentsCompacted++;
+    return true;
+  }
+
+  async #drop(entry: ExtentEntry): Promise<boolean> {
+    const { platform, keymap, counters, reads } = this.#options;
+    const { droppedMs, length } = entry.row;
+    const others = (await listSessions(keymap)).filter((one) => one.session !== keymap.session.id);
+    const oldest = [reads.oldestMs(), ...others.map(({ lease }) => lease.oldestReadMs)];
+    const isRead = oldest.some((began) => began <= droppedMs);
+    const isLate = platform.clock.now() - droppedMs > this.#options.oldReadMs;
+    if (isRead && !isLate) return false;
+    if ((await dropExtent({ ...this.#options, entry })) === "conflict") return true;
+    counters.extentsDropped++;
+    counters.bytesDropped += length;
+    return true;
+  }
+
+  /** What fails with one extent does not keep the others waiting. */
+  async #withEntry(entry: ExtentEntry, work: () => Promise<boolean>): Promise<boolean> {
+    const { platform, counters } = this.#options;
+    try {
+      return await work();
+    } catch (thrown) {
+      await this.close();
+      if (!isPassing(thrown)) throw thrown;
+      if (this.#restingUntil.size >= restingMax) this.#restingUntil.clear();
+      this.#restingUntil.set(entry.id, platform.clock.monotonicMs() + restMs);
+      if (isStoreError(thrown, "corrupt")) counters.corruptions++;
+      const fields = { extent: entry.id, state: entry.row.state, message: messageOf(thrown) };
+      platform.log("error", "extent_left_alone", fields);
+      return true;
+    }
+  }
+
+  #isResting(extent: ExtentId): boolean {
+    const until = this.#restingUntil.get(extent);
+    if (until === undefined) return false;
+    if (until > this.#options.platform.clock.monotonicMs()) return true;
+    this.#restingUntil.delete(extent);
+    return false;
+  }
+}

@@ -1,0 +1,137 @@
+import { afterKey } from "../../base/bytes.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { Row } from "../../engine/engine.ts";
+import type { DataLocation } from "../../format/chunk-ref.ts";
+import { decodeGarbageRow } from "../../format/garbage-row.ts";
+import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
+import type { RecordHeader } from "../../format/record.ts";
+import { headKey, partKey, routedRange, space } from "../../format/row-keys.ts";
+import type { Keymap, Partition } from "../../keymap/keymap.ts";
+import type { Manifests } from "./manifests.ts";
+
+/*
+ * Whether a record is alive: does a row refer to exactly its place? A record names its key, so there are few rows to ask:
+ * its part, the key's head, the key's older versions.
+ *
+ * A reference may move while we look: from a part to the head (Complete), from the head to a version and back. So the part
+ * is read first, and the head before and after the versions: every change of these goes through the head, so an
+ * unchanged head means that nothing moved. In a settled extent a record once found dead stays dead.
+ */
+
+/** The row that refers to a record, and so has to be changed when the record moves. */
+export interface Referent {
+  readonly kind: "object" | "part";
+  readonly partition: Partition;
+  readonly rowKey: Uint8Array;
+}
+
+/** Looks at a key whose head changes under us; past that it is left for later. */
+const looksMax = 16;
+const rowsAtOnce = 64;
+
+export class Liveness {
+  readonly #keymap: Keymap;
+  readonly #manifests: Manifests;
+
+  constructor(keymap: Keymap, manifests: Manifests) {
+    this.#keymap = keymap;
+    this.#manifests = manifests;
+  }
+
+  /** The row that refers to the record, or undefined: it is dead. StoreError `overloaded` for a key too busy to tell. */
+  async referentOf(header: RecordHeader): Promise<Referent | undefined> {
+    const { bucket, key } = header;
+    const partition = this.#keymap.partitionOf(bucket, key);
+    const part = await this.#partReferring(partition, header);
+    if (part !== undefined) return part;
+    for (let look = 0; look < looksMax; look++) {
+      const head = await partition.get(headKey(bucket, key));
+      if (head !== undefined && (await this.#objectRefers(head, header))) {
+        return { kind: "object", partition, rowKey: head.key };
+      }
+      const version = await this.#versionReferring(partition, header);
+      if (version !== undefined) return version;
+      const after = await partition.get(headKey(bucket, key));
+      if (after?.stamp === head?.stamp) return undefined;
+    }
+    throw new StoreError("overloaded", `a key changed under ${looksMax} looks at it`);
+  }
+
+  /** Whether a garbage row not yet drained stands for the record. */
+  async isAwaitingDrain(header: RecordHeader): Promise<boolean> {
+    const range = routedRange(space.garbage, header.bucket, header.key);
+    const found = await this.#find(
+      this.#keymap.partitionOf(header.bucket, header.key),
+      range,
+      (row) => this.#anyRefers(decodeGarbageRow(row.value).locations, header),
+    );
+    return found !== undefined;
+  }
+
+  async #partReferring(partition: Partition, header: RecordHeader): Promise<Referent | undefined> {
+    const { bucket, key, upload, part } = header;
+    if (upload === undefined) return undefined;
+    const row = await partition.get(partKey(bucket, key, upload, part));
+    if (row === undefined) return undefined;
+    const refers = await this.#refers(decodePartRow(row.value).data, header);
+    return refers ? { kind: "part", partition, rowKey: row.key } : undefined;
+  }
+
+  async #versionReferring(
+    partition: Partition,
+    header: RecordHeader,
+  ): Promise<Referent | undefined> {
+    const range = routedRange(space.versions, header.bucket, header.key);
+    const row = await this.#find(partition, range, (version) =>
+      this.#objectRefers(version, header),
+    );
+    return row && { kind: "object", partition, rowKey: row.key };
+  }
+
+  async #find(
+    partition: Partition,
+    range: { readonly start: Uint8Array; readonly end: Uint8Array },
+    test: (row: Row) => Promise<boolean>,
+  ): Promise<Row | undefined> {
+    let { start } = range;
+    for (;;) {
+      const rows = await partition.scan({ start, end: range.end }, { limit: rowsAtOnce });
+      for (const row of rows) if (await test(row)) return row;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < rowsAtOnce) return undefined;
+      start = afterKey(last.key);
+    }
+  }
+
+  async #objectRefers(row: Row, header: RecordHeader): Promise<boolean> {
+    const { data, blob, upload } = decodeObjectRow(row.value);
+    // Readers ask for a record by its blob or upload too, so one of another cannot be what the row means.
+    const related = blob === header.blob || (upload !== undefined && upload === header.upload);
+    return related && (await this.#refers(data, header));
+  }
+
+  async #anyRefers(locations: readonly DataLocation[], header: RecordHeader): Promise<boolean> {
+    for (const location of locations) if (await this.#refers(location, header)) return true;
+    return false;
+  }
+
+  async #refers(location: DataLocation, header: RecordHeader): Promise<boolean> {
+    if (location.kind === "chunks") return location.chunks.some((ref) => isAt(ref, header));
+    if (location.kind !== "manifest") return false;
+    if (isAt(location.ref, header)) return true;
+    const { manifest } = await this.#manifests.read(location.ref);
+    if (manifest.kind === "leaf") return manifest.chunks.some((ref) => isAt(ref, header));
+    const parts = manifest.parts.filter(({ number }) => number === header.part);
+    return this.#anyRefers(
+      parts.map(({ data }) => data),
+      header,
+    );
+  }
+}
+
+function isAt(
+  ref: { readonly extent: number; readonly offset: number },
+  header: RecordHeader,
+): boolean {
+  return ref.extent === header.extent && ref.offset === header.offset;
+}

@@ -1,0 +1,84 @@
+import { StoreError } from "../../base/errors.ts";
+import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
+import type { Manifest } from "../../format/manifest.ts";
+import { decodeManifest } from "../../format/manifest.ts";
+import type { RecordHeader } from "../../format/record.ts";
+import { decodeRecordHeader, recordHeaderBytesMax } from "../../format/record.ts";
+import type { StoragePlane } from "../storage-plane.ts";
+import { openExtent } from "./extent-walk.ts";
+
+export interface StoredManifest {
+  readonly header: RecordHeader;
+  readonly manifest: Manifest;
+}
+
+/** References held in memory, about 100 bytes each: 6 MiB. One larger manifest is held alone. */
+const refsHeldMax = 65_536;
+
+/**
+ * Reads manifests by reference alone. What refers to them here (a garbage row, say) need not know the blob they belong to:
+ * the reference repeats the checksum of the record's header, which names it.
+ */
+export class Manifests {
+  readonly #plane: StoragePlane;
+  /** Least recently used first. Records never change, so what is held stays true. */
+  readonly #held = new Map<string, { readonly stored: StoredManifest; readonly refs: number }>();
+  #refsHeld = 0;
+
+  constructor(plane: StoragePlane) {
+    this.#plane = plane;
+  }
+
+  /** StoreError `missing`, `corrupt`, and the reader's. */
+  async read(ref: ChunkRef): Promise<StoredManifest> {
+    const place = `${ref.extent}/${ref.offset}/${ref.checksum}`;
+    const held = this.#held.get(place);
+    this.#held.delete(place);
+    const now = held ?? (await this.#load(ref));
+    if (held === undefined) this.#refsHeld += now.refs;
+    this.#held.set(place, now);
+    for (const [oldest, { refs }] of this.#held) {
+      if (this.#refsHeld <= refsHeldMax || oldest === place) break;
+      this.#held.delete(oldest);
+      this.#refsHeld -= refs;
+    }
+    return now.stored;
+  }
+
+  /** Every record a location stands for: chunks, manifests and what they list. */
+  async *chunksOf(location: DataLocation): AsyncGenerator<ChunkRef, void, undefined> {
+    if (location.kind === "chunks") yield* location.chunks;
+    if (location.kind !== "manifest") return;
+    yield location.ref;
+    const { manifest } = await this.read(location.ref);
+    if (manifest.kind === "leaf") yield* manifest.chunks;
+    else for (const part of manifest.parts) yield* this.chunksOf(part.data);
+  }
+
+  async #load(ref: ChunkRef): Promise<{ stored: StoredManifest; refs: number }> {
+    const header = await this.#readHeader(ref);
+    if (header.kind !== "manifest") throw new StoreError("corrupt", `${where(ref)}: no manifest`);
+    // The reader verifies the record against the reference and against what its header says of it.
+    const manifest = decodeManifest(await this.#plane.reader.read(ref, header, 0, ref.length));
+    const refs = manifest.kind === "leaf" ? manifest.chunks.length : 4 * manifest.parts.length;
+    return { stored: { header, manifest }, refs };
+  }
+
+  async #readHeader(ref: ChunkRef): Promise<RecordHeader> {
+    const { platform, disks, table } = this.#plane;
+    const entry = await table.get(ref.extent);
+    if (entry === undefined) throw new StoreError("corrupt", `${where(ref)}: no such extent`);
+    const file = await openExtent(disks, entry);
+    try {
+      const bytes = new Uint8Array(recordHeaderBytesMax);
+      const length = await file.read(bytes, ref.offset);
+      return decodeRecordHeader(platform.hash, bytes.subarray(0, length));
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+function where(ref: ChunkRef): string {
+  return `extent ${ref.extent}, record at ${ref.offset}`;
+}

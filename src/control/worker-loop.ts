@@ -1,0 +1,86 @@
+import { isStoreError, messageOf } from "../base/errors.ts";
+import { isDiskError } from "../platform/disk.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Service } from "../platform/service.ts";
+
+/** `busy`: there is more to do. `idle`: nothing for now. `throttled`: there is, but it must wait. */
+export type StepOutcome = "busy" | "idle" | "throttled";
+
+/** One kind of background work, a bounded step at a time. A step that throws is tried again later. */
+export interface Worker {
+  readonly name: string;
+  step(signal: AbortSignal): Promise<StepOutcome>;
+}
+
+export interface WorkerStatistics {
+  readonly name: string;
+  readonly state: StepOutcome | "failing" | "stopped";
+  readonly steps: number;
+  readonly failures: number;
+  /** Of the step before, if it failed. */
+  readonly failure: string | undefined;
+}
+
+export interface WorkerPace {
+  /** Between steps that found nothing to do, or had to wait. */
+  readonly idleMs: number;
+  /** Rest after a busy step, in parts of the time it took: 1 works half of the time. */
+  readonly restShare: number;
+}
+
+export interface WorkerLoop extends Service {
+  statistics(): WorkerStatistics;
+}
+
+/** After the first failed step, doubling up to the second. */
+const failurePauseMs = 1000;
+const failurePauseMsMax = 60_000;
+
+/** The one shape of all background work: step, look at what came out, wait. */
+export function createWorkerLoop(
+  platform: Platform,
+  worker: Worker,
+  { idleMs, restShare }: WorkerPace,
+): WorkerLoop {
+  const { clock } = platform;
+  let state: WorkerStatistics["state"] = "stopped";
+  let steps = 0;
+  let failures = 0;
+  let failure: string | undefined;
+  let failurePause = failurePauseMs;
+
+  async function stepOnce(signal: AbortSignal): Promise<number> {
+    const begunMs = clock.monotonicMs();
+    steps++;
+    try {
+      state = await worker.step(signal);
+    } catch (thrown) {
+      if (signal.aborted && thrown === signal.reason) return 0;
+      if (!isPassing(thrown)) throw thrown;
+      state = "failing";
+      failures++;
+      failure = messageOf(thrown);
+      platform.log("error", "background_step_failed", { worker: worker.name, message: failure });
+      const pauseMs = failurePause;
+      failurePause = Math.min(2 * failurePause, failurePauseMsMax);
+      return pauseMs;
+    }
+    failure = undefined;
+    failurePause = failurePauseMs;
+    return state === "busy" ? restShare * (clock.monotonicMs() - begunMs) : idleMs;
+  }
+
+  return {
+    name: worker.name,
+    async run(signal) {
+      while (!signal.aborted) await clock.sleep(await stepOnce(signal), signal);
+      state = "stopped";
+    },
+    statistics: () => ({ name: worker.name, state, steps, failures, failure }),
+  };
+}
+
+/** What may be over at the next try: not the end of our session, and not a bug. */
+export function isPassing(thrown: unknown): boolean {
+  return isDiskError(thrown) || (isStoreError(thrown) && thrown.code !== "fenced");
+}
