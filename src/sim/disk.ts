@@ -19,6 +19,8 @@ const cutBytes = 512;
 /** A stall: garbage collection in an SSD, a retried sector. */
 const stallMs = [20, 4000] as const;
 
+const roomyBytes = 2 ** 40;
+
 export type OutOfOrder = "vanished" | "readOnly";
 
 interface Handle {
@@ -29,7 +31,7 @@ interface Handle {
 export interface SimDiskOptions {
   readonly name: string;
   readonly random: SeededRandom;
-  readonly capacityBytes: number;
+  readonly capacityBytes?: number | undefined;
   /** Chance that an operation stalls. */
   readonly stallShare: number;
 }
@@ -41,7 +43,7 @@ export class SimDisk {
   readonly #stallShare: number;
   /** Open files: their bytes take space even once the name is gone. */
   readonly #handles = new Set<Handle>();
-  capacityBytes: number;
+  capacityBytes = roomyBytes;
   outOfOrder: OutOfOrder | undefined;
   /** So many syncs or writes fail from now on. */
   syncsToFail = 0;
@@ -51,7 +53,7 @@ export class SimDisk {
     this.name = options.name;
     this.#random = options.random;
     this.#stallShare = options.stallShare;
-    this.capacityBytes = options.capacityBytes;
+    if (options.capacityBytes !== undefined) this.capacityBytes = options.capacityBytes;
   }
 
   /** The disk as one process sees it. */
@@ -63,6 +65,11 @@ export class SimDisk {
   crash(): void {
     this.#handles.clear();
     this.#root.crash(this.#random);
+  }
+
+  /** It has as much room as anybody wants. */
+  makeRoom(): void {
+    this.capacityBytes = roomyBytes;
   }
 
   files(): Map<string, Inode> {

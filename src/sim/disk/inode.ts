@@ -64,6 +64,11 @@ export class Inode {
     return this.#seen.length;
   }
 
+  /** Something was written and not synced. */
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   read(into: Uint8Array, offset: number): number {
     return this.#seen.read(into, offset);
   }

@@ -1,0 +1,212 @@
+import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
+import { initialiseDataDirectory, readIdentity } from "../extent/data-directories.ts";
+import type { ExtentDisks } from "../extent/extent-files.ts";
+import type { StoreId } from "../format/ids.ts";
+import type { ObjectStore } from "../object/object-store.ts";
+import type { Hash } from "../platform/hash.ts";
+import type { Platform } from "../platform/platform.ts";
+import { SessionRegister } from "../server/session-roster.ts";
+import { WallClock } from "./clock.ts";
+import { SimDisk } from "./disk.ts";
+import { SimEngine } from "./engine.ts";
+import { Violation } from "./history.ts";
+import { createSimPlatform } from "./platform.ts";
+import { SimProcess } from "./process.ts";
+import type { SeededRandom } from "./random.ts";
+import { runBackground, runFrontEnd } from "./roles.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/*
+ * One machine: data directories and an index that outlive processes, two front ends and a background worker that run the
+ * real code on them, and a supervisor that starts again what died.
+ */
+
+export type Role = "front end" | "background";
+
+const roles: readonly Role[] = ["front end", "front end", "background"];
+/** The simulation begins at some date. */
+const startMs = Date.UTC(2026, 0, 1);
+const restartMs = 500;
+const logLinesMax = 40;
+
+export interface MachineOptions {
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  readonly hash: Hash;
+  readonly disks: number;
+  readonly extentBytes: number;
+  readonly stallShare: number;
+  readonly unknownShare: number;
+}
+
+export interface RunningProcess {
+  readonly role: Role;
+  readonly process: SimProcess;
+  /** Set while a front end serves. */
+  store: ObjectStore | undefined;
+  readonly died: Promise<void>;
+  readonly end: () => void;
+  readonly stop: AbortController;
+}
+
+export class Machine {
+  readonly options: MachineOptions;
+  readonly wall: WallClock;
+  readonly disks: readonly SimDisk[];
+  readonly engine: SimEngine;
+  readonly register = new SessionRegister();
+  readonly storeId = "0123456789abcdef0123456789abcdef" as StoreId; // made to be one
+  /** How often an operation was cut by a crash, by role and point. */
+  readonly cuts = new Map<string, number>();
+  /** How often each point was passed. */
+  readonly points = new Map<string, number>();
+  readonly logLines: string[] = [];
+  /** Something no process may ever do: an assertion of ours failed, or a bug threw. */
+  fatal: Error | undefined;
+  onPoint: ((running: RunningProcess, point: string, happened: boolean) => void) | undefined;
+  #running: RunningProcess[] = [];
+  #count = 0;
+  #starts = true;
+
+  constructor(options: MachineOptions) {
+    const { scheduler, random } = options;
+    this.options = options;
+    this.wall = new WallClock(scheduler, startMs);
+    this.engine = new SimEngine(random.fork(), { unknownShare: options.unknownShare });
+    this.disks = Array.from({ length: options.disks }, (_, index) => {
+      const name = `/data${index + 1}`;
+      return new SimDisk({ name, random: random.fork(), stallShare: options.stallShare });
+    });
+  }
+
+  get running(): readonly RunningProcess[] {
+    return this.#running;
+  }
+
+  /** Makes the data directories, and starts all processes. */
+  async install(): Promise<void> {
+    const process = this.#newProcess("installer");
+    const { random } = this.#platformOf(process);
+    for (const [index, disk] of this.disks.entries()) {
+      const options = { store: this.storeId, holdsIndex: index === 0 };
+      await initialiseDataDirectory(disk.view(process), options, random);
+    }
+    process.kill();
+    for (const role of roles) this.#start(role);
+  }
+
+  /** kill -9; the supervisor starts another. */
+  kill(running: RunningProcess): void {
+    if (!running.process.alive) return;
+    for (const { point, happened } of running.process.kill()) {
+      const name = `${running.role}: ${point}, ${happened ? "done" : "not done"}`;
+      this.cuts.set(name, (this.cuts.get(name) ?? 0) + 1);
+    }
+    this.#ended(running);
+  }
+
+  /** All processes die, and the disks forget what was not synced. */
+  cutPower(): void {
+    this.#starts = false;
+    for (const running of [...this.#running]) this.kill(running);
+    for (const disk of this.disks) disk.crash();
+    this.engine.recover();
+    this.#starts = true;
+    for (const role of roles) this.#startLater(role);
+  }
+
+  /** The supervisor takes a paused process for dead and starts another; the paused one may come back. */
+  presumeDead(running: RunningProcess): void {
+    this.register.ended(numberOf(running.process));
+  }
+
+  log(process: string, line: string): void {
+    this.logLines.push(`${this.options.scheduler.nowMs.toFixed(2)} ${process} ${line}`);
+    if (this.logLines.length > logLinesMax) this.logLines.shift();
+  }
+
+  fail(error: unknown): void {
+    this.fatal ??= error instanceof Error ? error : new Violation(messageOf(error));
+  }
+
+  /** A platform for code of the simulation itself, which must see the world as processes do. */
+  newProcess(name: string): { process: SimProcess; platform: Platform } {
+    const process = this.#newProcess(name);
+    return { process, platform: this.#platformOf(process) };
+  }
+
+  async disksFor(process: SimProcess): Promise<ExtentDisks> {
+    const disks = [];
+    for (const { disk } of this.disks.map((one) => ({ disk: one.view(process) }))) {
+      const identity = await readIdentity(disk);
+      if (identity === undefined) throw new StoreError("missing", `${disk.name} is not there`);
+      disks.push({ id: identity.disk, disk });
+    }
+    return { store: this.storeId, disks };
+  }
+
+  #startLater(role: Role): void {
+    this.options.scheduler.after(restartMs, () => {
+      this.#start(role);
+    });
+  }
+
+  #start(role: Role): void {
+    const process = this.#newProcess(role);
+    let end = () => {};
+    const died = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const stop = new AbortController();
+    const running: RunningProcess = { role, process, store: undefined, died, end, stop };
+    process.onPoint = (point, happened) => {
+      const name = `${role}: ${point}`;
+      if (happened) this.points.set(name, (this.points.get(name) ?? 0) + 1);
+      this.onPoint?.(running, name, happened);
+    };
+    this.register.begins(numberOf(process));
+    this.#running.push(running);
+    void this.#run(running);
+  }
+
+  /** A process lives until it is killed, told to stop, or throws: then it is gone as if killed. */
+  async #run(running: RunningProcess): Promise<void> {
+    const { process, role } = running;
+    try {
+      const platform = this.#platformOf(process);
+      if (role === "front end") await runFrontEnd(this, running, platform);
+      else await runBackground(this, running, platform);
+    } catch (error) {
+      this.log(process.name, `ends: ${messageOf(error)}`);
+      if (!isStoreError(error)) this.fail(error);
+    }
+    this.kill(running);
+  }
+
+  #ended(running: RunningProcess): void {
+    running.store = undefined;
+    running.end();
+    this.#running = this.#running.filter((one) => one !== running);
+    this.register.ended(numberOf(running.process));
+    if (this.#starts) this.#startLater(running.role);
+  }
+
+  #newProcess(role: string): SimProcess {
+    const name = `${role} #${++this.#count}`;
+    return new SimProcess(name, this.options.scheduler, this.options.random.fork());
+  }
+
+  #platformOf(process: SimProcess): Platform {
+    const { scheduler, random, hash } = this.options;
+    const log = (level: string, event: string, fields?: object) => {
+      this.log(process.name, `${level} ${event} ${JSON.stringify(fields ?? {})}`);
+    };
+    const { wall } = this;
+    return createSimPlatform({ process, scheduler, wall, random: random.fork(), hash, log });
+  }
+}
+
+/** The number that a process was given: none is given twice. */
+export function numberOf(process: SimProcess): number {
+  return Number.parseInt(process.name.slice(process.name.indexOf("#") + 1), 10);
+}

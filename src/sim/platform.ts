@@ -1,0 +1,21 @@
+import type { Hash } from "../platform/hash.ts";
+import type { Log } from "../platform/log.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { WallClock } from "./clock.ts";
+import { createSimClock } from "./clock.ts";
+import type { SimProcess } from "./process.ts";
+import type { SeededRandom } from "./random.ts";
+import type { Scheduler } from "./scheduler.ts";
+
+/** The world as one simulated process sees it. Hashes are real: they depend on nothing but their input. */
+export function createSimPlatform(options: {
+  readonly process: SimProcess;
+  readonly scheduler: Scheduler;
+  readonly wall: WallClock;
+  readonly random: SeededRandom;
+  readonly hash: Hash;
+  readonly log: Log;
+}): Platform {
+  const { process, scheduler, wall, random, hash, log } = options;
+  return { clock: createSimClock(process, scheduler, wall), random, hash, log };
+}

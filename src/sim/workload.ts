@@ -1,0 +1,92 @@
+import { encodeUtf8 } from "../base/bytes.ts";
+import type { SeededRandom } from "./random.ts";
+import { list, listWith, makeBucket, removeBucket } from "./workload/buckets.ts";
+import type { Session, WorkloadContext } from "./workload/context.ts";
+import { multipart } from "./workload/multipart.ts";
+import { copy, get, head, pickRange, put, remove } from "./workload/objects.ts";
+
+/*
+ * What clients do: a little of everything, on few keys, so that they meet. Some keys share prefixes, one is long, one
+ * holds bytes that are the ends of ranges.
+ */
+
+export const bucketNames = ["alpha", "beta"] as const;
+/** Made and deleted all the time. */
+const fleetingBucket = "beta";
+
+export const keyNames: readonly Uint8Array[] = [
+  encodeUtf8("a"),
+  encodeUtf8("a/b"),
+  encodeUtf8("a/c"),
+  encodeUtf8("a/c/d"),
+  encodeUtf8("a0"),
+  encodeUtf8("b/\u0000"),
+  encodeUtf8(`b/${"long".repeat(200)}`),
+  encodeUtf8("z\u{10ffff}"),
+];
+
+type Operation = (session: Session, bucket: string, key: Uint8Array) => Promise<void>;
+
+const mix: readonly (readonly [weight: number, operation: Operation])[] = [
+  [44, put],
+  [22, (session, bucket, key) => get(session, bucket, key, pickRange(session))],
+  [5, head],
+  [14, remove],
+  [6, (session, bucket, key) => copy(session, pickTarget(session.random), bucket, key)],
+  [8, (session, bucket) => list(session, bucket)],
+  [6, multipart],
+  [3, (session) => makeBucket(session, fleetingBucket)],
+  [2, emptyAndRemove],
+];
+
+const weights = mix.reduce((sum, [weight]) => sum + weight, 0);
+
+/** One client, until the run has had its operations. */
+export async function runClient(session: Session, isOver: () => boolean): Promise<void> {
+  const { random } = session;
+  while (!isOver()) {
+    let roll = random.below(weights);
+    const chosen = mix.find(([weight]) => (roll -= weight) < 0);
+    const { bucket, key } = pickTarget(random);
+    await chosen?.[1](session, bucket, key);
+    await session.sleep(pause(random));
+  }
+}
+
+/** Mostly at once again; now and then so long that leases are renewed, extents age and the background gets on. */
+function pause(random: SeededRandom): number {
+  const roll = random.unit();
+  if (roll < 0.5) return 0;
+  if (roll < 0.97) return random.unit() * 100;
+  return random.between(1000, 40_000);
+}
+
+function pickTarget(random: SeededRandom): { bucket: string; key: Uint8Array } {
+  const bucket = random.chance(0.8) ? bucketNames[0] : bucketNames[1];
+  return { bucket, key: random.pick(keyNames) };
+}
+
+async function emptyAndRemove(session: Session): Promise<void> {
+  if (session.random.chance(0.7)) {
+    for (const key of keyNames) await remove(session, fleetingBucket, key);
+  }
+  await removeBucket(session, fleetingBucket);
+}
+
+/** Makes what the clients need. */
+export async function prepare(session: Session): Promise<void> {
+  for (const bucket of bucketNames) await makeBucket(session, bucket);
+}
+
+/** Reads everything there is, in every way: nothing acknowledged is missing (C1), and lists agree with reads (C2). */
+export async function readEverything(session: Session, context: WorkloadContext): Promise<void> {
+  for (const bucket of context.buckets) {
+    await listWith(session, {
+      bucket,
+      prefix: new Uint8Array(),
+      delimiter: undefined,
+      limit: 1000,
+    });
+    for (const key of context.keys) await get(session, bucket, key, undefined);
+  }
+}

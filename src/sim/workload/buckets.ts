@@ -1,0 +1,167 @@
+import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
+import { createBucket, deleteBucket } from "../../object/buckets.ts";
+import { etagOf } from "../../object/etag.ts";
+import type { ListItem } from "../../object/list.ts";
+import { listObjects } from "../../object/list.ts";
+import { Violation } from "../history.ts";
+import type { KeyStep } from "../key-state.ts";
+import { absent } from "../key-state.ts";
+import { differenceOf, valueNameOf } from "../values.ts";
+import type { Attempt, Session } from "./context.ts";
+import { targetName } from "./context.ts";
+
+// What clients do to buckets. Each answer says something of every key in it.
+
+export async function makeBucket(session: Session, bucket: string): Promise<void> {
+  const attempt = await session.attempt(`make-bucket ${bucket}`, (store) =>
+    createBucket(store, { name: bucket, owner: "owner", account: "account", region: store.region }),
+  );
+  if (attempt.kind === "answer") addToAll(session, bucket, attempt, { kind: "bucketMade" });
+  else if (attempt.kind === "unsure") {
+    addToAll(session, bucket, attempt, { kind: "bucketMade" }, false);
+  } else if (attempt.kind === "refused") {
+    const { refusal } = attempt.refusal;
+    if (refusal === "bucketOwnedByYou") addToAll(session, bucket, attempt, { kind: "bucketSeen" });
+    else session.addRefusal(bucket, attempt);
+  }
+}
+
+export async function removeBucket(session: Session, bucket: string): Promise<void> {
+  const { deletions } = session.context;
+  const attempt = await session.attempt(`delete-bucket ${bucket}`, (store) => {
+    deletions.add(bucket);
+    return deleteBucket(store, bucket);
+  });
+  if (attempt.kind === "answer") addToAll(session, bucket, attempt, { kind: "bucketDeleted" });
+  else if (attempt.kind === "unsure") {
+    addToAll(session, bucket, attempt, { kind: "bucketDeleted" }, false);
+  } else if (attempt.kind === "refused") {
+    const { refusal } = attempt.refusal;
+    if (refusal === "bucketNotEmpty") addToAll(session, bucket, attempt, { kind: "bucketSeen" });
+    else if (refusal === "noSuchBucket") addNoBucket(session, bucket, attempt);
+    else session.addRefusal(bucket, attempt);
+  }
+}
+
+/** A whole listing, page by page. Each page is a read of every key it covers. */
+export async function list(session: Session, bucket: string): Promise<void> {
+  const { random, context } = session;
+  const from = random.chance(0.4) ? random.pick(context.keys) : new Uint8Array();
+  const prefix = from.subarray(0, random.below(from.length + 1));
+  const delimiter = random.chance(0.5) ? new Uint8Array([0x2f]) : undefined;
+  const limit = random.pick([1, 2, 3, 1000]);
+  await listWith(session, { bucket, prefix, delimiter, limit });
+}
+
+export interface Listing {
+  readonly bucket: string;
+  readonly prefix: Uint8Array;
+  readonly delimiter: Uint8Array | undefined;
+  readonly limit: number;
+}
+
+export async function listWith(session: Session, listing: Listing): Promise<void> {
+  const { bucket, prefix, limit } = listing;
+  let after: Uint8Array | undefined;
+  for (;;) {
+    const what = `list ${bucket} "${decodeUtf8(prefix)}" after ${after && decodeUtf8(after)}`;
+    const attempt = await session.attempt(what, (store) =>
+      listObjects(store, { ...listing, after }),
+    );
+    if (attempt.kind === "refused") {
+      if (attempt.refusal.refusal !== "noSuchBucket") session.addRefusal(bucket, attempt);
+      addNoBucket(session, bucket, attempt);
+    }
+    if (attempt.kind !== "answer") return;
+    const { items, truncated } = attempt.answer;
+    const last = items.at(-1);
+    if (items.length > limit || (truncated && items.length < limit)) {
+      throw new Violation(`${attempt.label}: ${items.length} items on a page of ${limit}`);
+    }
+    addPage(session, listing, { items, after, until: truncated ? last : undefined }, attempt);
+    if (!truncated || last === undefined) return;
+    after = nameOf(last);
+  }
+}
+
+interface PageSeen {
+  readonly items: readonly ListItem[];
+  readonly after: Uint8Array | undefined;
+  /** The last item of a page that has a successor. */
+  readonly until: ListItem | undefined;
+}
+
+function addPage(
+  session: Session,
+  listing: Listing,
+  page: PageSeen,
+  attempt: Attempt<unknown>,
+): void {
+  const { keys, values } = session.context;
+  const { bucket, prefix } = listing;
+  const seen = new Map<string, ListItem>();
+  let previous = page.after;
+  for (const item of page.items) {
+    const name = nameOf(item);
+    if (previous !== undefined && compareBytes(previous, name) >= 0) {
+      throw new Violation(`C2: ${attempt.label}: not in order`);
+    }
+    previous = name;
+    seen.set(decodeUtf8(name), item);
+  }
+  for (const key of keys) {
+    if (!startsWithBytes(key, prefix) || !isCovered(key, listing, page)) continue;
+    const group = groupOf(key, listing);
+    // A common prefix says only that some key is under it.
+    if (group !== undefined && seen.has(decodeUtf8(group))) continue;
+    const target = targetName(bucket, key);
+    const item = group === undefined ? seen.get(decodeUtf8(key)) : undefined;
+    if (item?.kind !== "object") {
+      session.add(target, attempt, { kind: "read", value: absent });
+      continue;
+    }
+    const etag = etagOf(item.row);
+    const value = valueNameOf(item.row, etag);
+    const difference = differenceOf(values.get(value), { target, etag, size: item.row.size });
+    if (difference !== undefined) throw new Violation(`C2: ${attempt.label}: ${difference}`);
+    session.add(target, attempt, { kind: "read", value });
+  }
+}
+
+/** Whether a page says of this key that it is there or not. */
+function isCovered(key: Uint8Array, listing: Listing, { after, until }: PageSeen): boolean {
+  const name = groupOf(key, listing) ?? key;
+  if (after !== undefined && compareBytes(name, after) <= 0) return false;
+  return until === undefined || compareBytes(name, nameOf(until)) <= 0;
+}
+
+function groupOf(key: Uint8Array, { prefix, delimiter }: Listing): Uint8Array | undefined {
+  const [byte] = delimiter ?? [];
+  if (byte === undefined) return undefined;
+  const at = key.indexOf(byte, prefix.length);
+  return at < 0 ? undefined : key.subarray(0, at + 1);
+}
+
+function nameOf(item: ListItem): Uint8Array {
+  return item.kind === "object" ? item.key : item.prefix;
+}
+
+function addToAll(
+  session: Session,
+  bucket: string,
+  attempt: Attempt<unknown>,
+  step: KeyStep,
+  certain = true,
+): void {
+  for (const key of session.context.keys) {
+    session.add(targetName(bucket, key), attempt, step, certain);
+  }
+}
+
+function addNoBucket(
+  session: Session,
+  bucket: string,
+  attempt: Attempt<unknown> & { kind: "refused" },
+): void {
+  for (const key of session.context.keys) session.addRefusal(targetName(bucket, key), attempt);
+}

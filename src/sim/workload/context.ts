@@ -1,0 +1,154 @@
+import { isStoreError, messageOf } from "../../base/errors.ts";
+import type { StoreErrorCode } from "../../base/errors.ts";
+import { decodeUtf8 } from "../../base/bytes.ts";
+import type { ObjectStore } from "../../object/object-store.ts";
+import type { Refusal } from "../../object/refusal.ts";
+import { isRefusal } from "../../object/refusal.ts";
+import type { History } from "../history.ts";
+import { Violation } from "../history.ts";
+import type { KeyStep } from "../key-state.ts";
+import { noBucket } from "../key-state.ts";
+import type { Machine } from "../machine.ts";
+import type { SeededRandom } from "../random.ts";
+import type { Values } from "../values.ts";
+
+/** What clients share. */
+export interface WorkloadContext {
+  readonly machine: Machine;
+  readonly history: History;
+  readonly values: Values;
+  readonly buckets: readonly string[];
+  readonly keys: readonly Uint8Array[];
+  /** Failures that the faults of this run explain. */
+  readonly excused: ReadonlySet<StoreErrorCode>;
+  /** What clients were answered, by kind. */
+  readonly outcomes: Map<string, number>;
+  /** Objects larger than a chunk that may still be written: they are slow. */
+  largeLeft: number;
+  /** Buckets that somebody began to delete: unfinished uploads in them may have gone along. */
+  readonly deletions: Set<string>;
+  /** Called as an operation ends. */
+  readonly onOperation: () => void;
+}
+
+/** How an operation ended for its client, and when, in ticks of the history. */
+export type Attempt<T> = {
+  readonly start: number;
+  readonly end: number;
+  readonly label: string;
+} & (
+  | { readonly kind: "answer"; readonly answer: T }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** Failed, or its process died: it may have happened. */
+  | { readonly kind: "unsure" }
+  /** The client itself broke it off before it could have happened. */
+  | { readonly kind: "none" }
+);
+
+/** What a client throws at itself to break off a body. */
+export class BrokenOff extends Error {
+  override readonly name = "BrokenOff";
+}
+
+export class Session {
+  readonly context: WorkloadContext;
+  readonly random: SeededRandom;
+  readonly name: string;
+  readonly sleep: (ms: number) => Promise<void>;
+  #count = 0;
+
+  constructor(options: {
+    readonly context: WorkloadContext;
+    readonly random: SeededRandom;
+    readonly name: string;
+    readonly sleep: (ms: number) => Promise<void>;
+  }) {
+    this.context = options.context;
+    this.random = options.random;
+    this.name = options.name;
+    this.sleep = options.sleep;
+  }
+
+  /** Does something at one of the front ends, once there is one. */
+  async attempt<T extends object>(
+    what: string,
+    operation: (store: ObjectStore) => Promise<T | Refusal>,
+  ): Promise<Attempt<T>> {
+    const { machine, history } = this.context;
+    const { store, died } = await this.#frontEnd();
+    const label = `${this.name}.${++this.#count} ${what}`;
+    const start = history.tick();
+    const outcome = await Promise.race([
+      operation(store).then(
+        (answer) => ({ answer, error: undefined }),
+        (error: unknown) => ({ answer: undefined, error }),
+      ),
+      died.then(() => "died" as const),
+    ]);
+    const times = { start, end: history.tick(), label };
+    this.context.onOperation();
+    let attempt: Attempt<T>;
+    if (outcome === "died") attempt = { ...times, kind: "unsure" };
+    else if (outcome.answer === undefined) attempt = this.#failed(times, outcome.error);
+    else if (isRefusal(outcome.answer)) {
+      attempt = { ...times, kind: "refused", refusal: outcome.answer };
+    } else attempt = { ...times, kind: "answer", answer: outcome.answer };
+    const refusal = attempt.kind === "refused" ? ` ${attempt.refusal.refusal}` : "";
+    const result = outcome === "died" ? "cut off" : `${attempt.kind}${refusal}`;
+    this.#tally(`${what.split(" ")[0]} ${result}`);
+    machine.log(label, result);
+    machine.options.scheduler.note(`${label} ${result}`);
+    return attempt;
+  }
+
+  /** Enters a step into the history of a key. */
+  add(target: string, attempt: Attempt<unknown>, step: KeyStep, certain = true): void {
+    const { start, end, label } = attempt;
+    this.context.history.add(target, { step, start, end, certain, label });
+  }
+
+  /** What every refusal says of the key. */
+  addRefusal(target: string, attempt: Attempt<unknown> & { kind: "refused" }): void {
+    const { refusal } = attempt.refusal;
+    if (refusal === "noSuchBucket") this.add(target, attempt, { kind: "read", value: noBucket });
+    else if (refusal !== "operationAborted" && refusal !== "conditionalConflict") {
+      throw new Violation(`${attempt.label}: refused with ${refusal}, which makes no sense here`);
+    }
+  }
+
+  #failed<T>(
+    times: { readonly start: number; readonly end: number; readonly label: string },
+    error: unknown,
+  ): Attempt<T> {
+    if (error instanceof BrokenOff) return { ...times, kind: "none" };
+    const { machine, excused } = this.context;
+    machine.log(times.label, `failed: ${messageOf(error)}`);
+    if (!isStoreError(error)) throw error;
+    this.#tally(`failed ${error.code}`);
+    if (!excused.has(error.code)) {
+      const message = `${times.label}: failed with ${error.code}, and no fault explains it`;
+      throw new Violation(`${message}: ${error.message}`, { cause: error });
+    }
+    return { ...times, kind: "unsure" };
+  }
+
+  async #frontEnd(): Promise<{ store: ObjectStore; died: Promise<void> }> {
+    for (;;) {
+      const serving = this.context.machine.running.filter(({ store }) => store !== undefined);
+      if (serving.length > 0) {
+        const { store, died } = this.random.pick(serving);
+        if (store !== undefined) return { store, died };
+      }
+      await this.sleep(20);
+    }
+  }
+
+  #tally(outcome: string): void {
+    const { outcomes } = this.context;
+    outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+  }
+}
+
+export function targetName(bucket: string, key: Uint8Array): string {
+  return `${bucket}/${decodeUtf8(key)}`;
+}

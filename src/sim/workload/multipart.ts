@@ -1,0 +1,235 @@
+import { toHex } from "../../base/bytes.ts";
+import type { UploadId } from "../../format/ids.ts";
+import type { CompletePart } from "../../object/multipart.ts";
+import {
+  abortUpload,
+  completeUpload,
+  initiateUpload,
+  listParts,
+  uploadPart,
+} from "../../object/multipart.ts";
+import { Violation } from "../history.ts";
+import type { PartContent } from "../values.ts";
+import { attributesFor } from "../values.ts";
+import type { Attempt, Session } from "./context.ts";
+import { targetName } from "./context.ts";
+import { addWrite, uploadOf } from "./objects.ts";
+
+/*
+ * A multipart upload from beginning to end by one client, which knows what each part can be: the last that was
+ * acknowledged, or one of those sent since whose outcome it never learned.
+ */
+
+/** S3: parts but the last have at least this. Such uploads are slow to simulate, so most complete with one part. */
+const partBytesMin = 5 * 1024 * 1024;
+
+interface Part extends PartContent {
+  readonly etag: string;
+}
+
+interface Upload {
+  readonly bucket: string;
+  readonly key: Uint8Array;
+  readonly id: UploadId;
+  /** The name in its metadata. */
+  readonly base: string;
+  /** What each part may be; one entry: what it is. An empty list is a part that may be missing, or was never sent. */
+  readonly parts: Map<number, { certain: boolean; candidates: Part[] }>;
+  /** It may have been completed or aborted by an operation whose outcome is not known. */
+  mayBeGone: boolean;
+}
+
+export async function multipart(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  const { random } = session;
+  const upload = await initiate(session, bucket, key);
+  if (upload === undefined) return;
+  const large = session.context.largeLeft > 1 && random.chance(0.5);
+  if (large) session.context.largeLeft -= 2;
+  const numbers = large ? [1, 2] : random.pick([[1], [1, 2, 3], [4, 9]]);
+  for (const number of numbers) {
+    const length = large && number === 1 ? partBytesMin : random.below(9000);
+    await sendPart(session, upload, number, length);
+  }
+  // Replacing one frees what it was; sending two at once leaves the later one.
+  if (random.chance(0.4))
+    await sendPart(session, upload, numbers[0]!, random.below(9000) + (large ? partBytesMin : 0));
+  if (random.chance(0.5)) await checkParts(session, upload);
+  if (random.chance(0.15)) return;
+  if (random.chance(0.2)) await abort(session, upload);
+  else await complete(session, upload, large ? numbers : [random.pick(numbers)]);
+}
+
+async function initiate(
+  session: Session,
+  bucket: string,
+  key: Uint8Array,
+): Promise<Upload | undefined> {
+  const base = session.context.values.nextName();
+  const target = targetName(bucket, key);
+  const attempt = await session.attempt(`initiate ${target} ${base}`, (store) =>
+    initiateUpload(store, {
+      bucket,
+      key,
+      attributes: attributesFor(base),
+      checksum: undefined,
+    }),
+  );
+  if (attempt.kind === "refused") session.addRefusal(target, attempt);
+  if (attempt.kind !== "answer") return undefined;
+  const { upload: id } = attempt.answer;
+  return { bucket, key, id, base, parts: new Map(), mayBeGone: false };
+}
+
+async function sendPart(
+  session: Session,
+  upload: Upload,
+  number: number,
+  length: number,
+): Promise<void> {
+  const { values } = session.context;
+  const bytes = values.bytesFor(values.nextName(), length);
+  const md5 = values.md5(bytes);
+  const part = { bytes, md5, etag: toHex(md5) };
+  const attempt = await session.attempt(`part ${describe(upload)} ${number} ${length} B`, (store) =>
+    uploadPart(store, {
+      ...upload,
+      upload: upload.id,
+      part: number,
+      data: uploadOf(session, bytes),
+    }),
+  );
+  const known = upload.parts.get(number) ?? { certain: false, candidates: [] };
+  if (attempt.kind === "answer") {
+    if (attempt.answer.etag !== part.etag) throw new Violation(`C4: ${attempt.label}: wrong ETag`);
+    upload.parts.set(number, { certain: true, candidates: [part] });
+  } else if (attempt.kind === "unsure") {
+    upload.parts.set(number, { certain: false, candidates: [...known.candidates, part] });
+  } else if (attempt.kind === "refused") expectGone(session, upload, attempt);
+}
+
+async function checkParts(session: Session, upload: Upload): Promise<void> {
+  const attempt = await session.attempt(`list-parts ${describe(upload)}`, (store) =>
+    listParts(store, { ...upload, upload: upload.id, afterPart: 0, limit: 100 }),
+  );
+  if (attempt.kind === "refused") expectGone(session, upload, attempt);
+  if (attempt.kind !== "answer") return;
+  const listed = new Map(attempt.answer.parts.map(({ part, md5 }) => [part, toHex(md5)]));
+  for (const [number, { certain, candidates }] of upload.parts) {
+    const etag = listed.get(number);
+    if (etag === undefined ? !certain : candidates.some((part) => part.etag === etag)) continue;
+    throw new Violation(`C1: ${attempt.label}: part ${number} is ${etag ?? "missing"}`);
+  }
+}
+
+async function complete(
+  session: Session,
+  upload: Upload,
+  numbers: readonly number[],
+): Promise<void> {
+  const known = numbers.map((number) => upload.parts.get(number));
+  const parts = known.map((part) => part?.candidates.at(-1));
+  const chosen = parts.filter((part) => part !== undefined);
+  if (chosen.length < numbers.length) return;
+  const { values } = session.context;
+  const target = targetName(upload.bucket, upload.key);
+  const value = values.addMultipart(upload.base, target, chosen);
+  const listed = numbers.map((part, index): CompletePart => {
+    return { part, etag: chosen[index]!.etag, checksum: undefined };
+  });
+  const once = () => completeOnce(session, upload, listed);
+  const attempts = await (session.random.chance(0.2)
+    ? Promise.all([once(), once()])
+    : retrying(once));
+  const answered = attempts.filter((attempt) => attempt.kind === "answer");
+  for (const { answer, label } of answered) {
+    if (answer.etag !== value.etag) throw new Violation(`C3: ${label}: ETag ${answer.etag}`);
+  }
+  // However often it is asked for and answered, it happens once.
+  const from = attempts[0]!;
+  const until = answered.length > 0 ? Math.min(...answered.map(({ end }) => end)) : undefined;
+  const unsure = attempts.filter((attempt) => attempt.kind === "unsure");
+  const always = { kind: "always" } as const;
+  if (until !== undefined) {
+    const first = Math.min(...attempts.map(({ start }) => start));
+    const whole = { ...from, start: first, end: until };
+    addWrite(session, target, { ...whole, kind: "answer", answer: {} }, value.name, always);
+  } else if (unsure.length > 0) {
+    upload.mayBeGone = true;
+    for (const attempt of unsure) addWrite(session, target, attempt, value.name, always);
+  } else values.remove(value.name);
+  if (answered.length > 0) await checkRepeated(session, upload, listed, value.etag);
+  if (answered.length > 0 || unsure.length > 0) return;
+  const sure = known.every((part) => part?.certain === true);
+  for (const attempt of attempts) {
+    if (attempt.kind !== "refused") continue;
+    if (attempt.refusal.refusal !== "invalidPart" || sure) expectGone(session, upload, attempt);
+  }
+}
+
+function completeOnce(
+  session: Session,
+  upload: Upload,
+  parts: readonly CompletePart[],
+): Promise<Attempt<{ readonly etag: string }>> {
+  return session.attempt(`complete ${describe(upload)} ${parts.map(({ part }) => part)}`, (store) =>
+    completeUpload(store, {
+      ...upload,
+      upload: upload.id,
+      parts,
+      condition: { kind: "always" },
+      expectedSize: undefined,
+      expectedChecksum: undefined,
+      expectedType: undefined,
+    }),
+  );
+}
+
+/** As clients do: again, if the outcome is not known. */
+async function retrying<T>(once: () => Promise<Attempt<T>>): Promise<Attempt<T>[]> {
+  const first = await once();
+  return first.kind === "unsure" ? [first, await once()] : [first];
+}
+
+/** A repeated Complete answers the same while the object stands, and never writes again. */
+async function checkRepeated(
+  session: Session,
+  upload: Upload,
+  parts: readonly CompletePart[],
+  etag: string,
+): Promise<void> {
+  if (session.random.chance(0.6)) return;
+  const attempt = await completeOnce(session, upload, parts);
+  if (attempt.kind === "answer" && attempt.answer.etag !== etag) {
+    throw new Violation(`C3: ${attempt.label}: repeated with ETag ${attempt.answer.etag}`);
+  }
+}
+
+async function abort(session: Session, upload: Upload): Promise<void> {
+  const attempt = await session.attempt(`abort ${describe(upload)}`, (store) =>
+    abortUpload(store, { ...upload, upload: upload.id }),
+  );
+  if (attempt.kind === "refused") expectGone(session, upload, attempt);
+  if (attempt.kind !== "answer") return;
+  const again = await session.attempt(`list-parts ${describe(upload)}`, (store) =>
+    listParts(store, { ...upload, upload: upload.id, afterPart: 0, limit: 100 }),
+  );
+  if (again.kind === "answer") throw new Violation(`C3: ${again.label}: it was aborted`);
+}
+
+/** An upload goes by completion, abortion or with its bucket, and not otherwise. */
+function expectGone(
+  session: Session,
+  upload: Upload,
+  attempt: Attempt<unknown> & { kind: "refused" },
+): void {
+  const { refusal } = attempt.refusal;
+  if (refusal === "noSuchUpload") {
+    if (upload.mayBeGone || session.context.deletions.has(upload.bucket)) return;
+    throw new Violation(`C1: ${attempt.label}: the upload is gone`);
+  }
+  session.addRefusal(targetName(upload.bucket, upload.key), attempt);
+}
+
+function describe({ bucket, key, base }: Upload): string {
+  return `${targetName(bucket, key)} ${base}`;
+}

@@ -1,0 +1,234 @@
+import { deleteObject } from "../../object/delete.ts";
+import { copyObject } from "../../object/copy.ts";
+import type { WriteCondition } from "../../object/conditions.ts";
+import { getObject, headObject } from "../../object/get.ts";
+import type { RangeRequest } from "../../object/get.ts";
+import type { Upload } from "../../object/put.ts";
+import { putObject } from "../../object/put.ts";
+import { StoreError } from "../../base/errors.ts";
+import { concatBytes } from "../../base/bytes.ts";
+import { chunkBytesMax } from "../../format/limits.ts";
+import { Violation } from "../history.ts";
+import { absent } from "../key-state.ts";
+import { attributesFor, differenceOf, valueNameOf } from "../values.ts";
+import type { Attempt, Session } from "./context.ts";
+import { BrokenOff, targetName } from "./context.ts";
+
+// What clients do to single objects, and what each answer says of the key.
+
+const brokenOffShare = 0.02;
+
+export async function put(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  const { values } = session.context;
+  const target = targetName(bucket, key);
+  const name = values.nextName();
+  const value = values.add(name, target, values.bytesFor(name, pickLength(session)));
+  const condition = pickCondition(session, target);
+  const what = `put ${target} ${name} ${value.bytes.length} B ${condition.kind}`;
+  const attempt = await session.attempt(what, (store) =>
+    putObject(store, {
+      bucket,
+      key,
+      attributes: attributesFor(name),
+      condition,
+      upload: uploadOf(session, value.bytes),
+    }),
+  );
+  if (attempt.kind === "answer" && attempt.answer.etag !== value.etag) {
+    throw new Violation(`${attempt.label}: answered with ETag ${attempt.answer.etag}`);
+  }
+  addWrite(session, target, attempt, name, condition);
+}
+
+export async function remove(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  const target = targetName(bucket, key);
+  const condition = pickDeleteCondition(session, target);
+  const attempt = await session.attempt(`delete ${target} ${condition.kind}`, (store) =>
+    deleteObject(store, { bucket, key, condition }),
+  );
+  addWrite(session, target, attempt, absent, condition);
+}
+
+export async function get(
+  session: Session,
+  bucket: string,
+  key: Uint8Array,
+  range: RangeRequest | undefined,
+): Promise<void> {
+  const target = targetName(bucket, key);
+  const attempt = await session.attempt(`get ${target} ${range?.kind ?? ""}`, async (store) => {
+    const read = await getObject(store, { bucket, key, conditions: {}, range });
+    if ("refusal" in read) return read;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of read.body) pieces.push(piece);
+    return { ...read, bytes: concatBytes(pieces) };
+  });
+  if (attempt.kind === "refused" && attempt.refusal.refusal === "invalidRange") return;
+  if (attempt.kind === "answer" && attempt.answer.bytes.length !== attempt.answer.length) {
+    throw new Violation(`C4: ${attempt.label}: ${attempt.answer.bytes.length} bytes came`);
+  }
+  addRead(session, target, attempt);
+}
+
+export async function head(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  const target = targetName(bucket, key);
+  const attempt = await session.attempt(`head ${target}`, (store) =>
+    headObject(store, { bucket, key, conditions: {} }),
+  );
+  addRead(session, target, attempt);
+}
+
+/** The copy takes a value of its own, with the bytes of whatever the source was. */
+export async function copy(
+  session: Session,
+  source: { readonly bucket: string; readonly key: Uint8Array },
+  bucket: string,
+  key: Uint8Array,
+): Promise<void> {
+  const { values } = session.context;
+  const from = targetName(source.bucket, source.key);
+  const target = targetName(bucket, key);
+  const name = values.nextName();
+  const condition = pickCondition(session, target);
+  const sources = new Set<string>();
+  const what = `copy ${from} to ${target} ${name} ${condition.kind}`;
+  const attempt = await session.attempt(what, (store) =>
+    copyObject(store, {
+      source: { ...source, conditions: {} },
+      bucket,
+      key,
+      attributes: (attributes) => {
+        const [, base] = attributes.metadata[0] ?? ["", ""];
+        sources.add(base);
+        return attributesFor(name);
+      },
+      checksum: undefined,
+      condition,
+    }),
+  );
+  if (sources.size > 1) throw new Violation(`${attempt.label}: copied more than one source`);
+  const [base] = sources;
+  const copied = base === undefined ? undefined : values.withBase(base);
+  if (copied !== undefined) values.add(name, target, copied.bytes);
+  if (attempt.kind === "answer") {
+    if (copied === undefined || attempt.answer.etag !== values.etagOf(name)) {
+      throw new Violation(`C4: ${attempt.label}: ETag ${attempt.answer.etag} of a copy of ${base}`);
+    }
+    session.add(from, attempt, { kind: "read", value: copied.name });
+  }
+  const refusal = attempt.kind === "refused" ? attempt.refusal.refusal : undefined;
+  // These may be said of either.
+  if (refusal === "noSuchBucket" || (refusal === "noSuchKey" && condition.kind === "ifMatch"))
+    return;
+  if (refusal === "noSuchKey") session.add(from, attempt, { kind: "read", value: absent });
+  else addWrite(session, target, attempt, name, condition);
+}
+
+export function addWrite(
+  session: Session,
+  target: string,
+  attempt: Attempt<unknown>,
+  value: string,
+  condition: WriteCondition,
+): void {
+  const write = { kind: "write", value, condition } as const;
+  if (attempt.kind === "none") return;
+  if (attempt.kind !== "refused") {
+    session.add(target, attempt, write, attempt.kind === "answer");
+    return;
+  }
+  const { refusal } = attempt.refusal;
+  if (refusal === "preconditionFailed") {
+    session.add(target, attempt, { kind: "conditionFailed", condition });
+  } else if (refusal === "noSuchKey" && condition.kind === "ifMatch") {
+    session.add(target, attempt, { kind: "read", value: absent });
+  } else session.addRefusal(target, attempt);
+}
+
+/** Checks what was read against the value it says it is, and enters it into the history. */
+function addRead(session: Session, target: string, attempt: Attempt<ReadAnswer>): void {
+  if (attempt.kind === "refused") {
+    if (attempt.refusal.refusal === "noSuchKey") {
+      session.add(target, attempt, { kind: "read", value: absent });
+    } else session.addRefusal(target, attempt);
+  }
+  if (attempt.kind !== "answer") return;
+  const { row, etag, first, bytes } = attempt.answer;
+  const name = valueNameOf(row, etag);
+  const read = { target, etag, size: row.size, first, ...(bytes && { bytes }) };
+  const difference = differenceOf(session.context.values.get(name), read);
+  if (difference !== undefined) throw new Violation(`C4: ${attempt.label}: ${difference}`);
+  session.add(target, attempt, { kind: "read", value: name });
+}
+
+interface ReadAnswer {
+  readonly row: Parameters<typeof valueNameOf>[0] & { readonly size: number };
+  readonly etag: string;
+  readonly first: number;
+  readonly bytes?: Uint8Array | undefined;
+}
+
+/** The bytes in a few pieces that take their time, now and then broken off in the middle. */
+export function uploadOf(session: Session, bytes: Uint8Array): Upload {
+  const { random } = session;
+  const pieces = random.between(1, 3);
+  const breaksAt = random.chance(brokenOffShare) ? random.below(pieces) : -1;
+  const announces = random.chance(0.8);
+  return {
+    bytes: (async function* () {
+      for (let piece = 0; piece < pieces; piece++) {
+        if (piece === breaksAt) throw new BrokenOff("the client has gone");
+        if (random.chance(0.3)) await session.sleep(random.unit() * 5);
+        const at = (share: number) => Math.floor((bytes.length * share) / pieces);
+        yield bytes.slice(at(piece), at(piece + 1));
+      }
+    })(),
+    sizeBytes: announces ? bytes.length : undefined,
+    algorithms: ["crc32"],
+    accept: (digests, size) => {
+      const value = digests.get("crc32");
+      if (value === undefined || size !== bytes.length) {
+        throw new StoreError("invalid", "the body did not arrive as it was sent");
+      }
+      return { algorithm: "crc32", type: "full", value };
+    },
+  };
+}
+
+/** Mostly small; some of several blocks; seldom, and only so many, of more than a chunk. */
+function pickLength(session: Session): number {
+  const { random, context } = session;
+  if (context.largeLeft > 0 && random.chance(0.05)) {
+    context.largeLeft--;
+    return chunkBytesMax + random.below(chunkBytesMax + 1000);
+  }
+  const roll = random.unit();
+  if (roll < 0.08) return 0;
+  if (roll < 0.3) return random.between(1, 200);
+  if (roll < 0.85) return random.between(200, 9000);
+  return random.between(9000, 150_000);
+}
+
+function pickCondition(session: Session, target: string): WriteCondition {
+  const roll = session.random.unit();
+  if (roll < 0.7) return { kind: "always" };
+  if (roll < 0.85) return { kind: "ifAbsent" };
+  return { kind: "ifMatch", etag: session.context.values.someEtag(session.random, target) };
+}
+
+function pickDeleteCondition(session: Session, target: string): WriteCondition {
+  const { random, context } = session;
+  if (random.chance(0.85)) return { kind: "always" };
+  const etag = random.chance(0.3) ? "*" : context.values.someEtag(random, target);
+  return { kind: "ifMatch", etag };
+}
+
+export function pickRange(session: Session): RangeRequest | undefined {
+  const { random } = session;
+  const roll = random.unit();
+  if (roll < 0.6) return undefined;
+  const first = random.below(10_000);
+  if (roll < 0.7) return { kind: "suffix", length: random.between(1, 5000) };
+  if (roll < 0.8) return { kind: "from", first };
+  return { kind: "from", first, last: first + random.below(70_000) };
+}
