@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
 import { chunkBytesMax } from "../format/limits.ts";
 
@@ -6,10 +7,10 @@ const firstBufferBytes = 256 * 1024;
 
 /**
  * Cuts a body's pieces, however they arrive, into chunks of `chunkBytesMax` and a last one. A piece that holds a whole chunk
- * is handed on without copying: the usual small body costs no copy at all.
+ * is handed on without copying, and so is a small body that comes in one piece and was announced.
  */
 export class ChunkCutter {
-  /** Bytes still to come, where that was announced. */
+  /** Bytes of the body from the chunk being filled on, where that was announced. */
   #expected: number;
   #buffer: Uint8Array = noBytes;
   #filled = 0;
@@ -19,21 +20,19 @@ export class ChunkCutter {
     this.#expected = sizeBytes ?? Infinity;
   }
 
-  /** The chunks that are complete with this piece. */
+  /** The full chunks that are complete with this piece. */
   *push(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
     let rest = piece;
     while (rest.length > 0) {
       const chunkBytes = Math.min(chunkBytesMax, this.#expected);
-      if (this.#filled === 0 && rest.length >= chunkBytes) {
-        this.#expected -= chunkBytes;
-        yield rest.subarray(0, chunkBytes);
-        rest = rest.subarray(chunkBytes);
-        continue;
-      }
+      assert(this.#filled < chunkBytes, "more bytes than announced");
       const count = Math.min(rest.length, chunkBytes - this.#filled);
-      this.#append(rest.subarray(0, count), chunkBytes);
+      const bytes = rest.subarray(0, count);
+      if (count < chunkBytes) this.#append(bytes, chunkBytes);
+      else this.#buffer = bytes;
+      this.#filled += count;
       rest = rest.subarray(count);
-      if (this.#filled === chunkBytes) yield this.finish();
+      if (this.#filled === chunkBytesMax) yield this.finish();
     }
   }
 
@@ -55,6 +54,5 @@ export class ChunkCutter {
       this.#buffer = larger;
     }
     this.#buffer.set(bytes, this.#filled);
-    this.#filled = needed;
   }
 }

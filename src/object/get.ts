@@ -113,7 +113,8 @@ async function select(
   if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
   const use = (current: Head) => readParts(store, target, current.row);
   const parts = await followingMoves(store, target, head, use);
-  // S3 counts the parts an object has, from 1, whatever numbers they were uploaded under.
+  // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever the numbers
+  // they were uploaded under.
   const sizes = parts.slice(0, partNumber).map((part) => part.size);
   const end = sizes.reduce((sum, bytes) => sum + bytes, 0);
   return { first: end - (sizes.at(-1) ?? 0), end, partial: true, partCount };

@@ -1,0 +1,114 @@
+import { encodeUtf8 } from "../../base/bytes.ts";
+import type { MemoryEngine } from "../../engine/memory-engine.ts";
+import { createMemoryEngine } from "../../engine/memory-engine.ts";
+import { initialiseDataDirectory } from "../../extent/data-directories.ts";
+import { createExtentReader } from "../../extent/extent-reader.ts";
+import type { ExtentWriter } from "../../extent/extent-writer.ts";
+import { createExtentWriter } from "../../extent/extent-writer.ts";
+import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
+import type { ChunkRef } from "../../format/chunk-ref.ts";
+import type { StoreId } from "../../format/ids.ts";
+import { createExtentTable } from "../../keymap/extent-table.ts";
+import { openKeymap } from "../../keymap/open-keymap.ts";
+import { ReadTracker } from "../../keymap/read-tracker.ts";
+import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
+import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
+import type { Hash } from "../../platform/hash.ts";
+import { createBucket } from "../buckets.ts";
+import type { ObjectStore } from "../object-store.ts";
+
+/** The real writer, and what was appended and released through it. */
+export class RecordingWriter implements ExtentWriter {
+  readonly name = "recording writer";
+  readonly appended: ChunkRef[] = [];
+  readonly released: ChunkRef[] = [];
+  /** Asked before each append; may throw or wait. */
+  before: () => void | Promise<void> = () => {};
+  inFlight = 0;
+  inFlightMost = 0;
+  readonly #writer: ExtentWriter;
+
+  constructor(writer: ExtentWriter) {
+    this.#writer = writer;
+  }
+
+  async append(...[identity, payload]: Parameters<ExtentWriter["append"]>): Promise<ChunkRef> {
+    this.inFlightMost = Math.max(this.inFlightMost, ++this.inFlight);
+    try {
+      await this.before();
+      const ref = await this.#writer.append(identity, payload);
+      this.appended.push(ref);
+      return ref;
+    } finally {
+      this.inFlight--;
+    }
+  }
+
+  release(refs: readonly ChunkRef[]): void {
+    this.released.push(...refs);
+    this.#writer.release(refs);
+  }
+
+  run(signal: AbortSignal): Promise<void> {
+    return this.#writer.run(signal);
+  }
+
+  statistics(): ReturnType<ExtentWriter["statistics"]> {
+    return this.#writer.statistics();
+  }
+}
+
+export interface TestStore extends ObjectStore {
+  readonly platform: TestPlatform;
+  readonly writer: RecordingWriter;
+}
+
+/** Engine and disk in memory, with as many front ends as a test wants. */
+export interface TestMachine {
+  readonly engine: MemoryEngine;
+  readonly disk: MemoryDisk;
+  readonly platform: TestPlatform;
+  frontEnd(): Promise<TestStore>;
+}
+
+export const testBucket = "bucket";
+export const testOwner = { owner: "owner", account: "account" };
+
+export function createTestMachine(hash: Hash): TestMachine {
+  const engine = createMemoryEngine();
+  const disk = new MemoryDisk();
+  const platform = createTestPlatform(hash);
+  const store = "5".repeat(32) as StoreId; // made up
+  const frontEnd = async (): Promise<TestStore> => {
+    const identity = await initialiseDataDirectory(
+      disk,
+      { store, holdsIndex: true },
+      platform.random,
+    );
+    const disks = { store, disks: [{ id: identity.disk, disk }] };
+    const engines = new Map([["main", engine]]);
+    const keymap = await openKeymap({ platform, engines, role: "front-end" });
+    const table = createExtentTable(keymap);
+    const session = keymap.session.id;
+    const options = { platform, disks, table, session, storageClass: "STANDARD" };
+    return {
+      platform,
+      keymap,
+      writer: new RecordingWriter(createExtentWriter(options)),
+      reader: createExtentReader({ platform, disks, table }),
+      reads: new ReadTracker(platform.clock),
+      region: "us-east-1",
+    };
+  };
+  return { engine, disk, platform, frontEnd };
+}
+
+/** One front end of a machine of its own, with a bucket. */
+export async function createTestStore(hash: Hash): Promise<TestStore & { machine: TestMachine }> {
+  const machine = createTestMachine(hash);
+  const store = await machine.frontEnd();
+  await createBucket(store, { name: testBucket, ...testOwner, region: store.region });
+  return { ...store, machine };
+}
+
+export const key = encodeUtf8;
