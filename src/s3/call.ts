@@ -2,6 +2,7 @@ import type { Authorize } from "../auth/authorize.ts";
 import type { Verified } from "../auth/verify-request.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { UploadId } from "../format/ids.ts";
 import { getBucket } from "../object/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isRefusal, type Refusal } from "../object/refusal.ts";
@@ -28,6 +29,7 @@ export type Operation = (call: S3Call) => Promise<HttpResponse>;
 export interface Place {
   readonly bucket: string;
   readonly key?: Uint8Array | undefined;
+  readonly upload?: UploadId | undefined;
 }
 
 /**
@@ -79,7 +81,9 @@ export function refused(refusal: Refusal, place: Place): S3Error {
   return new S3Error(code, { message: refusal.message, details });
 }
 
-function subjectOf(code: S3ErrorCode, { bucket, key }: Place): ErrorDetails {
+/** What S3 repeats of the request, by kind of error. */
+function subjectOf(code: S3ErrorCode, { bucket, key, upload }: Place): ErrorDetails {
+  if (code === "NoSuchUpload") return upload === undefined ? {} : { UploadId: upload };
   if (code === "NoSuchKey" || code === "ConditionalRequestConflict") {
     return key === undefined ? {} : { Key: decodeUtf8(key) };
   }

@@ -1,8 +1,10 @@
 import { tryDecodeUtf8 } from "../base/bytes.ts";
+import { getBucket } from "../object/buckets.ts";
 import type { CopySource } from "../object/copy.ts";
-import type { S3Call } from "./call.ts";
+import { type Refusal, isRefusal } from "../object/refusal.ts";
+import { type Place, type S3Call, refused } from "./call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
-import { invalidArgument } from "./errors.ts";
+import { type S3Error, invalidArgument } from "./errors.ts";
 import { checkVersionId } from "./object-parameters.ts";
 import { percentDecode, percentDecodeText } from "./percent.ts";
 import { checkKey } from "./request-target.ts";
@@ -42,4 +44,20 @@ export function parseCopyRange(
     "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are " +
     "the zero-based offsets of the first and last bytes to copy";
   throw invalidArgument(name, sent, message);
+}
+
+/** A copy's refusal, naming the bucket or key that it is about: the source's or the target's. */
+export async function refusedCopy(
+  call: S3Call,
+  refusal: Refusal,
+  from: { readonly source: CopySource; readonly target: Place },
+): Promise<S3Error> {
+  const { source, target } = from;
+  return refused(refusal, (await isAboutSource(call, refusal, source)) ? source : target);
+}
+
+async function isAboutSource(call: S3Call, { refusal }: Refusal, source: Place): Promise<boolean> {
+  if (refusal === "noSuchBucket") return isRefusal(await getBucket(call.objects, source.bucket));
+  // Only If-Match makes it matter whether the target is there.
+  return refusal === "noSuchKey" && !call.headers.has("if-match");
 }

@@ -31,7 +31,7 @@ const s3Errors = {
   EntityTooSmall: [400, "Your proposed upload is smaller than the minimum allowed size"],
   IllegalLocationConstraintException: [
     400,
-    "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.",
+    "The location constraint is incompatible for the endpoint this request was sent to.",
   ],
   IncompleteBody: [400, "The request body terminated unexpectedly"],
   InsufficientStorage: [

@@ -44,17 +44,34 @@ export async function listPage(
     textElement("MaxKeys", limit),
     encoding.element,
     textElement("IsTruncated", page.truncated),
-    ...page.items.map((item) => itemElement(item, encoding, options.withOwner)),
+    ...itemElements(page.items, encoding, options.withOwner),
   ];
   return { encoding, delimiter: shownDelimiter, page, elements };
 }
 
-function itemElement(item: ListItem, encoding: KeyEncoding, withOwner: boolean): Xml {
-  if (item.kind === "prefix") return commonPrefixElement(encoding, item.prefix);
-  const { row } = item;
+/** The objects first and then the common prefixes, as S3 writes them, each in order. */
+function itemElements(
+  items: readonly ListItem[],
+  encoding: KeyEncoding,
+  withOwner: boolean,
+): readonly Xml[] {
+  const contents: Xml[] = [];
+  const prefixes: Xml[] = [];
+  for (const item of items) {
+    if (item.kind === "prefix") prefixes.push(commonPrefixElement(encoding, item.prefix));
+    else contents.push(contentsElement(item, encoding, withOwner));
+  }
+  return [...contents, ...prefixes];
+}
+
+function contentsElement(
+  { key, row }: ListItem & { readonly kind: "object" },
+  encoding: KeyEncoding,
+  withOwner: boolean,
+): Xml {
   const { checksum } = row;
   return element("Contents", [
-    encoding.keyElement("Key", item.key),
+    encoding.keyElement("Key", key),
     textElement("LastModified", formatIsoDate(row.modifiedMs)),
     textElement("ETag", `"${etagOf(row)}"`),
     textElement("ChecksumAlgorithm", checksum && checksumName(checksum.algorithm)),

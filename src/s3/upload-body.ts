@@ -19,7 +19,7 @@ import { checksumError } from "./error-response.ts";
 export const uploadBytesMax = 5 * 1024 ** 3;
 
 /** S3 computes this one where the client named none, so that every object has a checksum. */
-export const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
+const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
 
 export function declaredChecksums(call: S3Call): DeclaredChecksums {
   const declared = parseChecksumHeaders(call.request.headers);

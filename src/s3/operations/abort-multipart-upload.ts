@@ -5,6 +5,7 @@ import { parseUploadAddress } from "../object-parameters.ts";
 export const abortMultipartUpload: Operation = async (call) => {
   const { bucket, key } = call.target;
   await permit(call, "s3:AbortMultipartUpload", { bucket, key });
-  granted(await abortUpload(call.objects, parseUploadAddress(call)), { bucket, key });
+  const address = parseUploadAddress(call);
+  granted(await abortUpload(call.objects, address), address);
   return { status: 204, headers: [] };
 };

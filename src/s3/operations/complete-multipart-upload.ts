@@ -26,7 +26,7 @@ export const completeMultipartUpload: Operation = async (call) => {
   const parts = parseParts(await readBodyOnly(call, listBytesMax));
   const expected = { ...expectedChecksum(call), expectedSize: expectedSize(call) };
   const input = { ...address, parts, condition, ...expected };
-  const stored = granted(await completeUpload(call.objects, input), { bucket, key });
+  const stored = granted(await completeUpload(call.objects, input), address);
   return xmlResponse(
     xmlDocument("CompleteMultipartUploadResult", [
       textElement("Location", locationOf(call)),

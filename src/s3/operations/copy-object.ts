@@ -2,17 +2,10 @@ import { equalBytes } from "../../base/bytes.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
 import { type CopySource, copyObject as copyStored } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import {
-  type Operation,
-  type S3Call,
-  permit,
-  permitSource,
-  refused,
-  xmlResponse,
-} from "../call.ts";
+import { type Operation, type S3Call, permit, permitSource, xmlResponse } from "../call.ts";
 import { checksumElements, partCountOf } from "../checksum-names.ts";
 import { parseWriteCondition } from "../condition-headers.ts";
-import { parseCopySource } from "../copy-source.ts";
+import { parseCopySource, refusedCopy } from "../copy-source.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../http-date.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
@@ -30,7 +23,7 @@ export const copyObject: Operation = async (call) => {
   const { signal } = call.request;
   const input = { source, bucket, key, attributes, checksum, condition, signal };
   const stored = await copyStored(call.objects, input);
-  if (isRefusal(stored)) throw refused(stored, missingOf(stored.refusal, source, call));
+  if (isRefusal(stored)) throw await refusedCopy(call, stored, { source, target: call.target });
   return xmlResponse(
     xmlDocument("CopyObjectResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),
@@ -39,12 +32,6 @@ export const copyObject: Operation = async (call) => {
     ]),
   );
 };
-
-/** Which of the two buckets or keys a refusal is about: unless If-Match was sent, the target can't be missing. */
-function missingOf(refusal: string, source: CopySource, call: S3Call) {
-  const ofSource = refusal === "noSuchKey" && !call.headers.has("if-match");
-  return ofSource ? source : call.target;
-}
 
 /** What the copy keeps of its source, by the two directives. */
 function chooseAttributes(

@@ -17,7 +17,7 @@ export const listParts: Operation = async (call) => {
   const limit = parseCount(call, "max-parts", pagePartsMax, pagePartsMax);
   const afterPart = parseCount(call, "part-number-marker", 0, partsMax);
   const found = await listPartRows(call.objects, { ...address, afterPart, limit });
-  const { upload, parts, truncated } = granted(found, { bucket, key });
+  const { upload, parts, truncated } = granted(found, address);
   return xmlResponse(
     xmlDocument("ListPartsResult", [
       textElement("Bucket", bucket),

@@ -1,9 +1,9 @@
 import { must } from "../../base/assert.ts";
 import { copyPart } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { type Operation, permit, permitSource, refused, xmlResponse } from "../call.ts";
+import { type Operation, permit, permitSource, xmlResponse } from "../call.ts";
 import { partChecksumElements } from "../checksum-names.ts";
-import { parseCopyRange, parseCopySource } from "../copy-source.ts";
+import { parseCopyRange, parseCopySource, refusedCopy } from "../copy-source.ts";
 import { formatIsoDate } from "../http-date.ts";
 import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
 import { textElement, xmlDocument } from "../xml-write.ts";
@@ -18,7 +18,7 @@ export const uploadPartCopy: Operation = async (call) => {
   const range = parseCopyRange(call);
   const { signal } = call.request;
   const stored = await copyPart(call.objects, { ...address, part, source, range, signal });
-  if (isRefusal(stored)) throw refused(stored, source);
+  if (isRefusal(stored)) throw await refusedCopy(call, stored, { source, target: address });
   return xmlResponse(
     xmlDocument("CopyPartResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),

@@ -5,20 +5,20 @@ import { checksumHeaders, checksumName } from "../checksum-names.ts";
 import type { ChecksumAlgorithm } from "../../format/checksum.ts";
 import { S3Error } from "../errors.ts";
 import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
-import { declaredChecksums, defaultChecksum, openUpload } from "../upload-body.ts";
+import { declaredChecksums, openUpload } from "../upload-body.ts";
 
 export const uploadPart: Operation = async (call) => {
   const { bucket, key } = call.target;
   await permit(call, "s3:PutObject", { bucket, key });
   const address = parseUploadAddress(call);
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
-  const { checksum } = granted(await getUpload(call.objects, address), { bucket, key });
+  const { checksum } = granted(await getUpload(call.objects, address), address);
   checkAlgorithm(checksum?.algorithm, declaredChecksums(call).checksum?.algorithm);
-  // What the parts keep must add up to the whole object's checksum, whatever each was sent with.
-  const data = openUpload(call, checksum?.algorithm ?? defaultChecksum);
+  // All parts keep the checksum that the whole is to have; where none was chosen, the one they are sent with.
+  const data = openUpload(call, checksum?.algorithm);
   const { signal } = call.request;
   const input = { ...address, part, data, signal };
-  const stored = granted(await storePart(call.objects, input), { bucket, key });
+  const stored = granted(await storePart(call.objects, input), address);
   return {
     status: 200,
     headers: [["etag", `"${stored.etag}"`], ...checksumHeaders(stored.checksum, 0).slice(0, 1)],

@@ -1,0 +1,126 @@
+import { type Authorize, authorize } from "../../auth/authorize.ts";
+import { presignRequest, signRequest } from "../../auth/sign.ts";
+import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toHex } from "../../base/bytes.ts";
+import type { TestStore } from "../../object/testing/test-store.ts";
+import { createTestMachine } from "../../object/testing/test-store.ts";
+import type { Hash } from "../../platform/hash.ts";
+import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
+import { type RequestDone, createS3Handler } from "../s3-handler.ts";
+
+export interface TestRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers?: HeaderList;
+  readonly body?: Uint8Array | string;
+  /** `header` where it is not said. */
+  readonly signature?: "header" | "presigned" | "none";
+  /** `x-amz-content-sha256`, where it is not the digest of the body. */
+  readonly contentSha256?: string;
+  /** Where it is not the body's; undefined: no Content-Length at all. */
+  readonly contentLength?: string | undefined;
+}
+
+export interface TestResponse {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+  readonly text: string;
+}
+
+export interface TestS3 {
+  readonly store: TestStore;
+  readonly handler: HttpHandler;
+  /** What was observed, in order. */
+  readonly done: readonly RequestDone[];
+  send(request: TestRequest): Promise<TestResponse>;
+}
+
+const secret = { accessKeyId: "AKIDTEST", secretAccessKey: "secret" };
+const principal = { owner: "0".repeat(63) + "1", account: "111122223333", root: true };
+export const testDomain = "s3.test";
+
+export interface TestS3Options {
+  readonly region?: string;
+  readonly authorize?: Authorize;
+}
+
+/** The handler over a whole store in memory, and requests signed as its root. */
+export async function createTestS3(hash: Hash, options: TestS3Options = {}): Promise<TestS3> {
+  const { region = "us-east-1" } = options;
+  const store = await createTestMachine(hash).frontEnd();
+  const done: RequestDone[] = [];
+  const handler = createS3Handler({
+    platform: store.platform,
+    objects: { ...store, region },
+    credentials: {
+      find: (id) =>
+        Promise.resolve(id === secret.accessKeyId ? { ...secret, principal } : undefined),
+    },
+    authorize: options.authorize ?? authorize,
+    region,
+    domains: [testDomain],
+    observe: (each) => done.push(each),
+  });
+  const send = async (request: TestRequest): Promise<TestResponse> => {
+    const body = typeof request.body === "string" ? encodeUtf8(request.body) : request.body;
+    const head = signed(store, region, request, body ?? noBytes);
+    const response = await handler({
+      method: request.method,
+      ...head,
+      secure: false,
+      remoteAddress: "192.0.2.1",
+      body: pieces(body ?? noBytes),
+      signal: new AbortController().signal,
+    });
+    return collected(response);
+  };
+  return { store, handler, done, send };
+}
+
+function signed(
+  store: TestStore,
+  region: string,
+  request: TestRequest,
+  body: Uint8Array,
+): { readonly target: string; readonly headers: HeaderList } {
+  const { hash, clock } = store.platform;
+  const { method, target, signature = "header" } = request;
+  const own = request.headers ?? [];
+  const headers: [string, string][] = own.map(([name, value]) => [name, value]);
+  if (!own.some(([name]) => name === "host")) headers.push(["host", testDomain]);
+  const length = "contentLength" in request ? request.contentLength : String(body.length);
+  if (length !== undefined) headers.push(["content-length", length]);
+  const identity = { ...secret, region };
+  const timeMs = clock.now();
+  if (signature === "none") return { target, headers };
+  if (signature === "presigned") {
+    const options = { timeMs, expiresSeconds: 60 };
+    return {
+      target: presignRequest(hash, identity, { method, target, headers }, options),
+      headers,
+    };
+  }
+  const contentSha256 = request.contentSha256 ?? toHex(hash.digest("sha256", body));
+  const options = { timeMs, contentSha256 };
+  const head = signRequest(hash, identity, { method, target, headers }, options);
+  return { target, headers: head.headers };
+}
+
+async function* pieces(body: Uint8Array): AsyncGenerator<Uint8Array> {
+  const middle = Math.floor(body.length / 2);
+  if (middle > 0) yield body.subarray(0, middle);
+  if (body.length > 0) yield body.subarray(middle);
+}
+
+async function collected(response: HttpResponse): Promise<TestResponse> {
+  const parts: Uint8Array[] = [];
+  if (response.body instanceof Uint8Array) parts.push(response.body);
+  else for await (const part of response.body ?? []) parts.push(part.slice());
+  const body = concatBytes(parts);
+  return {
+    status: response.status,
+    headers: new Map(response.headers),
+    body,
+    text: decodeUtf8(body),
+  };
+}
