@@ -7,6 +7,7 @@ import {
   decodeStoreIdentity,
   encodeStoreIdentity,
   storeIdentityFile,
+  storeLockFile,
 } from "../format/store-identity.ts";
 import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
@@ -17,7 +18,11 @@ import { onDisk } from "./parts/disk-failure.ts";
 const unfinishedFile = `${storeIdentityFile}.new`;
 
 /** What an empty directory may hold: the root of a fresh file system, or what a crash of ours left. */
-const harmlessNames: ReadonlySet<string> = new Set(["lost+found", unfinishedFile]);
+const harmlessNames: ReadonlySet<string> = new Set([
+  "lost+found",
+  unfinishedFile,
+  storeLockFile,
+]);
 
 /** An identity file is about 170 bytes. */
 const identityBytesMax = 4096;

@@ -11,6 +11,9 @@ export interface StoreIdentity {
 
 export const storeIdentityFile = "holdfast.json";
 
+/** An empty file beside it: whoever holds its lock uses the data directory. */
+export const storeLockFile = "holdfast.lock";
+
 /** Of the layout of a data directory as a whole. */
 const version = 1;
 

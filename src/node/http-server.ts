@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
+import { aborted } from "../base/aborted.ts";
 import { StoreError } from "../base/errors.ts";
 import type { HttpHandler } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
@@ -59,11 +60,7 @@ export class HttpServer implements Service {
   async run(signal: AbortSignal): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.once("close", resolve));
     await this.#listen();
-    if (!signal.aborted) {
-      await new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
-    }
+    await aborted(signal);
     this.#stopping = true;
     this.#server.close(); // stops accepting, and closes connections that are idle now
     const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#options.drainMs);

@@ -1,3 +1,4 @@
+import { aborted } from "../base/aborted.ts";
 import { StoreError } from "../base/errors.ts";
 import type { Service } from "../platform/service.ts";
 
@@ -39,11 +40,4 @@ async function settled(service: Service, signal: AbortSignal): Promise<Ended> {
   }
   if (signal.aborted) return { failure: undefined };
   return { failure: new StoreError("unavailable", `${service.name} ended although not asked to`) };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+// The door to the CLI from whatever Node is at hand (14 or later): the program itself needs Node 26, which a checkout
+// brings as a package. Plain JavaScript of the old kind, so that an old Node can read it.
+import { spawn } from "child_process";
+import { createRequire } from "module";
+import { fileURLToPath } from "url";
+
+const wanted = 26;
+
+function checkoutNode() {
+  const require = createRequire(import.meta.url);
+  const machine = process.platform + "-" + process.arch;
+  for (const name of ["node-" + machine, "node-bin-" + machine]) {
+    try {
+      return require.resolve(name + "/bin/node");
+    } catch (error) {
+      // The other name, or none for this machine.
+    }
+  }
+  return undefined;
+}
+
+/** Node cannot replace its process, so this one waits; the channel tells the child when this one is killed. */
+function runAgainOn(node) {
+  const self = fileURLToPath(import.meta.url);
+  const child = spawn(node, [self].concat(process.argv.slice(2)), {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => child.kill(signal));
+  }
+  child.on("error", (error) => {
+    console.error("cannot run " + node + ": " + error.message);
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => {
+    process.exit(signal === null ? code : 1);
+  });
+}
+
+if (Number(process.versions.node.split(".")[0]) >= wanted) {
+  import("../src/cli/main.ts").then(({ main }) => main(process.argv.slice(2)));
+} else {
+  const node = checkoutNode();
+  if (node === undefined) {
+    const machine = process.platform + " " + process.arch;
+    console.error(
+      "Holdfast needs Node " +
+        wanted +
+        " or later, and this is " +
+        process.version +
+        ". npm ci brings it for " +
+        "most machines, but not for this one (" +
+        machine +
+        "): install it from nodejs.org and try again.",
+    );
+    process.exit(1);
+  }
+  runAgainOn(node);
+}

@@ -1,0 +1,6 @@
+import type { Command } from "./command.ts";
+import { serve } from "./serve.ts";
+import { status } from "./status.ts";
+
+/** In the order the help lists them. */
+export const commands: readonly Command[] = [serve, status];

@@ -1,0 +1,99 @@
+import { availableParallelism } from "node:os";
+import { must } from "../base/assert.ts";
+import { createLog } from "../node/log.ts";
+import { createPlatform } from "../node/platform.ts";
+import { type FoundRootKey, rootKey } from "../node/root-key-file.ts";
+import { openStoreDirectories } from "../node/store-directories.ts";
+import { Supervisor } from "../node/supervisor.ts";
+import { settingNames, type Settings } from "../server/settings.ts";
+import { type Command, exitStatus, type GivenFlags } from "./command.ts";
+import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
+
+export const serve: Command = {
+  name: "serve",
+  summary: "serve S3 from data directories",
+  usage: "serve [--data DIR[,DIR…]] [--listen HOST:PORT] [FLAGS]",
+  flags: [
+    ...settingNames.map(settingFlag),
+    configFlag,
+    { name: "json", help: "print events as lines of JSON, for programs" },
+  ],
+  run: runServe,
+};
+
+async function runServe(given: GivenFlags): Promise<number> {
+  const settings = settingsOf(given);
+  const log = createLog({ level: settings["log-level"] });
+  const platform = createPlatform({ log });
+  using store = await openStoreDirectories({ platform, paths: settings.data, mayCreate: true });
+  const [first] = store.directories;
+  const directory = must(first, "a store has a data directory").path;
+  const key = rootKey(directory, process.env, platform.random);
+  const supervisor = new Supervisor({
+    platform,
+    location: { store: store.store, directories: store.directories },
+    settings,
+    workers: settings.workers === 0 ? availableParallelism() : settings.workers,
+    rootKey: key.key,
+    onReady: (port) => announce(settings, port, key, given.flags.has("json")),
+    verifyIndex: () => Promise.resolve(),
+  });
+  await supervisor.run(stopSignal(() => supervisor.kill()));
+  return exitStatus.ok;
+}
+
+/** Aborts at the first request to end; the second ends everything at once. */
+function stopSignal(kill: () => void): AbortSignal {
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    if (stop.signal.aborted) {
+      kill();
+      process.exit(exitStatus.failed);
+    }
+    stop.abort();
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, onSignal);
+  // Started through a channel (by bin/holdfast.js on an old Node): whoever holds the other end has gone.
+  if (process.connected) process.once("disconnect", () => stop.abort());
+  return stop.signal;
+}
+
+function announce(settings: Settings, port: number, found: FoundRootKey, json: boolean): void {
+  const { listen, region } = settings;
+  const anywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "[::1]" };
+  const named = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
+  const endpoint = `http://${anywhere[listen.host] ?? named}:${port}`;
+  const { key, from, path } = found;
+  if (json) {
+    const secret = from === "generated" ? { secretAccessKey: key.secretAccessKey } : {};
+    const event = {
+      event: "ready",
+      endpoint,
+      port,
+      region,
+      accessKeyId: key.accessKeyId,
+      ...secret,
+    };
+    console.log(JSON.stringify({ ...event, pid: process.pid }));
+    return;
+  }
+  const secret = {
+    generated: `${key.secretAccessKey}   (shown this once; kept in ${path})`,
+    file: `in ${path}`,
+    environment: "as given in HOLDFAST_ROOT_SECRET_ACCESS_KEY",
+  }[from];
+  console.log(`
+Holdfast serves ${settings.data.join(", ")}
+
+  Endpoint    ${endpoint}
+  Region      ${region}
+  Access key  ${key.accessKeyId}
+  Secret key  ${secret}
+
+Try it with the AWS CLI:
+
+  export AWS_ACCESS_KEY_ID=${key.accessKeyId} AWS_DEFAULT_REGION=${region} AWS_ENDPOINT_URL=${endpoint}
+  export AWS_SECRET_ACCESS_KEY=${from === "generated" ? key.secretAccessKey : "…"}
+  aws s3 mb s3://first && aws s3 sync . s3://first/
+`);
+}

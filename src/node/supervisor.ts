@@ -1,0 +1,213 @@
+import cluster from "node:cluster";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { Metrics } from "../admin/metrics.ts";
+import type { ProcessMetrics } from "../admin/prometheus-text.ts";
+import { aborted } from "../base/aborted.ts";
+import { StoreError } from "../base/errors.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Service } from "../platform/service.ts";
+import type { RootKey } from "../server/root-credentials.ts";
+import { SessionRegister } from "../server/session-roster.ts";
+import type { Settings } from "../server/settings.ts";
+import { diskThreadsMax } from "./disk.ts";
+import type { StoreLocation } from "./store-directories.ts";
+import type { FromWorker, ToWorker } from "./tree/messages.ts";
+import { MetricsGathering } from "./tree/metrics-gathering.ts";
+import { sampleProcess } from "./tree/process-metrics.ts";
+import { WorkerSlot } from "./tree/worker-slot.ts";
+
+/*
+ * The root of the process tree. It holds the locks of the data directories (its caller took them), starts the front ends
+ * and the background worker, starts again whoever dies, and tells the background worker who is alive. It serves no
+ * request and opens no index, so that it has nothing to fall over; workers end when its channel to them breaks.
+ */
+
+export interface SupervisorOptions {
+  readonly platform: Platform;
+  readonly location: StoreLocation;
+  readonly settings: Settings;
+  /** Front-end processes. */
+  readonly workers: number;
+  readonly rootKey: RootKey;
+  /** All workers serve for the first time. */
+  readonly onReady: (port: number) => void;
+  /** After a failed sync, with every process stopped: throws where the index cannot be used again. */
+  readonly verifyIndex: () => Promise<void>;
+}
+
+/** libuv threads beyond those that disks may hold: commits of the index, name look-ups, files at start. */
+const threadsReserve = 8;
+/** Beyond the time that requests have to finish: sealing extents and closing the index. */
+const closingMs = 10_000;
+
+export class Supervisor implements Service {
+  readonly name = "supervisor";
+  readonly #options: SupervisorOptions;
+  readonly #register = new SessionRegister();
+  readonly #metrics = new Metrics();
+  readonly #gathering: MetricsGathering;
+  readonly #waiting = new Set<WorkerSlot>();
+  #slots: readonly WorkerSlot[] = [];
+  #port = 0;
+  #ready = false;
+  #failure: StoreError | undefined;
+  #indexFailure: string | undefined;
+  /** Ends the present set of workers. */
+  #stopTree = new AbortController();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#gathering = new MetricsGathering(options.platform.clock);
+    sampleProcess(this.#metrics);
+    this.#metrics.sampled(
+      "counter",
+      "holdfast_worker_restarts_total",
+      "Workers started again after their death.",
+      () => this.#slots.map((slot) => [[slot.name], slot.restarts]),
+      ["worker"],
+    );
+  }
+
+  /** Until the signal aborts and every worker has finished; rejects where the tree cannot run. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { settings, platform, verifyIndex } = this.#options;
+    cluster.setupPrimary({
+      exec: join(import.meta.dirname, "worker-main.ts"),
+      args: [],
+      execArgv: [],
+      serialization: "json",
+    });
+    const { host, port } = settings.listen;
+    // The workers of a cluster would agree on a free port themselves, but forget it when all of them die.
+    this.#port = port === 0 ? await freePort(host) : port;
+    while (!signal.aborted) {
+      await this.#runTree(signal);
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#indexFailure === undefined) return;
+      platform.log("error", "index_verification_started", { reason: this.#indexFailure });
+      this.#indexFailure = undefined;
+      await verifyIndex();
+      platform.log("warn", "index_verified", {});
+    }
+  }
+
+  /** Ends every process now. What was acknowledged is safe; what is under way is cut. */
+  kill(): void {
+    for (const slot of this.#slots) slot.kill();
+  }
+
+  async #runTree(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    this.#stopTree = stop;
+    const background = this.#slot("background", "background");
+    const frontEnds = Array.from({ length: this.#options.workers }, (_, i) =>
+      this.#slot(`front-end-${i + 1}`, "front-end"),
+    );
+    this.#slots = [background, ...frontEnds];
+    for (const slot of this.#slots) this.#waiting.add(slot);
+    const stopBackground = new AbortController();
+    const backgroundEnded = background.run(stopBackground.signal);
+    const frontEndsEnded = Promise.all(frontEnds.map((slot) => slot.run(stop.signal)));
+    const onAbort = (): void => stop.abort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) stop.abort();
+    await aborted(stop.signal);
+    signal.removeEventListener("abort", onAbort);
+    // Requests under way may still need what the background worker does, such as making room.
+    await frontEndsEnded;
+    stopBackground.abort();
+    await backgroundEnded;
+  }
+
+  #slot(name: string, role: WorkerSlot["role"]): WorkerSlot {
+    const { platform, location, settings } = this.#options;
+    return new WorkerSlot({
+      name,
+      role,
+      platform,
+      threads: location.directories.length * diskThreadsMax + threadsReserve,
+      stopMs: settings.drain + closingMs,
+      events: {
+        begun: (slot, run) => this.#begun(slot, run),
+        message: (slot, run, message) => this.#receive(slot, run, message),
+        ended: (slot, run) => {
+          this.#register.ended(run);
+          this.#gathering.left(slot);
+          this.#tellRoster();
+        },
+      },
+    });
+  }
+
+  #begun(slot: WorkerSlot, run: number): ToWorker {
+    const { location, settings, rootKey } = this.#options;
+    this.#register.begins(run);
+    const { name, role } = slot;
+    return { type: "start", name, role, location, settings, rootKey, port: this.#port };
+  }
+
+  #receive(slot: WorkerSlot, run: number, message: FromWorker): void {
+    switch (message.type) {
+      case "opened":
+        this.#register.opened(run, message.session);
+        this.#tellRoster();
+        return;
+      case "ready":
+        this.#becomeReady(slot);
+        return;
+      case "counted":
+        this.#gathering.counted(slot, message.request, message.families);
+        return;
+      case "gather":
+        void this.#gather(slot, message.request); // never rejects; ends within the gathering's time
+        return;
+      case "index_failed":
+        this.#indexFailure ??= `${slot.name}: ${message.message}`;
+        this.#stopTree.abort();
+        return;
+      case "failed":
+        // What fails at the very start (an address in use) would fail again; later it may be over by the next try.
+        if (this.#ready) return;
+        this.#failure ??= new StoreError(message.code ?? "unavailable", message.message);
+        this.#stopTree.abort();
+    }
+  }
+
+  #becomeReady(slot: WorkerSlot): void {
+    this.#waiting.delete(slot);
+    if (this.#ready || this.#waiting.size > 0) return;
+    this.#ready = true;
+    this.#options.onReady(this.#port);
+  }
+
+  async #gather(asking: WorkerSlot, request: number): Promise<void> {
+    const others = this.#slots.filter((slot) => slot !== asking);
+    const reports: ProcessMetrics[] = await this.#gathering.ask(others);
+    reports.push({ process: this.name, families: this.#metrics.read() });
+    asking.send({ type: "gathered", request, reports });
+  }
+
+  #tellRoster(): void {
+    const roster = this.#register.roster();
+    for (const slot of this.#slots) {
+      if (slot.role === "background") slot.send({ type: "roster", roster });
+    }
+  }
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (cause) => {
+      const fix = "give an address of this machine with --listen";
+      const message = `cannot listen on ${host}: ${cause.message}: ${fix}`;
+      reject(new StoreError("invalid", message, { cause }));
+    });
+    server.listen({ host, port: 0, exclusive: true }, () => {
+      const { port } = server.address() as AddressInfo; // it is a TCP server
+      server.close(() => resolve(port));
+    });
+  });
+}

@@ -1,0 +1,59 @@
+import type { Platform } from "../../platform/platform.ts";
+import type { Service } from "../../platform/service.ts";
+import { openFrontEnd } from "../../server/front-end.ts";
+import { rootCredentials } from "../../server/root-credentials.ts";
+import { runServices } from "../../server/run-services.ts";
+import { HttpServer } from "../http-server.ts";
+import { openStore } from "../open-store.ts";
+import type { StartMessage } from "./messages.ts";
+import { sampleProcess } from "./process-metrics.ts";
+import type { WorkerChannel } from "./worker-channel.ts";
+
+/** Serves S3 on the shared port until told to stop. */
+export async function runFrontEnd(
+  platform: Platform,
+  channel: WorkerChannel,
+  start: StartMessage,
+): Promise<void> {
+  const { settings, location, port, rootKey, name } = start;
+  const { machine, index } = await openStore(platform, location, (cause) => {
+    channel.indexFailed(cause);
+  });
+  const frontEnd = await openFrontEnd({
+    machine,
+    credentials: rootCredentials(rootKey, location.store, platform.hash),
+    region: settings.region,
+    domains: settings.domain,
+    limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
+    gatherMetrics: async (own) => [
+      { process: name, families: own.read() },
+      ...(await channel.gather()),
+    ],
+  });
+  channel.send({ type: "opened", session: frontEnd.session });
+  sampleProcess(frontEnd.metrics);
+  channel.metrics = frontEnd.metrics;
+  const http = new HttpServer({
+    handler: frontEnd.handler,
+    log: platform.log,
+    host: settings.listen.host,
+    port,
+    drainMs: settings.drain,
+  });
+  const announced: Service = {
+    name: http.name,
+    run: async (signal) => {
+      void http.listening.then(
+        () => channel.send({ type: "ready" }),
+        () => undefined, // run() throws it
+      );
+      await http.run(signal);
+    },
+  };
+  try {
+    await runServices([...frontEnd.services, announced], channel.stopSignal);
+  } finally {
+    await frontEnd.close();
+    await index.close();
+  }
+}

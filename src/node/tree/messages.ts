@@ -1,0 +1,59 @@
+import type { MetricFamily } from "../../admin/metrics.ts";
+import type { ProcessMetrics } from "../../admin/prometheus-text.ts";
+import type { StoreErrorCode } from "../../base/errors.ts";
+import type { SessionId } from "../../format/ids.ts";
+import type { RootKey } from "../../server/root-credentials.ts";
+import type { SessionRoster } from "../../server/session-roster.ts";
+import type { Settings } from "../../server/settings.ts";
+import type { StoreLocation } from "../store-directories.ts";
+
+/*
+ * What the supervisor and its workers say to each other. Nothing a request needs travels here, and the channel is the
+ * leash: when it breaks, the worker ends.
+ */
+
+export type WorkerRole = "front-end" | "background";
+
+/** The first message to a worker: all it needs, so that no secret stands in an environment or a command line. */
+export interface StartMessage {
+  readonly type: "start";
+  /** front-end-1, background: kept across restarts. */
+  readonly name: string;
+  readonly role: WorkerRole;
+  readonly location: StoreLocation;
+  readonly settings: Settings;
+  readonly rootKey: RootKey;
+  readonly port: number;
+}
+
+export type ToWorker =
+  | StartMessage
+  | { readonly type: "stop" }
+  /** For the background worker: who is alive. */
+  | { readonly type: "roster"; readonly roster: SessionRoster }
+  /** Asks for what the worker has counted. */
+  | { readonly type: "count"; readonly request: number }
+  /** Answers `gather`: what all others have counted. */
+  | {
+      readonly type: "gathered";
+      readonly request: number;
+      readonly reports: readonly ProcessMetrics[];
+    };
+
+export type FromWorker =
+  | { readonly type: "opened"; readonly session: SessionId }
+  | { readonly type: "ready" }
+  | {
+      readonly type: "counted";
+      readonly request: number;
+      readonly families: readonly MetricFamily[];
+    }
+  | { readonly type: "gather"; readonly request: number }
+  /** The index in this process saw a failed sync: every process must let go of it. */
+  | { readonly type: "index_failed"; readonly message: string }
+  /** The last words of a worker that ends by a failure it could name. */
+  | {
+      readonly type: "failed";
+      readonly code: StoreErrorCode | undefined;
+      readonly message: string;
+    };

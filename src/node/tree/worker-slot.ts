@@ -1,0 +1,103 @@
+import cluster, { type Worker } from "node:cluster";
+import type { Platform } from "../../platform/platform.ts";
+import { rootKeyVariables } from "../../server/root-credentials.ts";
+import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
+
+/** Between the death of a worker and the next try: from the first, doubled up to the last while it keeps dying … */
+const restartMinMs = 50;
+const restartMaxMs = 10_000;
+/** … and from the first again once one has lived this long. */
+const steadyMs = 30_000;
+
+export interface SlotEvents {
+  /** Forked, and not yet told what to be; returns the first message to it. */
+  begun(slot: WorkerSlot, run: number): ToWorker;
+  message(slot: WorkerSlot, run: number, message: FromWorker): void;
+  ended(slot: WorkerSlot, run: number): void;
+}
+
+export interface SlotOptions {
+  readonly name: string;
+  readonly role: WorkerRole;
+  readonly platform: Platform;
+  readonly events: SlotEvents;
+  /** Threads for file operations in the worker. */
+  readonly threads: number;
+  /** A worker told to stop has this long. */
+  readonly stopMs: number;
+}
+
+/** One place in the tree, and the process that fills it: when that dies, another is started. */
+export class WorkerSlot {
+  readonly name: string;
+  readonly role: WorkerRole;
+  readonly #options: SlotOptions;
+  #worker: Worker | undefined;
+  #restarts = 0;
+
+  constructor(options: SlotOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.role = options.role;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  send(message: ToWorker): void {
+    // A worker that is going away needs no answer; its channel closes a moment before its exit is known.
+    if (this.#worker?.isConnected() === true) this.#worker.send(message, () => undefined);
+  }
+
+  kill(): void {
+    this.#worker?.process.kill("SIGKILL");
+  }
+
+  /** Keeps a worker running until the signal aborts; then has it stop, and waits. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options.platform;
+    let delayMs = restartMinMs;
+    while (!signal.aborted) {
+      const beganMs = clock.monotonicMs();
+      const how = await this.#runOnce(signal);
+      if (signal.aborted) return;
+      if (clock.monotonicMs() - beganMs > steadyMs) delayMs = restartMinMs;
+      this.#restarts++;
+      log("warn", "worker_ended", { worker: this.name, how, restartInMs: delayMs });
+      await clock.sleep(delayMs, signal);
+      delayMs = Math.min(2 * delayMs, restartMaxMs);
+    }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<string> {
+    const { events, threads } = this.#options;
+    const worker = cluster.fork({
+      UV_THREADPOOL_SIZE: String(threads),
+      [rootKeyVariables.secretAccessKey]: undefined, // comes by the channel
+    });
+    this.#worker = worker;
+    const ended = new Promise<string>((resolve) => {
+      worker.once("exit", (code, name) => resolve(name ?? `exit code ${code}`));
+      worker.once("error", (error) => resolve(error.message));
+    });
+    const first = events.begun(this, worker.id);
+    worker.on("message", (message: FromWorker) => events.message(this, worker.id, message));
+    this.send(first);
+    const { clock } = this.#options.platform;
+    const gone = new AbortController();
+    const stop = async (): Promise<void> => {
+      this.send({ type: "stop" });
+      await clock.sleep(this.#options.stopMs, gone.signal);
+      if (!gone.signal.aborted) worker.process.kill("SIGKILL");
+    };
+    const onAbort = (): void => void stop(); // ends with the worker
+    signal.addEventListener("abort", onAbort, { once: true });
+    const how = await ended;
+    gone.abort();
+    signal.removeEventListener("abort", onAbort);
+    this.#worker = undefined;
+    events.ended(this, worker.id);
+    return how;
+  }
+}
