@@ -70,8 +70,9 @@ export class ExtentLedger {
       const replaced = await this.#table.replace(entry, { ...entry.row, state, length, sealedMs });
       if (replaced !== "conflict") {
         account.entry = replaced;
-        if (state === "settled") this.forget(entry.id);
-        continue;
+        if (state === "sealed") continue;
+        this.forget(entry.id);
+        return;
       }
       // Dead bytes were added to it, or an answer of ours was lost, or others took the extent over.
       const fresh = await this.#table.get(entry.id);
