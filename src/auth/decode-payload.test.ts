@@ -184,7 +184,7 @@ test("a trailer must be announced, well-formed and short", async () => {
     ["a b:c\r\n", "trailer"],
     ["a:b\r\nA:c\r\n", "trailer"],
     [`a:${"b".repeat(5000)}\r\n`, "trailer"],
-    ["a:b\r\n".repeat(2000), "trailer"],
+    [Array.from({ length: 1000 }, (_, i) => `a${i}:b\r\n`).join(""), "trailer"],
   ];
   for (const [lines, code] of cases) {
     const { failure, trailers } = await decodeText(0, `0\r\n${lines}\r\n`);

@@ -3,7 +3,7 @@ import { deriveSigningKey } from "./signature-v4.ts";
 import type { KeyScope } from "./signature-v4.ts";
 
 /** Keys last a day each; so many users a day are served without deriving (four HMACs) again. ~200 B each. */
-const signingKeysMax = 1024;
+export const signingKeysMax = 1024;
 
 /** Derived signing keys, remembered: the oldest gives way. */
 export class SigningKeys {

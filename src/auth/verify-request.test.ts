@@ -27,6 +27,7 @@ import type { Verified } from "./verify-request.ts";
 const hash = createHash();
 const verifier = exampleVerifier(hash);
 const minuteMs = 60_000;
+const unsigned = "UNSIGNED-PAYLOAD";
 
 async function verified(request: SignedRequest): Promise<Verified> {
   const result = await verifier.verify(request);
@@ -50,7 +51,7 @@ function messageIn(failure: AuthFailure): string {
 }
 
 const get: SignedRequest = { method: "GET", target: "/key", headers: [["host", exampleHost]] };
-const signedGet = signedExample(hash, get, "UNSIGNED-PAYLOAD");
+const signedGet = signedExample(hash, get, unsigned);
 
 for (const { title, request, contentSha256 } of headerExamples) {
   test(`AWS's example is verified: ${title}`, async () => {
@@ -139,7 +140,7 @@ test("no credentials at all: anonymous, whatever the body's mode", async () => {
 test("escapes are a matter of taste: more or fewer than the rules ask, spaces as +", async () => {
   const headers = get.headers;
   const sent = { method: "GET", target: "/a%20b/c%2Bd!e?prefix=x%20y&list-type=2&acl", headers };
-  const { headers: signed } = signedExample(hash, sent, "UNSIGNED-PAYLOAD");
+  const { headers: signed } = signedExample(hash, sent, unsigned);
   for (const target of [
     "/a%20b/c+d%21e?list-type=2&prefix=x+y&acl=",
     "/%61%20b/c%2bd!e?acl&&prefix=x%20y&list-type=2&",
@@ -148,10 +149,17 @@ test("escapes are a matter of taste: more or fewer than the rules ask, spaces as
   }
 });
 
+test("the order of parameters means nothing, not even among those of one name", async () => {
+  const { headers } = signedExample(hash, { ...get, target: "/k?b=1&a=2&a=10&a" }, unsigned);
+  for (const target of ["/k?a&a=10&a=2&b=1", "/k?a=2&b=1&a=&a=10"]) {
+    await verified({ ...get, target, headers });
+  }
+});
+
 test("legal keys that look like paths to be tidied are left as they are", async () => {
   const targets = ["/b//x", "/b/../x", "/b/./x", "/b/x/", "/b/%2e%2e/x", "/b/%252F", "//"];
   for (const target of targets) {
-    const signed = signedExample(hash, { ...get, target }, "UNSIGNED-PAYLOAD");
+    const signed = signedExample(hash, { ...get, target }, unsigned);
     await verified(signed);
     for (const other of targets.filter((each) => each !== target)) {
       const same = other.replaceAll("%2e", ".") === target.replaceAll("%2e", ".");
@@ -162,7 +170,7 @@ test("legal keys that look like paths to be tidied are left as they are", async 
 
 test("header values are folded, repeated headers joined", async () => {
   const headers = [...get.headers, ["x-amz-meta-a", "one two"], ["x-amz-meta-b", "1,2"]] as const;
-  const signed = signedExample(hash, { ...get, headers }, "UNSIGNED-PAYLOAD");
+  const signed = signedExample(hash, { ...get, headers }, unsigned);
   const folded = withHeader(signed.headers, "x-amz-meta-a", "  one \t  two ");
   const repeated = [
     ...withHeader(folded, "x-amz-meta-b", "1"),
@@ -178,7 +186,7 @@ test("header bytes outside ASCII are signed as they are on the wire", async () =
     hash,
     exampleIdentity,
     { ...get, headers },
-    { timeMs: exampleTimeMs, contentSha256: "UNSIGNED-PAYLOAD" },
+    { timeMs: exampleTimeMs, contentSha256: unsigned },
   );
   // Computed with Python's hmac over the UTF-8 bytes of the canonical request.
   assert.equal(
@@ -215,7 +223,7 @@ test("fifteen minutes of skew are accepted, not one millisecond more", async () 
 
 test("a wrong secret: the answer shows what was signed", async () => {
   const identity = { ...exampleIdentity, secretAccessKey: "wrong" };
-  const options = { timeMs: exampleTimeMs, contentSha256: "UNSIGNED-PAYLOAD" };
+  const options = { timeMs: exampleTimeMs, contentSha256: unsigned };
   const { headers, signing } = signRequest(hash, identity, get, options);
   const failure = await refused({ ...get, headers }, "signature_mismatch");
   assert.ok(failure.code === "signature_mismatch");
@@ -231,12 +239,12 @@ test("a wrong secret: the answer shows what was signed", async () => {
 
 test("an unknown key, and a session token nobody issued", async () => {
   const identity = { ...exampleIdentity, accessKeyId: "AKIDOTHER" };
-  const options = { timeMs: exampleTimeMs, contentSha256: "UNSIGNED-PAYLOAD" };
+  const options = { timeMs: exampleTimeMs, contentSha256: unsigned };
   const other = signRequest(hash, identity, get, options);
   const unknown = await refused({ ...get, headers: other.headers }, "access_key_unknown");
   assert.ok("accessKeyId" in unknown && unknown.accessKeyId === "AKIDOTHER");
   const headers = [...get.headers, ["x-amz-security-token", "token"]] as const;
-  const withToken = signedExample(hash, { ...get, headers }, "UNSIGNED-PAYLOAD");
+  const withToken = signedExample(hash, { ...get, headers }, unsigned);
   const refusal = await refused(withToken, "token_invalid");
   assert.ok("token" in refusal && refusal.token === "token");
 });
@@ -246,7 +254,7 @@ test("headers of S3 that were added on the way, and a host that was not signed, 
   const failure = await refused({ ...signedGet, headers }, "headers_not_signed");
   assert.ok("headers" in failure);
   assert.deepEqual(failure.headers, ["x-amz-acl"]);
-  const noHost = signedExample(hash, { ...get, headers: [] }, "UNSIGNED-PAYLOAD");
+  const noHost = signedExample(hash, { ...get, headers: [] }, unsigned);
   const hostless = await refused(noHost, "headers_not_signed");
   assert.ok("headers" in hostless);
   assert.deepEqual(hostless.headers, ["host"]);
