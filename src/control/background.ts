@@ -43,8 +43,8 @@ export interface BackgroundOptions extends StoragePlane {
   /** Of this process's session, running; without a reserve, since compaction makes room. */
   readonly writer: ExtentWriter;
   readonly reads: ReadTracker;
-  /** Sessions whose processes the supervisor knows to live; undefined while it is not known. All others are fenced. */
-  isAlive(): ReadonlySet<SessionId> | undefined;
+  /** False only of a session whose process is known to have ended: it is fenced. Never asked of our own. */
+  isAlive(session: SessionId): boolean;
   readonly limits?: Partial<BackgroundLimits> | undefined;
 }
 

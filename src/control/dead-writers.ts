@@ -16,8 +16,6 @@ import { isPassing } from "./worker-loop.ts";
  * what it had synced, and what it had sealed is settled. The costs follow the number of extents, not of keys.
  */
 
-/** A process begins its session before its supervisor hears of it. */
-const unknownSessionMs = 3000;
 const extentsAtOnce = 256;
 
 export interface DeadWritersOptions {
@@ -25,16 +23,14 @@ export interface DeadWritersOptions {
   readonly keymap: Keymap;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
-  /** Sessions whose processes are known to live; undefined while nothing is known. */
-  isAlive(): ReadonlySet<SessionId> | undefined;
+  /** False only of a session whose process is known to have ended. */
+  isAlive(session: SessionId): boolean;
   readonly counters: BackgroundCounters;
 }
 
 export class DeadWriters implements Worker {
   readonly name = "dead writers";
   readonly #options: DeadWritersOptions;
-  /** Since when a session was not among the living, on the monotonic clock. */
-  readonly #missedSince = new Map<SessionId, number>();
   /** Whether extents of sessions that are fenced may be left: so at the start, and after each fencing. */
   #isSealingDue = true;
 
@@ -43,7 +39,7 @@ export class DeadWriters implements Worker {
   }
 
   async step(signal: AbortSignal): Promise<StepOutcome> {
-    const isWaiting = await this.#fenceDead();
+    await this.#fenceDead();
     if (this.#isSealingDue) {
       this.#isSealingDue = false;
       try {
@@ -53,31 +49,18 @@ export class DeadWriters implements Worker {
         throw thrown;
       }
     }
-    return isWaiting || this.#isSealingDue ? "throttled" : "idle";
+    return this.#isSealingDue ? "throttled" : "idle";
   }
 
-  /** True where a session is not known to live, but not for long enough. */
-  async #fenceDead(): Promise<boolean> {
+  async #fenceDead(): Promise<void> {
     const { platform, keymap, counters } = this.#options;
-    const alive = this.#options.isAlive();
-    if (alive === undefined) return false;
-    const now = platform.clock.monotonicMs();
-    const sessions = (await listSessions(keymap)).map(({ session }) => session);
-    const missed = sessions.filter((id) => id !== keymap.session.id && !alive.has(id));
-    for (const session of this.#missedSince.keys()) {
-      if (!missed.includes(session)) this.#missedSince.delete(session);
-    }
-    for (const session of missed) {
-      const since = this.#missedSince.get(session) ?? now;
-      this.#missedSince.set(session, since);
-      if (now - since < unknownSessionMs) continue;
+    for (const { session } of await listSessions(keymap)) {
+      if (session === keymap.session.id || this.#options.isAlive(session)) continue;
       await fenceSession(keymap, session);
-      this.#missedSince.delete(session);
       this.#isSealingDue = true;
       counters.sessionsFenced++;
       platform.log("info", "session_fenced", { session });
     }
-    return this.#missedSince.size > 0;
   }
 
   async #sealAll(signal: AbortSignal): Promise<void> {
