@@ -31,7 +31,7 @@ export interface Aim {
 /** What clients may be told while, and after, it goes wrong. */
 const excuses: Readonly<Record<Fault["kind"], readonly StoreErrorCode[]>> = {
   crash: [],
-  pause: ["fenced"],
+  pause: ["fenced", "cancelled"],
   failSyncs: ["io"],
   failWrites: ["io"],
   full: ["storage_full"],

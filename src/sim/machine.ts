@@ -1,7 +1,8 @@
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
+import type { Background } from "../control/background.ts";
 import { initialiseDataDirectory, readIdentity } from "../extent/data-directories.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
-import type { StoreId } from "../format/ids.ts";
+import type { DiskId, StoreId } from "../format/ids.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -44,6 +45,8 @@ export interface RunningProcess {
   readonly process: SimProcess;
   /** Set while a front end serves. */
   store: ObjectStore | undefined;
+  /** Set while a background worker works. */
+  background: Background | undefined;
   readonly died: Promise<void>;
   readonly end: () => void;
   readonly stop: AbortController;
@@ -145,6 +148,13 @@ export class Machine {
     return { store: this.storeId, disks };
   }
 
+  /** The names of the data directories, by the ids they were given. */
+  async diskIds(): Promise<Map<DiskId, string>> {
+    const { process } = this.newProcess("judge");
+    const { disks } = await this.disksFor(process);
+    return new Map(disks.map(({ id, disk }) => [id, disk.name]));
+  }
+
   #startLater(role: Role): void {
     this.options.scheduler.after(restartMs, () => {
       this.#start(role);
@@ -158,7 +168,15 @@ export class Machine {
       end = resolve;
     });
     const stop = new AbortController();
-    const running: RunningProcess = { role, process, store: undefined, died, end, stop };
+    const running: RunningProcess = {
+      role,
+      process,
+      store: undefined,
+      background: undefined,
+      died,
+      end,
+      stop,
+    };
     process.onPoint = (point, happened) => {
       const name = `${role}: ${point}`;
       if (happened) this.points.set(name, (this.points.get(name) ?? 0) + 1);
@@ -185,6 +203,7 @@ export class Machine {
 
   #ended(running: RunningProcess): void {
     running.store = undefined;
+    running.background = undefined;
     running.end();
     this.#running = this.#running.filter((one) => one !== running);
     this.register.ended(numberOf(running.process));

@@ -9,7 +9,8 @@ import { SeededRandom } from "./random.ts";
 import type { Turn } from "./scheduler.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Values } from "./values.ts";
-import { bucketNames, keyNames, prepare, readEverything, runClient } from "./workload.ts";
+import { judge } from "./judge.ts";
+import { bucketNames, keyNames, prepare, runClient } from "./workload.ts";
 import type { WorkloadContext } from "./workload/context.ts";
 import { Session } from "./workload/context.ts";
 
@@ -73,6 +74,7 @@ class Run {
     const random = new SeededRandom(seed);
     this.#random = random;
     this.#scheduler = new Scheduler(turn);
+    const unknownShare = random.pick([0, 0, 0.01]);
     this.machine = new Machine({
       scheduler: this.#scheduler,
       random: random.fork(),
@@ -80,9 +82,12 @@ class Run {
       disks: random.between(1, 3),
       extentBytes: random.pick([32, 64, 256]) * 1024,
       stallShare: random.pick([0, 0, 0.001, 0.01]),
-      unknownShare: random.pick([0, 0, 0.01]),
+      unknownShare,
     });
     this.#faults = planFaults(random);
+    const excused = new Set(excusesOf(this.#faults));
+    // The index is asked what became of a commit, but cannot always say.
+    if (unknownShare > 0) for (const code of ["unavailable", "unknown"] as const) excused.add(code);
     this.#nemesis = new Nemesis(this.machine, random.fork());
     this.#context = {
       machine: this.machine,
@@ -90,7 +95,7 @@ class Run {
       values: new Values(hash, seed),
       buckets: bucketNames,
       keys: keyNames,
-      excused: excusesOf(this.#faults),
+      excused,
       outcomes: new Map(),
       deletions: new Set(),
       largeLeft: random.chance(0.1) ? 3 : 0,
@@ -131,8 +136,7 @@ class Run {
   async #judge(): Promise<void> {
     this.#nemesis.heal();
     if (this.#random.chance(0.5)) this.machine.cutPower();
-    const session = this.#session("judge");
-    await readEverything(session, this.#context);
+    await judge(this.#session("judge"));
     this.#history.check((value) => this.#context.values.etagOf(value));
   }
 

@@ -149,6 +149,11 @@ export class Session {
   }
 }
 
+/** Names of keys in histories and messages: long ones by their beginning, which is enough to tell them apart. */
+const nameCharactersMax = 16;
+
 export function targetName(bucket: string, key: Uint8Array): string {
-  return `${bucket}/${decodeUtf8(key)}`;
+  const text = decodeUtf8(key);
+  const isLong = text.length > nameCharactersMax;
+  return `${bucket}/${isLong ? `${text.slice(0, nameCharactersMax)}…` : text}`;
 }
