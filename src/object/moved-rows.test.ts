@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { StoreError } from "../base/errors.ts";
+import type { ChunkRef } from "../format/chunk-ref.ts";
+import { chunkBytesMax } from "../format/limits.ts";
+import { encodeObjectRow } from "../format/object-row.ts";
+import { headKey } from "../format/row-keys.ts";
+import { createHash } from "../node/hash.ts";
+import { dataRecord } from "./blob-writer.ts";
+import { readHead } from "./commit-head.ts";
+import { getObject } from "./get.ts";
+import { blobOf } from "./locations.ts";
+import type { ObjectStore } from "./object-store.ts";
+import { openTarget } from "./target.ts";
+import { collect, get, ok, patterned, put } from "./testing/bodies.ts";
+import type { TestStore } from "./testing/test-store.ts";
+import { createTestStore, key, testBucket } from "./testing/test-store.ts";
+
+const hash = createHash();
+const bytes = patterned(2 * chunkBytesMax + 100);
+
+/** A store from which records can be taken away, as when their extent is dropped. */
+async function createDropping() {
+  const store = await createTestStore(hash);
+  const gone = new Set<string>();
+  const nameOf = ({ extent, offset }: ChunkRef) => `${extent}@${offset}`;
+  const reader: ObjectStore["reader"] = {
+    ...store.reader,
+    async read(...[ref, identity, start, end]) {
+      if (gone.has(nameOf(ref))) throw new StoreError("missing", "the extent has gone");
+      return store.reader.read(ref, identity, start, end);
+    },
+  };
+  const drop = (refs: readonly ChunkRef[]) => refs.forEach((ref) => gone.add(nameOf(ref)));
+  return { ...store, reader, drop };
+}
+
+/** Copies the chunks of "k" and flips its row, as compaction does; returns where they were. */
+async function compact(store: TestStore): Promise<readonly ChunkRef[]> {
+  const target = ok(await openTarget(store, testBucket, key("k")));
+  const head = await readHead(target);
+  assert.ok(head !== undefined && head.row.data.kind === "chunks");
+  const chunks: ChunkRef[] = [];
+  for (const [index, ref] of head.row.data.chunks.entries()) {
+    const identity = dataRecord(blobOf(target, head.row), index);
+    const payload = await store.reader.read(ref, identity, 0, ref.length);
+    chunks.push(await store.writer.append(identity, payload));
+  }
+  const rowKey = headKey(target.bucket.id, target.key);
+  const { outcome } = await target.partition.commit({
+    id: store.keymap.session.nextChangeId(),
+    checks: [{ key: rowKey, expect: head.stamp }],
+    puts: [
+      { key: rowKey, value: encodeObjectRow({ ...head.row, data: { kind: "chunks", chunks } }) },
+    ],
+    deletes: [],
+  });
+  assert.equal(outcome, "ok");
+  return head.row.data.chunks;
+}
+
+test("get: goes on where the data moved to while it was being read", async () => {
+  const store = await createDropping();
+  ok(await put(store, "k", bytes));
+  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const parts: Uint8Array[] = [];
+  for await (const part of read.body) {
+    parts.push(part);
+    if (parts.length < 3) store.drop(await compact(store));
+  }
+  assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes));
+});
+
+test("get: data that is missing, or another object by now, ends the body with a throw", async () => {
+  const store = await createDropping();
+  ok(await put(store, "k", "lost"));
+  store.drop(store.writer.appended);
+  await assert.rejects(get(store, "k"), { code: "missing" });
+  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  ok(await put(store, "k", "another"));
+  await assert.rejects(collect(read.body), { code: "missing" });
+});
+
+test("get: a read is tracked from its first pull until it ends, throws or is given up, and not before", async () => {
+  const store = await createDropping();
+  ok(await put(store, "k", bytes));
+  const began = store.platform.clock.now();
+  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  store.platform.advance(10);
+  assert.equal(store.reads.oldestMs(), began + 10);
+  for await (const part of read.body) {
+    store.platform.advance(10);
+    assert.equal(store.reads.oldestMs(), began + 10);
+    if (part.length > 0) break;
+  }
+  const now = () => store.platform.clock.now();
+  assert.equal(store.reads.oldestMs(), now());
+  ok(await get(store, "k"));
+  store.drop(store.writer.appended);
+  await assert.rejects(get(store, "k"), { code: "missing" });
+  store.platform.advance(10);
+  assert.equal(store.reads.oldestMs(), now());
+});
+
+test("C6: get reads one chunk ahead, and only when pulled", async () => {
+  const store = await createTestStore(hash);
+  ok(await put(store, "k", patterned(4 * chunkBytesMax)));
+  const before = store.reader.statistics().reads;
+  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  assert.equal(store.reader.statistics().reads, before);
+  for await (const part of read.body) {
+    assert.equal(part.length, chunkBytesMax);
+    break;
+  }
+  assert.equal(store.reader.statistics().reads, before + 2);
+});

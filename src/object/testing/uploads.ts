@@ -1,0 +1,67 @@
+import type { ChecksumAlgorithm } from "../../format/checksum.ts";
+import type { UploadId } from "../../format/ids.ts";
+import type { UploadRow } from "../../format/object-row.ts";
+import type { CompleteInput, CompletePart } from "../complete-upload.ts";
+import { completeUpload, initiateUpload, uploadPart } from "../multipart.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Stored } from "../put.ts";
+import type { Refusal } from "../refusal.ts";
+import { always, attributes, ok, uploadOf } from "./bodies.ts";
+import { key, testBucket } from "./test-store.ts";
+
+/** One upload of key "k", as a client does it. */
+export class TestUpload {
+  readonly #store: ObjectStore;
+  readonly id: UploadId;
+  readonly address: { bucket: string; key: Uint8Array; upload: UploadId };
+
+  constructor(store: ObjectStore, id: UploadId) {
+    this.#store = store;
+    this.id = id;
+    this.address = { bucket: testBucket, key: key("k"), upload: id };
+  }
+
+  part(
+    number: number,
+    bytes: Uint8Array,
+    algorithm?: ChecksumAlgorithm,
+  ): Promise<Stored | Refusal> {
+    const data = uploadOf(bytes, algorithm === undefined ? {} : { algorithm });
+    return uploadPart(this.#store, { ...this.address, part: number, data });
+  }
+
+  /** Stores the parts and returns what to list of them. */
+  async parts(
+    parts: readonly (readonly [number: number, bytes: Uint8Array])[],
+    algorithm?: ChecksumAlgorithm,
+  ): Promise<CompletePart[]> {
+    const stored = parts.map(async ([part, bytes]) => {
+      const { etag, checksum } = ok(await this.part(part, bytes, algorithm));
+      return { part, etag, checksum };
+    });
+    return Promise.all(stored);
+  }
+
+  complete(
+    parts: readonly CompletePart[],
+    more: Partial<CompleteInput> = {},
+  ): Promise<Stored | Refusal> {
+    return completeUpload(this.#store, {
+      ...this.address,
+      parts,
+      condition: always,
+      expectedSize: undefined,
+      expectedChecksum: undefined,
+      expectedType: undefined,
+      ...more,
+    });
+  }
+}
+
+export async function startUpload(
+  store: ObjectStore,
+  checksum?: UploadRow["checksum"],
+): Promise<TestUpload> {
+  const input = { bucket: testBucket, key: key("k"), attributes, checksum };
+  return new TestUpload(store, ok(await initiateUpload(store, input)).upload);
+}
