@@ -1,5 +1,3 @@
-import { statSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import type { Transaction } from "lmdb";
 import { StoreError, messageOf } from "../base/errors.ts";
 import { assertChange, assertRowKey, assertScan } from "../engine/contract.ts";
@@ -10,10 +8,14 @@ import type { KeyRange } from "../format/row-keys.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Log } from "../platform/log.ts";
 import type { Database } from "./lmdb/environment.ts";
-import { dataFileOf, openEnvironment } from "./lmdb/environment.ts";
+import { openEnvironment } from "./lmdb/environment.ts";
 import { toStoreError } from "./lmdb/failures.ts";
 import { GroupCommit } from "./lmdb/group-commit.ts";
+import { Room, reserveBytesDefault } from "./lmdb/room.ts";
 import { readRow, readSealedRows } from "./lmdb/rows.ts";
+
+export { verifyLmdb } from "./lmdb/verify.ts";
+export type { VerifyOptions, VerifyReport } from "./lmdb/verify.ts";
 
 /*
  * The engine of one machine: LMDB, a B-tree in one file, mapped by every process of the machine that opens it. One
@@ -35,6 +37,8 @@ export interface LmdbOptions {
    * the owner stops every process that has the environment open, verifies it, and starts again.
    */
   readonly onFailedSync?: ((cause: unknown) => void) | undefined;
+  /** Room kept ahead in the data file for when the disk is full. */
+  readonly reserveBytes?: number | undefined;
 }
 
 export interface LmdbEngine extends Engine {
@@ -46,31 +50,34 @@ export interface LmdbEngine extends Engine {
 }
 
 export async function openLmdbEngine(options: LmdbOptions): Promise<LmdbEngine> {
-  return new LmdbRows(options, openEnvironment(options.path));
+  const { path, reserveBytes = reserveBytesDefault } = options;
+  const database = openEnvironment(path);
+  const room = new Room(database, path, reserveBytes);
+  await room.fill();
+  return new LmdbRows(options, database, room);
 }
 
 class LmdbRows implements LmdbEngine {
   readonly #options: LmdbOptions;
   readonly #what: string;
   readonly #database: Database;
+  readonly #room: Room;
   readonly #commits: GroupCommit;
   readonly #reader: EngineReader;
   readonly #snapshots = new Set<EngineSnapshot>();
   #state: "open" | "failed" | "closed" = "open";
 
-  constructor(options: LmdbOptions, database: Database) {
+  constructor(options: LmdbOptions, database: Database, room: Room) {
     this.#options = options;
     this.#what = `index in ${options.path}`;
     this.#database = database;
+    this.#room = room;
     this.#reader = this.#readerOf(undefined, () => this.#assertOpen());
     this.#commits = new GroupCommit({
       database,
       hash: options.hash,
       what: this.#what,
-      room: async () => {
-        const { bavail, bsize } = await statfs(options.path);
-        return bavail * bsize;
-      },
+      room,
       failed: (cause) => this.#fail(cause),
     });
   }
@@ -112,8 +119,7 @@ class LmdbRows implements LmdbEngine {
   }
 
   statistics(): EngineStatistics {
-    const bytesOnDisk = statSync(dataFileOf(this.#options.path)).size;
-    return { ...this.#commits.counts, bytesOnDisk };
+    return { ...this.#commits.counts, bytesOnDisk: this.#room.fileBytes };
   }
 
   clearStaleReaders(): number {
@@ -127,6 +133,7 @@ class LmdbRows implements LmdbEngine {
     await this.#commits.drained();
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#database.close();
+    this.#room.close();
   }
 
   #readerOf(transaction: Transaction | undefined, assertReadable: () => void): EngineReader {

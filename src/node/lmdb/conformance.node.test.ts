@@ -13,6 +13,7 @@ testEngine(
       path: join(directory, "index"),
       hash: createHash(),
       log: () => undefined,
+      reserveBytes: 0,
     });
     return {
       engine,

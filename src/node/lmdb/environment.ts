@@ -62,6 +62,8 @@ function openDatabase(path: string): Database {
     cache: false,
     // With it, other processes read rows that are not durable yet; without it costs nothing (measured).
     overlappingSync: false,
+    // With it, a failed commit also rejects a promise of the binding's own that nobody can handle.
+    eventTurnBatching: false,
     mapSize: mapBytes,
     maxReaders: readersMax,
   });

@@ -12,7 +12,7 @@ const mdb = {
   readersFull: -30790,
 } as const;
 
-const { ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EACCES } = constants.errno;
+const { ENOSPC, EDQUOT, EFBIG, EROFS, EACCES } = constants.errno;
 const fullCodes: readonly unknown[] = [ENOSPC, EDQUOT, EFBIG, mdb.mapFull];
 const readOnlyCodes: readonly unknown[] = [EROFS, EACCES];
 
@@ -25,11 +25,6 @@ function codeOf(thrown: unknown): number | undefined {
 
 export function saysFull(thrown: unknown): boolean {
   return fullCodes.includes(codeOf(thrown));
-}
-
-/** LMDB reports a write that was cut short as this, too, and a disk with little room cuts writes short. */
-export function saysIo(thrown: unknown): boolean {
-  return codeOf(thrown) === EIO;
 }
 
 /** `what` names the environment and what was being done. */

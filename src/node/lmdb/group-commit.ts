@@ -1,9 +1,10 @@
-import { StoreError, messageOf } from "../../base/errors.ts";
+import { StoreError } from "../../base/errors.ts";
 import type { Change, Check, CommitResult } from "../../engine/engine.ts";
 import { sealRow, stampOfRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Database } from "./environment.ts";
-import { saysFull, saysIo, toStoreError } from "./failures.ts";
+import { toStoreError } from "./failures.ts";
+import type { Room } from "./room.ts";
 
 /*
  * Group commit. Changes wait in a queue; one LMDB transaction at a time takes what has gathered, judges each
@@ -11,12 +12,10 @@ import { saysFull, saysIo, toStoreError } from "./failures.ts";
  * once; then all are answered. Two transactions at a time would not help: LMDB has one writer, whatever the process.
  *
  * What a failure means:
+ * - No room ahead for a change (see room.ts): it is refused before anything of it was written.
  * - An error while judging or writing: LMDB marks the transaction, so it ends without a trace. Not happened.
- * - No room, found while pages were being written: the transaction ends, the meta page was not touched. Not
- *   happened. Each change of the group is tried once more on its own, so one that needs no room (LMDB reuses
- *   free pages) does not fail with one that does.
- * - Anything else from the commit itself: a write or sync failed. Perhaps the meta page is on the disk, perhaps not;
- *   what the disk keeps from then on is not known. The group is answered `unknown`, and no more is taken.
+ * - An error from the commit itself: a write or sync failed. Perhaps the meta page is on the disk, perhaps not; what
+ *   the disk keeps from then on is not known. The group is answered `unknown`, and no more is taken.
  */
 
 /** Changes that may wait. At 25,000 commits/s the last of them waits 160 ms. */
@@ -25,16 +24,20 @@ export const queueChangesMax = 4096;
 export const queueBytesMax = 64 * 1024 * 1024;
 /** Rows of one group, though a single larger change is taken: 10 µs a row, so 20 ms of this thread. */
 const groupRowsMax = 2048;
-/** A cut-short write is reported as an I/O error. With less room than this we take it for a full disk. */
-const roomMin = 16 * 1024 * 1024;
+/**
+ * Room a change may take, at a guess that holds but for thousands of rows all over the keys while old pages are kept
+ * by a snapshot: its bytes twice, since pages are half full after a split, and a page for every row.
+ */
+const roomOf = (change: SealedChange): number => change.bytes * 2 + change.rows * 4096;
+/** And what a group takes once: the pages above its rows, and LMDB's tree of free pages. */
+const groupRoomBytes = 256 * 1024;
 
 export interface GroupCommitHost {
   readonly database: Database;
   readonly hash: Hash;
   /** For messages. */
   readonly what: string;
-  /** Bytes free where the environment is. */
-  room(): Promise<number>;
+  readonly room: Room;
   /** Called once: nothing more may be read or written until the environment was verified. */
   failed(cause: unknown): void;
 }
@@ -97,12 +100,11 @@ export class GroupCommit {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
-      const group = this.#take();
-      const full = await this.#runGroup(group);
-      if (full === undefined) continue;
-      for (const waiting of group) {
-        const stillFull = group.length === 1 ? full : await this.#runGroup([waiting]);
-        if (stillFull !== undefined) waiting.refuse(stillFull);
+      if (this.#failed) {
+        const error = new StoreError("unavailable", `${this.#host.what}: awaits verification`);
+        for (const waiting of this.#take()) waiting.refuse(error);
+      } else {
+        await this.#transact();
       }
     }
     this.#running = undefined;
@@ -120,52 +122,47 @@ export class GroupCommit {
     return this.#queue.splice(0, count);
   }
 
-  /** Answers all of the group, unless there was no room: then returns that, and nothing has happened. */
-  async #runGroup(group: readonly Waiting[]): Promise<StoreError | undefined> {
-    if (this.#failed) {
-      refuseAll(group, new StoreError("unavailable", `${this.#host.what}: awaits verification`));
-      return undefined;
-    }
-    const attempt: Attempt = { results: [], wrote: false, error: undefined };
+  /**
+   * One LMDB transaction, and the answers. The group is taken when it has begun, so that what arrives while it waits
+   * for another process's is part of it.
+   */
+  async #transact(): Promise<void> {
+    const attempt: Attempt = { group: [], verdicts: [], wrote: false, error: undefined };
     let refusal: { readonly cause: unknown } | undefined;
     try {
-      await this.#host.database.transaction(() => judgeAll(this.#host.database, group, attempt));
+      await this.#host.database.transaction(() => {
+        attempt.group = this.#take();
+        judgeAll(this.#host, attempt);
+      });
     } catch (thrown) {
       refusal = { cause: await commitCause(thrown) };
     }
-    if (attempt.error !== undefined) {
-      const partial = attempt.wrote && refusal === undefined;
-      if (partial) return this.#giveUp(group, attempt.error);
-      return this.#judgingFailed(group, attempt.error);
-    }
-    if (refusal !== undefined) return await this.#commitFailed(group, refusal.cause);
-    if (attempt.wrote) this.#transactions++;
+    const { group, error, wrote } = attempt;
+    const partial = error !== undefined && wrote && refusal === undefined;
+    if (partial) this.#giveUp(group, error);
+    else if (error !== undefined) this.#refuse(group, error);
+    else if (refusal !== undefined) this.#giveUp(group, refusal.cause);
+    else this.#answer(attempt);
+  }
+
+  #answer({ group, verdicts, wrote }: Attempt): void {
+    if (wrote) this.#transactions++;
     for (const [index, waiting] of group.entries()) {
-      const result = attempt.results[index]!;
-      if (result.outcome === "ok") this.#commits++;
+      const verdict = verdicts[index]!;
+      if (verdict instanceof StoreError) waiting.refuse(verdict);
+      else waiting.answer(verdict);
+      if (verdict instanceof StoreError) continue;
+      if (verdict.outcome === "ok") this.#commits++;
       else this.#conflicts++;
-      waiting.answer(result);
     }
-    return undefined;
   }
 
-  #judgingFailed(group: readonly Waiting[], cause: unknown): StoreError | undefined {
+  #refuse(group: readonly Waiting[], cause: unknown): void {
     const error = toStoreError(cause, `${this.#host.what}: commit`);
-    if (error.code === "storage_full") return error;
-    refuseAll(group, error);
-    return undefined;
+    for (const waiting of group) waiting.refuse(error);
   }
 
-  async #commitFailed(group: readonly Waiting[], cause: unknown): Promise<StoreError | undefined> {
-    const full = saysFull(cause) || (saysIo(cause) && (await this.#host.room()) < roomMin);
-    if (full && canBegin(this.#host.database)) {
-      const message = `${this.#host.what}: ${messageOf(cause)} (make room on this file system)`;
-      return new StoreError("storage_full", message, { cause });
-    }
-    return this.#giveUp(group, cause);
-  }
-
-  #giveUp(group: readonly Waiting[], cause: unknown): undefined {
+  #giveUp(group: readonly Waiting[], cause: unknown): void {
     this.#failed = true;
     for (const waiting of group) waiting.answer({ outcome: "unknown", cause });
     this.#host.failed(cause);
@@ -173,7 +170,8 @@ export class GroupCommit {
 }
 
 interface Attempt {
-  readonly results: CommitResult[];
+  group: Waiting[];
+  readonly verdicts: (CommitResult | StoreError)[];
   wrote: boolean;
   /** Thrown while judging or writing. */
   error: unknown;
@@ -183,25 +181,42 @@ interface Attempt {
  * Runs inside the transaction. Errors are kept, not thrown: the binding commits what was written before a throw. LMDB
  * does not commit after an error of its own; should it ever, that is found above.
  */
-function judgeAll(database: Database, group: readonly Waiting[], attempt: Attempt): void {
+function judgeAll({ database, room, what }: GroupCommitHost, attempt: Attempt): void {
   try {
-    for (const { change } of group) attempt.results.push(judge(database, change, attempt));
+    const wanted = attempt.group.reduce((sum, { change }) => sum + roomOf(change), groupRoomBytes);
+    let ahead = room.ahead(wanted) - groupRoomBytes;
+    for (const { change } of attempt.group) {
+      const conflict = firstConflict(database, change);
+      if (conflict !== undefined) {
+        attempt.verdicts.push({ outcome: "conflict", key: conflict.key });
+        continue;
+      }
+      const writes = change.puts.length + change.deletes.length > 0;
+      if (writes && roomOf(change) > ahead) {
+        const message = `${what}: no room for a change; make some on this file system`;
+        attempt.verdicts.push(new StoreError("storage_full", message));
+        continue;
+      }
+      attempt.wrote ||= writes;
+      if (writes) ahead -= roomOf(change);
+      write(database, change);
+      attempt.verdicts.push({ outcome: "ok" });
+    }
   } catch (thrown) {
     attempt.error = thrown;
   }
 }
 
-function judge(database: Database, change: SealedChange, attempt: Attempt): CommitResult {
-  for (const { key, expect } of change.checks) {
+function firstConflict(database: Database, change: SealedChange): Check | undefined {
+  return change.checks.find(({ key, expect }) => {
     const sealed = database.get(key);
-    if ((sealed === undefined ? "absent" : stampOfRow(sealed)) !== expect) {
-      return { outcome: "conflict", key };
-    }
-  }
-  attempt.wrote ||= change.puts.length + change.deletes.length > 0;
+    return (sealed === undefined ? "absent" : stampOfRow(sealed)) !== expect;
+  });
+}
+
+function write(database: Database, change: SealedChange): void {
   for (const key of change.deletes) database.removeSync(key);
   for (const { key, sealed } of change.puts) database.putSync(key, sealed);
-  return { outcome: "ok" };
 }
 
 function seal(hash: Hash, change: Change): SealedChange {
@@ -220,10 +235,6 @@ function seal(hash: Hash, change: Change): SealedChange {
   return { checks, puts, deletes, rows: checks.length + puts.length + deletes.length, bytes };
 }
 
-function refuseAll(group: readonly Waiting[], error: StoreError): void {
-  for (const waiting of group) waiting.refuse(error);
-}
-
 /** The binding rejects with a stand-in whose `commitError` is a promise that rejects with the reason. */
 async function commitCause(thrown: unknown): Promise<unknown> {
   if (!(thrown instanceof Error) || !("commitError" in thrown)) return thrown;
@@ -232,15 +243,5 @@ async function commitCause(thrown: unknown): Promise<unknown> {
     return thrown;
   } catch (cause) {
     return cause;
-  }
-}
-
-/** False once LMDB has given the environment up, as it does when writing the meta page failed. */
-function canBegin(database: Database): boolean {
-  try {
-    database.transactionSync(() => undefined);
-    return true;
-  } catch {
-    return false;
   }
 }

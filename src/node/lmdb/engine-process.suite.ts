@@ -1,0 +1,127 @@
+import { unlinkSync, writeSync } from "node:fs";
+import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
+import { bytesOf, ChangeMaker } from "../../engine/suite/rows.suite.ts";
+import { composeId } from "../../format/ids.ts";
+import type { ChangeId, SessionId } from "../../format/ids.ts";
+import { createHash } from "../hash.ts";
+import type { LmdbEngine } from "../lmdb-engine.ts";
+import { openLmdbEngine } from "../lmdb-engine.ts";
+import { knownChange } from "./known-changes.suite.ts";
+
+/*
+ * A process for tests: opens the environment and does one job. What it says it says with one write to its standard
+ * output, at once, so that a trace of its system calls shows when.
+ *
+ *     engine-process.suite.ts PATH JOB [ARGUMENT …]
+ */
+
+const say = (line: string): void => void writeSync(1, `${line}\n`);
+
+type Job = (engine: LmdbEngine, ...words: string[]) => Promise<void>;
+
+const jobs: Readonly<Record<string, Job>> = {
+  /** Makes the known changes FIRST to LAST, IN_FLIGHT at a time. Says `ack N` or what else came of it. */
+  async commit(engine, first, last, inFlight) {
+    for (let next = Number(first); next <= Number(last); next += Number(inFlight)) {
+      const count = Math.min(Number(inFlight), Number(last) + 1 - next);
+      await Promise.all(
+        Array.from({ length: count }, (_, index) => commitKnown(engine, next + index)),
+      );
+    }
+  },
+
+  /** Increments a counter COUNT times by compare-and-set, eight at a time; SESSION makes the change ids. */
+  async count(engine, count, session) {
+    const key = bytesOf("counter");
+    let left = Number(count);
+    let ids = 0;
+    const run = async (): Promise<void> => {
+      while (left > 0) {
+        left--;
+        await increment(
+          engine,
+          key,
+          () => composeId(Number(session) as SessionId, ++ids) as ChangeId,
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, run));
+  },
+
+  /** Puts one row, once. */
+  async put(engine, key, value) {
+    const puts = [{ key: bytesOf(key ?? ""), value: bytesOf(value ?? "") }];
+    say((await engine.commit(new ChangeMaker().change({ puts }))).outcome);
+  },
+
+  /** Fills the file system it stands on, then deletes, then makes room by removing BALLAST, then writes again. */
+  async fillDisk(engine, ballast) {
+    const changes = new ChangeMaker();
+    const keyOf = (index: number): Uint8Array => Uint8Array.of(1, index >> 8, index & 255);
+    const put = (index: number) =>
+      engine.commit(changes.put({ key: keyOf(index), value: new Uint8Array(4000).fill(index) }));
+    let count = 0;
+    try {
+      for (; ; count++) await put(count);
+    } catch (thrown) {
+      say(`after ${count} puts: ${isStoreError(thrown) ? thrown.code : messageOf(thrown)}`);
+    }
+    for (let index = 0; index < count; index++) {
+      const row = await engine.get(keyOf(index));
+      if (row?.value[0] !== (index & 255)) throw new StoreError("io", `row ${index} is not there`);
+    }
+    for (let index = 0; index < 100; index++) {
+      await engine.commit(changes.change({ deletes: [keyOf(index)] }));
+    }
+    say("deleted 100 rows");
+    unlinkSync(ballast ?? "");
+    for (let index = count; index < count + 200; index++) await put(index);
+    say("put 200 rows after room was made");
+    const reads = await engine.scan({ start: keyOf(0), end: keyOf(65_535) }, { limit: 10_000 });
+    say(reads.length === count + 100 ? "all rows are there" : `${reads.length} rows`);
+  },
+};
+
+async function commitKnown(engine: LmdbEngine, n: number): Promise<void> {
+  try {
+    const { outcome } = await engine.commit(knownChange(n));
+    say(outcome === "ok" ? `ack ${n}` : `${outcome} ${n}`);
+  } catch (thrown) {
+    say(`${isStoreError(thrown) ? thrown.code : messageOf(thrown)} ${n}`);
+  }
+}
+
+async function increment(
+  engine: LmdbEngine,
+  key: Uint8Array,
+  nextId: () => ChangeId,
+): Promise<void> {
+  for (;;) {
+    const row = await engine.get(key);
+    const before =
+      row === undefined ? 0 : new DataView(row.value.buffer, row.value.byteOffset).getUint32(0);
+    const value = new Uint8Array(4);
+    new DataView(value.buffer).setUint32(0, before + 1);
+    const checks = [{ key, expect: row?.stamp ?? ("absent" as const) }];
+    const result = await engine.commit({
+      id: nextId(),
+      checks,
+      puts: [{ key, value }],
+      deletes: [],
+    });
+    if (result.outcome === "ok") return;
+  }
+}
+
+const [path = "", job = "", ...words] = process.argv.slice(2);
+const engine = await openLmdbEngine({
+  path,
+  hash: createHash(),
+  log: () => undefined,
+  reserveBytes: 1024 * 1024,
+  onFailedSync: () => say("failed sync"),
+});
+say("ready");
+await jobs[job]?.(engine, ...words);
+await engine.close();
+say("closed");

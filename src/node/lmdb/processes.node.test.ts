@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, test } from "node:test";
+import { allRows, bytesOf, textOf } from "../../engine/suite/rows.suite.ts";
+import { createHash } from "../hash.ts";
+import { openLmdbEngine, verifyLmdb } from "../lmdb-engine.ts";
+import type { LmdbEngine } from "../lmdb-engine.ts";
+import { assertKnownRows } from "./known-changes.suite.ts";
+
+const program = join(import.meta.dirname, "engine-process.suite.ts");
+const hash = createHash();
+let folder: string;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "holdfast-lmdb-"));
+});
+after(() => rmSync(folder, { recursive: true }));
+
+function openEngine(path: string): Promise<LmdbEngine> {
+  return openLmdbEngine({ path, hash, log: () => undefined, reserveBytes: 0 });
+}
+
+test("C2: two processes that count in one environment lose nothing", async () => {
+  const path = join(folder, "count");
+  const engine = await openEngine(path);
+  const children = ["1", "2"].map((session) =>
+    spawn(process.execPath, [program, path, "count", "300", session], { stdio: "ignore" }),
+  );
+  const codes = await Promise.all(children.map(async (child) => (await once(child, "exit"))[0]));
+  assert.deepEqual(codes, [0, 0]);
+  const row = await engine.get(bytesOf("counter"));
+  assert.deepEqual(row?.value, Uint8Array.of(0, 0, 600 >> 8, 600 & 255));
+  await engine.close();
+});
+
+test("C2: what another process was answered is seen at once, in the same turn of the event loop", async () => {
+  const path = join(folder, "visible");
+  const engine = await openEngine(path);
+  const key = bytesOf("k");
+  const range = { start: key, end: bytesOf("l") };
+  const first = engine.get(key);
+  const put = spawnSync(process.execPath, [program, path, "put", "k", "theirs"]);
+  const second = engine.get(key);
+  const scanned = engine.scan(range, { limit: 1 });
+  const snapshot = engine.snapshot();
+  assert.match(put.stdout.toString(), /^ok$/m);
+  assert.equal(await first, undefined);
+  assert.equal(textOf((await second)?.value ?? key), "theirs");
+  assert.equal((await scanned).length, 1);
+  assert.notEqual(await snapshot.get(key), undefined);
+  await engine.close();
+});
+
+test("C1: kill -9 in the middle of commits: what was answered is there, and others go on", async () => {
+  const path = join(folder, "killed");
+  const engine = await openEngine(path);
+  let made = 0;
+  for (let round = 0; round < 4; round++) {
+    const from = made + 1;
+    const words = ["commit", `${from}`, `${from + 5000}`, "8"];
+    const child = spawn(process.execPath, [program, path, ...words], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    let acknowledged = made;
+    for await (const line of createInterface(child.stdout)) {
+      if (line.startsWith("ack ")) acknowledged = Number(line.slice(4));
+      if (acknowledged >= from + 40 * round + 3) child.kill("SIGKILL");
+    }
+    assert.ok(acknowledged >= from);
+    made = assertKnownRows(await allRows(engine), acknowledged, from + 5000);
+    engine.clearStaleReaders();
+  }
+  await engine.close();
+  const report = await verifyLmdb({ path, hash });
+  assert.deepEqual(report.problems, []);
+});
+
+test("a creation that was cut off is begun anew", async () => {
+  const path = join(folder, "cut-off");
+  mkdirSync(join(`${path}.new`, "data.mdb"), { recursive: true });
+  const engine = await openEngine(path);
+  assert.deepEqual(await allRows(engine), []);
+  await engine.close();
+});
