@@ -145,7 +145,10 @@ function parseCredential(
 }
 
 function parseSignedHeaders(text: string): readonly string[] {
-  return [...new Set(text.toLowerCase().split(";"))].filter((name) => name !== "").sort();
+  const names = text.toLowerCase().split(";");
+  // As clients must send them, and all do.
+  if (names.every((name, index) => name > (names[index - 1] ?? ""))) return names;
+  return [...new Set(names)].filter((name) => name !== "").sort();
 }
 
 /** The value of a parameter that appears once. */

@@ -8,6 +8,7 @@
  *
  * Targets and header values are what HTTP carries: bytes, one character each.
  */
+import { encodeUtf8 } from "../base/bytes.ts";
 import type { HeaderList } from "../platform/http.ts";
 
 /** The part of a request that a signature covers; an `HttpRequest` is one. */
@@ -71,9 +72,11 @@ export function headerValue(headers: HeaderList, name: string): string | undefin
 
 /** One byte a character. */
 export function wireBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+  const utf8 = encodeUtf8(text);
+  // The same where all is ASCII, as it nearly always is; and several times faster than a loop.
+  return utf8.length === text.length
+    ? utf8
+    : Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /** All but the unreserved characters of RFC 3986 become %XX. */

@@ -9,9 +9,11 @@ export function parseTimestamp(text: string): number | undefined {
   const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
   if (match === null) return undefined;
   const [year, month, day, hour, minute, second] = match.slice(1).map(Number);
-  const timeMs = Date.UTC(year!, month! - 1, day, hour, minute, second);
-  // The 31st of April would have become the 1st of May.
-  return formatTimestamp(timeMs) === text ? timeMs : undefined;
+  const date = new Date(Date.UTC(year!, month! - 1, day, hour, minute, second));
+  // The 31st of April would have become the 1st of May, 24:00 the next day, 10:60 eleven.
+  const exact = date.getUTCMonth() === month! - 1 && date.getUTCDate() === day;
+  const clock = date.getUTCHours() === hour && date.getUTCMinutes() === minute && second! < 60;
+  return exact && clock ? date.getTime() : undefined;
 }
 
 /** The same of an HTTP date ("Fri, 24 May 2013 00:00:00 GMT"). */

@@ -112,7 +112,7 @@ function headerClaim(
   const requestTime = headerValue(headers, "x-amz-date") ?? headerValue(headers, "date") ?? "";
   const requestTimeMs = parseTimestamp(requestTime) ?? parseHttpDate(requestTime);
   if (requestTimeMs === undefined) return noDate;
-  const timestamp = formatTimestamp(requestTimeMs);
+  const timestamp = requestTime.endsWith("Z") ? requestTime : formatTimestamp(requestTimeMs);
   if (!timestamp.startsWith(claimed.date)) {
     const message =
       `The authorization header is malformed; Invalid credential date "${claimed.date}". ` +

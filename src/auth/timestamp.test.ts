@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatTimestamp, parseHttpDate, parseTimestamp } from "./timestamp.ts";
+
+const timeMs = Date.UTC(2013, 4, 24, 1, 2, 3);
+
+test("timestamps of Signature V4 are read and written", () => {
+  assert.equal(formatTimestamp(timeMs), "20130524T010203Z");
+  assert.equal(formatTimestamp(timeMs + 999), "20130524T010203Z");
+  assert.equal(parseTimestamp("20130524T010203Z"), timeMs);
+  assert.equal(parseTimestamp("20240229T235959Z"), Date.UTC(2024, 1, 29, 23, 59, 59));
+});
+
+test("what is no time is none", () => {
+  const wrong = ["", "20130524", "20130524T010203", "2013-05-24T01:02:03Z", "20130532T000000Z"];
+  const over = ["20130024T000000Z", "20131301T000000Z", "20130431T000000Z", "20230229T000000Z"];
+  const clock = ["20130524T240000Z", "20130524T236000Z", "20130524T235960Z", "20130524T235999Z"];
+  for (const text of [...wrong, ...over, ...clock]) {
+    assert.equal(parseTimestamp(text), undefined, text);
+  }
+});
+
+test("HTTP dates are read, other ways to write a date are not", () => {
+  assert.equal(parseHttpDate("Fri, 24 May 2013 01:02:03 GMT"), timeMs);
+  assert.equal(parseHttpDate("Fri, 24 May 2013 01:02:03 +0000"), timeMs);
+  for (const text of ["", "24 May 2013", "Fri, 24 Foo 2013 01:02:03 GMT", "2013", "1369357323"]) {
+    assert.equal(parseHttpDate(text), undefined, text);
+  }
+});
