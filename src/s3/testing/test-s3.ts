@@ -1,6 +1,6 @@
 import { type Authorize, authorize } from "../../auth/authorize.ts";
 import { presignRequest, signRequest } from "../../auth/sign.ts";
-import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toHex } from "../../base/bytes.ts";
+import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
 import type { TestStore } from "../../object/testing/test-store.ts";
 import { createTestMachine } from "../../object/testing/test-store.ts";
 import type { Hash } from "../../platform/hash.ts";
@@ -18,6 +18,10 @@ export interface TestRequest {
   readonly contentSha256?: string;
   /** Where it is not the body's; undefined: no Content-Length at all. */
   readonly contentLength?: string | undefined;
+  /** Adds Content-MD5. */
+  readonly md5?: boolean;
+  /** The body, where it matters whether it is pulled. */
+  readonly stream?: AsyncIterable<Uint8Array>;
 }
 
 export interface TestResponse {
@@ -42,12 +46,14 @@ export const testDomain = "s3.test";
 export interface TestS3Options {
   readonly region?: string;
   readonly authorize?: Authorize;
+  /** Over this store in place of a fresh one. */
+  readonly objects?: TestStore;
 }
 
 /** The handler over a whole store in memory, and requests signed as its root. */
 export async function createTestS3(hash: Hash, options: TestS3Options = {}): Promise<TestS3> {
   const { region = "us-east-1" } = options;
-  const store = await createTestMachine(hash).frontEnd();
+  const store = options.objects ?? (await createTestMachine(hash).frontEnd());
   const done: RequestDone[] = [];
   const handler = createS3Handler({
     platform: store.platform,
@@ -69,7 +75,7 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
       ...head,
       secure: false,
       remoteAddress: "192.0.2.1",
-      body: pieces(body ?? noBytes),
+      body: request.stream ?? pieces(body ?? noBytes),
       signal: new AbortController().signal,
     });
     return collected(response);
@@ -88,6 +94,7 @@ function signed(
   const own = request.headers ?? [];
   const headers: [string, string][] = own.map(([name, value]) => [name, value]);
   if (!own.some(([name]) => name === "host")) headers.push(["host", testDomain]);
+  if (request.md5 === true) headers.push(["content-md5", toBase64(hash.digest("md5", body))]);
   const length = "contentLength" in request ? request.contentLength : String(body.length);
   if (length !== undefined) headers.push(["content-length", length]);
   const identity = { ...secret, region };

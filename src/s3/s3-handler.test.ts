@@ -1,0 +1,187 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type Authorize } from "../auth/authorize.ts";
+import { AssertionError } from "../base/assert.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
+import { StoreError, type StoreErrorCode } from "../base/errors.ts";
+import { createHash } from "../node/hash.ts";
+import { type TestS3, createTestS3 } from "./testing/test-s3.ts";
+
+const hash = createHash();
+
+async function withBucket(): Promise<TestS3> {
+  const s3 = await createTestS3(hash);
+  assert.equal((await s3.send({ method: "PUT", target: "/bucket" })).status, 200);
+  return s3;
+}
+
+function failing(s3: TestS3, error: Error): void {
+  s3.store.writer.before = () => {
+    throw error;
+  };
+}
+
+const putObject = { method: "PUT", target: "/bucket/k", body: "hello" };
+
+test("handler: each answer has ids of its own, a date and a server, and errors repeat the ids", async () => {
+  const s3 = await createTestS3(hash);
+  const first = await s3.send({ method: "GET", target: "/nowhere" });
+  const second = await s3.send({ method: "GET", target: "/nowhere" });
+  const id = first.headers.get("x-amz-request-id") ?? "";
+  assert.match(id, /^[0-9A-F]{16}$/);
+  assert.notEqual(id, second.headers.get("x-amz-request-id"));
+  assert.equal(first.headers.get("date"), "Tue, 14 Nov 2023 22:13:20 GMT");
+  assert.equal(first.headers.get("server"), "Holdfast");
+  assert.ok(first.text.includes(`<RequestId>${id}</RequestId>`));
+  assert.ok(first.text.includes(`<HostId>${first.headers.get("x-amz-id-2")}</HostId>`));
+});
+
+test("handler: HEAD has no body, neither with an object nor with an error", async () => {
+  const s3 = await withBucket();
+  await s3.send(putObject);
+  const head = await s3.send({ method: "HEAD", target: "/bucket/k" });
+  assert.equal(head.headers.get("content-length"), "5");
+  assert.equal(head.body.length, 0);
+  const missing = await s3.send({ method: "HEAD", target: "/bucket/other" });
+  assert.equal(missing.status, 404);
+  assert.equal(missing.body.length, 0);
+});
+
+test("handler: what is not built answers 501 in XML and is not passed to another operation", async () => {
+  const s3 = await withBucket();
+  const answer = await s3.send({ method: "DELETE", target: "/bucket?policy" });
+  assert.equal(answer.status, 501);
+  assert.match(answer.text, /<Code>NotImplemented<\/Code>.*DeleteBucketPolicy/);
+  assert.equal((await s3.send({ method: "HEAD", target: "/bucket" })).status, 200);
+});
+
+test("handler: a failure of the store becomes S3's error, and only our own faults are logged", async () => {
+  const expected: readonly (readonly [StoreErrorCode, number, string, boolean])[] = [
+    ["overloaded", 503, "SlowDown", true],
+    ["unavailable", 503, "ServiceUnavailable", true],
+    ["storage_full", 507, "InsufficientStorage", true],
+    ["read_only", 503, "ServiceUnavailable", true],
+    ["corrupt", 500, "InternalError", true],
+    ["io", 500, "InternalError", true],
+    ["cancelled", 503, "ServiceUnavailable", false],
+  ];
+  for (const [code, status, name, logged] of expected) {
+    const s3 = await withBucket();
+    failing(s3, new StoreError(code, "/data/secret-path is the matter"));
+    const answer = await s3.send(putObject);
+    assert.equal(answer.status, status, code);
+    assert.ok(answer.text.includes(`<Code>${name}</Code>`), code);
+    assert.ok(!answer.text.includes("secret-path"), code);
+    assert.equal(answer.headers.get("retry-after"), status === 503 ? "1" : undefined, code);
+    const events = s3.store.platform.logged.map(({ event }) => event);
+    assert.equal(events.includes("s3_request_failed"), logged, code);
+  }
+});
+
+test("handler: a bug answers InternalError and leaves its stack in the log", async () => {
+  const s3 = await withBucket();
+  failing(s3, new AssertionError("cannot be"));
+  const answer = await s3.send(putObject);
+  assert.equal(answer.status, 500);
+  assert.ok(!answer.text.includes("cannot be"));
+  const entry = s3.store.platform.logged.find(({ event }) => event === "s3_request_failed");
+  assert.match(String(entry?.fields?.["error"]), /cannot be[^]*s3-handler\.test\.ts/);
+});
+
+test("C4: a body that fails underway breaks off; it is never completed with other bytes", async () => {
+  const s3 = await withBucket();
+  await s3.send(putObject);
+  const broken: TestS3["store"]["reader"] = {
+    ...s3.store.reader,
+    read: () => Promise.reject(new StoreError("corrupt", "wrong bytes")),
+  };
+  const other = await createTestS3(hash, { objects: { ...s3.store, reader: broken } });
+  await assert.rejects(other.send({ method: "GET", target: "/bucket/k" }), /wrong bytes/);
+  assert.equal(other.done.at(-1)?.code, "InternalError");
+});
+
+test("handler: who may not is refused before the body is read or anything is looked up", async () => {
+  const asked: string[] = [];
+  const nobody: Authorize = (_, action, resource) => {
+    asked.push(`${action} ${resource}`);
+    return Promise.resolve(false);
+  };
+  const s3 = await createTestS3(hash, { authorize: nobody });
+  const pulled: string[] = [];
+  async function* body(): AsyncGenerator<Uint8Array> {
+    pulled.push("pulled");
+    yield encodeUtf8("x");
+  }
+  for (const [method, target] of [
+    ["GET", "/"],
+    ["PUT", "/bucket"],
+    ["GET", "/bucket?list-type=2"],
+    ["PUT", "/bucket/a b"],
+    ["POST", "/bucket/k?uploads"],
+    ["DELETE", "/bucket/k"],
+  ] as const) {
+    const request = { method, target: encodeURI(target), signature: "none" as const };
+    const answer = await s3.send({ ...request, stream: body() });
+    assert.equal(answer.status, 403, target);
+  }
+  assert.deepEqual(pulled, []);
+  assert.deepEqual(asked, [
+    "s3:ListAllMyBuckets arn:aws:s3:::*",
+    "s3:CreateBucket arn:aws:s3:::bucket",
+    "s3:ListBucket arn:aws:s3:::bucket",
+    "s3:PutObject arn:aws:s3:::bucket/a b",
+    "s3:PutObject arn:aws:s3:::bucket/k",
+    "s3:DeleteObject arn:aws:s3:::bucket/k",
+  ]);
+});
+
+test("handler: a copy needs the right to read its source", async () => {
+  const allowed: Authorize = (_, action) => Promise.resolve(action !== "s3:GetObject");
+  const s3 = await createTestS3(hash, { authorize: allowed });
+  await s3.send({ method: "PUT", target: "/bucket" });
+  await s3.send(putObject);
+  const copy = { method: "PUT", target: "/bucket/c" };
+  const answer = await s3.send({ ...copy, headers: [["x-amz-copy-source", "bucket/k"]] });
+  assert.equal(answer.status, 403);
+});
+
+test("handler: deleting many asks for each key, and each is refused on its own", async () => {
+  const notB: Authorize = (_, action, resource) =>
+    Promise.resolve(action !== "s3:DeleteObject" || !resource.endsWith("/b"));
+  const s3 = await createTestS3(hash, { authorize: notB });
+  await s3.send({ method: "PUT", target: "/bucket" });
+  const answer = await s3.send({
+    method: "POST",
+    target: "/bucket?delete",
+    body: "<Delete><Object><Key>a</Key></Object><Object><Key>b</Key></Object></Delete>",
+    md5: true,
+  });
+  assert.match(
+    answer.text,
+    /<Deleted><Key>a<\/Key><\/Deleted><Error><Key>b<\/Key><Code>AccessDenied</,
+  );
+});
+
+test("handler: tells what it did, bytes and errors included, once the answer is through", async () => {
+  const s3 = await withBucket();
+  await s3.send(putObject);
+  await s3.send({ method: "GET", target: "/bucket/k" });
+  await s3.send({ method: "GET", target: "/bucket/other" });
+  const [, put, get, missing] = s3.done;
+  assert.deepEqual([put?.operation, put?.status, put?.bytesIn], ["PutObject", 200, 5]);
+  assert.deepEqual([get?.operation, get?.status, get?.bytesOut], ["GetObject", 200, 5]);
+  assert.deepEqual([missing?.status, missing?.code], [404, "NoSuchKey"]);
+});
+
+test("handler: overrides of the answer's headers are for who signs, and can't add headers", async () => {
+  const s3 = await createTestS3(hash, { authorize: () => Promise.resolve(true) });
+  await s3.send({ method: "PUT", target: "/bucket" });
+  await s3.send(putObject);
+  const target = "/bucket/k?response-content-type=text/x";
+  const signed = await s3.send({ method: "GET", target, signature: "presigned" });
+  assert.equal(signed.headers.get("content-type"), "text/x");
+  const anonymous = await s3.send({ method: "GET", target, signature: "none" });
+  assert.equal(anonymous.status, 400);
+  const split = "/bucket/k?response-expires=a%0D%0Ax:%20y";
+  assert.equal((await s3.send({ method: "GET", target: split })).status, 400);
+});

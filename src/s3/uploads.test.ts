@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { concatBytes, encodeUtf8, toBase64 } from "../base/bytes.ts";
+import { createHash } from "../node/hash.ts";
+import { type TestRequest, type TestS3, createTestS3 } from "./testing/test-s3.ts";
+
+const hash = createHash();
+
+async function withBucket(): Promise<TestS3> {
+  const s3 = await createTestS3(hash);
+  await s3.send({ method: "PUT", target: "/bucket" });
+  return s3;
+}
+
+function codeOf(text: string): string {
+  return /<Code>([^<]*)</.exec(text)?.[1] ?? "";
+}
+
+async function bytesOf(s3: TestS3, key: string): Promise<string> {
+  return (await s3.send({ method: "GET", target: `/bucket/${key}` })).text;
+}
+
+const put = { method: "PUT", target: "/bucket/k" };
+
+/** As the JavaScript SDK sends a stream: chunked, with the checksum behind it. */
+function chunked(body: string, trailer: string, decodedLength = "12"): TestRequest {
+  return {
+    ...put,
+    headers: [
+      ["content-encoding", "aws-chunked"],
+      ["transfer-encoding", "chunked"],
+      ["x-amz-decoded-content-length", decodedLength],
+      ["x-amz-trailer", "x-amz-checksum-crc32"],
+    ],
+    contentSha256: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    contentLength: undefined,
+    body: `${body}0\r\n${trailer}\r\n`,
+  };
+}
+
+test("upload: a stream with its checksum behind it, as SDKs send it, is verified and kept", async () => {
+  const s3 = await withBucket();
+  const body = "c\r\nhello stream\r\n";
+  const answer = await s3.send(chunked(body, "x-amz-checksum-crc32:gtnkmQ==\r\n"));
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.headers.get("x-amz-checksum-crc32"), "gtnkmQ==");
+  assert.equal(await bytesOf(s3, "k"), "hello stream");
+  const head = await s3.send({ method: "HEAD", target: "/bucket/k" });
+  assert.equal(head.headers.get("content-encoding"), undefined);
+});
+
+test("C3: an upload that proves wrong at its end leaves nothing", async () => {
+  const s3 = await withBucket();
+  const body = "c\r\nhello stream\r\n";
+  const right = "x-amz-checksum-crc32:gtnkmQ==\r\n";
+  const cases: readonly (readonly [TestRequest, string])[] = [
+    [chunked(body, "x-amz-checksum-crc32:AAAAAA==\r\n"), "BadDigest"],
+    [chunked(body, "x-amz-checksum-crc32:AAAA\r\n"), "InvalidRequest"],
+    [chunked(body, ""), "MalformedTrailerError"],
+    [chunked(body, right, "13"), "IncompleteBody"],
+    [chunked("zz\r\n", right), "InvalidRequest"],
+    [{ ...put, body: "x", contentSha256: "0".repeat(64) }, "XAmzContentSHA256Mismatch"],
+    [{ ...put, body: "x", headers: [["content-md5", `${"A".repeat(22)}==`]] }, "BadDigest"],
+    [{ ...put, body: "x", headers: [["x-amz-checksum-sha1", "AAAA"]] }, "InvalidRequest"],
+  ];
+  for (const [request, code] of cases) {
+    const answer = await s3.send(request);
+    assert.equal(codeOf(answer.text), code, JSON.stringify(request));
+  }
+  assert.equal((await s3.send({ method: "HEAD", target: "/bucket/k" })).status, 404);
+});
+
+test("upload: without a length it is refused, and so is one of more than 5 GiB, unread", async () => {
+  const s3 = await withBucket();
+  const unread = { ...put, body: "x", contentSha256: "UNSIGNED-PAYLOAD" };
+  const missing = await s3.send({ ...unread, contentLength: undefined });
+  assert.deepEqual([missing.status, codeOf(missing.text)], [411, "MissingContentLength"]);
+  const large = await s3.send({ ...unread, contentLength: String(5 * 1024 ** 3 + 1) });
+  assert.deepEqual([large.status, codeOf(large.text)], [400, "EntityTooLarge"]);
+  assert.equal(s3.done.at(-1)?.bytesIn, 0);
+});
+
+test("upload: the checksum that the client names is the one that is kept", async () => {
+  const s3 = await withBucket();
+  for (const algorithm of ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"] as const) {
+    const header = `x-amz-checksum-${algorithm}`;
+    const value = toBase64(hash.digest(algorithm, encodeUtf8("hello")));
+    const answer = await s3.send({ ...put, body: "hello", headers: [[header, value]] });
+    assert.equal(answer.headers.get(header), value);
+    const mode = [["x-amz-checksum-mode", "ENABLED"]] as const;
+    const head = await s3.send({ method: "HEAD", target: "/bucket/k", headers: mode });
+    assert.equal(head.headers.get(header), value);
+    assert.equal(head.headers.get("x-amz-checksum-type"), "FULL_OBJECT");
+  }
+});
+
+test("upload: requests in XML have a limit, known before the body is read or found out on the way", async () => {
+  const s3 = await withBucket();
+  const xml = `<Delete>${" ".repeat(2 * 1024 * 1024)}</Delete>`;
+  const request = { method: "POST", target: "/bucket?delete", body: xml, md5: true };
+  assert.equal(codeOf((await s3.send(request)).text), "MaxMessageLengthExceeded");
+  assert.equal(s3.done.at(-1)?.bytesIn, 0);
+  const unannounced = await s3.send({ ...request, contentLength: undefined });
+  assert.equal(codeOf(unannounced.text), "MaxMessageLengthExceeded");
+});
+
+test("upload: 1,001 keys in one deletion are refused, 1,000 are not", async () => {
+  const s3 = await withBucket();
+  const remove = (count: number) => {
+    const keys = Array.from({ length: count }, (_, i) => `<Object><Key>k${i}</Key></Object>`);
+    const body = `<Delete><Quiet>true</Quiet>${keys.join("")}</Delete>`;
+    return s3.send({ method: "POST", target: "/bucket?delete", body, md5: true });
+  };
+  assert.equal((await remove(1000)).status, 200);
+  assert.equal(codeOf((await remove(1001)).text), "MalformedXML");
+});
+
+test("multipart: parts of 5 MiB and a rest become one object, with the checksum in full", async () => {
+  const s3 = await withBucket();
+  const parts = [5 * 1024 ** 2, 10].map((size, i) => new Uint8Array(size).fill(65 + i));
+  const target = "/bucket/big";
+  const created = await s3.send({
+    method: "POST",
+    target: `${target}?uploads`,
+    headers: [
+      ["x-amz-checksum-algorithm", "CRC32"],
+      ["x-amz-checksum-type", "FULL_OBJECT"],
+    ],
+  });
+  const upload = /<UploadId>([^<]*)</.exec(created.text)?.[1];
+  const listed: string[] = [];
+  for (const [index, body] of parts.entries()) {
+    const query = `?partNumber=${index + 1}&uploadId=${upload}`;
+    const stored = await s3.send({ method: "PUT", target: target + query, body });
+    listed.push(
+      `<Part><PartNumber>${index + 1}</PartNumber><ETag>${stored.headers.get("etag")}</ETag></Part>`,
+    );
+  }
+  const body = `<CompleteMultipartUpload>${listed.join("")}</CompleteMultipartUpload>`;
+  const query = `?uploadId=${upload}`;
+  const expected = toBase64(hash.digest("crc32", concatBytes(parts)));
+  const complete = { method: "POST", target: target + query, body };
+  const wrong = [["x-amz-checksum-crc32", "AAAAAA=="]] as const;
+  assert.equal((await s3.send({ ...complete, headers: wrong })).status, 400);
+  const right = [["x-amz-checksum-crc32", expected]] as const;
+  const completed = await s3.send({ ...complete, headers: right });
+  assert.match(completed.text, /<ETag>&quot;[0-9a-f]{32}-2&quot;<\/ETag>/);
+  assert.ok(completed.text.includes(`<ChecksumCRC32>${expected}</ChecksumCRC32>`));
+  const second = await s3.send({ method: "GET", target: `${target}?partNumber=2` });
+  assert.deepEqual([second.status, second.text], [206, "B".repeat(10)]);
+  assert.equal(second.headers.get("x-amz-mp-parts-count"), "2");
+});
