@@ -1,0 +1,188 @@
+import { BlobWriter } from "../../object/blob-writer.ts";
+import { createBucket, getBucket } from "../../object/buckets.ts";
+import { planHead, readHead, replaceHead } from "../../object/commit-head.ts";
+import { commitPlan, releasing } from "../../object/commit.ts";
+import { deleteObject } from "../../object/delete.ts";
+import { getObject } from "../../object/get.ts";
+import { abortUpload, initiateUpload } from "../../object/multipart.ts";
+import { isRefusal } from "../../object/refusal.ts";
+import type { Refusal } from "../../object/refusal.ts";
+import type { Target } from "../../object/target.ts";
+import { targetIn } from "../../object/target.ts";
+import { planUploadRemoval, readParts, readUpload } from "../../object/upload-rows.ts";
+import { concatBytes, encodeUtf8 } from "../../base/bytes.ts";
+import type { UploadId } from "../../format/ids.ts";
+import type { ObjectAttributes } from "../../format/object-row.ts";
+import { encodePartRow } from "../../format/object-row.ts";
+import { partKey } from "../../format/row-keys.ts";
+import type { TestProcess } from "./processes.ts";
+
+/*
+ * Objects written as the object layer writes them, except that a chunk may be as small as a test likes: with chunks of a few
+ * bytes, manifests and extents with many records cost nothing.
+ */
+
+const bucketName = "bucket";
+const attributes: ObjectAttributes = {
+  headers: [],
+  metadata: [],
+  tags: [],
+  owner: "owner",
+  account: "account",
+  storageClass: "STANDARD",
+  encryption: undefined,
+  lock: undefined,
+};
+const always = { kind: "always" } as const;
+
+export async function makeBucket(process: TestProcess): Promise<void> {
+  const owner = { owner: "owner", account: "account", region: process.region };
+  ok(await createBucket(process, { name: bucketName, ...owner }));
+}
+
+/** Chunks as text; the object is their concatenation. */
+export async function putChunks(
+  process: TestProcess,
+  name: string,
+  chunks: readonly string[],
+): Promise<void> {
+  const target = await targetOf(process, name);
+  const stored = await writeChunks(process, target, chunks, undefined, 0);
+  await releasing(process, stored.appended, async () => {
+    const rest = { md5: new Uint8Array(16), partCount: 0, checksum: undefined };
+    const { blob, data, size } = stored;
+    const next = { ...rest, attributes, blob, data, size, upload: undefined };
+    return ok(await replaceHead(process, target, always, next));
+  });
+}
+
+/** Written and synced, but its row never comes: as after a hang-up or a failed condition, or a crash if not released. */
+export async function leaveChunks(
+  process: TestProcess,
+  name: string,
+  chunks: readonly string[],
+): Promise<void> {
+  const { appended } = await writeChunks(
+    process,
+    await targetOf(process, name),
+    chunks,
+    undefined,
+    0,
+  );
+  process.writer.release(appended);
+}
+
+export async function remove(process: TestProcess, name: string): Promise<void> {
+  ok(await deleteObject(process, { bucket: bucketName, key: encodeUtf8(name), condition: always }));
+}
+
+export async function beginUpload(process: TestProcess, name: string): Promise<UploadId> {
+  const address = { bucket: bucketName, key: encodeUtf8(name) };
+  return ok(await initiateUpload(process, { ...address, attributes, checksum: undefined })).upload;
+}
+
+export async function putPart(
+  process: TestProcess,
+  name: string,
+  upload: UploadId,
+  part: number,
+  chunks: readonly string[],
+): Promise<void> {
+  const target = await targetOf(process, name);
+  const stored = await writeChunks(process, target, chunks, upload, part);
+  const { blob, data, size } = stored;
+  const md5 = new Uint8Array(16);
+  const value = encodePartRow({ blob, data, size, md5, checksum: undefined, modifiedMs: 0 });
+  await releasing(process, stored.appended, async () => {
+    const plan = async () => {
+      const found = await readUpload(target, upload);
+      if (found === undefined) throw new Error("no such upload");
+      const before = (await readParts(target, upload)).find((one) => one.part === part);
+      const { key, stamp } = found.stored;
+      const rowKey = partKey(target.bucket.id, target.key, upload, part);
+      return {
+        checks: [
+          { key, expect: stamp },
+          { key: rowKey, expect: before?.stamp ?? ("absent" as const) },
+        ],
+        puts: [
+          { key: rowKey, value },
+          { key, value: found.stored.value },
+        ],
+        deletes: [],
+        freed: before === undefined ? [] : [before.data],
+        result: {},
+      };
+    };
+    return ok(await commitPlan(process, target, plan));
+  });
+}
+
+export async function complete(
+  process: TestProcess,
+  name: string,
+  upload: UploadId,
+): Promise<void> {
+  const target = await targetOf(process, name);
+  const plan = async () => {
+    const head = await readHead(target);
+    const found = await readUpload(target, upload);
+    if (found === undefined) throw new Error("no such upload");
+    const parts = await readParts(target, upload);
+    const blob = process.keymap.session.nextBlobId();
+    const identity = { bucket: target.bucket.id, key: target.key, blob, upload, part: 0 };
+    const writer = new BlobWriter(process.writer, identity);
+    const listed = parts.map(({ part, ...row }) => ({ number: part, ...row }));
+    const data = await writer.writeManifest({ kind: "root", parts: listed });
+    const size = parts.reduce((sum, part) => sum + part.size, 0);
+    const rest = { md5: new Uint8Array(16), partCount: parts.length, checksum: undefined };
+    const made = planHead(process, target, head, { ...rest, attributes, blob, data, size, upload });
+    const removal = planUploadRemoval(found, parts);
+    return {
+      ...made,
+      checks: [...made.checks, ...removal.checks],
+      deletes: removal.deletes,
+      appended: writer.appended,
+    };
+  };
+  ok(await commitPlan(process, target, plan));
+}
+
+export async function abort(process: TestProcess, name: string, upload: UploadId): Promise<void> {
+  ok(await abortUpload(process, { bucket: bucketName, key: encodeUtf8(name), upload }));
+}
+
+/** The object's bytes as text; undefined where there is none. */
+export async function read(process: TestProcess, name: string): Promise<string | undefined> {
+  const key = encodeUtf8(name);
+  const found = await getObject(process, { bucket: bucketName, key, conditions: {} });
+  if (isRefusal(found)) return undefined;
+  const pieces: Uint8Array[] = [];
+  for await (const bytes of found.body) pieces.push(bytes);
+  return new TextDecoder().decode(concatBytes(pieces));
+}
+
+async function targetOf(process: TestProcess, name: string): Promise<Target> {
+  return targetIn(process, ok(await getBucket(process, bucketName)), encodeUtf8(name));
+}
+
+async function writeChunks(
+  process: TestProcess,
+  target: Target,
+  chunks: readonly string[],
+  upload: UploadId | undefined,
+  part: number,
+) {
+  const blob = process.keymap.session.nextBlobId();
+  const identity = { bucket: target.bucket.id, key: target.key, blob, upload, part };
+  const writer = new BlobWriter(process.writer, identity);
+  for (const chunk of chunks) await writer.append(encodeUtf8(chunk));
+  const data = await writer.finish();
+  const size = chunks.reduce((sum, chunk) => sum + encodeUtf8(chunk).length, 0);
+  return { blob, data, size, appended: writer.appended };
+}
+
+function ok<T extends object>(value: T | Refusal): T {
+  if (isRefusal(value)) throw new Error(`refused: ${value.refusal}`);
+  return value;
+}

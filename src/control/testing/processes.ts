@@ -1,0 +1,206 @@
+import type { Engine } from "../../engine/engine.ts";
+import type { MemoryEngine } from "../../engine/memory-engine.ts";
+import { createMemoryEngine } from "../../engine/memory-engine.ts";
+import { initialiseDataDirectory } from "../../extent/data-directories.ts";
+import type { ExtentDisks } from "../../extent/extent-files.ts";
+import { createExtentReader } from "../../extent/extent-reader.ts";
+import type { ExtentTable } from "../../extent/extent-table.ts";
+import { createExtentWriter } from "../../extent/extent-writer.ts";
+import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
+import type { SessionId, StoreId } from "../../format/ids.ts";
+import { extentHeaderBytes } from "../../format/limits.ts";
+import { createExtentTable } from "../../keymap/extent-table.ts";
+import { openKeymap } from "../../keymap/open-keymap.ts";
+import { ReadTracker } from "../../keymap/read-tracker.ts";
+import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
+import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
+import type { ObjectStore } from "../../object/object-store.ts";
+import type { Disk, DiskFile } from "../../platform/disk.ts";
+import { DiskError } from "../../platform/disk.ts";
+import type { Hash } from "../../platform/hash.ts";
+import type { Worker } from "../worker-loop.ts";
+import { backgroundLimits, createWorkers } from "../background.ts";
+import type { BackgroundCounters } from "../counters.ts";
+
+/** Where processes come and go, and what they leave stays. */
+export interface TestMachine {
+  readonly platform: TestPlatform;
+  readonly engine: MemoryEngine;
+  readonly disk: MemoryDisk;
+  readonly disks: ExtentDisks;
+  /** Of processes that run. */
+  readonly alive: Set<SessionId>;
+  start(role: "front-end" | "background"): Promise<TestProcess>;
+}
+
+export interface TestProcess extends ObjectStore {
+  readonly platform: TestPlatform;
+  readonly table: ExtentTable;
+  readonly disks: ExtentDisks;
+  /** The process dies at its n-th commit from now, counted from 0: before it happens, or after. */
+  dieAtCommit(n: number, when: "before" | "after"): void;
+  readonly commits: number;
+  /** Nothing it does from now on has any effect. */
+  kill(): void;
+  /** Seals what it has open and ends. */
+  stop(): Promise<void>;
+}
+
+/** What a process that was killed meets wherever it turns. */
+export class Killed extends Error {}
+
+/** Extents are small, so that a few records fill one. */
+export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise<TestMachine> {
+  const extentBytes = extentHeaderBytes + recordBytes;
+  const platform = createTestPlatform(hash);
+  const engine = createMemoryEngine();
+  const disk = new MemoryDisk();
+  const store = "5".repeat(32) as StoreId; // made up
+  const { disk: id } = await initialiseDataDirectory(
+    disk,
+    { store, holdsIndex: true },
+    platform.random,
+  );
+  const alive = new Set<SessionId>();
+  const disks = { store, disks: [{ id, disk }] };
+  const start = async (role: "front-end" | "background"): Promise<TestProcess> => {
+    const life = new Life();
+    const own = { store, disks: [{ id, disk: guardDisk(disk, life) }] };
+    const engines = new Map([["main", guardEngine(engine, life)]]);
+    const keymap = await openKeymap({ platform, engines, role, store });
+    const session = keymap.session.id;
+    alive.add(session);
+    life.onEnd = () => alive.delete(session);
+    const table = createExtentTable(keymap);
+    const shared = { platform, disks: own, table };
+    const writer = createExtentWriter({
+      ...shared,
+      session,
+      storageClass: "STANDARD",
+      extentBytes,
+    });
+    return {
+      ...shared,
+      keymap,
+      writer,
+      reader: createExtentReader(shared),
+      reads: new ReadTracker(platform.clock),
+      region: "us-east-1",
+      dieAtCommit: (n, when) => {
+        life.diesAt = { commit: life.commits + n, when };
+      },
+      get commits() {
+        return life.commits;
+      },
+      kill: () => life.end(),
+      stop: async () => {
+        const stopped = new AbortController();
+        stopped.abort();
+        await writer.run(stopped.signal);
+        life.end();
+      },
+    };
+  };
+  return { platform, engine, disk, disks, alive, start };
+}
+
+class Life {
+  commits = 0;
+  diesAt: { readonly commit: number; readonly when: "before" | "after" } | undefined;
+  onEnd: () => void = () => {};
+  #isOver = false;
+
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.onEnd();
+  }
+
+  assertAlive(): void {
+    if (this.#isOver) throw new Killed("this process was killed");
+  }
+
+  async commit<T>(work: () => Promise<T>): Promise<T> {
+    this.assertAlive();
+    const dies = this.diesAt?.commit === this.commits++ ? this.diesAt.when : undefined;
+    if (dies === "before") this.end();
+    this.assertAlive();
+    const result = await work();
+    if (dies === "after") this.end();
+    this.assertAlive();
+    return result;
+  }
+}
+
+function guardEngine(engine: Engine, life: Life): Engine {
+  const alive = <T>(work: () => T): T => {
+    life.assertAlive();
+    return work();
+  };
+  return {
+    get: async (key) => alive(() => engine.get(key)),
+    scan: async (range, options) => alive(() => engine.scan(range, options)),
+    commit: (change) => life.commit(() => engine.commit(change)),
+    snapshot: () => alive(() => engine.snapshot()),
+    statistics: () => engine.statistics(),
+    close: async () => {},
+  };
+}
+
+function guardDisk(disk: Disk, life: Life): Disk {
+  const alive = <T>(work: () => Promise<T>): Promise<T> =>
+    life.isOver ? Promise.reject(new DiskError("io", "this process was killed")) : work();
+  const guardFile = (file: DiskFile): DiskFile => ({
+    read: (buffer, offset) => alive(() => file.read(buffer, offset)),
+    write: (parts, offset) => alive(() => file.write(parts, offset)),
+    sync: () => alive(() => file.sync()),
+    size: () => alive(() => file.size()),
+    close: () => file.close(),
+  });
+  return {
+    name: disk.name,
+    open: (path, mode) => alive(async () => guardFile(await disk.open(path, mode))),
+    list: (directory) => alive(() => disk.list(directory)),
+    makeDirectory: (path) => alive(() => disk.makeDirectory(path)),
+    rename: (from, to) => alive(() => disk.rename(from, to)),
+    remove: (path) => alive(() => disk.remove(path)),
+    syncDirectory: (path) => alive(() => disk.syncDirectory(path)),
+    space: () => alive(() => disk.space()),
+  };
+}
+
+export interface TestWorkers {
+  readonly counters: BackgroundCounters;
+  /** Steps all workers until none has anything to do. */
+  runUntilIdle(): Promise<void>;
+  readonly workers: readonly Worker[];
+}
+
+/** Steps that a test can need at the most. */
+const stepsMax = 10_000;
+
+export function workersOf(
+  machine: TestMachine,
+  process: TestProcess,
+  limits: { readonly deadShare?: number } = {},
+): TestWorkers {
+  const options = { ...process, isAlive: (session: SessionId) => machine.alive.has(session) };
+  const all = createWorkers(options, { ...backgroundLimits, deadShare: 1e-9, ...limits });
+  const workers = [all.deadWriters, all.bucketSweep, all.reclaim];
+  const { signal } = new AbortController();
+  return {
+    workers,
+    counters: all.counters,
+    async runUntilIdle() {
+      for (let step = 0; step < stepsMax; step++) {
+        let isBusy = false;
+        for (const worker of workers) isBusy = (await worker.step(signal)) === "busy" || isBusy;
+        if (!isBusy) return;
+      }
+      throw new Error("the workers never come to rest");
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import type { ExtentId } from "../../format/ids.ts";
+import { recordBytes } from "../../format/record.ts";
+import { space, spaceRange } from "../../format/row-keys.ts";
+import { walkRecords } from "../extents/extent-walk.ts";
+import { Liveness } from "../extents/liveness.ts";
+import { Manifests } from "../extents/manifests.ts";
+import type { TestMachine, TestProcess } from "./processes.ts";
+
+export interface Survey {
+  /** Record bytes that a row refers to, and that none does. */
+  readonly aliveBytes: number;
+  readonly deadBytes: number;
+  /** Extents whose row counts other dead bytes than there are, although nothing is left to drain. */
+  readonly miscounted: readonly ExtentId[];
+  readonly extents: number;
+  readonly files: number;
+  /** Garbage rows and batches. */
+  readonly undrained: number;
+}
+
+/** Looks at every record of every extent that is no longer open. */
+export async function survey(machine: TestMachine, process: TestProcess): Promise<Survey> {
+  const liveness = new Liveness(process.keymap, new Manifests(process));
+  const { signal } = new AbortController();
+  const miscounted: ExtentId[] = [];
+  const total = { aliveBytes: 0, deadBytes: 0 };
+  const entries = await process.table.list(undefined, 10_000);
+  for (const entry of entries) {
+    if (entry.row.state === "open") continue;
+    let dead = 0;
+    for await (const header of walkRecords(process, entry, signal)) {
+      const bytes = recordBytes(header.key.length, header.payloadBytes);
+      if ((await liveness.referentOf(header)) === undefined) dead += bytes;
+      else total.aliveBytes += bytes;
+    }
+    total.deadBytes += dead;
+    if (entry.row.state === "reconciled" && entry.row.deadBytes !== dead) miscounted.push(entry.id);
+  }
+  let undrained = 0;
+  for (const one of [space.garbage, space.garbageBatches]) {
+    undrained += (await machine.engine.scan(spaceRange(one), { limit: 10_000 })).length;
+  }
+  const files = [...machine.disk.files.keys()].filter((path) => path.endsWith(".extent")).length;
+  return { ...total, miscounted, extents: entries.length, files, undrained };
+}
