@@ -1,8 +1,9 @@
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from "node:fs";
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open } from "lmdb";
 import type { RootDatabase } from "lmdb";
+import { assertDataFile } from "./data-file.ts";
 import { toStoreError } from "./failures.ts";
 
 /*
@@ -25,6 +26,11 @@ export type Database = RootDatabase<Uint8Array, Uint8Array>;
 const mapBytes = 64 * 1024 ** 3;
 /** Readers of all processes together: 64 processes with 15 snapshots each and their own. 64 B each in lock.mdb. */
 const readersMax = 1024;
+/**
+ * LMDB writes to the lock file through a map, and would die of a full disk there (SIGBUS); so it gets its blocks when
+ * it is made. A little more than `readersMax` need: LMDB takes the file's size as it is.
+ */
+const lockFileBytes = readersMax * 64 + 4096;
 
 export const dataFileOf = (path: string): string => join(path, "data.mdb");
 
@@ -32,6 +38,7 @@ export const dataFileOf = (path: string): string => join(path, "data.mdb");
 export function openEnvironment(path: string): Database {
   try {
     if (!existsSync(dataFileOf(path))) makeEnvironment(path);
+    assertDataFile(dataFileOf(path));
     syncFile(dataFileOf(path));
     syncFile(path);
     syncFile(dirname(path));
@@ -45,6 +52,7 @@ function makeEnvironment(path: string): void {
   const unfinished = `${path}.new`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished);
+  writeFileSync(join(unfinished, "lock.mdb"), new Uint8Array(lockFileBytes));
   // Nothing was queued, so closing has nothing to wait for and is done when the call returns.
   void openDatabase(unfinished).close();
   syncFile(dataFileOf(unfinished));

@@ -41,17 +41,17 @@ export class Room {
   }
 
   /**
-   * Bytes that the transaction under way can write for certain. Makes room until it is `wanted`, and a step more
-   * where less than the reserve is left; stops where the disk is full. Only inside a write transaction: then no
-   * other process is at the end of the file.
+   * Bytes that the transaction under way can write for certain. Makes room until it is `wanted`, and a step where
+   * that much of the reserve is gone; stops where the disk is full. Only inside a write transaction: then no other
+   * process is at the end of the file.
    */
   ahead(wanted: number): number {
     // The binding types what this returns as {}.
     const { pageSize, lastPageNumber } = this.#database.getStats() as Statistics;
     const used = (lastPageNumber + 1) * pageSize;
     let end = Math.max(this.fileBytes, used);
-    const step = Math.min(end + stepBytes, used + this.#reserveBytes);
-    const target = Math.max(used + wanted, step);
+    const stepIsDue = end - used <= this.#reserveBytes - stepBytes;
+    const target = Math.max(used + wanted, stepIsDue ? end + stepBytes : end);
     for (let filled = 1; end < target && filled > 0; end += filled) {
       filled = this.#fill(end, Math.min(target - end, stepBytes));
     }
@@ -60,10 +60,11 @@ export class Room {
 
   /** Makes the reserve, as far as the disk has room, durably. */
   async fill(): Promise<void> {
-    let ahead = -1;
-    for (let before = -2; ahead > before && ahead < this.#reserveBytes;) {
-      before = ahead;
-      ahead = await this.#database.transaction(() => this.ahead(0));
+    for (let wanted = 0; wanted < this.#reserveBytes;) {
+      wanted = Math.min(wanted + stepBytes, this.#reserveBytes);
+      const step = wanted;
+      const ahead = await this.#database.transaction(() => this.ahead(step));
+      if (ahead < wanted) break;
     }
     await this.#sync();
   }
