@@ -18,11 +18,7 @@ import { onDisk } from "./parts/disk-failure.ts";
 const unfinishedFile = `${storeIdentityFile}.new`;
 
 /** What an empty directory may hold: the root of a fresh file system, or what a crash of ours left. */
-const harmlessNames: ReadonlySet<string> = new Set([
-  "lost+found",
-  unfinishedFile,
-  storeLockFile,
-]);
+const harmlessNames: ReadonlySet<string> = new Set(["lost+found", unfinishedFile, storeLockFile]);
 
 /** An identity file is about 170 bytes. */
 const identityBytesMax = 4096;

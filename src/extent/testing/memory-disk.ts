@@ -25,6 +25,7 @@ export class MemoryDisk implements Disk {
   readonly directories = new Set<string>([""]);
   readonly counts = new Map<DiskOperation, number>();
   bytesFree = 1024 ** 4;
+  filesOpen = 0;
   before: (operation: DiskOperation, path: string) => void | Promise<void> = () => {};
 
   constructor(name = "/data") {
@@ -39,6 +40,7 @@ export class MemoryDisk implements Disk {
       this.#assertDirectory(parentOf(path));
       this.files.set(path, new Uint8Array(0));
     } else if (!isThere) throw new DiskError("missing", `${this.name}/${path}: no such file`);
+    this.filesOpen++;
     return new MemoryFile(this, path);
   }
 
@@ -135,7 +137,9 @@ class MemoryFile implements DiskFile {
     return this.#disk.bytesOf(this.#path).length;
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#disk.filesOpen--;
+  }
 }
 
 function parentOf(path: string): string {

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Limiter } from "./limiter.ts";
+
+/** Tasks that end when told to, in order of their start. */
+function gates(limiter: Limiter) {
+  const ends: (() => void)[] = [];
+  return {
+    ends,
+    start: (units: number) =>
+      limiter.run(units, () => new Promise<void>((resolve) => void ends.push(resolve))),
+  };
+}
+
+test("limiter: tasks beyond the units wait and start in order of arrival", async () => {
+  const { ends, start } = gates(new Limiter({ unitsMax: 10, waitersMax: 9, what: "test" }));
+  const tasks = [start(6), start(4), start(7), start(1)];
+  await Promise.resolve();
+  assert.equal(ends.length, 2, "one of 1 unit does not overtake one of 7");
+  ends[0]!();
+  await tasks[0];
+  assert.equal(ends.length, 2);
+  ends[1]!();
+  await tasks[1];
+  await Promise.resolve();
+  assert.equal(ends.length, 4);
+  ends[2]!();
+  ends[3]!();
+  await Promise.all(tasks);
+});
+
+test("limiter: a task larger than the limit runs alone", async () => {
+  const { ends, start } = gates(new Limiter({ unitsMax: 10, waitersMax: 9, what: "test" }));
+  const tasks = [start(99), start(1)];
+  await Promise.resolve();
+  assert.equal(ends.length, 1);
+  ends[0]!();
+  await tasks[0];
+  await Promise.resolve();
+  ends[1]!();
+  await tasks[1];
+});
+
+test("limiter: one that may not wait is refused, and a failed task gives its units back", async () => {
+  const limiter = new Limiter({ unitsMax: 1, waitersMax: 1, what: "test" });
+  const { ends, start } = gates(limiter);
+  const tasks = [start(1), start(1)];
+  await assert.rejects(start(1), { code: "overloaded" });
+  ends[0]!();
+  await tasks[0];
+  await Promise.resolve();
+  ends[1]!();
+  await tasks[1];
+  const failing = limiter.run(1, () => Promise.reject(new Error("failed")));
+  await assert.rejects(failing, /failed/);
+  assert.equal(await limiter.run(1, async () => 5), 5);
+});

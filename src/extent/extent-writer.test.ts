@@ -1,0 +1,299 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isStoreError } from "../base/errors.ts";
+import { recordBytes } from "../format/record.ts";
+import { createHash } from "../node/hash.ts";
+import { DiskError } from "../platform/disk.ts";
+import type { ExtentWriter } from "./extent-writer.ts";
+import { settle } from "./testing/manual-clock.ts";
+import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+
+const hash = createHash();
+
+/** Runs the writer's service while the test does its work. */
+async function whileRunning(writer: ExtentWriter, work: () => Promise<void>): Promise<void> {
+  const stop = new AbortController();
+  const running = writer.run(stop.signal);
+  try {
+    await work();
+  } finally {
+    stop.abort();
+    await running;
+  }
+}
+
+const states = (store: TestStore): string[] =>
+  [...store.table.entries.values()].map(({ row }) => row.state);
+
+test("writer: appended chunks are read back, each at its own place", async () => {
+  const store = await TestStore.create(hash);
+  const [writer, reader] = [store.writer(), store.reader()];
+  for (const length of [0, 1, 7, 65_536, 65_537, 300_000]) {
+    const payload = payloadOf(length, length);
+    const ref = await writer.append(identityOf(length), payload);
+    assert.deepEqual(await reader.read(ref, identityOf(length), 0, length), payload);
+  }
+  assert.equal(store.table.entries.size, 1);
+  await reader.close();
+});
+
+test("writer: the row is committed before the file exists, with truthful scheme and member", async () => {
+  const store = await TestStore.create(hash);
+  store.memoryDisks[0]!.before = (operation) => {
+    if (operation === "create") assert.equal(store.table.entries.size, 1);
+  };
+  await store.writer().append(identityOf(0), payloadOf(10));
+  const [entry] = store.table.entries.values();
+  assert.deepEqual(entry?.row.members, [{ disk: store.diskIds[0], state: "whole" }]);
+  assert.deepEqual(entry?.row.scheme, { kind: "replicated", copies: 1, quorum: 1 });
+  assert.equal(entry?.row.state, "open");
+});
+
+test("C1: an append is answered only after its bytes and its file's name are synced", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  const synced = new Set<string>();
+  disk!.before = (operation, path) => {
+    if (operation === "write") synced.delete(path);
+    if (operation === "sync" || operation === "syncDirectory") synced.add(path);
+  };
+  await store.writer().append(identityOf(0), payloadOf(10));
+  const [file] = store.extentFiles();
+  for (const path of ["", "extents", "extents/01", file!]) assert.ok(synced.has(path), path);
+});
+
+test("writer: 64 concurrent appends take few syncs", async () => {
+  const store = await TestStore.create(hash);
+  const writer = store.writer();
+  await writer.append(identityOf(0), payloadOf(1));
+  await Promise.all(
+    Array.from({ length: 64 }, (_, i) => writer.append(identityOf(i), payloadOf(4096))),
+  );
+  assert.equal(writer.statistics().records, 65);
+  assert.ok(writer.statistics().syncs <= 3, `${writer.statistics().syncs} syncs`);
+});
+
+test("writer: past the queue's limit an append is refused as overloaded (C6)", async () => {
+  const store = await TestStore.create(hash);
+  let release = () => {};
+  store.memoryDisks[0]!.before = (operation) =>
+    operation === "create" ? new Promise((resolve) => (release = resolve)) : undefined;
+  const writer = store.writer();
+  const appends = Array.from({ length: 5000 }, (_, i) =>
+    writer.append(identityOf(i), payloadOf(1)).catch((error: unknown) => error),
+  );
+  await settle();
+  release();
+  const results = await Promise.all(appends);
+  const refused = results.filter((result) => result instanceof Error);
+  assert.ok(refused.every((error) => isStoreError(error, "overloaded")));
+  assert.equal(refused.length, 5000 - 4096);
+});
+
+test("writer: an extent is sealed before it grows past its size", async () => {
+  const store = await TestStore.create(hash);
+  const writer = store.writer({ extentBytes: 64 * 1024 });
+  await whileRunning(writer, async () => {
+    for (let i = 0; i < 20; i++) {
+      writer.release([await writer.append(identityOf(i), payloadOf(10_000))]);
+    }
+    await store.clock.advance(2000);
+    assert.deepEqual(states(store), ["settled", "settled", "settled", "open"]);
+  });
+  for (const { row } of store.table.entries.values()) assert.ok(row.length <= 64 * 1024);
+  assert.deepEqual(states(store), ["settled", "settled", "settled", "settled"]);
+});
+
+test("writer: an extent is sealed by age, and settled once all of it is released", async () => {
+  const store = await TestStore.create(hash);
+  const writer = store.writer({ sealAfterMs: 5000 });
+  await whileRunning(writer, async () => {
+    const first = await writer.append(identityOf(0), payloadOf(10));
+    const second = await writer.append(identityOf(1), payloadOf(10));
+    await store.clock.advance(3000);
+    assert.deepEqual(states(store), ["open"]);
+    await store.clock.advance(4000);
+    assert.deepEqual(states(store), ["sealed"]);
+    writer.release([first]);
+    writer.release([first]);
+    await store.clock.advance(2000);
+    assert.deepEqual(states(store), ["sealed"], "one is outstanding, released twice or not");
+    writer.release([second]);
+    await store.clock.advance(2000);
+    assert.deepEqual(states(store), ["settled"]);
+  });
+});
+
+test("writer: a row that can't be sealed now is sealed later, and keeps what was added to it", async () => {
+  const store = await TestStore.create(hash);
+  const writer = store.writer({ sealAfterMs: 1000 });
+  await whileRunning(writer, async () => {
+    await writer.append(identityOf(0), payloadOf(10));
+    const [entry] = store.table.entries.values();
+    await store.table.replace(entry!, { ...entry!.row, deadBytes: 77 });
+    store.table.before = (method) => {
+      if (method === "replace") throw new Error("the table is away");
+    };
+    await store.clock.advance(3000);
+    assert.deepEqual(states(store), ["open"]);
+    store.table.before = () => {};
+    await store.clock.advance(1000);
+    assert.deepEqual(states(store), ["sealed"]);
+    assert.equal(store.table.entries.get(entry!.id)?.row.deadBytes, 77);
+  });
+});
+
+test("writer: a failed sync is not retried: the extent ends there, and the record goes to a new one", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  const writer = store.writer();
+  const reader = store.reader();
+  const first = await writer.append(identityOf(0), payloadOf(10));
+  let failures = 0;
+  disk!.before = (operation, path) => {
+    if (operation === "sync" && path.endsWith(".extent") && failures++ === 0) {
+      throw new DiskError("io", "sync failed");
+    }
+  };
+  const second = await writer.append(identityOf(1), payloadOf(5000, 2));
+  assert.notEqual(second.extent, first.extent);
+  assert.deepEqual(await reader.read(second, identityOf(1), 0, 5000), payloadOf(5000, 2));
+  await whileRunning(writer, () => store.clock.advance(1000));
+  const firstRow = store.table.entries.get(first.extent)?.row;
+  assert.equal(firstRow?.state, "sealed");
+  assert.equal(
+    firstRow?.length,
+    first.offset + recordBytes(5, 10),
+    "up to the record that was synced",
+  );
+  await reader.close();
+});
+
+test("writer: appends go to every data directory, and away from one that fails", async () => {
+  const store = await TestStore.create(hash, 3);
+  const writer = store.writer();
+  await Promise.all(
+    Array.from({ length: 30 }, (_, i) => writer.append(identityOf(i), payloadOf(100))),
+  );
+  assert.deepEqual(
+    [0, 1, 2].map((i) => store.extentFiles(i).length),
+    [1, 1, 1],
+  );
+  store.memoryDisks[1]!.before = () => {
+    throw new DiskError("io", "broken");
+  };
+  const appends = Array.from({ length: 30 }, (_, i) => writer.append(identityOf(i), payloadOf(9)));
+  const extents = new Set((await Promise.all(appends)).map(({ extent }) => extent));
+  assert.equal(extents.size, 2);
+});
+
+const troubles = [
+  { kind: "full", code: "storage_full", fix: /delete objects, make space/ },
+  { kind: "read_only", code: "read_only", fix: /remount it read-write/ },
+  { kind: "missing", code: "io", fix: /mount it again/ },
+  { kind: "io", code: "io", fix: /look at the system's log/ },
+] as const;
+
+for (const { kind, code, fix } of troubles) {
+  test(`writer: a disk that is ${kind} is named with the fix, and writing goes on when it is well`, async () => {
+    const store = await TestStore.create(hash);
+    const [disk] = store.memoryDisks;
+    const writer = store.writer();
+    await whileRunning(writer, async () => {
+      const ref = await writer.append(identityOf(0), payloadOf(10));
+      disk!.before = (operation) => {
+        const writes = operation === "write" || operation === "create";
+        if (writes || kind === "missing") throw new DiskError(kind, `it is ${kind}`);
+      };
+      for (let i = 0; i < 3; i++) {
+        const failure = await writer.append(identityOf(1), payloadOf(10)).catch((e: unknown) => e);
+        assert.ok(isStoreError(failure, code), String(failure));
+        assert.match(failure.message, fix);
+        assert.match(failure.message, /\/data1/);
+        await store.clock.advance(4000);
+      }
+      disk!.before = () => {};
+      const reader = store.reader();
+      assert.equal((await reader.read(ref, identityOf(0), 0, 10)).length, 10);
+      await reader.close();
+      await store.clock.advance(4000);
+      await writer.append(identityOf(2), payloadOf(10));
+      assert.ok(store.table.entries.size <= 3, "no extent is opened in vain while it is stopped");
+    });
+  });
+}
+
+test("writer: a disk below its reserve takes nothing until there is room again", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  const writer = store.writer({ reserveBytes: 1000 });
+  await whileRunning(writer, async () => {
+    await writer.append(identityOf(0), payloadOf(10));
+    disk!.bytesFree = 999;
+    await store.clock.advance(4000);
+    await assert.rejects(writer.append(identityOf(1), payloadOf(10)), { code: "storage_full" });
+    disk!.bytesFree = 1000;
+    await store.clock.advance(4000);
+    await writer.append(identityOf(1), payloadOf(10));
+  });
+});
+
+test("writer: nothing is written into the mount point of a disk that is not mounted", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  disk!.files.clear();
+  await assert.rejects(store.writer().append(identityOf(0), payloadOf(10)), /mount it again/);
+  assert.equal(disk!.files.size, 0);
+  assert.equal(store.table.entries.size, 0);
+});
+
+test("writer: a disk that does not answer loses its work to another, and its late bytes do no harm", async () => {
+  const store = await TestStore.create(hash, 2);
+  const writer = store.writer();
+  const reader = store.reader();
+  await whileRunning(writer, async () => {
+    await Promise.all([0, 1].map((i) => writer.append(identityOf(i), payloadOf(99))));
+    let answer = () => {};
+    store.memoryDisks[0]!.before = (operation) =>
+      operation === "sync" ? new Promise((resolve) => (answer = resolve)) : undefined;
+    const appends = Array.from({ length: 8 }, (_, i) =>
+      writer.append(identityOf(i), payloadOf(99, i)),
+    );
+    await store.clock.advance(12_000);
+    const refs = await Promise.all(appends);
+    for (const [i, ref] of refs.entries()) {
+      assert.deepEqual(await reader.read(ref, identityOf(i), 0, 99), payloadOf(99, i));
+    }
+    assert.equal(new Set(refs.map(({ extent }) => extent)).size, 1);
+    store.memoryDisks[0]!.before = () => {};
+    answer();
+    await store.clock.advance(8000);
+    await Promise.all([0, 1].map((i) => writer.append(identityOf(i), payloadOf(99))));
+    assert.equal(store.extentFiles(0).length, 2, "it is used again, with a new extent");
+    await reader.close();
+  });
+});
+
+test("writer: after it was told to stop, run seals what is open and appends are refused", async () => {
+  const store = await TestStore.create(hash);
+  const writer = store.writer();
+  await whileRunning(writer, async () => {
+    await writer.append(identityOf(0), payloadOf(10));
+  });
+  assert.deepEqual(states(store), ["sealed"]);
+  await assert.rejects(writer.append(identityOf(1), payloadOf(10)), { code: "cancelled" });
+  assert.equal(store.clock.sleepers, 0);
+});
+
+test("writer: a table that fails while an extent is opened fails the appends, not the disk", async () => {
+  const store = await TestStore.create(hash);
+  const writer = store.writer();
+  store.table.before = () => {
+    throw new TableFailure();
+  };
+  await assert.rejects(writer.append(identityOf(0), payloadOf(10)), TableFailure);
+  store.table.before = () => {};
+  await writer.append(identityOf(0), payloadOf(10));
+});
+
+class TableFailure extends Error {}

@@ -1,0 +1,97 @@
+import type { BlobId, BucketId, DiskId, SessionId, StoreId } from "../../format/ids.ts";
+import type { RecordIdentity } from "../../format/record.ts";
+import type { Hash } from "../../platform/hash.ts";
+import type { LogLevel } from "../../platform/log.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { initialiseDataDirectory } from "../data-directories.ts";
+import type { DataDisk, ExtentDisks } from "../extent-files.ts";
+import type { ExtentReader } from "../extent-reader.ts";
+import { createExtentReader } from "../extent-reader.ts";
+import type { ExtentWriter, ExtentWriterOptions } from "../extent-writer.ts";
+import { createExtentWriter } from "../extent-writer.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { MemoryDisk } from "./memory-disk.ts";
+import { MemoryExtentTable } from "./memory-extent-table.ts";
+
+export const testStoreId = "5".repeat(32) as StoreId;
+
+/** The bytes of a payload, each telling its place. */
+export function payloadOf(length: number, seed = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 17 + (i >> 8)) & 0xff);
+}
+
+export function identityOf(chunk: number, key = "a/key"): RecordIdentity {
+  return {
+    kind: "data",
+    bucket: 3 as BucketId, // made up, as the blob
+    key: new TextEncoder().encode(key),
+    blob: "b".repeat(32) as BlobId,
+    upload: undefined,
+    part: 0,
+    chunk,
+  };
+}
+
+/** Data directories in memory with a table, a clock that stands still, and the writers of one session. */
+export class TestStore {
+  readonly clock = new ManualClock();
+  readonly table = new MemoryExtentTable();
+  readonly logged: { readonly level: LogLevel; readonly event: string }[] = [];
+  readonly platform: Platform;
+  readonly memoryDisks: readonly MemoryDisk[];
+  readonly #dataDisks: DataDisk[] = [];
+  #drawn = 0;
+
+  constructor(hash: Hash, diskCount = 1) {
+    this.platform = {
+      clock: this.clock,
+      hash,
+      random: { bytes: (count) => new Uint8Array(count).fill(++this.#drawn) },
+      log: (level, event) => void this.logged.push({ level, event }),
+    };
+    this.memoryDisks = Array.from({ length: diskCount }, (_, i) => new MemoryDisk(`/data${i + 1}`));
+  }
+
+  /** With every data directory initialised. */
+  static async create(hash: Hash, diskCount = 1): Promise<TestStore> {
+    const store = new TestStore(hash, diskCount);
+    for (const disk of store.memoryDisks) {
+      const options = { store: testStoreId, holdsIndex: store.#dataDisks.length === 0 };
+      const identity = await initialiseDataDirectory(disk, options, store.platform.random);
+      store.#dataDisks.push({ id: identity.disk, disk });
+    }
+    return store;
+  }
+
+  get disks(): ExtentDisks {
+    return { store: testStoreId, disks: this.#dataDisks };
+  }
+
+  get diskIds(): readonly DiskId[] {
+    return this.#dataDisks.map(({ id }) => id);
+  }
+
+  writer(options: Partial<ExtentWriterOptions> = {}): ExtentWriter {
+    const { platform, disks, table } = this;
+    const session = 7 as SessionId; // made up
+    return createExtentWriter({
+      platform,
+      disks,
+      table,
+      session,
+      storageClass: "STANDARD",
+      ...options,
+    });
+  }
+
+  reader(): ExtentReader {
+    const { platform, disks, table } = this;
+    return createExtentReader({ platform, disks, table });
+  }
+
+  /** The paths of the extent files on a disk, in order of their ids. */
+  extentFiles(disk = 0): readonly string[] {
+    const paths = [...(this.memoryDisks[disk]?.files.keys() ?? [])];
+    return paths.filter((path) => path.endsWith(".extent")).sort();
+  }
+}
