@@ -1,10 +1,11 @@
 import { StoreError } from "../base/errors.ts";
-import type { Change, CommitResult, Engine } from "../engine/engine.ts";
+import type { Change, CommitResult, Engine, Row } from "../engine/engine.ts";
 import { scanRowsMax } from "../engine/engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import { decodeExtentRow } from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
+import type { Space } from "../format/row-keys.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
 import { nameOfChange } from "./engine/name-of-change.ts";
 import type { SimProcess } from "./process.ts";
@@ -33,13 +34,13 @@ export interface SimEngineFaults {
 export class SimEngine {
   readonly #memory = createMemoryEngine();
   readonly #random: SeededRandom;
-  readonly #faults: SimEngineFaults;
+  #unknownShare: number;
   /** After a failed sync: nothing is answered until it is verified. */
   #outOfService = false;
 
   constructor(random: SeededRandom, faults: SimEngineFaults) {
     this.#random = random;
-    this.#faults = faults;
+    this.#unknownShare = faults.unknownShare;
   }
 
   /** From now on syncs fail, until `recover`. */
@@ -51,9 +52,20 @@ export class SimEngine {
     this.#outOfService = false;
   }
 
+  /** No outcome is lost any more. */
+  heal(): void {
+    this.recover();
+    this.#unknownShare = 0;
+  }
+
+  /** The rows of a space as they are. */
+  rowsIn(spaceByte: Space): Promise<Row[]> {
+    return this.#memory.scan(spaceRange(spaceByte), { limit: scanRowsMax });
+  }
+
   /** The extent table as it is, for whoever judges or harms the machine. */
   async extents(): Promise<{ id: ExtentId; row: ExtentRow }[]> {
-    const rows = await this.#memory.scan(spaceRange(space.extents), { limit: scanRowsMax });
+    const rows = await this.rowsIn(space.extents);
     return rows.map(({ key, value }) => ({
       id: idOfKey<ExtentId>(key),
       row: decodeExtentRow(value),
@@ -110,7 +122,7 @@ export class SimEngine {
   }
 
   async #commit(change: Change): Promise<CommitResult> {
-    const lost = this.#random.chance(this.#faults.unknownShare);
+    const lost = this.#random.chance(this.#unknownShare);
     if (!lost) return this.#memory.commit(change);
     if (this.#random.chance(0.5)) await this.#memory.commit(change);
     return { outcome: "unknown", cause: new StoreError("io", "the connection to the index broke") };

@@ -189,7 +189,7 @@ export class Nemesis {
       disk.syncsToFail = 0;
       disk.writesToFail = 0;
     }
-    this.#machine.engine.recover();
+    this.#machine.engine.heal();
     for (const undo of this.#undo.splice(0)) undo();
   }
 

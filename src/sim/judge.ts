@@ -1,4 +1,6 @@
 import { extentPath, extentsDirectory } from "../extent/extent-files.ts";
+import { toHex } from "../base/bytes.ts";
+import { space } from "../format/row-keys.ts";
 import { deleteBucket } from "../object/buckets.ts";
 import { deleteObject } from "../object/delete.ts";
 import { Violation } from "./history.ts";
@@ -11,78 +13,107 @@ import type { Session } from "./workload/context.ts";
  * worker has nothing left to do, files and extent table agree; and when all is deleted, nothing is left of it (C5).
  */
 
-/** Looks at the background worker, this far apart. */
-const lookMs = 1000;
-/** Idle at so many looks in a row: each of its workers has looked for work since. */
-const idleLooks = 8;
-/** It has nothing to do by then, or never will. */
-const looksMax = 3600;
 /** Time for extents to age and be sealed, so that the background sees all there is. */
-const agingMs = 90_000;
+const agingMs = 60_000;
+/** Looks at what is left, this far apart. */
+const lookMs = 1000;
+/** What is not done by then never will be: an hour. */
+const looksMax = 3600;
+/** Idle at so many looks in a row: each worker has looked for work since. */
+const idleLooks = 4;
+
+/** What has no rows where there is no bucket. */
+const emptySpaces = [
+  "buckets",
+  "bucketFences",
+  "heads",
+  "versions",
+  "uploads",
+  "parts",
+  "garbage",
+  "garbageBatches",
+] as const;
 
 export async function judge(session: Session): Promise<void> {
   const { context } = session;
   const { machine } = context;
   await readEverything(session, context);
-  await untilIdle(session);
-  await checkFiles(machine);
+  checkHistory(session);
+  await session.sleep(agingMs);
+  await untilWell(session, () => findUnfinished(machine));
   await readEverything(session, context);
+  checkHistory(session);
   await deleteEverything(session);
-  await untilIdle(session);
-  await checkFiles(machine);
-  await checkNothingLeft(machine);
+  await session.sleep(agingMs);
+  await untilWell(session, () => findLeftover(machine));
 }
 
-/** Until the background worker finds nothing to do, again and again. */
-async function untilIdle(session: Session): Promise<void> {
-  await session.sleep(agingMs);
+function checkHistory({ context: { history, values } }: Session): void {
+  history.check((value) => values.etagOf(value));
+}
+
+/** Until the background worker finds nothing to do, and nothing is wrong that it should have done. */
+async function untilWell(session: Session, find: () => Promise<string | undefined>): Promise<void> {
+  const { machine } = session.context;
   let idle = 0;
-  for (let looks = 0; idle < idleLooks; looks++) {
-    if (looks > looksMax) throw new Violation("C5: the background never comes to an end");
+  for (let looks = 0; ; looks++) {
     await session.sleep(lookMs);
-    const worker = session.context.machine.running.find(
-      ({ background }) => background !== undefined,
-    );
+    const worker = machine.running.find(({ background }) => background !== undefined);
     const workers = worker?.background?.statistics().workers ?? [];
     const isIdle = workers.length > 0 && workers.every(({ state }) => state === "idle");
     idle = isIdle ? idle + 1 : 0;
+    const found = idle < idleLooks ? "the background never comes to an end" : await find();
+    if (found === undefined) return;
+    if (looks === looksMax) throw new Violation(`C5: ${found}`);
   }
 }
 
-/** Each extent has its file on the disk the table says, and there is no other file. */
-async function checkFiles(machine: Machine): Promise<void> {
-  const ids = await machine.diskIds();
+/** What must not be so while nothing happens: an extent on its way, a file without one, or an extent without its file. */
+async function findUnfinished(machine: Machine): Promise<string | undefined> {
+  const names = await machine.diskNames();
   const expected = new Set<string>();
   for (const { id, row } of await machine.engine.extents()) {
-    for (const { disk } of row.members) {
-      const path = `${ids.get(disk)}/${extentPath(id)}`;
-      expected.add(path);
-    }
+    if (row.state !== "open" && row.state !== "reconciled")
+      return `extent ${id} stays ${row.state}`;
+    for (const { disk } of row.members) expected.add(`${names.get(disk)}/${extentPath(id)}`);
   }
   for (const disk of machine.disks) {
     for (const path of disk.files().keys()) {
-      if (!path.startsWith(extentsDirectory)) continue;
-      if (expected.delete(`${disk.name}/${path}`)) continue;
-      throw new Violation(`C5: ${disk.name}/${path} is a stray: no extent has it`);
+      if (!path.startsWith(extentsDirectory) || expected.delete(`${disk.name}/${path}`)) continue;
+      return `${disk.name}/${path} is a stray: no extent has it`;
     }
   }
   const [lost] = expected;
-  if (lost !== undefined) throw new Violation(`C5: ${lost} is not there`);
+  return lost === undefined ? undefined : `${lost} is not there`;
+}
+
+/** All objects and uploads are gone: so must be all that was kept for them. Only what is open, and empty, may stay. */
+async function findLeftover(machine: Machine): Promise<string | undefined> {
+  for (const name of emptySpaces) {
+    const [row] = await machine.engine.rowsIn(space[name]);
+    if (row !== undefined) return `all is deleted, but not row ${toHex(row.key)} of ${name}`;
+  }
+  for (const { id, row } of await machine.engine.extents()) {
+    if (row.state === "open") continue;
+    const what = `${row.state}, ${row.deadBytes} of ${row.length} bytes known to be dead`;
+    return `all is deleted, but not extent ${id}: ${what}`;
+  }
+  return findUnfinished(machine);
 }
 
 async function deleteEverything(session: Session): Promise<void> {
   const { buckets, keys } = session.context;
   for (const bucket of buckets) {
     for (const key of keys) {
-      await expectDone(session, `delete ${bucket}`, (store) =>
+      await untilDone(session, `delete ${bucket}`, (store) =>
         deleteObject(store, { bucket, key, condition: { kind: "always" } }),
       );
     }
-    await expectDone(session, `delete-bucket ${bucket}`, (store) => deleteBucket(store, bucket));
+    await untilDone(session, `delete-bucket ${bucket}`, (store) => deleteBucket(store, bucket));
   }
 }
 
-async function expectDone(
+async function untilDone(
   session: Session,
   what: string,
   operation: Parameters<typeof session.attempt<{ deleted: true }>>[1],
@@ -94,14 +125,5 @@ async function expectDone(
     if (attempt.refusal.refusal === "noSuchBucket") return;
     if (attempt.refusal.refusal === "operationAborted") await session.sleep(lookMs);
     else throw new Violation(`C2: ${attempt.label}: refused with ${attempt.refusal.refusal}`);
-  }
-}
-
-/** All objects and uploads are gone: so must be all extents but those that are open, and empty. */
-async function checkNothingLeft(machine: Machine): Promise<void> {
-  for (const { id, row } of await machine.engine.extents()) {
-    if (row.state === "open") continue;
-    const what = `${row.state}, ${row.deadBytes} of ${row.length} bytes known to be dead`;
-    throw new Violation(`C5: everything was deleted, but extent ${id} is left: ${what}`);
   }
 }

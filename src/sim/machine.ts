@@ -69,7 +69,6 @@ export class Machine {
   onPoint: ((running: RunningProcess, point: string, happened: boolean) => void) | undefined;
   #running: RunningProcess[] = [];
   #count = 0;
-  #starts = true;
 
   constructor(options: MachineOptions) {
     const { scheduler, random } = options;
@@ -108,14 +107,19 @@ export class Machine {
     this.#ended(running);
   }
 
+  /** SIGTERM to all; the supervisor starts others. */
+  stopAll(): void {
+    for (const running of this.#running) {
+      running.store = undefined;
+      running.stop.abort();
+    }
+  }
+
   /** All processes die, and the disks forget what was not synced. */
   cutPower(): void {
-    this.#starts = false;
     for (const running of [...this.#running]) this.kill(running);
     for (const disk of this.disks) disk.crash();
     this.engine.recover();
-    this.#starts = true;
-    for (const role of roles) this.#startLater(role);
   }
 
   /** The supervisor takes a paused process for dead and starts another; the paused one may come back. */
@@ -149,7 +153,7 @@ export class Machine {
   }
 
   /** The names of the data directories, by the ids they were given. */
-  async diskIds(): Promise<Map<DiskId, string>> {
+  async diskNames(): Promise<ReadonlyMap<DiskId, string>> {
     const { process } = this.newProcess("judge");
     const { disks } = await this.disksFor(process);
     return new Map(disks.map(({ id, disk }) => [id, disk.name]));
@@ -207,7 +211,7 @@ export class Machine {
     running.end();
     this.#running = this.#running.filter((one) => one !== running);
     this.register.ended(numberOf(running.process));
-    if (this.#starts) this.#startLater(running.role);
+    this.#startLater(running.role);
   }
 
   #newProcess(role: string): SimProcess {

@@ -14,7 +14,13 @@ import { numberOf } from "./machine.ts";
 const engineName = "index";
 /** Short, so that little virtual time brings much to happen. */
 const sealAfterMs = 20_000;
-const backgroundLimits = { deadShare: 0.3, restShare: 1, idleMs: 500, oldReadMs: 120_000 };
+const backgroundLimits = {
+  deadShare: 0.3,
+  restShare: 1,
+  idleMs: 500,
+  oldReadMs: 120_000,
+  bucketSweepMs: 10_000,
+};
 
 export async function runFrontEnd(
   machine: Machine,

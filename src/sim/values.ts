@@ -113,9 +113,13 @@ export function valueNameOf(
   row: { readonly attributes: ObjectAttributes; readonly partCount: number },
   etag: string,
 ): KeyState {
-  const found = row.attributes.metadata.find(([name]) => name === metadataName);
-  const [, base] = must(found, "an object without the name of its value");
+  const base = baseNameOf(row.attributes);
   return row.partCount === 0 ? base : `${base}/${etag}`;
+}
+
+export function baseNameOf({ metadata }: ObjectAttributes): string {
+  const found = metadata.find(([name]) => name === metadataName);
+  return must(found, "an object without the name of its value")[1];
 }
 
 /** How what was read differs from what it should be; undefined: not at all. */

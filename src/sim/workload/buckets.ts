@@ -123,7 +123,8 @@ function addPage(
     const etag = etagOf(item.row);
     const value = valueNameOf(item.row, etag);
     const difference = differenceOf(values.get(value), { target, etag, size: item.row.size });
-    if (difference !== undefined) throw new Violation(`C2: ${attempt.label}: ${difference}`);
+    if (difference !== undefined)
+      throw new Violation(`C2: ${attempt.label}: ${value} in ${target}: ${difference}`);
     session.add(target, attempt, { kind: "read", value });
   }
 }

@@ -10,7 +10,8 @@ import { concatBytes } from "../../base/bytes.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { Violation } from "../history.ts";
 import { absent } from "../key-state.ts";
-import { attributesFor, differenceOf, valueNameOf } from "../values.ts";
+import type { Value } from "../values.ts";
+import { attributesFor, baseNameOf, differenceOf, valueNameOf } from "../values.ts";
 import type { Attempt, Session } from "./context.ts";
 import { BrokenOff, targetName } from "./context.ts";
 
@@ -90,7 +91,7 @@ export async function copy(
   const target = targetName(bucket, key);
   const name = values.nextName();
   const condition = pickCondition(session, target);
-  const sources = new Set<string>();
+  const sources = new Set<Value>();
   const what = `copy ${from} to ${target} ${name} ${condition.kind}`;
   const attempt = await session.attempt(what, (store) =>
     copyObject(store, {
@@ -98,8 +99,12 @@ export async function copy(
       bucket,
       key,
       attributes: (attributes) => {
-        const [, base] = attributes.metadata[0] ?? ["", ""];
-        sources.add(base);
+        const copied = values.withBase(baseNameOf(attributes));
+        if (copied !== undefined) {
+          sources.add(copied);
+          // Others may read the copy before it is answered.
+          values.add(name, target, copied.bytes);
+        }
         return attributesFor(name);
       },
       checksum: undefined,
@@ -107,12 +112,12 @@ export async function copy(
     }),
   );
   if (sources.size > 1) throw new Violation(`${attempt.label}: copied more than one source`);
-  const [base] = sources;
-  const copied = base === undefined ? undefined : values.withBase(base);
-  if (copied !== undefined) values.add(name, target, copied.bytes);
+  const [copied] = sources;
   if (attempt.kind === "answer") {
     if (copied === undefined || attempt.answer.etag !== values.etagOf(name)) {
-      throw new Violation(`C4: ${attempt.label}: ETag ${attempt.answer.etag} of a copy of ${base}`);
+      throw new Violation(
+        `C4: ${attempt.label}: ETag ${attempt.answer.etag} of a copy of ${copied?.name}`,
+      );
     }
     session.add(from, attempt, { kind: "read", value: copied.name });
   }
