@@ -1,5 +1,5 @@
-import { afterKey } from "../base/bytes.ts";
 import type { Row } from "../engine/engine.ts";
+import { scanPages } from "../engine/scan-pages.ts";
 import {
   decodeBucketFenceRow,
   decodeBucketRow,
@@ -55,16 +55,13 @@ export class BucketSweep implements Worker {
 
   async #sweep(partition: Partition): Promise<void> {
     const all = spaceRange(space.bucketFences);
-    let { start } = all;
-    for (;;) {
-      const fences = await partition.scan({ ...all, start }, { limit: fencesAtOnce });
+    for await (const fences of scanPages(partition, all, fencesAtOnce)) {
       const sessions = await listSessions(this.#options.keymap);
       const alive = new Set(sessions.map(({ session }) => session));
-      const left = fences.filter(({ stamp }) => !alive.has(sessionOfId(stamp)));
-      await this.#repair(partition, left);
-      const last = fences.at(-1);
-      if (last === undefined || fences.length < fencesAtOnce) return;
-      start = afterKey(last.key);
+      await this.#repair(
+        partition,
+        fences.filter(({ stamp }) => !alive.has(sessionOfId(stamp))),
+      );
     }
   }
 
@@ -84,18 +81,13 @@ export class BucketSweep implements Worker {
   async #findBuckets(ids: ReadonlySet<BucketId>): Promise<Map<BucketId, Row>> {
     const { system } = this.#options.keymap;
     const found = new Map<BucketId, Row>();
-    const all = spaceRange(space.buckets);
-    let { start } = all;
-    for (;;) {
-      const rows = await system.scan({ ...all, start }, { limit: bucketsAtOnce });
+    for await (const rows of scanPages(system, spaceRange(space.buckets), bucketsAtOnce)) {
       for (const row of rows) {
         const { id } = decodeBucketRow(row.value);
         if (ids.has(id)) found.set(id, row);
       }
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < bucketsAtOnce) return found;
-      start = afterKey(last.key);
     }
+    return found;
   }
 
   /** Where a check fails somebody else is at work on it. */

@@ -1,6 +1,6 @@
 import type { SessionId } from "../format/ids.ts";
-import { afterKey } from "../base/bytes.ts";
 import { scanRowsMax } from "../engine/engine.ts";
+import { scanPages } from "../engine/scan-pages.ts";
 import { idOfKey, leaseKey, sessionKey, space, spaceRange } from "../format/row-keys.ts";
 import type { LeaseRow } from "../format/system-rows.ts";
 import { decodeLeaseRow } from "../format/system-rows.ts";
@@ -19,16 +19,12 @@ export interface SessionEntry {
 /** Every session not yet wholly fenced; there are as many as processes, alive or dead since the last sweep. */
 export async function listSessions(keymap: Keymap): Promise<SessionEntry[]> {
   const out: SessionEntry[] = [];
-  let range = spaceRange(space.leases);
-  for (;;) {
-    const rows = await keymap.system.scan(range, { limit: scanRowsMax });
+  for await (const rows of scanPages(keymap.system, spaceRange(space.leases), scanRowsMax)) {
     for (const row of rows) {
       out.push({ session: idOfKey<SessionId>(row.key), lease: decodeLeaseRow(row.value) });
     }
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < scanRowsMax) return out;
-    range = { start: afterKey(last.key), end: range.end };
   }
+  return out;
 }
 
 /** Ends a session in every partition: once this returns, no commit of it can succeed. Can be repeated. */

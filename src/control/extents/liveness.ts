@@ -1,6 +1,6 @@
-import { afterKey } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { Row } from "../../engine/engine.ts";
+import { scanPages } from "../../engine/scan-pages.ts";
 import type { DataLocation } from "../../format/chunk-ref.ts";
 import { decodeGarbageRow } from "../../format/garbage-row.ts";
 import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
@@ -40,19 +40,33 @@ export class Liveness {
 
   /** The row that refers to the record, or undefined: it is dead. StoreError `overloaded` for a key too busy to tell. */
   async referentOf(header: RecordHeader): Promise<Referent | undefined> {
+    const [referent] = await this.#look(header, 1);
+    return referent;
+  }
+
+  /** How many rows refer to the record; more than one is wrong. */
+  async countReferents(header: RecordHeader): Promise<number> {
+    const first = await this.#look(header, Infinity);
+    if (first.length < 2) return first.length;
+    // Between the looks at a part and at the head, the one may have become the other.
+    return (await this.#look(header, Infinity)).length;
+  }
+
+  async #look(header: RecordHeader, limit: number): Promise<Referent[]> {
     const { bucket, key } = header;
     const partition = this.#keymap.partitionOf(bucket, key);
-    const part = await this.#partReferring(partition, header);
-    if (part !== undefined) return part;
     for (let look = 0; look < looksMax; look++) {
+      const found = await this.#partReferring(partition, header);
+      if (found.length >= limit) return found;
       const head = await partition.get(headKey(bucket, key));
       if (head !== undefined && (await this.#objectRefers(head, header))) {
-        return { kind: "object", partition, rowKey: head.key };
+        found.push({ kind: "object", partition, rowKey: head.key });
       }
-      const version = await this.#versionReferring(partition, header);
-      if (version !== undefined) return version;
+      if (found.length >= limit) return found;
+      found.push(...(await this.#versionsReferring(partition, header, limit - found.length)));
+      if (found.length >= limit) return found;
       const after = await partition.get(headKey(bucket, key));
-      if (after?.stamp === head?.stamp) return undefined;
+      if (after?.stamp === head?.stamp) return found;
     }
     throw new StoreError("overloaded", `a key changed under ${looksMax} looks at it`);
   }
@@ -60,47 +74,39 @@ export class Liveness {
   /** Whether a garbage row not yet drained stands for the record. */
   async isAwaitingDrain(header: RecordHeader): Promise<boolean> {
     const range = routedRange(space.garbage, header.bucket, header.key);
-    const found = await this.#find(
-      this.#keymap.partitionOf(header.bucket, header.key),
-      range,
-      (row) => this.#anyRefers(decodeGarbageRow(row.value).locations, header),
-    );
-    return found !== undefined;
+    const partition = this.#keymap.partitionOf(header.bucket, header.key);
+    for await (const rows of scanPages(partition, range, rowsAtOnce)) {
+      for (const row of rows) {
+        if (await this.#anyRefers(decodeGarbageRow(row.value).locations, header)) return true;
+      }
+    }
+    return false;
   }
 
-  async #partReferring(partition: Partition, header: RecordHeader): Promise<Referent | undefined> {
+  async #partReferring(partition: Partition, header: RecordHeader): Promise<Referent[]> {
     const { bucket, key, upload, part } = header;
-    if (upload === undefined) return undefined;
+    if (upload === undefined) return [];
     const row = await partition.get(partKey(bucket, key, upload, part));
-    if (row === undefined) return undefined;
+    if (row === undefined) return [];
     const refers = await this.#refers(decodePartRow(row.value).data, header);
-    return refers ? { kind: "part", partition, rowKey: row.key } : undefined;
+    return refers ? [{ kind: "part", partition, rowKey: row.key }] : [];
   }
 
-  async #versionReferring(
+  async #versionsReferring(
     partition: Partition,
     header: RecordHeader,
-  ): Promise<Referent | undefined> {
+    limit: number,
+  ): Promise<Referent[]> {
     const range = routedRange(space.versions, header.bucket, header.key);
-    const row = await this.#find(partition, range, (version) =>
-      this.#objectRefers(version, header),
-    );
-    return row && { kind: "object", partition, rowKey: row.key };
-  }
-
-  async #find(
-    partition: Partition,
-    range: { readonly start: Uint8Array; readonly end: Uint8Array },
-    test: (row: Row) => Promise<boolean>,
-  ): Promise<Row | undefined> {
-    let { start } = range;
-    for (;;) {
-      const rows = await partition.scan({ start, end: range.end }, { limit: rowsAtOnce });
-      for (const row of rows) if (await test(row)) return row;
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < rowsAtOnce) return undefined;
-      start = afterKey(last.key);
+    const found: Referent[] = [];
+    for await (const rows of scanPages(partition, range, rowsAtOnce)) {
+      for (const row of rows) {
+        if (!(await this.#objectRefers(row, header))) continue;
+        found.push({ kind: "object", partition, rowKey: row.key });
+        if (found.length >= limit) return found;
+      }
     }
+    return found;
   }
 
   async #objectRefers(row: Row, header: RecordHeader): Promise<boolean> {

@@ -55,6 +55,13 @@ export class Manifests {
     else for (const part of manifest.parts) yield* this.chunksOf(part.data);
   }
 
+  /** Reads a manifest and those below it; throws what the first that cannot be read throws. */
+  async readAll(location: DataLocation & { readonly kind: "manifest" }): Promise<void> {
+    const { manifest } = await this.read(location.ref);
+    if (manifest.kind === "leaf") return;
+    for (const { data } of manifest.parts) if (data.kind === "manifest") await this.readAll(data);
+  }
+
   async #load(ref: ChunkRef): Promise<{ stored: StoredManifest; refs: number }> {
     const header = await this.#readHeader(ref);
     if (header.kind !== "manifest") throw new StoreError("corrupt", `${where(ref)}: no manifest`);

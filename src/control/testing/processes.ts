@@ -37,9 +37,8 @@ export interface TestProcess extends ObjectStore {
   readonly platform: TestPlatform;
   readonly table: ExtentTable;
   readonly disks: ExtentDisks;
-  /** The process dies at its n-th commit from now, counted from 0: before it happens, or after. */
-  dieAtCommit(n: number, when: "before" | "after"): void;
-  readonly commits: number;
+  /** The process dies when it comes to its n-th commit from now, counted from 0. */
+  dieAtCommit(n: number): void;
   /** Nothing it does from now on has any effect. */
   kill(): void;
   /** Seals what it has open and ends. */
@@ -86,11 +85,8 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
       reader: createExtentReader(shared),
       reads: new ReadTracker(platform.clock),
       region: "us-east-1",
-      dieAtCommit: (n, when) => {
-        life.diesAt = { commit: life.commits + n, when };
-      },
-      get commits() {
-        return life.commits;
+      dieAtCommit: (n) => {
+        life.diesAt = life.commits + n;
       },
       kill: () => life.end(),
       stop: async () => {
@@ -106,7 +102,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
 
 class Life {
   commits = 0;
-  diesAt: { readonly commit: number; readonly when: "before" | "after" } | undefined;
+  diesAt = Infinity;
   onEnd: () => void = () => {};
   #isOver = false;
 
@@ -123,15 +119,10 @@ class Life {
     if (this.#isOver) throw new Killed("this process was killed");
   }
 
-  async commit<T>(work: () => Promise<T>): Promise<T> {
+  commit<T>(work: () => Promise<T>): Promise<T> {
+    if (this.commits++ === this.diesAt) this.end();
     this.assertAlive();
-    const dies = this.diesAt?.commit === this.commits++ ? this.diesAt.when : undefined;
-    if (dies === "before") this.end();
-    this.assertAlive();
-    const result = await work();
-    if (dies === "after") this.end();
-    this.assertAlive();
-    return result;
+    return work();
   }
 }
 
@@ -143,7 +134,7 @@ function guardEngine(engine: Engine, life: Life): Engine {
   return {
     get: async (key) => alive(() => engine.get(key)),
     scan: async (range, options) => alive(() => engine.scan(range, options)),
-    commit: (change) => life.commit(() => engine.commit(change)),
+    commit: async (change) => life.commit(() => engine.commit(change)),
     snapshot: () => alive(() => engine.snapshot()),
     statistics: () => engine.statistics(),
     close: async () => {},

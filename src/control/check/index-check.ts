@@ -1,0 +1,168 @@
+import { toHex } from "../../base/bytes.ts";
+import { isStoreError, messageOf } from "../../base/errors.ts";
+import type { Row } from "../../engine/engine.ts";
+import type { ExtentReader } from "../../extent/extent-reader.ts";
+import { decodeBucketFenceRow, decodeBucketRow } from "../../format/bucket-row.ts";
+import { decodeExtentRow } from "../../format/extent-row.ts";
+import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
+import type { BucketId } from "../../format/ids.ts";
+import type { Space } from "../../format/row-keys.ts";
+import { bucketFenceKey, counterKey, idOfKey, space, spaceRange } from "../../format/row-keys.ts";
+import {
+  decodeCounterRow,
+  decodeDiskRow,
+  decodeLeaseRow,
+  decodePartitionRow,
+  decodeSessionRow,
+  decodeStoreRow,
+} from "../../format/system-rows.ts";
+import type { Keymap, Partition } from "../../keymap/keymap.ts";
+import type { Manifests } from "../extents/manifests.ts";
+import { ObjectRowCheck } from "./object-row-check.ts";
+import type { CheckNotes } from "./report.ts";
+import { scanRows } from "./row-scan.ts";
+
+export interface IndexCheckOptions {
+  readonly keymap: Keymap;
+  readonly reader: ExtentReader;
+  readonly manifests: Manifests;
+  readonly notes: CheckNotes;
+  readonly signal: AbortSignal;
+  /** After some rows. */
+  progress(): void;
+}
+
+type RowCheck = (row: Row) => void | Promise<void>;
+
+/** Between reports. */
+const rowsPerProgress = 1000;
+
+/** Every row of every space: it decodes, and what it refers to is there. */
+export class IndexCheck {
+  readonly #options: IndexCheckOptions;
+  readonly #system: Partition;
+
+  constructor(options: IndexCheckOptions) {
+    this.#options = options;
+    this.#system = options.keymap.system;
+  }
+
+  async run(): Promise<void> {
+    await this.#checkSpaces(this.#system, 0x00, 0x20, this.#systemChecks());
+    for (const partition of this.#options.keymap.partitions) {
+      await this.#checkSpaces(partition, 0x20, 0xff, this.#partitionChecks(partition));
+    }
+  }
+
+  /** One space after the other; those nobody knows are looked into as well. */
+  async #checkSpaces(
+    partition: Partition,
+    from: number,
+    to: number,
+    checks: ReadonlyMap<Space, RowCheck>,
+  ): Promise<void> {
+    const { notes } = this.#options;
+    const what = "a row of a kind that this software does not know";
+    for (let spaceByte = from; spaceByte < to; spaceByte++) {
+      const known = checks.get(spaceByte as Space); // undefined where it is none
+      const check =
+        known ?? ((row: Row) => notes.problem("unknown", whereOf(partition, row), what));
+      const range = spaceRange(spaceByte as Space); // any byte makes a range
+      for await (const row of scanRows(partition, range, notes)) {
+        await this.#checkRow(partition, row, check);
+      }
+    }
+  }
+
+  /** On a store that is being written a row may change under us: it is judged only if it is still what it was. */
+  async #checkRow(partition: Partition, row: Row, check: RowCheck): Promise<void> {
+    const { notes, signal, progress } = this.#options;
+    signal.throwIfAborted();
+    if (++notes.counts.rows % rowsPerProgress === 0) progress();
+    try {
+      await check(row);
+    } catch (thrown) {
+      if (!isStoreError(thrown)) throw thrown;
+      const now = await partition.get(row.key);
+      if (now?.stamp !== row.stamp) return;
+      const kind = thrown.code === "missing" ? "missing" : "corrupt";
+      notes.problem(kind, whereOf(partition, row), messageOf(thrown));
+    }
+  }
+
+  #systemChecks(): ReadonlyMap<Space, RowCheck> {
+    const { counts } = this.#options.notes;
+    return new Map<Space, RowCheck>([
+      [space.store, (row) => void decodeStoreRow(row.value)],
+      [space.counters, (row) => void decodeCounterRow(row.value)],
+      [space.leases, (row) => void decodeLeaseRow(row.value)],
+      [
+        space.buckets,
+        (row) => {
+          counts.buckets++;
+          return this.#checkBucket(row);
+        },
+      ],
+      [
+        space.extents,
+        async (row) => {
+          decodeExtentRow(row.value);
+          await this.#checkCounted(row, "extents", idOfKey(row.key));
+        },
+      ],
+      [space.partitions, (row) => void decodePartitionRow(row.value)],
+      [space.drains, (row) => void decodeCounterRow(row.value)],
+      [space.disks, (row) => void decodeDiskRow(row.value)],
+    ]);
+  }
+
+  #partitionChecks(partition: Partition): ReadonlyMap<Space, RowCheck> {
+    const { notes, reader, manifests } = this.#options;
+    const objects = new ObjectRowCheck({ partition, notes, reader });
+    return new Map<Space, RowCheck>([
+      [space.partitionSelf, (row) => void decodePartitionRow(row.value)],
+      [space.sessions, (row) => void decodeSessionRow(row.value)],
+      [space.bucketFences, (row) => void decodeBucketFenceRow(row.value)],
+      [space.garbageBatches, (row) => void decodeGarbageBatchRow(row.value)],
+      [space.heads, (row) => objects.head(row)],
+      [space.versions, (row) => objects.version(row)],
+      [space.uploads, (row) => objects.upload(row)],
+      [space.parts, (row) => objects.part(row)],
+      [
+        space.garbage,
+        async (row) => {
+          notes.counts.garbageRows++;
+          // What cannot be expanded cannot be counted, and so not be reclaimed.
+          for (const location of decodeGarbageRow(row.value).locations) {
+            if (location.kind === "manifest") await manifests.readAll(location);
+          }
+        },
+      ],
+    ]);
+  }
+
+  async #checkBucket(row: Row): Promise<void> {
+    const { keymap, notes } = this.#options;
+    const { id } = decodeBucketRow(row.value);
+    await this.#checkCounted(row, "buckets", id);
+    for (const partition of keymap.partitionsOf(id)) {
+      if ((await partition.get(bucketFenceKey(id))) !== undefined) continue;
+      if ((await this.#system.get(row.key)) === undefined) return;
+      const message = `no fence in partition ${partition.id}`;
+      notes.problem("dangling", whereOf(this.#system, row), message);
+    }
+  }
+
+  /** An id above its counter would be given again. */
+  async #checkCounted(row: Row, name: string, id: number | BucketId): Promise<void> {
+    const counter = await this.#system.get(counterKey(name));
+    const value = counter === undefined ? 0 : decodeCounterRow(counter.value).value;
+    if (id <= value) return;
+    const message = `id ${id} was never given: the counter of ${name} is at ${value}`;
+    this.#options.notes.problem("inconsistent", whereOf(this.#system, row), message);
+  }
+}
+
+function whereOf(partition: Partition, row: Row): string {
+  return `row ${toHex(row.key)} of partition ${partition.id}`;
+}

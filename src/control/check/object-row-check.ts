@@ -1,0 +1,123 @@
+import { decodeUtf8 } from "../../base/bytes.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { Row } from "../../engine/engine.ts";
+import type { ExtentReader } from "../../extent/extent-reader.ts";
+import type { BucketId, UploadId } from "../../format/ids.ts";
+import { idBytes } from "../../format/ids.ts";
+import type { ObjectRow } from "../../format/object-row.ts";
+import { decodeObjectRow, decodePartRow, decodeUploadRow } from "../../format/object-row.ts";
+import {
+  bucketFenceKey,
+  headKey,
+  objectKeyOfHead,
+  parseRoutedKey,
+  uploadKey,
+  versionOrderOf,
+} from "../../format/row-keys.ts";
+import { ByteReader } from "../../format/codec.ts";
+import type { Partition } from "../../keymap/keymap.ts";
+import { checkData } from "./data-check.ts";
+import type { CheckNotes, ProblemKind } from "./report.ts";
+
+export interface ObjectRowCheckOptions {
+  readonly partition: Partition;
+  readonly notes: CheckNotes;
+  readonly reader: ExtentReader;
+}
+
+/** Objects, versions, uploads and parts of one partition. Throws StoreError where data is missing or does not fit. */
+export class ObjectRowCheck {
+  readonly #options: ObjectRowCheckOptions;
+  /** The bucket of the row before, known to have a fence. */
+  #bucket: BucketId | undefined;
+
+  constructor(options: ObjectRowCheckOptions) {
+    this.#options = options;
+  }
+
+  async head(row: Row): Promise<void> {
+    const { counts } = this.#options.notes;
+    const object = decodeObjectRow(row.value);
+    if (object.kind === "object") counts.objects++;
+    else counts.deleteMarkers++;
+    const bucket = bucketOfHead(row.key);
+    await this.#checkObject(row, bucket, objectKeyOfHead(row.key), object);
+  }
+
+  async version(row: Row): Promise<void> {
+    const { partition, notes } = this.#options;
+    notes.counts.versions++;
+    const object = decodeObjectRow(row.value);
+    const { bucket, key, rest } = parseRoutedKey(row.key);
+    if (versionOrderOf(rest) !== object.order) {
+      await this.#problem("inconsistent", row, "a version stands under another order than its own");
+    }
+    const head = await partition.get(headKey(bucket, key));
+    if (head === undefined) await this.#problem("dangling", row, "a version of a key without head");
+    else if (decodeObjectRow(head.value).order <= object.order) {
+      await this.#problem("inconsistent", row, "a version is newer than the head of its key");
+    }
+    await this.#checkObject(row, bucket, key, object);
+  }
+
+  async upload(row: Row): Promise<void> {
+    this.#options.notes.counts.uploads++;
+    decodeUploadRow(row.value);
+    await this.#checkBucket(row, parseRoutedKey(row.key).bucket);
+  }
+
+  async part(row: Row): Promise<void> {
+    const { partition, notes, reader } = this.#options;
+    const part = decodePartRow(row.value);
+    notes.counts.parts++;
+    notes.counts.objectBytes += part.size;
+    const { bucket, key, rest } = parseRoutedKey(row.key);
+    const behind = new ByteReader(rest, "part row key");
+    const upload = behind.id<UploadId>();
+    const number = behind.u16();
+    if ((await partition.get(uploadKey(bucket, key, upload))) === undefined) {
+      await this.#problem("dangling", row, `part ${number} of an upload that is not there`);
+    }
+    const owner = { bucket, key, blob: part.blob, upload, part: number };
+    assertSize(await checkData(reader, owner, part.data), part.size);
+  }
+
+  async #checkObject(
+    row: Row,
+    bucket: BucketId,
+    key: Uint8Array,
+    { blob, upload, data, size }: ObjectRow,
+  ): Promise<void> {
+    const { notes, reader } = this.#options;
+    notes.counts.objectBytes += size;
+    await this.#checkBucket(row, bucket);
+    assertSize(await checkData(reader, { bucket, key, blob, upload, part: 0 }, data), size);
+  }
+
+  async #checkBucket(row: Row, bucket: BucketId): Promise<void> {
+    if (bucket === this.#bucket) return;
+    const fence = await this.#options.partition.get(bucketFenceKey(bucket));
+    if (fence === undefined) await this.#problem("dangling", row, `no bucket ${bucket}`);
+    else this.#bucket = bucket;
+  }
+
+  /** Only of a row that is still there: others may be at work. */
+  async #problem(kind: ProblemKind, row: Row, message: string): Promise<void> {
+    const { partition, notes } = this.#options;
+    const now = await partition.get(row.key);
+    if (now?.stamp === row.stamp) notes.problem(kind, nameOf(row.key), message);
+  }
+}
+
+function bucketOfHead(rowKey: Uint8Array): BucketId {
+  return new ByteReader(rowKey.subarray(1, 1 + idBytes / 2), "row key").u64() as BucketId; // its place
+}
+
+function nameOf(rowKey: Uint8Array): string {
+  const { bucket, key } = parseRoutedKey(rowKey);
+  return `bucket ${bucket}, key ${decodeUtf8(key)}`;
+}
+
+function assertSize(found: number, size: number): void {
+  if (found !== size) throw new StoreError("corrupt", `${found} bytes of data instead of ${size}`);
+}

@@ -1,0 +1,20 @@
+import { afterKey } from "../base/bytes.ts";
+import type { KeyRange } from "../format/row-keys.ts";
+import type { EngineReader, Row } from "./engine.ts";
+
+/** All rows of a range in key order, by pages of at most `limit`, each of its own moment. No page is empty. */
+export async function* scanPages(
+  reader: EngineReader,
+  range: KeyRange,
+  limit: number,
+): AsyncGenerator<Row[], void, undefined> {
+  let { start } = range;
+  for (;;) {
+    const rows = await reader.scan({ start, end: range.end }, { limit });
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    yield rows;
+    if (rows.length < limit) return;
+    start = afterKey(last.key);
+  }
+}
