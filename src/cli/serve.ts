@@ -54,7 +54,8 @@ function stopSignal(kill: () => void): AbortSignal {
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, onSignal);
   // Started through a channel (by bin/holdfast.js on an old Node): whoever holds the other end has gone.
-  if (process.connected) process.once("disconnect", () => stop.abort());
+  process.once("disconnect", () => stop.abort());
+  process.channel?.unref();
   return stop.signal;
 }
 
