@@ -42,8 +42,10 @@ export interface SeedReport {
 
 export const operationsMin = 200;
 const clients = 4;
-/** A run that has not ended by then hangs. */
+/** A run that has not ended by then hangs … */
 const virtualMsMax = 24 * 3_600_000;
+/** … or spins: most need a tenth of this. */
+const eventsMax = 150_000;
 
 /** Runs one seed to its end; throws Violation, with how to repeat it, where a promise was broken. */
 export async function runSeed(seed: number, host: SimHost): Promise<SeedReport> {
@@ -113,11 +115,17 @@ class Run {
         outcome = { error };
       },
     );
-    const isOver = () => outcome !== undefined || this.machine.fatal !== undefined;
+    const isOver = () =>
+      outcome !== undefined ||
+      this.machine.fatal !== undefined ||
+      this.#scheduler.events > eventsMax;
     const ended = await this.#scheduler.runUntil(isOver, virtualMsMax);
     if (this.machine.fatal !== undefined) throw this.machine.fatal;
-    if (!ended) throw new Violation(`hangs at ${this.#scheduler.nowMs} ms`);
     if (outcome?.error !== undefined) throw outcome.error;
+    if (!ended || outcome === undefined) {
+      const { nowMs, events } = this.#scheduler;
+      throw new Violation(`does not end: at ${nowMs.toFixed(0)} ms, after ${events} events`);
+    }
     return this.#report();
   }
 

@@ -1,0 +1,58 @@
+import type { SeedReport } from "../../src/sim/run.ts";
+import type { SeedResult } from "./seed-worker.ts";
+
+/** What many seeds add up to. */
+export class Totals {
+  readonly failures: string[] = [];
+  seeds = 0;
+  operations = 0;
+  crashes = 0;
+  virtualMs = 0;
+  readonly cuts = new Map<string, number>();
+  readonly faults = new Map<string, number>();
+  readonly outcomes = new Map<string, number>();
+
+  add(result: SeedResult): void {
+    this.seeds++;
+    if ("failure" in result) this.failures.push(result.failure);
+    else this.#addReport(result.report);
+  }
+
+  #addReport(report: SeedReport): void {
+    this.operations += report.operations;
+    this.crashes += report.crashes;
+    this.virtualMs += report.virtualMs;
+    addAll(this.cuts, report.cuts);
+    addAll(this.faults, report.faults);
+    addAll(this.outcomes, report.outcomes);
+  }
+
+  summary(): string {
+    const hours = (this.virtualMs / 3_600_000).toFixed(1);
+    return (
+      `${this.seeds} seeds, ${this.operations} operations, ${this.crashes} crashes, ` +
+      `${hours} simulated hours, ${this.failures.length} failures`
+    );
+  }
+
+  /** How often a crash cut what, most seldom last. */
+  details(): string {
+    return [
+      "faults:",
+      ...lines(this.faults),
+      "operations that crashes cut:",
+      ...lines(this.cuts),
+      "answers to clients:",
+      ...lines(this.outcomes),
+    ].join("\n");
+  }
+}
+
+function addAll(into: Map<string, number>, from: ReadonlyMap<string, number>): void {
+  for (const [name, count] of from) into.set(name, (into.get(name) ?? 0) + count);
+}
+
+function lines(counts: ReadonlyMap<string, number>): string[] {
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]);
+  return sorted.map(([name, count]) => `${String(count).padStart(9)}  ${name}`);
+}
