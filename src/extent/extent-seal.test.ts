@@ -125,6 +125,41 @@ test("C1: a writer paused between write and sync answers only if the seal found 
   }
 });
 
+test("C1: a writer that appends while its extent is sealed answers only if the seal found its record", async () => {
+  for (let pausedAt = 0, isDone = false; !isDone; pausedAt++) {
+    const store = await TestStore.create(hash);
+    const writer = store.writer();
+    await writer.append(identityOf(0), payloadOf(1000));
+    let operations = 0;
+    let resume = () => {};
+    const pause = (): void | Promise<void> =>
+      operations++ === pausedAt ? new Promise((resolve) => (resume = resolve)) : undefined;
+    store.memoryDisks[0]!.before = pause;
+    const sealing = seal(store);
+    await settle();
+    isDone = operations <= pausedAt;
+    const answer = writer.append(identityOf(1), payloadOf(1000)).then(
+      (ref) => ref.offset + bytesEach,
+      () => 0,
+    );
+    await settle();
+    resume();
+    assert.ok((await answer) <= (await sealing).row.length, `paused at ${pausedAt}`);
+    assert.ok(pausedAt < 50);
+  }
+});
+
+test("seal: the epoch goes to the slot that is not current, and the records found are synced", async () => {
+  const { store } = await abandoned(2);
+  const slot = onlyFile(store).slice(0, extentHeaderSlotBytes);
+  const operations: string[] = [];
+  store.memoryDisks[0]!.before = (operation) => void operations.push(operation);
+  await seal(store);
+  assert.deepEqual(onlyFile(store).slice(0, extentHeaderSlotBytes), slot);
+  const afterIdentity = operations.slice(2);
+  assert.deepEqual(afterIdentity, ["open", "read", "write", "sync", "read", "sync"]);
+});
+
 test("seal: a crash at any operation leaves an extent that can be sealed again, to the same length", async () => {
   for (let crashAt = 0, isDone = false; !isDone; crashAt++) {
     const { store } = await abandoned(4);

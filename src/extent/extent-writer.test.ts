@@ -187,6 +187,19 @@ test("writer: appends go to every data directory, and away from one that fails",
   assert.equal(extents.size, 2);
 });
 
+test("writer: an append goes to the data directory with the least to do", async () => {
+  const store = await TestStore.create(hash, 2);
+  const writer = store.writer();
+  let release = () => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  for (const disk of store.memoryDisks) disk.before = () => gate;
+  const large = writer.append(identityOf(0), payloadOf(100_000));
+  const small = Array.from({ length: 10 }, (_, i) => writer.append(identityOf(i), payloadOf(1000)));
+  release();
+  const { extent } = await large;
+  for (const ref of await Promise.all(small)) assert.notEqual(ref.extent, extent);
+});
+
 const troubles = [
   { kind: "full", code: "storage_full", fix: /delete objects, make space/ },
   { kind: "read_only", code: "read_only", fix: /remount it read-write/ },
