@@ -5,6 +5,7 @@ import { createPlatform } from "../node/platform.ts";
 import { type FoundRootKey, rootKey } from "../node/root-key-file.ts";
 import { openStoreDirectories } from "../node/store-directories.ts";
 import { Supervisor } from "../node/supervisor.ts";
+import { verifyIndex } from "../node/verify-index.ts";
 import { settingNames, type Settings } from "../server/settings.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
@@ -36,7 +37,7 @@ async function runServe(given: GivenFlags): Promise<number> {
     workers: settings.workers === 0 ? availableParallelism() : settings.workers,
     rootKey: key.key,
     onReady: (port) => announce(settings, port, key, given.flags.has("json")),
-    verifyIndex: () => Promise.resolve(),
+    verifyIndex: () => verifyIndex(platform, store),
   });
   await supervisor.run(stopSignal(() => supervisor.kill()));
   return exitStatus.ok;

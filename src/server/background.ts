@@ -1,14 +1,15 @@
 import { Metrics } from "../admin/metrics.ts";
+import { type BackgroundStatistics, createBackground } from "../control/background.ts";
 import type { SessionId } from "../format/ids.ts";
 import type { Service } from "../platform/service.ts";
-import { sampleStore } from "./store-metrics.ts";
-import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
+import { sampleBackground, sampleStore } from "./store-metrics.ts";
+import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 
 export interface BackgroundOptions {
   readonly machine: StoreMachine;
-  readonly limits: WriterLimits;
+  readonly sealAfterMs?: number | undefined;
   /** Share of an extent that is dead when it is compacted. */
-  readonly compactAt: number;
+  readonly compactAt?: number | undefined;
   /** Whether a session's process still runs; those of which it does not are fenced. */
   readonly isAlive: (session: SessionId) => boolean;
 }
@@ -19,19 +20,36 @@ export interface BackgroundProcess {
   /** In the order they stand on one another, for runServices. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
+  statistics(): BackgroundStatistics;
   /** After the services have ended. Engines and disks are the caller's. */
   close(): Promise<void>;
 }
 
 export async function openBackground(options: BackgroundOptions): Promise<BackgroundProcess> {
-  const { machine, limits } = options;
-  const { keymap, writer, reader, services } = await openStoreParts(machine, "background", limits);
+  const { machine, sealAfterMs, compactAt, isAlive } = options;
+  // Compaction makes room, so it may use the room that is kept from others.
+  const limits = { sealAfterMs, reserveBytes: 0 };
+  const parts = await openStoreParts(machine, "background", limits);
+  const { keymap, table, writer, reader, reads, services } = parts;
+  const background = createBackground({
+    platform: machine.platform,
+    disks: machine.disks,
+    keymap,
+    table,
+    writer,
+    reader,
+    reads,
+    isAlive,
+    limits: compactAt === undefined ? undefined : { deadShare: compactAt },
+  });
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
+  sampleBackground(metrics, background);
   return {
     session: keymap.session.id,
-    services,
+    services: [...services, background],
     metrics,
+    statistics: () => background.statistics(),
     close: () => reader.close(),
   };
 }

@@ -16,7 +16,7 @@ test("settings: defaults are what the help says", () => {
   assert.deepEqual(settings.domain, []);
   assert.equal(settings["seal-after"], 300_000);
   assert.equal(settings.reserve, 320 * 1024 * 1024);
-  assert.equal(settings["compact-at"], 0.5);
+  assert.equal(settings["compact-at"], 0.33);
 });
 
 test("settings: a flag wins over a variable, a variable over the file", () => {

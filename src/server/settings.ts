@@ -82,7 +82,7 @@ export const settingDefinitions = {
   ),
   "compact-at": define(
     "PERCENT",
-    "50%",
+    "33%",
     "dead share at which an extent is compacted",
     parsePercent(5, 95),
   ),

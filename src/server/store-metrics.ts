@@ -1,4 +1,5 @@
 import type { Metrics, Sample } from "../admin/metrics.ts";
+import type { Background, BackgroundStatistics } from "../control/background.ts";
 import type { Engine, EngineStatistics } from "../engine/engine.ts";
 import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { RequestDone } from "../s3/s3-handler.ts";
@@ -70,4 +71,42 @@ export function sampleStore(
   extents("bytes_total", "Bytes appended.", "bytes");
   extents("opened_total", "Extents begun.", "extentsOpened");
   extents("failures_total", "Writes and syncs that failed.", "failures");
+}
+
+/** What the background work did, and how each kind of it is doing. */
+export function sampleBackground(metrics: Metrics, background: Background): void {
+  const count = (
+    name: string,
+    help: string,
+    field: keyof BackgroundStatistics["counters"],
+  ): void => {
+    const read = (): number => background.statistics().counters[field];
+    metrics.sampled("counter", `holdfast_background_${name}_total`, help, read);
+  };
+  count("sessions_fenced", "Sessions of dead processes ended.", "sessionsFenced");
+  count("extents_sealed", "Extents of dead writers sealed.", "extentsSealed");
+  count("garbage_rows_drained", "Records of garbage added up.", "garbageRowsDrained");
+  count("extents_reconciled", "Extents compared with the index.", "extentsReconciled");
+  count("extents_compacted", "Extents whose live records were moved out.", "extentsCompacted");
+  count("extents_dropped", "Extents removed.", "extentsDropped");
+  count("dropped_bytes", "Bytes of extents removed.", "bytesDropped");
+  count("records_moved", "Records moved by compaction.", "recordsMoved");
+  count("moved_bytes", "Bytes moved by compaction.", "bytesMoved");
+  count("corruptions", "Extents, manifests or records that were not as written.", "corruptions");
+  count("buckets_reopened", "Deletions of buckets undone after a crash.", "bucketsReopened");
+  count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
+  metrics.sampled(
+    "gauge",
+    "holdfast_background_state",
+    "1 for the state each kind of background work is in.",
+    () => background.statistics().workers.map(({ name, state }) => [[name, state], 1]),
+    ["worker", "state"],
+  );
+  metrics.sampled(
+    "counter",
+    "holdfast_background_failures_total",
+    "Steps of background work that failed.",
+    () => background.statistics().workers.map(({ name, failures }) => [[name], failures]),
+    ["worker"],
+  );
 }

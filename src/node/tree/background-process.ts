@@ -19,7 +19,7 @@ export async function runBackground(
   });
   const background = await openBackground({
     machine,
-    limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
+    sealAfterMs: settings["seal-after"],
     compactAt: settings["compact-at"],
     isAlive: (session) => isAlive(channel.roster, session),
   });
