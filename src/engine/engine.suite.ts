@@ -23,13 +23,13 @@ export interface EngineSupport {
 }
 
 export interface UncertainEngine extends OpenEngine {
-  answerUnknown(happens: boolean): void;
+  readonly answerUnknown: (happens: boolean) => void;
 }
 
 export interface OpenEngine {
   readonly engine: Engine;
   /** Closes it, where the test has not, and removes what it left. */
-  dispose(): Promise<void>;
+  readonly dispose: () => Promise<void>;
 }
 
 export function testEngine(

@@ -38,8 +38,8 @@ function objectKeys(): Uint8Array[] {
 interface SpaceCase {
   readonly name: string;
   readonly range: KeyRange;
-  rowKey(key: Uint8Array): Uint8Array;
-  objectKey(rowKey: Uint8Array): Uint8Array;
+  readonly rowKey: (key: Uint8Array) => Uint8Array;
+  readonly objectKey: (rowKey: Uint8Array) => Uint8Array;
 }
 
 const parsed = (rowKey: Uint8Array): Uint8Array => parseRoutedKey(rowKey).key;

@@ -1,4 +1,5 @@
 import type { Change, Engine, EngineReader, Row } from "../engine.ts";
+import { scanPages } from "../scan-pages.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { composeId } from "../../format/ids.ts";
 import type { ChangeId, SessionId } from "../../format/ids.ts";
@@ -40,14 +41,8 @@ export const everything = { start: noBytes, end: Uint8Array.of(0xff, 0xff, 0xff,
 /** All rows, as many scans as it takes. */
 export async function allRows(reader: EngineReader, limit = 1000): Promise<Row[]> {
   const rows: Row[] = [];
-  let { start } = everything;
-  for (;;) {
-    const page = await reader.scan({ start, end: everything.end }, { limit });
-    rows.push(...page);
-    const last = page.at(-1);
-    if (last === undefined || page.length < limit) return rows;
-    start = Uint8Array.of(...last.key, 0);
-  }
+  for await (const page of scanPages(reader, everything, limit)) rows.push(...page);
+  return rows;
 }
 
 export function asText(rows: readonly Row[]): string[] {

@@ -1,4 +1,5 @@
 import { unlinkSync, writeSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { bytesOf, ChangeMaker } from "../../engine/suite/rows.suite.ts";
 import { composeId } from "../../format/ids.ts";
@@ -52,6 +53,13 @@ const jobs: Readonly<Record<string, Job>> = {
   async put(engine, key, value) {
     const puts = [{ key: bytesOf(key ?? ""), value: bytesOf(value ?? "") }];
     say((await engine.commit(new ChangeMaker().change({ puts }))).outcome);
+  },
+
+  /** Begins a snapshot and holds it until killed. */
+  async hold(engine) {
+    await engine.snapshot().get(bytesOf("k"));
+    say("holding");
+    await setTimeout(60_000);
   },
 
   /** Fills the file system it stands on, then deletes, then makes room by removing BALLAST, then writes again. */

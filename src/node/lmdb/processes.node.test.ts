@@ -79,6 +79,20 @@ test("C1: kill -9 in the middle of commits: what was answered is there, and othe
   assert.deepEqual(report.problems, []);
 });
 
+test("what a process held that died while reading is cleared", async () => {
+  const path = join(folder, "stale");
+  const engine = await openEngine(path);
+  const child = spawn(process.execPath, [program, path, "hold"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  for await (const line of createInterface(child.stdout)) {
+    if (line === "holding") child.kill("SIGKILL");
+  }
+  assert.equal(engine.clearStaleReaders(), 1);
+  assert.equal(engine.clearStaleReaders(), 0);
+  await engine.close();
+});
+
 test("a creation that was cut off is begun anew", async () => {
   const path = join(folder, "cut-off");
   mkdirSync(join(`${path}.new`, "data.mdb"), { recursive: true });

@@ -21,7 +21,7 @@ export function readRow(
   database: Database,
   hash: Hash,
   key: Uint8Array,
-  transaction?: Transaction | undefined,
+  transaction?: Transaction,
 ): Row | undefined {
   if (transaction === undefined) database.resetReadTxn();
   const sealed = database.get(key, transaction === undefined ? undefined : { transaction });
@@ -33,7 +33,7 @@ export function readSealedRows(
   database: Database,
   range: KeyRange,
   options: { readonly reverse?: boolean | undefined; readonly limit: number },
-  transaction?: Transaction | undefined,
+  transaction?: Transaction,
 ): SealedRow[] {
   if (compareBytes(range.start, range.end) >= 0) return [];
   if (transaction === undefined) database.resetReadTxn();

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
+import { afterKey, noBytes } from "../../base/bytes.ts";
 import { StoreError, messageOf } from "../../base/errors.ts";
 import { openRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
@@ -75,7 +76,7 @@ async function walk(database: Database, options: VerifyOptions): Promise<VerifyR
     onProgress?.({ rows, bytes });
     const last = batch.at(-1);
     if (last === undefined || batch.length < batchRows) break;
-    start = Uint8Array.of(...last.key, 0);
+    start = afterKey(last.key);
     await setImmediate();
   }
   return { rows, bytes, problemCount, problems };
