@@ -101,6 +101,34 @@ test("C2: a put under way while its bucket is deleted is refused, even if the na
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
 });
 
+test("C2: a put that looked at the fence before the deletion began cannot commit after it", async () => {
+  const store = await createTestStore(hash);
+  const { keymap } = store;
+  let deleted = 0;
+  const late: ObjectStore = {
+    ...store,
+    keymap: {
+      ...keymap,
+      partitionOf(...of) {
+        const partition = keymap.partitionOf(...of);
+        return {
+          id: partition.id,
+          get: (row) => partition.get(row),
+          scan: (range, options) => partition.scan(range, options),
+          async commit(change) {
+            if (deleted++ === 0) ok(await deleteBucket(store, testBucket));
+            return partition.commit(change);
+          },
+        };
+      },
+    },
+  };
+  assert.equal(refusalOf(await put(late, "k", "x")), "noSuchBucket");
+  assert.equal(deleted, 1);
+  const [partition] = keymap.partitions;
+  assert.deepEqual(await partition!.scan(spaceRange(space.heads), { limit: 1 }), []);
+});
+
 test("bucket: while it is being deleted writes are told to try again; a deletion left in the middle can be finished", async () => {
   const store = await createTestStore(hash);
   const bucket = ok(await getBucket(store, testBucket));

@@ -79,7 +79,10 @@ async function walk(store: ObjectStore, query: Query, limit: number): Promise<st
     const last = items.at(-1);
     if (!truncated || last === undefined) return out;
     assert.equal(items.length, limit);
-    after = last.kind === "object" ? last.key : last.prefix;
+    const next = last.kind === "object" ? last.key : last.prefix;
+    // Else a page that repeats itself would be walked for ever.
+    assert.ok(after === undefined || compareBytes(next, after) > 0, "the listing does not go on");
+    after = next;
   }
 }
 
@@ -137,7 +140,9 @@ async function walkUploads(store: ObjectStore, query: Query, limit: number): Pro
     }
     const last = items.at(-1);
     if (!truncated || last === undefined) return out;
-    afterKey = last.kind === "upload" ? last.key : last.prefix;
+    const next: Uint8Array = last.kind === "upload" ? last.key : last.prefix;
+    assert.ok(out.length <= new Set(out).size, "the listing repeats itself");
+    afterKey = next;
     afterUpload = last.kind === "upload" ? last.upload : undefined;
   }
 }
