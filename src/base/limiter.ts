@@ -15,7 +15,7 @@ interface Waiter {
   readonly start: () => void;
 }
 
-/** Runs tasks while their units (places, bytes …) are free; the others wait in order of arrival. */
+/** Runs tasks while their units (places, bytes …) are free; others wait in order of arrival. */
 export class Limiter {
   readonly #options: LimiterOptions;
   readonly #waiters: Waiter[] = [];

@@ -17,15 +17,18 @@ import { onDisk } from "./parts/disk-failure.ts";
 /** An identity is written under this name first, so that it is there whole or not at all. */
 const unfinishedFile = `${storeIdentityFile}.new`;
 
-/** What an empty directory may hold: the root of a fresh file system, or what a crash of ours left. */
+/**
+ * What an empty directory may hold: the root of a fresh file system, or what a crash of ours left.
+ */
 const harmlessNames: ReadonlySet<string> = new Set(["lost+found", unfinishedFile, storeLockFile]);
 
 /** An identity file is about 170 bytes. */
 const identityBytesMax = 4096;
 
 /**
- * Makes an empty directory a data directory of a store, or finds that it is one already. Refuses with the fix named: a
- * directory of another store, one of a newer version, and one that holds other things.
+ * Makes an empty directory a data directory of a store, or finds that it is one already. Refuses
+ * with the fix named: a directory of another store, one of a newer version, and one that holds
+ * other things.
  */
 export async function initialiseDataDirectory(
   disk: Disk,
@@ -40,7 +43,7 @@ export async function initialiseDataDirectory(
   const foreign = (await onDisk(disk.list(""))).filter((name) => !harmlessNames.has(name));
   if (foreign.length > 0) {
     const [first] = foreign.sort();
-    const fix = `name an empty directory, or restore ${storeIdentityFile} if this one was a data directory`;
+    const fix = `name an empty directory, or restore its ${storeIdentityFile} if it was ours`;
     throw new StoreError("foreign", `${disk.name} is not empty (${first}) and not ours: ${fix}`);
   }
   // 16 random bytes: the disk's place in the world, whatever it is mounted on
@@ -69,8 +72,8 @@ export function checkDataDirectories(
     }
     const other = names.get(identity.disk);
     if (other !== undefined) {
-      const message = `${other} and ${disk.name} are the same data directory, or one is a copy: name it once`;
-      throw new StoreError("invalid", message);
+      const both = `${other} and ${disk.name} are the same data directory, or one is a copy`;
+      throw new StoreError("invalid", `${both}: name it once`);
     }
     names.set(identity.disk, disk.name);
   }

@@ -16,8 +16,9 @@ export interface DropOptions {
 }
 
 /**
- * Removes an extent's file and then its row: a crash between them leaves the row, and dropping again finds no file, which is
- * no error. StoreError `missing` where the data directory is not there: the file would come back with it.
+ * Removes an extent's file and then its row: a crash between them leaves the row, and dropping
+ * again finds no file, which is no error. StoreError `missing` where the data directory is not
+ * there: the file would come back with it.
  */
 export async function dropExtent({ disks, table, entry }: DropOptions): Promise<"ok" | "conflict"> {
   const { state, length } = entry.row;

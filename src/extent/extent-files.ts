@@ -28,7 +28,10 @@ export function extentPath(extent: ExtentId): string {
   return `${extentDirectory(extent)}/${extent.toString(16).padStart(14, "0")}.extent`;
 }
 
-/** The disk with this id; StoreError `missing`, naming the fix, where it is not among the data directories. */
+/**
+ * The disk with this id; StoreError `missing`, naming the fix, where it is not among the data
+ * directories.
+ */
 export function findDisk(disks: ExtentDisks, id: DiskId): DataDisk {
   const found = disks.disks.find((disk) => disk.id === id);
   if (found === undefined) {

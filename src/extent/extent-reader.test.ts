@@ -133,7 +133,8 @@ test("reader: past its limits a read is refused as overloaded (C6)", async () =>
   const gate = new Promise<void>((resolve) => (release = resolve));
   store.memoryDisks[0]!.before = () => gate;
   const bytesReadingMax = 128 * 1024 * 1024;
-  const count = Math.floor(bytesReadingMax / length) + 4096 + 10;
+  const bytesEach = recordHeaderBytes(identityOf(0).key.length, length) + length;
+  const count = Math.floor(bytesReadingMax / bytesEach) + 4096 + 10;
   const reads = Array.from({ length: count }, () =>
     reader.read(ref, identityOf(0), 0, length).then(
       () => "ok",

@@ -14,15 +14,18 @@ export interface ExtentReaderOptions {
 export interface ExtentReaderStatistics {
   readonly reads: number;
   readonly bytes: number;
-  /** Reads whose bytes did not match their checksum, or were not those the reference means. None was served. */
+  /**
+   * Reads whose bytes did not match their checksum, or were not those the reference means. None was
+   * served.
+   */
   readonly corruptions: number;
 }
 
 export interface ExtentReader {
   /**
-   * Payload bytes start <= i < end of a chunk, verified (C4): the header against the reference and the identity, then
-   * each block it returns. StoreError `missing` (the extent has gone: read the row again, it may have moved),
-   * `corrupt`, `io`, `overloaded`. The bytes belong to the caller.
+   * Payload bytes start <= i < end of a chunk, verified (C4): the header against the reference and
+   * the identity, then each block it returns. StoreError `missing` (the extent has gone: read the
+   * row again, it may have moved), `corrupt`, `io`, `overloaded`. The bytes belong to the caller.
    */
   read(ref: ChunkRef, identity: RecordIdentity, start: number, end: number): Promise<Uint8Array>;
   statistics(): ExtentReaderStatistics;

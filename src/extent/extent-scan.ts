@@ -31,14 +31,18 @@ export interface ScannedRecord {
   readonly offset: number;
   /** Where the next record begins. */
   readonly end: number;
-  /** The first block that does not match its checksum, or bytes that are not there; undefined where all is well. */
+  /**
+   * The first block that does not match its checksum, or bytes that are not there; undefined where
+   * all is well.
+   */
   readonly payloadError: StoreError | undefined;
 }
 
 /**
- * The records of an extent in order, up to the first that has no valid header for its place: whoever wants more looks
- * whether the last `end` is where it should be. A record with a bad payload is yielded with its error, and
- * the scan goes on behind it. StoreError `io` and so on where the disk fails.
+ * The records of an extent in order, up to the first that has no valid header for its place:
+ * whoever wants more looks whether the last `end` is where it should be. A record with a bad
+ * payload is yielded with its error, and the scan goes on behind it. StoreError `io` and so on
+ * where the disk fails.
  */
 export async function* scanRecords(options: ScanOptions): AsyncGenerator<ScannedRecord, void> {
   const { platform, file, extent, signal } = options;
@@ -92,7 +96,9 @@ async function verifyPayload(
   return undefined;
 }
 
-/** The padding counts as part of the record: without it a later one could not follow at its place. */
+/**
+ * The padding counts as part of the record: without it a later one could not follow at its place.
+ */
 function endsWithin({ extent, offset }: RecordHeader): StoreError {
   return new StoreError(
     "corrupt",

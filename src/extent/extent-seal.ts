@@ -22,16 +22,19 @@ export interface SealOptions {
 }
 
 /**
- * Seals an extent that its writer left open. The epoch in its header is raised first: a writer that was only paused sees that
- * after its next sync and answers nobody. Then what it wrote is looked for: the longest run of valid records holds all
- * that was ever acknowledged, since each was synced behind those before it. It is synced (the writer may have died
- * before that) and its length committed.
+ * Seals an extent that its writer left open. The epoch in its header is raised first: a writer that
+ * was only paused sees that after its next sync and answers nobody. Then what it wrote is looked
+ * for: the longest run of valid records holds all that was ever acknowledged, since each was synced
+ * behind those before it. It is synced (the writer may have died before that) and its length
+ * committed.
  *
- * A crash anywhere leaves the row open, and the whole is done again. No writer can have rows to commit for it any
- * more, so the extent is settled at once. Without a file or any record the length is 0.
+ * A crash anywhere leaves the row open, and the whole is done again. No writer can have rows to
+ * commit for it any more, so the extent is settled at once. Without a file or any record the length
+ * is 0.
  *
- * Returns the row as it is now, which is another's where somebody else sealed it first. StoreError `missing` where the
- * data directory is not there: the extent stays open, since its records may come back with it.
+ * Returns the row as it is now, which is another's where somebody else sealed it first. StoreError
+ * `missing` where the data directory is not there: the extent stays open, since its records may
+ * come back with it.
  */
 export async function sealAbandoned(options: SealOptions): Promise<ExtentEntry> {
   const { table } = options;
@@ -101,8 +104,8 @@ async function raiseEpoch(
 }
 
 /**
- * Records name their extent and offset and carry their own checksums, so they count even where both header slots have
- * gone bad: to call the extent empty then would lose what was acknowledged.
+ * Records name their extent and offset and carry their own checksums, so they count even where both
+ * header slots have gone bad: to call the extent empty then would lose what was acknowledged.
  */
 async function validLength(
   { platform }: SealOptions,

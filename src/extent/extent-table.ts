@@ -8,11 +8,14 @@ export interface ExtentEntry {
 }
 
 /**
- * The extent table as the storage plane needs it; the keymap keeps it in the system partition. Every change is
- * durable once answered. Methods throw StoreError as the engine does, and `unknown` where the outcome cannot be found.
+ * The extent table as the storage plane needs it; the keymap keeps it in the system partition.
+ * Every change is durable once answered. Methods throw StoreError as the engine does, and `unknown`
+ * where the outcome cannot be found.
  */
 export interface ExtentTable {
-  /** Gives the extent an id that was never used and commits its row, before any file of it exists. */
+  /**
+   * Gives the extent an id that was never used and commits its row, before any file of it exists.
+   */
   create(row: ExtentRow): Promise<ExtentEntry>;
   get(id: ExtentId): Promise<ExtentEntry | undefined>;
   /** Replaces the row if nobody did since `entry` was read. */

@@ -17,7 +17,10 @@ export interface ExtentWriterOptions {
   readonly extentBytes?: number | undefined;
   /** … or when it is this old and holds something (default 5 min). */
   readonly sealAfterMs?: number | undefined;
-  /** PUT stops when a data directory has less than this free (default: one extent and 64 MiB of index). */
+  /**
+   * PUT stops when a data directory has less than this free (default: one extent and 64 MiB of
+   * index).
+   */
   readonly reserveBytes?: number | undefined;
 }
 
@@ -30,21 +33,24 @@ export interface ExtentWriterStatistics {
 }
 
 /**
- * Appends records for one session: one open extent in each data directory, each with its own group commit. What arrives
- * while a sync runs is written with the next one vectored write and one sync.
+ * Appends records for one session: one open extent in each data directory, each with its own group
+ * commit. What arrives while a sync runs is written with the next one vectored write and one sync.
  */
 export interface ExtentWriter extends Service {
   /**
-   * Resolves once the record is synced on its quorum; the payload must not change until then. StoreError
-   * `overloaded` (the queues are full: C6), `storage_full`, `read_only`, `io`, `fenced` (the extent was sealed by others).
+   * Resolves once the record is synced on its quorum; the payload must not change until then.
+   * StoreError `overloaded` (the queues are full: C6), `storage_full`, `read_only`, `io`, `fenced`
+   * (the extent was sealed by others).
    */
   append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef>;
   /**
-   * The rows for these chunks are committed, or never will be. Until each chunk of a sealed extent is released (and its
-   * outcome known), the extent is not settled and nothing in it can die.
+   * The rows for these chunks are committed, or never will be. Until each chunk of a sealed extent
+   * is released (and its outcome known), the extent is not settled and nothing in it can die.
    */
   release(refs: readonly ChunkRef[]): void;
-  /** Seals by age and marks settled until the signal aborts; then seals what is open and returns. */
+  /**
+   * Seals by age and marks settled until the signal aborts; then seals what is open and returns.
+   */
   run(signal: AbortSignal): Promise<void>;
   statistics(): ExtentWriterStatistics;
 }

@@ -8,9 +8,10 @@ import type { Disk, DiskErrorKind, DiskFile } from "../platform/disk.ts";
 import { DiskError } from "../platform/disk.ts";
 
 /*
- * libuv runs file operations in a pool of a few threads, for all disks together: one disk that stalls would soon hold
- * them all. So each disk has places of its own, fewer than there are threads, and what exceeds them waits here.
- * Writes have places apart from reads: a sync, on which many appends wait, must not queue behind a hundred reads.
+ * libuv runs file operations in a pool of a few threads, for all disks together: one disk that
+ * stalls would soon hold them all. So each disk has places of its own, fewer than there are
+ * threads, and what exceeds them waits here. Writes have places apart from reads: a sync, on which
+ * many appends wait, must not queue behind a hundred reads.
  */
 const readsMax = 6;
 const writesMax = 2;
@@ -18,7 +19,10 @@ const writesMax = 2;
 /** Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
 export const diskThreadsMax = readsMax + writesMax;
 
-/** The extent reader bounds its reads and each writer has one write under way: this is never reached by them. */
+/**
+ * The extent reader bounds its reads and each writer has one write under way: this is never reached
+ * by them.
+ */
 const operationsWaitingMax = 65_536;
 
 /** The data directory `directory`, which need not exist yet for this to succeed. */
@@ -167,7 +171,9 @@ class NodeFile implements DiskFile {
     });
   }
 
-  /** The length is part of what fdatasync makes durable; the times it leaves out do not matter here. */
+  /**
+   * The length is part of what fdatasync makes durable; the times it leaves out do not matter here.
+   */
   sync(): Promise<void> {
     return this.#disk.writing("sync", this.#path, () => this.#handle.datasync());
   }

@@ -39,12 +39,17 @@ export interface LaneOwner {
   readonly appended: (records: number, bytes: number) => void;
 }
 
-/** One disk's queue, its open extent, and the loop that carries the one into the other, batch by batch. */
+/**
+ * One disk's queue, its open extent, and the loop that carries the one into the other, batch by
+ * batch.
+ */
 export class AppendLane {
   readonly #owner: LaneOwner;
   #queue: PendingRecord[] = [];
   #queuedBytes = 0;
-  /** Being written; empty again once the disk answered, or they were taken away because it does not. */
+  /**
+   * Being written; empty again once the disk answered, or they were taken away because it does not.
+   */
   #batch: readonly PendingRecord[] = [];
   #batchBytes = 0;
   #extent: OpenExtent | undefined;
@@ -81,7 +86,10 @@ export class AppendLane {
     this.#wake();
   }
 
-  /** Seals the open extent, at the next moment nothing is being written, if it was opened before and holds something. */
+  /**
+   * Seals the open extent, at the next moment nothing is being written, if it was opened before and
+   * holds something.
+   */
   sealOpenedBefore(monotonicMs: number): void {
     const extent = this.#extent;
     if (extent === undefined || extent.isEmpty || extent.openedMs > monotonicMs) return;
@@ -91,8 +99,7 @@ export class AppendLane {
 
   /** The disk does not answer: hands what waits for it back to the owner. */
   abandonWork(error: unknown): void {
-    const records = this.#takeAll();
-    if (records.length > 0) this.#owner.giveBack(records, error);
+    this.#giveBack(this.#takeAll(), error);
   }
 
   /** Waits until all that was queued is done, and seals. */
@@ -137,7 +144,8 @@ export class AppendLane {
     }
     const refs = await extent.append(batch);
     if (this.#batch !== batch) {
-      // Taken away meanwhile, because it took so long, and written elsewhere: these copies are garbage.
+      // Taken away meanwhile, because it took so long, and written elsewhere: these copies are
+      // garbage.
       await this.#leaveExtent();
       return;
     }
@@ -173,21 +181,26 @@ export class AppendLane {
   }
 
   async #fail(error: unknown): Promise<void> {
-    const { health, ledger, fenced, giveBack } = this.#owner;
+    const { health, ledger, fenced } = this.#owner;
     if (isStoreError(error, "fenced")) {
       if (this.#extent !== undefined) ledger.forget(this.#extent.entry.id);
       fenced(error);
     }
     if (isDiskError(error)) {
       if (health.isWritable) health.failed(error);
-      // A disk that failed once may be well: it is tried at once, so that nobody has to wait for the next look at it.
+      // A disk that failed once may be well: it is tried at once, so that nobody has to wait for
+      // the next look at it.
       if (error.kind === "io") await health.check();
     }
     // Where the disk is well again the queue need not move. Without a batch it was the
     // opening of an extent that failed: then nothing in the queue could go on.
     const stays = health.isWritable && isDiskError(error) && this.#batch.length > 0;
-    giveBack(stays ? this.#takeBatchBack() : this.#takeAll(), error);
+    this.#giveBack(stays ? this.#takeBatchBack() : this.#takeAll(), error);
     await this.#leaveExtent();
+  }
+
+  #giveBack(records: readonly PendingRecord[], error: unknown): void {
+    if (records.length > 0) this.#owner.giveBack(records, error);
   }
 
   #takeBatchBack(): readonly PendingRecord[] {
@@ -203,7 +216,10 @@ export class AppendLane {
     return records;
   }
 
-  /** Whatever was written behind the last sync counts as gone: the extent ends there, and a new one is opened. */
+  /**
+   * Whatever was written behind the last sync counts as gone: the extent ends there, and a new one
+   * is opened.
+   */
   async #leaveExtent(): Promise<void> {
     const extent = this.#extent;
     if (extent === undefined) return;

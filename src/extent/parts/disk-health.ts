@@ -1,7 +1,7 @@
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { DiskId, SessionId } from "../../format/ids.ts";
-import type { Disk, DiskErrorKind } from "../../platform/disk.ts";
-import { DiskError, isDiskError } from "../../platform/disk.ts";
+import type { Disk, DiskError, DiskErrorKind } from "../../platform/disk.ts";
+import { isDiskError } from "../../platform/disk.ts";
 import type { Log } from "../../platform/log.ts";
 import { readIdentity } from "../data-directories.ts";
 
@@ -24,8 +24,9 @@ const probeBytes = new Uint8Array(4096);
 const mebibyte = 1024 * 1024;
 
 /**
- * Whether one data directory takes appends. A failure stops it at once; `check`, called every few seconds, lets it go on
- * when the cause has gone. Only a write shows that writing works again, so a stopped disk is tried with a small file.
+ * Whether one data directory takes appends. A failure stops it at once; `check`, called every few
+ * seconds, lets it go on when the cause has gone. Only a write shows that writing works again, so a
+ * stopped disk is tried with a small file.
  */
 export class DiskHealth {
   readonly #options: DiskHealthOptions;

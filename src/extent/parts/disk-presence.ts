@@ -3,8 +3,9 @@ import type { DataDisk } from "../extent-files.ts";
 import { readIdentity } from "../data-directories.ts";
 
 /**
- * Throws StoreError `missing` where the data directory is not what it was: where a disk is not mounted, its mount point
- * is an empty directory, and "no such file" says nothing of what the disk holds.
+ * Throws StoreError `missing` where the data directory is not what it was: where a disk is not
+ * mounted, its mount point is an empty directory, and "no such file" says nothing of what the disk
+ * holds.
  */
 export async function assertPresent({ id, disk }: DataDisk): Promise<void> {
   const identity = await readIdentity(disk);

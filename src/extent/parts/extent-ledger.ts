@@ -13,8 +13,8 @@ interface Account {
 }
 
 /**
- * What a writer knows of the extents it opened, until each is settled in the extent table. The table is changed in
- * `advance` alone, so a commit that fails is simply made by the next call.
+ * What a writer knows of the extents it opened, until each is settled in the extent table. The
+ * table is changed in `advance` alone, so a commit that fails is simply made by the next call.
  */
 export class ExtentLedger {
   readonly #table: ExtentTable;
@@ -50,10 +50,13 @@ export class ExtentLedger {
     this.#accounts.delete(extent);
   }
 
-  /** Commits what can be: extents no longer appended to are sealed, and settled once all is released. */
+  /**
+   * Commits what can be: extents no longer appended to are sealed, and settled once all is
+   * released.
+   */
   async advance(): Promise<void> {
     // Accounts are added and dropped while this waits; a copy is walked.
-    for (const account of [...this.#accounts.values()]) {
+    for (const account of Array.from(this.#accounts.values())) {
       if (account.sealedLength !== undefined) await this.#advance(account, account.sealedLength);
     }
   }

@@ -8,17 +8,24 @@ interface CachedFile {
   usedMs: number;
 }
 
-/** A removed extent's space comes back only when nobody holds it open: an unused file is closed after this. */
+/**
+ * A removed extent's space comes back only when nobody holds it open: an unused file is closed
+ * after this.
+ */
 const idleMsMax = 30_000;
 
 export interface FileCacheOptions {
   readonly clock: Clock;
-  /** Files kept open while nobody uses them; those in use come on top, bounded by whoever uses them. */
+  /**
+   * Files kept open while nobody uses them; those in use come on top, bounded by whoever uses them.
+   */
   readonly filesMax: number;
   readonly open: (extent: ExtentId) => Promise<DiskFile>;
 }
 
-/** Open extent files: the least recently used is closed first, and none stays open that nobody uses. */
+/**
+ * Open extent files: the least recently used is closed first, and none stays open that nobody uses.
+ */
 export class FileCache {
   readonly #options: FileCacheOptions;
   /** In order of last use: a Map keeps the order of insertion, and each use inserts anew. */
@@ -75,13 +82,14 @@ export class FileCache {
 
   async #closeIfUnused(extent: ExtentId, cached: CachedFile): Promise<void> {
     if (cached.users > 0 || this.#files.get(extent) === cached) return;
-    // Whoever used it was told why it did not open; and closing a file that was only read loses nothing.
+    // Whoever used it was told why it did not open; and closing a file that was only read loses
+    // nothing.
     const file = await cached.opening.catch(() => undefined);
     await file?.close().catch(() => undefined);
   }
 
   async #closeWhere(unwanted: (cached: CachedFile) => boolean): Promise<void> {
-    for (const [extent, cached] of [...this.#files]) {
+    for (const [extent, cached] of Array.from(this.#files)) {
       if (cached.users > 0 || !unwanted(cached)) continue;
       this.#forget(extent, cached);
       await this.#closeIfUnused(extent, cached);

@@ -33,6 +33,8 @@ interface ReadPlan {
   /** Whole blocks around the wanted bytes. */
   readonly blocksStart: number;
   readonly blocksEnd: number;
+  /** Header and blocks are fetched together, with what lies between them. */
+  readonly isOneRead: boolean;
 }
 
 export class LocalExtentReader implements ExtentReader {
@@ -65,7 +67,7 @@ export class LocalExtentReader implements ExtentReader {
     assert(0 <= start && start <= end && end <= ref.length, "range outside of the chunk");
     const plan = planRead(ref, identity, start, end);
     try {
-      const bytes = await this.#limiter.run(end - start, () =>
+      const bytes = await this.#limiter.run(bytesHeld(plan), () =>
         this.#files.use(ref.extent, (file) => this.#readVerified(file, ref, identity, plan)),
       );
       this.#reads++;
@@ -104,10 +106,10 @@ export class LocalExtentReader implements ExtentReader {
     plan: ReadPlan,
   ): Promise<Uint8Array> {
     const { hash } = this.#options.platform;
-    const { headerBytes, blocksStart, blocksEnd } = plan;
+    const { headerBytes, blocksStart, blocksEnd, isOneRead } = plan;
     let headerPart: Uint8Array;
     let blocks: Uint8Array;
-    if (blocksStart - headerBytes <= gapBytesMax) {
+    if (isOneRead) {
       const record = await readExactly(file, ref, 0, blocksEnd);
       headerPart = record.subarray(0, headerBytes);
       blocks = record.subarray(blocksStart);
@@ -139,7 +141,13 @@ function planRead(ref: ChunkRef, identity: RecordIdentity, start: number, end: n
   const blocksStart = headerBytes + firstBlock * blockBytes;
   const lastBlockEnd = Math.min(Math.ceil(end / blockBytes) * blockBytes, ref.length);
   const blocksEnd = start === end ? blocksStart : headerBytes + lastBlockEnd;
-  return { headerBytes, firstBlock, blocksStart, blocksEnd };
+  const isOneRead = blocksStart - headerBytes <= gapBytesMax;
+  return { headerBytes, firstBlock, blocksStart, blocksEnd, isOneRead };
+}
+
+/** What the read takes of memory. */
+function bytesHeld({ headerBytes, blocksStart, blocksEnd, isOneRead }: ReadPlan): number {
+  return isOneRead ? blocksEnd : headerBytes + blocksEnd - blocksStart;
 }
 
 /** Bytes start <= i < end of the record. */

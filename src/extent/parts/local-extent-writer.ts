@@ -30,11 +30,18 @@ const reserveBytesDefault = extentBytesMax + 64 * 1024 * 1024;
 const tickMs = 1000;
 /** How often each disk is looked at: a stopped one goes on this long after its cause has gone. */
 const checkMs = 3000;
-/** A disk that is at one batch (16 MiB at most) for this long does not answer: others take its work. */
+/**
+ * A disk that is at one batch (16 MiB at most) for this long does not answer: others take its work.
+ */
 const answerMsMax = 10_000;
-/** A record that three lanes gave back fails: a fourth would hardly take it, and its client waits. */
+/**
+ * A record that three lanes gave back fails: a fourth would hardly take it, and its client waits.
+ */
 const failuresMax = 3;
-/** Sealing at the end is worth a few tries; what they leave open is sealed like that of a dead process. */
+/**
+ * Sealing at the end is worth a few tries; what they leave open is sealed like that of a dead
+ * process.
+ */
 const finalTriesMax = 3;
 const finalRetryMs = 200;
 
@@ -121,7 +128,8 @@ export class LocalExtentWriter implements ExtentWriter {
     const messages = stopped.map((state) => state.message).join("; ");
     const order: readonly StoppedKind[] = ["full", "read_only", "missing", "io"];
     const worst = order.find((kind) => stopped.some((state) => state.kind === kind)) ?? "io";
-    // A directory that is not there is, for who wants to write, a failed disk; `missing` is said of stored bytes.
+    // A directory that is not there is, for who wants to write, a failed disk; `missing` is said of
+    // stored bytes.
     const code = worst === "missing" ? "io" : codeOfDiskError[worst];
     return new StoreError(code, `no data directory takes bytes: ${messages}`);
   }
@@ -155,7 +163,10 @@ export class LocalExtentWriter implements ExtentWriter {
     });
   }
 
-  /** The row comes first, so that no file is without one; then the file; only then is anything appended. */
+  /**
+   * The row comes first, so that no file is without one; then the file; only then is anything
+   * appended.
+   */
   async #openExtent({ id, disk }: DataDisk, health: DiskHealth): Promise<OpenExtent> {
     const { platform, disks, table, session } = this.#options;
     await health.check();
@@ -203,7 +214,10 @@ export class LocalExtentWriter implements ExtentWriter {
     };
   }
 
-  /** The payloads are still held: what a disk could not take goes to another, or to a new extent on the same. */
+  /**
+   * The payloads are still held: what a disk could not take goes to another, or to a new extent on
+   * the same.
+   */
   #takeBack(records: readonly PendingRecord[], error: unknown): void {
     this.#failures++;
     const message = messageOf(error);

@@ -21,9 +21,9 @@ export interface StagedRecord {
 const zeros = new Uint8Array(recordAlignment);
 
 /**
- * The writer's end of an open extent: each append is one vectored write and one sync on every member, and counts only when
- * the member's epoch is still ours afterwards. After a failure it must not be appended to again: what was not
- * synced counts as gone, and `length` is what was.
+ * The writer's end of an open extent: each append is one vectored write and one sync on every
+ * member, and counts only when the member's epoch is still ours afterwards. After a failure it must
+ * not be appended to again: what was not synced counts as gone, and `length` is what was.
  */
 export class OpenExtent {
   readonly entry: ExtentEntry;
@@ -54,7 +54,10 @@ export class OpenExtent {
     return this.#length === extentHeaderBytes;
   }
 
-  /** Resolves when the records are durable. DiskError; StoreError `fenced` where others sealed the extent. */
+  /**
+   * Resolves when the records are durable. DiskError; StoreError `fenced` where others sealed the
+   * extent.
+   */
   async append(records: readonly StagedRecord[]): Promise<ChunkRef[]> {
     const parts: Uint8Array[] = [];
     const refs: ChunkRef[] = [];
@@ -90,14 +93,15 @@ export class OpenExtent {
   async #appendTo(member: DiskFile, parts: readonly Uint8Array[]): Promise<void> {
     await member.write(parts, this.#length);
     await member.sync();
-    // Whoever seals raises the epoch first and looks for records then: if it is still ours after the sync, they find these.
+    // Whoever seals raises the epoch first and looks for records then: if it is still ours after
+    // the sync, they find these.
     const header = await readHeader(this.#hash, member);
     if (header === undefined) {
       throw new DiskError("io", `extent ${this.entry.id}: its header can't be read any more`);
     }
     if (header.epoch !== this.entry.row.epoch) {
-      const message = `extent ${this.entry.id} was sealed by others: this process was taken for dead`;
-      throw new StoreError("fenced", message);
+      const why = "sealed by others, who took this process for dead";
+      throw new StoreError("fenced", `extent ${this.entry.id}: ${why}`);
     }
   }
 }

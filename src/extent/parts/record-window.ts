@@ -1,6 +1,9 @@
 import type { DiskFile } from "../../platform/disk.ts";
 
-/** Read at once while walking a file: some 60 small records, and not much in vain where payloads are skipped. */
+/**
+ * Read at once while walking a file: some 60 small records, and not much in vain where payloads are
+ * skipped.
+ */
 const windowBytes = 256 * 1024;
 
 /** Reads a file from front to back in large pieces, handing out views of them. */
@@ -16,7 +19,9 @@ export class RecordWindow {
     this.#end = end;
   }
 
-  /** Up to `length` bytes from `offset`, fewer at the end; a view that lasts until the next call. */
+  /**
+   * Up to `length` bytes from `offset`, fewer at the end; a view that lasts until the next call.
+   */
   async view(offset: number, length: number): Promise<Uint8Array> {
     const wanted = Math.max(0, Math.min(length, this.#end - offset));
     const at = offset - this.#start;

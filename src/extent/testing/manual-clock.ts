@@ -41,7 +41,7 @@ export class ManualClock implements Clock {
     await settle();
     for (const endMs = this.#nowMs + ms; this.#nowMs < endMs;) {
       this.#nowMs = Math.min(endMs, this.#nowMs + 1000);
-      for (const sleeper of [...this.#sleepers]) {
+      for (const sleeper of Array.from(this.#sleepers)) {
         if (sleeper.untilMs <= this.#nowMs) sleeper.wake();
       }
       await settle();
@@ -49,7 +49,10 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Until all that is waiting for nothing but its turn has had it: memory answers within a few hundred turns. */
+/**
+ * Until all that is waiting for nothing but its turn has had it: memory answers within a few
+ * hundred turns.
+ */
 export async function settle(): Promise<void> {
-  for (let turn = 0; turn < 500; turn++) await undefined;
+  for (let turn = 0; turn < 500; turn++) await Promise.resolve();
 }

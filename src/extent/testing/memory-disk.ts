@@ -16,8 +16,9 @@ export type DiskOperation =
   | "sync";
 
 /**
- * A disk in memory for tests of what stands on disks. Nothing is ever lost in it (that is the simulator's); but every
- * operation asks `before` first, which may throw a DiskError, wait, or look at what is there.
+ * A disk in memory for tests of what stands on disks. Nothing is ever lost in it (that is the
+ * simulator's); but every operation asks `before` first, which may throw a DiskError, wait, or look
+ * at what is there.
  */
 export class MemoryDisk implements Disk {
   readonly name: string;

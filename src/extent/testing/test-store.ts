@@ -32,7 +32,10 @@ export function identityOf(chunk: number, key = "a/key"): RecordIdentity {
   };
 }
 
-/** Data directories in memory with a table, a clock that stands still, and the writers of one session. */
+/**
+ * Data directories in memory with a table, a clock that stands still, and the writers of one
+ * session.
+ */
 export class TestStore {
   readonly clock = new ManualClock();
   readonly table = new MemoryExtentTable();
