@@ -55,7 +55,7 @@ async function walk(database: Database, options: VerifyOptions): Promise<VerifyR
     problemCount++;
     if (problems.length < problemsMax) problems.push({ key, message: messageOf(thrown) });
   };
-  for (let start = new Uint8Array(1); ;) {
+  for (let start: Uint8Array = noBytes; ;) {
     if (signal?.aborted === true) throw new StoreError("cancelled", "the verification was stopped");
     let batch: SealedRow[];
     try {
