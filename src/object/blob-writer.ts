@@ -25,7 +25,10 @@ export function manifestRecord(blob: BlobIdentity): RecordIdentity {
   return { ...blob, kind: "manifest", chunk: 0 };
 }
 
-/** One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an upload (C6). */
+/**
+ * One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an upload
+ * (C6).
+ */
 const appendsInFlightMax = 2;
 
 /** Appends the records of one blob, a few at a time, and remembers what it appended. */
@@ -41,7 +44,10 @@ export class BlobWriter {
     this.#blob = blob;
   }
 
-  /** Starts appending the next chunk; waits while too many are under way. Throws what an earlier append failed with. */
+  /**
+   * Starts appending the next chunk; waits while too many are under way. Throws what an earlier
+   * append failed with.
+   */
   async append(chunk: Uint8Array): Promise<void> {
     while (this.#inFlight.length >= appendsInFlightMax) await this.#inFlight.shift();
     this.#throwFailure();
@@ -75,7 +81,8 @@ export class BlobWriter {
 
   #start(identity: RecordIdentity, payload: Uint8Array): void {
     const index = this.#refs.push(undefined) - 1;
-    // A failure is kept until somebody looks, who may be waiting for the next bytes of the body now.
+    // A failure is kept until somebody looks, who may be waiting for the next bytes of the body
+    // now.
     const done = this.#writer.append(identity, payload).then(
       (ref) => {
         this.#refs[index] = ref;

@@ -8,8 +8,9 @@ import type { ObjectStore } from "./object-store.ts";
 import type { Target } from "./target.ts";
 
 /**
- * Verified bytes of an object (C4), pulled, with the next chunk being read while one is sent. Nothing is held before the first
- * pull; from then until the end (however it comes) the read is known to the tracker, so what it needs is not dropped.
+ * Verified bytes of an object (C4), pulled, with the next chunk being read while one is sent.
+ * Nothing is held before the first pull; from then until the end (however it comes) the read is
+ * known to the tracker, so what it needs is not dropped.
  */
 export async function* readBody(
   store: ObjectStore,
@@ -52,7 +53,8 @@ async function* readSpan(
     for await (const read of planReads(store, blobOf(target, head.row), head.row.data, span)) {
       const current = ahead;
       ahead = read();
-      // It may fail before anybody looks: while the caller is sending, or because the caller has left.
+      // It may fail before anybody looks: while the caller is sending, or because the caller has
+      // left.
       ahead.catch(() => undefined);
       if (current !== undefined) yield await current;
     }

@@ -10,7 +10,10 @@ import type { Upload } from "./put.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
 
-/** S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks, which one leaf manifest holds. */
+/**
+ * S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks, which one leaf manifest
+ * holds.
+ */
 export const bodyBytesMax = 5 * 1024 ** 3;
 
 /** A body on disk that no row refers to yet: `appended` is to be released once that is decided. */
@@ -23,9 +26,10 @@ export interface StoredBody {
 }
 
 /**
- * Reads a body to its end, hashing and appending it chunk by chunk; synced when this returns. `entityTooLarge`; throws what
- * the body or `accept` throws, StoreError `invalid` where there are more or fewer bytes than announced,
- * `cancelled`, and the extent writer's. Unless it returns a stored body, nothing of it is kept.
+ * Reads a body to its end, hashing and appending it chunk by chunk; synced when this returns.
+ * `entityTooLarge`; throws what the body or `accept` throws, StoreError `invalid` where there are
+ * more or fewer bytes than announced, `cancelled`, and the extent writer's. Unless it returns a
+ * stored body, nothing of it is kept.
  */
 export async function storeBody(
   store: ObjectStore,
@@ -51,7 +55,8 @@ export async function storeBody(
     }
     if (announced !== undefined && size < announced) throw wrongSize(announced, size);
     const all = digests.finish();
-    // Before the last bytes are written, so that a small body that is not accepted costs the disk nothing.
+    // Before the last bytes are written, so that a small body that is not accepted costs the disk
+    // nothing.
     const checksum = upload.accept(all, size);
     const last = cutter.finish();
     if (last.length > 0) await writer.append(last);

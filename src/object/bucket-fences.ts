@@ -9,16 +9,18 @@ import { findBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /*
- * A bucket's row is in the system partition, its objects are in others, and no commit spans two. So each of its partitions
- * has a fence row that every commit into the bucket checks:
+ * A bucket's row is in the system partition, its objects are in others, and no commit spans two. So
+ * each of its partitions has a fence row that every commit into the bucket checks:
  *
  *     make    fences (active) → row
- *     delete  fences → deleting, look whether it is empty, free its uploads, delete the row (as it was before), fences
+ *     delete  fences → deleting, look whether it is empty, free its uploads,
+ *             delete the row (as it was before), fences
  *     reopen  put the row again, unchanged but with a new stamp → fences → active
  *
- * Whoever gives up a deletion, or finds one that was left in the middle, reopens. Since that puts the row first, a deletion
- * still under way elsewhere can no longer delete it: so nothing is written into a bucket whose row then goes. Fences
- * without a row (left by a crash at either end) stand in nobody's way, because bucket ids are never used twice.
+ * Whoever gives up a deletion, or finds one that was left in the middle, reopens. Since that puts
+ * the row first, a deletion still under way elsewhere can no longer delete it: so nothing is
+ * written into a bucket whose row then goes. Fences without a row (left by a crash at either end)
+ * stand in nobody's way, because bucket ids are never used twice.
  */
 
 /** Of one fence row; each failure means that somebody else changed it. */
@@ -79,7 +81,10 @@ function inState(
   return fence === undefined || fence.state === state ? fence : { ...fence, state };
 }
 
-/** Replaces a fence by what `next` makes of it; the same object or no fence before and after: nothing to do. */
+/**
+ * Replaces a fence by what `next` makes of it; the same object or no fence before and after:
+ * nothing to do.
+ */
 async function replaceFence(
   store: ObjectStore,
   partition: Partition,

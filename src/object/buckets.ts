@@ -14,7 +14,10 @@ import { refuse } from "./refusal.ts";
 
 export { getBucket, type Bucket } from "./bucket-rows.ts";
 
-/** Makes a bucket; at most one of racing creators succeeds. `bucketOwnedByYou` or `bucketExists` where there is one. */
+/**
+ * Makes a bucket; at most one of racing creators succeeds. `bucketOwnedByYou` or `bucketExists`
+ * where there is one.
+ */
 export async function createBucket(
   store: ObjectStore,
   input: { name: string; owner: string; account: string; region: string },
@@ -53,7 +56,10 @@ async function refuseTaken(
   return refuse(found.bucket.owner === owner ? "bucketOwnedByYou" : "bucketExists");
 }
 
-/** `bucketNotEmpty` while an object, version or delete marker is in it; unfinished uploads go with it. */
+/**
+ * `bucketNotEmpty` while an object, version or delete marker is in it; unfinished uploads go with
+ * it.
+ */
 export async function deleteBucket(
   store: ObjectStore,
   name: string,
@@ -73,7 +79,8 @@ export async function deleteBucket(
     await reopenBucket(store, found.bucket);
     return refusal;
   } catch (error) {
-    // If this fails too, the next one to create or delete it repairs it; the first error is the one to tell.
+    // If this fails too, the next one to create or delete it repairs it; the first error is the one
+    // to tell.
     await reopenBucket(store, found.bucket).catch(() => false);
     throw error;
   }

@@ -9,7 +9,10 @@ import type { FoundPart, FoundUpload } from "./upload-rows.ts";
 /** S3: every part but the last is at least 5 MiB. */
 export const partBytesMin = 5 * 1024 ** 2;
 
-/** The stored parts that a Complete lists, or what is wrong with its list, in the order S3 looks at it. */
+/**
+ * The stored parts that a Complete lists, or what is wrong with its list, in the order S3 looks at
+ * it.
+ */
 export function chooseParts(
   stored: readonly FoundPart[],
   upload: FoundUpload,
@@ -37,7 +40,10 @@ export function chooseParts(
   return tooSmall(chosen) ?? chosen;
 }
 
-/** `expectedType` is what the request says of the upload; a composite checksum needs the parts' checksums in the list. */
+/**
+ * `expectedType` is what the request says of the upload; a composite checksum needs the parts'
+ * checksums in the list.
+ */
 function checkType(
   upload: FoundUpload,
   { parts, expectedType }: Pick<CompleteInput, "parts" | "expectedType">,

@@ -2,12 +2,16 @@ import { assert } from "../base/assert.ts";
 import { noBytes } from "../base/bytes.ts";
 import { chunkBytesMax } from "../format/limits.ts";
 
-/** The first buffer for a chunk; it doubles from there, so a slow sender of little holds little (C6). */
+/**
+ * The first buffer for a chunk; it doubles from there, so a slow sender of little holds little
+ * (C6).
+ */
 const firstBufferBytes = 256 * 1024;
 
 /**
- * Cuts a body's pieces, however they arrive, into chunks of `chunkBytesMax` and a last one. A piece that holds a whole chunk
- * is handed on without copying, and so is a small body that comes in one piece and was announced.
+ * Cuts a body's pieces, however they arrive, into chunks of `chunkBytesMax` and a last one. A piece
+ * that holds a whole chunk is handed on without copying, and so is a small body that comes in one
+ * piece and was announced.
  */
 export class ChunkCutter {
   /** Bytes of the body from the chunk being filled on, where that was announced. */

@@ -12,9 +12,9 @@ import type { Refusal } from "./refusal.ts";
 import type { Target } from "./target.ts";
 
 /*
- * The head row of a key is its current version. Every mutation of a key goes through `planHead`: it checks the head it
- * saw and replaces it, so of many at once one wins (C2). What becomes of the version replaced is decided here and nowhere
- * else: with versioning off its data is garbage.
+ * The head row of a key is its current version. Every mutation of a key goes through `planHead`: it
+ * checks the head it saw and replaces it, so of many at once one wins (C2). What becomes of the
+ * version replaced is decided here and nowhere else: with versioning off its data is garbage.
  */
 
 export interface Head {

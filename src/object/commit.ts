@@ -11,13 +11,15 @@ import { isRefusal, refuse } from "./refusal.ts";
 import type { Target } from "./target.ts";
 
 /*
- * How every change of objects and uploads comes about: read what it depends on, plan the rows, commit them under checks that
- * nothing of it changed meanwhile, and start over where something did. Each change checks the bucket's fence, so none
- * slips in once a deletion has begun; and what it frees stands in one garbage row of the same commit (C5).
+ * How every change of objects and uploads comes about: read what it depends on, plan the rows,
+ * commit them under checks that nothing of it changed meanwhile, and start over where something
+ * did. Each change checks the bucket's fence, so none slips in once a deletion has begun; and what
+ * it frees stands in one garbage row of the same commit (C5).
  */
 
 /**
- * Each round somebody wins, so 64 clients at one key need 64 rounds at the most; twice that is a key too hot (C6).
+ * Each round somebody wins, so 64 clients at one key need 64 rounds at the most; twice that is a
+ * key too hot (C6).
  */
 export const commitAttemptsMax = 128;
 
@@ -33,9 +35,9 @@ export interface Plan<T> {
 }
 
 /**
- * Commits what `plan` returns, planning again whenever a row it checks has changed. A refusal of the plan is passed on.
- * `noSuchBucket`, `operationAborted` (the bucket is in another state than `fence`). StoreError `overloaded` after
- * too many conflicts, and the engine's.
+ * Commits what `plan` returns, planning again whenever a row it checks has changed. A refusal of
+ * the plan is passed on. `noSuchBucket`, `operationAborted` (the bucket is in another state than
+ * `fence`). StoreError `overloaded` after too many conflicts, and the engine's.
  */
 export async function commitPlan<T extends object>(
   store: ObjectStore,
@@ -87,9 +89,10 @@ function changeOf(store: ObjectStore, target: Target, fence: Check, plan: Plan<u
 }
 
 /**
- * Does what decides whether rows will refer to these records, and then says that it is decided. If the outcome of a commit
- * could not be found out, it is not: a row may refer to them, so they are never released, their extent does
- * not settle while this session lives, and whoever fences the session finds out by reading.
+ * Does what decides whether rows will refer to these records, and then says that it is decided. If
+ * the outcome of a commit could not be found out, it is not: a row may refer to them, so they are
+ * never released, their extent does not settle while this session lives, and whoever fences the
+ * session finds out by reading.
  */
 export async function releasing<T>(
   store: ObjectStore,

@@ -42,9 +42,10 @@ export interface CompleteInput extends UploadAddress {
 }
 
 /**
- * One instant: the object appears, the upload and its parts go, unlisted parts become garbage (C3, C5). Repeating it after
- * it succeeded answers the same. `invalidPart`, `invalidPartOrder`, `entityTooSmall`, `noSuchUpload`,
- * `preconditionFailed`, `conditionalConflict`, `invalidRequest` (object size or checksum differ from the expected).
+ * One instant: the object appears, the upload and its parts go, unlisted parts become garbage (C3,
+ * C5). Repeating it after it succeeded answers the same. `invalidPart`, `invalidPartOrder`,
+ * `entityTooSmall`, `noSuchUpload`, `preconditionFailed`, `conditionalConflict`, `invalidRequest`
+ * (object size or checksum differ from the expected).
  */
 export async function completeUpload(
   store: ObjectStore,
@@ -64,7 +65,10 @@ export async function completeUpload(
   return isRefusal(row) ? row : storedOf(row);
 }
 
-/** The upload is not there: an earlier Complete of it made the object, or it never was, or was aborted. */
+/**
+ * The upload is not there: an earlier Complete of it made the object, or it never was, or was
+ * aborted.
+ */
 function madeBefore(head: Head | undefined, { upload }: CompleteInput): Plan<ObjectRow> | Refusal {
   const object = objectOf(head);
   if (object === undefined || object.upload !== upload) return refuse("noSuchUpload");
@@ -72,8 +76,8 @@ function madeBefore(head: Head | undefined, { upload }: CompleteInput): Plan<Obj
 }
 
 /**
- * A condition that fails because of what was written after the upload began is a conflict: on AWS the client has to
- * upload anew. So is one that held when this Complete began.
+ * A condition that fails because of what was written after the upload began is a conflict: on AWS
+ * the client has to upload anew. So is one that held when this Complete began.
  */
 function checkHead(
   head: Head | undefined,

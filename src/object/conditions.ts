@@ -4,7 +4,10 @@ import { etagOf } from "./etag.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
 
-/** Preconditions of GET, HEAD and copy sources. ETags as sent, quotes removed; `*` is itself. Times in ms. */
+/**
+ * Preconditions of GET, HEAD and copy sources. ETags as sent, quotes removed; `*` is itself. Times
+ * in ms.
+ */
 export interface ReadConditions {
   readonly ifMatch?: readonly string[] | undefined;
   readonly ifNoneMatch?: readonly string[] | undefined;
@@ -21,8 +24,9 @@ export type WriteCondition =
   | { readonly kind: "ifMatch"; readonly etag: string };
 
 /**
- * What a read's conditions say about an object, in the order AWS looks at them: If-Match beats If-Unmodified-Since, and
- * If-None-Match beats If-Modified-Since. `preconditionFailed`, `notModified` (details ETag, and LastModifiedMs).
+ * What a read's conditions say about an object, in the order AWS looks at them: If-Match beats
+ * If-Unmodified-Since, and If-None-Match beats If-Modified-Since. `preconditionFailed`,
+ * `notModified` (details ETag, and LastModifiedMs).
  */
 export function checkRead(
   conditions: ReadConditions,
@@ -47,7 +51,9 @@ export function checkRead(
   return undefined;
 }
 
-/** The same for the source of a copy, where everything that does not hold is `preconditionFailed`. */
+/**
+ * The same for the source of a copy, where everything that does not hold is `preconditionFailed`.
+ */
 export function checkCopySource(
   conditions: ReadConditions,
   row: ObjectRow,
@@ -60,8 +66,8 @@ export function checkCopySource(
 }
 
 /**
- * Whether a write may replace `current` (undefined: no object there, or a delete marker). `preconditionFailed`, or
- * `noSuchKey` where If-Match meets nothing.
+ * Whether a write may replace `current` (undefined: no object there, or a delete marker).
+ * `preconditionFailed`, or `noSuchKey` where If-Match meets nothing.
  */
 export function checkWrite(
   condition: WriteCondition,

@@ -30,9 +30,10 @@ export interface CopySource {
 }
 
 /**
- * Copies the bytes on the server. `attributes` decides what the copy keeps: it is given the source's attributes and
- * returns the copy's. `checksum`: the algorithm to compute, or undefined to keep the source's. The copy of a multipart object
- * is a single one, so its checksum is of the full object.
+ * Copies the bytes on the server. `attributes` decides what the copy keeps: it is given the
+ * source's attributes and returns the copy's. `checksum`: the algorithm to compute, or undefined to
+ * keep the source's. The copy of a multipart object is a single one, so its checksum is of the full
+ * object.
  */
 export async function copyObject(
   store: ObjectStore,

@@ -13,7 +13,10 @@ export interface DeleteInput {
   readonly condition: WriteCondition;
 }
 
-/** Deleting what is not there succeeds (unless conditional). The bytes become garbage in the same commit (C5). */
+/**
+ * Deleting what is not there succeeds (unless conditional). The bytes become garbage in the same
+ * commit (C5).
+ */
 export async function deleteObject(
   store: ObjectStore,
   input: DeleteInput,

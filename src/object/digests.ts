@@ -2,8 +2,9 @@ import { must } from "../base/assert.ts";
 import type { Hash, HashAlgorithm, Hasher } from "../platform/hash.ts";
 
 /**
- * The digests of a body while it passes: MD5, which is the ETag, and what else is asked for. The one place where bodies
- * are hashed, so that the work can leave this thread without anything else knowing.
+ * The digests of a body while it passes: MD5, which is the ETag, and what else is asked for. The
+ * one place where bodies are hashed, so that the work can leave this thread without anything else
+ * knowing.
  */
 export class Digests {
   readonly #hashers: ReadonlyMap<HashAlgorithm, Hasher>;

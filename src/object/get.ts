@@ -30,7 +30,10 @@ export interface GetInput {
 export interface ObjectInfo {
   readonly row: ObjectRow;
   readonly etag: string;
-  /** What is returned of the object: bytes first … first + length - 1; `partial` where that is asked for. */
+  /**
+   * What is returned of the object: bytes first … first + length - 1; `partial` where that is asked
+   * for.
+   */
   readonly first: number;
   readonly length: number;
   readonly partial: boolean;
@@ -39,13 +42,17 @@ export interface ObjectInfo {
 }
 
 export interface ObjectRead extends ObjectInfo {
-  /** Verified bytes (C4); pulls at most a few chunks ahead. Ends with a throw if a chunk can't be had. */
+  /**
+   * Verified bytes (C4); pulls at most a few chunks ahead. Ends with a throw if a chunk can't be
+   * had.
+   */
   readonly body: AsyncIterable<Uint8Array>;
 }
 
 /**
- * `noSuchKey`, `preconditionFailed`, `notModified`, `invalidRange` (details ActualObjectSize, RangeRequested is the
- * caller's), `invalidPartNumber`. Nothing is held until the body is iterated; a body not iterated costs nothing.
+ * `noSuchKey`, `preconditionFailed`, `notModified`, `invalidRange` (details ActualObjectSize,
+ * RangeRequested is the caller's), `invalidPartNumber`. Nothing is held until the body is iterated;
+ * a body not iterated costs nothing.
  */
 export async function getObject(
   store: ObjectStore,
@@ -113,7 +120,8 @@ async function select(
   if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
   const use = (current: Head) => readParts(store, target, current.row);
   const parts = await followingMoves(store, target, head, use);
-  // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever the numbers
+  // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever
+  // the numbers
   // they were uploaded under.
   const sizes = parts.slice(0, partNumber).map((part) => part.size);
   const end = sizes.reduce((sum, bytes) => sum + bytes, 0);

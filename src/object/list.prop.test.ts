@@ -15,7 +15,10 @@ import { createTestStore, key, testBucket } from "./testing/test-store.ts";
 
 const hash = createHash();
 
-/** Few letters, so that prefixes and delimiters meet: NUL, 0xff, "/", and halves of what is two bytes in UTF-8. */
+/**
+ * Few letters, so that prefixes and delimiters meet: NUL, 0xff, "/", and halves of what is two
+ * bytes in UTF-8.
+ */
 const letters = [0x00, 0x2f, 0x61, 0x62, 0xc3, 0xa9, 0xff];
 const bytes = (minLength: number, maxLength: number) =>
   fc

@@ -16,8 +16,8 @@ export interface ListInput {
   /** Undefined or empty: no grouping. */
   readonly delimiter: Uint8Array | undefined;
   /**
-   * List what comes after this key or common prefix, in byte order. If it is itself a common prefix (of this prefix and
-   * delimiter), everything under it is skipped.
+   * List what comes after this key or common prefix, in byte order. If it is itself a common prefix
+   * (of this prefix and delimiter), everything under it is skipped.
    */
   readonly after: Uint8Array | undefined;
   /** Keys and common prefixes together; 0 … 1,000. */

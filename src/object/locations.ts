@@ -24,8 +24,8 @@ export function blobOf(target: Target, row: ObjectRow): BlobIdentity {
 }
 
 /**
- * The reads that give a span of some data, in order. Manifests are read when the plan gets to them, so a plan of any
- * object is small (C6).
+ * The reads that give a span of some data, in order. Manifests are read when the plan gets to them,
+ * so a plan of any object is small (C6).
  */
 export async function* planReads(
   store: ObjectStore,

@@ -5,13 +5,18 @@ import type { ObjectStore } from "./object-store.ts";
 import type { Target } from "./target.ts";
 
 /*
- * Compaction copies live chunks, flips the rows that refer to them, and drops the old extent once every read that began
- * before has ended. A reader may hold a row from before its read was announced to the tracker, so it can find an extent gone;
- * then it reads the row again, and from then on the tracker keeps what that row refers to. It goes on if the row still
- * stands for the same bytes: the blob id says so. Each further try needs another such move of the same row, so there are few.
+ * Compaction copies live chunks, flips the rows that refer to them, and drops the old extent once
+ * every read that began before has ended. A reader may hold a row from before its read was
+ * announced to the tracker, so it can find an extent gone; then it reads the row again, and from
+ * then on the tracker keeps what that row refers to. It goes on if the row still stands for the
+ * same bytes: the blob id says so. Each further try needs another such move of the same row, so
+ * there are few.
  */
 
-/** The row as it is now, if a read failed because its data has moved; else throws what the read failed with. */
+/**
+ * The row as it is now, if a read failed because its data has moved; else throws what the read
+ * failed with.
+ */
 export async function rowAfterMove(target: Target, before: Head, error: unknown): Promise<Head> {
   if (!isStoreError(error, "missing")) throw error;
   const now = await readHead(target);

@@ -51,7 +51,10 @@ export async function initiateUpload(
   }));
 }
 
-/** The time first, so that uploads of a key sort by age; the rest is chance, so that nobody guesses another's. */
+/**
+ * The time first, so that uploads of a key sort by age; the rest is chance, so that nobody guesses
+ * another's.
+ */
 function newUploadId(store: ObjectStore, nowMs: number): UploadId {
   const bytes = new ByteWriter(16).u64(nowMs).raw(store.platform.random.bytes(8)).finish();
   return toHex(bytes) as UploadId; // made to be one

@@ -5,11 +5,14 @@ import type { KeyRange } from "../format/row-keys.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /*
- * One page of keys, grouped by delimiter, as LIST gives them. Keys lie in order, so a common prefix is passed by seeking to
- * the first key behind it: a page costs a seek per prefix at the most, however many keys lie under one.
+ * One page of keys, grouped by delimiter, as LIST gives them. Keys lie in order, so a common prefix
+ * is passed by seeking to the first key behind it: a page costs a seek per prefix at the most,
+ * however many keys lie under one.
  */
 
-/** Rows read at once where every row is an item: a page of 1,000 and one to see that more follows. */
+/**
+ * Rows read at once where every row is an item: a page of 1,000 and one to see that more follows.
+ */
 const batchMax = 1001;
 /** Rows read at once where nearly every row begins another common prefix. */
 const batchMin = 8;
@@ -22,7 +25,9 @@ export interface Grouping {
 
 /** A space whose rows lie in the order of object keys; a key may have several. */
 export interface PageSource<Item> {
-  /** At most `limit` rows from this row key on, of keys below `end` (undefined: all of the bucket). */
+  /**
+   * At most `limit` rows from this row key on, of keys below `end` (undefined: all of the bucket).
+   */
   scan(from: Uint8Array, end: Uint8Array | undefined, limit: number): Promise<Row[]>;
   /** The least row key that a row of this or a greater key can have. */
   startOf(key: Uint8Array): Uint8Array;
@@ -76,7 +81,10 @@ export async function scanPage<Item>(
   return { items, truncated: false };
 }
 
-/** Where a page begins that lists what comes after `after` (a key or a common prefix), or everything. */
+/**
+ * Where a page begins that lists what comes after `after` (a key or a common prefix), or
+ * everything.
+ */
 export function firstKeyAfter(
   grouping: Grouping,
   after: Uint8Array | undefined,

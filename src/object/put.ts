@@ -15,15 +15,19 @@ import { openTarget } from "./target.ts";
 
 /** The bytes of a put or a part, and what to verify about them. */
 export interface Upload {
-  /** The pieces must not change once they are handed out: they are stored without a copy where that works. */
+  /**
+   * The pieces must not change once they are handed out: they are stored without a copy where that
+   * works.
+   */
   readonly bytes: AsyncIterable<Uint8Array>;
   /** As announced; undefined if not. The body must have just this many bytes. */
   readonly sizeBytes: number | undefined;
   /** Digests to compute over the bytes; MD5 is always among those handed to `accept`. */
   readonly algorithms: readonly HashAlgorithm[];
   /**
-   * Called once all bytes are read (trailers too), before anything becomes visible. Returns the checksum to keep;
-   * throws whatever the caller wants thrown to reject the upload, and then nothing is stored.
+   * Called once all bytes are read (trailers too), before anything becomes visible. Returns the
+   * checksum to keep; throws whatever the caller wants thrown to reject the upload, and then
+   * nothing is stored.
    */
   accept(digests: ReadonlyMap<HashAlgorithm, Uint8Array>, sizeBytes: number): StoredChecksum;
 }

@@ -5,7 +5,10 @@ export type RangeRequest =
   | { readonly kind: "from"; readonly first: number; readonly last?: number | undefined }
   | { readonly kind: "suffix"; readonly length: number };
 
-/** The bytes a range has of `size`; undefined where it has none. Always so for an empty object, as on AWS. */
+/**
+ * The bytes a range has of `size`; undefined where it has none. Always so for an empty object, as
+ * on AWS.
+ */
 export function resolveRange(range: RangeRequest, size: number): Span | undefined {
   const first = range.kind === "suffix" ? Math.max(size - range.length, 0) : range.first;
   const last = range.kind === "suffix" ? undefined : range.last;

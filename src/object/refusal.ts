@@ -1,6 +1,6 @@
 /**
- * Why an operation did nothing, in S3's meaning: an expected outcome, so a return value and not an error. `s3/errors.ts`
- * words them.
+ * Why an operation did nothing, in S3's meaning: an expected outcome, so a return value and not an
+ * error. `s3/errors.ts` words them.
  */
 export type RefusalCode =
   | "noSuchBucket"

@@ -10,9 +10,10 @@ import type { Plan } from "./commit.ts";
 import type { Target } from "./target.ts";
 
 /*
- * An upload has one row, and one for each of its parts. Storing a part puts the upload's row again, unchanged: its new
- * stamp tells a Complete or an abort that was planned meanwhile that there is a part it has not seen. So parts of an upload
- * commit one after the other (their bytes are written before, at the same time), and none is ever left behind.
+ * An upload has one row, and one for each of its parts. Storing a part puts the upload's row again,
+ * unchanged: its new stamp tells a Complete or an abort that was planned meanwhile that there is a
+ * part it has not seen. So parts of an upload commit one after the other (their bytes are written
+ * before, at the same time), and none is ever left behind.
  */
 
 /** S3: parts are numbered 1 … 10,000. */
@@ -65,8 +66,8 @@ function foundPart({ key, value, stamp }: Row): FoundPart {
 }
 
 /**
- * Takes an upload away with all its parts. The parts' own stamps are checked too: compaction moves a part's data without
- * touching the upload's row.
+ * Takes an upload away with all its parts. The parts' own stamps are checked too: compaction moves
+ * a part's data without touching the upload's row.
  */
 export function planUploadRemoval(
   upload: FoundUpload,

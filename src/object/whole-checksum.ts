@@ -5,9 +5,10 @@ import type { PartRow, UploadRow } from "../format/object-row.ts";
 import type { CrcAlgorithm, Hash } from "../platform/hash.ts";
 
 /**
- * The checksum of a multipart object from those of its parts: the CRC of the whole, which follows from the parts' CRCs and
- * sizes, or the digest of the parts' digests. Where the initiator chose nothing, what S3 does by default with the
- * algorithm that all parts have; undefined where they have none in common.
+ * The checksum of a multipart object from those of its parts: the CRC of the whole, which follows
+ * from the parts' CRCs and sizes, or the digest of the parts' digests. Where the initiator chose
+ * nothing, what S3 does by default with the algorithm that all parts have; undefined where they
+ * have none in common.
  */
 export function wholeChecksum(
   hash: Hash,
