@@ -1,4 +1,5 @@
 import { extentPath, extentsDirectory } from "../extent/extent-files.ts";
+import { must } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
 import { space } from "../format/row-keys.ts";
 import { deleteBucket } from "../object/buckets.ts";
@@ -14,13 +15,13 @@ import type { Session } from "./workload/context.ts";
  */
 
 /** Time for extents to age and be sealed, so that the background sees all there is. */
-const agingMs = 60_000;
+const agingMs = 25_000;
 /** Looks at what is left, this far apart. */
 const lookMs = 1000;
 /** What is not done by then never will be: an hour. */
 const looksMax = 3600;
 /** Idle at so many looks in a row: each worker has looked for work since. */
-const idleLooks = 4;
+const idleLooks = 5;
 
 /** What has no rows where there is no bucket. */
 const emptySpaces = [
@@ -41,11 +42,24 @@ export async function judge(session: Session): Promise<void> {
   checkHistory(session);
   await session.sleep(agingMs);
   await untilWell(session, () => findUnfinished(machine));
+  await checkClean(machine);
   await readEverything(session, context);
   checkHistory(session);
   await deleteEverything(session);
   await session.sleep(agingMs);
   await untilWell(session, () => findLeftover(machine));
+  await checkClean(machine);
+}
+
+/** `holdfast check` finds nothing wrong, and no more is kept than compaction allows. */
+async function checkClean(machine: Machine): Promise<void> {
+  const worker = machine.running.find(({ check }) => check !== undefined);
+  const report = await must(worker?.check, "no background worker to check the store")();
+  if (report.isClean) return;
+  const problems = report.problems.map(
+    ({ kind, where, message }) => `${kind} ${where}: ${message}`,
+  );
+  throw new Violation(`C5: the store is not clean:\n${problems.join("\n")}`);
 }
 
 function checkHistory({ context: { history, values } }: Session): void {

@@ -1,5 +1,6 @@
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
 import type { Background } from "../control/background.ts";
+import type { CheckReport } from "../control/check.ts";
 import { initialiseDataDirectory, readIdentity } from "../extent/data-directories.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { DiskId, StoreId } from "../format/ids.ts";
@@ -47,6 +48,8 @@ export interface RunningProcess {
   store: ObjectStore | undefined;
   /** Set while a background worker works. */
   background: Background | undefined;
+  /** What `holdfast check` does, by the background worker. */
+  check: (() => Promise<CheckReport>) | undefined;
   readonly died: Promise<void>;
   readonly end: () => void;
   readonly stop: AbortController;
@@ -172,15 +175,8 @@ export class Machine {
       end = resolve;
     });
     const stop = new AbortController();
-    const running: RunningProcess = {
-      role,
-      process,
-      store: undefined,
-      background: undefined,
-      died,
-      end,
-      stop,
-    };
+    const parts = { store: undefined, background: undefined, check: undefined };
+    const running: RunningProcess = { role, process, ...parts, died, end, stop };
     process.onPoint = (point, happened) => {
       const name = `${role}: ${point}`;
       if (happened) this.points.set(name, (this.points.get(name) ?? 0) + 1);

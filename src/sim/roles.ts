@@ -1,4 +1,5 @@
 import { createBackground } from "../control/background.ts";
+import { checkStore } from "../control/check.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -17,7 +18,7 @@ const sealAfterMs = 20_000;
 const backgroundLimits = {
   deadShare: 0.3,
   restShare: 1,
-  idleMs: 500,
+  idleMs: 2000,
   oldReadMs: 120_000,
   bucketSweepMs: 10_000,
 };
@@ -46,6 +47,7 @@ export async function runBackground(
       limits: backgroundLimits,
     });
     running.background = background;
+    running.check = () => checkStore({ platform, ...parts, signal: new AbortController().signal });
     await runServices([...parts.services, background], running.stop.signal);
   });
 }
