@@ -35,7 +35,7 @@ export interface MetricSeries {
 export type Sample = readonly [labels: readonly string[], value: number];
 
 interface Family extends Omit<MetricFamily, "series"> {
-  read(): readonly MetricSeries[];
+  readonly read: () => readonly MetricSeries[];
 }
 
 export class Metrics {

@@ -18,9 +18,6 @@ export function parseFlags(command: Command, parameters: readonly string[]): Giv
     allowPositionals: true,
   });
   const see = `see holdfast help ${command.name}`;
-  if (positionals.length > 0) {
-    throw new StoreError("invalid", `"${positionals[0]}" belongs to no flag: ${see}`);
-  }
   const flags = new Map<string, string>();
   for (const [name, given] of Object.entries(values)) {
     const flag = command.flags.find((one) => one.name === name);
@@ -36,6 +33,9 @@ export function parseFlags(command: Command, parameters: readonly string[]): Giv
       throw new StoreError("invalid", `--${name} takes no value`);
     }
     flags.set(name, String(given));
+  }
+  if (positionals.length > 0) {
+    throw new StoreError("invalid", `"${positionals[0]}" belongs to no flag: ${see}`);
   }
   return { flags };
 }

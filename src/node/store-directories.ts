@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { must } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
-import { isStoreError, StoreError } from "../base/errors.ts";
+import { StoreError } from "../base/errors.ts";
 import {
   checkDataDirectories,
   initialiseDataDirectory,
@@ -69,12 +69,12 @@ export async function openStoreDirectories(options: OpenDirectoriesOptions): Pro
       else if (!existsSync(path)) throw notThere(path);
       locks.push(StoreLock.take(path));
     }
-    const location = await identify(options, paths, isNew, locks);
+    const location = await identify(options, paths, isNew);
     const release = (): void => locks.forEach((lock) => lock[Symbol.dispose]());
     platform.log("debug", "data_directories_locked", { count: paths.length });
     return { ...location, isNew, [Symbol.dispose]: release };
   } catch (error) {
-    for (const lock of locks) lock[Symbol.dispose]();
+    for (const lock of locks) lock.giveUp();
     throw error;
   }
 }
@@ -100,20 +100,14 @@ async function identify(
   options: OpenDirectoriesOptions,
   paths: readonly string[],
   isNew: boolean,
-  locks: readonly StoreLock[],
 ): Promise<StoreLocation> {
   const { platform, mayCreate } = options;
   const disks = paths.map((path) => openDisk(path));
   const found = await Promise.all(disks.map(readIdentity));
   const store = found[0]?.store ?? (toHex(platform.random.bytes(idBytes)) as StoreId); // made to be one
-  const initialise = async (i: number): Promise<StoreIdentity> => {
+  const initialise = (i: number): Promise<StoreIdentity> => {
     const disk = must(disks[i], "a disk for each path");
-    try {
-      return await initialiseDataDirectory(disk, { store, holdsIndex: i === 0 }, platform.random);
-    } catch (error) {
-      if (isStoreError(error, "foreign") && found[i] === undefined) locks[i]?.discard();
-      throw error;
-    }
+    return initialiseDataDirectory(disk, { store, holdsIndex: i === 0 }, platform.random);
   };
   const identities = new Map<number, StoreIdentity>();
   for (const i of paths.keys()) {

@@ -1,8 +1,8 @@
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../base/errors.ts";
-import { storeLockFile } from "../format/store-identity.ts";
+import { storeIdentityFile, storeLockFile } from "../format/store-identity.ts";
 
 /*
  * At most one process tree uses a data directory. Node has no call for file locks, but the SQLite in it has: an open
@@ -38,9 +38,10 @@ export class StoreLock implements Disposable {
     }
   }
 
-  /** For a directory that turned out not to be ours: leaves no trace in it. */
-  discard(): void {
-    rmSync(join(this.#directory, storeLockFile), { force: true });
+  /** After a refused start: a directory that did not become ours keeps no trace of it. */
+  giveUp(): void {
+    const isOurs = existsSync(join(this.#directory, storeIdentityFile));
+    if (!isOurs) rmSync(join(this.#directory, storeLockFile), { force: true });
     this[Symbol.dispose]();
   }
 

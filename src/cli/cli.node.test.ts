@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, test } from "node:test";
+
+const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
+const scratch = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+function holdfast(parameters: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, ...parameters], {
+    env: { PATH: process.env["PATH"], ...environment },
+    encoding: "utf8",
+    cwd: scratch,
+  });
+  return { status, stdout, stderr };
+}
+
+test("cli: help lists the commands, and a command's flags with variable and default", () => {
+  assert.match(holdfast(["help"]).stdout, /serve .*\n\s+check .*\n\s+status /);
+  const { status, stdout } = holdfast(["serve", "--help"]);
+  assert.equal(status, 0);
+  assert.match(stdout, /--listen HOST:PORT .*HOLDFAST_LISTEN, default 127\.0\.0\.1:9000/);
+});
+
+test("cli: version is the package's", () => {
+  assert.match(holdfast(["--version"]).stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test("cli: what is not known is refused with a suggestion and status 2", () => {
+  const cases: [string[], RegExp][] = [
+    [["serv"], /no command "serv" \(did you mean serve\?\)/],
+    [["serve", "--lissten", "x"], /did you mean --listen\?/],
+    [["serve", "--listen"], /--listen needs a value: --listen HOST:PORT/],
+    [["serve", "extra"], /"extra" belongs to no flag/],
+    [["serve", "--listen", "x"], /--listen: "x" is not HOST:PORT/],
+    [["serve", "--json=1"], /--json takes no value/],
+    [["serve", "--config", "/none"], /--config \/none: .*no such file/],
+    [["help", "stats"], /did you mean status\?/],
+    [["status", "--endpoint", "x"], /"x" is not a URL/],
+  ];
+  for (const [parameters, message] of cases) {
+    const { status, stderr } = holdfast(parameters);
+    assert.match(stderr, message);
+    assert.equal(status, 2, stderr);
+  }
+  assert.match(holdfast(["serve"], { HOLDFAST_REGON: "x" }).stderr, /did you mean HOLDFAST_REGION/);
+});
+
+test("cli: status names the fix where no server answers", () => {
+  const { status, stderr } = holdfast(["status", "--endpoint", "http://127.0.0.1:1"]);
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /no server answers at http:\/\/127\.0\.0\.1:1: start it with holdfast serve/,
+  );
+});
+
+test("cli: check refuses what is no store, and leaves it as it is", () => {
+  const { status, stderr } = holdfast(["check", "--data", join(scratch, "none")]);
+  assert.equal(status, 1);
+  assert.match(stderr, /holds no store/);
+});

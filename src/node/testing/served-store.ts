@@ -1,0 +1,73 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+
+const launcher = resolve(import.meta.dirname, "../../../bin/holdfast.js");
+
+export interface ReadyEvent {
+  readonly event: "ready";
+  readonly endpoint: string;
+  readonly port: number;
+  readonly accessKeyId: string;
+  readonly secretAccessKey?: string | undefined;
+  readonly pid: number;
+}
+
+/** A folder of its own, gone at the end. */
+export class Scratch implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), "holdfast-test-"));
+
+  directory(name: string): string {
+    return join(this.path, name);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** `holdfast serve` as a process, for tests of the tree of processes. */
+export class ServedStore implements AsyncDisposable {
+  readonly child: ChildProcess;
+  readonly ready: Promise<ReadyEvent | undefined>;
+  /** The exit code, once it has ended. */
+  readonly ended: Promise<number | null>;
+  output = "";
+
+  constructor(directories: readonly string[], more: readonly string[] = []) {
+    const data = directories.join(",");
+    const parameters = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"];
+    this.child = spawn(process.execPath, [launcher, ...parameters, "--json", ...more], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH: process.env["PATH"] },
+    });
+    this.child.stderr?.on("data", (chunk: Buffer) => {
+      this.output += chunk.toString();
+    });
+    this.ended = new Promise((done) => this.child.once("close", done));
+    this.ready = this.#firstEvent();
+  }
+
+  /** Ends it as an operator would; the exit code. */
+  stop(): Promise<number | null> {
+    this.child.kill("SIGTERM");
+    return this.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.ended;
+  }
+
+  async #firstEvent(): Promise<ReadyEvent | undefined> {
+    const { stdout } = this.child;
+    if (stdout === null) return undefined;
+    for await (const line of createInterface({ input: stdout })) {
+      stdout.resume();
+      return JSON.parse(line) as ReadyEvent; // our own output
+    }
+    return undefined;
+  }
+}
