@@ -31,20 +31,16 @@ const jobs: Readonly<Record<string, Job>> = {
     }
   },
 
-  /** Increments a counter COUNT times by compare-and-set, eight at a time; SESSION makes the change ids. */
+  /**
+   * Increments a counter COUNT times by compare-and-set, eight at a time, each with a row of its own that makes the
+   * file grow; SESSION makes the change ids.
+   */
   async count(engine, count, session) {
-    const key = bytesOf("counter");
     let left = Number(count);
     let ids = 0;
+    const nextId = (): ChangeId => composeId(Number(session) as SessionId, ++ids) as ChangeId;
     const run = async (): Promise<void> => {
-      while (left > 0) {
-        left--;
-        await increment(
-          engine,
-          key,
-          () => composeId(Number(session) as SessionId, ++ids) as ChangeId,
-        );
-      }
+      while (left-- > 0) await increment(engine, nextId);
     };
     await Promise.all(Array.from({ length: 8 }, run));
   },
@@ -99,25 +95,18 @@ async function commitKnown(engine: LmdbEngine, n: number): Promise<void> {
   }
 }
 
-async function increment(
-  engine: LmdbEngine,
-  key: Uint8Array,
-  nextId: () => ChangeId,
-): Promise<void> {
+async function increment(engine: LmdbEngine, nextId: () => ChangeId): Promise<void> {
+  const key = bytesOf("counter");
   for (;;) {
     const row = await engine.get(key);
-    const before =
-      row === undefined ? 0 : new DataView(row.value.buffer, row.value.byteOffset).getUint32(0);
+    const before = row?.value ?? new Uint8Array(4);
     const value = new Uint8Array(4);
-    new DataView(value.buffer).setUint32(0, before + 1);
+    const count = new DataView(before.buffer, before.byteOffset).getUint32(0) + 1;
+    new DataView(value.buffer).setUint32(0, count);
+    const own = { key: bytesOf(`row ${count}`), value: new Uint8Array(2500).fill(count) };
     const checks = [{ key, expect: row?.stamp ?? ("absent" as const) }];
-    const result = await engine.commit({
-      id: nextId(),
-      checks,
-      puts: [{ key, value }],
-      deletes: [],
-    });
-    if (result.outcome === "ok") return;
+    const change = { id: nextId(), checks, puts: [{ key, value }, own], deletes: [] };
+    if ((await engine.commit(change)).outcome === "ok") return;
   }
 }
 

@@ -34,7 +34,12 @@ test("C2: two processes that count in one environment lose nothing", async () =>
   assert.deepEqual(codes, [0, 0]);
   const row = await engine.get(bytesOf("counter"));
   assert.deepEqual(row?.value, Uint8Array.of(0, 0, 600 >> 8, 600 & 255));
+  for (let count = 1; count <= 600; count++) {
+    const own = await engine.get(bytesOf(`row ${count}`));
+    assert.deepEqual(own?.value, new Uint8Array(2500).fill(count));
+  }
   await engine.close();
+  assert.deepEqual((await verifyLmdb({ path, hash })).problems, []);
 });
 
 test("C2: what another process was answered is seen at once, in the same turn of the event loop", async () => {
