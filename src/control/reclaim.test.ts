@@ -23,11 +23,10 @@ const chunksOf = (name: string, count: number): string[] =>
 /** Background processes come and go until nothing is left to do. Each seals what it wrote as it goes. */
 async function settle(machine: TestMachine, deadShare = 1e-9): Promise<TestProcess> {
   for (let round = 0; round < 20; round++) {
-    machine.platform.advance(60_000);
     const background = await machine.start("background");
     const workers = workersOf(machine, background, { deadShare });
     await workers.runUntilIdle();
-    machine.platform.advance(1000);
+    await machine.platform.clock.advance(1000);
     await workers.runUntilIdle();
     await background.stop();
     const { counters } = workers;
@@ -114,7 +113,7 @@ test("C5: a crash at any commit of the background loses nothing and leaks nothin
     const workers = workersOf(machine, background);
     try {
       await workers.runUntilIdle();
-      machine.platform.advance(1000);
+      await machine.platform.clock.advance(1000);
       await workers.runUntilIdle();
     } catch (thrown) {
       if (!(thrown instanceof Killed)) throw thrown;

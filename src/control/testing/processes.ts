@@ -12,15 +12,23 @@ import { extentHeaderBytes } from "../../format/limits.ts";
 import { createExtentTable } from "../../keymap/extent-table.ts";
 import { openKeymap } from "../../keymap/open-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
-import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
+import { ManualClock } from "../../extent/testing/manual-clock.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { ObjectStore } from "../../object/object-store.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
+import type { Platform } from "../../platform/platform.ts";
 import type { Worker } from "../worker-loop.ts";
+import type { BackgroundLimits } from "../background.ts";
 import { backgroundLimits, createWorkers } from "../background.ts";
 import type { BackgroundCounters } from "../counters.ts";
+
+/** Time passes only when a test says so. */
+export interface TestPlatform extends Platform {
+  readonly clock: ManualClock;
+  readonly events: string[];
+}
 
 /** Where processes come and go, and what they leave stays. */
 export interface TestMachine {
@@ -51,7 +59,13 @@ export class Killed extends Error {}
 /** Extents are small, so that a few records fill one. */
 export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise<TestMachine> {
   const extentBytes = extentHeaderBytes + recordBytes;
-  const platform = createTestPlatform(hash);
+  const events: string[] = [];
+  const platform: TestPlatform = {
+    ...createTestPlatform(hash),
+    clock: new ManualClock(),
+    events,
+    log: (_level, event) => void events.push(event),
+  };
   const engine = createMemoryEngine();
   const disk = new MemoryDisk();
   const store = "5".repeat(32) as StoreId; // made up
@@ -176,7 +190,7 @@ const stepsMax = 10_000;
 export function workersOf(
   machine: TestMachine,
   process: TestProcess,
-  limits: { readonly deadShare?: number } = {},
+  limits: Partial<BackgroundLimits> = {},
 ): TestWorkers {
   const options = { ...process, isAlive: (session: SessionId) => machine.alive.has(session) };
   const all = createWorkers(options, { ...backgroundLimits, deadShare: 1e-9, ...limits });

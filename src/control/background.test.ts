@@ -1,0 +1,284 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { StoreError, isStoreError } from "../base/errors.ts";
+import { encodeBucketFenceRow } from "../format/bucket-row.ts";
+import type { BucketId } from "../format/ids.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
+import { bucketFenceKey } from "../format/row-keys.ts";
+import { renewLease } from "../keymap/leases.ts";
+import { listSessions } from "../keymap/sessions.ts";
+import { createTestPlatform } from "../keymap/testing/test-platform.ts";
+import { createHash } from "../node/hash.ts";
+import { createCounters } from "./counters.ts";
+import { ExtentSweep } from "./extent-sweep.ts";
+import { Liveness } from "./extents/liveness.ts";
+import { Manifests } from "./extents/manifests.ts";
+import { GarbageDrain } from "./garbage-drain.ts";
+import { createBackground } from "./background.ts";
+import {
+  beginUpload,
+  complete,
+  makeBucket,
+  putChunks,
+  putPart,
+  read,
+  remove,
+} from "./testing/objects.ts";
+import type { TestMachine, TestProcess } from "./testing/processes.ts";
+import { createTestMachine, workersOf } from "./testing/processes.ts";
+import type { StepOutcome } from "./worker-loop.ts";
+import { createWorkerLoop } from "./worker-loop.ts";
+
+const hash = createHash();
+const chunksOf = (name: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${name}-${i};`.repeat(8));
+
+/** A store whose first front end has ended after it put this and more; one extent per few chunks. */
+async function withGarbage(): Promise<TestMachine> {
+  const machine = await createTestMachine(hash);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  for (let i = 0; i < 4; i++) {
+    await putChunks(front, `kept ${i}`, chunksOf(`kept ${i}`, 1));
+    await putChunks(front, `gone ${i}`, chunksOf(`gone ${i}`, 3));
+  }
+  for (let i = 0; i < 4; i++) await remove(front, `gone ${i}`);
+  await front.stop();
+  return machine;
+}
+
+async function assertKept(process: TestProcess): Promise<void> {
+  for (let i = 0; i < 4; i++) {
+    assert.equal(await read(process, `kept ${i}`), chunksOf(`kept ${i}`, 1).join(""));
+  }
+}
+
+/** Waits a second, in which the others that live renew their leases. */
+async function letReadsEnd(machine: TestMachine, ...others: TestProcess[]): Promise<void> {
+  await machine.platform.clock.advance(1000);
+  for (const other of others) await renewLease(other);
+}
+
+const statesOf = async (process: TestProcess): Promise<string[]> =>
+  (await process.table.list(undefined, 1000)).map(({ row }) => row.state);
+
+test("C5: a dead process is fenced, then what it had open is sealed at what it had synced", async () => {
+  const machine = await createTestMachine(hash);
+  const [dead, alive] = [await machine.start("front-end"), await machine.start("front-end")];
+  await makeBucket(alive);
+  await putChunks(dead, "a", ["acknowledged"]);
+  await putChunks(alive, "b", ["also"]);
+  assert.deepEqual(await statesOf(alive), ["open", "open"]);
+  dead.kill();
+  const background = await machine.start("background");
+  const { workers, counters } = workersOf(machine, background);
+  const [deadWriters] = workers;
+  assert.equal(await deadWriters!.step(new AbortController().signal), "idle");
+  assert.deepEqual(await statesOf(alive), ["settled", "open"]);
+  assert.equal(await read(alive, "a"), "acknowledged");
+  const sessions = (await listSessions(alive.keymap)).map(({ session }) => session);
+  assert.deepEqual(sessions, [alive.keymap.session.id, background.keymap.session.id]);
+  assert.deepEqual([counters.sessionsFenced, counters.extentsSealed], [1, 1]);
+  await putChunks(alive, "b", ["goes on"]);
+});
+
+test("C5: an extent stays while a read that began before its data moved is under way", async () => {
+  const machine = await withGarbage();
+  const front = await machine.start("front-end");
+  const ended = front.reads.begin();
+  const background = await machine.start("background");
+  const { runUntilIdle, counters } = workersOf(machine, background);
+  await letReadsEnd(machine, front);
+  await runUntilIdle();
+  assert.ok(counters.extentsCompacted > 0);
+  assert.equal(counters.extentsDropped, 0);
+  ended();
+  await runUntilIdle();
+  assert.equal(counters.extentsDropped, 0, "nobody has said so yet");
+  await letReadsEnd(machine, front);
+  await runUntilIdle();
+  assert.equal(counters.extentsDropped, counters.extentsCompacted);
+  await assertKept(front);
+});
+
+test("C6: a read without end does not keep an extent for ever", async () => {
+  const machine = await withGarbage();
+  const front = await machine.start("front-end");
+  front.reads.begin();
+  const background = await machine.start("background");
+  const { runUntilIdle, counters } = workersOf(machine, background, { oldReadMs: 5000 });
+  await runUntilIdle();
+  await machine.platform.clock.advance(4000);
+  await runUntilIdle();
+  assert.equal(counters.extentsDropped, 0);
+  await machine.platform.clock.advance(2000);
+  await renewLease(front);
+  await runUntilIdle();
+  assert.equal(counters.extentsDropped, counters.extentsCompacted);
+});
+
+test("C4: an extent with a record that does not verify is left as it is, and said so", async () => {
+  const machine = await withGarbage();
+  const background = await machine.start("background");
+  const [path] = [...machine.disk.files.keys()].filter((name) => name.endsWith(".extent"));
+  const bytes = machine.disk.files.get(path!)!;
+  const kept = Buffer.from(bytes).indexOf("kept 0-0;kept");
+  assert.ok(kept > extentHeaderBytes);
+  bytes[kept]! ^= 1;
+  const { runUntilIdle, counters } = workersOf(machine, background);
+  await runUntilIdle();
+  await machine.platform.clock.advance(1000);
+  await runUntilIdle();
+  assert.ok(machine.disk.files.has(path!));
+  assert.equal(counters.corruptions, 1);
+  assert.ok(counters.extentsDropped > 0, "the others are reclaimed");
+  assert.ok(machine.platform.events.includes("extent_left_alone"));
+  await assert.rejects(read(background, "kept 0"), (thrown) => isStoreError(thrown, "corrupt"));
+  bytes[kept]! ^= 1;
+  await assertKept(background);
+});
+
+test("C5: a part that becomes an object while its data moves is not lost", async () => {
+  const machine = await createTestMachine(hash);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  const upload = await beginUpload(front, "multipart");
+  await putPart(front, "multipart", upload, 1, chunksOf("one", 2));
+  await putChunks(front, "gone", ["gone"]);
+  await remove(front, "gone");
+  await front.stop();
+  const other = await machine.start("front-end");
+  const background = await machine.start("background");
+  let completed = 0;
+  const { writer: own } = background;
+  const writer: TestProcess["writer"] = {
+    name: own.name,
+    append: async (identity, payload) => {
+      if (completed++ === 0) await complete(other, "multipart", upload);
+      return own.append(identity, payload);
+    },
+    release: (refs) => own.release(refs),
+    run: (signal) => own.run(signal),
+    statistics: () => own.statistics(),
+  };
+  const { runUntilIdle, counters } = workersOf(machine, { ...background, writer });
+  for (let round = 0; round < 3; round++) {
+    await runUntilIdle();
+    await letReadsEnd(machine, other);
+  }
+  assert.ok(completed > 0 && counters.extentsDropped > 0);
+  assert.equal(await read(other, "multipart"), chunksOf("one", 2).join(""));
+});
+
+test("C5: a manifest stays while garbage that is not drained yet needs it", async () => {
+  const machine = await createTestMachine(hash);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  await putChunks(front, "long", chunksOf("long", 30));
+  await front.stop();
+  const background = await machine.start("background");
+  await workersOf(machine, background).runUntilIdle();
+  await remove(background, "long");
+  const manifests = new Manifests(background);
+  const liveness = new Liveness(background.keymap, manifests);
+  const counters = createCounters();
+  const parts = { ...background, manifests, liveness, counters };
+  const sweep = new ExtentSweep({ ...parts, deadShare: 1e-9, oldReadMs: 1000 });
+  const drain = new GarbageDrain(parts);
+  const { signal } = new AbortController();
+  // As if much of each were known to be dead, so that all are compacted before the drain gets to this deletion.
+  for (const entry of await background.table.list(undefined, 100)) {
+    if (entry.row.state !== "reconciled") continue;
+    await background.table.replace(entry, { ...entry.row, deadBytes: 1 });
+  }
+  for (let step = 0; step < 50; step++) await sweep.step(signal);
+  assert.ok(counters.extentsCompacted > 0);
+  const before = new Map((await background.table.list(undefined, 100)).map((one) => [one.id, one]));
+  assert.ok([...before.values()].some(({ row }) => row.state === "reconciled"));
+  assert.equal(await drain.step(), "busy");
+  assert.deepEqual([counters.garbageRowsDrained, counters.corruptions], [1, 0]);
+  for (let step = 0; step < 50; step++) await sweep.step(signal);
+  const after = await background.table.list(undefined, 100);
+  assert.ok(after.every(({ row }) => row.state === "dropping"));
+});
+
+test("a bucket left in the middle of its deletion is opened again, fences of none are removed", async () => {
+  const machine = await createTestMachine(hash);
+  const [dead, alive] = [await machine.start("front-end"), await machine.start("front-end")];
+  await makeBucket(alive);
+  const [partition] = dead.keymap.partitions;
+  const close = async (process: TestProcess, bucket: BucketId) => {
+    const row = encodeBucketFenceRow({ state: "deleting", epoch: 1 });
+    const puts = [{ key: bucketFenceKey(bucket), value: row }];
+    const id = process.keymap.session.nextChangeId();
+    await process.keymap.partitions[0]!.commit({ id, checks: [], puts, deletes: [] });
+  };
+  const [bucket, orphan, busy] = [1, 7, 8] as BucketId[];
+  await close(dead, bucket!);
+  await close(dead, orphan!);
+  await close(alive, busy!);
+  dead.kill();
+  await assert.rejects(putChunks(alive, "a", ["refused"]), /operationAborted/);
+  const background = await machine.start("background");
+  const { runUntilIdle, counters } = workersOf(machine, background);
+  await runUntilIdle();
+  await putChunks(alive, "a", ["taken"]);
+  assert.deepEqual([counters.bucketsReopened, counters.fencesRemoved], [1, 1]);
+  assert.equal(await alive.keymap.partitions[0]!.get(bucketFenceKey(orphan!)), undefined);
+  assert.ok(await partition!.get(bucketFenceKey(busy!)).catch(() => true), "its process lives");
+});
+
+test("a worker that fails is tried again, later each time; one that is fenced ends", async () => {
+  const platform = createTestPlatform(hash);
+  const stop = new AbortController();
+  const startedMs = platform.clock.monotonicMs();
+  const outcomes: (StepOutcome | StoreError)[] = [
+    new StoreError("io", "first"),
+    new StoreError("io", "second"),
+    "busy",
+    "idle",
+  ];
+  const times: number[] = [];
+  const step = async (): Promise<StepOutcome> => {
+    times.push(platform.clock.monotonicMs() - startedMs);
+    const outcome = outcomes.shift();
+    if (outcome === undefined) stop.abort();
+    if (outcome instanceof StoreError) throw outcome;
+    return outcome ?? "idle";
+  };
+  const loop = createWorkerLoop(platform, { name: "test", step }, { idleMs: 500, restShare: 1 });
+  await loop.run(stop.signal);
+  assert.deepEqual(times, [0, 1000, 3000, 3000, 3500]);
+  assert.deepEqual(loop.statistics(), {
+    name: "test",
+    state: "stopped",
+    steps: 5,
+    failures: 2,
+    failure: undefined,
+  });
+  outcomes.push(new StoreError("fenced", "ended"));
+  await assert.rejects(loop.run(new AbortController().signal), /ended/);
+});
+
+test("createBackground runs all workers until told to stop, and shows what they did", async () => {
+  const machine = await withGarbage();
+  const process = await machine.start("background");
+  const isAlive = () => false;
+  const background = createBackground({ ...process, isAlive, limits: { idleMs: 10 } });
+  const stop = new AbortController();
+  const running = background.run(stop.signal);
+  while (background.statistics().counters.extentsDropped === 0) {
+    await machine.platform.clock.advance(1000);
+  }
+  stop.abort();
+  await running;
+  assert.deepEqual(
+    background.statistics().workers.map(({ name, state }) => [name, state]),
+    [
+      ["dead writers", "stopped"],
+      ["bucket sweep", "stopped"],
+      ["reclaim", "stopped"],
+    ],
+  );
+  await assertKept(process);
+});
