@@ -28,13 +28,13 @@ async function runCheck(given: GivenFlags): Promise<number> {
   const settings = settingsOf(given);
   const platform = createPlatform({ log: createLog({ level: settings["log-level"] }) });
   using store = await openStoreDirectories({ platform, paths: settings.data, mayCreate: false });
-  const { machine, index } = await openStore(platform, store, () => undefined);
+  const opened = await openStore(platform, store, () => undefined);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new StoreError("cancelled", "the check was stopped"));
   process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
   const progress = process.stderr.isTTY ? showProgress() : undefined;
   try {
-    const { engines, disks } = machine;
+    const { engines, disks } = opened.machine;
     const keymap = await openKeymap({ platform, engines, role: "tool", store: store.store });
     const report = await checkStore({
       platform,
@@ -49,7 +49,7 @@ async function runCheck(given: GivenFlags): Promise<number> {
     return report.isClean ? exitStatus.ok : exitStatus.failed;
   } finally {
     process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-    await index.close();
+    await opened.close();
   }
 }
 

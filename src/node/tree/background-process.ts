@@ -14,11 +14,11 @@ export async function runBackground(
   start: StartMessage,
 ): Promise<void> {
   const { settings, location } = start;
-  const { machine, index } = await openStore(platform, location, (cause) => {
+  const opened = await openStore(platform, location, (cause) => {
     channel.indexFailed(cause);
   });
   const background = await openBackground({
-    machine,
+    machine: opened.machine,
     sealAfterMs: settings["seal-after"],
     compactAt: settings["compact-at"],
     isAlive: (session) => isAlive(channel.roster, session),
@@ -27,13 +27,13 @@ export async function runBackground(
   sampleProcess(background.metrics);
   channel.metrics = background.metrics;
   // Whoever died while reading holds pages that could be used again.
-  channel.onRoster = () => index.clearStaleReaders();
+  channel.onRoster = () => opened.index.clearStaleReaders();
   channel.send({ type: "ready" });
   try {
     await runServices(background.services, channel.stopSignal);
   } finally {
     channel.onRoster = undefined;
     await background.close();
-    await index.close();
+    await opened.close();
   }
 }

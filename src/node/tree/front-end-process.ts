@@ -16,11 +16,11 @@ export async function runFrontEnd(
   start: StartMessage,
 ): Promise<void> {
   const { settings, location, port, rootKey, name } = start;
-  const { machine, index } = await openStore(platform, location, (cause) => {
+  const opened = await openStore(platform, location, (cause) => {
     channel.indexFailed(cause);
   });
   const frontEnd = await openFrontEnd({
-    machine,
+    machine: opened.machine,
     credentials: rootCredentials(rootKey, location.store, platform.hash),
     region: settings.region,
     domains: settings.domain,
@@ -54,6 +54,6 @@ export async function runFrontEnd(
     await runServices([...frontEnd.services, announced], channel.stopSignal);
   } finally {
     await frontEnd.close();
-    await index.close();
+    await opened.close();
   }
 }
