@@ -3,7 +3,6 @@ import { StoreError } from "../../base/errors.ts";
 import type { Row } from "../../engine/engine.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
 import type { BucketId, UploadId } from "../../format/ids.ts";
-import { idBytes } from "../../format/ids.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
 import { decodeObjectRow, decodePartRow, decodeUploadRow } from "../../format/object-row.ts";
 import {
@@ -11,6 +10,7 @@ import {
   headKey,
   objectKeyOfHead,
   parseRoutedKey,
+  space,
   uploadKey,
   versionOrderOf,
 } from "../../format/row-keys.ts";
@@ -40,8 +40,8 @@ export class ObjectRowCheck {
     const object = decodeObjectRow(row.value);
     if (object.kind === "object") counts.objects++;
     else counts.deleteMarkers++;
-    const bucket = bucketOfHead(row.key);
-    await this.#checkObject(row, bucket, objectKeyOfHead(row.key), object);
+    const { bucket, key } = addressOfHead(row.key);
+    await this.#checkObject(row, bucket, key, object);
   }
 
   async version(row: Row): Promise<void> {
@@ -109,12 +109,14 @@ export class ObjectRowCheck {
   }
 }
 
-function bucketOfHead(rowKey: Uint8Array): BucketId {
-  return new ByteReader(rowKey.subarray(1, 1 + idBytes / 2), "row key").u64() as BucketId; // its place
+function addressOfHead(rowKey: Uint8Array): { bucket: BucketId; key: Uint8Array } {
+  const reader = new ByteReader(rowKey.subarray(1), "row key");
+  return { bucket: reader.u64() as BucketId, key: objectKeyOfHead(rowKey) }; // behind the space
 }
 
 function nameOf(rowKey: Uint8Array): string {
-  const { bucket, key } = parseRoutedKey(rowKey);
+  const isHead = rowKey[0] === space.heads;
+  const { bucket, key } = isHead ? addressOfHead(rowKey) : parseRoutedKey(rowKey);
   return `bucket ${bucket}, key ${decodeUtf8(key)}`;
 }
 

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeUtf8 } from "../base/bytes.ts";
+import { composeId } from "../format/ids.ts";
+import type { BucketId, ChangeId, SessionId, UploadId } from "../format/ids.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
+import { decodeObjectRow, encodeObjectRow } from "../format/object-row.ts";
+import {
+  bucketFenceKey,
+  counterKey,
+  headKey,
+  space,
+  spaceRange,
+  versionKey,
+} from "../format/row-keys.ts";
+import { encodeCounterRow } from "../format/system-rows.ts";
+import { createHash } from "../node/hash.ts";
+import type { CheckReport } from "./check.ts";
+import { checkStore } from "./check.ts";
+import {
+  abort,
+  beginUpload,
+  complete,
+  makeBucket,
+  putChunks,
+  putPart,
+  remove,
+} from "./testing/objects.ts";
+import type { TestMachine, TestProcess } from "./testing/processes.ts";
+import { createTestMachine } from "./testing/processes.ts";
+
+const hash = createHash();
+const chunksOf = (name: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${name}-${i};`.repeat(8));
+const bucket = 1 as BucketId;
+const head = (name: string): Uint8Array => headKey(bucket, encodeUtf8(name));
+
+/** A store with something of every kind in it, and one process that runs. */
+async function createStore(): Promise<{ machine: TestMachine; process: TestProcess }> {
+  const machine = await createTestMachine(hash);
+  const process = await machine.start("front-end");
+  await makeBucket(process);
+  await putChunks(process, "small", ["small"]);
+  await putChunks(process, "long", chunksOf("long", 20));
+  const done = await beginUpload(process, "multipart");
+  for (const part of [1, 2]) await putPart(process, "multipart", done, part, chunksOf("part", 18));
+  await complete(process, "multipart", done);
+  const unfinished = await beginUpload(process, "unfinished");
+  await putPart(process, "unfinished", unfinished, 3, chunksOf("unfinished", 2));
+  const aborted = await beginUpload(process, "aborted");
+  await putPart(process, "aborted", aborted, 1, ["aborted"]);
+  await abort(process, "aborted", aborted);
+  await putChunks(process, "removed", chunksOf("removed", 17));
+  await remove(process, "removed");
+  await process.stop();
+  return { machine, process: await machine.start("front-end") };
+}
+
+const check = (process: TestProcess): Promise<CheckReport> =>
+  checkStore({ ...process, signal: new AbortController().signal });
+
+let early = 0;
+/** Changes rows behind everybody's back. */
+async function tamper(
+  { engine }: TestMachine,
+  puts: readonly (readonly [Uint8Array, Uint8Array])[],
+  deletes: readonly Uint8Array[] = [],
+): Promise<void> {
+  const id = composeId(999 as SessionId, ++early) as ChangeId;
+  const rows = puts.map(([key, value]) => ({ key, value }));
+  await engine.commit({ id, checks: [], puts: rows, deletes });
+}
+
+const kindsOf = (report: CheckReport): string[] =>
+  [...new Set(report.problems.map(({ kind }) => kind))].toSorted();
+
+test("checkStore finds nothing wrong with a store that is well, and counts what is there", async () => {
+  const { process } = await createStore();
+  const phases = new Set<string>();
+  const report = await checkStore({
+    ...process,
+    signal: new AbortController().signal,
+    onProgress: ({ phase }) => phases.add(phase),
+  });
+  assert.deepEqual(report.problems, []);
+  assert.ok(report.isClean);
+  const { counts } = report;
+  assert.deepEqual(
+    [counts.buckets, counts.objects, counts.uploads, counts.parts, counts.garbageRows],
+    [1, 3, 1, 1, 2],
+  );
+  assert.ok(counts.unreferencedBytes > 0 && counts.aliveBytes > counts.objectBytes);
+  assert.equal(counts.files, counts.extents);
+  assert.deepEqual([...phases], ["extents", "files"]);
+});
+
+test("checkStore can be stopped", async () => {
+  const { process } = await createStore();
+  const stop = new AbortController();
+  stop.abort(new Error("enough"));
+  await assert.rejects(checkStore({ ...process, signal: stop.signal }), /enough/);
+});
+
+test("checkStore finds every flipped byte of a record, and files that lack or are too many", async () => {
+  const { machine, process } = await createStore();
+  const [path] = machine.disk.files.keys().filter((name) => name.endsWith(".extent"));
+  const bytes = machine.disk.files.get(path!)!;
+  const text = Buffer.from(bytes).indexOf("long-0;");
+  for (const at of [extentHeaderBytes + 20, text, 8]) {
+    bytes[at]! ^= 1;
+    const report = await check(process);
+    assert.deepEqual(kindsOf(report), ["corrupt"], `byte ${at}`);
+    bytes[at]! ^= 1;
+  }
+  machine.disk.files.delete(path!);
+  machine.disk.files.set(`${path}.old`, bytes);
+  assert.deepEqual(kindsOf(await check(process)), ["missing", "stray"]);
+});
+
+test("checkStore finds rows that contradict others", async () => {
+  const cases: [string, string[], (machine: TestMachine) => Promise<void>][] = [
+    [
+      "an object that names another's data",
+      ["corrupt", "doubled"],
+      async (machine) => {
+        const small = (await machine.engine.get(head("small")))!;
+        await tamper(machine, [[versionKey(bucket, encodeUtf8("small"), 1), small.value]]);
+        await tamper(machine, [[head("other"), small.value]]);
+      },
+    ],
+    [
+      "a wrong size",
+      ["corrupt"],
+      async (machine) => {
+        const row = decodeObjectRow((await machine.engine.get(head("long")))!.value);
+        await tamper(machine, [[head("long"), encodeObjectRow({ ...row, size: row.size + 1 })]]);
+      },
+    ],
+    [
+      "a part without its upload",
+      ["dangling"],
+      async (machine) => {
+        const [upload] = await machine.engine.scan(spaceRange(space.uploads), { limit: 1 });
+        await tamper(machine, [], [upload!.key]);
+      },
+    ],
+    [
+      "objects without their bucket's fence",
+      ["dangling"],
+      async (machine) => tamper(machine, [], [bucketFenceKey(bucket)]),
+    ],
+    [
+      "ids that were never given",
+      ["inconsistent"],
+      async (machine) => tamper(machine, [[counterKey("extents"), encodeCounterRow({ value: 1 })]]),
+    ],
+    [
+      "a row of no known kind",
+      ["unknown"],
+      async (machine) => tamper(machine, [[new Uint8Array([0x7e, 1]), new Uint8Array(1)]]),
+    ],
+    [
+      "a row that does not decode",
+      ["corrupt"],
+      async (machine) => tamper(machine, [[head("broken"), new Uint8Array([1, 9])]]),
+    ],
+  ];
+  for (const [what, kinds, harm] of cases) {
+    const { machine, process } = await createStore();
+    await harm(machine);
+    const report = await check(process);
+    const found = kindsOf(report).filter((kind) => kind !== "inconsistent" || kinds.includes(kind));
+    assert.deepEqual(found, kinds, `${what}: ${JSON.stringify(report.problems)}`);
+  }
+});
+
+test("checkStore of a store in use does not take change for damage", async () => {
+  const { machine, process } = await createStore();
+  const other = await machine.start("front-end");
+  const begun: [string, UploadId][] = [];
+  for (let i = 0; i < 5; i++) begun.push([`up ${i}`, await beginUpload(other, `up ${i}`)]);
+  let turns = 0;
+  const busy = (async () => {
+    for (let round = 0; round < 30; round++, turns++) {
+      await putChunks(other, `key ${round % 5}`, chunksOf("busy", (round % 3) * 9 + 1));
+      const [name, upload] = begun[round % 5]!;
+      if (round < 20) await putPart(other, name, upload, 1, chunksOf("part", 3));
+      else if (round < 25) await complete(other, name, upload);
+      if (round % 7 === 0) await remove(other, `key ${round % 5}`);
+    }
+  })();
+  while (turns < 30) assert.deepEqual((await check(process)).problems, []);
+  await busy;
+});
