@@ -45,9 +45,9 @@ export class SimDisk {
   readonly #handles = new Set<Handle>();
   capacityBytes = roomyBytes;
   outOfOrder: OutOfOrder | undefined;
-  /** So many syncs or writes fail from now on. */
-  syncsToFail = 0;
-  writesToFail = 0;
+  /** Of so many syncs or writes from now on, any may fail. */
+  syncsInDoubt = 0;
+  writesInDoubt = 0;
 
   constructor(options: SimDiskOptions) {
     this.name = options.name;
@@ -126,8 +126,7 @@ export class SimDisk {
 
   write(inode: Inode, bytes: Uint8Array, offset: number): void {
     this.#assertWritable();
-    if (this.writesToFail > 0) {
-      this.writesToFail--;
+    if (this.#fails("writesInDoubt")) {
       inode.write(bytes.subarray(0, this.#random.below(bytes.length + 1)), offset);
       throw new DiskError("io", `${this.name}: write failed`);
     }
@@ -142,8 +141,7 @@ export class SimDisk {
 
   sync(inode: Inode): void {
     this.#assertThere();
-    if (this.syncsToFail > 0) {
-      this.syncsToFail--;
+    if (this.#fails("syncsInDoubt")) {
       inode.failSync(this.#random);
       throw new DiskError("io", `${this.name}: sync failed`);
     }
@@ -185,7 +183,15 @@ export class SimDisk {
 
   syncDirectory(path: string): void {
     this.#assertThere();
-    directoryAt(this.#root, path).sync();
+    const directory = directoryAt(this.#root, path);
+    if (this.#fails("syncsInDoubt")) throw new DiskError("io", `${this.name}: sync failed`);
+    directory.sync();
+  }
+
+  #fails(which: "syncsInDoubt" | "writesInDoubt"): boolean {
+    if (this[which] === 0) return false;
+    this[which]--;
+    return this.#random.chance(0.5);
   }
 
   #assertThere(): void {

@@ -13,7 +13,12 @@ import type { SeededRandom } from "./random.ts";
 
 export type Fault =
   | { readonly kind: "crash"; readonly scope: "power" | "process"; readonly aim: Aim | undefined }
-  | { readonly kind: "pause"; readonly forMs: number; readonly presumedDead: boolean }
+  | {
+      readonly kind: "pause";
+      readonly forMs: number;
+      readonly presumedDead: boolean;
+      readonly aim: Aim | undefined;
+    }
   | { readonly kind: "failSyncs" | "failWrites"; readonly count: number }
   | { readonly kind: "full"; readonly forMs: number }
   | { readonly kind: "outOfOrder"; readonly how: OutOfOrder; readonly forMs: number }
@@ -31,7 +36,8 @@ export interface Aim {
 /** What clients may be told while, and after, it goes wrong. */
 const excuses: Readonly<Record<Fault["kind"], readonly StoreErrorCode[]>> = {
   crash: [],
-  pause: ["fenced", "cancelled"],
+  // Whoever was away for long takes disks for dead that were just as long without a chance to answer.
+  pause: ["fenced", "cancelled", "io"],
   failSyncs: ["io"],
   failWrites: ["io"],
   full: ["storage_full"],
@@ -87,13 +93,14 @@ export function planFaults(random: SeededRandom): Fault[] {
     const scope = random.chance(0.5) ? "power" : "process";
     faults.push({ kind: "crash", scope, aim: random.chance(0.7) ? aim : undefined });
   }
-  const others = random.pick([0, 0, 1, 1, 2, 3]);
+  const others = random.pick([0, 1, 1, 2, 3]);
   for (let i = 0; i < others; i++) faults.push(planFault(random));
   return faults;
 }
 
 function planFault(random: SeededRandom): Fault {
   const kind = random.pick([
+    "pause",
     "pause",
     "pause",
     "failSyncs",
@@ -107,10 +114,10 @@ function planFault(random: SeededRandom): Fault {
   const forMs = random.pick([50, 2000, 20_000]);
   switch (kind) {
     case "pause":
-      return { kind, forMs: random.pick([50, 5000, 60_000]), presumedDead: random.chance(0.7) };
+      return planPause(random);
     case "failSyncs":
     case "failWrites":
-      return { kind, count: random.pick([1, 1, 3]) };
+      return { kind, count: random.pick([1, 5, 20]) };
     case "full":
     case "failIndex":
       return { kind, forMs };
@@ -121,6 +128,14 @@ function planFault(random: SeededRandom): Fault {
     case "setClock":
       return { kind, byMs: random.pick([-3_600_000, -5000, 5000, 3_600_000]) };
   }
+}
+
+/** Half of the pauses come as a writer is about to commit: its bytes are there, and no row refers to them. */
+function planPause(random: SeededRandom): Fault {
+  const point = random.pick(["front end: commit head", "front end: commit", "background: commit"]);
+  const aim = random.chance(0.6) ? { point, happened: false } : undefined;
+  const presumedDead = random.chance(0.7);
+  return { kind: "pause", forMs: random.pick([50, 10_000, 60_000]), presumedDead, aim };
 }
 
 /** Lets faults happen to a machine, and heals it in the end. */
@@ -144,17 +159,16 @@ export class Nemesis {
     this.#note(fault.kind);
     switch (fault.kind) {
       case "crash":
-        if (fault.aim === undefined) this.#crash(fault.scope, undefined);
-        else this.#arm(fault.scope, fault.aim);
+        this.#aim(fault.aim, (running) => this.#crash(fault.scope, running));
         break;
       case "pause":
-        this.#pause(fault);
+        this.#aim(fault.aim, (running) => this.#pause(fault, running));
         break;
       case "failSyncs":
-        disk.syncsToFail += fault.count;
+        disk.syncsInDoubt += fault.count;
         break;
       case "failWrites":
-        disk.writesToFail += fault.count;
+        disk.writesInDoubt += fault.count;
         break;
       case "full":
         disk.capacityBytes = disk.bytesUsed() + this.#random.below(20_000);
@@ -186,45 +200,51 @@ export class Nemesis {
     for (const disk of this.#machine.disks) {
       disk.makeRoom();
       disk.outOfOrder = undefined;
-      disk.syncsToFail = 0;
-      disk.writesToFail = 0;
+      disk.syncsInDoubt = 0;
+      disk.writesInDoubt = 0;
     }
     this.#machine.engine.heal();
     for (const undo of this.#undo.splice(0)) undo();
   }
 
-  #arm(scope: "power" | "process", aim: Aim): void {
+  /** Does it as some process passes the point; at once where there is none. */
+  #aim(aim: Aim | undefined, strike: (running: RunningProcess | undefined) => void): void {
+    if (aim === undefined) {
+      strike(undefined);
+      return;
+    }
     this.#armed?.();
     const machine = this.#machine;
-    let passes = this.#random.below(3);
-    this.#armed = () => {
+    const disarm = (note: string) => {
       machine.onPoint = undefined;
       this.#armed = undefined;
-      this.#note("aimed crash that missed");
-      this.#crash(scope, undefined);
+      this.#note(note);
+    };
+    let passes = this.#random.below(3);
+    this.#armed = () => {
+      disarm("aimed, and missed");
+      strike(undefined);
     };
     machine.onPoint = (running, point, happened) => {
       if (happened !== aim.happened || !point.startsWith(aim.point) || passes-- > 0) return;
-      machine.onPoint = undefined;
-      this.#armed = undefined;
-      this.#note("aimed crash that hit");
-      this.#crash(scope, running);
+      disarm("aimed, and hit");
+      strike(running);
     };
   }
 
-  #crash(scope: "power" | "process", running: RunningProcess | undefined): void {
+  #crash(scope: "power" | "process", aimedAt: RunningProcess | undefined): void {
     const machine = this.#machine;
+    const running = aimedAt ?? this.#anyRunning();
     this.crashes++;
+    machine.log("nemesis", `crash of ${scope} ${running?.process.name}`);
     if (scope === "power") machine.cutPower();
     else if (running !== undefined) machine.kill(running);
-    else if (machine.running.length > 0) machine.kill(this.#random.pick(machine.running));
-    machine.log("nemesis", `crash of ${scope}`);
   }
 
-  #pause({ forMs, presumedDead }: Fault & { kind: "pause" }): void {
+  #pause({ forMs, presumedDead }: Fault & { kind: "pause" }, aimedAt?: RunningProcess): void {
     const machine = this.#machine;
-    if (machine.running.length === 0) return;
-    const running = this.#random.pick(machine.running);
+    const running = aimedAt ?? this.#anyRunning();
+    if (running === undefined) return;
     running.process.pause();
     this.#paused.add(running);
     machine.log("nemesis", `pause of ${running.process.name} for ${forMs} ms`);
@@ -232,10 +252,11 @@ export class Nemesis {
     machine.options.scheduler.after(forMs, () => running.process.resume());
   }
 
-  /**
-   * Only in an extent that is sealed: with one copy, whoever seals a dead writer's extent cannot tell a record that was damaged
-   * at rest from one that never was synced.
-   */
+  #anyRunning(): RunningProcess | undefined {
+    const { running } = this.#machine;
+    return running.length === 0 ? undefined : this.#random.pick(running);
+  }
+
   async #flipBit(): Promise<void> {
     const { disks, engine } = this.#machine;
     const extents = await engine.extents();

@@ -1,11 +1,13 @@
 import { extentPath, extentsDirectory } from "../extent/extent-files.ts";
 import { must } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
 import { space } from "../format/row-keys.ts";
 import { deleteBucket } from "../object/buckets.ts";
 import { deleteObject } from "../object/delete.ts";
 import { Violation } from "./history.ts";
 import type { Machine } from "./machine.ts";
+import { deadShare } from "./roles.ts";
 import { readEverything } from "./workload.ts";
 import type { Session } from "./workload/context.ts";
 
@@ -55,6 +57,7 @@ export async function judge(session: Session): Promise<void> {
 async function checkClean(machine: Machine): Promise<void> {
   const worker = machine.running.find(({ check }) => check !== undefined);
   const report = await must(worker?.check, "no background worker to check the store")();
+  await checkCounted(machine, report.counts.unreferencedBytes);
   if (report.isClean) return;
   const problems = report.problems.map(
     ({ kind, where, message }) => `${kind} ${where}: ${message}`,
@@ -64,6 +67,18 @@ async function checkClean(machine: Machine): Promise<void> {
 
 function checkHistory({ context: { history, values } }: Session): void {
   history.check((value) => values.etagOf(value));
+}
+
+/** What the extent table knows to be dead is what nothing refers to, to the byte. */
+async function checkCounted(machine: Machine, unreferencedBytes: number): Promise<void> {
+  let counted = 0;
+  for (const { row } of await machine.engine.extents()) {
+    // In an open extent nothing is known to be dead.
+    if (row.state === "open") return;
+    counted += row.deadBytes;
+  }
+  if (counted === unreferencedBytes) return;
+  throw new Violation(`C5: ${unreferencedBytes} bytes are dead, but ${counted} are counted`);
 }
 
 /** Until the background worker finds nothing to do, and nothing is wrong that it should have done. */
@@ -89,6 +104,8 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
   for (const { id, row } of await machine.engine.extents()) {
     if (row.state !== "open" && row.state !== "reconciled")
       return `extent ${id} stays ${row.state}`;
+    const isWasteful = row.deadBytes > deadShare * (row.length - extentHeaderBytes);
+    if (isWasteful) return `extent ${id} keeps ${row.deadBytes} dead bytes`;
     for (const { disk } of row.members) expected.add(`${names.get(disk)}/${extentPath(id)}`);
   }
   for (const disk of machine.disks) {

@@ -70,7 +70,7 @@ export class SimProcess {
       this.#underWay.add(operation);
       this.onPoint?.(point, false);
       if (!this.#alive) return;
-      if (this.#random.chance(0.5)) operation.effect?.();
+      if (this.#held === undefined && this.#random.chance(0.5)) operation.effect?.();
       if (this.#alive) this.#scheduler.after(delayMs, () => this.#finish(operation));
     });
   }

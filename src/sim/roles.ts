@@ -13,10 +13,12 @@ import { numberOf } from "./machine.ts";
 // What the processes of a machine run: the composition of server/, without HTTP.
 
 const engineName = "index";
+/** Of an extent: more than that must not stay dead. */
+export const deadShare = 0.3;
 /** Short, so that little virtual time brings much to happen. */
 const sealAfterMs = 20_000;
 const backgroundLimits = {
-  deadShare: 0.3,
+  deadShare,
   restShare: 1,
   idleMs: 2000,
   oldReadMs: 120_000,

@@ -20,8 +20,11 @@ export const keyNames: readonly Uint8Array[] = [
   encodeUtf8("a/c"),
   encodeUtf8("a/c/d"),
   encodeUtf8("a0"),
+  encodeUtf8("b/"),
   encodeUtf8("b/\u0000"),
   encodeUtf8(`b/${"long".repeat(200)}`),
+  encodeUtf8("c"),
+  encodeUtf8("z"),
   encodeUtf8("z\u{10ffff}"),
 ];
 

@@ -1,0 +1,126 @@
+// Bugs that the simulation must find, each by itself: what it finds without them counts only if it finds these.
+
+export interface PlantedBug {
+  readonly name: string;
+  /** The promise it breaks. */
+  readonly promise: string;
+  readonly file: string;
+  /** Stands in the file just once; so a bug that no longer fits the code is noticed. */
+  readonly find: string;
+  readonly replace: string;
+}
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: "the directory of a new extent is not synced",
+    promise: "C1",
+    file: "src/extent/parts/member-file.ts",
+    find: "await disk.syncDirectory(directory);",
+    replace: "",
+  },
+  {
+    name: "the index is committed before the data is synced",
+    promise: "C1",
+    file: "src/extent/parts/open-extent.ts",
+    find: "await member.sync();",
+    replace: "",
+  },
+  {
+    name: "a failed sync is tried again",
+    promise: "C1",
+    file: "src/extent/parts/open-extent.ts",
+    find: "await member.sync();",
+    replace: "await member.sync().catch(() => member.sync());",
+  },
+  {
+    name: "what an overwrite frees is not recorded",
+    promise: "C5",
+    file: "src/object/commit.ts",
+    find: "puts: locations.length === 0 ? plan.puts : [...plan.puts, garbage],",
+    replace: "puts: plan.puts,",
+  },
+  {
+    name: "commits do not check their session",
+    promise: "C1",
+    file: "src/keymap/partition/engine-partition.ts",
+    find: "const checks = [{ key: this.#sessionKey, expect: this.#sessionStamp }, ...change.checks];",
+    replace: "const checks = [...change.checks];",
+  },
+  {
+    name: "sealing cuts off the last record",
+    promise: "C1",
+    file: "src/extent/extent-seal.ts",
+    find: "length = record.end;",
+    replace: "length = record.offset;",
+  },
+  {
+    name: "compaction changes rows without looking whether they changed",
+    promise: "C2",
+    file: "src/control/extents/row-flip.ts",
+    find: "const checks = [{ key: row.key, expect: row.stamp }];",
+    replace: "const checks: { key: Uint8Array; expect: ChangeId }[] = [];",
+  },
+  {
+    name: "compaction drops an extent before its rows refer to the copies",
+    promise: "C5",
+    file: "src/control/compaction.ts",
+    find: "        await this.#flip();\n        return",
+    replace: "        return",
+  },
+  {
+    name: "a removed extent's directory is not synced",
+    promise: "C5",
+    file: "src/extent/extent-drop.ts",
+    find: "await disk.syncDirectory(extentDirectory(extent));",
+    replace: "",
+  },
+  {
+    name: "completing an upload leaves its parts",
+    promise: "C5",
+    file: "src/object/upload-rows.ts",
+    find: "deletes: checks.map((check) => check.key)",
+    replace: "deletes: [upload.stored.key]",
+  },
+  {
+    name: "a listing skips the key behind each page",
+    promise: "C2",
+    file: "src/object/page-scan.ts",
+    find: "return afterKey(after);",
+    replace: "return afterPrefix(after);",
+  },
+  {
+    name: "garbage is added up again after a crash",
+    promise: "C5",
+    file: "src/control/garbage-drain.ts",
+    find: "if (marker.value >= sequence) return;",
+    replace: "",
+  },
+  {
+    name: "blocks are not verified",
+    promise: "C4",
+    file: "src/extent/parts/local-extent-reader.ts",
+    find: "verifyBlocks(hash, header, plan.firstBlock, blocks);",
+    replace: "",
+  },
+  {
+    name: "writes do not check that their bucket is there",
+    promise: "C2",
+    file: "src/object/commit.ts",
+    find: "checks: [fence, ...plan.checks],",
+    replace: "checks: [...plan.checks],",
+  },
+  {
+    name: "conditions are judged before the body only",
+    promise: "C2",
+    file: "src/object/commit-head.ts",
+    find: "return checkWrite(condition, objectOf(head)) ?? planHead(store, target, head, next);",
+    replace: "return planHead(store, target, head, next);",
+  },
+  {
+    name: "a commit of unknown outcome is taken as not made",
+    promise: "C2",
+    file: "src/keymap/partition/resolve-commit.ts",
+    find: 'if (row?.stamp === change.id) return "happened";',
+    replace: "",
+  },
+];
