@@ -47,7 +47,8 @@ export function awsEnvironment(server: HoldfastServer): NodeJS.ProcessEnv {
     AWS_DEFAULT_REGION: region,
     AWS_ENDPOINT_URL: server.endpoint,
     AWS_EC2_METADATA_DISABLED: "true",
-    AWS_CONFIG_FILE: "/dev/null",
+    // Version 1 of the CLI still presigns with Signature V2 unless it is told otherwise.
+    AWS_CONFIG_FILE: resolve(import.meta.dirname, "aws-config"),
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
     AWS_PAGER: "",
   };

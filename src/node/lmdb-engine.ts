@@ -80,7 +80,17 @@ class LmdbRows implements LmdbEngine {
       room,
       failed: (cause) => this.#fail(cause),
     });
+    process.on("exit", this.#onExit);
   }
+
+  /**
+   * The binding's write thread waits for this one in the middle of a transaction, with the lock that all processes
+   * share; Node, when it exits, waits for that thread. So an exit in the middle of a commit (an uncaught error, a lost
+   * supervisor) would never end, and stop every other process's writes. A kill frees the lock and loses nothing.
+   */
+  readonly #onExit = (): void => {
+    if (this.#commits.busy) process.kill(process.pid, "SIGKILL");
+  };
 
   get(key: Uint8Array): Promise<Row | undefined> {
     return this.#reader.get(key);
@@ -134,6 +144,7 @@ class LmdbRows implements LmdbEngine {
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#database.close();
     this.#room.close();
+    process.off("exit", this.#onExit);
   }
 
   #readerOf(transaction: Transaction | undefined, assertReadable: () => void): EngineReader {

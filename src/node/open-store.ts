@@ -28,23 +28,9 @@ export async function openStore(
     disk: openDisk(directory),
   }));
   const engines = new Map([[engineName, index]]);
-  process.on("exit", endAtOnce);
   return {
     machine: { platform, engines, disks: { store: location.store, disks } },
     index,
-    close: async () => {
-      await index.close();
-      process.off("exit", endAtOnce);
-    },
+    close: () => index.close(),
   };
-}
-
-/**
- * Node joins its threads when it exits, and one of them may be in the middle of a commit, waiting for this very
- * thread: then the process would stay for ever and hold LMDB's writer lock against every other one. So a process
- * that exits with its index open (the supervisor has died, an exception) ends as a crash does, for which all else is
- * made. Seen once in twenty kills of a supervisor.
- */
-function endAtOnce(): void {
-  process.kill(process.pid, "SIGKILL");
 }

@@ -51,6 +51,14 @@ const jobs: Readonly<Record<string, Job>> = {
     say((await engine.commit(new ChangeMaker().change({ puts }))).outcome);
   },
 
+  /** Exits in the middle of commits, as an uncaught error would make it. */
+  async exit(engine, first, last) {
+    const commits = jobs["commit"]?.(engine, first ?? "", last ?? "", "8");
+    await setTimeout(50);
+    process.exit(3);
+    await commits;
+  },
+
   /** Begins a snapshot and holds it until killed. */
   async hold(engine) {
     await engine.snapshot().get(bytesOf("k"));

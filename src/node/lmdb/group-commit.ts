@@ -93,6 +93,11 @@ export class GroupCommit {
     });
   }
 
+  /** A transaction is under way, or waits for another process's. */
+  get busy(): boolean {
+    return this.#running !== undefined;
+  }
+
   /** Resolves once nothing waits. */
   async drained(): Promise<void> {
     await this.#running;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { allRows, bytesOf, textOf } from "../../engine/suite/rows.suite.ts";
+import { allRows, bytesOf, ChangeMaker, textOf } from "../../engine/suite/rows.suite.ts";
 import { createHash } from "../hash.ts";
 import { openLmdbEngine, verifyLmdb } from "../lmdb-engine.ts";
 import type { LmdbEngine } from "../lmdb-engine.ts";
@@ -82,6 +82,25 @@ test("C1: kill -9 in the middle of commits: what was answered is there, and othe
   await engine.close();
   const report = await verifyLmdb({ path, hash });
   assert.deepEqual(report.problems, []);
+});
+
+test("C1: a process that exits in the middle of commits ends, and lets others commit", async () => {
+  const path = join(folder, "exit");
+  const engine = await openEngine(path);
+  for (let round = 0; round < 3; round++) {
+    const words = ["exit", `${round * 10_000 + 1}`, `${round * 10_000 + 9999}`];
+    const child = spawn(process.execPath, [program, path, ...words], { stdio: "ignore" });
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
+    const inTime = timer.hasRef() && child.killed === false;
+    clearTimeout(timer);
+    assert.ok(inTime, "the process did not end by itself");
+    assert.ok(code === 3 || signal === "SIGKILL", `${code} ${signal}`);
+    engine.clearStaleReaders();
+    const puts = [{ key: bytesOf("mine"), value: bytesOf(`${round}`) }];
+    assert.equal((await engine.commit(new ChangeMaker().change({ puts }))).outcome, "ok");
+  }
+  await engine.close();
 });
 
 test("what a process held that died while reading is cleared", async () => {
