@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { StoreError, isStoreError } from "../base/errors.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
+import type { ExtentEntry } from "../extent/extent-table.ts";
+import type { ChunkRef } from "../format/chunk-ref.ts";
+import type { BucketId, ExtentId } from "../format/ids.ts";
+import type { RecordHeader } from "../format/record.ts";
+import { recordBytes } from "../format/record.ts";
+import { headKey, uploadKey, versionKey } from "../format/row-keys.ts";
+import type { Keymap, Partition } from "../keymap/keymap.ts";
+import { createHash } from "../node/hash.ts";
+import type { CompactionOptions } from "./compaction.ts";
+import { Compaction } from "./compaction.ts";
+import { createCounters } from "./counters.ts";
+import { walkRecords } from "./extents/extent-walk.ts";
+import { Liveness } from "./extents/liveness.ts";
+import { Manifests } from "./extents/manifests.ts";
+import { GarbageDrain } from "./garbage-drain.ts";
+import { reconcileExtent } from "./reconcile.ts";
+import { beginUpload, makeBucket, putChunks, putPart, read, remove } from "./testing/objects.ts";
+import type { TestMachine, TestProcess } from "./testing/processes.ts";
+import { createTestMachine } from "./testing/processes.ts";
+import { survey } from "./testing/survey.ts";
+
+const hash = createHash();
+const { signal } = new AbortController();
+const bucket = 1 as BucketId;
+const key = encodeUtf8;
+const chunksOf = (name: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${name}-${i};`.repeat(8));
+
+/** A background process, and what its compactions work with. */
+async function startBackground(
+  machine: TestMachine,
+): Promise<TestProcess & CompactionOptions & { drain: GarbageDrain }> {
+  const process = await machine.start("background");
+  const manifests = new Manifests(process);
+  const liveness = new Liveness(process.keymap, manifests);
+  const parts = { ...process, manifests, liveness, counters: createCounters() };
+  return { ...parts, drain: new GarbageDrain(parts) };
+}
+
+async function recordsOf(process: TestProcess, entry: ExtentEntry): Promise<RecordHeader[]> {
+  return Array.fromAsync(walkRecords(process, entry, signal));
+}
+
+const bytesOf = (header: RecordHeader): number =>
+  recordBytes(header.key.length, header.payloadBytes);
+
+/** An object whose chunks lie in extent 1, and whose manifest lies alone in extent 2; both reconciled. */
+async function withManifestApart(): Promise<TestMachine> {
+  for (let bytes = 3072; bytes < 4096; bytes += 64) {
+    const machine = await createTestMachine(hash, bytes);
+    const front = await machine.start("front-end");
+    await makeBucket(front);
+    await putChunks(front, "long", chunksOf("long", 17));
+    await front.stop();
+    const background = await startBackground(machine);
+    const records: number[] = [];
+    for (const entry of await background.table.list(undefined, 10)) {
+      records.push((await recordsOf(background, entry)).length);
+      await reconcileExtent(background, entry, signal);
+    }
+    background.kill();
+    if (records.length === 2 && records[1] === 1) return machine;
+  }
+  throw new Error("no extent of that size");
+}
+
+async function compact(options: CompactionOptions, id: number): Promise<string> {
+  const entry = (await options.table.get(id as ExtentId))!;
+  const compaction = new Compaction(options, entry, signal);
+  for (;;) {
+    const outcome = await compaction.step();
+    if (outcome !== "busy") return outcome;
+  }
+}
+
+test("C5: moving chunks makes the manifest that listed them garbage, in another extent too", async () => {
+  const machine = await withManifestApart();
+  const background = await startBackground(machine);
+  assert.equal(await compact(background, 1), "emptied");
+  assert.equal(await background.drain.step(), "busy");
+  const manifest = (await background.table.get(2 as ExtentId))!;
+  const [header] = await recordsOf(background, manifest);
+  assert.equal(manifest.row.deadBytes, bytesOf(header!));
+  assert.deepEqual((await survey(machine, background)).miscounted, []);
+  assert.equal(await read(background, "long"), chunksOf("long", 17).join(""));
+});
+
+test("an extent with nothing alive but a manifest is emptied", async () => {
+  const machine = await withManifestApart();
+  const background = await startBackground(machine);
+  assert.equal(await compact(background, 2), "emptied");
+  machine.disk.files.delete("extents/02/00000000000002.extent");
+  assert.equal(await read(background, "long"), chunksOf("long", 17).join(""));
+});
+
+test("reconciling counts what is not on its way through the drain, and nothing twice", async () => {
+  const machine = await createTestMachine(hash, 65_536);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  for (const name of ["a", "b", "c"]) await putChunks(front, name, chunksOf(name, 18));
+  await remove(front, "a");
+  const background = await startBackground(machine);
+  await background.drain.step();
+  await remove(front, "b");
+  await front.stop();
+  const [entry] = await background.table.list(undefined, 1);
+  assert.equal(entry!.row.deadBytes, 0, "an extent that is not reconciled counts nothing");
+  const reconciled = await reconcileExtent(background, entry!, signal);
+  assert.ok(reconciled !== "conflict");
+  const drained = reconciled.row.deadBytes;
+  await background.drain.step();
+  const { deadBytes } = (await background.table.get(entry!.id))!.row;
+  assert.equal(deadBytes, 2 * drained);
+  assert.deepEqual((await survey(machine, background)).miscounted, []);
+});
+
+test("C5: a batch of garbage is added once, whenever the drain dies", async () => {
+  for (let dieAt = 0; dieAt < 4; dieAt++) {
+    const machine = await createTestMachine(hash, 65_536);
+    const front = await machine.start("front-end");
+    await makeBucket(front);
+    for (const name of ["a", "b"]) await putChunks(front, name, chunksOf(name, 3));
+    await front.stop();
+    const first = await startBackground(machine);
+    const [entry] = await first.table.list(undefined, 1);
+    await reconcileExtent(first, entry!, signal);
+    await remove(first, "a");
+    first.dieAtCommit(dieAt);
+    await first.drain.step().catch(() => undefined);
+    assert.equal(machine.alive.has(first.keymap.session.id), dieAt === 3, "three commits");
+    const second = await startBackground(machine);
+    await second.drain.step();
+    const found = await survey(machine, second);
+    assert.deepEqual([found.miscounted, found.undrained], [[], 0], `dies at commit ${dieAt}`);
+    assert.ok(found.deadBytes > 0);
+  }
+});
+
+test("C2: moving a part's data tells whoever works on its upload", async () => {
+  const machine = await createTestMachine(hash, 65_536);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  const upload = await beginUpload(front, "multipart");
+  await putPart(front, "multipart", upload, 1, chunksOf("one", 2));
+  await front.stop();
+  const background = await startBackground(machine);
+  const partition = background.keymap.partitions[0]!;
+  const rowKey = uploadKey(bucket, key("multipart"), upload);
+  const before = await partition.get(rowKey);
+  assert.equal(await compact(background, 1), "emptied");
+  const after = await partition.get(rowKey);
+  assert.deepEqual(after!.value, before!.value);
+  assert.notEqual(after!.stamp, before!.stamp);
+});
+
+/** The keymap with something done before each scan or commit of its partition. */
+function around(keymap: Keymap, before: (call: "scan" | "commit") => Promise<void>): Keymap {
+  const partition = keymap.partitions[0]!;
+  const wrapped: Partition = {
+    id: partition.id,
+    get: (rowKey) => partition.get(rowKey),
+    scan: async (range, options) => {
+      await before("scan");
+      return partition.scan(range, options);
+    },
+    commit: async (change) => {
+      await before("commit");
+      return partition.commit(change);
+    },
+  };
+  return {
+    ...keymap,
+    partitions: [wrapped],
+    partitionOf: () => wrapped,
+    partitionsOf: () => [wrapped],
+  };
+}
+
+test("C5: copies that a row may refer to, for all we know, are not given up", async () => {
+  const machine = await createTestMachine(hash, 65_536);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  await putChunks(front, "a", chunksOf("a", 2));
+  await front.stop();
+  const background = await startBackground(machine);
+  const released: ChunkRef[] = [];
+  const { writer } = background;
+  const counting: CompactionOptions["writer"] = {
+    append: (identity, payload) => writer.append(identity, payload),
+    release: (refs) => void released.push(...refs),
+  };
+  for (const [code, expected] of [
+    ["unknown", 0],
+    ["unavailable", 2],
+  ] as const) {
+    const keymap = around(background.keymap, async (call) => {
+      if (call === "commit") throw new StoreError(code, "the engine does not answer");
+    });
+    const liveness = new Liveness(keymap, background.manifests);
+    const options = { ...background, keymap, liveness, writer: counting };
+    const compaction = new Compaction(
+      options,
+      (await background.table.get(1 as ExtentId))!,
+      signal,
+    );
+    await assert.rejects(compaction.step(), (thrown) => isStoreError(thrown, code));
+    await compaction.close();
+    assert.equal(released.length, expected, code);
+  }
+});
+
+test("C5: a record is not taken for dead while what refers to it moves between head and versions", async () => {
+  const machine = await createTestMachine(hash, 65_536);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  await putChunks(front, "a", chunksOf("a", 1));
+  const headRow = headKey(bucket, key("a"));
+  const older = (await machine.engine.get(headRow))!.value;
+  await putChunks(front, "a", chunksOf("b", 1));
+  const newer = (await machine.engine.get(headRow))!.value;
+  await front.stop();
+  const background = await startBackground(machine);
+  const [header] = await recordsOf(background, (await background.table.get(1 as ExtentId))!);
+  const version = versionKey(bucket, key("a"), 1);
+  const put = (value: Uint8Array) => ({
+    id: background.keymap.session.nextChangeId(),
+    checks: [],
+    puts: [{ key: headRow, value }],
+    deletes: [version],
+  });
+  await machine.engine.commit({
+    ...put(newer),
+    puts: [{ key: version, value: older }],
+    deletes: [],
+  });
+  // The newer version is deleted, so the older becomes the head, between the looks at head and versions.
+  let scans = 0;
+  const keymap = around(background.keymap, async (call) => {
+    if (call === "scan" && scans++ === 0) await machine.engine.commit(put(older));
+  });
+  const referent = await new Liveness(keymap, background.manifests).referentOf(header!);
+  assert.deepEqual(referent?.rowKey, headRow);
+});
