@@ -108,7 +108,7 @@ export class HttpServer implements Service {
         this.#listening.reject(error);
         reject(error);
       });
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen({ host, port, reusePort: kernelSharesPorts }, () => {
         const address = this.#server.address() as AddressInfo; // it is a TCP server
         this.#listening.resolve({ host, port: address.port });
         resolve();
@@ -117,7 +117,14 @@ export class HttpServer implements Service {
   }
 }
 
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): StoreError {
+/**
+ * Each worker listens by itself and the kernel spreads connections over them; where it cannot, they share one socket
+ * (cluster's SCHED_NONE). Either way no process stands between a client and its worker: with cluster's round robin, a
+ * connection on its way to a worker that was just killed was never answered and never closed.
+ */
+const kernelSharesPorts = ["linux", "freebsd", "sunos", "aix"].includes(process.platform);
+
+export function listenError(cause: NodeJS.ErrnoException, host: string, port: number): StoreError {
   const where = `${host}:${port}`;
   const reasons: Record<string, string> = {
     EADDRINUSE: "another program listens there: stop it, or give another port with --listen",

@@ -12,6 +12,7 @@ import type { RootKey } from "../server/root-credentials.ts";
 import { SessionRegister } from "../server/session-roster.ts";
 import type { Settings } from "../server/settings.ts";
 import { diskThreadsMax } from "./disk.ts";
+import { listenError } from "./http-server.ts";
 import type { StoreLocation } from "./store-directories.ts";
 import type { FromWorker, ToWorker } from "./tree/messages.ts";
 import { MetricsGathering } from "./tree/metrics-gathering.ts";
@@ -79,9 +80,8 @@ export class Supervisor implements Service {
       execArgv: [],
       serialization: "json",
     });
-    const { host, port } = settings.listen;
-    // The workers of a cluster would agree on a free port themselves, but forget it when all of them die.
-    this.#port = port === 0 ? await freePort(host) : port;
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    this.#port = await claimPort(settings.listen);
     while (!signal.aborted) {
       await this.#runTree(signal);
       if (this.#failure !== undefined) throw this.#failure;
@@ -197,17 +197,19 @@ export class Supervisor implements Service {
   }
 }
 
-function freePort(host: string): Promise<number> {
+/**
+ * The port to serve on: the one asked for, or a free one for 0. Listening on it alone for a moment shows that nobody else
+ * does: workers share their port, and would share it with another server's of the same user as well.
+ */
+function claimPort({ host, port }: Settings["listen"]): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
-    server.once("error", (cause) => {
-      const fix = "give an address of this machine with --listen";
-      const message = `cannot listen on ${host}: ${cause.message}: ${fix}`;
-      reject(new StoreError("invalid", message, { cause }));
+    server.once("error", (cause: NodeJS.ErrnoException) => {
+      reject(listenError(cause, host, port));
     });
-    server.listen({ host, port: 0, exclusive: true }, () => {
-      const { port } = server.address() as AddressInfo; // it is a TCP server
-      server.close(() => resolve(port));
+    server.listen({ host, port, exclusive: true }, () => {
+      const address = server.address() as AddressInfo; // it is a TCP server
+      server.close(() => resolve(address.port));
     });
   });
 }
