@@ -117,10 +117,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "return planHead(store, target, head, next);",
   },
   {
-    name: "a commit of unknown outcome is taken as not made",
-    promise: "C2",
-    file: "src/keymap/partition/resolve-commit.ts",
-    find: 'if (row?.stamp === change.id) return "happened";',
-    replace: "",
+    name: "a commit of unknown outcome is taken as made",
+    promise: "C1",
+    file: "src/keymap/partition/engine-partition.ts",
+    find: 'if (answer === "happened") return { outcome: "ok" };',
+    replace: 'if (answer !== undefined) return { outcome: "ok" };',
   },
 ];

@@ -33,6 +33,9 @@ export interface Aim {
   readonly happened: boolean;
 }
 
+/** Bits flipped at a time, each anywhere. */
+const flips = 32;
+
 /** What clients may be told while, and after, it goes wrong. */
 const excuses: Readonly<Record<Fault["kind"], readonly StoreErrorCode[]>> = {
   crash: [],
@@ -51,6 +54,7 @@ export function excusesOf(faults: readonly Fault[]): ReadonlySet<StoreErrorCode>
   return new Set(faults.flatMap(({ kind }) => excuses[kind]));
 }
 
+/** Points of few occasions stand here more than once. */
 const aimedPoints: readonly string[] = [
   "front end: records write",
   "front end: records sync",
@@ -78,6 +82,9 @@ const aimedPoints: readonly string[] = [
   "background: commit part",
   "background: commit garbage batch",
   "background: commit garbage batch removed",
+  "background: commit garbage batch removed",
+  "background: commit drain",
+  "background: commit drain",
   "background: commit drain",
   "background: commit extent sealed",
   "background: commit extent settled",
@@ -87,11 +94,11 @@ const aimedPoints: readonly string[] = [
 
 export function planFaults(random: SeededRandom): Fault[] {
   const faults: Fault[] = [];
-  const crashes = random.between(1, 3);
+  const crashes = random.between(1, 5);
   for (let i = 0; i < crashes; i++) {
     const aim = { point: random.pick(aimedPoints), happened: random.chance(0.5) };
     const scope = random.chance(0.5) ? "power" : "process";
-    faults.push({ kind: "crash", scope, aim: random.chance(0.7) ? aim : undefined });
+    faults.push({ kind: "crash", scope, aim: random.chance(0.8) ? aim : undefined });
   }
   const others = random.pick([0, 1, 1, 2, 3]);
   for (let i = 0; i < others; i++) faults.push(planFault(random));
@@ -117,7 +124,7 @@ function planFault(random: SeededRandom): Fault {
       return planPause(random);
     case "failSyncs":
     case "failWrites":
-      return { kind, count: random.pick([1, 5, 20]) };
+      return { kind, count: random.pick([3, 10, 40]) };
     case "full":
     case "failIndex":
       return { kind, forMs };
@@ -126,14 +133,25 @@ function planFault(random: SeededRandom): Fault {
     case "flipBit":
       return { kind };
     case "setClock":
-      return { kind, byMs: random.pick([-3_600_000, -5000, 5000, 3_600_000]) };
+      return { kind, byMs: random.pick([-60_000, -5000, 5000, 60_000]) };
   }
 }
 
-/** Half of the pauses come as a writer is about to commit: its bytes are there, and no row refers to them. */
+/**
+ * Where a pause does most harm: a writer has synced its bytes, and no row refers to them; a compaction has copied a chunk,
+ * and is about to change its row.
+ */
+const pausePoints: readonly string[] = [
+  "front end: commit head",
+  "front end: commit",
+  "background: commit head",
+  "background: commit",
+];
+
+/** Most pauses are aimed. */
 function planPause(random: SeededRandom): Fault {
-  const point = random.pick(["front end: commit head", "front end: commit", "background: commit"]);
-  const aim = random.chance(0.6) ? { point, happened: false } : undefined;
+  const point = random.pick(pausePoints);
+  const aim = random.chance(0.7) ? { point, happened: false } : undefined;
   const presumedDead = random.chance(0.7);
   return { kind: "pause", forMs: random.pick([50, 10_000, 60_000]), presumedDead, aim };
 }
@@ -185,7 +203,7 @@ export class Nemesis {
         scheduler.after(fault.forMs, () => this.#machine.engine.recover());
         break;
       case "flipBit":
-        await this.#flipBit();
+        for (let i = 0; i < flips; i++) await this.#flipBit();
         break;
       case "setClock":
         this.#machine.wall.jump(fault.byMs);

@@ -17,7 +17,7 @@ import type { Session } from "./workload/context.ts";
  */
 
 /** Time for extents to age and be sealed, so that the background sees all there is. */
-const agingMs = 25_000;
+const agingMs = 10_000;
 /** Looks at what is left, this far apart. */
 const lookMs = 1000;
 /** What is not done by then never will be: an hour. */

@@ -16,11 +16,11 @@ const engineName = "index";
 /** Of an extent: more than that must not stay dead. */
 export const deadShare = 0.3;
 /** Short, so that little virtual time brings much to happen. */
-const sealAfterMs = 20_000;
+const sealAfterMs = 5000;
 const backgroundLimits = {
   deadShare,
   restShare: 1,
-  idleMs: 2000,
+  idleMs: 1000,
   oldReadMs: 120_000,
   bucketSweepMs: 10_000,
 };

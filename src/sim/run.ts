@@ -144,7 +144,7 @@ class Run {
   async #judge(): Promise<void> {
     this.#nemesis.heal();
     // A session that does not know what became of a commit keeps its extents until it ends.
-    if (this.#random.chance(0.5)) this.machine.cutPower();
+    if (this.#random.chance(0.7)) this.machine.cutPower();
     else this.machine.stopAll();
     await judge(this.#session("judge"));
   }

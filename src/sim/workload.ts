@@ -38,8 +38,10 @@ const mix: readonly (readonly [weight: number, operation: Operation])[] = [
   [6, (session, bucket, key) => copy(session, pickTarget(session.random), bucket, key)],
   [8, (session, bucket) => list(session, bucket)],
   [6, multipart],
-  [3, (session) => makeBucket(session, fleetingBucket)],
-  [2, emptyAndRemove],
+  [2, race],
+  [4, (session) => makeBucket(session, fleetingBucket)],
+  [1, emptyAndRemove],
+  [2, raceWithRemoval],
 ];
 
 const weights = mix.reduce((sum, [weight]) => sum + weight, 0);
@@ -74,6 +76,26 @@ async function emptyAndRemove(session: Session): Promise<void> {
     for (const key of keyNames) await remove(session, fleetingBucket, key);
   }
   await removeBucket(session, fleetingBucket);
+}
+
+/** Writers of one key at the same time. */
+async function race(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  await Promise.all([
+    put(session, bucket, key),
+    put(session, bucket, key),
+    remove(session, bucket, key),
+    copy(session, pickTarget(session.random), bucket, key),
+  ]);
+}
+
+/** The bucket goes while it is written to. */
+async function raceWithRemoval(session: Session): Promise<void> {
+  for (const key of keyNames) await remove(session, fleetingBucket, key);
+  await Promise.all([
+    put(session, fleetingBucket, session.random.pick(keyNames)),
+    multipart(session, fleetingBucket, session.random.pick(keyNames)),
+    removeBucket(session, fleetingBucket),
+  ]);
 }
 
 /** Makes what the clients need. */
