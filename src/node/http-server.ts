@@ -19,8 +19,10 @@ export interface HttpServerOptions {
   readonly handler: HttpHandler;
   readonly log: Log;
   readonly host: string;
-  /** 0: any free one (the same for all workers of a cluster). */
+  /** 0: any free one. */
   readonly port: number;
+  /** Other processes of this server listen on the same port. */
+  readonly shared?: boolean | undefined;
   /** After the stop signal, requests under way have this long. */
   readonly drainMs: number;
   readonly limits?: Partial<HttpLimits> | undefined;
@@ -101,14 +103,15 @@ export class HttpServer implements Service {
   }
 
   #listen(): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, shared = false } = this.#options;
+    const reusePort = shared && kernelSharesPorts;
     return new Promise((resolve, reject) => {
       this.#server.once("error", (cause: NodeJS.ErrnoException) => {
         const error = listenError(cause, host, port);
         this.#listening.reject(error);
         reject(error);
       });
-      this.#server.listen({ host, port, reusePort: kernelSharesPorts }, () => {
+      this.#server.listen({ host, port, reusePort }, () => {
         const address = this.#server.address() as AddressInfo; // it is a TCP server
         this.#listening.resolve({ host, port: address.port });
         resolve();

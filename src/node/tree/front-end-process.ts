@@ -38,6 +38,7 @@ export async function runFrontEnd(
     log: platform.log,
     host: settings.listen.host,
     port,
+    shared: true,
     drainMs: settings.drain,
   });
   const announced: Service = {
