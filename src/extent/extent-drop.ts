@@ -1,12 +1,10 @@
 import { assert } from "../base/assert.ts";
-import type { ExtentId } from "../format/ids.ts";
-import type { Disk } from "../platform/disk.ts";
-import { isDiskError } from "../platform/disk.ts";
 import type { ExtentDisks } from "./extent-files.ts";
-import { extentDirectory, extentPath, findDisk } from "./extent-files.ts";
+import { findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
+import { removeMember } from "./parts/member-file.ts";
 
 export interface DropOptions {
   readonly disks: ExtentDisks;
@@ -24,24 +22,14 @@ export async function dropExtent({ disks, table, entry }: DropOptions): Promise<
   const { state, length } = entry.row;
   const isEmpty = state === "settled" && length === 0;
   assert(state === "dropping" || isEmpty, `extent ${entry.id} is ${state}: it can't be dropped`);
-  for (const member of entry.row.members) {
-    const place = findDisk(disks, member.disk);
+  const places = entry.row.members.map((member) => findDisk(disks, member.disk));
+  for (const place of places) {
     await assertPresent(place);
-    await onDisk(removeFile(place.disk, entry.id));
+    await onDisk(removeMember(place.disk, entry.id));
   }
-  return table.remove(entry);
-}
-
-async function removeFile(disk: Disk, extent: ExtentId): Promise<void> {
-  try {
-    await disk.remove(extentPath(extent));
-  } catch (error) {
-    if (!isDiskError(error, "missing")) throw error;
-  }
-  try {
-    await disk.syncDirectory(extentDirectory(extent));
-  } catch (error) {
-    // Not even the directory was made.
-    if (!isDiskError(error, "missing")) throw error;
-  }
+  if ((await table.remove(entry)) === "conflict") return "conflict";
+  // A writer that was only paused when it was taken for dead may have made its file between the
+  // two, and found the row still there. Later than now it finds none, and removes it itself.
+  for (const { disk } of places) await onDisk(removeMember(disk, entry.id, "if there"));
+  return "ok";
 }

@@ -245,6 +245,39 @@ test("drop: the file goes before the row, durably, and dropping again is no erro
   assert.equal(store.table.entries.size, 0);
 });
 
+for (const pausedAt of ["create", "syncDirectory"] as const) {
+  test(`C5: a writer taken for dead as it made its file (${pausedAt}) leaves none behind`, async () => {
+    const store = await TestStore.create(hash);
+    const [disk] = store.memoryDisks;
+    let isDropped = false;
+    disk!.before = async (operation, path) => {
+      if (operation !== pausedAt || path === "" || path === "extents" || isDropped) return;
+      isDropped = true;
+      const entry = await seal(store);
+      assert.equal(await dropExtent({ disks: store.disks, table: store.table, entry }), "ok");
+    };
+    const append = store.writer().append(identityOf(0), payloadOf(1000));
+    await assert.rejects(append, { code: "fenced" });
+    assert.equal(isDropped, true);
+    assert.deepEqual(store.extentFiles(), []);
+  });
+}
+
+test("C5: a file that a writer taken for dead makes while its row is removed goes as well", async () => {
+  const { store } = await abandoned(0);
+  const writer = store.writer();
+  const [disk] = store.memoryDisks;
+  await writer.append(identityOf(0), payloadOf(1000));
+  const path = store.extentFiles()[0]!;
+  disk!.files.delete(path);
+  const entry = await seal(store);
+  store.table.before = () => {
+    disk!.files.set(path, new Uint8Array(10));
+  };
+  assert.equal(await dropExtent({ disks: store.disks, table: store.table, entry }), "ok");
+  assert.deepEqual(store.extentFiles(), []);
+});
+
 test("drop: an extent that is in use is not dropped", async () => {
   const { store } = await abandoned(1);
   const drop = { disks: store.disks, table: store.table, entry: onlyEntry(store) };

@@ -7,8 +7,10 @@ import type { DiskId } from "../../format/ids.ts";
 import { chunkBytesMax, extentBytesMax } from "../../format/limits.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import { blockChecksums, recordBytes } from "../../format/record.ts";
+import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError, isDiskError } from "../../platform/disk.ts";
 import type { DataDisk } from "../extent-files.ts";
+import type { ExtentEntry } from "../extent-table.ts";
 import type {
   ExtentWriter,
   ExtentWriterOptions,
@@ -20,7 +22,7 @@ import { codeOfDiskError } from "./disk-failure.ts";
 import type { StoppedKind } from "./disk-health.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { ExtentLedger } from "./extent-ledger.ts";
-import { createMember } from "./member-file.ts";
+import { createMember, removeMember } from "./member-file.ts";
 import { OpenExtent } from "./open-extent.ts";
 
 const sealAfterMsDefault = 5 * 60 * 1000;
@@ -189,6 +191,7 @@ export class LocalExtentWriter implements ExtentWriter {
     };
     try {
       const member = await createMember(platform.hash, disk, header);
+      await this.#assertStillOpen(entry, disk, member);
       const openedMs = platform.clock.monotonicMs();
       return new OpenExtent({ hash: platform.hash, entry, members: [member], openedMs });
     } catch (error) {
@@ -196,6 +199,18 @@ export class LocalExtentWriter implements ExtentWriter {
       this.#ledger.closed(entry.id, 0);
       throw error;
     }
+  }
+
+  /**
+   * Others may have taken us for dead before there was a file, and dropped the extent: then nobody
+   * would ever remove it.
+   */
+  async #assertStillOpen({ id, stamp }: ExtentEntry, disk: Disk, member: DiskFile): Promise<void> {
+    if ((await this.#options.table.get(id))?.stamp === stamp) return;
+    await member.close();
+    await removeMember(disk, id);
+    const message = `extent ${id} was sealed by others: this process was taken for dead`;
+    throw new StoreError("fenced", message);
   }
 
   #newRow(disk: DiskId, createdMs: number): ExtentRow {

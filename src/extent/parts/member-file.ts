@@ -5,8 +5,10 @@ import {
   encodeExtentHeader,
   extentHeaderSlotOffset,
 } from "../../format/extent-header.ts";
+import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
+import { isDiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import { extentDirectory, extentPath, extentsDirectory } from "../extent-files.ts";
 
@@ -31,6 +33,29 @@ export async function createMember(
     throw error;
   }
   return file;
+}
+
+/**
+ * Removes an extent's file, durably; it is no error if there is none, and then the name is synced
+ * all the same (a crash may have come before that), unless `if there` asks for less.
+ */
+export async function removeMember(
+  disk: Disk,
+  extent: ExtentId,
+  sync: "always" | "if there" = "always",
+): Promise<void> {
+  try {
+    await disk.remove(extentPath(extent));
+  } catch (error) {
+    if (!isDiskError(error, "missing")) throw error;
+    if (sync === "if there") return;
+  }
+  try {
+    await disk.syncDirectory(extentDirectory(extent));
+  } catch (error) {
+    // Not even the directory was made.
+    if (!isDiskError(error, "missing")) throw error;
+  }
 }
 
 /** Writes and syncs the slot that the header's sequence number names. */
