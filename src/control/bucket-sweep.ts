@@ -1,13 +1,10 @@
 import type { Row } from "../engine/engine.ts";
 import { scanPages } from "../engine/scan-pages.ts";
-import {
-  decodeBucketFenceRow,
-  decodeBucketRow,
-  encodeBucketFenceRow,
-} from "../format/bucket-row.ts";
+import { decodeBucketFenceRow, decodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { sessionOfId } from "../format/ids.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
+import { reopenBucket } from "../keymap/bucket-fences.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -18,8 +15,7 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * Making and deleting a bucket takes several commits, and a process may die between them. Whoever touches the bucket next
  * repairs that, but writes into a bucket that was left `deleting` are refused until then, so it is looked for here:
  *
- * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken back. The bucket's row is
- *   put again first, unchanged: a deletion that somebody else has begun meanwhile cannot delete it then.
+ * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken back.
  * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that failed. It is removed.
  *
  * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail.
@@ -72,7 +68,7 @@ export class BucketSweep implements Worker {
       const bucket = buckets.get(idOfKey(fence.key));
       if (bucket === undefined) await this.#removeFence(partition, fence);
       else if (decodeBucketFenceRow(fence.value).state === "deleting") {
-        await this.#reopen(partition, fence, bucket);
+        await this.#reopen(bucket);
       }
     }
   }
@@ -90,28 +86,14 @@ export class BucketSweep implements Worker {
     return found;
   }
 
-  /** Where a check fails somebody else is at work on it. */
-  async #reopen(partition: Partition, fence: Row, bucket: Row): Promise<void> {
+  async #reopen(bucket: Row): Promise<void> {
     const { platform, keymap, counters } = this.#options;
-    const again = await keymap.system.commit({
-      id: keymap.session.nextChangeId(),
-      checks: [{ key: bucket.key, expect: bucket.stamp }],
-      puts: [{ key: bucket.key, value: bucket.value }],
-      deletes: [],
-    });
-    if (again.outcome === "conflict") return;
-    const value = encodeBucketFenceRow({ ...decodeBucketFenceRow(fence.value), state: "active" });
-    const { outcome } = await partition.commit({
-      id: keymap.session.nextChangeId(),
-      checks: [{ key: fence.key, expect: fence.stamp }],
-      puts: [{ key: fence.key, value }],
-      deletes: [],
-    });
-    if (outcome === "conflict") return;
+    if (!(await reopenBucket(keymap, bucket))) return;
     counters.bucketsReopened++;
-    platform.log("info", "bucket_reopened", { bucket: idOfKey(fence.key) });
+    platform.log("info", "bucket_reopened", { bucket: decodeBucketRow(bucket.value).id });
   }
 
+  /** Where the check fails somebody else is at work on it. */
   async #removeFence(partition: Partition, fence: Row): Promise<void> {
     const { outcome } = await partition.commit({
       id: this.#options.keymap.session.nextChangeId(),

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { bucketFenceKey, space, spaceRange } from "../format/row-keys.ts";
+import { closeFences } from "../keymap/bucket-fences.ts";
 import { createHash } from "../node/hash.ts";
-import { closeFences } from "./bucket-fences.ts";
 import { createBucket, deleteBucket, getBucket, listBuckets } from "./buckets.ts";
 import { deleteObject } from "./delete.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -133,7 +133,7 @@ test("bucket: while it is being deleted writes are told to try again; a deletion
   const store = await createTestStore(hash);
   const bucket = ok(await getBucket(store, testBucket));
   const upload = await startUpload(store);
-  await closeFences(store, bucket.id);
+  await closeFences(store.keymap, bucket.id);
   assert.equal(refusalOf(await put(store, "k", "x")), "operationAborted");
   assert.equal(refusalOf(await upload.part(1, encodeUtf8("x"))), "operationAborted");
   ok(await deleteBucket(store, testBucket));
@@ -143,10 +143,10 @@ test("bucket: while it is being deleted writes are told to try again; a deletion
 test("bucket: a deletion left in the middle is taken back by whoever makes it, or fails to delete it", async () => {
   const store = await createTestStore(hash);
   const bucket = ok(await getBucket(store, testBucket));
-  await closeFences(store, bucket.id);
+  await closeFences(store.keymap, bucket.id);
   assert.equal(refusalOf(await create(store, testBucket)), "bucketOwnedByYou");
   ok(await put(store, "k", "x"));
-  await closeFences(store, bucket.id);
+  await closeFences(store.keymap, bucket.id);
   assert.equal(refusalOf(await deleteBucket(store, testBucket)), "bucketNotEmpty");
   ok(await put(store, "k", "y"));
 });

@@ -2,8 +2,8 @@ import { afterKey, compareBytes } from "../base/bytes.ts";
 import { encodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { prefixRange, space, spaceRange } from "../format/row-keys.ts";
+import { closeFences, putFences, removeFences, reopenBucket } from "../keymap/bucket-fences.ts";
 import { nextId } from "../keymap/counters.ts";
-import { closeFences, putFences, removeFences, reopenBucket } from "./bucket-fences.ts";
 import type { Bucket, FoundBucket } from "./bucket-rows.ts";
 import { bucketOf, bucketRowKey, findBucket } from "./bucket-rows.ts";
 import { freeUploads } from "./free-uploads.ts";
@@ -31,7 +31,7 @@ export async function createBucket(
   const versioning = "off" as const;
   const row = { id, createdMs, owner, account, region, versioning, configurations: [] };
   // Fences first: from the moment the bucket can be found, it can be written.
-  await putFences(store, id);
+  await putFences(keymap, id);
   const key = bucketRowKey(name);
   const { outcome } = await keymap.system.commit({
     id: keymap.session.nextChangeId(),
@@ -40,7 +40,7 @@ export async function createBucket(
     deletes: [],
   });
   if (outcome === "ok") return { name, ...row };
-  await removeFences(store, id);
+  await removeFences(keymap, id);
   return (await refuseTaken(store, name, owner)) ?? refuse("operationAborted");
 }
 
@@ -52,7 +52,7 @@ async function refuseTaken(
 ): Promise<Refusal | undefined> {
   const found = await findBucket(store, name);
   if (found === undefined) return undefined;
-  if (!(await reopenBucket(store, found.bucket))) return refuse("operationAborted");
+  if (!(await reopenBucket(store.keymap, found.row))) return refuse("operationAborted");
   return refuse(found.bucket.owner === owner ? "bucketOwnedByYou" : "bucketExists");
 }
 
@@ -69,19 +69,19 @@ export async function deleteBucket(
   const { id } = found.bucket;
   // Most refusals end here, before anybody's writes are turned away.
   if (!(await isEmpty(store, id))) {
-    await reopenBucket(store, found.bucket);
+    await reopenBucket(store.keymap, found.row);
     return refuse("bucketNotEmpty");
   }
-  await closeFences(store, id);
+  await closeFences(store.keymap, id);
   try {
     const refusal = await deleteClosed(store, found);
     if (refusal === undefined) return { deleted: true };
-    await reopenBucket(store, found.bucket);
+    await reopenBucket(store.keymap, found.row);
     return refusal;
   } catch (error) {
     // If this fails too, the next one to create or delete it repairs it; the first error is the one
     // to tell.
-    await reopenBucket(store, found.bucket).catch(() => false);
+    await reopenBucket(store.keymap, found.row).catch(() => false);
     throw error;
   }
 }
@@ -102,7 +102,7 @@ async function deleteClosed(
     deletes: [row.key],
   });
   if (outcome === "conflict") return refuse("operationAborted");
-  await removeFences(store, bucket.id);
+  await removeFences(keymap, bucket.id);
   return undefined;
 }
 
