@@ -4,6 +4,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, test } from "node:test";
+import { must } from "../base/assert.ts";
+import { readRootKey } from "../node/root-key-file.ts";
+import { signedFetch } from "../node/signed-fetch.ts";
+import { ServedStore } from "../node/testing/served-store.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
 const scratch = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
@@ -56,6 +60,29 @@ test("cli: status names the fix where no server answers", () => {
     stderr,
     /no server answers at http:\/\/127\.0\.0\.1:1: start it with holdfast serve/,
   );
+});
+
+test("cli: status signs with the key of the data directory, and says where the key is refused", async () => {
+  const data = join(scratch, "served");
+  await using server = new ServedStore([data]);
+  const { endpoint } = must(await server.ready, server.output);
+  const root = readRootKey(data);
+  assert.ok(root);
+  const identity = { ...root, region: "us-east-1" };
+  const made = await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket" });
+  assert.equal(made.status, 200);
+  const ask = ["status", "--endpoint", endpoint, "--json"];
+  const { status, stdout } = holdfast([...ask, "--data", data]);
+  assert.equal(status, 0);
+  const report = JSON.parse(stdout) as { ready: boolean; buckets: number }; // our own output
+  assert.deepEqual([report.ready, report.buckets], [true, 1]);
+  assert.match(holdfast(ask).stderr, /there is no key to sign with: set HOLDFAST_ROOT_ACC/);
+  const other = {
+    HOLDFAST_ROOT_ACCESS_KEY_ID: root.accessKeyId,
+    HOLDFAST_ROOT_SECRET_ACCESS_KEY: "not-the-secret",
+  };
+  const refused = /refuses access key HF\w+ \(SignatureDoesNotMatch: .*\): set HOLDFAST_ROOT/;
+  assert.match(holdfast(ask, other).stderr, refused);
 });
 
 test("cli: check refuses what is no store, and leaves it as it is", () => {

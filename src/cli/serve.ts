@@ -8,6 +8,7 @@ import { Supervisor } from "../node/supervisor.ts";
 import { verifyIndex } from "../node/verify-index.ts";
 import { settingNames, type Settings } from "../server/settings.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
+import { localEndpoint } from "./connection.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 
 export const serve: Command = {
@@ -62,9 +63,7 @@ function stopSignal(kill: () => void): AbortSignal {
 
 function announce(settings: Settings, port: number, found: FoundRootKey, json: boolean): void {
   const { listen, region } = settings;
-  const anywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "[::1]" };
-  const named = listen.host.includes(":") ? `[${listen.host}]` : listen.host;
-  const endpoint = `http://${anywhere[listen.host] ?? named}:${port}`;
+  const endpoint = localEndpoint({ ...listen, port });
   const { key, from, path } = found;
   if (json) {
     const secret = from === "generated" ? { secretAccessKey: key.secretAccessKey } : {};
