@@ -1,33 +1,20 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { Scratch, ServedStore, type ReadyEvent } from "./testing/served-store.ts";
-
-/** Process ids of the children of a process. */
-function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  return text === "" ? [] : text.split(" ").map(Number);
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
-    if (await holds()) return;
-    await sleep(50);
-  }
-  assert.fail(`waited in vain: ${what}`);
-}
-
-async function started(server: ServedStore): Promise<ReadyEvent> {
-  return must(await server.ready, `serve did not become ready: ${server.output}`);
-}
+import {
+  childrenOf,
+  isGone,
+  noProc,
+  type ReadyEvent,
+  Scratch,
+  ServedStore,
+  started,
+  until,
+} from "./testing/served-store.ts";
 
 async function page(ready: ReadyEvent, path: string): Promise<string> {
   return await (await fetch(ready.endpoint + path)).text();
 }
-
-const noProc = process.platform === "linux" ? false : "reads /proc";
 
 test("serve: answers health, and metrics of every process of the tree", async () => {
   using scratch = new Scratch();
@@ -106,14 +93,6 @@ test("serve: workers end when the supervisor is killed", { skip: noProc }, async
   const { pid } = await started(server);
   const workers = childrenOf(pid);
   process.kill(pid, "SIGKILL");
-  const isGone = (worker: number): boolean => {
-    try {
-      process.kill(worker, 0);
-      return false;
-    } catch {
-      return true;
-    }
-  };
   await until("workers gone", () => workers.every(isGone));
   await using again = new ServedStore([scratch.directory("a")]);
   await started(again);

@@ -106,6 +106,7 @@ export class Supervisor implements Service {
       this.#slot(`front-end-${i + 1}`, "front-end"),
     );
     this.#slots = [background, ...frontEnds];
+    this.#waiting.clear();
     for (const slot of this.#slots) this.#waiting.add(slot);
     const stopBackground = new AbortController();
     const backgroundEnded = background.run(stopBackground.signal);

@@ -1,8 +1,11 @@
+import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { must } from "../../base/assert.ts";
 
 const launcher = resolve(import.meta.dirname, "../../../bin/holdfast.js");
 
@@ -71,3 +74,34 @@ export class ServedStore implements AsyncDisposable {
     return undefined;
   }
 }
+
+/** Process ids of the children of a process. */
+export function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return text === "" ? [] : text.split(" ").map(Number);
+}
+
+export function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    if (await holds()) return;
+    await sleep(50);
+  }
+  assert.fail(`waited in vain: ${what}`);
+}
+
+/** Once every worker of it serves. */
+export async function started(server: ServedStore): Promise<ReadyEvent> {
+  return must(await server.ready, `serve did not become ready: ${server.output}`);
+}
+
+/** Why `childrenOf` cannot be used here, or false. */
+export const noProc = process.platform === "linux" ? false : "reads /proc";
