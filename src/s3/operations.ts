@@ -11,12 +11,18 @@ interface Row {
   readonly operation: string;
   readonly method: string;
   readonly target: RequestTarget["kind"];
-  /** Parameters that must be there; `name=value` where the value counts too. */
-  readonly query: readonly string[];
+  /** Parameters that must be there. */
+  readonly query: readonly Parameter[];
   /** Sub-resources of other operations that this one takes as options. */
   readonly optional?: readonly string[] | "any";
   /** A header that must be there. */
   readonly header?: string;
+}
+
+interface Parameter {
+  readonly name: string;
+  /** Where the value counts too. */
+  readonly value: string | undefined;
 }
 
 /** Short for rows of a target: "PUT ?acl" is method and query. */
@@ -26,8 +32,14 @@ function rows<const Name extends string>(
 ) {
   return list.map(([operation, request, more]) => {
     const [method = "", query = ""] = request.split(" ?");
-    return { operation, method, target, query: query === "" ? [] : query.split("&"), ...more };
+    const items = query === "" ? [] : query.split("&");
+    return { operation, method, target, query: items.map(parameter), ...more };
   });
+}
+
+function parameter(item: string): Parameter {
+  const [name = "", value] = item.split("=");
+  return { name, value };
 }
 
 const copySource = { header: "x-amz-copy-source" };
@@ -167,6 +179,9 @@ const object = rows("object", [
 /** The first row that matches decides. */
 const table = [...service, ...bucket, ...object];
 
+/** The rows among which one request can find its own. */
+const rowsByRequest = Map.groupBy(table, ({ method, target }) => `${method} ${target}`);
+
 export type OperationName = (typeof table)[number]["operation"];
 
 /** Every operation there is, built or not. */
@@ -181,7 +196,7 @@ const qualifiers: ReadonlySet<string> = new Set(["id", "x-id", "annotationName",
 const subResources: ReadonlySet<string> = new Set(
   table
     .flatMap((row) => row.query)
-    .map((item) => item.split("=")[0]!)
+    .map(({ name }) => name)
     .filter((name) => !qualifiers.has(name)),
 );
 
@@ -192,7 +207,8 @@ export function route(
   headers: Headers,
 ): OperationName | undefined {
   const named = subResourcesOf(method, target.query);
-  return table.find((row) => matches(row, method, target, headers, named))?.operation;
+  const candidates = rowsByRequest.get(`${method} ${target.kind}`);
+  return candidates?.find((row) => matches(row, target.query, headers, named))?.operation;
 }
 
 /**
@@ -212,22 +228,19 @@ function subResourcesOf(method: string, query: ReadonlyMap<string, string>): rea
 
 function matches(
   row: Row,
-  method: string,
-  target: RequestTarget,
+  query: ReadonlyMap<string, string>,
   headers: Headers,
   named: readonly string[],
 ): boolean {
-  if (row.method !== method || row.target !== target.kind) return false;
   if (row.header !== undefined && !headers.has(row.header)) return false;
-  if (!row.query.every((item) => hasParameter(target.query, item))) return false;
+  if (!row.query.every((item) => hasParameter(query, item))) return false;
   return row.optional === "any" || named.every((name) => takes(row, name));
 }
 
 function takes(row: Row, name: string): boolean {
-  return row.query.includes(name) || row.optional?.includes(name) === true;
+  return row.query.some((item) => item.name === name) || row.optional?.includes(name) === true;
 }
 
-function hasParameter(query: ReadonlyMap<string, string>, item: string): boolean {
-  const [name = "", value] = item.split("=");
+function hasParameter(query: ReadonlyMap<string, string>, { name, value }: Parameter): boolean {
   return value === undefined ? query.has(name) : query.get(name) === value;
 }
