@@ -15,12 +15,3 @@ export function parseTimestamp(text: string): number | undefined {
   const clock = date.getUTCHours() === hour && date.getUTCMinutes() === minute && second! < 60;
   return exact && clock ? date.getTime() : undefined;
 }
-
-/** The same of an HTTP date ("Fri, 24 May 2013 00:00:00 GMT"). */
-export function parseHttpDate(text: string): number | undefined {
-  if (!/^[A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d (GMT|\+0000)$/.test(text)) {
-    return undefined;
-  }
-  const timeMs = Date.parse(text);
-  return Number.isNaN(timeMs) ? undefined : timeMs;
-}

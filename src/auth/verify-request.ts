@@ -1,3 +1,4 @@
+import { parseHttpDate } from "../base/http-date.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
@@ -21,7 +22,7 @@ import {
 } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
 import { SigningKeys } from "./signing-keys.ts";
-import { formatTimestamp, parseHttpDate, parseTimestamp } from "./timestamp.ts";
+import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
 
 export type { AuthFailure };
 

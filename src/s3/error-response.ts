@@ -11,7 +11,7 @@ import {
   payloadErrorCodes,
   storeErrorCodes,
 } from "./errors.ts";
-import { formatIsoDate } from "./http-date.ts";
+import { formatIsoDate } from "./iso-date.ts";
 import { textElement, xmlErrorDocument } from "./xml-write.ts";
 
 /** Seconds after which a client that was told to slow down may come again. */

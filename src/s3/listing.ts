@@ -3,7 +3,7 @@ import { etagOf } from "../object/etag.ts";
 import { type ListItem, type ListPage, listObjects } from "../object/list.ts";
 import { type S3Call, granted, permit } from "./call.ts";
 import { checksumName, checksumTypeName } from "./checksum-names.ts";
-import { formatIsoDate } from "./http-date.ts";
+import { formatIsoDate } from "./iso-date.ts";
 import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "./key-encoding.ts";
 import { parseCount } from "./object-parameters.ts";
 import { keyParameter } from "./request-target.ts";

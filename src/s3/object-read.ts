@@ -1,9 +1,9 @@
+import { formatHttpDate } from "../base/http-date.ts";
 import type { GetInput } from "../object/get.ts";
 import type { Refusal } from "../object/refusal.ts";
 import type { HttpResponse } from "../platform/http.ts";
 import { type S3Call, refused } from "./call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
-import { formatHttpDate } from "./http-date.ts";
 import { checkVersionId, parsePartNumber } from "./object-parameters.ts";
 import { checkResponseOverrides } from "./object-response.ts";
 import { parseRange } from "./range-header.ts";

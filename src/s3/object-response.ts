@@ -1,10 +1,10 @@
+import { formatHttpDate } from "../base/http-date.ts";
 import type { HeaderList } from "../platform/http.ts";
 import type { ObjectInfo } from "../object/get.ts";
 import type { S3Call } from "./call.ts";
 import { checksumHeaders } from "./checksum-names.ts";
 import { encodeHeaderText } from "./encoded-word.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
-import { formatHttpDate } from "./http-date.ts";
 import { storedHeaders } from "./object-attributes.ts";
 
 const defaultContentType = "binary/octet-stream";

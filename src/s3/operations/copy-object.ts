@@ -7,7 +7,7 @@ import { checksumElements, partCountOf } from "../checksum-names.ts";
 import { parseWriteCondition } from "../condition-headers.ts";
 import { parseCopySource, refusedCopy } from "../copy-source.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../http-date.ts";
+import { formatIsoDate } from "../iso-date.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
 import { declaredChecksums } from "../upload-body.ts";
 import { textElement, xmlDocument } from "../xml-write.ts";

@@ -2,7 +2,7 @@ import { type Bucket, listBuckets as listBucketRows } from "../../object/buckets
 import { type Operation, type S3Call, bucketArn, permit, xmlResponse } from "../call.ts";
 import { decodeNameToken, encodeNameToken } from "../continuation-token.ts";
 import { invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../http-date.ts";
+import { formatIsoDate } from "../iso-date.ts";
 import { ownerElement } from "../listing.ts";
 import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 

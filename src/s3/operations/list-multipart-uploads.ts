@@ -1,7 +1,7 @@
 import { noBytes } from "../../base/bytes.ts";
 import { type UploadListItem, listUploads } from "../../object/multipart.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
-import { formatIsoDate } from "../http-date.ts";
+import { formatIsoDate } from "../iso-date.ts";
 import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../key-encoding.ts";
 import { pageItemsMax } from "../listing.ts";
 import { uploadElements } from "../multipart-elements.ts";

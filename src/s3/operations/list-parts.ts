@@ -2,7 +2,7 @@ import { toHex } from "../../base/bytes.ts";
 import { listParts as listPartRows } from "../../object/multipart.ts";
 import { type Operation, granted, permit, xmlResponse } from "../call.ts";
 import { partChecksumElements } from "../checksum-names.ts";
-import { formatIsoDate } from "../http-date.ts";
+import { formatIsoDate } from "../iso-date.ts";
 import { keyElement, uploadElements } from "../multipart-elements.ts";
 import { parseCount, parseUploadAddress, partsMax } from "../object-parameters.ts";
 import { element, textElement, xmlDocument } from "../xml-write.ts";

@@ -4,7 +4,7 @@ import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, permit, permitSource, xmlResponse } from "../call.ts";
 import { partChecksumElements } from "../checksum-names.ts";
 import { parseCopyRange, parseCopySource, refusedCopy } from "../copy-source.ts";
-import { formatIsoDate } from "../http-date.ts";
+import { formatIsoDate } from "../iso-date.ts";
 import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
 import { textElement, xmlDocument } from "../xml-write.ts";
 

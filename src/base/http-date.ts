@@ -1,8 +1,11 @@
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 const clock = "(\\d{2}):(\\d{2}):(\\d{2})";
-/** RFC 9110, section 5.6.7: what is sent, and the two obsolete forms that must still be read. */
-const imf = new RegExp(`^\\w{3}, (\\d{2}) (\\w{3}) (\\d{4}) ${clock} GMT$`);
+/**
+ * RFC 9110, section 5.6.7: what is sent, and the two obsolete forms that must still be read. Mail's way to write the first
+ * (a day of one digit, `+0000`) comes from clients that sign their `Date`.
+ */
+const imf = new RegExp(`^\\w{3}, (\\d{1,2}) (\\w{3}) (\\d{4}) ${clock} (?:GMT|\\+0000)$`);
 const rfc850 = new RegExp(`^\\w{6,9}, (\\d{2})-(\\w{3})-(\\d{2}) ${clock} GMT$`);
 const asctime = new RegExp(`^\\w{3} (\\w{3}) ([ \\d]\\d) ${clock} (\\d{4})$`);
 
@@ -50,9 +53,4 @@ function toMs([year, monthName, day, hour, minute, second]: readonly [
 /** `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off. */
 export function formatHttpDate(ms: number): string {
   return new Date(ms).toUTCString();
-}
-
-/** As S3 writes times in XML: in UTC, whole seconds, `.000Z` at the end. */
-export function formatIsoDate(ms: number): string {
-  return new Date(Math.floor(ms / 1000) * 1000).toISOString();
 }

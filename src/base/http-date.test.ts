@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatHttpDate, parseHttpDate } from "./http-date.ts";
+
+const timeMs = Date.UTC(1994, 10, 6, 8, 49, 37);
+
+test("dates: HTTP's three forms and mail's are read, the first is written", () => {
+  assert.equal(parseHttpDate("Sun, 06 Nov 1994 08:49:37 GMT"), timeMs);
+  assert.equal(parseHttpDate("Sunday, 06-Nov-94 08:49:37 GMT"), timeMs);
+  assert.equal(parseHttpDate("Sun Nov  6 08:49:37 1994"), timeMs);
+  assert.equal(parseHttpDate("Sun, 6 Nov 1994 08:49:37 +0000"), timeMs);
+  assert.equal(formatHttpDate(timeMs + 999), "Sun, 06 Nov 1994 08:49:37 GMT");
+});
+
+test("dates: other ways to write one, and what is none, are not read", () => {
+  const others = ["", "now", "24 May 2013", "2013", "1369357323", "1994-11-06T08:49:37Z"];
+  const none = ["31 Feb 1994 08:49:37", "06 Nov 1994 25:49:37", "06 Foo 1994 08:49:37"];
+  for (const text of [...others, ...none.map((date) => `Sun, ${date} GMT`)]) {
+    assert.equal(parseHttpDate(text), undefined, text);
+  }
+});
