@@ -45,7 +45,7 @@ async function failSyncs(t: TestContext, pid: number, path: string): Promise<boo
 
 test(
   "C1: a failed sync of the index stops the tree; it is verified and serves again, with all that was answered",
-  { skip: noProc },
+  { skip: noProc, timeout: 60_000 },
   async (t) => {
     using scratch = new Scratch();
     const directory = scratch.directory("a");
