@@ -1,5 +1,6 @@
-// The simulation as CI runs it, within --seconds: first every planted bug must be found, then seeds of the code as it is
-// must all pass. Prints what was run and what crashes cut; fails where anything is wrong.
+// The simulation as CI runs it, within --seconds: first every planted bug must be found, then seeds
+// of the code as it is must all pass. Prints what was run and what crashes cut; fails where
+// anything is wrong.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { findBug, root, type Found } from "./simulation/plant.ts";

@@ -1,5 +1,6 @@
-// Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to repeat a failure;
-// `kills`: kill -9 of a real server, --kills N; without either: 10,000 seeds, then 500 kills. Ctrl-C ends with what there is.
+// Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to
+// repeat a failure; `kills`: kill -9 of a real server, --kills N; without either: 10,000 seeds,
+// then 500 kills. Ctrl-C ends with what there is.
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";

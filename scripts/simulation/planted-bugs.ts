@@ -1,4 +1,5 @@
-// Bugs that the simulation must find, each by itself: what it finds without them counts only if it finds these.
+// Bugs that the simulation must find, each by itself: what it finds without them counts only if it
+// finds these.
 
 export interface PlantedBug {
   readonly name: string;
@@ -70,7 +71,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: "a removed extent's directory is not synced",
     promise: "C5",
-    file: "src/extent/extent-drop.ts",
+    file: "src/extent/parts/member-file.ts",
     find: "await disk.syncDirectory(extentDirectory(extent));",
     replace: "",
   },

@@ -55,8 +55,8 @@ export class SeedPool {
 }
 
 /**
- * Runs seeds from `first` on, `threads` at a time, while `wants` says so, and hands each result to `done`. Returns when all
- * that were begun have ended.
+ * Runs seeds from `first` on, `threads` at a time, while `wants` says so, and hands each result to
+ * `done`. Returns when all that were begun have ended.
  */
 export async function runSeeds(options: {
   readonly pool: SeedPool;

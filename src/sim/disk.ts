@@ -8,8 +8,9 @@ import type { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 
 /*
- * A data directory on a simulated device: durable is what POSIX says, and no more (disk/inode.ts, disk/tree.ts). The
- * device outlives processes; each of them works through a view of its own, and several may open one file.
+ * A data directory on a simulated device: durable is what POSIX says, and no more (disk/inode.ts,
+ * disk/tree.ts). The device outlives processes; each of them works through a view of its own, and
+ * several may open one file.
  */
 
 /** How long operations take, in milliseconds, each drawn between the two. */
@@ -280,7 +281,10 @@ class FileView implements DiskFile {
     return this.#perform("file read", "cached", () => this.#disk.read(inode, buffer, offset));
   }
 
-  /** A write is not one instant: a part of it may be there before the rest, and a kill may leave it at that. */
+  /**
+   * A write is not one instant: a part of it may be there before the rest, and a kill may leave it
+   * at that.
+   */
   write(parts: readonly Uint8Array[], offset: number): Promise<void> {
     const { inode, process } = this.#handle;
     this.#wrote = offset < headerBytes ? "header" : "records";

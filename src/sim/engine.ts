@@ -12,35 +12,38 @@ import type { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 
 /*
- * The index of a simulated machine: the memory reference, shared by processes as an LMDB environment is. Each process
- * gathers its commits while its last transaction runs; a transaction happens as a whole, at one instant before it
- * is answered, and what is seen is durable. At a kill the transaction under way has happened or never will, and what
- * had not entered one is gone. Outcomes may be lost (`unknown`), and after a failed sync the whole index is out of
- * service for a while.
+ * The index of a simulated machine: the memory reference, shared by processes as an LMDB
+ * environment is. Each process gathers its commits while its last transaction runs; a transaction
+ * happens as a whole, at one instant before it is answered, and what is seen is durable. At a kill
+ * the transaction under way has happened or never will, and what had not entered one is gone.
+ * Outcomes may be lost (`unknown`), and after a failed sync the whole index is out of service for a
+ * while.
  */
 
 const transactionMs = [0.2, 2] as const;
 const readMs = [0.005, 0.05] as const;
 /** Changes that one transaction takes. */
 const transactionChangesMax = 64;
-/** Changes that may wait in one process. */
-const waitingChangesMax = 1024;
 
-export interface SimEngineFaults {
+export interface SimEngineOptions {
   /** Chance that a commit's outcome is lost: it may have happened. */
   readonly unknownShare: number;
+  /** Commits that may wait in one process: those past it are refused (C6). */
+  readonly waitingCommitsMax: number;
 }
 
 export class SimEngine {
   readonly #memory = createMemoryEngine();
   readonly #random: SeededRandom;
   #unknownShare: number;
+  #waitingMax: number;
   /** After a failed sync: nothing is answered until it is verified. */
   #outOfService = false;
 
-  constructor(random: SeededRandom, faults: SimEngineFaults) {
+  constructor(random: SeededRandom, options: SimEngineOptions) {
     this.#random = random;
-    this.#unknownShare = faults.unknownShare;
+    this.#unknownShare = options.unknownShare;
+    this.#waitingMax = options.waitingCommitsMax;
   }
 
   /** From now on syncs fail, until `recover`. */
@@ -52,10 +55,11 @@ export class SimEngine {
     this.#outOfService = false;
   }
 
-  /** No outcome is lost any more. */
+  /** No outcome is lost any more, and there is room for all that wait. */
   heal(): void {
     this.recover();
     this.#unknownShare = 0;
+    this.#waitingMax = Number.POSITIVE_INFINITY;
   }
 
   /** The rows of a space as they are. */
@@ -89,7 +93,7 @@ export class SimEngine {
     return {
       get: (key) => this.#read(process, () => this.#memory.get(key)),
       scan: (range, options) => this.#read(process, () => this.#memory.scan(range, options)),
-      commit: (change) => queue.add(change),
+      commit: (change) => queue.add(change, this.#waitingMax),
       snapshot: () => {
         this.#assertInService();
         const snapshot = this.#memory.snapshot();
@@ -158,8 +162,8 @@ class CommitQueue {
     this.#transact = transact;
   }
 
-  add(change: Change): Promise<CommitResult> {
-    if (this.#waiting.length >= waitingChangesMax) {
+  add(change: Change, waitingMax: number): Promise<CommitResult> {
+    if (this.#waiting.length >= waitingMax) {
       return Promise.reject(new StoreError("overloaded", "too many commits are waiting"));
     }
     return new Promise((resolve, reject) => {
@@ -180,9 +184,9 @@ class CommitQueue {
       try {
         const delayMs = between(this.#random, transactionMs);
         const results = await this.#process.perform(point, delayMs, () => this.#transact(changes));
-        for (const [i, { resolve }] of batch.entries()) resolve(results[i]!);
+        for (const [i, waiting] of batch.entries()) waiting.resolve(results[i]!);
       } catch (error) {
-        for (const { reject } of batch) reject(error);
+        for (const waiting of batch) waiting.reject(error);
       }
     }
     this.#running = undefined;

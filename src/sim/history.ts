@@ -8,7 +8,9 @@ export class Violation extends Error {
   override readonly name = "Violation";
 }
 
-/** What the clients saw of each key, to be judged when the run is over (C2), and with it C1 and C3. */
+/**
+ * What the clients saw of each key, to be judged when the run is over (C2), and with it C1 and C3.
+ */
 export class History {
   readonly #steps = new Map<string, TimedStep<KeyStep>[]>();
   #tick = 0;

@@ -12,8 +12,9 @@ import { readEverything } from "./workload.ts";
 import type { Session, WorkloadContext } from "./workload/context.ts";
 
 /*
- * What must hold when nothing goes wrong any more. Everything acknowledged can be read (C1 to C4). Once the background
- * worker has nothing left to do, files and extent table agree; and when all is deleted, nothing is left of it (C5).
+ * What must hold when nothing goes wrong any more. Everything acknowledged can be read (C1 to C4).
+ * Once the background worker has nothing left to do, files and extent table agree; and when all is
+ * deleted, nothing is left of it (C5).
  */
 
 /** Time for extents to age and be sealed, so that the background sees all there is. */
@@ -55,8 +56,10 @@ export async function judge(session: Session): Promise<void> {
 
 /** `holdfast check` finds nothing wrong, and no more is kept than compaction allows. */
 async function checkClean({ machine, excused }: WorkloadContext): Promise<void> {
-  const worker = machine.running.find(({ check }) => check !== undefined);
-  const report = await must(worker?.check, "no background worker to check the store")();
+  const report = await must(
+    machine.background?.access.check,
+    "no background worker to check with",
+  )();
   await checkCounted(machine, report.counts.unreferencedBytes, excused.has("corrupt"));
   if (report.isClean) return;
   const problems = report.problems.map(
@@ -70,8 +73,8 @@ function checkHistory({ context: { history, values } }: Session): void {
 }
 
 /**
- * What the extent table knows to be dead is what nothing refers to, to the byte. What a manifest listed that could not be
- * read, as it was damaged, stays counted as alive.
+ * What the extent table knows to be dead is what nothing refers to, to the byte. What a manifest
+ * listed that could not be read, as it was damaged, stays counted as alive.
  */
 async function checkCounted(
   machine: Machine,
@@ -88,14 +91,15 @@ async function checkCounted(
   throw new Violation(`C5: ${deadBytes} bytes are dead, but ${counted} are counted`);
 }
 
-/** Until the background worker finds nothing to do, and nothing is wrong that it should have done. */
+/**
+ * Until the background worker finds nothing to do, and nothing is wrong that it should have done.
+ */
 async function untilWell(session: Session, find: () => Promise<string | undefined>): Promise<void> {
   const { machine } = session.context;
   let idle = 0;
   for (let looks = 0; ; looks++) {
     await session.sleep(lookMs);
-    const worker = machine.running.find(({ background }) => background !== undefined);
-    const workers = worker?.background?.statistics().workers ?? [];
+    const workers = machine.background?.access.background?.statistics().workers ?? [];
     const isIdle = workers.length > 0 && workers.every(({ state }) => state === "idle");
     idle = isIdle ? idle + 1 : 0;
     const found = idle < idleLooks ? "the background never comes to an end" : await find();
@@ -104,7 +108,10 @@ async function untilWell(session: Session, find: () => Promise<string | undefine
   }
 }
 
-/** What must not be so while nothing happens: an extent on its way, a file without one, or an extent without its file. */
+/**
+ * What must not be so while nothing happens: an extent on its way, a file without one, or an extent
+ * without its file.
+ */
 async function findUnfinished(machine: Machine): Promise<string | undefined> {
   const names = await machine.diskNames();
   const expected = new Set<string>();
@@ -125,7 +132,10 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
   return lost === undefined ? undefined : `${lost} is not there`;
 }
 
-/** All objects and uploads are gone: so must be all that was kept for them. Only what is open, and empty, may stay. */
+/**
+ * All objects and uploads are gone: so must be all that was kept for them. Only what is open, and
+ * empty, may stay.
+ */
 async function findLeftover({ machine, excused }: WorkloadContext): Promise<string | undefined> {
   for (const name of emptySpaces) {
     const [row] = await machine.engine.rowsIn(space[name]);

@@ -1,11 +1,15 @@
 import type { WriteCondition } from "../object/conditions.ts";
 
 /*
- * What S3 promises of one key, as a state and what moves it. A key's life includes its bucket's: making and deleting the bucket
- * stand in the history of each of its keys, so that a put into a bucket that is gone is noticed.
+ * What S3 promises of one key, as a state and what moves it. A key's life includes its bucket's:
+ * making and deleting the bucket stand in the history of each of its keys, so that a put into a
+ * bucket that is gone is noticed.
  */
 
-/** `noBucket`, `absent`, or the name of the value that is there (unique to the operation that wrote it). */
+/**
+ * `noBucket`, `absent`, or the name of the value that is there (unique to the operation that wrote
+ * it).
+ */
 export type KeyState = string;
 
 export const noBucket: KeyState = "noBucket";

@@ -1,13 +1,15 @@
 /*
- * Is there an order of the operations, each at one instant between its call and its return, in which every answer is right?
+ * Is there an order of the operations, each at one instant between its call and its return, in
+ * which every answer is right?
  *
- * The history is walked in time, keeping every configuration that is still possible: the state, and which of the
- * operations under way have already taken effect. When an operation returns, the configurations in which it has, or can
- * now be made to have taken effect (after others under way, in any order) are those that remain. None left: not
- * linearizable. An operation that was cut off (its process died) may have happened before its end, or never.
+ * The history is walked in time, keeping every configuration that is still possible: the state, and
+ * which of the operations under way have already taken effect. When an operation returns, the
+ * configurations in which it has, or can now be made to have taken effect (after others under way,
+ * in any order) are those that remain. None left: not linearizable. An operation that was cut off
+ * (its process died) may have happened before its end, or never.
  *
- * After Gavin Lowe, "Testing for linearizability" (2017), the just-in-time algorithm. Configurations are few, as
- * only what overlaps counts.
+ * After Gavin Lowe, "Testing for linearizability" (2017), the just-in-time algorithm.
+ * Configurations are few, as only what overlaps counts.
  */
 
 export interface TimedStep<Step> {
@@ -27,7 +29,10 @@ interface Configuration<State> {
   readonly done: ReadonlySet<number>;
 }
 
-/** The first step that fits no order, with the states that were possible before it; undefined: all is well. */
+/**
+ * The first step that fits no order, with the states that were possible before it; undefined: all
+ * is well.
+ */
 export function findViolation<Step, State extends string>(
   history: readonly TimedStep<Step>[],
   initial: State,

@@ -1,13 +1,10 @@
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
-import type { Background } from "../control/background.ts";
-import type { CheckReport } from "../control/check.ts";
 import { initialiseDataDirectory, readIdentity } from "../extent/data-directories.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
-import type { DiskId, StoreId } from "../format/ids.ts";
-import type { ObjectStore } from "../object/object-store.ts";
+import type { DiskId, SessionId, StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Platform } from "../platform/platform.ts";
-import { SessionRegister } from "../server/session-roster.ts";
+import { SessionRegister, isAlive } from "../server/session-roster.ts";
 import { WallClock } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
 import { SimEngine } from "./engine.ts";
@@ -15,15 +12,14 @@ import { Violation } from "./history.ts";
 import { createSimPlatform } from "./platform.ts";
 import { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
-import { runBackground, runFrontEnd } from "./roles.ts";
+import type { Role, RoleAccess } from "./roles.ts";
+import { runRole } from "./roles.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /*
- * One machine: data directories and an index that outlive processes, two front ends and a background worker that run the
- * real code on them, and a supervisor that starts again what died.
+ * One machine: data directories and an index that outlive processes, two front ends and a
+ * background worker that run the real code on them, and a supervisor that starts again what died.
  */
-
-export type Role = "front end" | "background";
 
 const roles: readonly Role[] = ["front end", "front end", "background"];
 /** The simulation begins at some date. */
@@ -39,17 +35,17 @@ export interface MachineOptions {
   readonly extentBytes: number;
   readonly stallShare: number;
   readonly unknownShare: number;
+  /** Commits that may wait in a process. */
+  readonly waitingCommitsMax: number;
 }
 
 export interface RunningProcess {
   readonly role: Role;
   readonly process: SimProcess;
-  /** Set while a front end serves. */
-  store: ObjectStore | undefined;
-  /** Set while a background worker works. */
-  background: Background | undefined;
-  /** What `holdfast check` does, by the background worker. */
-  check: (() => Promise<CheckReport>) | undefined;
+  /** Empty until it serves, and once it is asked to stop. */
+  access: RoleAccess;
+  /** Another was started in its place. */
+  isReplaced: boolean;
   readonly died: Promise<void>;
   readonly end: () => void;
   readonly stop: AbortController;
@@ -77,7 +73,7 @@ export class Machine {
     const { scheduler, random } = options;
     this.options = options;
     this.wall = new WallClock(scheduler, startMs);
-    this.engine = new SimEngine(random.fork(), { unknownShare: options.unknownShare });
+    this.engine = new SimEngine(random.fork(), options);
     this.disks = Array.from({ length: options.disks }, (_, index) => {
       const name = `/data${index + 1}`;
       return new SimDisk({ name, random: random.fork(), stallShare: options.stallShare });
@@ -110,24 +106,33 @@ export class Machine {
     this.#ended(running);
   }
 
-  /** SIGTERM to all; the supervisor starts others. */
-  stopAll(): void {
-    for (const running of this.#running) {
-      running.store = undefined;
-      running.stop.abort();
-    }
-  }
-
   /** All processes die, and the disks forget what was not synced. */
   cutPower(): void {
-    for (const running of [...this.#running]) this.kill(running);
+    for (const running of this.#running) this.kill(running);
     for (const disk of this.disks) disk.crash();
     this.engine.recover();
   }
 
-  /** The supervisor takes a paused process for dead and starts another; the paused one may come back. */
+  /**
+   * The supervisor takes a paused process for dead and starts another; the paused one may come
+   * back.
+   */
   presumeDead(running: RunningProcess): void {
+    if (running.isReplaced) return;
+    running.isReplaced = true;
     this.register.ended(numberOf(running.process));
+    this.#startLater(running.role);
+  }
+
+  /** SIGTERM; the supervisor starts another once it has ended. */
+  stop(running: RunningProcess): void {
+    running.access = {};
+    running.stop.abort();
+  }
+
+  /** The background worker, where one is there to stay. */
+  get background(): RunningProcess | undefined {
+    return this.#running.find(({ access, isReplaced }) => access.background && !isReplaced);
   }
 
   log(process: string, line: string): void {
@@ -175,8 +180,8 @@ export class Machine {
       end = resolve;
     });
     const stop = new AbortController();
-    const parts = { store: undefined, background: undefined, check: undefined };
-    const running: RunningProcess = { role, process, ...parts, died, end, stop };
+    const life = { isReplaced: false, died, end, stop };
+    const running: RunningProcess = { role, process, access: {}, ...life };
     process.onPoint = (point, happened) => {
       const name = `${role}: ${point}`;
       if (happened) this.points.set(name, (this.points.get(name) ?? 0) + 1);
@@ -191,9 +196,18 @@ export class Machine {
   async #run(running: RunningProcess): Promise<void> {
     const { process, role } = running;
     try {
-      const platform = this.#platformOf(process);
-      if (role === "front end") await runFrontEnd(this, running, platform);
-      else await runBackground(this, running, platform);
+      const place = {
+        platform: this.#platformOf(process),
+        engine: this.engine.open(process),
+        disks: await this.disksFor(process),
+        extentBytes: this.options.extentBytes,
+        isAlive: (session: SessionId) => isAlive(this.register.roster(), session),
+        opened: (session: SessionId) => this.register.opened(numberOf(process), session),
+        signal: running.stop.signal,
+      };
+      await runRole(role, place, (access) => {
+        running.access = access;
+      });
     } catch (error) {
       this.log(process.name, `ends: ${messageOf(error)}`);
       if (!isStoreError(error)) this.fail(error);
@@ -202,12 +216,11 @@ export class Machine {
   }
 
   #ended(running: RunningProcess): void {
-    running.store = undefined;
-    running.background = undefined;
+    running.access = {};
     running.end();
     this.#running = this.#running.filter((one) => one !== running);
     this.register.ended(numberOf(running.process));
-    this.#startLater(running.role);
+    if (!running.isReplaced) this.#startLater(running.role);
   }
 
   #newProcess(role: string): SimProcess {
@@ -226,6 +239,6 @@ export class Machine {
 }
 
 /** The number that a process was given: none is given twice. */
-export function numberOf(process: SimProcess): number {
+function numberOf(process: SimProcess): number {
   return Number.parseInt(process.name.slice(process.name.indexOf("#") + 1), 10);
 }

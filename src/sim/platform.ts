@@ -7,7 +7,10 @@ import type { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** The world as one simulated process sees it. Hashes are real: they depend on nothing but their input. */
+/**
+ * The world as one simulated process sees it. Hashes are real: they depend on nothing but their
+ * input.
+ */
 export function createSimPlatform(options: {
   readonly process: SimProcess;
   readonly scheduler: Scheduler;

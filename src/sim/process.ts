@@ -2,12 +2,14 @@ import type { SeededRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /*
- * A simulated operating-system process: it can be killed, or paused for long and resumed, and all it does to the world
- * goes through `perform`. A killed process is never answered again, so its code simply stops: promises it waits for
- * stay pending for ever, and what it starts from then on has no effect.
+ * A simulated operating-system process: it can be killed, or paused for long and resumed, and all
+ * it does to the world goes through `perform`. A killed process is never answered again, so its
+ * code simply stops: promises it waits for stay pending for ever, and what it starts from then on
+ * has no effect.
  *
- * What an operation does to the world happens at its start or at its end, by chance; at a kill, operations under way have
- * happened, or will not. So a caller can rely on nothing between asking and being answered.
+ * What an operation does to the world happens at its start or at its end, by chance; at a kill,
+ * operations under way have happened, or will not. So a caller can rely on nothing between asking
+ * and being answered.
  */
 
 interface Operation {
@@ -17,7 +19,10 @@ interface Operation {
   answer(): void;
 }
 
-/** An operation that was under way when its process died; `point` says what it was, and whether it had happened. */
+/**
+ * An operation that was under way when its process died; `point` says what it was, and whether it
+ * had happened.
+ */
 export interface CutOperation {
   readonly point: string;
   readonly happened: boolean;
@@ -47,7 +52,10 @@ export class SimProcess {
     return this.#held !== undefined;
   }
 
-  /** Does `effect` once, between now and `delayMs` later, when the caller is answered with its result or its throw. */
+  /**
+   * Does `effect` once, between now and `delayMs` later, when the caller is answered with its
+   * result or its throw.
+   */
   perform<T>(point: string, delayMs: number, effect: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (!this.#alive) return;
@@ -60,7 +68,7 @@ export class SimProcess {
             const result = effect();
             answer = () => resolve(result);
           } catch (error) {
-            answer = () => reject(error as Error); // effects throw errors only
+            answer = () => reject(error);
           }
           this.#scheduler.note(point);
           this.onPoint?.(point, true);
@@ -75,7 +83,9 @@ export class SimProcess {
     });
   }
 
-  /** Runs `run` after a time, unless the process is dead by then; while it is paused, `run` waits. */
+  /**
+   * Runs `run` after a time, unless the process is dead by then; while it is paused, `run` waits.
+   */
   later(delayMs: number, run: () => void): { cancelled: boolean } {
     return this.#scheduler.after(delayMs, () => this.#whenRunning(run));
   }

@@ -3,9 +3,9 @@ import type { Random } from "../platform/random.ts";
 /*
  * All chance in a simulated run comes from here, so that a run is a function of its seed.
  *
- * xoshiro128** 1.1 by David Blackman and Sebastiano Vigna (2018, prng.di.unimi.it, public domain): 128 bits of state in
- * 32-bit steps, which JavaScript does without BigInt. The state is filled by splitmix32, so that seeds 1, 2, 3 …
- * give streams that have nothing in common.
+ * xoshiro128** 1.1 by David Blackman and Sebastiano Vigna (2018, prng.di.unimi.it, public domain):
+ * 128 bits of state in 32-bit steps, which JavaScript does without BigInt. The state is filled by
+ * splitmix32, so that seeds 1, 2, 3 … give streams that have nothing in common.
  */
 
 const uint32Range = 0x1_0000_0000;

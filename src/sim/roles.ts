@@ -1,18 +1,43 @@
+import type { Background } from "../control/background.ts";
 import { createBackground } from "../control/background.ts";
+import type { CheckReport } from "../control/check.ts";
 import { checkStore } from "../control/check.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
+import type { SessionId } from "../format/ids.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/run-services.ts";
-import { isAlive } from "../server/session-roster.ts";
 import type { StoreParts } from "../server/store-parts.ts";
 import { openStoreParts } from "../server/store-parts.ts";
-import type { Machine, RunningProcess } from "./machine.ts";
-import { numberOf } from "./machine.ts";
 
 // What the processes of a machine run: the composition of server/, without HTTP.
 
+export type Role = "front end" | "background";
+
+/** What a process finds on its machine. */
+export interface RolePlace {
+  readonly platform: Platform;
+  readonly engine: Engine;
+  readonly disks: ExtentDisks;
+  readonly extentBytes: number;
+  readonly isAlive: (session: SessionId) => boolean;
+  readonly opened: (session: SessionId) => void;
+  readonly signal: AbortSignal;
+}
+
+/** What others can do with a process while it runs. */
+export interface RoleAccess {
+  /** Of a front end. */
+  readonly store?: ObjectStore | undefined;
+  /** Of a background worker. */
+  readonly background?: Background | undefined;
+  /** What `holdfast check` does, by a background worker. */
+  readonly check?: (() => Promise<CheckReport>) | undefined;
+}
+
 const engineName = "index";
+const region = "us-east-1";
 /** Of an extent: more than that must not stay dead. */
 export const deadShare = 0.3;
 /** Short, so that little virtual time brings much to happen. */
@@ -25,54 +50,37 @@ const backgroundLimits = {
   bucketSweepMs: 10_000,
 };
 
-export async function runFrontEnd(
-  machine: Machine,
-  running: RunningProcess,
-  platform: Platform,
+/** Runs until the signal aborts; throws what ends the process. */
+export async function runRole(
+  role: Role,
+  place: RolePlace,
+  serves: (access: RoleAccess) => void,
 ): Promise<void> {
-  await withParts(machine, running, platform, async (parts) => {
-    running.store = storeOf(platform, parts);
-    await runServices(parts.services, running.stop.signal);
-  });
-}
-
-export async function runBackground(
-  machine: Machine,
-  running: RunningProcess,
-  platform: Platform,
-): Promise<void> {
-  await withParts(machine, running, platform, async (parts) => {
-    const background = createBackground({
-      platform,
-      ...parts,
-      isAlive: (session) => isAlive(machine.register.roster(), session),
-      limits: backgroundLimits,
-    });
-    running.background = background;
-    running.check = () => checkStore({ platform, ...parts, signal: new AbortController().signal });
-    await runServices([...parts.services, background], running.stop.signal);
-  });
-}
-
-export function storeOf(platform: Platform, parts: StoreParts): ObjectStore {
-  const { keymap, writer, reader, reads } = parts;
-  return { platform, keymap, writer, reader, reads, region: "us-east-1" };
-}
-
-async function withParts(
-  machine: Machine,
-  { process, role }: RunningProcess,
-  platform: Platform,
-  use: (parts: StoreParts & { readonly disks: ExtentDisks }) => Promise<void>,
-): Promise<void> {
-  const engine = machine.engine.open(process);
-  const disks = await machine.disksFor(process);
-  const engines = new Map([[engineName, engine]]);
-  const limits = { extentBytes: machine.options.extentBytes, reserveBytes: 0, sealAfterMs };
+  const { platform, engine, disks, extentBytes, signal } = place;
+  const limits = { extentBytes, reserveBytes: 0, sealAfterMs };
   const kind = role === "front end" ? "front-end" : "background";
+  const engines = new Map([[engineName, engine]]);
   const parts = await openStoreParts({ platform, engines, disks }, kind, limits);
-  machine.register.opened(numberOf(process), parts.keymap.session.id);
-  await use({ ...parts, disks });
-  await parts.reader.close();
+  const { keymap, writer, reader, reads } = parts;
+  place.opened(keymap.session.id);
+  if (role === "front end") {
+    serves({ store: { platform, keymap, writer, reader, reads, region } });
+    await runServices(parts.services, signal);
+  } else await runBackground(place, parts, serves);
+  await reader.close();
   await engine.close();
+}
+
+async function runBackground(
+  place: RolePlace,
+  parts: StoreParts,
+  serves: (access: RoleAccess) => void,
+): Promise<void> {
+  const { platform, disks, isAlive, signal } = place;
+  const limits = backgroundLimits;
+  const background = createBackground({ platform, disks, ...parts, isAlive, limits });
+  const check = () =>
+    checkStore({ platform, disks, ...parts, signal: new AbortController().signal });
+  serves({ background, check });
+  await runServices([...parts.services, background], signal);
 }

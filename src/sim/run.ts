@@ -2,9 +2,10 @@ import { messageOf } from "../base/errors.ts";
 import type { Hash } from "../platform/hash.ts";
 import { createSimClock } from "./clock.ts";
 import type { Fault } from "./faults.ts";
-import { Nemesis, excusesOf, planFaults } from "./faults.ts";
+import { excusesOf, planFaults } from "./faults.ts";
 import { History, Violation } from "./history.ts";
 import { Machine } from "./machine.ts";
+import { Nemesis } from "./nemesis.ts";
 import { SeededRandom } from "./random.ts";
 import type { Turn } from "./scheduler.ts";
 import { Scheduler } from "./scheduler.ts";
@@ -15,8 +16,9 @@ import type { WorkloadContext } from "./workload/context.ts";
 import { Session } from "./workload/context.ts";
 
 /*
- * One run: a machine, its clients and what goes wrong, all from one seed. The real code of extents, keymap, objects and
- * control runs; disks, index, clock and processes are simulated. Afterwards everything is healed, and judged.
+ * One run: a machine, its clients and what goes wrong, all from one seed. The real code of extents,
+ * keymap, objects and control runs; disks, index, clock and processes are simulated. Afterwards
+ * everything is healed, and judged.
  */
 
 export interface SimHost {
@@ -47,7 +49,9 @@ const virtualMsMax = 24 * 3_600_000;
 /** … or spins: most need a tenth of this. */
 const eventsMax = 150_000;
 
-/** Runs one seed to its end; throws Violation, with how to repeat it, where a promise was broken. */
+/**
+ * Runs one seed to its end; throws Violation, with how to repeat it, where a promise was broken.
+ */
 export async function runSeed(seed: number, host: SimHost): Promise<SeedReport> {
   const run = new Run(seed, host);
   try {
@@ -77,6 +81,7 @@ class Run {
     this.#random = random;
     this.#scheduler = new Scheduler(turn);
     const unknownShare = random.pick([0, 0, 0.01]);
+    const waitingCommitsMax = random.pick([1024, 1024, 1024, 2]);
     this.machine = new Machine({
       scheduler: this.#scheduler,
       random: random.fork(),
@@ -85,11 +90,13 @@ class Run {
       extentBytes: random.pick([32, 64, 256]) * 1024,
       stallShare: random.pick([0, 0, 0.001, 0.01]),
       unknownShare,
+      waitingCommitsMax,
     });
     this.#faults = planFaults(random);
     const excused = new Set(excusesOf(this.#faults));
     // The index is asked what became of a commit, but cannot always say.
-    if (unknownShare > 0) for (const code of ["unavailable", "unknown"] as const) excused.add(code);
+    if (unknownShare > 0) excused.add("unavailable").add("unknown");
+    if (waitingCommitsMax < clients) excused.add("overloaded");
     this.#nemesis = new Nemesis(this.machine, random.fork());
     this.#context = {
       machine: this.machine,
@@ -145,7 +152,7 @@ class Run {
     this.#nemesis.heal();
     // A session that does not know what became of a commit keeps its extents until it ends.
     if (this.#random.chance(0.7)) this.machine.cutPower();
-    else this.machine.stopAll();
+    else for (const running of this.machine.running) this.machine.stop(running);
     await judge(this.#session("judge"));
   }
 

@@ -79,7 +79,7 @@ test("seeded random: a seed always gives the same numbers, and another seed othe
   assert.deepEqual(draw(5), draw(5));
   assert.notDeepEqual(draw(5), draw(6));
   const random = new SeededRandom(9);
-  const counts = new Array<number>(10).fill(0);
+  const counts = Array.from({ length: 10 }, () => 0);
   for (let i = 0; i < 10_000; i++) counts[random.below(10)]!++;
   for (const count of counts) assert.ok(count > 850 && count < 1150, `${counts.join()}`);
 });

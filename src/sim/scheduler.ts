@@ -1,12 +1,13 @@
 import { assert, must } from "../base/assert.ts";
 
 /*
- * The simulator's only source of progress. Whatever takes time (a disk, the engine, a sleep) completes as an event in one
- * queue; an event fires only when all code that could run has run, and only then does the clock go on, straight to
- * the next event. JavaScript runs microtasks first in, first out, so between two events nothing is left to chance.
+ * The simulator's only source of progress. Whatever takes time (a disk, the engine, a sleep)
+ * completes as an event in one queue; an event fires only when all code that could run has run, and
+ * only then does the clock go on, straight to the next event. JavaScript runs microtasks first in,
+ * first out, so between two events nothing is left to chance.
  *
- * Draining microtasks needs the host: `turn` resolves once they are all done (setImmediate). It comes from outside, for
- * this folder cannot see the host.
+ * Draining microtasks needs the host: `turn` resolves once they are all done (setImmediate). It
+ * comes from outside, for this folder cannot see the host.
  */
 
 export type Turn = () => Promise<void>;
@@ -42,7 +43,10 @@ export class Scheduler {
     return this.#events;
   }
 
-  /** A hash over all that was noted: equal for two runs of one seed, or something escaped the simulation. */
+  /**
+   * A hash over all that was noted: equal for two runs of one seed, or something escaped the
+   * simulation.
+   */
   get traceHash(): string {
     return (this.#trace >>> 0).toString(16).padStart(8, "0");
   }
@@ -62,7 +66,10 @@ export class Scheduler {
     return event;
   }
 
-  /** Fires events until `done`; false where nothing is left to happen, or `limitMs` has come, and it is not. */
+  /**
+   * Fires events until `done`; false where nothing is left to happen, or `limitMs` has come, and it
+   * is not.
+   */
   async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
     for (;;) {
       await this.#turn();
@@ -87,7 +94,9 @@ export class Scheduler {
     queue[at] = event;
   }
 
-  /** Takes out the next event that is not cancelled; undefined where there is none until `limitMs`. */
+  /**
+   * Takes out the next event that is not cancelled; undefined where there is none until `limitMs`.
+   */
   #pop(limitMs: number): QueuedEvent | undefined {
     for (;;) {
       const first = this.#queue[0];

@@ -6,8 +6,9 @@ import type { KeyState } from "./key-state.ts";
 import { SeededRandom } from "./random.ts";
 
 /*
- * All the bytes a run ever wrote, by the name of the value. An object carries its value's name in its metadata, so that
- * whoever reads it knows which bytes, which ETag and which key it must have, even where two values have the same bytes.
+ * All the bytes a run ever wrote, by the name of the value. An object carries its value's name in
+ * its metadata, so that whoever reads it knows which bytes, which ETag and which key it must have,
+ * even where two values have the same bytes.
  */
 
 export interface Value {

@@ -6,8 +6,8 @@ import { multipart } from "./workload/multipart.ts";
 import { copy, get, head, pickRange, put, remove } from "./workload/objects.ts";
 
 /*
- * What clients do: a little of everything, on few keys, so that they meet. Some keys share prefixes, one is long, one
- * holds bytes that are the ends of ranges.
+ * What clients do: a little of everything, on few keys, so that they meet. Some keys share
+ * prefixes, one is long, one holds bytes that are the ends of ranges.
  */
 
 export const bucketNames = ["alpha", "beta"] as const;
@@ -58,7 +58,10 @@ export async function runClient(session: Session, isOver: () => boolean): Promis
   }
 }
 
-/** Mostly at once again; now and then so long that leases are renewed, extents age and the background gets on. */
+/**
+ * Mostly at once again; now and then so long that leases are renewed, extents age and the
+ * background gets on.
+ */
 function pause(random: SeededRandom): number {
   const roll = random.unit();
   if (roll < 0.5) return 0;
@@ -103,7 +106,10 @@ export async function prepare(session: Session): Promise<void> {
   for (const bucket of bucketNames) await makeBucket(session, bucket);
 }
 
-/** Reads everything there is, in every way: nothing acknowledged is missing (C1), and lists agree with reads (C2). */
+/**
+ * Reads everything there is, in every way: nothing acknowledged is missing (C1), and lists agree
+ * with reads (C2).
+ */
 export async function readEverything(session: Session, context: WorkloadContext): Promise<void> {
   for (const bucket of context.buckets) {
     await listWith(session, {

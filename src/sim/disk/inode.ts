@@ -1,9 +1,10 @@
 import type { SeededRandom } from "../random.ts";
 
 /*
- * A file's bytes, twice: as processes read them (the page cache), and as the platter has them. A write goes to the first and
- * waits; a sync carries what waits to the second. At a power cut each waiting write is kept, dropped or torn, whatever
- * became of the others, and the length may be the old one, the new one or between.
+ * A file's bytes, twice: as processes read them (the page cache), and as the platter has them. A
+ * write goes to the first and waits; a sync carries what waits to the second. At a power cut each
+ * waiting write is kept, dropped or torn, whatever became of the others, and the length may be the
+ * old one, the new one or between.
  */
 
 /** What a device writes whole: old disks 512 bytes, newer ones 4 KiB. */
@@ -84,8 +85,8 @@ export class Inode {
   }
 
   /**
-   * A sync that fails, as Linux does it: what did not reach the device is marked clean all the same. It can still
-   * be read, and the next sync succeeds without it.
+   * A sync that fails, as Linux does it: what did not reach the device is marked clean all the
+   * same. It can still be read, and the next sync succeeds without it.
    */
   failSync(random: SeededRandom): void {
     this.#keepSome(random);
@@ -110,7 +111,9 @@ export class Inode {
     this.#durable.flip(offset, mask);
   }
 
-  /** Each sector gets to the device as it was after some of its writes: all, none, or the first few. */
+  /**
+   * Each sector gets to the device as it was after some of its writes: all, none, or the first few.
+   */
   #keepSome(random: SeededRandom): void {
     const sectorBytes = random.pick(sectorSizes);
     const keepShare = random.pick([0, 0.5, 0.9, 1]);

@@ -3,8 +3,9 @@ import type { SeededRandom } from "../random.ts";
 import { Inode } from "./inode.ts";
 
 /*
- * Names, twice as well: as processes see them, and as they are on the platter. Making, renaming and removing a name waits
- * until its directory is synced; at a power cut each of them is kept or lost, independently of the others.
+ * Names, twice as well: as processes see them, and as they are on the platter. Making, renaming and
+ * removing a name waits until its directory is synced; at a power cut each of them is kept or lost,
+ * independently of the others.
  */
 
 export type Node = Inode | Directory;

@@ -4,8 +4,9 @@ import { decodeExtentRow } from "../../format/extent-row.ts";
 import { space } from "../../format/row-keys.ts";
 
 /**
- * What a commit does, by the rows it writes: so that a crash can be aimed at one kind of commit, and the report can say which
- * were cut. Spaces in the order in which they name a change that writes several.
+ * What a commit does, by the rows it writes: so that a crash can be aimed at one kind of commit,
+ * and the report can say which were cut. Spaces in the order in which they name a change that
+ * writes several.
  */
 const names: readonly (readonly [spaceByte: number, name: string])[] = [
   [space.garbageBatches, "garbage batch"],

@@ -134,11 +134,10 @@ export class Session {
 
   async #frontEnd(): Promise<{ store: ObjectStore; died: Promise<void> }> {
     for (;;) {
-      const serving = this.context.machine.running.filter(({ store }) => store !== undefined);
-      if (serving.length > 0) {
-        const { store, died } = this.random.pick(serving);
-        if (store !== undefined) return { store, died };
-      }
+      const serving = this.context.machine.running.flatMap(({ access: { store }, died }) =>
+        store === undefined ? [] : [{ store, died }],
+      );
+      if (serving.length > 0) return this.random.pick(serving);
       await this.sleep(20);
     }
   }
@@ -149,7 +148,10 @@ export class Session {
   }
 }
 
-/** Names of keys in histories and messages: long ones by their beginning, which is enough to tell them apart. */
+/**
+ * Names of keys in histories and messages: long ones by their beginning, which is enough to tell
+ * them apart.
+ */
 const nameCharactersMax = 16;
 
 export function targetName(bucket: string, key: Uint8Array): string {

@@ -16,11 +16,14 @@ import { targetName } from "./context.ts";
 import { addWrite, uploadOf } from "./objects.ts";
 
 /*
- * A multipart upload from beginning to end by one client, which knows what each part can be: the last that was
- * acknowledged, or one of those sent since whose outcome it never learned.
+ * A multipart upload from beginning to end by one client, which knows what each part can be: the
+ * last that was acknowledged, or one of those sent since whose outcome it never learned.
  */
 
-/** S3: parts but the last have at least this. Such uploads are slow to simulate, so most complete with one part. */
+/**
+ * S3: parts but the last have at least this. Such uploads are slow to simulate, so most complete
+ * with one part.
+ */
 const partBytesMin = 5 * 1024 * 1024;
 
 interface Part extends PartContent {
@@ -33,7 +36,10 @@ interface Upload {
   readonly id: UploadId;
   /** The name in its metadata. */
   readonly base: string;
-  /** What each part may be; one entry: what it is. An empty list is a part that may be missing, or was never sent. */
+  /**
+   * What each part may be; one entry: what it is. An empty list is a part that may be missing, or
+   * was never sent.
+   */
   readonly parts: Map<number, { certain: boolean; candidates: Part[] }>;
   /** It may have been completed or aborted by an operation whose outcome is not known. */
   mayBeGone: boolean;
