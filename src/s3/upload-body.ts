@@ -8,6 +8,7 @@ import type { S3Call } from "./call.ts";
 import {
   type DeclaredChecksum,
   type DeclaredChecksums,
+  checksumHeader,
   parseChecksumHeaders,
   parseTrailingChecksum,
 } from "./checksum-headers.ts";
@@ -64,6 +65,7 @@ function verifiedBody(
   keep: ChecksumAlgorithm | undefined,
 ): Upload {
   const { checksum } = declared;
+  refuseNotOfBody(call, checksum);
   const kept = keep ?? checksum?.algorithm ?? defaultChecksum;
   const decoded = decodePayload(call.objects.platform.hash, call.verified.payload, call.body);
   return {
@@ -78,6 +80,19 @@ function verifiedBody(
       return { algorithm: kept, type: "full", value: digestOf(kept) };
     },
   };
+}
+
+/** Some of what checksum headers can say means an object of parts, or promises a value and gives none. */
+function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): void {
+  if (checksum?.kind === "value" && checksum.parts !== undefined) {
+    const message = `Value for ${checksumHeader(checksum.algorithm)} header is invalid.`;
+    throw new S3Error("InvalidRequest", { message });
+  }
+  const sdkHeader = "x-amz-sdk-checksum-algorithm";
+  if (checksum?.kind === "algorithm" && call.headers.has(sdkHeader)) {
+    const missing = "no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
+    throw new S3Error("InvalidRequest", { message: `${sdkHeader} specified, but ${missing}` });
+  }
 }
 
 type DigestOf = (algorithm: HashAlgorithm) => Uint8Array;

@@ -70,6 +70,24 @@ test("C3: an upload that proves wrong at its end leaves nothing", async () => {
   assert.equal((await s3.send({ method: "HEAD", target: "/bucket/k" })).status, 404);
 });
 
+test("upload: a value of parts, or an algorithm without a value, is refused as S3 does", async () => {
+  const s3 = await withBucket();
+  const refusalOf = async (...header: readonly [string, string]) => {
+    const { text } = await s3.send({ ...put, body: "hello", headers: [header] });
+    return `${codeOf(text)}: ${/<Message>([^<]*)</.exec(text)?.[1]}`;
+  };
+  const value = toBase64(hash.digest("crc32", encodeUtf8("hello")));
+  assert.equal(
+    await refusalOf("x-amz-checksum-crc32", `${value}-3`),
+    "InvalidRequest: Value for x-amz-checksum-crc32 header is invalid.",
+  );
+  assert.equal(
+    await refusalOf("x-amz-sdk-checksum-algorithm", "CRC32"),
+    "InvalidRequest: x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* " +
+      "or x-amz-trailer headers were found.",
+  );
+});
+
 test("upload: without a length it is refused, and so is one of more than 5 GiB, unread", async () => {
   const s3 = await withBucket();
   const unread = { ...put, body: "x", contentSha256: "UNSIGNED-PAYLOAD" };
