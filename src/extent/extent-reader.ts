@@ -3,12 +3,18 @@ import type { RecordIdentity } from "../format/record.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
+import { CachingExtentReader } from "./parts/caching-extent-reader.ts";
 import { LocalExtentReader } from "./parts/local-extent-reader.ts";
+
+/** Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
+export const readCacheBytesMax = 32 * 1024 * 1024;
 
 export interface ExtentReaderOptions {
   readonly platform: Platform;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
+  /** Bytes of small records to keep in memory; none for those who come to look at the disk. */
+  readonly cacheBytes?: number | undefined;
 }
 
 export interface ExtentReaderStatistics {
@@ -19,13 +25,16 @@ export interface ExtentReaderStatistics {
    * served.
    */
   readonly corruptions: number;
+  /** Reads that were answered from memory. */
+  readonly hits: number;
 }
 
 export interface ExtentReader {
   /**
    * Payload bytes start <= i < end of a chunk, verified (C4): the header against the reference and
    * the identity, then each block it returns. StoreError `missing` (the extent has gone: read the
-   * row again, it may have moved), `corrupt`, `io`, `overloaded`. The bytes belong to the caller.
+   * row again, it may have moved), `corrupt`, `io`, `overloaded`. The bytes may be others' too: they
+   * must not be changed.
    */
   read(ref: ChunkRef, identity: RecordIdentity, start: number, end: number): Promise<Uint8Array>;
   statistics(): ExtentReaderStatistics;
@@ -33,5 +42,7 @@ export interface ExtentReader {
 }
 
 export function createExtentReader(options: ExtentReaderOptions): ExtentReader {
-  return new LocalExtentReader(options);
+  const { cacheBytes = 0, platform } = options;
+  const reader = new LocalExtentReader(options);
+  return cacheBytes === 0 ? reader : new CachingExtentReader(reader, platform.hash, cacheBytes);
 }

@@ -1,6 +1,10 @@
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
-import { createExtentReader, type ExtentReader } from "../extent/extent-reader.ts";
+import {
+  createExtentReader,
+  type ExtentReader,
+  readCacheBytesMax,
+} from "../extent/extent-reader.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import { createExtentWriter, type ExtentWriter } from "../extent/extent-writer.ts";
 import type { SessionRow } from "../format/system-rows.ts";
@@ -50,7 +54,9 @@ export async function openStoreParts(
   const table = createExtentTable(keymap);
   const session = keymap.session.id;
   const writer = createExtentWriter({ platform, disks, table, session, storageClass, ...limits });
-  const reader = createExtentReader({ platform, disks, table });
+  // What runs in the background reads everything once, and to see what is on the disk.
+  const cacheBytes = role === "front-end" ? readCacheBytesMax : 0;
+  const reader = createExtentReader({ platform, disks, table, cacheBytes });
   const reads = new ReadTracker(platform.clock);
   const lease = createLease({ platform, keymap, reads });
   return { keymap, table, writer, reader, reads, services: [lease, writer] };

@@ -81,7 +81,7 @@ export class LocalExtentReader implements ExtentReader {
   }
 
   statistics(): ExtentReaderStatistics {
-    return { reads: this.#reads, bytes: this.#bytes, corruptions: this.#corruptions };
+    return { reads: this.#reads, bytes: this.#bytes, corruptions: this.#corruptions, hits: 0 };
   }
 
   close(): Promise<void> {

@@ -87,9 +87,9 @@ export class TestStore {
     });
   }
 
-  reader(): ExtentReader {
+  reader(cacheBytes = 0): ExtentReader {
     const { platform, disks, table } = this;
-    return createExtentReader({ platform, disks, table });
+    return createExtentReader({ platform, disks, table, cacheBytes });
   }
 
   /** The paths of the extent files on a disk, in order of their ids. */
