@@ -87,16 +87,17 @@ test("C5: an extent stays while a read that began before its data moved is under
   const front = await machine.start("front-end");
   const ended = front.reads.begin();
   const background = await machine.start("background");
-  const { runUntilIdle, counters } = workersOf(machine, background);
+  const workers = workersOf(machine, background);
+  const { counters } = workers;
   await letReadsEnd(machine, front);
-  await runUntilIdle();
+  await workers.runUntilIdle();
   assert.ok(counters.extentsCompacted > 0);
   assert.equal(counters.extentsDropped, 0);
   ended();
-  await runUntilIdle();
+  await workers.runUntilIdle();
   assert.equal(counters.extentsDropped, 0, "nobody has said so yet");
   await letReadsEnd(machine, front);
-  await runUntilIdle();
+  await workers.runUntilIdle();
   assert.equal(counters.extentsDropped, counters.extentsCompacted);
   await assertKept(front);
 });
@@ -106,14 +107,15 @@ test("C6: a read without end does not keep an extent for ever", async () => {
   const front = await machine.start("front-end");
   front.reads.begin();
   const background = await machine.start("background");
-  const { runUntilIdle, counters } = workersOf(machine, background, { oldReadMs: 5000 });
-  await runUntilIdle();
+  const workers = workersOf(machine, background, { oldReadMs: 5000 });
+  const { counters } = workers;
+  await workers.runUntilIdle();
   await machine.platform.clock.advance(4000);
-  await runUntilIdle();
+  await workers.runUntilIdle();
   assert.equal(counters.extentsDropped, 0);
   await machine.platform.clock.advance(2000);
   await renewLease(front);
-  await runUntilIdle();
+  await workers.runUntilIdle();
   assert.equal(counters.extentsDropped, counters.extentsCompacted);
 });
 
@@ -125,10 +127,11 @@ test("C4: an extent with a record that does not verify is left as it is, and sai
   const kept = Buffer.from(bytes).indexOf("kept 0-0;kept");
   assert.ok(kept > extentHeaderBytes);
   bytes[kept]! ^= 1;
-  const { runUntilIdle, counters } = workersOf(machine, background);
-  await runUntilIdle();
+  const workers = workersOf(machine, background);
+  const { counters } = workers;
+  await workers.runUntilIdle();
   await machine.platform.clock.advance(1000);
-  await runUntilIdle();
+  await workers.runUntilIdle();
   assert.ok(machine.disk.files.has(path!));
   assert.equal(counters.corruptions, 1);
   assert.ok(counters.extentsDropped > 0, "the others are reclaimed");
@@ -161,9 +164,10 @@ test("C5: a part that becomes an object while its data moves is not lost", async
     run: (signal) => own.run(signal),
     statistics: () => own.statistics(),
   };
-  const { runUntilIdle, counters } = workersOf(machine, { ...background, writer });
+  const workers = workersOf(machine, { ...background, writer });
+  const { counters } = workers;
   for (let round = 0; round < 3; round++) {
-    await runUntilIdle();
+    await workers.runUntilIdle();
     await letReadsEnd(machine, other);
   }
   assert.ok(completed > 0 && counters.extentsDropped > 0);
@@ -220,8 +224,9 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   dead.kill();
   await assert.rejects(putChunks(alive, "a", ["refused"]), /operationAborted/);
   const background = await machine.start("background");
-  const { runUntilIdle, counters } = workersOf(machine, background);
-  await runUntilIdle();
+  const workers = workersOf(machine, background);
+  const { counters } = workers;
+  await workers.runUntilIdle();
   await putChunks(alive, "a", ["taken"]);
   assert.deepEqual([counters.bucketsReopened, counters.fencesRemoved], [1, 1]);
   assert.equal(await alive.keymap.partitions[0]!.get(bucketFenceKey(orphan!)), undefined);

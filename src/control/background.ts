@@ -62,7 +62,8 @@ export function createBackground(options: BackgroundOptions): Background {
   const limits = { ...backgroundLimits, ...options.limits };
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
   const { platform } = options;
-  const { deadWriters, bucketSweep, reclaim, close, counters } = createWorkers(options, limits);
+  const workers = createWorkers(options, limits);
+  const { deadWriters, bucketSweep, reclaim, counters } = workers;
   const rare = { idleMs: limits.idleMs, restShare: 0 };
   const loops = [
     createWorkerLoop(platform, deadWriters, rare),
@@ -77,7 +78,7 @@ export function createBackground(options: BackgroundOptions): Background {
       const either = AbortSignal.any([signal, failed.signal]);
       const runs = loops.map((loop) => loop.run(either).finally(() => failed.abort()));
       const ends = await Promise.allSettled(runs);
-      await close();
+      await workers.close();
       for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
     statistics: () => ({

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { crc32 } from "node:zlib";
 import { encodeUtf8, fromHex, toHex } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
-import { StoreError } from "../base/errors.ts";
+import type { StoreError } from "../base/errors.ts";
 import type { Hash } from "../platform/hash.ts";
 import * as bucketRow from "./bucket-row.ts";
 import { decodeExtentHeader, encodeExtentHeader } from "./extent-header.ts";

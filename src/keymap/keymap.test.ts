@@ -63,7 +63,8 @@ test("openKeymap makes a store once, and a new session each time", async () => {
   const engine = createMemoryEngine();
   const [first, second] = await Promise.all([open(engine), open(engine)]);
   const third = await open(engine);
-  assert.deepEqual([first.session.id, second.session.id, third.session.id].toSorted(), [1, 2, 3]);
+  const sessions = [first, second, third].map(({ session }) => session.id);
+  assert.deepEqual(new Set<number>(sessions), new Set([1, 2, 3]));
   assert.equal(third.partitions.length, 1);
   assert.equal(third.partitionOf(bucket, key("a")), third.partitions[0]);
   assert.deepEqual(third.partitionsOf(bucket), third.partitions);

@@ -72,7 +72,7 @@ async function checkExpectedOwner(call: S3Call, header: string, name: string): P
 /** The value of an operation on objects, which S3 refuses in these words where we do. */
 export function granted<T extends object>(value: T | Refusal, place: Place): T {
   if (isRefusal(value)) throw refused(value, place);
-  return value as T; // what is not a refusal
+  return value;
 }
 
 export function refused(refusal: Refusal, place: Place): S3Error {

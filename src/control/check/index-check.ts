@@ -76,9 +76,9 @@ export class IndexCheck {
 
   /** On a store that is being written a row may change under us: it is judged only if it is still what it was. */
   async #checkRow(partition: Partition, row: Row, check: RowCheck): Promise<void> {
-    const { notes, signal, progress } = this.#options;
+    const { notes, signal } = this.#options;
     signal.throwIfAborted();
-    if (++notes.counts.rows % rowsPerProgress === 0) progress();
+    if (++notes.counts.rows % rowsPerProgress === 0) this.#options.progress();
     try {
       await check(row);
     } catch (thrown) {
