@@ -1,6 +1,6 @@
 // `npm run check`: format, lint with types, types (twice: with and without Node's), the repository's own rules.
-import { spawn } from "node:child_process";
 import { resolve } from "node:path";
+import { runToEnd } from "./run-to-end.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const bin = (name: string): string => resolve(root, "node_modules/.bin", name);
@@ -36,22 +36,12 @@ const steps: readonly Step[] = [
   },
 ];
 
-function run(
+async function run(
   step: Step,
 ): Promise<{ step: Step; failed: boolean; output: string; seconds: number }> {
   const started = performance.now();
-  return new Promise((done) => {
-    const child = spawn(step.command, step.parameters, { cwd: root });
-    let output = "";
-    const collect = (chunk: Buffer): void => {
-      output += chunk.toString();
-    };
-    child.stdout.on("data", collect);
-    child.stderr.on("data", collect);
-    child.on("close", (code) => {
-      done({ step, failed: code !== 0, output, seconds: (performance.now() - started) / 1000 });
-    });
-  });
+  const { code, output } = await runToEnd(step.command, step.parameters, { cwd: root });
+  return { step, failed: code !== 0, output, seconds: (performance.now() - started) / 1000 };
 }
 
 const results = await Promise.all(steps.map(run));

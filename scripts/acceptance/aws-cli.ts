@@ -1,41 +1,23 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import assert from "node:assert/strict";
 import type { Case } from "./suite.ts";
+import { runToEnd } from "../run-to-end.ts";
 import { region, rootKey, type HoldfastServer } from "./holdfast-server.ts";
 
-/** Runs a program to its end; rejects with its output unless it exits with 0. */
-export function run(
+/** Runs a program to its end, and gives its output; rejects unless it exits with 0. */
+export async function run(
   command: string,
   parameters: readonly string[],
   options: { readonly cwd?: string; readonly environment?: NodeJS.ProcessEnv } = {},
 ): Promise<string> {
-  return new Promise((done, fail) => {
-    const child = spawn(command, parameters, {
-      cwd: options.cwd,
-      env: options.environment ?? process.env,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    const collect = (chunk: Buffer): void => {
-      output = (output + chunk.toString()).slice(-100_000);
-    };
-    child.stdout.on("data", collect);
-    child.stderr.on("data", collect);
-    child.on("error", fail);
-    child.on("close", (code) => {
-      if (code === 0) done(output);
-      else
-        fail(
-          new Error(
-            `${command} ${parameters.join(" ")} exited with ${code}:\n${output.slice(-4000)}`,
-          ),
-        );
-    });
-  });
+  const { cwd, environment: env = process.env } = options;
+  const { code, output } = await runToEnd(command, parameters, { cwd, env });
+  if (code === 0) return output;
+  const what = `${command} ${parameters.join(" ")}`;
+  throw new Error(`${what} exited with ${code}:\n${output.slice(-4000)}`);
 }
 
 /** The environment in which any AWS SDK or tool talks to the server under test. */

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { type Outcome, runToEnd } from "../run-to-end.ts";
 
 export const rootKey = {
   accessKeyId: "ACCEPTANCE0ACCESSKEY",
@@ -88,24 +89,8 @@ export class HoldfastServer {
   }
 }
 
-export interface CheckOutcome {
-  readonly code: number | null;
-  readonly output: string;
-}
-
 /** `holdfast check` on the data of a stopped server. */
-export function checkData(directories: readonly string[]): Promise<CheckOutcome> {
-  return new Promise((done) => {
-    const parameters = [cli, "check", "--data", directories.join(","), "--json"];
-    const child = spawn(process.execPath, parameters, { env: holdfastEnvironment() });
-    let output = "";
-    const collect = (chunk: Buffer): void => {
-      output += chunk.toString();
-    };
-    child.stdout.on("data", collect);
-    child.stderr.on("data", collect);
-    child.on("close", (code) => {
-      done({ code, output });
-    });
-  });
+export function checkData(directories: readonly string[]): Promise<Outcome> {
+  const parameters = [cli, "check", "--data", directories.join(","), "--json"];
+  return runToEnd(process.execPath, parameters, { env: holdfastEnvironment() });
 }

@@ -1,6 +1,5 @@
 import { Agent, request, type IncomingHttpHeaders } from "node:http";
-import { signRequest } from "../../src/auth/sign.ts";
-import { createHash } from "../../src/node/hash.ts";
+import { signedHeaders } from "../../src/node/signed-fetch.ts";
 import { region, rootKey } from "./holdfast-server.ts";
 
 export interface Answer {
@@ -8,8 +7,6 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
 }
-
-const hash = createHash();
 
 /** A small S3 client for tests that count every answer: no retries, and a broken connection is an error. */
 export class S3Connection {
@@ -23,28 +20,13 @@ export class S3Connection {
   /** `target` is the path and query as sent. */
   send(method: string, target: string, options: { readonly body?: Buffer } = {}): Promise<Answer> {
     const { body = Buffer.alloc(0) } = options;
-    const headers = [
-      ["host", this.#url.host],
-      ["content-length", String(body.length)],
-    ] as const;
-    const contentSha256 = hash.digest("sha256", body).toHex();
-    const signed = signRequest(
-      hash,
-      { ...rootKey, region },
-      { method, target, headers },
-      { timeMs: Date.now(), contentSha256 },
-    );
+    const identity = { ...rootKey, region };
+    const signed = signedHeaders(this.#url.host, identity, { method, target, body });
+    const headers = { ...Object.fromEntries(signed), "content-length": body.length };
     return new Promise((done, fail) => {
       const { hostname, port } = this.#url;
       const outgoing = request(
-        {
-          hostname,
-          port,
-          method,
-          path: target,
-          agent: this.#agent,
-          headers: Object.fromEntries(signed.headers),
-        },
+        { hostname, port, method, path: target, agent: this.#agent, headers },
         (incoming) => {
           const chunks: Buffer[] = [];
           incoming.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -1,6 +1,7 @@
 import { signRequest } from "../auth/sign.ts";
 import type { SigningIdentity } from "../auth/sign.ts";
 import { noBytes, toHex } from "../base/bytes.ts";
+import type { HeaderList } from "../platform/http.ts";
 import { createHash } from "./hash.ts";
 
 export interface SignedCall {
@@ -12,23 +13,34 @@ export interface SignedCall {
   readonly signal?: AbortSignal | undefined;
 }
 
+const hash = createHash();
+
 /** One call of an S3 server, for commands and tests; it throws what `fetch` throws. */
 export function signedFetch(
   endpoint: string,
   identity: SigningIdentity,
-  { method, target, body, signal }: SignedCall,
+  call: SignedCall,
 ): Promise<Response> {
-  const hash = createHash();
-  const { host } = new URL(endpoint);
-  const contentSha256 = toHex(hash.digest("sha256", body ?? noBytes));
-  const request = { method, target, headers: [["host", host]] as const };
-  const signed = signRequest(hash, identity, request, { timeMs: Date.now(), contentSha256 });
+  const { method, target, body = null, signal } = call;
   // `fetch` sends the host itself.
-  const headers = signed.headers.filter(([name]) => name !== "host").map(([...pair]) => pair);
-  return fetch(endpoint + target, {
-    method,
-    headers,
-    body: body ?? null,
-    ...(signal && { signal }),
-  });
+  const headers = signedHeaders(new URL(endpoint).host, identity, call)
+    .filter(([name]) => name !== "host")
+    .map(([...pair]) => pair);
+  return fetch(endpoint + target, { method, headers, body, ...(signal && { signal }) });
+}
+
+/** What to send with a call besides its length: the host and the signature, valid for 15 minutes. */
+export function signedHeaders(
+  host: string,
+  identity: SigningIdentity,
+  call: {
+    readonly method: string;
+    readonly target: string;
+    readonly body?: Uint8Array | undefined;
+  },
+): HeaderList {
+  const { method, target, body = noBytes } = call;
+  const contentSha256 = toHex(hash.digest("sha256", body));
+  const request = { method, target, headers: [["host", host]] as const };
+  return signRequest(hash, identity, request, { timeMs: Date.now(), contentSha256 }).headers;
 }
