@@ -31,8 +31,10 @@ const clients = Array.from(
 
 type Target = "worker" | "supervisor" | "all";
 const killed: Record<Target, number> = { worker: 0, supervisor: 0, all: 0 };
-/** A start may take this much longer than that of an empty store. */
+/** A start may take this much longer than that of an empty store: judged by the median, since the machine is busy. */
 const startMoreMs = 1000;
+const median = (times: readonly number[]): number =>
+  times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 
 async function gone(processes: readonly ProcessInfo[]): Promise<void> {
   for (let waited = 0; processes.some(({ pid }) => isAlive(pid)); waited += 20) {
@@ -119,8 +121,8 @@ await runSuite([
         clients.reduce((total, { counts }) => total + counts[name], 0);
       assert.ok(sum("acknowledged") > kills, "the load did something");
       const [empty = 0, ...later] = startsMs;
-      if (later.length > 0)
-        assert.ok(Math.min(...later) <= empty + startMoreMs, `starts: ${startsMs.join(", ")} ms`);
+      assert.ok(kills >= Math.min(killsMax, 10), `only ${kills} kills in the time there was`);
+      assert.ok(median(later) <= empty + startMoreMs, `starts: ${startsMs.join(", ")} ms`);
       return (
         `${kills} kills (${JSON.stringify(killed)}), ${sum("acknowledged")} writes acknowledged, ` +
         `${sum("unknown")} unknown, ${sum("verified")} reads compared; start empty ${Math.round(empty)} ms, ` +

@@ -147,3 +147,16 @@ test("repository: speaks of the project alone", () => {
   });
   assert.equal(found, "");
 });
+
+test("packages: the lock names every optional package, also those of other machines", () => {
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter((name) => {
+      const places = [`node_modules/${name}`, `${path}/node_modules/${name}`];
+      return !places.some((place) => place in lock.packages);
+    }),
+  );
+  assert.deepEqual(missing, []);
+});

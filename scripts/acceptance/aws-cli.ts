@@ -21,7 +21,7 @@ export async function run(
 }
 
 /** The environment in which any AWS SDK or tool talks to the server under test. */
-export function awsEnvironment(server: HoldfastServer): NodeJS.ProcessEnv {
+function awsEnvironment(server: HoldfastServer): NodeJS.ProcessEnv {
   return {
     ...process.env,
     AWS_ACCESS_KEY_ID: rootKey.accessKeyId,

@@ -14,7 +14,7 @@ export interface KillCounts {
 const multipartBytes = 5 * 1024 * 1024;
 
 /** Bytes that follow from a name, as `SIZE-NUMBER…`: nothing has to be remembered to compare them. */
-export function contentOf(name: string): Buffer {
+function contentOf(name: string): Buffer {
   const size = Number(name.split("-")[0]);
   const block = createHash("sha512").update(name).digest();
   const bytes = Buffer.alloc(size, block);

@@ -7,7 +7,14 @@ export interface Case {
   readonly skip?: string | undefined;
 }
 
-export async function runSuite(cases: readonly Case[]): Promise<never> {
+export async function runSuite(
+  cases: readonly Case[],
+  options: {
+    /** Wall time for all; what would begin later fails. */ readonly seconds?: number;
+  } = {},
+): Promise<never> {
+  const start = performance.now();
+  const { seconds: budget = Number.POSITIVE_INFINITY } = options;
   let passed = 0;
   let failed = 0;
   let skipped = 0;
@@ -20,6 +27,7 @@ export async function runSuite(cases: readonly Case[]): Promise<never> {
     const began = performance.now();
     const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(1)} s`;
     try {
+      if ((began - start) / 1000 > budget) throw new Error(`the suite's ${budget} s are over`);
       const note = await run();
       passed++;
       console.log(`ok ${name} (${seconds()}) ${note}`);

@@ -52,9 +52,26 @@ export interface LmdbEngine extends Engine {
 export async function openLmdbEngine(options: LmdbOptions): Promise<LmdbEngine> {
   const { path, reserveBytes = reserveBytesDefault } = options;
   const database = openEnvironment(path);
-  const room = new Room(database, path, reserveBytes);
-  await room.fill();
-  return new LmdbRows(options, database, room);
+  process.on("exit", endAtOnce);
+  try {
+    const room = new Room(database, path, reserveBytes);
+    await room.fill();
+    return new LmdbRows(options, database, room);
+  } catch (thrown) {
+    await database.close();
+    process.off("exit", endAtOnce);
+    throw thrown;
+  }
+}
+
+/**
+ * The binding's write thread waits for this one in the middle of a transaction, with the lock that all processes share;
+ * Node, when it exits, waits for that thread. So an exit while the environment is open (an uncaught error, a lost
+ * supervisor) might never end, and stop every other process's writes: seen once in twenty kills of a supervisor. A kill
+ * frees the lock and loses nothing, since all is made for crashes.
+ */
+function endAtOnce(): void {
+  process.kill(process.pid, "SIGKILL");
 }
 
 class LmdbRows implements LmdbEngine {
@@ -80,17 +97,7 @@ class LmdbRows implements LmdbEngine {
       room,
       failed: (cause) => this.#fail(cause),
     });
-    process.on("exit", this.#onExit);
   }
-
-  /**
-   * The binding's write thread waits for this one in the middle of a transaction, with the lock that all processes
-   * share; Node, when it exits, waits for that thread. So an exit in the middle of a commit (an uncaught error, a lost
-   * supervisor) would never end, and stop every other process's writes. A kill frees the lock and loses nothing.
-   */
-  readonly #onExit = (): void => {
-    if (this.#commits.busy) process.kill(process.pid, "SIGKILL");
-  };
 
   get(key: Uint8Array): Promise<Row | undefined> {
     return this.#reader.get(key);
@@ -144,7 +151,7 @@ class LmdbRows implements LmdbEngine {
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#database.close();
     this.#room.close();
-    process.off("exit", this.#onExit);
+    process.off("exit", endAtOnce);
   }
 
   #readerOf(transaction: Transaction | undefined, assertReadable: () => void): EngineReader {

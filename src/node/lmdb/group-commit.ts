@@ -21,7 +21,7 @@ import type { Room } from "./room.ts";
 /** Changes that may wait. At 25,000 commits/s the last of them waits 160 ms. */
 export const queueChangesMax = 4096;
 /** Bytes that may wait, though a single larger change finds place when nothing else waits. */
-export const queueBytesMax = 64 * 1024 * 1024;
+const queueBytesMax = 64 * 1024 * 1024;
 /** Rows of one group, though a single larger change is taken: 10 µs a row, so 20 ms of this thread. */
 const groupRowsMax = 2048;
 /**
@@ -91,11 +91,6 @@ export class GroupCommit {
       this.#queueBytes += sealed.bytes;
       this.#running ??= this.#run();
     });
-  }
-
-  /** A transaction is under way, or waits for another process's. */
-  get busy(): boolean {
-    return this.#running !== undefined;
   }
 
   /** Resolves once nothing waits. */

@@ -8,7 +8,7 @@ import type { ChangeId, SessionId } from "../../format/ids.ts";
  * they happen in order or not at all; the row `last` tells how many did, and all rows follow from that number.
  */
 
-export const lastKey = Uint8Array.of(0x6c);
+const lastKey = Uint8Array.of(0x6c);
 const keyCount = 60;
 /** Small rows share a page, middle ones fill it, large ones take pages of their own. */
 const valueSizes = [20, 300, 20, 2000, 300, 20, 9000];
