@@ -56,11 +56,17 @@ export async function completeUpload(
   let attempts = 0;
   const row = await commitPlan(store, target, async () => {
     const repeated = attempts++ > 0;
-    const head = await readHead(target);
+    // The upload first: if another Complete of it happens in between, the head shows it.
     const upload = await readUpload(target, input.upload);
+    const head = await readHead(target);
     if (upload === undefined) return madeBefore(head, input);
-    const refusal = checkHead(head, input.condition, upload, repeated);
-    return refusal ?? planCompletion(store, target, { input, head, upload });
+    const planned =
+      checkHead(head, input.condition, upload, repeated) ??
+      (await planCompletion(store, target, { input, head, upload }));
+    if (!isRefusal(planned)) return planned;
+    // What was found wrong may be that another Complete of it was first: it takes the parts.
+    const isThere = (await readUpload(target, input.upload)) !== undefined;
+    return isThere ? planned : madeBefore(await readHead(target), input);
   });
   return isRefusal(row) ? row : storedOf(row);
 }

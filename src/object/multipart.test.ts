@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { concatBytes, decodeUtf8 } from "../base/bytes.ts";
+import { concatBytes, decodeUtf8, toHex } from "../base/bytes.ts";
 import type { UploadId } from "../format/ids.ts";
 import { space, spaceRange } from "../format/row-keys.ts";
 import { createHash } from "../node/hash.ts";
@@ -15,6 +15,7 @@ import { createTestStore, key, testBucket } from "./testing/test-store.ts";
 import { startUpload } from "./testing/uploads.ts";
 
 const hash = createHash();
+const md5Etag = (bytes: Uint8Array): string => toHex(hash.digest("md5", bytes));
 const mebibyte = 1024 ** 2;
 const large = patterned(5 * mebibyte, 7);
 const small = patterned(1000, 8);
@@ -185,6 +186,50 @@ test("C3: of completes of one upload that race, all answer the same", async () =
   assert.deepEqual(await freedIn(store), []);
   assert.equal(store.writer.released.length, store.writer.appended.length);
   ok(await abortUpload(store, elsewhere.address));
+});
+
+type StartedUpload = Awaited<ReturnType<typeof startUpload>>;
+
+/** Completes uploads of one part, and does something else at each moment of that, up to its end. */
+async function atEveryMoment(
+  other: (
+    store: ObjectStore,
+    upload: StartedUpload,
+    first: ReturnType<StartedUpload["complete"]>,
+  ) => Promise<void>,
+): Promise<void> {
+  let turns = 0;
+  for (let wasOver = false; !wasOver; turns++) {
+    const store = await createTestStore(hash);
+    const upload = await startUpload(store);
+    const parts = await upload.parts([[1, small]]);
+    let isOver = false;
+    const first = upload.complete(parts).finally(() => {
+      isOver = true;
+    });
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    wasOver = isOver;
+    await other(store, upload, first);
+    ok(await first);
+  }
+  assert.ok(turns > 10, `it was over after ${turns} turns`);
+}
+
+test("C3: a complete asked for again at any moment of the first answers the same", async () => {
+  const etag = md5Etag(small);
+  await atEveryMoment(async (_store, upload, first) => {
+    const parts = [{ part: 1, etag, checksum: undefined }];
+    const again = await upload.complete(parts, { condition: { kind: "ifAbsent" } });
+    assert.deepEqual(ok(again), ok(await first));
+  });
+});
+
+test("C3: parts listed at any moment of a complete are there, or the upload is gone", async () => {
+  await atEveryMoment(async (store, upload) => {
+    const listed = await listParts(store, { ...upload.address, afterPart: 0, limit: 10 });
+    if (isRefusal(listed)) assert.equal(listed.refusal, "noSuchUpload");
+    else assert.equal(listed.parts.length, 1);
+  });
 });
 
 test("complete: what is wrong with the list of parts, in S3's order", async () => {

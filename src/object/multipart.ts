@@ -154,6 +154,9 @@ export async function listParts(
   const { limit, afterPart } = input;
   // One more, to see whether anything follows; a page of none is complete, as in listings of keys.
   const parts = await readParts(found.target, input.upload, afterPart, limit + 1);
+  // Parts go with their upload: none found may mean that it was completed as we looked.
+  const still = await readUpload(found.target, input.upload);
+  if (still === undefined) return refuse("noSuchUpload");
   const truncated = limit > 0 && parts.length > limit;
   return { upload: found.upload.row, parts: parts.slice(0, limit), truncated };
 }
