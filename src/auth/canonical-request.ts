@@ -30,15 +30,10 @@ export interface CanonicalParts {
 /** Its lines are joined by \n; what goes into the hash is `wireBytes` of it. */
 export function canonicalRequest(request: SignedRequest, parts: CanonicalParts): string {
   const { path, query } = splitTarget(request.target);
-  return [
-    request.method,
-    canonicalPath(path),
-    canonicalQuery(parseQuery(query)),
-    ...canonicalHeaders(request.headers, parts.signedHeaders),
-    "",
-    parts.signedHeaders.join(";"),
-    parts.payloadHash,
-  ].join("\n");
+  const target = `${canonicalPath(path)}\n${canonicalQuery(parseQuery(query))}`;
+  const headers = canonicalHeaders(request.headers, parts.signedHeaders);
+  const signedHeaders = parts.signedHeaders.join(";");
+  return `${request.method}\n${target}\n${headers}\n${signedHeaders}\n${parts.payloadHash}`;
 }
 
 export function splitTarget(target: string): { readonly path: string; readonly query: string } {
@@ -84,13 +79,18 @@ export function percentEncode(text: string): string {
   return text.replace(/[^A-Za-z0-9\-._~]/g, escapeByte);
 }
 
+/** As nearly every path is. */
+const canonicalAlready = /^[A-Za-z0-9\-._~/]+$/;
+
 function canonicalPath(path: string): string {
   if (path === "") return "/";
+  if (canonicalAlready.test(path)) return path;
   return percentDecode(path).replace(/[^A-Za-z0-9\-._~/]/g, escapeByte);
 }
 
 /** The signature of a presigned URL can't sign itself. */
 function canonicalQuery(parameters: readonly QueryParameter[]): string {
+  if (parameters.length === 0) return "";
   return parameters
     .filter(([name]) => name !== "X-Amz-Signature")
     .map(([name, value]) => [percentEncode(name), percentEncode(value)] as const)
@@ -103,17 +103,23 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-function canonicalHeaders(headers: HeaderList, signedHeaders: readonly string[]): string[] {
-  const values = new Map<string, string>();
-  for (const [name, value] of headers) {
-    const before = values.get(name);
-    const folded = foldWhitespace(value);
-    values.set(name, before === undefined ? folded : `${before},${folded}`);
+/** A line for each. They are few, and so are all: looking through the list each time is quicker than a map of it. */
+function canonicalHeaders(headers: HeaderList, signedHeaders: readonly string[]): string {
+  let lines = "";
+  for (const signed of signedHeaders) {
+    let joined: string | undefined;
+    for (const [name, value] of headers) {
+      if (name !== signed) continue;
+      const folded = foldWhitespace(value);
+      joined = joined === undefined ? folded : `${joined},${folded}`;
+    }
+    lines += `${signed}:${joined ?? ""}\n`;
   }
-  return signedHeaders.map((name) => `${name}:${values.get(name) ?? ""}`);
+  return lines;
 }
 
 function foldWhitespace(value: string): string {
+  if (!/\t| {2}|^ | $/.test(value)) return value;
   return value.replace(/[ \t]+/g, " ").replace(/^ | $/g, "");
 }
 

@@ -8,7 +8,6 @@ import {
   requestStringToSign,
   scopeText,
   signatureAlgorithm,
-  signText,
   unsignedPayload,
 } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
@@ -100,7 +99,7 @@ function sign(
   const canonical = canonicalRequest(request, { signedHeaders, payloadHash: contentSha256 });
   const text = requestStringToSign(hash, { timestamp, scope, canonicalRequest: canonical });
   const key = deriveSigningKey(hash, identity.secretAccessKey, keyScope);
-  return { key, timestamp, scope, seedSignature: signText(hash, key, text) };
+  return { key, timestamp, scope, seedSignature: hash.hmacSha256Text(key, text) };
 }
 
 function sortedNames(headers: HeaderList): string[] {

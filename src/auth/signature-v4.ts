@@ -42,8 +42,8 @@ export function requestStringToSign(
   hash: Hash,
   parts: { readonly timestamp: string; readonly scope: string; readonly canonicalRequest: string },
 ): string {
-  const digest = hexSha256(hash, wireBytes(parts.canonicalRequest));
-  return [signatureAlgorithm, parts.timestamp, parts.scope, digest].join("\n");
+  const digest = hash.sha256Text(parts.canonicalRequest);
+  return `${signatureAlgorithm}\n${parts.timestamp}\n${parts.scope}\n${digest}`;
 }
 
 export function chunkSignature(
@@ -59,7 +59,7 @@ export function chunkSignature(
     emptySha256,
     toHex(chunk.sha256),
   ].join("\n");
-  return signText(hash, signing.key, text);
+  return hash.hmacSha256Text(signing.key, text);
 }
 
 /** `trailers` as sent, in order, without the signature's own. */
@@ -74,18 +74,9 @@ export function trailerSignature(
     signing.timestamp,
     signing.scope,
     parts.previousSignature,
-    hexSha256(hash, wireBytes(lines)),
+    hash.sha256Text(lines),
   ].join("\n");
-  return signText(hash, signing.key, text);
-}
-
-/** In hexadecimal. */
-export function signText(hash: Hash, key: Uint8Array, text: string): string {
-  return toHex(hash.hmacSha256(key, wireBytes(text)));
-}
-
-export function hexSha256(hash: Hash, bytes: Uint8Array): string {
-  return toHex(hash.digest("sha256", bytes));
+  return hash.hmacSha256Text(signing.key, text);
 }
 
 /** Takes as long whatever differs, so that answers' times say nothing about the right signature. */

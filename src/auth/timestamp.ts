@@ -6,12 +6,13 @@ export function formatTimestamp(timeMs: number): string {
 
 /** Milliseconds since 1970, or undefined where the text is no such time. */
 export function parseTimestamp(text: string): number | undefined {
-  const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(text);
-  if (match === null) return undefined;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number);
-  const date = new Date(Date.UTC(year!, month! - 1, day, hour, minute, second));
-  // The 31st of April would have become the 1st of May, 24:00 the next day, 10:60 eleven.
-  const exact = date.getUTCMonth() === month! - 1 && date.getUTCDate() === day;
-  const clock = date.getUTCHours() === hour && date.getUTCMinutes() === minute && second! < 60;
-  return exact && clock ? date.getTime() : undefined;
+  if (!/^\d{8}T\d{6}Z$/.test(text)) return undefined;
+  const number = (start: number, end: number): number => Number(text.slice(start, end));
+  const [hour, minute, second] = [number(9, 11), number(11, 13), number(13, 15)];
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  const [month, day] = [number(4, 6), number(6, 8)];
+  const timeMs = Date.UTC(number(0, 4), month - 1, day, hour, minute, second);
+  // The 31st of April would have become the 1st of May.
+  const date = new Date(timeMs);
+  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day ? timeMs : undefined;
 }

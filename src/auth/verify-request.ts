@@ -17,7 +17,6 @@ import {
   sameSignature,
   scopeText,
   signatureAlgorithm,
-  signText,
   unsignedPayload,
 } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
@@ -54,7 +53,7 @@ const skewMsMax = 15 * 60 * 1000;
 
 export function createRequestVerifier(parts: RequestVerifierParts): RequestVerifier {
   const verifier = { ...parts, keys: new SigningKeys(parts.hash) };
-  return { verify: async (request) => verify(verifier, request) };
+  return { verify: (request) => verify(verifier, request) };
 }
 
 interface Verifier extends RequestVerifierParts {
@@ -174,11 +173,12 @@ function presignUntimely(
 
 /** S3 insists that all of its own headers are signed, and the host: else they could be added on the way. */
 function headersNotSigned(headers: HeaderList, signedHeaders: readonly string[]): string[] {
-  const names = [
-    "host",
-    ...headers.map(([name]) => name).filter((name) => name.startsWith("x-amz-")),
-  ];
-  return [...new Set(names)].filter((name) => !signedHeaders.includes(name));
+  const missing = new Set<string>();
+  if (!signedHeaders.includes("host")) missing.add("host");
+  for (const [name] of headers) {
+    if (name.startsWith("x-amz-") && !signedHeaders.includes(name)) missing.add(name);
+  }
+  return [...missing];
 }
 
 function verifySignature(
@@ -196,7 +196,7 @@ function verifySignature(
   const scope = scopeText(keyScope);
   const stringToSign = requestStringToSign(hash, { timestamp, scope, canonicalRequest: canonical });
   const key = verifier.keys.derive(credential.secretAccessKey, keyScope);
-  if (!sameSignature(signText(hash, key, stringToSign), signature)) {
+  if (!sameSignature(hash.hmacSha256Text(key, stringToSign), signature)) {
     return {
       kind: "refused",
       code: "signature_mismatch",

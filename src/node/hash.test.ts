@@ -34,6 +34,14 @@ test("hmacSha256 gives the second test case of RFC 4231", () => {
   assert.equal(toHex(mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 });
 
+test("texts are digested as the bytes their characters stand for", () => {
+  const text = "GET /caf\u00e9\xff\0";
+  const bytes = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  assert.equal(hash.sha256Text(text), toHex(hash.digest("sha256", bytes)));
+  const key = encodeUtf8("Jefe");
+  assert.equal(hash.hmacSha256Text(key, text), toHex(hash.hmacSha256(key, bytes)));
+});
+
 test("crc32 continues an earlier one", () => {
   const [first, second] = [encodeUtf8("1234"), encodeUtf8("56789")];
   assert.equal(hash.crc32(second, hash.crc32(first)), 0xcbf43926);

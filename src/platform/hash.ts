@@ -14,6 +14,9 @@ export interface Hash {
   create(algorithm: HashAlgorithm): Hasher;
   digest(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array;
   hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array;
+  /** Digest and MAC of a text that is one byte a character, in hexadecimal: what signatures are made of. */
+  sha256Text(text: string): string;
+  hmacSha256Text(key: Uint8Array, text: string): string;
   /**
    * The CRC of two byte strings one after the other, from the CRC of each (as `digest` returns them) and
    * the length in bytes of the second.
