@@ -6,7 +6,7 @@ import { createHash } from "../node/hash.ts";
 import type { SignedRequest } from "./canonical-request.ts";
 import { percentEncode } from "./canonical-request.ts";
 import { decodePayload } from "./decode-payload.ts";
-import { encodeChunked } from "./encode-chunked.ts";
+import { encodeChunked } from "./testing/encode-chunked.ts";
 import { PayloadError } from "./payload-error.ts";
 import type { ChunkedPayload } from "./payload-mode.ts";
 import { presignRequest } from "./sign.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/hash.ts";
 import { decodePayload } from "./decode-payload.ts";
-import { encodeChunked } from "./encode-chunked.ts";
+import { encodeChunked } from "./testing/encode-chunked.ts";
 import { PayloadError } from "./payload-error.ts";
 import type { PayloadErrorCode } from "./payload-error.ts";
 import type { ChunkedPayload, PayloadMode } from "./payload-mode.ts";

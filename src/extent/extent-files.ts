@@ -16,7 +16,7 @@ export interface ExtentDisks {
 export const extentsDirectory = "extents";
 
 /** Directories below extents/, by the low byte of the id: keeps each one short. */
-export const extentFanOut = 256;
+const extentFanOut = 256;
 
 /** The directory, within a data directory, that an extent's file stands in. */
 export function extentDirectory(extent: ExtentId): string {

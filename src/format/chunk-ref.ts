@@ -14,9 +14,6 @@ export interface ChunkRef {
   readonly checksum: number;
 }
 
-/** Chunks of a manifest at the most: one part of 5 GiB in 4 MiB chunks is 1,280. */
-export const manifestChunksMax = 2048;
-
 /**
  * A list of chunks. One that lies in the extent of the one before it, behind it, is written as the gap between
  * them instead of extent and offset: a run of neighbours costs about nine bytes a chunk.

@@ -64,7 +64,7 @@ const encryptionBytes = 24;
 const noUpload = "00000000000000000000000000000000";
 
 /** Header bytes before key and block checksums. */
-export const recordFixedBytes =
+const recordFixedBytes =
   4 + 4 + 2 + 1 + 1 + 4 + 8 + 8 + 8 + 8 + 16 + 16 + 2 + 4 + encryptionBytes + 2;
 
 /** Enough for any record's header. */

@@ -1,4 +1,4 @@
-import { afterPrefix, startsWithBytes } from "../base/bytes.ts";
+import { afterPrefix } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
 import type { BucketId, ChangeId, ExtentId, PartitionId, SessionId, UploadId } from "./ids.ts";
@@ -194,8 +194,4 @@ export function parseRoutedKey(rowKey: Uint8Array): RoutedKey {
 
 export function versionOrderOf(rest: Uint8Array): number {
   return orderMax - new ByteReader(rest, "version order").u64();
-}
-
-export function isInSpace(rowKey: Uint8Array, spaceByte: Space): boolean {
-  return startsWithBytes(rowKey, plain(spaceByte));
 }

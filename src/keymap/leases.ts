@@ -7,7 +7,7 @@ import type { Keymap } from "./keymap.ts";
 import type { ReadTracker } from "./read-tracker.ts";
 
 /** Between renewals. What waits for old reads to end waits at least this long. */
-export const leaseRenewMs = 3000;
+const leaseRenewMs = 3000;
 
 export interface LeaseOptions {
   readonly platform: Platform;

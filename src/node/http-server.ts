@@ -54,10 +54,6 @@ export class HttpServer implements Service {
     return this.#listening.promise;
   }
 
-  get requestsUnderWay(): number {
-    return this.#underWay;
-  }
-
   /** Listens until the signal aborts; then finishes what is under way, and closes what is not. */
   async run(signal: AbortSignal): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.once("close", resolve));

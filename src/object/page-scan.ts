@@ -97,7 +97,7 @@ export function firstKeyAfter(
 }
 
 /** The key up to the first delimiter behind the prefix; undefined where there is none. */
-export function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array | undefined {
+function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array | undefined {
   const { prefix, delimiter } = grouping;
   if (delimiter === undefined || delimiter.length === 0) return undefined;
   if (!startsWithBytes(key, prefix)) return undefined;

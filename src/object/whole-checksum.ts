@@ -35,7 +35,7 @@ export function wholeChecksum(
 }
 
 /** AWS: CRC-64/NVME is always of the full object; of the others the composite is the default. */
-export function defaultType(algorithm: ChecksumAlgorithm): ChecksumType {
+function defaultType(algorithm: ChecksumAlgorithm): ChecksumType {
   return algorithm === "crc64nvme" ? "full" : "composite";
 }
 

@@ -17,7 +17,7 @@ import { S3Error, invalidArgument } from "./errors.ts";
 import { checksumError } from "./error-response.ts";
 
 /** S3: 5 GiB in one request, for objects and parts alike. */
-export const uploadBytesMax = 5 * 1024 ** 3;
+const uploadBytesMax = 5 * 1024 ** 3;
 
 /** S3 computes this one where the client named none, so that every object has a checksum. */
 const defaultChecksum: ChecksumAlgorithm = "crc64nvme";

@@ -15,7 +15,7 @@ export function parseList(text: string): readonly string[] {
 }
 
 /** May be empty: a setting that is off. */
-export function parseOptionalList(text: string): readonly string[] {
+function parseOptionalList(text: string): readonly string[] {
   return text.trim() === "" ? [] : parseList(text);
 }
 

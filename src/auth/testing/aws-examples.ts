@@ -1,6 +1,7 @@
 /** The worked examples of S3's API reference (sigv4-header-based-auth, -query-string-auth, -streaming, -trailers). */
 import type { SignedRequest } from "../canonical-request.ts";
 import type { SigningIdentity } from "../sign.ts";
+import { emptySha256 } from "../signature-v4.ts";
 
 export const exampleIdentity: SigningIdentity = {
   accessKeyId: "AKIAIOSFODNN7EXAMPLE",
@@ -9,8 +10,6 @@ export const exampleIdentity: SigningIdentity = {
 };
 export const exampleTimeMs = Date.UTC(2013, 4, 24);
 export const exampleHost = "examplebucket.s3.amazonaws.com";
-
-const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 export interface SignedExample {
   readonly title: string;

@@ -41,7 +41,7 @@ export interface TestS3 {
 
 const secret = { accessKeyId: "AKIDTEST", secretAccessKey: "secret" };
 const principal = { owner: "0".repeat(63) + "1", account: "111122223333", root: true };
-export const testDomain = "s3.test";
+const testDomain = "s3.test";
 
 export interface TestS3Options {
   readonly region?: string;

@@ -1,9 +1,9 @@
 /** The encoder of `aws-chunked` bodies; aws-chunked.ts, the decoder, describes the framing. */
-import type { Hash } from "../platform/hash.ts";
-import { trailerSignatureHeader } from "./aws-chunked.ts";
-import { wireBytes } from "./canonical-request.ts";
-import { chunkSignature, trailerSignature } from "./signature-v4.ts";
-import type { ChunkSigning } from "./signature-v4.ts";
+import type { Hash } from "../../platform/hash.ts";
+import { trailerSignatureHeader } from "../aws-chunked.ts";
+import { wireBytes } from "../canonical-request.ts";
+import { chunkSignature, trailerSignature } from "../signature-v4.ts";
+import type { ChunkSigning } from "../signature-v4.ts";
 
 export interface ChunkedEncoding {
   /** As `signRequest` returned it, for chunks with signatures. */
