@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isStoreError } from "../base/errors.ts";
+import type { ChunkRef } from "../format/chunk-ref.ts";
 import { recordBytes } from "../format/record.ts";
 import { createHash } from "../node/hash.ts";
 import { DiskError } from "../platform/disk.ts";
@@ -245,9 +246,49 @@ test("writer: a disk below its reserve takes nothing until there is room again",
     disk!.bytesFree = 999;
     await store.clock.advance(4000);
     await assert.rejects(writer.append(identityOf(1), payloadOf(10)), { code: "storage_full" });
-    disk!.bytesFree = 1000;
+    disk!.bytesFree = 100_000;
     await store.clock.advance(4000);
     await writer.append(identityOf(1), payloadOf(10));
+  });
+});
+
+test("writer: several writers that fill a disk stop at its reserve, however quickly they write", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  const payload = payloadOf(64 * 1024);
+  const reserveBytes = 2 * 1024 * 1024;
+  const capacityBytes = 2 * reserveBytes;
+  const used = (): number => [...disk!.files.values()].reduce((sum, { length }) => sum + length, 0);
+  disk!.before = (operation) => {
+    if (operation === "space") disk!.bytesFree = capacityBytes - used();
+  };
+  const writers = [0, 1, 2].map(() => store.writer({ reserveBytes, extentBytes: 512 * 1024 }));
+  const refs: ChunkRef[] = [];
+  const fill = async (writer: ExtentWriter): Promise<unknown> => {
+    try {
+      for (;;) refs.push(await writer.append(identityOf(0), payload));
+    } catch (error) {
+      return error;
+    }
+  };
+  // No time passes: nobody looks at the disk by the clock.
+  const failures = await Promise.all(writers.map(fill));
+  for (const failure of failures) assert.ok(isStoreError(failure, "storage_full"), String(failure));
+  // What each of them but one had on its way, with the header of an extent begun for it.
+  const overrunMax = (writers.length - 1) * (payload.length + 16 * 1024);
+  assert.ok(capacityBytes - used() >= reserveBytes - overrunMax, `${used()} bytes used`);
+  assert.ok(used() > reserveBytes - 5 * payload.length, `${used()} bytes used`);
+  const reader = store.reader();
+  assert.equal((await reader.read(refs[0]!, identityOf(0), 0, 10)).length, 10);
+  await reader.close();
+
+  const [writer] = writers;
+  await whileRunning(writer!, async () => {
+    await store.clock.advance(4000);
+    await assert.rejects(writer!.append(identityOf(1), payload), { code: "storage_full" });
+    disk!.files.delete(store.extentFiles()[1]!);
+    await store.clock.advance(4000);
+    await writer!.append(identityOf(1), payload);
   });
 });
 

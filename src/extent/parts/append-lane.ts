@@ -142,6 +142,9 @@ export class AppendLane {
       this.#sealRequested = this.#queue.length > 0;
       return;
     }
+    await this.#owner.health.claim(this.#batchBytes);
+    // Taken away while the disk was looked at: it is written elsewhere.
+    if (this.#batch !== batch) return;
     const refs = await extent.append(batch);
     if (this.#batch !== batch) {
       // Taken away meanwhile, because it took so long, and written elsewhere: these copies are

@@ -1,7 +1,7 @@
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { DiskId, SessionId } from "../../format/ids.ts";
-import type { Disk, DiskError, DiskErrorKind } from "../../platform/disk.ts";
-import { isDiskError } from "../../platform/disk.ts";
+import type { Disk, DiskErrorKind } from "../../platform/disk.ts";
+import { DiskError, isDiskError } from "../../platform/disk.ts";
 import type { Log } from "../../platform/log.ts";
 import { readIdentity } from "../data-directories.ts";
 
@@ -22,15 +22,30 @@ export interface DiskHealthOptions {
 const writable: DiskState = { kind: "writable" };
 const probeBytes = new Uint8Array(4096);
 const mebibyte = 1024 * 1024;
+/** A look is good for an eighth of the way to the reserve: eight writers may take that at once … */
+const creditShare = 1 / 8;
+/** … and for one full batch at most, so that looking costs nothing beside what is written. */
+const creditBytesMax = 16 * mebibyte;
 
 /**
  * Whether one data directory takes appends. A failure stops it at once; `check`, called every few
  * seconds, lets it go on when the cause has gone. Only a write shows that writing works again, so a
  * stopped disk is tried with a small file.
+ *
+ * The reserve is kept by `claim`: what is about to be written comes out of a small credit, and where
+ * that is used up the free space is looked at again. Writers of other processes know nothing of each
+ * other, but each has at most one batch on its way that the free space does not show: between them
+ * they go past the reserve by no more than a batch (16 MiB) for each but one.
  */
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
   #state: DiskState = writable;
+  /** Free at the last look. */
+  #bytesFree = 0;
+  /** May be written before the next look. */
+  #creditBytes = 0;
+  /** Had no room: the disk stays full until there is room for it. */
+  #refusedBytes = 0;
 
   constructor(options: DiskHealthOptions) {
     this.#options = options;
@@ -44,28 +59,55 @@ export class DiskHealth {
     return this.#state.kind === "writable";
   }
 
+  get bytesFree(): number {
+    return this.#bytesFree;
+  }
+
+  /**
+   * Before this much is written, and after all that was claimed before is: DiskError where the disk
+   * does not take it, or would have less free than its reserve.
+   */
+  async claim(bytes: number): Promise<void> {
+    if (bytes > this.#creditBytes) {
+      await this.checkFor(bytes);
+      const roomBytes = this.#bytesFree - this.#options.reserveBytes;
+      this.#creditBytes = Math.min(roomBytes * creditShare, creditBytesMax);
+    }
+    this.#creditBytes -= bytes;
+  }
+
   /** An append failed with this. */
   failed(error: DiskError): void {
     const kind = error.kind === "exists" ? "io" : error.kind;
     this.#enter({ kind, message: this.#describe(kind, error.message) });
   }
 
+  /** Looks whether the disk takes this much now; DiskError where it does not. */
+  async checkFor(bytes: number): Promise<void> {
+    await this.check(bytes);
+    const state = this.#state;
+    if (state.kind === "writable") return;
+    if (state.kind === "full") this.#refusedBytes = bytes;
+    throw new DiskError(state.kind, state.message);
+  }
+
   /** Looks at the disk: is it ours, has it room, can it be written. Never throws. */
-  async check(): Promise<void> {
+  async check(bytes = this.#refusedBytes): Promise<void> {
     const before = this.#state;
-    const found = await this.#look();
+    const found = await this.#look(bytes);
     // What an append met meanwhile counts more than what was found before it.
     if (this.#state === before) this.#enter(found);
   }
 
-  async #look(): Promise<DiskState> {
+  async #look(bytes: number): Promise<DiskState> {
     const { disk, id, reserveBytes } = this.#options;
     try {
       const identity = await readIdentity(disk);
       if (identity?.disk !== id)
         return this.#stopped("missing", "another or no directory is there");
       const { bytesFree } = await disk.space();
-      if (bytesFree < reserveBytes) {
+      this.#bytesFree = bytesFree;
+      if (bytesFree - bytes < reserveBytes) {
         const free = `${Math.floor(bytesFree / mebibyte)} MiB free`;
         const reserve = `${Math.ceil(reserveBytes / mebibyte)} MiB are kept for deleting`;
         return this.#stopped("full", `${free}, ${reserve}`);
@@ -105,8 +147,10 @@ export class DiskHealth {
     this.#state = next;
     if (next.kind === before.kind) return;
     const disk = this.#options.disk.name;
-    if (next.kind === "writable") this.#options.log("info", "disk_takes_writes_again", { disk });
-    else this.#options.log("error", "disk_stopped", { disk, message: next.message });
+    if (next.kind === "writable") {
+      this.#refusedBytes = 0;
+      this.#options.log("info", "disk_takes_writes_again", { disk });
+    } else this.#options.log("error", "disk_stopped", { disk, message: next.message });
   }
 }
 

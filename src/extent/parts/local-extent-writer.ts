@@ -4,7 +4,7 @@ import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
 import type { DiskId } from "../../format/ids.ts";
-import { chunkBytesMax, extentBytesMax } from "../../format/limits.ts";
+import { chunkBytesMax, extentBytesMax, extentHeaderBytes } from "../../format/limits.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import { blockChecksums, recordBytes } from "../../format/record.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
@@ -171,9 +171,7 @@ export class LocalExtentWriter implements ExtentWriter {
    */
   async #openExtent({ id, disk }: DataDisk, health: DiskHealth): Promise<OpenExtent> {
     const { platform, disks, table, session } = this.#options;
-    await health.check();
-    const { state } = health;
-    if (state.kind !== "writable") throw new DiskError(state.kind, state.message);
+    await health.checkFor(extentHeaderBytes);
     const createdMs = platform.clock.now();
     const entry = await table.create(this.#newRow(id, createdMs));
     this.#ledger.opened(entry);
