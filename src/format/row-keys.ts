@@ -47,9 +47,8 @@ export function prefixRange(prefix: Uint8Array): KeyRange {
 }
 
 function plain(spaceByte: Space, id?: number): Uint8Array {
-  const writer = new ByteWriter(9).u8(spaceByte);
-  if (id !== undefined) writer.u64(id);
-  return writer.finish();
+  if (id === undefined) return new ByteWriter(1).u8(spaceByte).finish();
+  return new ByteWriter(9).u8(spaceByte).u64(id).finish();
 }
 
 export const storeKey = (): Uint8Array => plain(space.store);
@@ -90,7 +89,7 @@ export function accessKeyKey(accessKeyId: Uint8Array): Uint8Array {
 
 /** Bucket names are ASCII; the row key holds them as they are, so buckets list in name order. */
 export function bucketKey(nameBytes: Uint8Array): Uint8Array {
-  return new ByteWriter(64).u8(space.buckets).raw(nameBytes).finish();
+  return new ByteWriter(1 + nameBytes.length).u8(space.buckets).raw(nameBytes).finish();
 }
 
 export function bucketNameOfKey(rowKey: Uint8Array): Uint8Array {
@@ -138,6 +137,7 @@ export function routedRange(
   return prefixRange(out.subarray(0, end));
 }
 
+/** Version orders are 1,024 times milliseconds: the largest safe integer lasts until the year 2248. */
 const orderMax = Number.MAX_SAFE_INTEGER;
 
 /** Newest first: the version order is stored as its complement. */
