@@ -4,6 +4,7 @@ import { type Authorize } from "../auth/authorize.ts";
 import { AssertionError } from "../base/assert.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { StoreError, type StoreErrorCode } from "../base/errors.ts";
+import { chunkBytesMax } from "../format/limits.ts";
 import { createHash } from "../node/hash.ts";
 import { type TestS3, createTestS3 } from "./testing/test-s3.ts";
 
@@ -90,15 +91,34 @@ test("handler: a bug answers InternalError and leaves its stack in the log", asy
 
 test("C4: a body that fails underway breaks off; it is never completed with other bytes", async () => {
   const s3 = await withBucket();
-  await s3.send(putObject);
-  const broken: TestS3["store"]["reader"] = {
-    ...s3.store.reader,
-    read: () => Promise.reject(new StoreError("corrupt", "wrong bytes")),
-  };
-  const other = await createTestS3(hash, { objects: { ...s3.store, reader: broken } });
+  await s3.send({ ...putObject, body: new Uint8Array(chunkBytesMax + 1) });
+  const other = await damagedFrom(s3, 1);
   await assert.rejects(other.send({ method: "GET", target: "/bucket/k" }), /wrong bytes/);
   assert.equal(other.done.at(-1)?.code, "InternalError");
 });
+
+test("handler: an object whose first bytes cannot be read is an error, not a broken connection", async () => {
+  const s3 = await withBucket();
+  await s3.send({ ...putObject, body: new Uint8Array(chunkBytesMax + 1) });
+  const other = await damagedFrom(s3, 0);
+  const answer = await other.send({ method: "GET", target: "/bucket/k" });
+  assert.equal(answer.status, 500);
+  assert.match(answer.text, /<Code>InternalError<\/Code>/);
+  assert.equal(answer.headers.get("etag"), undefined);
+});
+
+/** The same store, of which chunks can be read up to this one. */
+function damagedFrom(s3: TestS3, damaged: number): Promise<TestS3> {
+  const { reader } = s3.store;
+  const broken: TestS3["store"]["reader"] = {
+    ...reader,
+    read: (ref, identity, ...range) =>
+      identity.chunk < damaged
+        ? reader.read(ref, identity, ...range)
+        : Promise.reject(new StoreError("corrupt", "wrong bytes")),
+  };
+  return createTestS3(hash, { objects: { ...s3.store, reader: broken } });
+}
 
 test("handler: who may not is refused before the body is read or anything is looked up", async () => {
   const asked: string[] = [];

@@ -53,7 +53,8 @@ export class Exchange implements HttpRequest {
   async run(handler: HttpHandler, log: Log, stopping: () => boolean): Promise<void> {
     try {
       const answer = await this.#answer(handler, log);
-      if (!this.#gone) await this.#send(answer, stopping());
+      // A streamed body may hold what only its iteration lets go.
+      if (!this.#gone || isStreamed(answer.body)) await this.#send(answer, stopping());
     } catch (error) {
       // The head is on its way: all that can be said is that the answer ends early.
       this.#response.destroy();

@@ -13,6 +13,26 @@ export const getObject: Operation = async (call) => {
   return {
     status: read.partial ? 206 : 200,
     headers: objectHeaders(call, read),
-    body: read.body,
+    body: await begun(read.body),
   };
 };
+
+/**
+ * With its first piece read and verified: where that fails there is still an error to answer, and
+ * only what fails later has to break the connection.
+ */
+async function begun(body: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+  const pieces = body[Symbol.asyncIterator]();
+  return continued(await pieces.next(), pieces);
+}
+
+async function* continued(
+  first: IteratorResult<Uint8Array>,
+  pieces: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    for (let next = first; next.done !== true; next = await pieces.next()) yield next.value;
+  } finally {
+    await pieces.return?.();
+  }
+}
