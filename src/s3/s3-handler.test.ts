@@ -56,6 +56,19 @@ test("handler: what is not built answers 501 in XML and is not passed to another
   assert.equal((await s3.send({ method: "HEAD", target: "/bucket" })).status, 200);
 });
 
+test("handler: what is not built is refused like anything else to those who may not", async () => {
+  const s3 = await withBucket();
+  for (const [method, target] of [
+    ["PUT", "/bucket/k?acl"],
+    ["DELETE", "/bucket?policy"],
+    ["OPTIONS", "/bucket/k"],
+  ] as const) {
+    const answer = await s3.send({ method, target, signature: "none" });
+    assert.equal(answer.status, 403, target);
+    assert.match(answer.text, /<Code>AccessDenied</);
+  }
+});
+
 test("handler: a failure of the store becomes S3's error, and only our own faults are logged", async () => {
   const expected: readonly (readonly [StoreErrorCode, number, string, boolean])[] = [
     ["overloaded", 503, "SlowDown", true],

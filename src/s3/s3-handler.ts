@@ -10,6 +10,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isBucketName } from "./bucket-name.ts";
 import { builtOperations } from "./built-operations.ts";
+import { type Operation, permit } from "./call.ts";
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { headersByName } from "./headers.ts";
@@ -107,8 +108,7 @@ class Exchange {
     const target = parseRequestTarget(request.target, headers.get("host"), domains);
     this.#operation = route(request.method, target, headers);
     if (this.#operation === undefined) throw methodNotAllowed(request.method, target);
-    const operation = builtOperations[this.#operation];
-    if (operation === undefined) throw notBuilt(this.#operation);
+    const operation = builtOperations[this.#operation] ?? notBuilt(this.#operation);
     const verified = await this.#verifier.verify(request);
     if (verified.kind === "refused") throw authError(verified);
     refuseUnsupportedHeaders(headers);
@@ -194,10 +194,13 @@ function methodNotAllowed(method: string, target: RequestTarget): S3Error {
   return new S3Error("MethodNotAllowed", { details: { Method: method, ResourceType: type } });
 }
 
-function notBuilt(operation: OperationName): S3Error {
-  return new S3Error("NotImplemented", {
-    message: `${operation} is not implemented by this store.`,
-  });
+/** Says so to those alone who might do it: to nobody else does the store tell what it is. */
+function notBuilt(name: OperationName): Operation {
+  return async (call) => {
+    const { kind, bucket, key } = call.target;
+    await permit(call, `s3:${name}`, kind === "object" ? { bucket, key } : { bucket });
+    throw new S3Error("NotImplemented", { message: `${name} is not implemented by this store.` });
+  };
 }
 
 /** A name that no bucket can have is refused before it gets anywhere near a key of the index. */
