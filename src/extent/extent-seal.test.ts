@@ -89,6 +89,16 @@ test("seal: a last record with one bad block is not part of the extent", async (
   assert.equal((await seal(store)).row.length, extentHeaderBytes + 2 * bytesEach);
 });
 
+test("C1: damage before the last record costs no record behind it, and is told", async () => {
+  for (const at of [0, 30, 500]) {
+    const { store, refs } = await abandoned(3);
+    onlyFile(store)[must(refs[0], "three records").offset + at]! ^= 1;
+    assert.equal((await seal(store)).row.length, extentHeaderBytes + 3 * bytesEach, `byte ${at}`);
+    const events = store.logged.map(({ event }) => event);
+    assert.ok(events.includes("extent_sealed_with_damage"));
+  }
+});
+
 test("C1: a writer that was only paused answers nobody once its extent was sealed", async () => {
   const store = await TestStore.create(hash);
   const writer = store.writer();
@@ -157,7 +167,27 @@ test("seal: the epoch goes to the slot that is not current, and the records foun
   await seal(store);
   assert.deepEqual(onlyFile(store).slice(0, extentHeaderSlotBytes), slot);
   const afterIdentity = operations.slice(2);
-  assert.deepEqual(afterIdentity, ["open", "read", "write", "sync", "read", "sync"]);
+  const epoch = ["open", "read", "write", "sync"];
+  assert.deepEqual(afterIdentity, [...epoch, "read", "read", "write", "sync"]);
+});
+
+test("C1: what a sync failed to write, and gives back all the same, is durable once it is sealed", async () => {
+  const { store } = await abandoned(3);
+  const before = onlyFile(store).slice();
+  const written: Uint8Array[] = [];
+  const [disk] = store.memoryDisks;
+  const open = disk!.open.bind(disk);
+  disk!.open = async (path, mode) => {
+    const file = await open(path, mode);
+    const write = file.write.bind(file);
+    file.write = (parts, offset) => {
+      if (offset >= extentHeaderBytes) written.push(...parts);
+      return write(parts, offset);
+    };
+    return file;
+  };
+  await seal(store);
+  assert.deepEqual(written, [before.subarray(extentHeaderBytes)]);
 });
 
 test("seal: a crash at any operation leaves an extent that can be sealed again, to the same length", async () => {

@@ -9,6 +9,7 @@ import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentPath, findDisk } from "./extent-files.ts";
 import { scanRecords } from "./extent-scan.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
+import { batchBytesMax } from "./parts/append-lane.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
 import { readHeader, writeHeader } from "./parts/member-file.ts";
@@ -72,11 +73,25 @@ async function closeMember(
   try {
     const epoch = await raiseEpoch(options, entry, place, file);
     const length = await validLength(options, entry, file);
+    await writeTailAgain(file, length);
     await file.sync();
     return { length, epoch };
   } finally {
     await file.close();
   }
+}
+
+/**
+ * A sync may have failed, and told only the writer that is dead now: then the system holds what it
+ * could not write for clean, gives it to whoever reads, and forgets it at a power cut. To be in
+ * such a state is the last batch at the most. Written again it is durable once synced.
+ */
+async function writeTailAgain(file: DiskFile, length: number): Promise<void> {
+  const start = Math.max(extentHeaderBytes, length - batchBytesMax);
+  if (start >= length) return;
+  const tail = new Uint8Array(length - start);
+  await file.read(tail, start);
+  await file.write([tail], start);
 }
 
 /** Durable once this returns. */

@@ -11,7 +11,7 @@ import type { OpenExtent, StagedRecord } from "./open-extent.ts";
 /** Records in one write and sync: past that a batch gains nothing, and the first ones wait long. */
 const batchRecordsMax = 1024;
 /** Four full chunks: about 10 ms of a disk that writes 1.6 GB/s. */
-const batchBytesMax = 16 * 1024 * 1024;
+export const batchBytesMax = 16 * 1024 * 1024;
 
 /** 4,096 waiting records are half a second of small ones on a slow disk (8,000/s) … */
 export const laneRecordsMax = 4096;
