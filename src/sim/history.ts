@@ -8,11 +8,22 @@ export class Violation extends Error {
   override readonly name = "Violation";
 }
 
+/** Something that is wrong unless others wrote the key at the time. */
+export interface Claim {
+  readonly target: string;
+  readonly start: number;
+  readonly end: number;
+  /** The value whose writers are not others. */
+  readonly value: KeyState;
+  readonly complaint: string;
+}
+
 /**
  * What the clients saw of each key, to be judged when the run is over (C2), and with it C1 and C3.
  */
 export class History {
   readonly #steps = new Map<string, TimedStep<KeyStep>[]>();
+  readonly #claims: Claim[] = [];
   #tick = 0;
 
   /** A moment behind all moments before. */
@@ -24,6 +35,10 @@ export class History {
     const steps = this.#steps.get(target);
     if (steps === undefined) this.#steps.set(target, [step]);
     else steps.push(step);
+  }
+
+  claim(claim: Claim): void {
+    this.#claims.push(claim);
   }
 
   /** Throws Violation if a key's history has no order in which all answers are right. */
@@ -41,5 +56,16 @@ export class History {
       const answer = `${target}: ${step.label} was answered, which fits none of: ${possible.join()}`;
       throw new Violation(`C2: not linearizable: ${answer}\n${lines.join("\n")}`);
     }
+    for (const claim of this.#claims) {
+      if (!this.#othersWrote(claim)) throw new Violation(claim.complaint);
+    }
+  }
+
+  #othersWrote({ target, start, end, value }: Claim): boolean {
+    const steps = this.#steps.get(target) ?? [];
+    return steps.some(({ step, ...at }) => {
+      if (at.end < start || at.start > end) return false;
+      return step.kind === "write" ? step.value !== value : step.kind === "bucketDeleted";
+    });
   }
 }

@@ -1,4 +1,5 @@
 import { encodeUtf8 } from "../base/bytes.ts";
+import { Violation } from "./history.ts";
 import type { SeededRandom } from "./random.ts";
 import { list, listWith, makeBucket, removeBucket } from "./workload/buckets.ts";
 import type { Session, WorkloadContext } from "./workload/context.ts";
@@ -112,12 +113,13 @@ export async function prepare(session: Session): Promise<void> {
  */
 export async function readEverything(session: Session, context: WorkloadContext): Promise<void> {
   for (const bucket of context.buckets) {
-    await listWith(session, {
-      bucket,
-      prefix: new Uint8Array(),
-      delimiter: undefined,
-      limit: 1000,
-    });
+    const whole = { bucket, prefix: new Uint8Array(), delimiter: undefined, limit: 1000 };
+    const names = await listWith(session, whole);
+    const grouped = await listWith(session, { ...whole, delimiter: encodeUtf8("/"), limit: 3 });
+    const expected = new Set(names.map((name) => name.slice(0, name.indexOf("/") + 1) || name));
+    if (grouped.join() !== [...expected].join()) {
+      throw new Violation(`C2: ${bucket} lists as ${grouped.join()} instead of ${names.join()}`);
+    }
     for (const key of context.keys) await get(session, bucket, key, undefined);
   }
 }

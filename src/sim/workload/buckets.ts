@@ -60,8 +60,10 @@ export interface Listing {
   readonly limit: number;
 }
 
-export async function listWith(session: Session, listing: Listing): Promise<void> {
+/** All pages; returns the keys and prefixes seen, in order, and enters them into the history. */
+export async function listWith(session: Session, listing: Listing): Promise<string[]> {
   const { bucket, prefix, limit } = listing;
+  const names: string[] = [];
   let after: Uint8Array | undefined;
   for (;;) {
     const what = `list ${bucket} "${decodeUtf8(prefix)}" after ${after && decodeUtf8(after)}`;
@@ -72,14 +74,15 @@ export async function listWith(session: Session, listing: Listing): Promise<void
       if (attempt.refusal.refusal !== "noSuchBucket") session.addRefusal(bucket, attempt);
       addNoBucket(session, bucket, attempt);
     }
-    if (attempt.kind !== "answer") return;
+    if (attempt.kind !== "answer") return names;
     const { items, truncated } = attempt.answer;
     const last = items.at(-1);
     if (items.length > limit || (truncated && items.length < limit)) {
       throw new Violation(`${attempt.label}: ${items.length} items on a page of ${limit}`);
     }
     addPage(session, listing, { items, after, until: truncated ? last : undefined }, attempt);
-    if (!truncated || last === undefined) return;
+    names.push(...items.map((item) => decodeUtf8(nameOf(item))));
+    if (!truncated || last === undefined) return names;
     after = nameOf(last);
   }
 }

@@ -9,7 +9,7 @@ import {
   uploadPart,
 } from "../../object/multipart.ts";
 import { Violation } from "../history.ts";
-import type { PartContent } from "../values.ts";
+import type { PartContent, Value } from "../values.ts";
 import { attributesFor } from "../values.ts";
 import type { Attempt, Session } from "./context.ts";
 import { targetName } from "./context.ts";
@@ -29,6 +29,8 @@ const partBytesMin = 5 * 1024 * 1024;
 interface Part extends PartContent {
   readonly etag: string;
 }
+
+type Completion = Attempt<{ readonly etag: string }>;
 
 interface Upload {
   readonly bucket: string;
@@ -143,28 +145,19 @@ async function complete(
     return { part, etag: chosen[index]!.etag, checksum: undefined };
   });
   const once = () => completeOnce(session, upload, listed);
-  const attempts = await (session.random.chance(0.2)
-    ? Promise.all([once(), once()])
+  const attempts = await (session.random.chance(0.4)
+    ? Promise.all([once(), session.sleep(session.random.unit() * 5).then(once)])
     : retrying(once));
   const answered = attempts.filter((attempt) => attempt.kind === "answer");
-  for (const { answer, label } of answered) {
-    if (answer.etag !== value.etag) throw new Violation(`C3: ${label}: ETag ${answer.etag}`);
+  enterCompletion(session, upload, value, attempts);
+  if (answered.length > 0) {
+    // Asked for once more, or at the same time, the answer is the same.
+    if (session.random.chance(0.4)) attempts.push(await completeOnce(session, upload, listed));
+    checkSame(session, target, value, attempts);
+    return;
   }
-  // However often it is asked for and answered, it happens once.
-  const from = attempts[0]!;
-  const until = answered.length > 0 ? Math.min(...answered.map(({ end }) => end)) : undefined;
-  const unsure = attempts.filter((attempt) => attempt.kind === "unsure");
-  const always = { kind: "always" } as const;
-  if (until !== undefined) {
-    const first = Math.min(...attempts.map(({ start }) => start));
-    const whole = { ...from, start: first, end: until };
-    addWrite(session, target, { ...whole, kind: "answer", answer: {} }, value.name, always);
-  } else if (unsure.length > 0) {
-    upload.mayBeGone = true;
-    for (const attempt of unsure) addWrite(session, target, attempt, value.name, always);
-  } else values.remove(value.name);
-  if (answered.length > 0) await checkRepeated(session, upload, listed, value.etag);
-  if (answered.length > 0 || unsure.length > 0) return;
+  if (attempts.some(({ kind }) => kind === "unsure")) return;
+  values.remove(value.name);
   const sure = known.every((part) => part?.certain === true);
   for (const attempt of attempts) {
     if (attempt.kind !== "refused") continue;
@@ -172,11 +165,54 @@ async function complete(
   }
 }
 
+/** However often it is asked for and answered, it happens once. */
+function enterCompletion(
+  session: Session,
+  upload: Upload,
+  value: Value,
+  attempts: readonly Completion[],
+): void {
+  const { target, name } = value;
+  const always = { kind: "always" } as const;
+  const answered = attempts.filter(({ kind }) => kind === "answer");
+  const [one] = answered;
+  if (one !== undefined) {
+    const start = Math.min(...attempts.map((attempt) => attempt.start));
+    const end = Math.min(...answered.map((attempt) => attempt.end));
+    addWrite(session, target, { ...one, start, end }, name, always);
+    return;
+  }
+  for (const attempt of attempts) {
+    if (attempt.kind !== "unsure") continue;
+    upload.mayBeGone = true;
+    addWrite(session, target, attempt, name, always);
+  }
+}
+
+/** A repeated Complete answers the same while the object stands. */
+function checkSame(
+  session: Session,
+  target: string,
+  value: Value,
+  attempts: readonly Completion[],
+): void {
+  const start = Math.min(...attempts.map((attempt) => attempt.start));
+  for (const attempt of attempts) {
+    if (attempt.kind === "answer" && attempt.answer.etag !== value.etag) {
+      throw new Violation(`C3: ${attempt.label}: ETag ${attempt.answer.etag}`);
+    }
+    if (attempt.kind !== "refused" || attempt.refusal.refusal !== "noSuchUpload") continue;
+    const complaint = `C3: ${attempt.label}: refused with noSuchUpload, but it was completed`;
+    const { end } = attempt;
+    session.context.history.claim({ target, start, end, value: value.name, complaint });
+  }
+}
+
 function completeOnce(
   session: Session,
   upload: Upload,
   parts: readonly CompletePart[],
-): Promise<Attempt<{ readonly etag: string }>> {
+): Promise<Completion> {
   return session.attempt(`complete ${describe(upload)} ${parts.map(({ part }) => part)}`, (store) =>
     completeUpload(store, {
       ...upload,
@@ -194,20 +230,6 @@ function completeOnce(
 async function retrying<T>(once: () => Promise<Attempt<T>>): Promise<Attempt<T>[]> {
   const first = await once();
   return first.kind === "unsure" ? [first, await once()] : [first];
-}
-
-/** A repeated Complete answers the same while the object stands, and never writes again. */
-async function checkRepeated(
-  session: Session,
-  upload: Upload,
-  parts: readonly CompletePart[],
-  etag: string,
-): Promise<void> {
-  if (session.random.chance(0.6)) return;
-  const attempt = await completeOnce(session, upload, parts);
-  if (attempt.kind === "answer" && attempt.answer.etag !== etag) {
-    throw new Violation(`C3: ${attempt.label}: repeated with ETag ${attempt.answer.etag}`);
-  }
 }
 
 async function abort(session: Session, upload: Upload): Promise<void> {
