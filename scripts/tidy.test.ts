@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 import { layers, machineFolders, purePackages } from "./layers.ts";
 import { findFiles } from "./files.ts";
+import { findLimits, renderLimits } from "./limits.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const files = findFiles(
@@ -159,4 +160,11 @@ test("packages: the lock names every optional package, also those of other machi
     }),
   );
   assert.deepEqual(missing, []);
+});
+
+test("limits: docs/limits.md is what the code says (else run scripts/limits.ts), each with a reason", () => {
+  const limits = findLimits();
+  const bare = limits.filter(({ why }) => why === "").map(({ path, name }) => `${path}: ${name}`);
+  assert.deepEqual(bare, []);
+  assert.equal(readFileSync(join(root, "docs/limits.md"), "utf8"), renderLimits(limits));
 });

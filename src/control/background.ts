@@ -25,6 +25,7 @@ export interface BackgroundLimits {
   readonly idleMs: number;
   /** An extent is dropped this long after compaction even if an older read is still under way. */
   readonly oldReadMs: number;
+  /** Between looks for buckets whose deletion or creation was left in the middle. */
   readonly bucketSweepMs: number;
 }
 

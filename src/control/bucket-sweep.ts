@@ -21,7 +21,9 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail.
  */
 
+/** Rows read at once: 30 bytes of each fence … */
 const fencesAtOnce = 1000;
+/** … and some 200 bytes of each bucket, more where it is configured. */
 const bucketsAtOnce = 1000;
 
 export interface BucketSweepOptions {

@@ -13,7 +13,9 @@ import { DiskError } from "../platform/disk.ts";
  * threads, and what exceeds them waits here. Writes have places apart from reads: a sync, on which
  * many appends wait, must not queue behind a hundred reads.
  */
+/** Enough to keep a flash disk busy; more only wait in the kernel instead of here. */
 const readsMax = 6;
+/** A batch that is written and synced, and the next extent that is being made. */
 const writesMax = 2;
 
 /** Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */

@@ -22,7 +22,7 @@ import { WorkerSlot } from "./tree/worker-slot.ts";
 /*
  * The root of the process tree. It holds the locks of the data directories (its caller took them), starts the front ends
  * and the background worker, starts again whoever dies, and tells the background worker who is alive. It serves no
- * request and opens no index, so that it has nothing to fall over; workers end when its channel to them breaks.
+ * request and opens no index (but to verify one whose sync failed), so that it has nothing to fall over; workers end when its channel to them breaks.
  */
 
 export interface SupervisorOptions {

@@ -19,8 +19,9 @@ export const rootKeyVariables = {
   secretAccessKey: "HOLDFAST_ROOT_SECRET_ACCESS_KEY",
 } as const;
 
-/** AWS' own access keys have 20 characters and 40; these are what its tools accept at least. */
+/** AWS' own have 20 characters; this is what its tools accept. */
 const accessKeyIdForm = /^[\w.@+-]{3,128}$/;
+/** What AWS' tools accept at least. */
 const secretLengthMin = 8;
 
 /** The key of the two variables; undefined where neither is set. */

@@ -5,6 +5,7 @@ import type { KeyRange } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
 import type { CheckNotes } from "./report.ts";
 
+/** Rows read at once: 1 MiB where each is large (2 KiB of metadata). */
 const rowsAtOnce = 500;
 
 /**

@@ -27,6 +27,7 @@ export interface Referent {
 
 /** Looks at a key whose head changes under us; past that it is left for later. */
 const looksMax = 16;
+/** Rows read at once; most keys have few versions and uploads. */
 const rowsAtOnce = 64;
 
 export class Liveness {

@@ -25,6 +25,7 @@ import { ExtentLedger } from "./extent-ledger.ts";
 import { createMember, removeMember } from "./member-file.ts";
 import { OpenExtent } from "./open-extent.ts";
 
+/** Nothing of an open extent can be reclaimed: a quiet store seals what it wrote within this. */
 const sealAfterMsDefault = 5 * 60 * 1000;
 /** One extent to compact into, and 64 MiB for the index to grow while deleting. */
 const reserveBytesDefault = extentBytesMax + 64 * 1024 * 1024;

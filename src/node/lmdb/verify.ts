@@ -31,6 +31,7 @@ export interface VerifyReport {
 }
 
 const batchRows = 1000;
+/** Problems listed; more are counted only. */
 const problemsMax = 100;
 /** Behind every key: keys are at most 1,900 bytes. */
 const end = new Uint8Array(1901).fill(0xff);

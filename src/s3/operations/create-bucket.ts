@@ -5,6 +5,7 @@ import { S3Error } from "../errors.ts";
 import { readBody } from "../upload-body.ts";
 import { type XmlNode, childText, parseXml } from "../xml-read.ts";
 
+/** A configuration with its fifty tags takes 20 KiB. */
 const configurationBytesMax = 64 * 1024;
 /** The region that S3 began with and that keeps its first habits. */
 const firstRegion = "us-east-1";
