@@ -135,7 +135,7 @@ test("C4: an extent with a record that does not verify is left as it is, and sai
   assert.ok(machine.disk.files.has(path!));
   assert.equal(counters.corruptions, 1);
   assert.ok(counters.extentsDropped > 0, "the others are reclaimed");
-  assert.ok(machine.platform.events.includes("extent_left_alone"));
+  assert.ok(machine.platform.events.includes("extent_damaged"));
   await assert.rejects(read(background, "kept 0"), (thrown) => isStoreError(thrown, "corrupt"));
   bytes[kept]! ^= 1;
   await assertKept(background);

@@ -42,7 +42,8 @@ async function startBackground(
 }
 
 async function recordsOf(process: TestProcess, entry: ExtentEntry): Promise<RecordHeader[]> {
-  return Array.fromAsync(walkRecords(process, entry, signal));
+  const seen = await Array.fromAsync(walkRecords(process, entry, signal));
+  return seen.flatMap((one) => (one.kind === "record" ? one.header : []));
 }
 
 const bytesOf = (header: RecordHeader): number =>

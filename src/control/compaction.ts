@@ -8,6 +8,7 @@ import { chunkBytesMax } from "../format/limits.ts";
 import type { RecordHeader } from "../format/record.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { BackgroundCounters } from "./counters.ts";
+import type { ScannedHole, ScannedRecord } from "../extent/extent-scan.ts";
 import { walkRecords } from "./extents/extent-walk.ts";
 import type { Liveness, Referent } from "./extents/liveness.ts";
 import type { Manifests } from "./extents/manifests.ts";
@@ -21,8 +22,9 @@ import type { StoragePlane } from "./storage-plane.ts";
  * extent any more, and it may be dropped.
  *
  * Why nothing is lost (C5): the extent is settled, so a record found dead stays dead; a live one is verified as it is
- * read, its copy synced and read back before the row changes; the row changes only if it is still what we read. A record
- * that cannot be verified stops the whole: the extent stays. Why nothing leaks: copies whose row went meanwhile are
+ * read, its copy synced and read back before the row changes; the row changes only if it is still what we read. Records
+ * that cannot be verified, or not even be made out, stay where they are, and whether the extent may be dropped is for the
+ * index to say (reference-search.ts). Why nothing leaks: copies whose row went meanwhile are
  * unreferenced, and found when their extent is reconciled. A crash anywhere leaves both as if we had not begun, but
  * for rows already flipped.
  *
@@ -53,17 +55,19 @@ interface LiveRecord {
 
 /**
  * `emptied`: nothing refers to the extent any more. `again`: something may, since rows changed while we looked, or garbage
- * that is not drained yet needs a manifest in it; another compaction finds less to do. `busy`: call `step` again.
+ * that is not drained yet needs a manifest in it; another compaction finds less to do. `suspect`: nothing refers to what
+ * could be read, but something may to what could not. `busy`: call `step` again.
  */
-export type CompactionOutcome = "busy" | "emptied" | "again";
+export type CompactionOutcome = "busy" | "emptied" | "again" | "suspect";
 
 export class Compaction {
   readonly entry: ExtentEntry;
   readonly #options: CompactionOptions;
-  readonly #records: AsyncGenerator<RecordHeader, void, undefined>;
+  readonly #records: AsyncGenerator<ScannedRecord | ScannedHole, void, undefined>;
   readonly #rows = new Map<string, MovedRow>();
   #moves = 0;
   #isUnsure = false;
+  #isWhole = true;
 
   constructor(options: CompactionOptions, entry: ExtentEntry, signal: AbortSignal) {
     this.#options = options;
@@ -76,12 +80,17 @@ export class Compaction {
     const live: LiveRecord[] = [];
     let bytes = 0;
     for (let seen = 0; seen < recordsAtOnce && bytes < bytesAtOnce; seen++) {
-      const { value: header } = await this.#records.next();
-      if (header === undefined) {
+      const { value: found } = await this.#records.next();
+      if (found === undefined) {
         await this.#move(live);
         await this.#flip();
-        return this.#isUnsure ? "again" : "emptied";
+        return this.#isUnsure ? "again" : this.#isWhole ? "emptied" : "suspect";
       }
+      if (found.kind === "hole") {
+        this.#isWhole = false;
+        continue;
+      }
+      const { header } = found;
       const referent = await this.#options.liveness.referentOf(header);
       if (referent !== undefined) {
         live.push({ header, referent });
@@ -114,14 +123,28 @@ export class Compaction {
       return;
     }
     const { reader, writer, counters } = this.#options;
-    const { extent, offset, payloadBytes: length, checksum } = header;
-    const payload = await reader.read({ extent, offset, length, checksum }, header, 0, length);
+    const { offset, payloadBytes: length } = header;
+    const payload = await this.#readRecord(header);
+    if (payload === undefined) return;
     const ref = await writer.append(header, payload);
     this.#rowOf(referent, header).moved.set(offset, ref);
     this.#moves++;
     await reader.read(ref, header, 0, length);
     counters.recordsMoved++;
     counters.bytesMoved += length;
+  }
+
+  /** Undefined where it is damaged: then it stays. */
+  async #readRecord(header: RecordHeader): Promise<Uint8Array | undefined> {
+    const { extent, offset, payloadBytes: length, checksum } = header;
+    const ref = { extent, offset, length, checksum };
+    try {
+      return await this.#options.reader.read(ref, header, 0, length);
+    } catch (thrown) {
+      if (!isStoreError(thrown, "corrupt")) throw thrown;
+      this.#isWhole = false;
+      return undefined;
+    }
   }
 
   /** Notes which row has to be changed for a record. */

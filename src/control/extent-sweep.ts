@@ -1,3 +1,4 @@
+import { toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { dropExtent } from "../extent/extent-drop.ts";
 import type { ExtentEntry } from "../extent/extent-table.ts";
@@ -7,6 +8,8 @@ import { listSessions } from "../keymap/sessions.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import { Compaction } from "./compaction.ts";
 import type { CompactionOptions } from "./compaction.ts";
+import type { Reference } from "./extents/reference-search.ts";
+import { ReferenceSearch } from "./extents/reference-search.ts";
 import { reconcileExtent } from "./reconcile.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 import { isPassing } from "./worker-loop.ts";
@@ -16,6 +19,7 @@ import { isPassing } from "./worker-loop.ts";
  *
  *     settled      look up its records, then reconciled
  *     reconciled   if enough of it is dead: copy out what is alive, then dropping
+ *                  (where some of it could not be read: if besides no row of the index refers to it)
  *     dropping     when no read can need it any more: remove file and row
  *
  * The sweep goes round the extent table and does one piece of that in each step. An extent whose work fails rests.
@@ -25,6 +29,8 @@ import { isPassing } from "./worker-loop.ts";
 const rowsPerStep = 256;
 /** An extent that failed is left alone for this long. */
 const restMs = 60_000;
+/** One with damaged records that rows refer to is looked at again after this long: damage seldom heals. */
+const damagedRestMs = 10 * 60_000;
 /** Extents resting at a time; past it all are tried again. */
 const restingMax = 1024;
 
@@ -43,6 +49,9 @@ export class ExtentSweep implements Worker {
   readonly #restingUntil = new Map<ExtentId, number>();
   #after: ExtentId | undefined;
   #compaction: Compaction | undefined;
+  #search: { readonly entry: ExtentEntry; readonly references: ReferenceSearch } | undefined;
+  /** What refers to damaged extents, found once. */
+  readonly #damaged = new Map<ExtentId, Reference>();
 
   constructor(options: ExtentSweepOptions) {
     this.#options = options;
@@ -52,6 +61,10 @@ export class ExtentSweep implements Worker {
   async step(signal: AbortSignal): Promise<StepOutcome> {
     if (this.#compaction !== undefined) {
       await this.#withEntry(this.#compaction.entry, () => this.#compact());
+      return "busy";
+    }
+    if (this.#search !== undefined) {
+      await this.#withEntry(this.#search.entry, () => this.#searchOn());
       return "busy";
     }
     const entries = await this.#options.table.list(this.#after, rowsPerStep);
@@ -69,6 +82,7 @@ export class ExtentSweep implements Worker {
   async close(): Promise<void> {
     await this.#compaction?.close();
     this.#compaction = undefined;
+    this.#search = undefined;
   }
 
   async #work(entry: ExtentEntry, signal: AbortSignal): Promise<boolean> {
@@ -99,16 +113,52 @@ export class ExtentSweep implements Worker {
   }
 
   async #compact(): Promise<boolean> {
-    const { counters, table, platform } = this.#options;
     const compaction = this.#compaction;
     const outcome = await compaction?.step();
     if (compaction === undefined || outcome === "busy") return true;
     await this.close();
     if (outcome === "again") return true;
+    const { entry } = compaction;
+    if (outcome === "emptied") return this.#giveUp(entry);
+    const known = this.#damaged.get(entry.id);
+    this.#search = { entry, references: new ReferenceSearch(this.#options, entry.id, known) };
+    return true;
+  }
+
+  async #searchOn(): Promise<boolean> {
+    const search = this.#search;
+    const found = await search?.references.step();
+    if (search === undefined || found === undefined || found === "busy") return true;
+    this.#search = undefined;
+    if (found === "none") return this.#giveUp(search.entry);
+    this.#leaveDamaged(search.entry, found);
+    return true;
+  }
+
+  #leaveDamaged({ id }: ExtentEntry, reference: Reference): void {
+    const { counters, platform } = this.#options;
+    if (!this.#damaged.has(id)) {
+      counters.corruptions++;
+      const row = toHex(reference.rowKey);
+      platform.log("error", "extent_damaged", {
+        extent: id,
+        partition: reference.partition.id,
+        row,
+      });
+    }
+    if (this.#damaged.size >= restingMax) this.#damaged.clear();
+    this.#damaged.set(id, reference);
+    this.#rest(id, damagedRestMs);
+  }
+
+  /** Nothing refers to the extent any more. */
+  async #giveUp(emptied: ExtentEntry): Promise<boolean> {
+    const { counters, table, platform } = this.#options;
+    this.#damaged.delete(emptied.id);
     const droppedMs = platform.clock.now();
-    const row = { ...compaction.entry.row, state: "dropping" as const, droppedMs };
+    const row = { ...emptied.row, state: "dropping" as const, droppedMs };
     // The drain may have counted more of it meanwhile; what it counted is what we know to be dead.
-    for (let entry = compaction.entry; ;) {
+    for (let entry = emptied; ;) {
       if ((await table.replace(entry, row)) !== "conflict") break;
       const fresh = await table.get(entry.id);
       if (fresh === undefined) break;
@@ -140,13 +190,17 @@ export class ExtentSweep implements Worker {
     } catch (thrown) {
       await this.close();
       if (!isPassing(thrown)) throw thrown;
-      if (this.#restingUntil.size >= restingMax) this.#restingUntil.clear();
-      this.#restingUntil.set(entry.id, platform.clock.monotonicMs() + restMs);
+      this.#rest(entry.id, restMs);
       if (isStoreError(thrown, "corrupt")) counters.corruptions++;
       const fields = { extent: entry.id, state: entry.row.state, message: messageOf(thrown) };
       platform.log("error", "extent_left_alone", fields);
       return true;
     }
+  }
+
+  #rest(extent: ExtentId, forMs: number): void {
+    if (this.#restingUntil.size >= restingMax) this.#restingUntil.clear();
+    this.#restingUntil.set(extent, this.#options.platform.clock.monotonicMs() + forMs);
   }
 
   #isResting(extent: ExtentId): boolean {

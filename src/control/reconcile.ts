@@ -1,6 +1,5 @@
 import type { ExtentEntry } from "../extent/extent-table.ts";
-import { recordBytes } from "../format/record.ts";
-import { walkRecords } from "./extents/extent-walk.ts";
+import { bytesWithin, walkRecords } from "./extents/extent-walk.ts";
 import type { Liveness } from "./extents/liveness.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 
@@ -11,7 +10,7 @@ export interface ReconcileOptions extends StoragePlane {
 /**
  * Looks up every record of a settled extent in the index and makes its `deadBytes` exact: so what failed conditions,
  * hang-ups and crashes left unreferenced is found as well. What is still to be drained is not counted here: it
- * will be when it is. That holds only while no garbage is drained, so the caller does one or the other.
+ * will be when it is. A hole counts as dead until somebody looks what refers to it. That holds only while no garbage is drained, so the caller does one or the other.
  */
 export async function reconcileExtent(
   options: ReconcileOptions,
@@ -20,10 +19,12 @@ export async function reconcileExtent(
 ): Promise<ExtentEntry | "conflict"> {
   const { liveness, table } = options;
   let deadBytes = 0;
-  for await (const header of walkRecords(options, entry, signal)) {
-    if ((await liveness.referentOf(header)) !== undefined) continue;
-    if (await liveness.isAwaitingDrain(header)) continue;
-    deadBytes += recordBytes(header.key.length, header.payloadBytes);
+  for await (const seen of walkRecords(options, entry, signal)) {
+    if (seen.kind === "record") {
+      if ((await liveness.referentOf(seen.header)) !== undefined) continue;
+      if (await liveness.isAwaitingDrain(seen.header)) continue;
+    }
+    deadBytes += bytesWithin(entry, seen);
   }
   return table.replace(entry, { ...entry.row, state: "reconciled", deadBytes });
 }

@@ -1,10 +1,12 @@
 import { StoreError, isStoreError } from "../base/errors.ts";
 import type { ExtentId } from "../format/ids.ts";
 import type { RecordHeader } from "../format/record.ts";
+import { recordAlignment } from "../format/limits.ts";
 import {
   decodeRecordHeader,
   recordBytes,
   recordHeaderBytesMax,
+  recordMagic,
   verifyBlocks,
 } from "../format/record.ts";
 import type { DiskFile } from "../platform/disk.ts";
@@ -15,18 +17,26 @@ import { RecordWindow } from "./parts/record-window.ts";
 export interface ScanOptions {
   readonly platform: Pick<Platform, "hash">;
   readonly file: DiskFile;
-  /** Which extent this file should be: records that name another end the scan. */
+  /** Which extent this file should be: records that name another are none of it. */
   readonly extent: ExtentId;
   /** Where the first record begins. */
   readonly from: number;
   /** Where the last one ends, where that is known (a sealed length); else the file's end. */
   readonly to?: number | undefined;
-  /** Payloads are neither read nor verified. */
+  /** Payloads are neither read nor verified, but for those found behind a hole. */
   readonly skipPayload?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Bytes that no record can be made out in: damaged, torn by a crash, or never written. */
+export interface ScannedHole {
+  readonly kind: "hole";
+  readonly offset: number;
+  readonly end: number;
+}
+
 export interface ScannedRecord {
+  readonly kind: "record";
   readonly header: RecordHeader;
   readonly offset: number;
   /** Where the next record begins. */
@@ -39,30 +49,55 @@ export interface ScannedRecord {
 }
 
 /**
- * The records of an extent in order, up to the first that has no valid header for its place:
- * whoever wants more looks whether the last `end` is where it should be. A record with a bad
- * payload is yielded with its error, and the scan goes on behind it. StoreError `io` and so on
- * where the disk fails.
+ * Everything in an extent from `from` to `to`, in order: records, and holes between and behind them. A record with a bad
+ * payload is yielded with its error: its header says where it ends. Where no valid header stands the next one is searched
+ * for. A client may have put bytes into its object that look like a record of just that place: so a record that was
+ * searched for is relied upon, to go on behind it, only if its payload is valid, and then it cannot reach beyond
+ * the payload of the one it stands in. StoreError `io` and so on where the disk fails.
  */
-export async function* scanRecords(options: ScanOptions): AsyncGenerator<ScannedRecord, void> {
-  const { platform, file, extent, signal } = options;
+export async function* scanRecords(
+  options: ScanOptions,
+): AsyncGenerator<ScannedRecord | ScannedHole, void> {
+  const { platform, file, signal } = options;
   const to = options.to ?? (await onDisk(file.size()));
   const window = new RecordWindow(file, to);
-  let offset = options.from;
-  while (offset < to) {
+  let seen = options.from; // all before it was yielded
+  let isLost = false;
+  for (let next = options.from; next < to;) {
     signal?.throwIfAborted();
-    const bytes = await onDisk(window.view(offset, recordHeaderBytesMax));
-    const header = tryDecodeHeader(platform, bytes);
-    if (header === undefined || header.extent !== extent || header.offset !== offset) return;
+    const header = await findHeader(options, window, next);
+    if (header === undefined) break;
+    const { offset } = header;
+    isLost ||= offset !== next;
+    if (offset > seen) yield { kind: "hole", offset: seen, end: offset };
     const end = offset + recordBytes(header.key.length, header.payloadBytes);
-    const payloadError =
+    const payloadError: StoreError | undefined =
       end > to
         ? endsWithin(header)
-        : options.skipPayload === true
+        : options.skipPayload === true && !isLost
           ? undefined
           : await verifyPayload(platform, window, header, end);
-    yield { header, offset, end, payloadError };
-    offset = end;
+    yield { kind: "record", header, offset, end, payloadError };
+    isLost &&= payloadError !== undefined;
+    seen = Math.max(seen, end);
+    next = isLost ? offset + recordAlignment : end;
+  }
+  if (seen < to) yield { kind: "hole", offset: seen, end: to };
+}
+
+/** The first valid header from `from` on that names its place. */
+async function findHeader(
+  { platform, extent, signal }: ScanOptions,
+  window: RecordWindow,
+  from: number,
+): Promise<RecordHeader | undefined> {
+  for (let next = from; ;) {
+    signal?.throwIfAborted();
+    const at = await onDisk(window.find(recordMagic, next, recordAlignment));
+    if (at === undefined) return undefined;
+    const header = tryDecodeHeader(platform, await onDisk(window.view(at, recordHeaderBytesMax)));
+    if (header?.extent === extent && header.offset === at) return header;
+    next = at + recordAlignment;
   }
 }
 

@@ -25,9 +25,11 @@ export interface SealOptions {
 /**
  * Seals an extent that its writer left open. The epoch in its header is raised first: a writer that
  * was only paused sees that after its next sync and answers nobody. Then what it wrote is looked
- * for: the longest run of valid records holds all that was ever acknowledged, since each was synced
- * behind those before it. It is synced (the writer may have died before that) and its length
- * committed.
+ * for, and synced (the writer may have died before that), and its length committed.
+ *
+ * The last valid record ends the extent, whatever lies before it: a record that was acknowledged
+ * may have been damaged since, and those behind it are as good as ever. A record of the last write,
+ * torn by a crash, counts in as well if one behind it is whole; nothing refers to it.
  *
  * A crash anywhere leaves the row open, and the whole is done again. No writer can have rows to
  * commit for it any more, so the extent is settled at once. Without a file or any record the length
@@ -128,9 +130,18 @@ async function validLength(
   file: DiskFile,
 ): Promise<number> {
   let length = 0;
-  for await (const record of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {
-    if (record.payloadError !== undefined) break;
-    length = record.end;
+  let bytesBad = 0;
+  let bytesBadWithin = 0;
+  for await (const seen of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {
+    if (seen.kind === "hole" || seen.payloadError !== undefined) {
+      bytesBad += seen.end - seen.offset;
+      continue;
+    }
+    length = seen.end;
+    bytesBadWithin = bytesBad;
+  }
+  if (bytesBadWithin > 0) {
+    platform.log("error", "extent_sealed_with_damage", { extent: id, length, bytesBadWithin });
   }
   return length;
 }

@@ -58,7 +58,8 @@ export interface RecordHeader extends RecordIdentity, RecordPlace {
   readonly blockChecksums: readonly number[];
 }
 
-const magic = 0x48465243; // "HFRC"
+/** "HFRC": how a record begins. */
+export const recordMagic = 0x48465243;
 const version = 1;
 const encryptionBytes = 24;
 const noUpload = "00000000000000000000000000000000";
@@ -101,7 +102,7 @@ export function encodeRecordHeader(
   assert(payload.bytes <= chunkBytesMax, "payload too long for a record");
   assert(place.offset % recordAlignment === 0, "record not aligned");
   const headerBytes = recordHeaderBytes(identity.key.length, payload.bytes);
-  const writer = new ByteWriter(headerBytes).u32(magic).u32(0);
+  const writer = new ByteWriter(headerBytes).u32(recordMagic).u32(0);
   writer
     .u16(headerBytes)
     .u8(version)
@@ -126,7 +127,7 @@ export function encodeRecordHeader(
 export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader {
   const what = "record header";
   const reader = new ByteReader(bytes, what);
-  if (reader.u32() !== magic) reader.fail("no record begins here");
+  if (reader.u32() !== recordMagic) reader.fail("no record begins here");
   const checksum = reader.u32();
   const headerBytes = reader.u16();
   if (headerBytes < recordFixedBytes || headerBytes > bytes.length)

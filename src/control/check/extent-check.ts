@@ -2,14 +2,17 @@ import { isStoreError, messageOf } from "../../base/errors.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
 import { extentPath, extentsDirectory } from "../../extent/extent-files.ts";
+import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
 import { scanRecords } from "../../extent/extent-scan.ts";
+import type { ExtentReader } from "../../extent/extent-reader.ts";
 import type { ExtentEntry, ExtentTable } from "../../extent/extent-table.ts";
 import { decodeExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
+import type { RecordHeader } from "../../format/record.ts";
 import type { DiskFile } from "../../platform/disk.ts";
 import type { Platform } from "../../platform/platform.ts";
-import { openExtent } from "../extents/extent-walk.ts";
+import { bytesWithin, openExtent } from "../extents/extent-walk.ts";
 import type { Liveness } from "../extents/liveness.ts";
 import type { CheckNotes } from "./report.ts";
 
@@ -17,6 +20,7 @@ export interface ExtentCheckOptions {
   readonly platform: Platform;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
+  readonly reader: ExtentReader;
   readonly liveness: Liveness;
   readonly notes: CheckNotes;
   readonly signal: AbortSignal;
@@ -69,28 +73,68 @@ async function checkFile(
   entry: ExtentEntry,
   file: DiskFile,
 ): Promise<void> {
-  const { platform, notes, signal } = options;
+  const { platform, signal } = options;
   await checkHeader(options, entry, file);
   const isOpen = entry.row.state === "open";
-  const to = isOpen ? undefined : entry.row.length;
-  let end = extentHeaderBytes;
-  const scan = { platform, file, extent: entry.id, from: end, to, signal };
-  for await (const record of scanRecords(scan)) {
-    const where = `extent ${entry.id}, record at ${record.offset}`;
-    // Behind the last synced record of an open extent anything may lie.
-    if (record.payloadError !== undefined && isOpen) return;
-    if (record.payloadError !== undefined) {
-      notes.problem("corrupt", where, messageOf(record.payloadError));
-    }
-    notes.counts.records++;
-    const referents = await options.liveness.countReferents(record.header);
-    if (referents === 0) notes.counts.unreferencedBytes += record.end - record.offset;
-    else notes.counts.aliveBytes += record.end - record.offset;
-    if (referents > 1) notes.problem("doubled", where, `${referents} rows refer to it`);
-    end = record.end;
+  const to = isOpen ? undefined : Math.max(await file.size(), entry.row.length);
+  const scan = { platform, file, extent: entry.id, from: extentHeaderBytes, to, signal };
+  for await (const seen of scanRecords(scan)) {
+    if (seen.kind === "record") await checkRecord(options, entry, seen);
+    else if (!isOpen) countUnreadable(options, entry, seen);
   }
-  if (to !== undefined && end !== to) {
-    notes.problem("corrupt", `extent ${entry.id}`, `no record at ${end}, before its end at ${to}`);
+}
+
+/** What rows refer to in it was found missing when they were looked at. */
+function countUnreadable(
+  { notes }: ExtentCheckOptions,
+  entry: ExtentEntry,
+  seen: ScannedHole | ScannedRecord,
+): void {
+  const bytes = bytesWithin(entry, seen);
+  notes.counts.unreferencedBytes += bytes;
+  notes.counts.unreadableBytes += bytes;
+}
+
+async function checkRecord(
+  options: ExtentCheckOptions,
+  entry: ExtentEntry,
+  record: ScannedRecord,
+): Promise<void> {
+  const { notes, liveness } = options;
+  const { header, offset, end, payloadError } = record;
+  const isOpen = entry.row.state === "open";
+  const where = `extent ${entry.id}, record at ${offset}`;
+  const referents = await liveness.countReferents(header);
+  if (referents === 0 && payloadError !== undefined) {
+    // Torn, or damaged after it was deleted; in an open extent, on its way to the disk.
+    if (!isOpen) countUnreadable(options, entry, record);
+    return;
+  }
+  notes.counts.records++;
+  if (referents === 0) {
+    notes.counts.unreferencedBytes += isOpen ? end - offset : bytesWithin(entry, record);
+    return;
+  }
+  notes.counts.aliveBytes += end - offset;
+  if (referents > 1) notes.problem("doubled", where, `${referents} rows refer to it`);
+  if (payloadError !== undefined) await checkPayload(options, header);
+  else if (!isOpen && end > entry.row.length) {
+    const message = `rows refer to it, but its extent ends at ${entry.row.length}`;
+    notes.problem("inconsistent", where, message);
+  }
+}
+
+/** Looks again: in an open extent a record may have come to its end while we read it. */
+async function checkPayload(
+  { reader, notes }: ExtentCheckOptions,
+  header: RecordHeader,
+): Promise<void> {
+  const { extent, offset, payloadBytes: length, checksum } = header;
+  try {
+    await reader.read({ extent, offset, length, checksum }, header, 0, length);
+  } catch (thrown) {
+    if (!isStoreError(thrown, "corrupt")) throw thrown;
+    notes.problem("corrupt", `extent ${extent}, record at ${offset}`, messageOf(thrown));
   }
 }
 

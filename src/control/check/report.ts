@@ -39,6 +39,8 @@ export interface CheckCounts {
   /** Record bytes that some row refers to, and that none does (yet, or any more). */
   aliveBytes: number;
   unreferencedBytes: number;
+  /** Of these, bytes that no whole record can be made out in, as a crash may leave them. */
+  unreadableBytes: number;
   files: number;
 }
 
@@ -74,6 +76,7 @@ export class CheckNotes {
     records: 0,
     aliveBytes: 0,
     unreferencedBytes: 0,
+    unreadableBytes: 0,
     files: 0,
   };
   readonly #problems: CheckProblem[] = [];

@@ -1,10 +1,10 @@
-import { StoreError } from "../../base/errors.ts";
+import { StoreError, isStoreError } from "../../base/errors.ts";
 import type { ExtentDisks } from "../../extent/extent-files.ts";
 import { extentPath, findDisk } from "../../extent/extent-files.ts";
+import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
 import { scanRecords } from "../../extent/extent-scan.ts";
 import type { ExtentEntry } from "../../extent/extent-table.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
-import type { RecordHeader } from "../../format/record.ts";
 import type { DiskFile } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { StoragePlane } from "../storage-plane.ts";
@@ -22,29 +22,37 @@ export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promis
 }
 
 /**
- * The headers of all records of a sealed extent, in order; payloads are not read. StoreError `corrupt` where a header
- * does not hold: what lies behind it cannot be found then.
+ * All records of a sealed extent, and its holes, in order; payloads are not read. The file is walked to its very end: a
+ * record that was damaged when the extent was sealed may lie behind its length. A walk without a hole has met all there
+ * ever was in it. StoreError `missing` where there should be a file.
  */
 export async function* walkRecords(
   { platform, disks }: Pick<StoragePlane, "platform" | "disks">,
   entry: ExtentEntry,
   signal: AbortSignal,
-): AsyncGenerator<RecordHeader, void, undefined> {
-  const { id } = entry;
-  const { length } = entry.row;
-  if (length <= extentHeaderBytes) return;
-  const file = await openExtent(disks, entry);
+): AsyncGenerator<ScannedRecord | ScannedHole, void, undefined> {
+  const from = extentHeaderBytes;
+  let file: DiskFile;
   try {
-    let end = extentHeaderBytes;
-    const from = end;
-    const scan = { platform, file, extent: id, from, to: length, skipPayload: true, signal };
-    for await (const record of scanRecords(scan)) {
-      if (record.payloadError !== undefined) throw record.payloadError;
-      end = record.end;
-      yield record.header;
-    }
-    if (end !== length) throw new StoreError("corrupt", `extent ${id}: no record at ${end}`);
+    file = await openExtent(disks, entry);
+  } catch (thrown) {
+    if (!isStoreError(thrown, "missing") || entry.row.length > from) throw thrown;
+    // Its writer may have died before it made the file; or the disk is not mounted.
+    yield { kind: "hole", offset: from, end: from };
+    return;
+  }
+  try {
+    const to = Math.max(await file.size(), entry.row.length);
+    yield* scanRecords({ platform, file, extent: entry.id, from, to, skipPayload: true, signal });
   } finally {
     await file.close();
   }
+}
+
+/** How many bytes of it lie within the length of its extent: those that count there. */
+export function bytesWithin(
+  { row }: ExtentEntry,
+  { offset, end }: ScannedRecord | ScannedHole,
+): number {
+  return Math.max(0, Math.min(end, row.length) - offset);
 }

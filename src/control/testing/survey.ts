@@ -1,7 +1,6 @@
 import type { ExtentId } from "../../format/ids.ts";
-import { recordBytes } from "../../format/record.ts";
 import { space, spaceRange } from "../../format/row-keys.ts";
-import { walkRecords } from "../extents/extent-walk.ts";
+import { bytesWithin, walkRecords } from "../extents/extent-walk.ts";
 import { Liveness } from "../extents/liveness.ts";
 import { Manifests } from "../extents/manifests.ts";
 import type { TestMachine, TestProcess } from "./processes.ts";
@@ -28,10 +27,12 @@ export async function survey(machine: TestMachine, process: TestProcess): Promis
   for (const entry of entries) {
     if (entry.row.state === "open") continue;
     let dead = 0;
-    for await (const header of walkRecords(process, entry, signal)) {
-      const bytes = recordBytes(header.key.length, header.payloadBytes);
-      if ((await liveness.referentOf(header)) === undefined) dead += bytes;
-      else total.aliveBytes += bytes;
+    for await (const seen of walkRecords(process, entry, signal)) {
+      const bytes = bytesWithin(entry, seen);
+      const isAlive =
+        seen.kind === "record" && (await liveness.referentOf(seen.header)) !== undefined;
+      if (isAlive) total.aliveBytes += bytes;
+      else dead += bytes;
     }
     total.deadBytes += dead;
     if (entry.row.state === "reconciled" && entry.row.deadBytes !== dead) miscounted.push(entry.id);

@@ -34,4 +34,19 @@ export class RecordWindow {
     const from = offset - this.#start;
     return this.#bytes.subarray(from, from + wanted);
   }
+
+  /** The first place from `offset`, in steps of `step`, with this number; undefined: nowhere. */
+  async find(number: number, offset: number, step: number): Promise<number | undefined> {
+    for (let at = offset; ;) {
+      await this.view(at, step);
+      const { buffer, byteOffset, length } = this.#bytes;
+      const numbers = new DataView(buffer, byteOffset, length);
+      let from = at - this.#start;
+      if (from + 4 > length) return undefined;
+      for (; from + 4 <= length; from += step) {
+        if (numbers.getUint32(from) === number) return this.#start + from;
+      }
+      at = this.#start + from;
+    }
+  }
 }

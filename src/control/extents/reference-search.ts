@@ -1,0 +1,98 @@
+import { isStoreError } from "../../base/errors.ts";
+import type { Row } from "../../engine/engine.ts";
+import { scanPages } from "../../engine/scan-pages.ts";
+import type { DataLocation } from "../../format/chunk-ref.ts";
+import type { ChangeId, ExtentId } from "../../format/ids.ts";
+import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
+import { space, spaceRange } from "../../format/row-keys.ts";
+import type { Keymap, Partition } from "../../keymap/keymap.ts";
+import type { Manifests } from "./manifests.ts";
+
+/*
+ * Whether anything refers to an extent, asked of the whole index. A walk through an extent asks about the records it can
+ * make out; of what is damaged it knows nothing. So an extent with damage in it is dropped only if no row refers to it.
+ * It costs a look at every row, and is done for such extents alone.
+ *
+ * References move while we look, but in a settled extent none come into being. A part's becomes an object's, so parts
+ * are looked at first; a head's becomes a version's and back, so heads are looked at before and after the versions.
+ */
+
+/** A row that refers to the extent, or may: what cannot be read might list anything. */
+export interface Reference {
+  readonly partition: Partition;
+  readonly rowKey: Uint8Array;
+  readonly stamp: ChangeId;
+}
+
+export interface ReferenceSearchOptions {
+  readonly keymap: Keymap;
+  readonly manifests: Manifests;
+}
+
+/** Rows looked at in one step. */
+const rowsPerStep = 256;
+const spacesInTurn = [space.parts, space.heads, space.versions, space.heads] as const;
+
+interface Page {
+  readonly partition: Partition;
+  readonly rows: readonly Row[];
+  readonly dataOf: (value: Uint8Array) => DataLocation;
+}
+
+export class ReferenceSearch {
+  readonly #manifests: Manifests;
+  readonly #extent: ExtentId;
+  readonly #pages: AsyncGenerator<Page, void, undefined>;
+  #known: Reference | undefined;
+
+  /** What an earlier search found is looked at first. */
+  constructor(options: ReferenceSearchOptions, extent: ExtentId, known: Reference | undefined) {
+    this.#manifests = options.manifests;
+    this.#extent = extent;
+    this.#known = known;
+    this.#pages = pagesOf(options.keymap);
+  }
+
+  /** Looks at a bounded number of rows; `none` once all were seen. */
+  async step(): Promise<Reference | "busy" | "none"> {
+    const known = this.#known;
+    this.#known = undefined;
+    if (known !== undefined) {
+      const now = await known.partition.get(known.rowKey);
+      return now?.stamp === known.stamp ? known : "busy";
+    }
+    const { value: page } = await this.#pages.next();
+    if (page === undefined) return "none";
+    const { partition, rows, dataOf } = page;
+    for (const row of rows) {
+      if (await this.#mayRefer(row, dataOf)) {
+        return { partition, rowKey: row.key, stamp: row.stamp };
+      }
+    }
+    return "busy";
+  }
+
+  async #mayRefer({ value }: Row, dataOf: Page["dataOf"]): Promise<boolean> {
+    try {
+      for await (const ref of this.#manifests.chunksOf(dataOf(value))) {
+        if (ref.extent === this.#extent) return true;
+      }
+      return false;
+    } catch (thrown) {
+      if (isStoreError(thrown, "corrupt") || isStoreError(thrown, "missing")) return true;
+      throw thrown;
+    }
+  }
+}
+
+async function* pagesOf(keymap: Keymap): AsyncGenerator<Page, void, undefined> {
+  for (const partition of keymap.partitions) {
+    for (const one of spacesInTurn) {
+      const decode = one === space.parts ? decodePartRow : decodeObjectRow;
+      const dataOf = (value: Uint8Array): DataLocation => decode(value).data;
+      for await (const rows of scanPages(partition, spaceRange(one), rowsPerStep)) {
+        yield { partition, rows, dataOf };
+      }
+    }
+  }
+}
