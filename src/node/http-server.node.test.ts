@@ -286,9 +286,12 @@ test("http server: C6: past the request limit answers 503 SlowDown with Retry-Af
 });
 
 test("http server: stops by finishing what is under way and closing idle connections", async () => {
-  const mayAnswer = Promise.withResolvers<void>();
+  const [reached, mayAnswer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const server = await serve(async (request) => {
-    if (request.target === "/slow") await mayAnswer.promise;
+    if (request.target === "/slow") {
+      reached.resolve();
+      await mayAnswer.promise;
+    }
     return { status: 200, headers: [] };
   });
   const idle = new Peer(server.port);
@@ -296,7 +299,7 @@ test("http server: stops by finishing what is under way and closing idle connect
   await idle.until("200 OK");
   const busy = new Peer(server.port);
   busy.send("GET /slow HTTP/1.1\r\nhost: h\r\n\r\n");
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  await reached.promise;
   const stopped = server.stop();
   await idle.closed;
   assert.equal(busy.received, "");
