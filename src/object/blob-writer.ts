@@ -26,8 +26,8 @@ export function manifestRecord(blob: BlobIdentity): RecordIdentity {
 }
 
 /**
- * One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an upload
- * (C6).
+ * One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an upload,
+ * and of all uploads together what BodyBudget allows (C6).
  */
 const appendsInFlightMax = 2;
 
@@ -46,12 +46,12 @@ export class BlobWriter {
 
   /**
    * Starts appending the next chunk; waits while too many are under way. Throws what an earlier
-   * append failed with.
+   * append failed with. `written` is called once the chunk is no longer needed.
    */
-  async append(chunk: Uint8Array): Promise<void> {
+  async append(chunk: Uint8Array, written?: () => void): Promise<void> {
     while (this.#inFlight.length >= appendsInFlightMax) await this.#inFlight.shift();
     this.#throwFailure();
-    this.#start(dataRecord(this.#blob, this.#refs.length), chunk);
+    this.#start(dataRecord(this.#blob, this.#refs.length), chunk, written);
   }
 
   /** Waits until all is synced; where it lies, behind a manifest if it is too much for a row. */
@@ -79,16 +79,18 @@ export class BlobWriter {
     this.#writer.release(this.appended);
   }
 
-  #start(identity: RecordIdentity, payload: Uint8Array): void {
+  #start(identity: RecordIdentity, payload: Uint8Array, written?: () => void): void {
     const index = this.#refs.push(undefined) - 1;
     // A failure is kept until somebody looks, who may be waiting for the next bytes of the body
     // now.
     const done = this.#writer.append(identity, payload).then(
       (ref) => {
         this.#refs[index] = ref;
+        written?.();
       },
       (error: unknown) => {
         this.#failure ??= { error };
+        written?.();
       },
     );
     this.#inFlight.push(done);

@@ -1,6 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
 import type { StoredChecksum } from "../format/checksum.ts";
+import { BodyShare } from "./body-budget.ts";
 import type { BlobIdentity } from "./blob-writer.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { ChunkCutter } from "./chunk-cutter.ts";
@@ -40,6 +41,7 @@ export async function storeBody(
   const announced = upload.sizeBytes;
   if (announced !== undefined && announced > bodyBytesMax) return tooLarge(announced);
   const writer = new BlobWriter(store.writer, blob);
+  const share = new BodyShare(store.bodies);
   let stored = false;
   try {
     const digests = new Digests(store.platform.hash, upload.algorithms);
@@ -51,7 +53,11 @@ export async function storeBody(
       if (size > (announced ?? Infinity)) throw wrongSize(announced, size);
       if (size > bodyBytesMax) return tooLarge(size);
       digests.update(piece);
-      for (const chunk of cutter.push(piece)) await writer.append(chunk);
+      for (const chunk of cutter.push(piece)) {
+        await share.cover(chunk.length);
+        await writer.append(chunk, share.handOver());
+      }
+      await share.cover(cutter.filledBytes, cutter.chunkBytes);
     }
     if (announced !== undefined && size < announced) throw wrongSize(announced, size);
     const all = digests.finish();
@@ -59,12 +65,13 @@ export async function storeBody(
     // nothing.
     const checksum = upload.accept(all, size);
     const last = cutter.finish();
-    if (last.length > 0) await writer.append(last);
+    if (last.length > 0) await writer.append(last, share.handOver());
     const data = await writer.finish();
     stored = true;
     return { size, md5: digestOf(all, "md5"), checksum, data, appended: writer.appended };
   } finally {
     if (!stored) await writer.abandon();
+    share.close();
   }
 }
 

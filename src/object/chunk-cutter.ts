@@ -24,11 +24,21 @@ export class ChunkCutter {
     this.#expected = sizeBytes ?? Infinity;
   }
 
+  /** Of the chunk being filled. */
+  get filledBytes(): number {
+    return this.#filled;
+  }
+
+  /** What it may come to. */
+  get chunkBytes(): number {
+    return Math.min(chunkBytesMax, this.#expected);
+  }
+
   /** The full chunks that are complete with this piece. */
   *push(piece: Uint8Array): Generator<Uint8Array, void, undefined> {
     let rest = piece;
     while (rest.length > 0) {
-      const chunkBytes = Math.min(chunkBytesMax, this.#expected);
+      const { chunkBytes } = this;
       assert(this.#filled < chunkBytes, "more bytes than announced");
       const count = Math.min(rest.length, chunkBytes - this.#filled);
       const bytes = rest.subarray(0, count);

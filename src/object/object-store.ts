@@ -3,6 +3,7 @@ import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { BodyBudget } from "./body-budget.ts";
 
 /** What every operation on objects and buckets works with. */
 export interface ObjectStore {
@@ -11,6 +12,7 @@ export interface ObjectStore {
   readonly writer: ExtentWriter;
   readonly reader: ExtentReader;
   readonly reads: ReadTracker;
+  readonly bodies: BodyBudget;
   /** Where new buckets live. */
   readonly region: string;
 }

@@ -6,6 +6,7 @@ import type { Credentials } from "../auth/credentials.ts";
 import { StoreError } from "../base/errors.ts";
 import type { SessionId } from "../format/ids.ts";
 import { storeKey } from "../format/row-keys.ts";
+import { BodyBudget } from "../object/body-budget.ts";
 import type { HttpHandler, HttpRequest } from "../platform/http.ts";
 import type { Service } from "../platform/service.ts";
 import { parseRequestTarget } from "../s3/request-target.ts";
@@ -42,11 +43,12 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     "front-end",
     options.limits,
   );
+  const bodies = new BodyBudget(platform.clock);
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
   const s3 = createS3Handler({
     platform,
-    objects: { platform, keymap, writer, reader, reads, region },
+    objects: { platform, keymap, writer, reader, reads, bodies, region },
     credentials,
     authorize,
     region,

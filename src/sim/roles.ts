@@ -5,6 +5,7 @@ import { checkStore } from "../control/check.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
+import { BodyBudget } from "../object/body-budget.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/run-services.ts";
@@ -64,7 +65,8 @@ export async function runRole(
   const { keymap, writer, reader, reads } = parts;
   place.opened(keymap.session.id);
   if (role === "front end") {
-    serves({ store: { platform, keymap, writer, reader, reads, region } });
+    const bodies = new BodyBudget(platform.clock);
+    serves({ store: { platform, keymap, writer, reader, reads, bodies, region } });
     await runServices(parts.services, signal);
   } else await runBackground(place, parts, serves);
   await reader.close();
