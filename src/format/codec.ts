@@ -1,6 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import { assert, AssertionError } from "../base/assert.ts";
-import { decodeUtf8, encodeUtf8, toHex, writeHex } from "../base/bytes.ts";
+import { decodeUtf8, encodeUtf8, toHex, writeAscii, writeHex } from "../base/bytes.ts";
 
 /** Where a number of 8 bytes is cut in two: JavaScript's shifts know 32 bits. */
 const word = 2 ** 32;
@@ -121,15 +121,9 @@ export class ByteWriter {
   #ascii(text: string): boolean {
     const start = this.#length;
     const at = this.varint(text.length).#reserve(text.length);
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      if (code > 0x7f) {
-        this.#length = start;
-        return false;
-      }
-      this.#bytes[at + i] = code;
-    }
-    return true;
+    const isAscii = writeAscii(text, this.#bytes, at);
+    if (!isAscii) this.#length = start;
+    return isAscii;
   }
 }
 

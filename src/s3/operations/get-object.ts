@@ -13,17 +13,23 @@ export const getObject: Operation = async (call) => {
   return {
     status: read.partial ? 206 : 200,
     headers: objectHeaders(call, read),
-    body: await begun(read.body),
+    body: await begun(read.body, read.length),
   };
 };
 
 /**
  * With its first piece read and verified: where that fails there is still an error to answer, and
- * only what fails later has to break the connection.
+ * only what fails later has to break the connection. A body of one piece is all there then.
  */
-async function begun(body: AsyncIterable<Uint8Array>): Promise<AsyncIterable<Uint8Array>> {
+async function begun(
+  body: AsyncIterable<Uint8Array>,
+  length: number,
+): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
   const pieces = body[Symbol.asyncIterator]();
-  return continued(await pieces.next(), pieces);
+  const first = await pieces.next();
+  if (first.done === true || first.value.length < length) return continued(first, pieces);
+  await pieces.return?.();
+  return first.value;
 }
 
 async function* continued(
