@@ -6,7 +6,7 @@ import { createAdminHandler } from "./admin-handler.ts";
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
-async function ask(target: string, method = "GET", ready = Promise.resolve()) {
+async function ask(target: string, method = "GET", ready = Promise.resolve<readonly string[]>([])) {
   const handler = createAdminHandler({
     log: () => undefined,
     ready: () => ready,
@@ -35,6 +35,13 @@ test("admin: not ready is 503, and does not tell strangers why", async () => {
   const { status, text } = await ask("/-/health/ready", "GET", Promise.reject(new Error("secret")));
   assert.equal(status, 503);
   assert.doesNotMatch(text ?? "", /secret/);
+});
+
+test("C8: ready says which data directories take no writes, and stays ready", async () => {
+  const amiss = Promise.resolve(["/a takes no writes (full)", "/b takes no writes (io)"]);
+  const { status, text } = await ask("/-/health/ready", "GET", amiss);
+  assert.equal(status, 200);
+  assert.equal(text, "ready, but: /a takes no writes (full); /b takes no writes (io)\n");
 });
 
 test("admin: other paths are 404, other methods 405 with Allow", async () => {

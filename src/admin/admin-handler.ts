@@ -6,17 +6,24 @@ import { prometheusContentType, prometheusText, type ProcessMetrics } from "./pr
 
 /*
  * What stands under /-/ (no bucket's name begins so): health and metrics. They need no signature, because what probes and
- * scrapes a server seldom has one; they tell no names of buckets or keys and no secret, only states and sums. Whoever
+ * scrapes a server seldom has one; they tell no names of buckets or keys and no secret, only data directories, states and
+ * sums. Whoever
  * must hide even those puts a proxy before /-/.
  *
  * live: this process answers; restarting it would not help anybody. ready: requests would be served here now; while
- * it says no, a balancer sends them elsewhere.
+ * it says no, a balancer sends them elsewhere. Where data directories take no writes (full, read-only, gone) it stays
+ * ready: all else goes on, reading and above all deleting, which makes room, and every process of the machine has the
+ * same disks. The answer then says "ready, but:" and names each directory and its state, as do the metrics
+ * (holdfast_disk_state) and `holdfast status`; alarms belong on those.
  */
 
 export interface AdminOptions {
   readonly log: Log;
-  /** Resolves where requests can be served; rejects with what stands against it. */
-  readonly ready: () => Promise<void>;
+  /**
+   * Resolves where requests can be served, with what is amiss nonetheless; rejects with what stands
+   * against it.
+   */
+  readonly ready: () => Promise<readonly string[]>;
   /** The figures of every process of the tree that answers. */
   readonly metrics: () => Promise<readonly ProcessMetrics[]>;
 }
@@ -44,8 +51,8 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
 
 async function readiness({ ready, log }: AdminOptions): Promise<HttpResponse> {
   try {
-    await ready();
-    return text(200, "ready\n");
+    const amiss = await ready();
+    return text(200, amiss.length === 0 ? "ready\n" : `ready, but: ${amiss.join("; ")}\n`);
   } catch (error) {
     log("warn", "not_ready", { message: messageOf(error) });
     return text(503, "not ready; the server's log says why\n");

@@ -62,6 +62,12 @@ test("cli: status names the fix where no server answers", () => {
   );
 });
 
+interface StatusReport {
+  readonly ready: boolean;
+  readonly buckets: number;
+  readonly disks: readonly { name: string; state: string; bytesFree: number }[];
+}
+
 test("cli: status signs with the key of the data directory, and says where the key is refused", async () => {
   const data = join(scratch, "served");
   await using server = new ServedStore([data]);
@@ -74,8 +80,10 @@ test("cli: status signs with the key of the data directory, and says where the k
   const ask = ["status", "--endpoint", endpoint, "--json"];
   const { status, stdout } = holdfast([...ask, "--data", data]);
   assert.equal(status, 0);
-  const report = JSON.parse(stdout) as { ready: boolean; buckets: number }; // our own output
+  const report = JSON.parse(stdout) as StatusReport; // our own output
   assert.deepEqual([report.ready, report.buckets], [true, 1]);
+  assert.deepEqual([report.disks[0]?.name, report.disks[0]?.state], [data, "ok"]);
+  assert.ok((report.disks[0]?.bytesFree ?? 0) > 0);
   assert.match(holdfast(ask).stderr, /there is no key to sign with: set HOLDFAST_ROOT_ACC/);
   const other = {
     HOLDFAST_ROOT_ACCESS_KEY_ID: root.accessKeyId,

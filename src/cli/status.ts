@@ -7,7 +7,7 @@ import {
   connectionOf,
   elementOf,
 } from "./connection.ts";
-import { readFigures, sumOf } from "./figures.ts";
+import { disksIn, readFigures, sumOf } from "./figures.ts";
 
 /** S3's largest page of buckets has ten times as many: an answer stays below 300 kB. */
 const bucketsOnPage = 1000;
@@ -35,6 +35,7 @@ async function runStatus(given: GivenFlags): Promise<number> {
     requests: sumOf(figures, "holdfast_requests_total"),
     bytesIn: sumOf(figures, "holdfast_request_bytes_total", ["direction", "in"]),
     bytesOut: sumOf(figures, "holdfast_request_bytes_total", ["direction", "out"]),
+    disks: disksIn(figures),
   };
   if (given.flags.has("json")) {
     console.log(JSON.stringify(report));
@@ -44,6 +45,10 @@ async function runStatus(given: GivenFlags): Promise<number> {
     console.log(`  processes  ${report.processes} (${report.restarts} restarted after a death)`);
     console.log(`  requests   ${report.requests} since the start of their processes`);
     console.log(`  bytes      ${report.bytesIn} received, ${report.bytesOut} sent`);
+    for (const { name, state, bytesFree } of report.disks) {
+      const takesWrites = state === "ok" ? "takes writes" : `takes no writes: ${state}`;
+      console.log(`  disk       ${name} ${takesWrites}, ${bytesFree} bytes free`);
+    }
   }
   return ready ? exitStatus.ok : exitStatus.failed;
 }

@@ -246,8 +246,12 @@ test("writer: a disk below its reserve takes nothing until there is room again",
     disk!.bytesFree = 999;
     await store.clock.advance(4000);
     await assert.rejects(writer.append(identityOf(1), payloadOf(10)), { code: "storage_full" });
+    const full = { name: "/data1", condition: "full", bytesFree: 999 };
+    assert.deepEqual(writer.statistics().disks, [full], "C8: what it says is so");
     disk!.bytesFree = 100_000;
     await store.clock.advance(4000);
+    const well = { name: "/data1", condition: "ok", bytesFree: 100_000 };
+    assert.deepEqual(writer.statistics().disks, [well]);
     await writer.append(identityOf(1), payloadOf(10));
   });
 });

@@ -24,12 +24,24 @@ export interface ExtentWriterOptions {
   readonly reserveBytes?: number | undefined;
 }
 
+/** Whether a data directory takes appends of this writer, and if not, why not. */
+export type DiskCondition = "ok" | "full" | "read_only" | "missing" | "io";
+
+export interface DiskStatistics {
+  /** The directory. */
+  readonly name: string;
+  readonly condition: DiskCondition;
+  /** At the last look, a few seconds ago at most; 0 before the first. */
+  readonly bytesFree: number;
+}
+
 export interface ExtentWriterStatistics {
   readonly records: number;
   readonly syncs: number;
   readonly bytes: number;
   readonly extentsOpened: number;
   readonly failures: number;
+  readonly disks: readonly DiskStatistics[];
 }
 
 /**

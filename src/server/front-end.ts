@@ -62,6 +62,8 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
       if ((await keymap.system.get(storeKey())) === undefined) {
         throw new StoreError("corrupt", "the index has lost its first row");
       }
+      const stopped = writer.statistics().disks.filter(({ condition }) => condition !== "ok");
+      return stopped.map(({ name, condition }) => `${name} takes no writes (${condition})`);
     },
   });
   return {

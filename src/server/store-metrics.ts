@@ -1,7 +1,7 @@
 import type { Metrics, Sample } from "../admin/metrics.ts";
 import type { Background, BackgroundStatistics } from "../control/background.ts";
 import type { Engine, EngineStatistics } from "../engine/engine.ts";
-import type { ExtentWriter } from "../extent/extent-writer.ts";
+import type { ExtentWriter, ExtentWriterStatistics } from "../extent/extent-writer.ts";
 import type { RequestDone } from "../s3/s3-handler.ts";
 
 /** In seconds: a sync takes 0.2 ms on the quickest disks; past 30 s most clients have given up. */
@@ -64,13 +64,31 @@ export function sampleStore(
   index("counter", "conflicts_total", "Changes refused since a check failed.", "conflicts");
   index("gauge", "bytes", "Size of the index on disk.", "bytesOnDisk");
 
-  const extents = (name: string, help: string, field: keyof ReturnType<typeof writer.statistics>) =>
+  const extents = (
+    name: string,
+    help: string,
+    field: Exclude<keyof ExtentWriterStatistics, "disks">,
+  ): void =>
     metrics.sampled("counter", `holdfast_extent_${name}`, help, () => writer.statistics()[field]);
   extents("records_total", "Records appended.", "records");
   extents("syncs_total", "Syncs they shared.", "syncs");
   extents("bytes_total", "Bytes appended.", "bytes");
   extents("opened_total", "Extents begun.", "extentsOpened");
   extents("failures_total", "Writes and syncs that failed.", "failures");
+  metrics.sampled(
+    "gauge",
+    "holdfast_disk_state",
+    "1 for the state each data directory is in: ok, or why it takes no writes of this process.",
+    () => writer.statistics().disks.map(({ name, condition }) => [[name, condition], 1]),
+    ["disk", "state"],
+  );
+  metrics.sampled(
+    "gauge",
+    "holdfast_disk_free_bytes",
+    "Free in each data directory's file system.",
+    () => writer.statistics().disks.map(({ name, bytesFree }) => [[name], bytesFree]),
+    ["disk"],
+  );
 }
 
 /** What the background work did, and how each kind of it is doing. */

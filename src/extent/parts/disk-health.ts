@@ -4,6 +4,7 @@ import type { Disk, DiskErrorKind } from "../../platform/disk.ts";
 import { DiskError, isDiskError } from "../../platform/disk.ts";
 import type { Log } from "../../platform/log.ts";
 import { readIdentity } from "../data-directories.ts";
+import type { DiskStatistics } from "../extent-writer.ts";
 
 export type StoppedKind = Exclude<DiskErrorKind, "exists">;
 
@@ -59,8 +60,10 @@ export class DiskHealth {
     return this.#state.kind === "writable";
   }
 
-  get bytesFree(): number {
-    return this.#bytesFree;
+  statistics(): DiskStatistics {
+    const { kind } = this.#state;
+    const condition = kind === "writable" ? "ok" : kind;
+    return { name: this.#options.disk.name, condition, bytesFree: this.#bytesFree };
   }
 
   /**

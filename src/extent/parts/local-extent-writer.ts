@@ -103,6 +103,7 @@ export class LocalExtentWriter implements ExtentWriter {
       bytes: this.#bytes,
       extentsOpened: this.#extentsOpened,
       failures: this.#failures,
+      disks: this.#lanes.map(({ health }) => health.statistics()),
     };
   }
 
