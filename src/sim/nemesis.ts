@@ -135,11 +135,9 @@ export class Nemesis {
 
   async #flipBit(): Promise<void> {
     const { disks, engine } = this.#machine;
-    const extents = await engine.extents();
-    const closed = extents.filter(({ row }) => row.state !== "open");
-    const sealed = new Set(closed.map(({ id }) => extentPath(id)));
+    const paths = new Set((await engine.extents()).map(({ id }) => extentPath(id)));
     const disk = this.#random.pick(disks);
-    const files = [...disk.files()].filter(([path]) => sealed.has(path));
+    const files = [...disk.files()].filter(([path]) => paths.has(path));
     if (files.length === 0) return;
     const [, inode] = this.#random.pick(files);
     if (inode.length <= extentHeaderBytes || inode.isWaiting) return;
