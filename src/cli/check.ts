@@ -64,6 +64,9 @@ function print(report: CheckReport, json: boolean): void {
   );
   console.log(`${counts.rows} rows, ${counts.extents} extents, ${counts.records} records verified`);
   console.log(`${counts.unreferencedBytes} bytes wait for compaction`);
+  if (counts.unreadableBytes > 0) {
+    console.log(`${counts.unreadableBytes} of them can't be read, as a crash may leave them`);
+  }
   for (const { kind, where, message } of problems) console.log(`${kind}: ${where}: ${message}`);
   const found = Object.entries(problemCounts).map(([kind, count]) => `${count} ${kind}`);
   console.log(report.isClean ? "No problems." : `Problems: ${found.join(", ")}.`);

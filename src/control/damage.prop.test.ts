@@ -143,3 +143,20 @@ for (const [name, noise] of Object.entries(tails)) {
     assert.deepEqual((await checkStore({ ...front, signal })).problems, []);
   });
 }
+
+test("C4: the check finds a damaged payload in an extent that is still open, and behind a sealed one's end", async () => {
+  const { machine, front } = await abandon([
+    { chunks: 1, fate: "kept" },
+    { chunks: 1, fate: "kept" },
+  ]);
+  const [path] = extentFiles(machine);
+  const bytes = machine.disk.files.get(path!)!;
+  for (const name of ["kept0", "kept1"]) bytes[Buffer.from(bytes).indexOf(`${name}.0`)]! ^= 1;
+  const kindsFound = async (): Promise<string[]> => {
+    const { signal } = new AbortController();
+    return (await checkStore({ ...front, signal })).problems.map(({ kind }) => kind);
+  };
+  assert.deepEqual(await kindsFound(), ["corrupt", "corrupt"]);
+  await goRound(machine, 1);
+  assert.deepEqual(await kindsFound(), ["corrupt", "corrupt"]);
+});

@@ -48,9 +48,8 @@ export async function checkExtents(options: ExtentCheckOptions): Promise<void> {
 
 async function checkExtent(options: ExtentCheckOptions, entry: ExtentEntry): Promise<void> {
   const { disks, table, notes } = options;
-  // A file goes before its row; and nothing is in an extent of no length.
-  const isEmpty = entry.row.state !== "open" && entry.row.length <= extentHeaderBytes;
-  if (entry.row.state === "dropping" || isEmpty) return;
+  // A file goes before its row.
+  if (entry.row.state === "dropping") return;
   try {
     const file = await openExtent(disks, entry);
     try {
@@ -64,6 +63,8 @@ async function checkExtent(options: ExtentCheckOptions, entry: ExtentEntry): Pro
     // Its file is made after its row, and is gone before it.
     if (now === undefined || now.row.state === "dropping" || now.row.state === "open") return;
     const isMissing = isStoreError(thrown, "missing") || isDiskError(thrown, "missing");
+    // Its writer died before it made the file.
+    if (isMissing && now.row.length <= extentHeaderBytes) return;
     notes.problem(isMissing ? "missing" : "corrupt", `extent ${entry.id}`, messageOf(thrown));
   }
 }
@@ -74,9 +75,11 @@ async function checkFile(
   file: DiskFile,
 ): Promise<void> {
   const { platform, signal } = options;
-  await checkHeader(options, entry, file);
   const isOpen = entry.row.state === "open";
   const to = isOpen ? undefined : Math.max(await file.size(), entry.row.length);
+  // Its writer may have died before the header was whole.
+  if (to !== undefined && to <= extentHeaderBytes) return;
+  await checkHeader(options, entry, file);
   const scan = { platform, file, extent: entry.id, from: extentHeaderBytes, to, signal };
   for await (const seen of scanRecords(scan)) {
     if (seen.kind === "record") await checkRecord(options, entry, seen);
