@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatHttpDate, parseHttpDate } from "./http-date.ts";
+import { createHttpDates, formatHttpDate, parseHttpDate } from "./http-date.ts";
 
 const timeMs = Date.UTC(1994, 10, 6, 8, 49, 37);
 
@@ -17,5 +17,12 @@ test("dates: other ways to write one, and what is none, are not read", () => {
   const none = ["31 Feb 1994 08:49:37", "06 Nov 1994 25:49:37", "06 Foo 1994 08:49:37"];
   for (const text of [...others, ...none.map((date) => `Sun, ${date} GMT`)]) {
     assert.equal(parseHttpDate(text), undefined, text);
+  }
+});
+
+test("dates of answers are those of their second", () => {
+  const format = createHttpDates();
+  for (const ms of [0, 1, 999, 1000, 999, 61_000, 60_999, 1_732_258_434_123]) {
+    assert.equal(format(ms), formatHttpDate(ms), String(ms));
   }
 });

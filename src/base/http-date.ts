@@ -50,6 +50,17 @@ function toMs([year, monthName, day, hour, minute, second]: readonly [
   return inRange && new Date(ms).getUTCDate() === Number(day) ? ms : undefined;
 }
 
+/** A formatHttpDate for the time of day, which is the same for all that happens in a second. */
+export function createHttpDates(): (ms: number) => string {
+  let second = Number.NaN;
+  let text = "";
+  return (ms) => {
+    const now = Math.floor(ms / 1000);
+    if (now !== second) [second, text] = [now, formatHttpDate(ms)];
+    return text;
+  };
+}
+
 /** `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off. */
 export function formatHttpDate(ms: number): string {
   return new Date(ms).toUTCString();

@@ -1,4 +1,5 @@
 import { noBytes } from "../base/bytes.ts";
+import type { StoredChecksum } from "../format/checksum.ts";
 import { etagOf } from "../object/etag.ts";
 import { type ListItem, type ListPage, listObjects } from "../object/list.ts";
 import { type S3Call, granted, permit } from "./call.ts";
@@ -7,7 +8,7 @@ import { formatIsoDate } from "./iso-date.ts";
 import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "./key-encoding.ts";
 import { parseCount } from "./object-parameters.ts";
 import { keyParameter } from "./request-target.ts";
-import { type Xml, element, textElement } from "./xml-write.ts";
+import { type Xml, element, etagElement, plainElement, textElement } from "./xml-write.ts";
 
 /** S3: keys and common prefixes on a page. */
 export const pageItemsMax = 1000;
@@ -72,14 +73,20 @@ function contentsElement(
   const { checksum } = row;
   return element("Contents", [
     encoding.keyElement("Key", key),
-    textElement("LastModified", formatIsoDate(row.modifiedMs)),
-    textElement("ETag", `"${etagOf(row)}"`),
-    textElement("ChecksumAlgorithm", checksum && checksumName(checksum.algorithm)),
-    textElement("ChecksumType", checksum && checksumTypeName(checksum.type)),
-    textElement("Size", row.size),
+    plainElement("LastModified", formatIsoDate(row.modifiedMs)),
+    etagElement(etagOf(row)),
+    ...(checksum === undefined ? [] : checksumKindElements(checksum)),
+    plainElement("Size", row.size),
     ...(withOwner ? [ownerElement("Owner", row.attributes.owner)] : []),
     textElement("StorageClass", row.attributes.storageClass),
   ]);
+}
+
+function checksumKindElements({ algorithm, type }: StoredChecksum): readonly Xml[] {
+  return [
+    plainElement("ChecksumAlgorithm", checksumName(algorithm)),
+    plainElement("ChecksumType", checksumTypeName(type)),
+  ];
 }
 
 /** Only the id: S3 no longer has names to display. */

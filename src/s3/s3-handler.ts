@@ -4,7 +4,7 @@ import { createRequestVerifier } from "../auth/verify-request.ts";
 import type { RequestVerifier } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
-import { formatHttpDate } from "../base/http-date.ts";
+import { createHttpDates } from "../base/http-date.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ObjectStore } from "../object/object-store.ts";
@@ -51,13 +51,20 @@ export function createS3Handler(options: S3HandlerOptions): HttpHandler {
   const verifier = createRequestVerifier({ hash, clock, credentials, region });
   // Names the process that answered, as S3's does the machine.
   const hostId = toBase64(random.bytes(48));
-  return (request) => new Exchange(options, verifier, hostId, request).run();
+  const shared = { ...options, verifier, hostId, formatDate: createHttpDates() };
+  return (request) => new Exchange(shared, request).run();
+}
+
+/** What all exchanges of a process have in common. */
+interface Shared extends S3HandlerOptions {
+  readonly verifier: RequestVerifier;
+  readonly hostId: string;
+  readonly formatDate: (ms: number) => string;
 }
 
 /** One request on its way to its answer, and what is to be told about it afterwards. */
 class Exchange {
-  readonly #options: S3HandlerOptions;
-  readonly #verifier: RequestVerifier;
+  readonly #options: Shared;
   readonly #request: HttpRequest;
   readonly #ids: { readonly requestId: string; readonly hostId: string };
   readonly #startMs: number;
@@ -65,17 +72,11 @@ class Exchange {
   #code: string | undefined;
   #bytesIn = 0;
 
-  constructor(
-    options: S3HandlerOptions,
-    verifier: RequestVerifier,
-    hostId: string,
-    request: HttpRequest,
-  ) {
+  constructor(options: Shared, request: HttpRequest) {
     this.#options = options;
-    this.#verifier = verifier;
     this.#request = request;
     const requestId = toHex(options.platform.random.bytes(8)).toUpperCase();
-    this.#ids = { requestId, hostId };
+    this.#ids = { requestId, hostId: options.hostId };
     this.#startMs = options.platform.clock.monotonicMs();
   }
 
@@ -109,7 +110,7 @@ class Exchange {
     this.#operation = route(request.method, target, headers);
     if (this.#operation === undefined) throw methodNotAllowed(request.method, target);
     const operation = builtOperations[this.#operation] ?? notBuilt(this.#operation);
-    const verified = await this.#verifier.verify(request);
+    const verified = await this.#options.verifier.verify(request);
     if (verified.kind === "refused") throw authError(verified);
     refuseUnsupportedHeaders(headers);
     checkBucketName(target);
@@ -138,7 +139,7 @@ class Exchange {
     return [
       ["x-amz-request-id", this.#ids.requestId],
       ["x-amz-id-2", this.#ids.hostId],
-      ["date", formatHttpDate(this.#options.platform.clock.now())],
+      ["date", this.#options.formatDate(this.#options.platform.clock.now())],
       ["server", "Holdfast"],
     ];
   }

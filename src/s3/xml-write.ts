@@ -31,6 +31,18 @@ export function textElement(name: string, value: string | number | boolean | und
   return `<${name}>${escapeText(String(value))}</${name}>` as Xml; // escaped just here
 }
 
+/**
+ * The same for what holds no character with a meaning in XML: numbers, times, digests, names of ours. A page of a listing
+ * has 6,000 of them, and looking for such characters took a tenth of its time.
+ */
+export function plainElement(name: string, text: string | number): Xml {
+  return `<${name}>${text}</${name}>` as Xml; // by its contract
+}
+
+export function etagElement(etag: string): Xml {
+  return plainElement("ETag", `&quot;${etag}&quot;`);
+}
+
 /** `<Name>` around finished XML. */
 export function element(name: string, children: readonly Xml[]): Xml {
   return `<${name}>${children.join("")}</${name}>` as Xml; // joined from finished XML

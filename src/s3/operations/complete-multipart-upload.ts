@@ -13,7 +13,7 @@ import { keyElement } from "../multipart-elements.ts";
 import { parseUploadAddress, partsMax } from "../object-parameters.ts";
 import { declaredChecksums, readBodyOnly } from "../upload-body.ts";
 import { type XmlNode, childText, childrenOf, parseXml } from "../xml-read.ts";
-import { textElement, xmlDocument } from "../xml-write.ts";
+import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
 /** 10,000 parts with ETag, SHA-256 and indentation are about 220 bytes each. */
 const listBytesMax = 4 * 1024 * 1024;
@@ -32,7 +32,7 @@ export const completeMultipartUpload: Operation = async (call) => {
       textElement("Location", locationOf(call)),
       textElement("Bucket", bucket),
       keyElement(key),
-      textElement("ETag", `"${stored.etag}"`),
+      etagElement(stored.etag),
       ...checksumElements(stored.checksum, partCountOf(stored.etag)),
     ]),
   );

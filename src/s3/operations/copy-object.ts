@@ -10,7 +10,7 @@ import { S3Error, invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
 import { declaredChecksums } from "../upload-body.ts";
-import { textElement, xmlDocument } from "../xml-write.ts";
+import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
 export const copyObject: Operation = async (call) => {
   const { bucket, key } = call.target;
@@ -27,7 +27,7 @@ export const copyObject: Operation = async (call) => {
   return xmlResponse(
     xmlDocument("CopyObjectResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),
-      textElement("ETag", `"${stored.etag}"`),
+      etagElement(stored.etag),
       ...checksumElements(stored.checksum, partCountOf(stored.etag)),
     ]),
   );

@@ -5,7 +5,7 @@ import { partChecksumElements } from "../checksum-names.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { keyElement, uploadElements } from "../multipart-elements.ts";
 import { parseCount, parseUploadAddress, partsMax } from "../object-parameters.ts";
-import { element, textElement, xmlDocument } from "../xml-write.ts";
+import { element, etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
 /** S3: parts on a page. */
 const pagePartsMax = 1000;
@@ -32,7 +32,7 @@ export const listParts: Operation = async (call) => {
         element("Part", [
           textElement("PartNumber", row.part),
           textElement("LastModified", formatIsoDate(row.modifiedMs)),
-          textElement("ETag", `"${toHex(row.md5)}"`),
+          etagElement(toHex(row.md5)),
           textElement("Size", row.size),
           ...partChecksumElements(row.checksum),
         ]),

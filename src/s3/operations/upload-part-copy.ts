@@ -6,7 +6,7 @@ import { partChecksumElements } from "../checksum-names.ts";
 import { parseCopyRange, parseCopySource, refusedCopy } from "../copy-source.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
-import { textElement, xmlDocument } from "../xml-write.ts";
+import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
 export const uploadPartCopy: Operation = async (call) => {
   const { bucket, key } = call.target;
@@ -22,7 +22,7 @@ export const uploadPartCopy: Operation = async (call) => {
   return xmlResponse(
     xmlDocument("CopyPartResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),
-      textElement("ETag", `"${stored.etag}"`),
+      etagElement(stored.etag),
       ...partChecksumElements(stored.checksum),
     ]),
   );
