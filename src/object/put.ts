@@ -66,6 +66,7 @@ export async function mayWrite(
 ): Promise<Refusal | undefined> {
   const fence = await checkFence(target, "active");
   if (isRefusal(fence)) return fence;
+  if (condition.kind === "always") return undefined;
   return checkWrite(condition, objectOf(await readHead(target)));
 }
 
