@@ -1,3 +1,4 @@
+import { extentPath } from "./extent-files.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
@@ -279,17 +280,19 @@ for (const pausedAt of ["create", "syncDirectory"] as const) {
   test(`C5: a writer taken for dead as it made its file (${pausedAt}) leaves none behind`, async () => {
     const store = await TestStore.create(hash);
     const [disk] = store.memoryDisks;
-    let isDropped = false;
+    let dropped: number | undefined;
     disk!.before = async (operation, path) => {
-      if (operation !== pausedAt || path === "" || path === "extents" || isDropped) return;
-      isDropped = true;
+      const isSetUp = path === "" || path === "extents";
+      if (operation !== pausedAt || isSetUp || dropped !== undefined) return;
       const entry = await seal(store);
+      dropped = entry.id;
       assert.equal(await dropExtent({ disks: store.disks, table: store.table, entry }), "ok");
     };
-    const append = store.writer().append(identityOf(0), payloadOf(1000));
-    await assert.rejects(append, { code: "fenced" });
-    assert.equal(isDropped, true);
-    assert.deepEqual(store.extentFiles(), []);
+    // Had its session been fenced, opening another extent would have failed.
+    const ref = await store.writer().append(identityOf(0), payloadOf(1000));
+    assert.notEqual(dropped, undefined);
+    assert.notEqual(ref.extent, dropped);
+    assert.deepEqual(store.extentFiles(), [extentPath(ref.extent)]);
   });
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Metrics } from "../admin/metrics.ts";
 import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { aborted } from "../base/aborted.ts";
-import { StoreError } from "../base/errors.ts";
+import { StoreError, type StoreErrorCode } from "../base/errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Service } from "../platform/service.ts";
 import type { RootKey } from "../server/root-credentials.ts";
@@ -38,6 +38,17 @@ export interface SupervisorOptions {
   readonly verifyIndex: () => Promise<void>;
 }
 
+/** Failures of a worker that another try at the start would meet again. */
+const endsStart: ReadonlySet<StoreErrorCode | undefined> = new Set([
+  "invalid",
+  "foreign",
+  "unsupported_format",
+  "corrupt",
+  "missing",
+  "storage_full",
+  "read_only",
+  "io",
+]);
 /** libuv threads beyond those that disks may hold: commits of the index, name look-ups, files at start. */
 const threadsReserve = 8;
 /** Beyond the time that requests have to finish: sealing extents and closing the index. */
@@ -169,8 +180,8 @@ export class Supervisor implements Service {
         this.#stopTree.abort();
         return;
       case "failed":
-        // What fails at the very start (an address in use) would fail again; later it may be over by the next try.
-        if (this.#ready) return;
+        // What a person has to mend ends a start (an address in use); anything else may be over by the next try.
+        if (this.#ready || !endsStart.has(message.code)) return;
         this.#failure ??= new StoreError(message.code ?? "unavailable", message.message);
         this.#stopTree.abort();
     }

@@ -203,14 +203,17 @@ export class LocalExtentWriter implements ExtentWriter {
 
   /**
    * Others may have taken us for dead before there was a file, and dropped the extent: then nobody
-   * would ever remove it.
+   * would ever remove it. Whether they were right shows at the next commit, which checks the
+   * session; here it only means that this extent is not ours to write, and another is opened.
    */
   async #assertStillOpen({ id, stamp }: ExtentEntry, disk: Disk, member: DiskFile): Promise<void> {
-    if ((await this.#options.table.get(id))?.stamp === stamp) return;
+    const found = await this.#options.table.get(id);
+    if (found?.stamp === stamp) return;
+    const state = found?.row.state ?? "gone";
+    this.#options.platform.log("warn", "extent_taken_away", { extent: id, state });
     await member.close();
     await removeMember(disk, id);
-    const message = `extent ${id} was sealed by others: this process was taken for dead`;
-    throw new StoreError("fenced", message);
+    throw new DiskError("io", `extent ${id} was sealed by others before it was written (${state})`);
   }
 
   #newRow(disk: DiskId, createdMs: number): ExtentRow {
