@@ -7,6 +7,7 @@ import { decodeExtentRow } from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
 import type { Space } from "../format/row-keys.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
+import { IndexWatch } from "./engine/index-watch.ts";
 import { nameOfChange } from "./engine/name-of-change.ts";
 import type { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
@@ -30,11 +31,15 @@ export interface SimEngineOptions {
   readonly unknownShare: number;
   /** Commits that may wait in one process: those past it are refused (C6). */
   readonly waitingCommitsMax: number;
+  /** Told of changes that must not be. */
+  readonly onWrong: (wrong: string) => void;
 }
 
 export class SimEngine {
   readonly #memory = createMemoryEngine();
   readonly #random: SeededRandom;
+  readonly #watch = new IndexWatch();
+  readonly #onWrong: (wrong: string) => void;
   #unknownShare: number;
   #waitingMax: number;
   /** After a failed sync: nothing is answered until it is verified. */
@@ -44,6 +49,7 @@ export class SimEngine {
     this.#random = random;
     this.#unknownShare = options.unknownShare;
     this.#waitingMax = options.waitingCommitsMax;
+    this.#onWrong = options.onWrong;
   }
 
   /** From now on syncs fail, until `recover`. */
@@ -119,7 +125,7 @@ export class SimEngine {
     if (this.#outOfService) {
       const cause = new StoreError("io", "the index could not be synced");
       const happens = this.#random.chance(0.5);
-      if (happens) await Promise.all(changes.map((change) => this.#memory.commit(change)));
+      if (happens) await Promise.all(changes.map((change) => this.#apply(change)));
       return changes.map(() => ({ outcome: "unknown", cause }));
     }
     return Promise.all(changes.map((change) => this.#commit(change)));
@@ -127,9 +133,16 @@ export class SimEngine {
 
   async #commit(change: Change): Promise<CommitResult> {
     const lost = this.#random.chance(this.#unknownShare);
-    if (!lost) return this.#memory.commit(change);
-    if (this.#random.chance(0.5)) await this.#memory.commit(change);
+    if (!lost) return this.#apply(change);
+    if (this.#random.chance(0.5)) await this.#apply(change);
     return { outcome: "unknown", cause: new StoreError("io", "the connection to the index broke") };
+  }
+
+  async #apply(change: Change): Promise<CommitResult> {
+    const result = await this.#memory.commit(change);
+    const wrong = result.outcome === "ok" ? this.#watch.observe(change) : undefined;
+    if (wrong !== undefined) this.#onWrong(wrong);
+    return result;
   }
 
   #assertInService(): void {

@@ -97,7 +97,9 @@ export function planFaults(random: SeededRandom): Fault[] {
     faults.push({ kind: "crash", scope, aim: random.chance(0.8) ? aim : undefined });
   }
   const others = random.pick([0, 1, 1, 2, 3]);
-  for (let i = 0; i < others; i++) faults.push(planFault(random));
+  for (let i = 0; i < others; i++) {
+    faults.splice(random.below(faults.length + 1), 0, planFault(random));
+  }
   return faults;
 }
 
@@ -106,6 +108,7 @@ function planFault(random: SeededRandom): Fault {
     "pause",
     "pause",
     "pause",
+    "failSyncs",
     "failSyncs",
     "failWrites",
     "full",

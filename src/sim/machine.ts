@@ -73,7 +73,10 @@ export class Machine {
     const { scheduler, random } = options;
     this.options = options;
     this.wall = new WallClock(scheduler, startMs);
-    this.engine = new SimEngine(random.fork(), options);
+    this.engine = new SimEngine(random.fork(), {
+      ...options,
+      onWrong: (wrong) => this.fail(new Violation(`C5: ${wrong}`)),
+    });
     this.disks = Array.from({ length: options.disks }, (_, index) => {
       const name = `/data${index + 1}`;
       return new SimDisk({ name, random: random.fork(), stallShare: options.stallShare });
