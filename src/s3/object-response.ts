@@ -9,6 +9,9 @@ import { storedHeaders } from "./object-attributes.ts";
 
 const defaultContentType = "binary/octet-stream";
 
+/** Headers kept with an object, and the parameters that take their place in an answer. */
+const overrides = storedHeaders.map((name) => [name, `response-${name}`] as const);
+
 /** What GET and HEAD say about an object. */
 export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
   const { row, first, length, partial } = info;
@@ -38,9 +41,9 @@ export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
 function contentHeaders(call: S3Call, { row }: ObjectInfo): readonly [string, string][] {
   const kept = new Map(row.attributes.headers);
   const headers: [string, string][] = [];
-  for (const name of storedHeaders) {
+  for (const [name, parameter] of overrides) {
     const fallback = name === "content-type" ? defaultContentType : undefined;
-    const value = call.target.query.get(`response-${name}`) ?? kept.get(name) ?? fallback;
+    const value = call.target.query.get(parameter) ?? kept.get(name) ?? fallback;
     if (value !== undefined) headers.push([name, value]);
   }
   return headers;
@@ -48,8 +51,7 @@ function contentHeaders(call: S3Call, { row }: ObjectInfo): readonly [string, st
 
 /** Only who signs may choose the headers of the answer, and only those that a header can hold. */
 export function checkResponseOverrides(call: S3Call): void {
-  for (const name of storedHeaders) {
-    const parameter = `response-${name}`;
+  for (const [, parameter] of overrides) {
     const value = call.target.query.get(parameter);
     if (value === undefined) continue;
     if (call.verified.accessKeyId === undefined) {

@@ -39,11 +39,16 @@ export function parseRequestTarget(
 
 function located(bucket: string, rawKey: string, query: ReadonlyMap<string, string>) {
   const key = percentDecode(rawKey);
-  if (key === undefined || tryDecodeUtf8(key) === undefined) throw new S3Error("InvalidURI");
+  if (key === undefined || !isText(rawKey, key)) throw new S3Error("InvalidURI");
   if (bucket === "" && key.length > 0) throw new S3Error("InvalidBucketName");
   checkKey(key);
   const kind = bucket === "" ? "service" : key.length === 0 ? "bucket" : "object";
   return { kind, bucket, key, query } as const;
+}
+
+/** Whether the bytes are UTF-8: what is not escaped became so when it was read. */
+function isText(raw: string, bytes: Uint8Array): boolean {
+  return !raw.includes("%") || tryDecodeUtf8(bytes) !== undefined;
 }
 
 /** S3 counts a key's bytes, not its characters. */
