@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StoreError, isStoreError } from "../base/errors.ts";
 import { encodeBucketFenceRow } from "../format/bucket-row.ts";
-import type { BucketId } from "../format/ids.ts";
+import { extentDirectory, extentPath } from "../extent/extent-files.ts";
+import type { ExtentRow } from "../format/extent-row.ts";
+import type { BucketId, ExtentId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { bucketFenceKey } from "../format/row-keys.ts";
 import { renewLease } from "../keymap/leases.ts";
@@ -52,6 +54,19 @@ async function assertKept(process: TestProcess): Promise<void> {
     assert.equal(await read(process, `kept ${i}`), chunksOf(`kept ${i}`, 1).join(""));
   }
 }
+
+const openRow: Omit<ExtentRow, "session"> = {
+  state: "open",
+  scheme: { kind: "replicated", copies: 1, quorum: 1 },
+  members: [],
+  epoch: 1,
+  storageClass: "STANDARD",
+  createdMs: 0,
+  sealedMs: 0,
+  length: 0,
+  deadBytes: 0,
+  droppedMs: 0,
+};
 
 /** Waits a second, in which the others that live renew their leases. */
 async function letReadsEnd(machine: TestMachine, ...others: TestProcess[]): Promise<void> {
@@ -233,6 +248,24 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   assert.ok(await partition!.get(bucketFenceKey(busy!)).catch(() => true), "its process lives");
 });
 
+test("C5: a file whose extent was dropped is removed; one of an id not given yet is left alone", async () => {
+  const machine = await withGarbage();
+  const process = await machine.start("background");
+  const dropped = await process.table.create({ ...openRow, session: process.keymap.session.id });
+  assert.equal(await process.table.remove(dropped), "ok");
+  const later = (dropped.id + 1) as ExtentId; // the next that will be given
+  for (const id of [dropped.id, later]) {
+    await machine.disk.makeDirectory(extentDirectory(id));
+    await (await machine.disk.open(extentPath(id), "create")).close();
+  }
+  const workers = workersOf(machine, process, { deadShare: 1 });
+  await workers.runUntilIdle();
+  assert.equal(workers.counters.straysRemoved, 1);
+  assert.equal(machine.disk.files.has(extentPath(dropped.id)), false);
+  assert.equal(machine.disk.files.has(extentPath(later)), true);
+  await assertKept(process);
+});
+
 test("a worker that fails is tried again, later each time; one that is fenced ends", async () => {
   const platform = createTestPlatform(hash);
   const stop = new AbortController();
@@ -282,6 +315,7 @@ test("createBackground runs all workers until told to stop, and shows what they 
     [
       ["dead writers", "stopped"],
       ["bucket sweep", "stopped"],
+      ["stray sweep", "stopped"],
       ["reclaim", "stopped"],
     ],
   );

@@ -13,6 +13,7 @@ import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
 import type { StoragePlane } from "./storage-plane.ts";
+import { StraySweep } from "./stray-sweep.ts";
 import type { Worker, WorkerStatistics } from "./worker-loop.ts";
 import { createWorkerLoop } from "./worker-loop.ts";
 
@@ -27,6 +28,8 @@ export interface BackgroundLimits {
   readonly oldReadMs: number;
   /** Between looks for buckets whose deletion or creation was left in the middle. */
   readonly bucketSweepMs: number;
+  /** Between looks for files that no extent has. */
+  readonly straySweepMs: number;
 }
 
 export const backgroundLimits: BackgroundLimits = {
@@ -37,6 +40,8 @@ export const backgroundLimits: BackgroundLimits = {
   // A GET of an object of 5 TiB at 100 Mbit/s takes days; ten minutes is a page that somebody forgot.
   oldReadMs: 10 * 60_000,
   bucketSweepMs: 60_000,
+  // Strays are rare, and looking for them costs a look at each extent.
+  straySweepMs: 3_600_000,
 };
 
 export interface BackgroundOptions extends StoragePlane {
@@ -64,12 +69,14 @@ export function createBackground(options: BackgroundOptions): Background {
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
   const { platform } = options;
   const workers = createWorkers(options, limits);
-  const { deadWriters, bucketSweep, reclaim, counters } = workers;
-  const rare = { idleMs: limits.idleMs, restShare: 0 };
+  const { deadWriters, bucketSweep, straySweep, reclaim, counters } = workers;
+  const { idleMs, restShare } = limits;
+  const rare = { idleMs, restShare: 0 };
   const loops = [
     createWorkerLoop(platform, deadWriters, rare),
     createWorkerLoop(platform, bucketSweep, rare),
-    createWorkerLoop(platform, reclaim, { idleMs: limits.idleMs, restShare: limits.restShare }),
+    createWorkerLoop(platform, straySweep, { idleMs, restShare }),
+    createWorkerLoop(platform, reclaim, { idleMs, restShare }),
   ];
   return {
     name: "background",
@@ -96,6 +103,7 @@ export function createWorkers(
 ): {
   readonly deadWriters: Worker;
   readonly bucketSweep: Worker;
+  readonly straySweep: Worker;
   readonly reclaim: Worker;
   readonly counters: BackgroundCounters;
   close(): Promise<void>;
@@ -110,6 +118,7 @@ export function createWorkers(
   return {
     deadWriters: new DeadWriters({ ...options, counters }),
     bucketSweep: new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs }),
+    straySweep: new StraySweep({ ...options, counters, everyMs: limits.straySweepMs }),
     reclaim: inTurn("reclaim", [drain, sweep]),
     counters,
     close: () => sweep.close(),

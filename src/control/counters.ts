@@ -13,6 +13,7 @@ export interface BackgroundCounters {
   corruptions: number;
   bucketsReopened: number;
   fencesRemoved: number;
+  straysRemoved: number;
 }
 
 export function createCounters(): BackgroundCounters {
@@ -29,5 +30,6 @@ export function createCounters(): BackgroundCounters {
     corruptions: 0,
     bucketsReopened: 0,
     fencesRemoved: 0,
+    straysRemoved: 0,
   };
 }

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
-import type { ExtentDisks } from "./extent-files.ts";
+import type { ExtentId } from "../format/ids.ts";
+import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./parts/disk-failure.ts";
@@ -32,4 +33,10 @@ export async function dropExtent({ disks, table, entry }: DropOptions): Promise<
   // two, and found the row still there. Later than now it finds none, and removes it itself.
   for (const { disk } of places) await onDisk(removeMember(disk, entry.id, "if there"));
   return "ok";
+}
+
+/** Removes the file of an extent that has no row any more. StoreError `missing` as above. */
+export async function dropStray(place: DataDisk, extent: ExtentId): Promise<void> {
+  await assertPresent(place);
+  await onDisk(removeMember(place.disk, extent));
 }

@@ -1,6 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import type { DiskId, ExtentId, StoreId } from "../format/ids.ts";
 import type { Disk } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
 
 /** One data directory with its identity. */
 export interface DataDisk {
@@ -26,6 +27,23 @@ export function extentDirectory(extent: ExtentId): string {
 /** Path of an extent's file within a data directory: extents/2a/00000000000f2a.extent */
 export function extentPath(extent: ExtentId): string {
   return `${extentDirectory(extent)}/${extent.toString(16).padStart(14, "0")}.extent`;
+}
+
+/** The extent whose file has this path; undefined where no extent's has. */
+export function extentOfPath(path: string): ExtentId | undefined {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const id = Number.parseInt(name, 16) as ExtentId; // compared with the path it would give
+  return Number.isSafeInteger(id) && extentPath(id) === path ? id : undefined;
+}
+
+/** The paths of what is in a directory of a data directory: nothing where there is none. */
+export async function pathsIn({ disk }: DataDisk, directory: string): Promise<string[]> {
+  try {
+    return (await disk.list(directory)).map((name) => `${directory}/${name}`);
+  } catch (thrown) {
+    if (isDiskError(thrown, "missing")) return [];
+    throw thrown;
+  }
 }
 
 /**

@@ -19,6 +19,12 @@ export function nextId(keymap: Keymap, name: CounterName): Promise<number> {
   });
 }
 
+/** The highest id that was given so far; 0: none. */
+export async function lastId({ system }: Keymap, name: CounterName): Promise<number> {
+  const row = await system.get(counterKey(name));
+  return row === undefined ? 0 : decodeCounterRow(row.value).value;
+}
+
 /** The same for those without a session; `commit` says whether the change happened. */
 export async function countUp(
   name: CounterName,

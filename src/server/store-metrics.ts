@@ -113,6 +113,7 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   count("corruptions", "Extents, manifests or records that were not as written.", "corruptions");
   count("buckets_reopened", "Deletions of buckets undone after a crash.", "bucketsReopened");
   count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
+  count("strays_removed", "Files of extents that are in no table removed.", "straysRemoved");
   metrics.sampled(
     "gauge",
     "holdfast_background_state",

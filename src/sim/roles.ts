@@ -49,6 +49,7 @@ const backgroundLimits = {
   idleMs: 1000,
   oldReadMs: 120_000,
   bucketSweepMs: 10_000,
+  straySweepMs: 10_000,
 };
 
 /** Runs until the signal aborts; throws what ends the process. */

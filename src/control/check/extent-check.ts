@@ -1,7 +1,7 @@
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
-import { extentPath, extentsDirectory } from "../../extent/extent-files.ts";
+import { extentOfPath, extentsDirectory, pathsIn } from "../../extent/extent-files.ts";
 import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
 import { scanRecords } from "../../extent/extent-scan.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
@@ -160,39 +160,27 @@ async function checkHeader(
 /** Files below extents/ that no row of the extent table has on that disk. */
 export async function checkStrays(options: ExtentCheckOptions): Promise<void> {
   for (const disk of options.disks.disks) {
-    for (const folder of await listed(disk, extentsDirectory)) {
-      const directory = `${extentsDirectory}/${folder}`;
-      for (const name of await listed(disk, directory)) {
+    for (const folder of await pathsIn(disk, extentsDirectory)) {
+      for (const path of await pathsIn(disk, folder)) {
         options.signal.throwIfAborted();
         options.notes.counts.files++;
-        await checkFileName(options, disk, directory, name);
+        await checkPath(options, disk, folder, path);
       }
       options.progress();
     }
   }
 }
 
-async function checkFileName(
+async function checkPath(
   { table, notes }: ExtentCheckOptions,
   disk: DataDisk,
-  directory: string,
-  name: string,
+  folder: string,
+  path: string,
 ): Promise<void> {
-  const path = `${directory}/${name}`;
-  const id = Number.parseInt(name, 16) as ExtentId; // compared with the name it would give
-  const isOurs = Number.isSafeInteger(id) && extentPath(id) === path;
-  const entry = isOurs ? await table.get(id) : undefined;
+  const id = extentOfPath(path);
+  const entry = id === undefined ? undefined : await table.get(id);
   if (entry?.row.members.some((member) => member.disk === disk.id) === true) return;
   // Dropped while we looked: then it has gone.
-  if (!(await listed(disk, directory)).includes(name)) return;
+  if (!(await pathsIn(disk, folder)).includes(path)) return;
   notes.problem("stray", `${disk.disk.name}/${path}`, "no row knows this file");
-}
-
-async function listed({ disk }: DataDisk, directory: string): Promise<string[]> {
-  try {
-    return await disk.list(directory);
-  } catch (thrown) {
-    if (isDiskError(thrown, "missing")) return [];
-    throw thrown;
-  }
 }
