@@ -139,20 +139,22 @@ function planFault(random: SeededRandom): Fault {
 }
 
 /**
- * Where a pause does most harm: a writer has synced its bytes, and no row refers to them; a
- * compaction has copied a chunk, and is about to change its row.
+ * Where a pause does most harm. A writer has synced its bytes, and no row refers to them: it is
+ * taken for dead meanwhile. A compaction has copied a chunk, and is about to change its row: the row
+ * changes meanwhile.
  */
-const pausePoints: readonly string[] = [
-  "front end: commit head",
-  "front end: commit",
-  "background: commit head",
-  "background: commit",
-];
+const pausePoints = [
+  { point: "front end: commit head", presumedDeadShare: 0.9 },
+  { point: "front end: commit", presumedDeadShare: 0.7 },
+  { point: "background: commit head", presumedDeadShare: 0.2 },
+  { point: "background: commit", presumedDeadShare: 0.7 },
+] as const;
 
 /** Most pauses are aimed. */
 function planPause(random: SeededRandom): Fault {
-  const point = random.pick(pausePoints);
-  const aim = random.chance(0.7) ? { point, happened: false } : undefined;
-  const presumedDead = random.chance(0.7);
-  return { kind: "pause", forMs: random.pick([50, 10_000, 60_000]), presumedDead, aim };
+  const { point, presumedDeadShare } = random.pick(pausePoints);
+  const aim = random.chance(0.8) ? { point, happened: false } : undefined;
+  const presumedDead = random.chance(presumedDeadShare);
+  const forMs = random.pick([50, 10_000, 60_000, 60_000]);
+  return { kind: "pause", forMs, presumedDead, aim };
 }
