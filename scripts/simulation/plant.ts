@@ -35,13 +35,15 @@ export async function findBug(
     await symlink(join(root, "node_modules"), join(copy, "node_modules"));
     const file = join(copy, bug.file);
     await writeFile(file, plantedSource(bug, await readFile(file, "utf8")));
-    let seed = 0;
-    while (mayGoOn(seed)) {
-      const result = await pool.run(++seed);
+    let seedsTried = 0;
+    while (mayGoOn(seedsTried)) {
+      const seed = seedsTried === 0 ? bug.seed : seedsTried;
+      seedsTried++;
+      const result = await pool.run(seed);
       if (!("failure" in result)) continue;
-      return { bug, seed, seedsTried: seed, complaint: complaintOf(result.failure) };
+      return { bug, seed, seedsTried, complaint: complaintOf(result.failure) };
     }
-    return { bug, seed: undefined, seedsTried: seed, complaint: undefined };
+    return { bug, seed: undefined, seedsTried, complaint: undefined };
   } finally {
     await pool.close();
     await rm(copy, { recursive: true, force: true });
