@@ -3,7 +3,9 @@ import { extentOfPath, extentsDirectory, pathsIn } from "../extent/extent-files.
 import { dropStray } from "../extent/extent-drop.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import { lastId } from "../keymap/counters.ts";
+import type { SessionId } from "../format/ids.ts";
 import type { Keymap } from "../keymap/keymap.ts";
+import { listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
@@ -14,10 +16,10 @@ import { isPassing } from "./worker-loop.ts";
  * is rare: a writer was taken for dead while it made the file, and there was a crash as it took it
  * back. Such a file is looked for, now and then, and removed.
  *
- * It is a stray if no row has its id, read after the file was seen, and the index has given that id:
- * then there was a row, and whoever removed it had made sure that nothing referred to the extent. A
- * file whose id was not given yet is left alone, for then the index is older than the disk (it was
- * restored, say), and the file may be all there is of somebody's objects: `holdfast check` tells.
+ * It is a stray if no row has its id, read after the file was seen, the index has given that id, and
+ * nothing but a header is in it. A file with records, or one whose id was not given yet, is left alone:
+ * the index may be older than the disk (it was restored, say), and the file may be all there is of somebody's
+ * objects. `holdfast check` tells.
  */
 
 export interface StraySweepOptions {
@@ -72,7 +74,9 @@ export class StraySweep implements Worker {
       const extent = extentOfPath(path);
       if (extent === undefined || (await table.get(extent)) !== undefined) continue;
       if (extent > (await lastId(keymap, "extents"))) continue;
-      await dropStray(disk, extent);
+      const sessions = new Set((await listSessions(keymap)).map(({ session }) => session));
+      const mayWrite = (session: SessionId): boolean => sessions.has(session);
+      if (!(await dropStray(platform.hash, disk, extent, mayWrite))) continue;
       counters.straysRemoved++;
       platform.log("warn", "stray_extent_removed", { extent, disk: disk.disk.name });
     }

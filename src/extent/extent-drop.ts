@@ -1,11 +1,14 @@
 import { assert } from "../base/assert.ts";
-import type { ExtentId } from "../format/ids.ts";
+import type { ExtentId, SessionId } from "../format/ids.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
+import type { Disk } from "../platform/disk.ts";
+import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { findDisk } from "./extent-files.ts";
+import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
-import { removeMember } from "./parts/member-file.ts";
+import { readHeader, removeMember } from "./parts/member-file.ts";
 
 export interface DropOptions {
   readonly disks: ExtentDisks;
@@ -35,8 +38,32 @@ export async function dropExtent({ disks, table, entry }: DropOptions): Promise<
   return "ok";
 }
 
-/** Removes the file of an extent that has no row any more. StoreError `missing` as above. */
-export async function dropStray(place: DataDisk, extent: ExtentId): Promise<void> {
+/**
+ * Removes the file of an extent that has no row any more, if nothing but its header was ever written: that is all a
+ * writer taken for dead can leave, and `mayWrite` says whether it is dead. A file with records and without a row is not explained by that, and is left for a person to
+ * look at. StoreError `missing` as above.
+ */
+export async function dropStray(
+  hash: Hash,
+  place: DataDisk,
+  extent: ExtentId,
+  mayWrite: (session: SessionId) => boolean,
+): Promise<boolean> {
   await assertPresent(place);
-  await onDisk(removeMember(place.disk, extent));
+  return onDisk(removeIfLeft(hash, place.disk, extent, mayWrite));
+}
+
+async function removeIfLeft(
+  hash: Hash,
+  disk: Disk,
+  extent: ExtentId,
+  mayWrite: (session: SessionId) => boolean,
+): Promise<boolean> {
+  const file = await disk.open(extentPath(extent), "read");
+  const bytes = await file.size();
+  const header = await readHeader(hash, file);
+  await file.close();
+  if (bytes > extentHeaderBytes || (header !== undefined && mayWrite(header.session))) return false;
+  await removeMember(disk, extent);
+  return true;
 }
