@@ -95,6 +95,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "        return",
   },
   {
+    name: "the stray sweep does not look for the row",
+    promise: "C5",
+    file: "src/control/stray-sweep.ts",
+    find: "extent === undefined || (await table.get(extent)) !== undefined",
+    replace: "extent === undefined",
+    seed: 20,
+  },
+  {
     name: "completing an upload leaves its parts",
     seed: 1,
     promise: "C5",
