@@ -227,6 +227,27 @@ test("http server: streams at the peer's pace and ends the source when the peer 
   await ended.promise;
 });
 
+test("http server: each piece of a slow answer leaves at once, the first with the head", async () => {
+  const next = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  async function* slow(): AsyncGenerator<Uint8Array> {
+    yield encodeUtf8("first");
+    await next[0].promise;
+    yield encodeUtf8(" ");
+    await next[1].promise;
+    yield encodeUtf8("last");
+  }
+  await using server = await serve(() =>
+    Promise.resolve({ status: 200, headers: [], body: slow() }),
+  );
+  const peer = new Peer(server.port);
+  peer.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  assert.match(await peer.until("first\r\n"), /^HTTP\/1\.1 200 /);
+  next[0].resolve();
+  await peer.until("1\r\n \r\n");
+  next[1].resolve();
+  assert.match(await peer.until("0\r\n\r\n"), /last/);
+});
+
 test("http server: an answer whose source fails midway is cut, never completed", async () => {
   const mayFail = Promise.withResolvers<void>();
   async function* failing(): AsyncGenerator<Uint8Array> {

@@ -29,24 +29,23 @@ export interface CopySource {
   readonly conditions: ReadConditions;
 }
 
+export interface CopyInput {
+  readonly source: CopySource;
+  readonly bucket: string;
+  readonly key: Uint8Array;
+  attributes(source: ObjectAttributes): ObjectAttributes;
+  readonly checksum: ChecksumAlgorithm | undefined;
+  readonly condition: WriteCondition;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Copies the bytes on the server. `attributes` decides what the copy keeps: it is given the
  * source's attributes and returns the copy's. `checksum`: the algorithm to compute, or undefined to
  * keep the source's. The copy of a multipart object is a single one, so its checksum is of the full
  * object.
  */
-export async function copyObject(
-  store: ObjectStore,
-  input: {
-    readonly source: CopySource;
-    readonly bucket: string;
-    readonly key: Uint8Array;
-    attributes(source: ObjectAttributes): ObjectAttributes;
-    readonly checksum: ChecksumAlgorithm | undefined;
-    readonly condition: WriteCondition;
-    readonly signal?: AbortSignal | undefined;
-  },
-): Promise<Stored | Refusal> {
+export async function copyObject(store: ObjectStore, input: CopyInput): Promise<Stored | Refusal> {
   const { condition, signal } = input;
   const source = await openSource(store, input.source);
   if (isRefusal(source)) return source;
@@ -63,15 +62,17 @@ export async function copyObject(
   return storeObject(store, target, { attributes, condition, upload, signal });
 }
 
+export interface CopyPartInput extends UploadAddress {
+  readonly part: number;
+  readonly source: CopySource;
+  readonly range: { readonly first: number; readonly last: number } | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A part made from a range (inclusive) of an object. */
 export async function copyPart(
   store: ObjectStore,
-  input: UploadAddress & {
-    readonly part: number;
-    readonly source: CopySource;
-    readonly range: { readonly first: number; readonly last: number } | undefined;
-    readonly signal?: AbortSignal | undefined;
-  },
+  input: CopyPartInput,
 ): Promise<Stored | Refusal> {
   const upload = await getUpload(store, input);
   if (isRefusal(upload)) return upload;

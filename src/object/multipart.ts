@@ -17,7 +17,7 @@ import { openTarget } from "./target.ts";
 import type { FoundUpload } from "./upload-rows.ts";
 import { partNumberMax, readPart, readParts, readUpload } from "./upload-rows.ts";
 
-export { completeUpload, type CompletePart } from "./complete-upload.ts";
+export { completeUpload, type CompleteInput, type CompletePart } from "./complete-upload.ts";
 export { listUploads, type UploadListItem } from "./list-uploads.ts";
 
 export interface UploadAddress {

@@ -21,6 +21,8 @@ export interface S3Call {
   readonly verified: Verified;
   /** The body as sent, counted. */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Answers with what may take long to come about, and keeps the client waiting meanwhile. */
+  keepAlive(work: Promise<HttpResponse>): Promise<HttpResponse>;
 }
 
 export type Operation = (call: S3Call) => Promise<HttpResponse>;

@@ -14,6 +14,7 @@ import { type Operation, permit } from "./call.ts";
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { headersByName } from "./headers.ts";
+import { keepAlive } from "./keep-alive.ts";
 import { type OperationName, route } from "./operations.ts";
 import { type RequestTarget, parseRequestTarget } from "./request-target.ts";
 import { refuseUnsupportedHeaders } from "./unsupported-headers.ts";
@@ -97,10 +98,13 @@ class Exchange {
     try {
       return await this.#answer();
     } catch (thrown) {
-      const error = this.#failed(thrown);
-      return errorResponse(error, pathOf(this.#request.target), this.#ids);
+      return this.#errorResponse(thrown);
     }
   }
+
+  /** Takes note of a failure and words it. */
+  readonly #errorResponse = (thrown: unknown): HttpResponse =>
+    errorResponse(this.#failed(thrown), pathOf(this.#request.target), this.#ids);
 
   async #answer(): Promise<HttpResponse> {
     const request = this.#request;
@@ -115,7 +119,17 @@ class Exchange {
     refuseUnsupportedHeaders(headers);
     checkBucketName(target);
     const body = this.#counted(request.body);
-    return operation({ objects, authorize, region, request, headers, target, verified, body });
+    return operation({
+      objects,
+      authorize,
+      region,
+      request,
+      headers,
+      target,
+      verified,
+      body,
+      keepAlive: (work) => keepAlive(this.#options.platform.clock, work, this.#errorResponse),
+    });
   }
 
   /** Takes note of what went wrong; only what is the store's own fault goes to the log. */

@@ -50,6 +50,9 @@ export function element(name: string, children: readonly Xml[]): Xml {
 
 const prolog = '<?xml version="1.0" encoding="UTF-8"?>\n';
 
+/** How every document begins. */
+export const xmlProlog = encodeUtf8(prolog);
+
 /** A whole answer: the root element in S3's namespace. */
 export function xmlDocument(root: string, children: readonly Xml[]): Uint8Array {
   return encodeUtf8(`${prolog}<${root} xmlns="${namespace}">${children.join("")}</${root}>`);

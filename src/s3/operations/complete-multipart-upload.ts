@@ -1,5 +1,6 @@
 import { fromBase64 } from "../../base/bytes.ts";
-import { type CompletePart, completeUpload } from "../../object/multipart.ts";
+import { type CompleteInput, type CompletePart, completeUpload } from "../../object/multipart.ts";
+import type { HttpResponse } from "../../platform/http.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import {
   checksumAlgorithms,
@@ -26,7 +27,12 @@ export const completeMultipartUpload: Operation = async (call) => {
   const parts = parseParts(await readBodyOnly(call, listBytesMax));
   const expected = { ...expectedChecksum(call), expectedSize: expectedSize(call) };
   const input = { ...address, parts, condition, ...expected };
-  const stored = granted(await completeUpload(call.objects, input), address);
+  return call.keepAlive(complete(call, input));
+};
+
+async function complete(call: S3Call, input: CompleteInput): Promise<HttpResponse> {
+  const { bucket, key } = input;
+  const stored = granted(await completeUpload(call.objects, input), input);
   return xmlResponse(
     xmlDocument("CompleteMultipartUploadResult", [
       textElement("Location", locationOf(call)),
@@ -36,7 +42,7 @@ export const completeMultipartUpload: Operation = async (call) => {
       ...checksumElements(stored.checksum, partCountOf(stored.etag)),
     ]),
   );
-};
+}
 
 function parseParts(body: Uint8Array): readonly CompletePart[] {
   const nodes = childrenOf(parseXml(body, "CompleteMultipartUpload"), "Part");

@@ -1,6 +1,7 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
-import { type CopySource, copyObject as copyStored } from "../../object/copy.ts";
+import type { HttpResponse } from "../../platform/http.ts";
+import { type CopyInput, type CopySource, copyObject as copyStored } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, permit, permitSource, xmlResponse } from "../call.ts";
 import { checksumElements, partCountOf } from "../checksum-names.ts";
@@ -22,6 +23,11 @@ export const copyObject: Operation = async (call) => {
   const checksum = declaredChecksums(call).checksum?.algorithm;
   const { signal } = call.request;
   const input = { source, bucket, key, attributes, checksum, condition, signal };
+  return call.keepAlive(copy(call, input));
+};
+
+async function copy(call: S3Call, input: CopyInput): Promise<HttpResponse> {
+  const { source } = input;
   const stored = await copyStored(call.objects, input);
   if (isRefusal(stored)) throw await refusedCopy(call, stored, { source, target: call.target });
   return xmlResponse(
@@ -31,7 +37,7 @@ export const copyObject: Operation = async (call) => {
       ...checksumElements(stored.checksum, partCountOf(stored.etag)),
     ]),
   );
-};
+}
 
 /** What the copy keeps of its source, by the two directives. */
 function chooseAttributes(

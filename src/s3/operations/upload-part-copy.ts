@@ -1,7 +1,8 @@
 import { must } from "../../base/assert.ts";
-import { copyPart } from "../../object/copy.ts";
+import { type CopyPartInput, copyPart } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { type Operation, permit, permitSource, xmlResponse } from "../call.ts";
+import type { HttpResponse } from "../../platform/http.ts";
+import { type Operation, type S3Call, permit, permitSource, xmlResponse } from "../call.ts";
 import { partChecksumElements } from "../checksum-names.ts";
 import { parseCopyRange, parseCopySource, refusedCopy } from "../copy-source.ts";
 import { formatIsoDate } from "../iso-date.ts";
@@ -17,8 +18,13 @@ export const uploadPartCopy: Operation = async (call) => {
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
   const range = parseCopyRange(call);
   const { signal } = call.request;
-  const stored = await copyPart(call.objects, { ...address, part, source, range, signal });
-  if (isRefusal(stored)) throw await refusedCopy(call, stored, { source, target: address });
+  return call.keepAlive(copy(call, { ...address, part, source, range, signal }));
+};
+
+async function copy(call: S3Call, input: CopyPartInput): Promise<HttpResponse> {
+  const stored = await copyPart(call.objects, input);
+  if (isRefusal(stored))
+    throw await refusedCopy(call, stored, { source: input.source, target: input });
   return xmlResponse(
     xmlDocument("CopyPartResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),
@@ -26,4 +32,4 @@ export const uploadPartCopy: Operation = async (call) => {
       ...partChecksumElements(stored.checksum),
     ]),
   );
-};
+}

@@ -3,6 +3,7 @@ import { presignRequest, signRequest } from "../../auth/sign.ts";
 import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
 import type { TestStore } from "../../object/testing/test-store.ts";
 import { createTestMachine } from "../../object/testing/test-store.ts";
+import type { Clock } from "../../platform/clock.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
 import { type RequestDone, createS3Handler } from "../s3-handler.ts";
@@ -46,6 +47,8 @@ const testDomain = "s3.test";
 export interface TestS3Options {
   readonly region?: string;
   readonly authorize?: Authorize;
+  /** Decides when something takes long; in other tests nothing does. */
+  readonly sleep?: Clock["sleep"];
   /** Over this store in place of a fresh one. */
   readonly objects?: TestStore;
 }
@@ -55,8 +58,9 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const { region = "us-east-1" } = options;
   const store = options.objects ?? (await createTestMachine(hash).frontEnd());
   const done: RequestDone[] = [];
+  const clock = { ...store.platform.clock, sleep: options.sleep ?? neverLate };
   const handler = createS3Handler({
-    platform: store.platform,
+    platform: { ...store.platform, clock },
     objects: { ...store, region },
     credentials: {
       find: (id) =>
@@ -81,6 +85,10 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
     return collected(response);
   };
   return { store, handler, done, send };
+}
+
+function neverLate(_: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
 }
 
 function signed(
