@@ -13,15 +13,29 @@ export interface RequestContext {
   readonly remoteAddress: string | undefined;
 }
 
+/** What an action is done to. */
+export interface Resource {
+  /** arn:aws:s3:::bucket/key */
+  readonly arn: string;
+  /** Of the bucket; undefined where there is none yet: what is asked for then concerns the caller's own account. */
+  readonly account: string | undefined;
+}
+
 /**
- * Every operation asks here before it does anything. `action` is IAM's name (s3:GetObject), `resource` an ARN
- * (arn:aws:s3:::bucket/key). For now: root may do everything, nobody else anything.
+ * Every operation asks here before it does anything. `action` is IAM's name (s3:GetObject). For now: root may do
+ * everything, an account everything in its own buckets, strangers nothing.
  */
 export type Authorize = (
   principal: Principal,
   action: string,
-  resource: string,
+  resource: Resource,
   context: RequestContext,
 ) => Promise<boolean>;
 
-export const authorize: Authorize = (principal) => Promise.resolve(principal.root);
+export const authorize: Authorize = (principal, _, { account }) =>
+  Promise.resolve(principal.root || isOwn(principal, account));
+
+function isOwn(principal: Principal, account: string | undefined): boolean {
+  if (principal === anonymous) return false;
+  return account === undefined || account === principal.account;
+}

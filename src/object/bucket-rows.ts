@@ -25,10 +25,22 @@ export async function findBucket(
   return row === undefined ? undefined : { bucket: bucketOf(row), row };
 }
 
+/**
+ * The store as one request sees it: the row of a bucket is read once, for whether the caller may and for what is then
+ * done. What changes meanwhile stops the commit, which checks the bucket's fence.
+ */
+export function requestView(store: ObjectStore): ObjectStore {
+  return { ...store, bucketsRead: new Map() };
+}
+
 /** `noSuchBucket`. */
 export async function getBucket(store: ObjectStore, name: string): Promise<Bucket | Refusal> {
+  const read = store.bucketsRead?.get(name);
+  if (read !== undefined) return read;
   const found = await findBucket(store, name);
-  return found?.bucket ?? refuse("noSuchBucket");
+  if (found === undefined) return refuse("noSuchBucket");
+  store.bucketsRead?.set(name, found.bucket);
+  return found.bucket;
 }
 
 export function bucketRowKey(name: string): Uint8Array {

@@ -16,8 +16,8 @@ import { startUpload } from "./testing/uploads.ts";
 const hash = createHash();
 const region = "us-east-1";
 
-function create(store: ObjectStore, name: string, owner = testOwner.owner) {
-  return createBucket(store, { name, owner, account: testOwner.account, region });
+function create(store: ObjectStore, name: string, account = testOwner.account) {
+  return createBucket(store, { name, owner: testOwner.owner, account, region });
 }
 
 async function fences(store: ObjectStore): Promise<number> {
@@ -51,12 +51,12 @@ test("C2: of racing creators just one makes the bucket, and the others leave no 
   assert.equal(await fences(store), 2);
 });
 
-test("buckets: listed by name, of one owner, by prefix, in pages", async () => {
+test("buckets: listed by name, of one account, by prefix, in pages", async () => {
   const store = await createTestStore(hash);
   for (const name of ["a-1", "a-2", "b-1", "c"]) ok(await create(store, name, "lister"));
   ok(await create(store, "a-3", "another"));
   const list = async (more: object) => {
-    const page = await listBuckets(store, { owner: "lister", limit: 10, ...more });
+    const page = await listBuckets(store, { account: "lister", limit: 10, ...more });
     return [...page.buckets.map(({ name }) => name), page.more];
   };
   assert.deepEqual(await list({}), ["a-1", "a-2", "b-1", "c", false]);

@@ -12,7 +12,7 @@ import { scanBucket } from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
 
-export { getBucket, type Bucket } from "./bucket-rows.ts";
+export { getBucket, requestView, type Bucket } from "./bucket-rows.ts";
 
 /**
  * Makes a bucket; at most one of racing creators succeeds. `bucketOwnedByYou` or `bucketExists`
@@ -23,7 +23,7 @@ export async function createBucket(
   input: { name: string; owner: string; account: string; region: string },
 ): Promise<Bucket | Refusal> {
   const { name, owner, account, region } = input;
-  const taken = await refuseTaken(store, name, owner);
+  const taken = await refuseTaken(store, name, account);
   if (taken !== undefined) return taken;
   const { keymap, platform } = store;
   const id = (await nextId(keymap, "buckets")) as BucketId; // what that counter counts
@@ -41,19 +41,19 @@ export async function createBucket(
   });
   if (outcome === "ok") return { name, ...row };
   await removeFences(keymap, id);
-  return (await refuseTaken(store, name, owner)) ?? refuse("operationAborted");
+  return (await refuseTaken(store, name, account)) ?? refuse("operationAborted");
 }
 
 /** Why the name can't be had. A deletion that was begun and left is taken back on the way. */
 async function refuseTaken(
   store: ObjectStore,
   name: string,
-  owner: string,
+  account: string,
 ): Promise<Refusal | undefined> {
   const found = await findBucket(store, name);
   if (found === undefined) return undefined;
   if (!(await reopenBucket(store.keymap, found.row))) return refuse("operationAborted");
-  return refuse(found.bucket.owner === owner ? "bucketOwnedByYou" : "bucketExists");
+  return refuse(found.bucket.account === account ? "bucketOwnedByYou" : "bucketExists");
 }
 
 /**
@@ -113,13 +113,18 @@ async function isEmpty(store: ObjectStore, bucket: BucketId): Promise<boolean> {
   return versions.length === 0;
 }
 
-/** Rows read at once while looking for an owner's buckets. */
+/** Rows read at once while looking for an account's buckets. */
 const bucketBatch = 1000;
 
-/** Buckets in name order, from the first name greater than `after`. */
+/** Buckets in name order, from the first name greater than `after`; of one account, or all. */
 export async function listBuckets(
   store: ObjectStore,
-  input: { owner: string; prefix?: string | undefined; after?: string | undefined; limit: number },
+  input: {
+    account: string | undefined;
+    prefix?: string | undefined;
+    after?: string | undefined;
+    limit: number;
+  },
 ): Promise<{ buckets: Bucket[]; more: boolean }> {
   const buckets: Bucket[] = [];
   const { start: first, end } = prefixRange(bucketRowKey(input.prefix ?? ""));
@@ -128,7 +133,7 @@ export async function listBuckets(
   while (compareBytes(start, end) < 0) {
     const rows = await store.keymap.system.scan({ start, end }, { limit: bucketBatch });
     for (const bucket of rows.map(bucketOf)) {
-      if (bucket.owner !== input.owner) continue;
+      if (input.account !== undefined && bucket.account !== input.account) continue;
       if (buckets.length === input.limit) return { buckets, more: true };
       buckets.push(bucket);
     }

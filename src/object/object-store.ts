@@ -4,6 +4,7 @@ import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import type { Bucket } from "./bucket-rows.ts";
 
 /** What every operation on objects and buckets works with. */
 export interface ObjectStore {
@@ -15,4 +16,6 @@ export interface ObjectStore {
   readonly bodies: BodyBudget;
   /** Where new buckets live. */
   readonly region: string;
+  /** Buckets that the request at hand has read, by name: see `requestView`. */
+  readonly bucketsRead?: Map<string, Bucket> | undefined;
 }

@@ -3,7 +3,7 @@ import type { Verified } from "../auth/verify-request.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { UploadId } from "../format/ids.ts";
-import { getBucket } from "../object/buckets.ts";
+import { type Bucket, getBucket } from "../object/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isRefusal, type Refusal } from "../object/refusal.ts";
 import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
@@ -12,6 +12,7 @@ import type { RequestTarget } from "./request-target.ts";
 
 /** A request whose sender is known, as operations get it. */
 export interface S3Call {
+  /** As `requestView` gives it. */
   readonly objects: ObjectStore;
   readonly authorize: Authorize;
   readonly region: string;
@@ -35,24 +36,47 @@ export interface Place {
 }
 
 /**
- * Asks whether the caller may; each operation does so before it does anything else. Throws AccessDenied, also where
- * the bucket's owner is not the expected one.
+ * Asks whether the caller may; each operation on a bucket or object does so before it does anything else. Throws
+ * NoSuchBucket, and AccessDenied, also where the bucket's owner is not the expected one.
  */
-export async function permit(call: S3Call, action: string, place: Place): Promise<void> {
-  if (!(await isPermitted(call, action, place))) throw new S3Error("AccessDenied");
-  await checkExpectedOwner(call, "x-amz-expected-bucket-owner", place.bucket);
+export function permit(call: S3Call, action: string, place: Place): Promise<Bucket> {
+  return permitIn(call, action, place, "x-amz-expected-bucket-owner");
 }
 
 /** The same for the source of a copy, whose owner has a header of its own. */
-export async function permitSource(call: S3Call, place: Place): Promise<void> {
-  if (!(await isPermitted(call, "s3:GetObject", place))) throw new S3Error("AccessDenied");
-  await checkExpectedOwner(call, "x-amz-source-expected-bucket-owner", place.bucket);
+export function permitSource(call: S3Call, place: Place): Promise<Bucket> {
+  return permitIn(call, "s3:GetObject", place, "x-amz-source-expected-bucket-owner");
 }
 
-function isPermitted(call: S3Call, action: string, place: Place): Promise<boolean> {
+/** For what concerns no bucket that is there, but the caller's own account. */
+export async function permitOwn(call: S3Call, action: string, place: Place): Promise<void> {
+  await requirePermission(call, action, place, undefined);
+}
+
+async function permitIn(
+  call: S3Call,
+  action: string,
+  place: Place,
+  expectedOwner: string,
+): Promise<Bucket> {
+  const bucket = granted(await getBucket(call.objects, place.bucket), place);
+  await requirePermission(call, action, place, bucket.account);
+  const expected = call.headers.get(expectedOwner);
+  if (expected !== undefined && expected !== bucket.account) throw new S3Error("AccessDenied");
+  return bucket;
+}
+
+async function requirePermission(
+  call: S3Call,
+  action: string,
+  place: Place,
+  account: string | undefined,
+): Promise<void> {
   const { secure, remoteAddress } = call.request;
+  const resource = { arn: resourceName(place), account };
   const context = { secure, remoteAddress };
-  return call.authorize(call.verified.principal, action, resourceName(place), context);
+  const allowed = await call.authorize(call.verified.principal, action, resource, context);
+  if (!allowed) throw new S3Error("AccessDenied");
 }
 
 function resourceName({ bucket, key }: Place): string {
@@ -62,13 +86,6 @@ function resourceName({ bucket, key }: Place): string {
 
 export function bucketArn(bucket: string): string {
   return `arn:aws:s3:::${bucket}`;
-}
-
-async function checkExpectedOwner(call: S3Call, header: string, name: string): Promise<void> {
-  const expected = call.headers.get(header);
-  if (expected === undefined) return;
-  const bucket = granted(await getBucket(call.objects, name), { bucket: name });
-  if (bucket.account !== expected) throw new S3Error("AccessDenied");
 }
 
 /** The value of an operation on objects, which S3 refuses in these words where we do. */

@@ -1,6 +1,6 @@
-import type { Principal } from "../auth/authorize.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import type { NameValue, ObjectAttributes } from "../format/object-row.ts";
+import type { Bucket } from "../object/buckets.ts";
 import { decodeHeaderText } from "./encoded-word.ts";
 import { S3Error } from "./errors.ts";
 import type { Headers } from "./headers.ts";
@@ -20,16 +20,19 @@ export const storedHeaders: readonly string[] = [
   "expires",
 ];
 
-/** What the headers of a PUT, copy or new upload say about the object. */
-export function parseObjectAttributes(headers: Headers, principal: Principal): ObjectAttributes {
+/** What the headers of a PUT, copy or new upload say about the object; it belongs to whoever owns the bucket. */
+export function parseObjectAttributes(
+  headers: Headers,
+  bucket: Pick<Bucket, "owner" | "account">,
+): ObjectAttributes {
   const storageClass = headers.get("x-amz-storage-class") ?? "STANDARD";
   if (storageClass !== "STANDARD") throw new S3Error("InvalidStorageClass");
   return {
     headers: systemHeaders(headers),
     metadata: userMetadata(headers),
     tags: parseTaggingHeader(headers.get("x-amz-tagging")),
-    owner: principal.owner,
-    account: principal.account,
+    owner: bucket.owner,
+    account: bucket.account,
     storageClass,
     encryption: undefined,
     lock: undefined,

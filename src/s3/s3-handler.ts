@@ -7,10 +7,11 @@ import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
+import { requestView } from "../object/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isBucketName } from "./bucket-name.ts";
 import { builtOperations } from "./built-operations.ts";
-import { type Operation, permit } from "./call.ts";
+import { type Operation, permit, permitOwn } from "./call.ts";
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { headersByName } from "./headers.ts";
@@ -108,7 +109,7 @@ class Exchange {
 
   async #answer(): Promise<HttpResponse> {
     const request = this.#request;
-    const { objects, authorize, region, domains } = this.#options;
+    const { authorize, region, domains } = this.#options;
     const headers = headersByName(request.headers);
     const target = parseRequestTarget(request.target, headers.get("host"), domains);
     this.#operation = route(request.method, target, headers);
@@ -120,7 +121,7 @@ class Exchange {
     checkBucketName(target);
     const body = this.#counted(request.body);
     return operation({
-      objects,
+      objects: requestView(this.#options.objects),
       authorize,
       region,
       request,
@@ -213,7 +214,9 @@ function methodNotAllowed(method: string, target: RequestTarget): S3Error {
 function notBuilt(name: OperationName): Operation {
   return async (call) => {
     const { kind, bucket, key } = call.target;
-    await permit(call, `s3:${name}`, kind === "object" ? { bucket, key } : { bucket });
+    const action = `s3:${name}`;
+    if (kind === "service") await permitOwn(call, action, { bucket });
+    else await permit(call, action, kind === "object" ? { bucket, key } : { bucket });
     throw new S3Error("NotImplemented", { message: `${name} is not implemented by this store.` });
   };
 }

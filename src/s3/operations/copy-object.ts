@@ -1,6 +1,7 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
 import type { HttpResponse } from "../../platform/http.ts";
+import type { Bucket } from "../../object/buckets.ts";
 import { type CopyInput, type CopySource, copyObject as copyStored } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, permit, permitSource, xmlResponse } from "../call.ts";
@@ -17,9 +18,9 @@ export const copyObject: Operation = async (call) => {
   const { bucket, key } = call.target;
   const source = parseCopySource(call);
   await permitSource(call, source);
-  await permit(call, "s3:PutObject", { bucket, key });
+  const owned = await permit(call, "s3:PutObject", { bucket, key });
   const condition = parseWriteCondition(call.headers);
-  const attributes = chooseAttributes(call, source);
+  const attributes = chooseAttributes(call, source, owned);
   const checksum = declaredChecksums(call).checksum?.algorithm;
   const { signal } = call.request;
   const input = { source, bucket, key, attributes, checksum, condition, signal };
@@ -43,11 +44,12 @@ async function copy(call: S3Call, input: CopyInput): Promise<HttpResponse> {
 function chooseAttributes(
   call: S3Call,
   source: CopySource,
+  owned: Bucket,
 ): (source: ObjectAttributes) => ObjectAttributes {
   const replaceMetadata = replaces(call, "x-amz-metadata-directive", "Unknown metadata directive.");
   const replaceTags = replaces(call, "x-amz-tagging-directive", "Unknown tagging directive.");
   if (!replaceMetadata) refuseSelfCopy(call, source);
-  const own = parseObjectAttributes(call.headers, call.verified.principal);
+  const own = parseObjectAttributes(call.headers, owned);
   return (kept) => ({
     ...own,
     headers: replaceMetadata ? own.headers : kept.headers,

@@ -1,6 +1,6 @@
 import { createBucket as createBucketRow } from "../../object/buckets.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { type Operation, type S3Call, bucketArn, permit, refused } from "../call.ts";
+import { type Operation, type S3Call, bucketArn, permitOwn, refused } from "../call.ts";
 import { S3Error } from "../errors.ts";
 import { readBody } from "../upload-body.ts";
 import { type XmlNode, childText, parseXml } from "../xml-read.ts";
@@ -12,7 +12,7 @@ const firstRegion = "us-east-1";
 
 export const createBucket: Operation = async (call) => {
   const { bucket } = call.target;
-  await permit(call, "s3:CreateBucket", { bucket });
+  await permitOwn(call, "s3:CreateBucket", { bucket });
   const body = await readBody(call, configurationBytesMax);
   const wanted = body.length === 0 ? undefined : parseConfiguration(body);
   checkLocation(wanted, call.region);

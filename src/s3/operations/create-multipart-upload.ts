@@ -11,8 +11,8 @@ import { textElement, xmlDocument } from "../xml-write.ts";
 
 export const createMultipartUpload: Operation = async (call) => {
   const { bucket, key } = call.target;
-  await permit(call, "s3:PutObject", { bucket, key });
-  const attributes = parseObjectAttributes(call.headers, call.verified.principal);
+  const owned = await permit(call, "s3:PutObject", { bucket, key });
+  const attributes = parseObjectAttributes(call.headers, owned);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const checksum = chooseChecksum(call);
   const input = { bucket, key, attributes, checksum };

@@ -1,10 +1,8 @@
-import { getBucket } from "../../object/buckets.ts";
-import { type Operation, bucketArn, granted, permit } from "../call.ts";
+import { type Operation, bucketArn, permit } from "../call.ts";
 
 export const headBucket: Operation = async (call) => {
   const { bucket: name } = call.target;
-  await permit(call, "s3:ListBucket", { bucket: name });
-  const bucket = granted(await getBucket(call.objects, name), { bucket: name });
+  const bucket = await permit(call, "s3:ListBucket", { bucket: name });
   return {
     status: 200,
     headers: [

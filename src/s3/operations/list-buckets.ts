@@ -1,5 +1,5 @@
 import { type Bucket, listBuckets as listBucketRows } from "../../object/buckets.ts";
-import { type Operation, type S3Call, bucketArn, permit, xmlResponse } from "../call.ts";
+import { type Operation, type S3Call, bucketArn, permitOwn, xmlResponse } from "../call.ts";
 import { decodeNameToken, encodeNameToken } from "../continuation-token.ts";
 import { invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
@@ -10,15 +10,21 @@ import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 const bucketsMax = 10_000;
 
 export const listBuckets: Operation = async (call) => {
-  await permit(call, "s3:ListAllMyBuckets", { bucket: "" });
+  await permitOwn(call, "s3:ListAllMyBuckets", { bucket: "" });
   const { query } = call.target;
-  const { owner } = call.verified.principal;
+  const { owner, account, root } = call.verified.principal;
   const region = query.get("bucket-region");
   const prefix = query.get("prefix");
   const paginated = ["max-buckets", "continuation-token"].some((name) => query.has(name));
   const limit = parseMaxBuckets(call);
   const after = decodeNameToken(query.get("continuation-token"));
-  const { buckets, more } = await listBucketRows(call.objects, { owner, prefix, after, limit });
+  const { buckets, more } = await listBucketRows(call.objects, {
+    // S3 shows an account its own; whoever runs the store sees what there is.
+    account: root ? undefined : account,
+    prefix,
+    after,
+    limit,
+  });
   const last = buckets.at(-1);
   const token = more && last !== undefined ? encodeNameToken(last.name) : undefined;
   const shown = buckets.filter((bucket) => region === undefined || bucket.region === region);

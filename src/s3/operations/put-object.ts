@@ -8,10 +8,10 @@ import { openUpload } from "../upload-body.ts";
 
 export const putObject: Operation = async (call) => {
   const { bucket, key, query } = call.target;
-  await permit(call, "s3:PutObject", { bucket, key });
+  const owned = await permit(call, "s3:PutObject", { bucket, key });
   checkVersionId(query.get("versionId"));
   const condition = parseWriteCondition(call.headers);
-  const attributes = parseObjectAttributes(call.headers, call.verified.principal);
+  const attributes = parseObjectAttributes(call.headers, owned);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const upload = openUpload(call, undefined);
   const { signal } = call.request;

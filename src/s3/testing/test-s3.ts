@@ -1,4 +1,5 @@
-import { type Authorize, authorize } from "../../auth/authorize.ts";
+import { type Authorize, type Principal, authorize } from "../../auth/authorize.ts";
+import type { Credential } from "../../auth/credentials.ts";
 import { presignRequest, signRequest } from "../../auth/sign.ts";
 import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
 import type { TestStore } from "../../object/testing/test-store.ts";
@@ -19,6 +20,8 @@ export interface TestRequest {
   readonly contentSha256?: string;
   /** Where it is not the body's; undefined: no Content-Length at all. */
   readonly contentLength?: string | undefined;
+  /** Whose key signs; root's where it is not said. */
+  readonly as?: keyof typeof testOwners;
   /** Adds Content-MD5. */
   readonly md5?: boolean;
   /** The body, where it matters whether it is pulled. */
@@ -40,8 +43,13 @@ export interface TestS3 {
   send(request: TestRequest): Promise<TestResponse>;
 }
 
-const secret = { accessKeyId: "AKIDTEST", secretAccessKey: "secret" };
-const principal = { owner: "0".repeat(63) + "1", account: "111122223333", root: true };
+/** Who may sign, each with an access key of its name. */
+export const testOwners = {
+  root: { owner: "0".repeat(63) + "1", account: "111122223333", root: true },
+  alice: { owner: "a".repeat(64), account: "000000000001", root: false },
+  bob: { owner: "b".repeat(64), account: "000000000002", root: false },
+};
+const secretAccessKey = "secret";
 const testDomain = "s3.test";
 
 export interface TestS3Options {
@@ -62,10 +70,7 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const handler = createS3Handler({
     platform: { ...store.platform, clock },
     objects: { ...store, region },
-    credentials: {
-      find: (id) =>
-        Promise.resolve(id === secret.accessKeyId ? { ...secret, principal } : undefined),
-    },
+    credentials: { find: (accessKeyId) => Promise.resolve(credentialOf(accessKeyId)) },
     authorize: options.authorize ?? authorize,
     region,
     domains: [testDomain],
@@ -91,6 +96,11 @@ function neverLate(_: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
 }
 
+function credentialOf(accessKeyId: string): Credential | undefined {
+  const principal = new Map<string, Principal>(Object.entries(testOwners)).get(accessKeyId);
+  return principal && { accessKeyId, secretAccessKey, principal };
+}
+
 function signed(
   store: TestStore,
   region: string,
@@ -98,14 +108,14 @@ function signed(
   body: Uint8Array,
 ): { readonly target: string; readonly headers: HeaderList } {
   const { hash, clock } = store.platform;
-  const { method, target, signature = "header" } = request;
+  const { method, target, signature = "header", as: accessKeyId = "root" } = request;
   const own = request.headers ?? [];
   const headers: [string, string][] = own.map(([name, value]) => [name, value]);
   if (!own.some(([name]) => name === "host")) headers.push(["host", testDomain]);
   if (request.md5 === true) headers.push(["content-md5", toBase64(hash.digest("md5", body))]);
   const length = "contentLength" in request ? request.contentLength : String(body.length);
   if (length !== undefined) headers.push(["content-length", length]);
-  const identity = { ...secret, region };
+  const identity = { accessKeyId, secretAccessKey, region };
   const timeMs = clock.now();
   if (signature === "none") return { target, headers };
   if (signature === "presigned") {
