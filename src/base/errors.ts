@@ -12,6 +12,7 @@
  * - `unknown`: a commit's outcome could not be found out; it may or may not have happened.
  * - `unsupported_format`: the bytes are of a newer version of the software.
  * - `foreign`: the data directory belongs to another store.
+ * - `stalled`: the client was waited for too long (S3: 400 RequestTimeout).
  * - `cancelled`: the caller went away or the server is stopping.
  * - `invalid`: an argument or setting is not acceptable; the message says what is.
  */
@@ -27,6 +28,7 @@ export type StoreErrorCode =
   | "unknown"
   | "unsupported_format"
   | "foreign"
+  | "stalled"
   | "cancelled"
   | "invalid";
 

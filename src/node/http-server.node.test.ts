@@ -1,72 +1,10 @@
 import assert from "node:assert/strict";
-import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
-import type { HttpHandler, HttpRequest } from "../platform/http.ts";
-import type { HttpLimits } from "./http/limits.ts";
+import type { HttpRequest } from "../platform/http.ts";
 import { HttpServer } from "./http-server.ts";
-
-interface Running extends AsyncDisposable {
-  readonly port: number;
-  stop(): Promise<void>;
-}
-
-async function serve(
-  handler: HttpHandler,
-  limits: Partial<HttpLimits> = {},
-  drainMs = 2_000,
-): Promise<Running> {
-  const stopping = new AbortController();
-  const log = (): void => undefined;
-  const server = new HttpServer({ handler, log, host: "127.0.0.1", port: 0, drainMs, limits });
-  const running = server.run(stopping.signal);
-  const { port } = await server.listening;
-  const stop = async (): Promise<void> => {
-    stopping.abort();
-    await running;
-  };
-  return { port, stop, [Symbol.asyncDispose]: stop };
-}
-
-/** A raw connection: what was sent back so far, and its end. */
-class Peer {
-  readonly socket: Socket;
-  received = "";
-  readonly closed: Promise<void>;
-
-  constructor(port: number) {
-    this.socket = connect(port, "127.0.0.1");
-    this.socket.on("data", (data) => {
-      this.received += data.toString("latin1");
-    });
-    this.socket.on("error", () => undefined);
-    this.closed = new Promise((resolve) => this.socket.once("close", () => resolve()));
-  }
-
-  send(text: string): void {
-    this.socket.write(text);
-  }
-
-  async until(text: string): Promise<string> {
-    while (!this.received.includes(text)) {
-      await new Promise((resolve) => this.socket.once("data", resolve));
-    }
-    return this.received;
-  }
-}
-
-async function readAll(body: AsyncIterable<Uint8Array>): Promise<number> {
-  let bytes = 0;
-  for await (const chunk of body) bytes += chunk.length;
-  return bytes;
-}
-
-const echoLength: HttpHandler = async (request) => ({
-  status: 200,
-  headers: [],
-  body: encodeUtf8(`got ${await readAll(request.body)}`),
-});
+import { echoLength, Peer, readAll, serve } from "./testing/http-peer.ts";
 
 test("http server: hands on target, method and headers as sent, names in lower case", async () => {
   let seen: HttpRequest | undefined;
@@ -285,25 +223,6 @@ test("http server: what is not HTTP, or too long, is answered 400 in S3's form",
     assert.match(peer.received, new RegExp(`^HTTP/1.1 400 .*<Code>${code}</Code>`, "s"));
     peer.socket.destroy();
   }
-});
-
-test("http server: C6: past the request limit answers 503 SlowDown with Retry-After", async () => {
-  const mayAnswer = Promise.withResolvers<void>();
-  const slow: HttpHandler = async () => {
-    await mayAnswer.promise;
-    return { status: 200, headers: [] };
-  };
-  await using server = await serve(slow, { requests: 1 });
-  const first = new Peer(server.port);
-  first.send("GET /a HTTP/1.1\r\nhost: h\r\n\r\n");
-  await new Promise((resolve) => setTimeout(resolve, 30));
-  const second = new Peer(server.port);
-  second.send("GET /b HTTP/1.1\r\nhost: h\r\n\r\n");
-  assert.match(await second.until("</Error>"), /503 .*retry-after: 1.*SlowDown/s);
-  mayAnswer.resolve();
-  await first.until("200 OK");
-  first.socket.destroy();
-  second.socket.destroy();
 });
 
 test("http server: stops by finishing what is under way and closing idle connections", async () => {

@@ -7,8 +7,10 @@ import type { HttpHandler } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
 import type { Service } from "../platform/service.ts";
 import { type BareAnswer, bareAnswer, rawAnswer } from "./http/bare-answer.ts";
+import { Connections } from "./http/connections.ts";
 import { Exchange } from "./http/exchange.ts";
 import { httpLimits, type HttpLimits } from "./http/limits.ts";
+import { PeerWatch } from "./http/peer-watch.ts";
 
 /*
  * The bridge from node:http to our own request and response: protocol code never meets a socket. It keeps the bounds a
@@ -33,18 +35,33 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** What it has in hand. */
+export interface HttpServerStatistics {
+  readonly connections: number;
+  readonly requests: number;
+  /** Bodies and answers that wait for their peers. */
+  readonly waitingForPeers: number;
+  /** Requests answered SlowDown since the start, for one limit or the other. */
+  readonly refused: number;
+}
+
 export class HttpServer implements Service {
   readonly name = "http";
   readonly #options: HttpServerOptions;
   readonly #limits: HttpLimits;
+  readonly #watch: PeerWatch;
+  readonly #connections: Connections;
   readonly #server: Server;
   readonly #listening = Promise.withResolvers<ListenAddress>();
   #underWay = 0;
+  #refused = 0;
   #stopping = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
     this.#limits = { ...httpLimits, ...options.limits };
+    this.#watch = new PeerWatch(Math.min(this.#limits.bodyWindowMs, this.#limits.pieceMs));
+    this.#connections = new Connections(this.#limits);
     this.#server = this.#createServer();
     this.#listening.promise.catch(() => undefined); // run() throws the same to its owner
   }
@@ -52,6 +69,15 @@ export class HttpServer implements Service {
   /** Where it listens, once `run` has got that far; rejects where it could not. */
   get listening(): Promise<ListenAddress> {
     return this.#listening.promise;
+  }
+
+  statistics(): HttpServerStatistics {
+    return {
+      connections: this.#connections.count,
+      requests: this.#underWay,
+      waitingForPeers: this.#watch.count,
+      refused: this.#refused,
+    };
   }
 
   /** Listens until the signal aborts; then finishes what is under way, and closes what is not. */
@@ -71,31 +97,56 @@ export class HttpServer implements Service {
     const server = createServer({
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersMs,
-      requestTimeout: 0, // a 5 GiB part over a slow line takes its time; `stalledMs` ends a silent one
+      connectionsCheckingInterval: Math.ceil(limits.headersMs / looksPerTimeout),
+      requestTimeout: 0, // a 5 GiB part over a slow line takes its time; the body's pace is watched instead
       keepAliveTimeout: limits.keepAliveMs,
       requireHostHeader: false, // the exchange answers it in S3's form
     });
     server.maxHeadersCount = 0; // none dropped silently: the exchange refuses too many
-    server.maxConnections = limits.connections;
-    server.timeout = limits.stalledMs;
+    server.maxConnections = limits.connections + limits.surplusConnections;
+    server.timeout = limits.silentMs;
+    server.on("connection", (socket) => this.#connections.opened(socket));
     const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
-      void this.#serve(message, response); // never rejects; its owner is the connection, which closes with us
+      this.#take(message, response);
     };
-    server.on("request", onRequest);
-    server.on("checkContinue", onRequest);
+    for (const event of ["request", "checkContinue"] as const) server.on(event, onRequest);
+    server.on("checkExpectation", (message, response) => {
+      this.#take(message, response, "expectation");
+    });
     server.on("clientError", refuse);
     return server;
   }
 
-  async #serve(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { handler, log } = this.#options;
-    const overloaded = this.#underWay >= this.#limits.requests;
-    this.#underWay++;
-    const exchange = new Exchange(message, response, this.#limits);
-    const slowDown: HttpHandler = () => Promise.resolve(bareAnswer("overloaded"));
-    await exchange.run(overloaded ? slowDown : handler, log, () => this.#stopping);
-    this.#underWay--;
-    if (this.#stopping) response.once("finish", () => this.#server.closeIdleConnections());
+  /** @param refusal what to answer instead of asking the handler. */
+  #take(message: IncomingMessage, response: ServerResponse, refusal?: BareAnswer): void {
+    const connection = this.#connections.of(message.socket);
+    connection?.serve(() => {
+      const isOver = connection.isSurplus || this.#underWay >= this.#limits.requests;
+      const isCounted = !isOver && refusal === undefined;
+      if (isOver) this.#refused++;
+      if (isCounted) this.#underWay++;
+      let openEnds = 2; // the handler may go on after its peer has left, or the peer read on after that is done
+      const onEnd = (): void => {
+        openEnds--;
+        if (openEnds > 0) return;
+        if (isCounted) this.#underWay--;
+        connection.done();
+        if (this.#stopping) this.#server.closeIdleConnections();
+      };
+      response.once("close", onEnd);
+      const answer = isOver ? "overloaded" : refusal;
+      const handler: HttpHandler =
+        answer === undefined ? this.#options.handler : () => Promise.resolve(bareAnswer(answer));
+      const { log } = this.#options;
+      const exchange = new Exchange(message, response, {
+        limits: this.#limits,
+        watch: this.#watch,
+        log,
+        secure: false,
+      });
+      // Never rejects; its owner is the connection, which closes with us.
+      void exchange.run(handler, () => this.#stopping || connection.isSurplus).then(onEnd);
+    });
   }
 
   #listen(): Promise<void> {
@@ -115,6 +166,9 @@ export class HttpServer implements Service {
     });
   }
 }
+
+/** A peer that is too slow with its headers is noticed at most so much of their time late. */
+const looksPerTimeout = 8;
 
 /**
  * Each worker listens by itself and the kernel spreads connections over them; where it cannot, they share one socket

@@ -93,6 +93,11 @@ const s3Errors = {
     "A conflicting conditional operation is currently in progress against this resource. Please try again.",
   ],
   PreconditionFailed: [412, "At least one of the pre-conditions you specified did not hold"],
+  RequestTimeout: [
+    400,
+    "Your socket connection to the server was not read from or written to within the timeout period. " +
+      "Idle connections will be closed.",
+  ],
   RequestTimeTooSkewed: [
     403,
     "The difference between the request time and the current time is too large.",
@@ -196,6 +201,7 @@ export const storeErrorCodes: Readonly<
   unknown: { code: "InternalError" },
   unsupported_format: { code: "InternalError" },
   foreign: { code: "InternalError" },
+  stalled: { code: "RequestTimeout" },
   cancelled: { code: "ServiceUnavailable" },
   invalid: { code: "InternalError" },
 };

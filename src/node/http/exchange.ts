@@ -1,40 +1,50 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { noBytes } from "../../base/bytes.ts";
 import { isStoreError, messageOf, StoreError } from "../../base/errors.ts";
 import type { HeaderList, HttpHandler, HttpRequest, HttpResponse } from "../../platform/http.ts";
 import type { Log } from "../../platform/log.ts";
 import { bareAnswer } from "./bare-answer.ts";
 import type { HttpLimits } from "./limits.ts";
+import { type PeerWatch, Transfer } from "./peer-watch.ts";
 import { emptyBody, RequestBody } from "./request-body.ts";
-import { isStreamed, sendStream } from "./send-stream.ts";
+import { type AnswerHead, isStreamed, sendStream } from "./send-stream.ts";
+
+export interface ExchangeOptions {
+  readonly limits: HttpLimits;
+  readonly watch: PeerWatch;
+  readonly log: Log;
+  readonly secure: boolean;
+}
 
 /** One request and its answer, between node:http's objects and ours. */
 export class Exchange implements HttpRequest {
   readonly method: string;
   readonly target: string;
   readonly headers: HeaderList;
-  readonly secure = false;
+  readonly secure: boolean;
   readonly body: AsyncIterable<Uint8Array>;
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #limits: HttpLimits;
+  readonly #options: ExchangeOptions;
   readonly #requestBody: RequestBody | undefined;
   readonly #expectsContinue: boolean;
+  readonly #sending: Transfer;
   #abort: AbortController | undefined;
   #gone = false;
 
-  constructor(message: IncomingMessage, response: ServerResponse, limits: HttpLimits) {
+  constructor(message: IncomingMessage, response: ServerResponse, options: ExchangeOptions) {
     this.#message = message;
     this.#response = response;
-    this.#limits = limits;
+    this.#options = options;
     this.method = message.method ?? "";
     this.target = message.url ?? "";
     this.headers = headerList(message.rawHeaders);
-    this.#expectsContinue = message.headers.expect !== undefined;
-    if (hasBody(message)) {
-      const proceed = this.#expectsContinue ? () => response.writeContinue() : undefined;
-      this.#requestBody = new RequestBody(message, limits.bodyBufferBytes, proceed);
-    }
+    this.secure = options.secure;
+    this.#expectsContinue = message.headers.expect !== undefined && message.httpVersion !== "1.0"; // which has no interim answers
+    this.#requestBody = hasBody(message) ? this.#openBody() : undefined;
     this.body = this.#requestBody ?? emptyBody;
+    const pace = { windowMs: options.limits.pieceMs, bytesMin: 1 };
+    this.#sending = new Transfer(options.watch, pace, () => response.destroy());
     response.once("close", () => this.#onClose());
   }
 
@@ -49,52 +59,84 @@ export class Exchange implements HttpRequest {
     return this.#abort.signal;
   }
 
-  /** Runs the handler and sends what it answers. Never throws. */
-  async run(handler: HttpHandler, log: Log, stopping: () => boolean): Promise<void> {
+  /**
+   * Runs the handler and sends what it answers. Never throws. Returns when all is handed over; the peer may still be
+   * reading the last of it until the response closes.
+   *
+   * @param closing whether this must be the connection's last answer.
+   */
+  async run(handler: HttpHandler, closing: () => boolean): Promise<void> {
     try {
-      const answer = await this.#answer(handler, log);
+      const answer = await this.#answer(handler);
       // A streamed body may hold what only its iteration lets go.
-      if (!this.#gone || isStreamed(answer.body)) await this.#send(answer, stopping());
+      if (!this.#gone || isStreamed(answer.body)) await this.#send(answer, closing());
     } catch (error) {
       // The head is on its way: all that can be said is that the answer ends early.
       this.#response.destroy();
       if (!isStoreError(error, "cancelled")) {
-        log("warn", "response_broken", { target: this.target, message: messageOf(error) });
+        const message = messageOf(error);
+        this.#options.log("warn", "response_broken", { target: this.target, message });
       }
     }
   }
 
-  async #answer(handler: HttpHandler, log: Log): Promise<HttpResponse> {
-    if (this.headers.length > this.#limits.headers) return bareAnswer("headersTooLarge");
-    if (this.#message.httpVersion === "1.1" && this.#message.headers.host === undefined) {
-      return bareAnswer("malformed");
-    }
+  #openBody(): RequestBody {
+    const { watch, limits } = this.#options;
+    const { bodyWindowMs: windowMs, bodyWindowBytes: bytesMin, bodyBufferBytes } = limits;
+    const stalled = (): void => body.fail(new StoreError("stalled", "the body came too slowly"));
+    const body = new RequestBody({
+      message: this.#message,
+      bufferBytes: bodyBufferBytes,
+      beforeFirstPull: this.#expectsContinue ? () => this.#response.writeContinue() : undefined,
+      transfer: new Transfer(watch, { windowMs, bytesMin }, stalled),
+    });
+    return body;
+  }
+
+  async #answer(handler: HttpHandler): Promise<HttpResponse> {
+    if (this.headers.length > this.#options.limits.headers) return bareAnswer("headersTooLarge");
+    if (!hasOneHost(this.headers, this.#message.httpVersion)) return bareAnswer("malformed");
     try {
       return await handler(this);
     } catch (error) {
       if (!this.#gone) {
         const stack = error instanceof Error ? error.stack : undefined;
-        log("error", "handler_failed", { target: this.target, message: messageOf(error), stack });
+        const failure = { target: this.target, message: messageOf(error), stack };
+        this.#options.log("error", "handler_failed", failure);
       }
       return bareAnswer("internal");
     }
   }
 
-  async #send(answer: HttpResponse, stopping: boolean): Promise<void> {
-    const { status, body } = answer;
+  async #send(answer: HttpResponse, closing: boolean): Promise<void> {
+    const { status } = answer;
+    const unread = this.#unread();
     const headers: string[] = [];
     for (const [name, value] of answer.headers) headers.push(name, value);
-    const unread = this.#unread();
-    if (stopping || unread === "much") headers.push("connection", "close");
-    if (isStreamed(body) && this.method !== "HEAD") {
-      await sendStream(this.#response, status, headers, body);
-      return;
+    if (closing || unread === "much") headers.push("connection", "close");
+    const body = this.method === "HEAD" ? undefined : answer.body;
+    if (needsLength(answer)) {
+      const bytes = isStreamed(answer.body) ? undefined : answer.body;
+      headers.push("content-length", `${bytes?.length ?? 0}`);
     }
-    const bytes = isStreamed(body) ? undefined : body;
-    if (needsLength(answer, this.method)) headers.push("content-length", `${bytes?.length ?? 0}`);
-    this.#response.writeHead(status, headers);
-    if (unread === "much") await this.#linger(this.method === "HEAD" ? undefined : bytes);
-    else this.#response.end(this.method === "HEAD" ? undefined : bytes);
+    if (isStreamed(body)) {
+      await this.#stream({ status, headers }, body);
+    } else if (unread === "much") {
+      this.#response.writeHead(status, headers);
+      await this.#linger(body);
+    } else if ((body?.length ?? 0) > this.#options.limits.pieceBytes) {
+      await this.#stream({ status, headers }, onlyChunk(body));
+    } else {
+      this.#sending.wait();
+      this.#response.writeHead(status, headers);
+      this.#response.end(body);
+    }
+    // It ends by itself, or with the connection.
+    if (unread === "little") void this.#requestBody?.discard(Number.POSITIVE_INFINITY);
+  }
+
+  #stream(head: AnswerHead, body: AsyncIterable<Uint8Array>): Promise<void> {
+    return sendStream(this.#response, head, body, this.#options.limits.pieceBytes, this.#sending);
   }
 
   /**
@@ -104,37 +146,51 @@ export class Exchange implements HttpRequest {
   async #linger(bytes: Uint8Array | undefined): Promise<void> {
     if (bytes === undefined) this.#response.flushHeaders();
     else this.#response.write(bytes);
+    const { lingerMs, lingerBytes } = this.#options.limits;
     const timer = Promise.withResolvers<void>();
-    const timeout = setTimeout(timer.resolve, this.#limits.lingerMs);
-    await Promise.race([this.#requestBody?.discard(Number.POSITIVE_INFINITY), timer.promise]);
+    const timeout = setTimeout(timer.resolve, lingerMs);
+    await Promise.race([this.#requestBody?.discard(lingerBytes), timer.promise]);
     clearTimeout(timeout);
+    this.#sending.wait();
     this.#response.end();
   }
 
-  /** How much of the request's body is still to come. `little` is thrown away by node:http itself. */
+  /** How much of the request's body is still to come: `little` is thrown away, for `much` the connection ends. */
   #unread(): "nothing" | "little" | "much" {
     if (this.#requestBody === undefined || this.#message.complete) return "nothing";
+    if (this.#requestBody.failed) return "much"; // who was too slow is not waited for again
     if (this.#expectsContinue && !this.#requestBody.pulled) return "much";
     const length = Number(this.#message.headers["content-length"] ?? Number.POSITIVE_INFINITY);
     const rest = length - this.#requestBody.received;
-    return rest <= this.#limits.drainBytes ? "little" : "much";
+    return rest <= this.#options.limits.drainBytes ? "little" : "much";
   }
 
   #onClose(): void {
+    this.#sending.rest();
     if (this.#response.writableFinished) return;
     this.#gone = true;
-    this.#requestBody?.fail();
+    this.#requestBody?.fail(peerLeft());
     this.#abort?.abort(peerLeft());
   }
 }
 
 const peerLeft = (): StoreError => new StoreError("cancelled", "the client left");
 
+async function* onlyChunk(bytes: Uint8Array = noBytes): AsyncGenerator<Uint8Array, void> {
+  yield bytes;
+}
+
 function hasBody(message: IncomingMessage): boolean {
   const length = message.headers["content-length"];
   return (
     message.headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0")
   );
+}
+
+/** Two of them, and a proxy in front may have read the other one. */
+function hasOneHost(headers: HeaderList, version: string): boolean {
+  const count = headers.reduce((sum, [name]) => sum + (name === "host" ? 1 : 0), 0);
+  return count === 1 || (count === 0 && version === "1.0");
 }
 
 function headerList(raw: readonly string[]): HeaderList {
@@ -144,8 +200,8 @@ function headerList(raw: readonly string[]): HeaderList {
 }
 
 /** A HEAD answer states the length of what GET would send, if anything; 1xx, 204 and 304 have no length. */
-function needsLength(answer: HttpResponse, method: string): boolean {
+function needsLength(answer: HttpResponse): boolean {
   if (answer.status < 200 || answer.status === 204 || answer.status === 304) return false;
-  if (method === "HEAD" && isStreamed(answer.body)) return false;
+  if (isStreamed(answer.body)) return false;
   return !answer.headers.some(([name]) => name === "content-length");
 }

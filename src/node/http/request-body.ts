@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { StoreError } from "../../base/errors.ts";
-
-const gone = (): StoreError => new StoreError("cancelled", "the client left before its body ended");
+import type { StoreError } from "../../base/errors.ts";
+import type { Transfer } from "./peer-watch.ts";
 
 const ended: IteratorResult<Uint8Array> = { done: true, value: undefined };
 
@@ -10,30 +9,43 @@ export const emptyBody: AsyncIterable<Uint8Array> = {
   [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(ended) }),
 };
 
+export interface RequestBodyOptions {
+  readonly message: IncomingMessage;
+  /** Held for a reader that does not pull. */
+  readonly bufferBytes: number;
+  readonly beforeFirstPull?: (() => void) | undefined;
+  /** Watches the sender; its end is to fail this body. */
+  readonly transfer: Transfer;
+}
+
 /**
  * A request's body as it is pulled. Chunks are handed on as the parser made them (a stream's own iterator would
  * join them, which is one copy more of every byte); when nobody pulls, the socket is no longer read.
  */
 export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
+  readonly #options: RequestBodyOptions;
   readonly #message: IncomingMessage;
-  readonly #bufferBytes: number;
-  readonly #beforeFirstPull: (() => void) | undefined;
   readonly #chunks: Uint8Array[] = [];
   #buffered = 0;
   #state: "unread" | "reading" | "ended" | "failed" = "unread";
+  #failure: StoreError | undefined;
   #waiting: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined;
   /** Bytes that came off the wire. */
   received = 0;
 
-  constructor(message: IncomingMessage, bufferBytes: number, beforeFirstPull?: () => void) {
-    this.#message = message;
-    this.#bufferBytes = bufferBytes;
-    this.#beforeFirstPull = beforeFirstPull;
+  constructor(options: RequestBodyOptions) {
+    this.#options = options;
+    this.#message = options.message;
   }
 
   /** Whether anybody asked for a byte of it. */
   get pulled(): boolean {
     return this.#state !== "unread";
+  }
+
+  /** No more of it will be handed out, though it has not ended. */
+  get failed(): boolean {
+    return this.#state === "failed";
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -45,11 +57,14 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
       this.#buffered -= chunk.length;
-      if (this.#message.isPaused() && this.#buffered < this.#bufferBytes) this.#message.resume();
+      if (this.#message.isPaused() && this.#buffered < this.#options.bufferBytes) {
+        this.#message.resume();
+      }
       return Promise.resolve({ done: false, value: chunk });
     }
     if (this.#state === "ended") return Promise.resolve(ended);
-    if (this.#state === "failed") return Promise.reject(gone());
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#options.transfer.wait();
     this.#waiting = Promise.withResolvers();
     return this.#waiting.promise;
   }
@@ -61,18 +76,19 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return Promise.resolve(ended);
   }
 
-  /** The peer has gone. Chunks already here are still handed out, then the iteration fails. */
-  fail(): void {
+  /** The peer has gone, or is waited for no longer. What is here already is still handed out, then this is thrown. */
+  fail(failure: StoreError): void {
     if (this.#state === "ended" || this.#state === "failed") return;
     this.#state = "failed";
-    this.#waiting?.reject(gone());
-    this.#waiting = undefined;
+    this.#failure = failure;
+    const waiting = this.#waitingNoMore();
+    waiting?.reject(failure);
   }
 
   /** Reads and forgets the rest; resolves at its end, or after `bytesMax` or when the peer leaves. */
   discard(bytesMax: number): Promise<void> {
     this.#chunks.length = 0;
-    if (this.#message.complete) return Promise.resolve();
+    if (this.#message.complete || this.#message.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
       let bytes = 0;
       this.#message.removeAllListeners("data");
@@ -87,25 +103,32 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
 
   #start(): void {
     this.#state = "reading";
-    this.#beforeFirstPull?.();
+    this.#options.beforeFirstPull?.();
     this.#message.on("data", (chunk: Uint8Array) => this.#take(chunk));
     this.#message.on("end", () => {
       if (this.#state !== "reading") return;
       this.#state = "ended";
-      this.#waiting?.resolve(ended);
-      this.#waiting = undefined;
+      this.#waitingNoMore()?.resolve(ended);
     });
   }
 
   #take(chunk: Uint8Array): void {
     this.received += chunk.length;
-    if (this.#waiting !== undefined) {
-      this.#waiting.resolve({ done: false, value: chunk });
-      this.#waiting = undefined;
+    this.#options.transfer.moved(chunk.length);
+    const waiting = this.#waitingNoMore();
+    if (waiting !== undefined) {
+      waiting.resolve({ done: false, value: chunk });
       return;
     }
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
-    if (this.#buffered >= this.#bufferBytes) this.#message.pause();
+    if (this.#buffered >= this.#options.bufferBytes) this.#message.pause();
+  }
+
+  #waitingNoMore(): PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting !== undefined) this.#options.transfer.rest();
+    return waiting;
   }
 }

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeUtf8 } from "../../base/bytes.ts";
+import type { HttpHandler } from "../../platform/http.ts";
+import { echoLength, Peer, serve } from "../testing/http-peer.ts";
+import { until } from "../testing/served-store.ts";
+
+const get = "GET /a HTTP/1.1\r\nhost: h\r\n\r\n";
+
+/** A handler that answers when told to. */
+function held(): { handler: HttpHandler; letGo: () => void } {
+  const mayAnswer = Promise.withResolvers<void>();
+  const handler: HttpHandler = async () => {
+    await mayAnswer.promise;
+    return { status: 200, headers: [] };
+  };
+  return { handler, letGo: () => mayAnswer.resolve() };
+}
+
+test("C6: admission: past the request limit 503 SlowDown, on a connection that may ask again", async () => {
+  const { handler, letGo } = held();
+  await using server = await serve(handler, { requests: 1 });
+  const first = new Peer(server.port);
+  first.send(get);
+  await until("the first is under way", () => server.server.statistics().requests === 1);
+  const second = new Peer(server.port);
+  second.send(get);
+  assert.match(await second.until("</Error>"), /503 .*retry-after: 1.*SlowDown/s);
+  assert.doesNotMatch(second.received, /connection: close/);
+  letGo();
+  await first.until("200 OK");
+  second.send(get);
+  await second.until("200 OK");
+  assert.equal(server.server.statistics().refused, 1);
+  for (const peer of [first, second]) peer.socket.destroy();
+});
+
+test("C6: admission: refusals that linger take no request's place", async () => {
+  const { handler, letGo } = held();
+  await using server = await serve(handler, { requests: 1 });
+  const busy = new Peer(server.port);
+  busy.send(get);
+  await until("it is under way", () => server.server.statistics().requests === 1);
+  const uploads = Array.from({ length: 5 }, () => new Peer(server.port));
+  for (const peer of uploads) {
+    peer.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 999999999\r\n\r\n");
+    await peer.until("SlowDown");
+  }
+  letGo();
+  await busy.until("200 OK");
+  busy.send(get);
+  await until("the next is served", () => busy.received.split("200 OK").length === 3);
+  for (const peer of [busy, ...uploads]) peer.socket.destroy();
+});
+
+test("C6: admission: connections past the limit are told to slow down; past those, closed", async () => {
+  const { handler, letGo } = held();
+  await using server = await serve(handler, { connections: 2, surplusConnections: 1 });
+  const served = [new Peer(server.port), new Peer(server.port)];
+  for (const peer of served) peer.send(get);
+  await until("both are under way", () => server.server.statistics().requests === 2);
+  const surplus = new Peer(server.port);
+  surplus.send(get);
+  await surplus.closed;
+  assert.match(surplus.received, /503 .*retry-after: 1.*connection: close.*SlowDown/s);
+  const idle = new Peer(server.port);
+  await until("it is known", () => server.server.statistics().connections === 3);
+  const beyond = new Peer(server.port);
+  beyond.send(get);
+  await beyond.closed;
+  assert.equal(beyond.received, "");
+  letGo();
+  for (const peer of served) await peer.until("200 OK");
+  for (const peer of [...served, idle]) peer.socket.destroy();
+  await until("all are gone", () => server.server.statistics().connections === 0);
+  const again = new Peer(server.port);
+  again.send(get);
+  await again.until("200 OK");
+  again.socket.destroy();
+});
+
+test("C6: admission: pipelined requests are served one at a time, and answered in order", async () => {
+  let [running, most] = [0, 0];
+  await using server = await serve(async (request) => {
+    running++;
+    most = Math.max(most, running);
+    const isFirst = request.target === "/0";
+    await new Promise((resolve) => setTimeout(resolve, isFirst ? 30 : 0));
+    running--;
+    return { status: 200, headers: [], body: encodeUtf8(`<${request.target}>`) };
+  });
+  const peer = new Peer(server.port);
+  const targets = Array.from({ length: 20 }, (_, i) => `/${i}`);
+  peer.send(targets.map((target) => `GET ${target} HTTP/1.1\r\nhost: h\r\n\r\n`).join(""));
+  await peer.until("</19>");
+  assert.deepEqual(
+    peer.received.match(/<[^>]+>/g),
+    targets.map((target) => `<${target}>`),
+  );
+  assert.equal(most, 1);
+  peer.socket.destroy();
+});
+
+test("C6: admission: who asks far ahead of his answers is cut off", async () => {
+  let asked = 0;
+  await using server = await serve(
+    async () => {
+      asked++;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      return { status: 200, headers: [] };
+    },
+    { pipelined: 4 },
+  );
+  const peer = new Peer(server.port);
+  peer.send(get.repeat(1000));
+  await peer.closed;
+  await until("nothing is left", () => server.server.statistics().requests === 0);
+  assert.equal(asked, 1);
+});
+
+test("admission: 100 Continue is not sent to who is refused, nor to HTTP/1.0", async () => {
+  await using server = await serve(echoLength, { requests: 0, lingerMs: 50 });
+  const peer = new Peer(server.port);
+  peer.send("PUT /a HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
+  await peer.closed;
+  assert.match(peer.received, /^HTTP\/1\.1 503 .*connection: close/s);
+  await using old = await serve(echoLength);
+  const oldPeer = new Peer(old.port);
+  oldPeer.send("PUT /a HTTP/1.0\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\nok");
+  await oldPeer.closed;
+  assert.match(oldPeer.received, /^HTTP\/1\.1 200 .*got 2$/s);
+});
+
+test("admission: an expectation nobody knows is answered 417", async () => {
+  await using server = await serve(echoLength, { lingerMs: 50 });
+  const peer = new Peer(server.port);
+  peer.send("PUT /a HTTP/1.1\r\nhost: h\r\nexpect: tea\r\ncontent-length: 2\r\n\r\n");
+  await peer.closed;
+  assert.match(peer.received, /^HTTP\/1\.1 417 .*connection: close.*ExpectationFailed/s);
+});

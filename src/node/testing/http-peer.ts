@@ -1,0 +1,67 @@
+import { connect, type Socket } from "node:net";
+import { encodeUtf8 } from "../../base/bytes.ts";
+import type { HttpHandler } from "../../platform/http.ts";
+import type { HttpLimits } from "../http/limits.ts";
+import { HttpServer } from "../http-server.ts";
+
+export interface Running extends AsyncDisposable {
+  readonly port: number;
+  readonly server: HttpServer;
+  stop(): Promise<void>;
+}
+
+export async function serve(
+  handler: HttpHandler,
+  limits: Partial<HttpLimits> = {},
+  drainMs = 2_000,
+): Promise<Running> {
+  const stopping = new AbortController();
+  const log = (): void => undefined;
+  const server = new HttpServer({ handler, log, host: "127.0.0.1", port: 0, drainMs, limits });
+  const running = server.run(stopping.signal);
+  const { port } = await server.listening;
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    await running;
+  };
+  return { port, server, stop, [Symbol.asyncDispose]: stop };
+}
+
+/** A raw connection: what was sent back so far, and its end. */
+export class Peer {
+  readonly socket: Socket;
+  received = "";
+  readonly closed: Promise<void>;
+
+  constructor(port: number) {
+    this.socket = connect(port, "127.0.0.1");
+    this.socket.on("data", (data) => {
+      this.received += data.toString("latin1");
+    });
+    this.socket.on("error", () => undefined);
+    this.closed = new Promise((resolve) => this.socket.once("close", () => resolve()));
+  }
+
+  send(text: string): void {
+    this.socket.write(text);
+  }
+
+  async until(text: string): Promise<string> {
+    while (!this.received.includes(text)) {
+      await new Promise((resolve) => this.socket.once("data", resolve));
+    }
+    return this.received;
+  }
+}
+
+export async function readAll(body: AsyncIterable<Uint8Array>): Promise<number> {
+  let bytes = 0;
+  for await (const chunk of body) bytes += chunk.length;
+  return bytes;
+}
+
+export const echoLength: HttpHandler = async (request) => ({
+  status: 200,
+  headers: [],
+  body: encodeUtf8(`got ${await readAll(request.body)}`),
+});
