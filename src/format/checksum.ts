@@ -1,8 +1,8 @@
 import type { HashAlgorithm } from "../platform/hash.ts";
 import type { ByteReader, ByteWriter } from "./codec.ts";
 
-/** S3's additional checksums, kept with an object or a part. */
-export type ChecksumAlgorithm = Exclude<HashAlgorithm, "md5">;
+/** S3's additional checksums, kept with an object or a part: whatever the store can compute is one. */
+export type ChecksumAlgorithm = HashAlgorithm;
 export type ChecksumType = "full" | "composite";
 
 export interface StoredChecksum {
@@ -13,7 +13,18 @@ export interface StoredChecksum {
 }
 
 /** The place in this list is the stored number; only ever append. */
-const algorithms: readonly ChecksumAlgorithm[] = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"];
+const algorithms: readonly ChecksumAlgorithm[] = [
+  "crc32",
+  "crc32c",
+  "crc64nvme",
+  "sha1",
+  "sha256",
+  "sha512",
+  "md5",
+  "xxhash64",
+  "xxhash3",
+  "xxhash128",
+];
 
 export function writeChecksumAlgorithm(writer: ByteWriter, algorithm: ChecksumAlgorithm): void {
   writer.u8(algorithms.indexOf(algorithm) + 1);

@@ -10,6 +10,12 @@ import { encodeUtf8, fromHex, toHex } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
 import type { StoreError } from "../base/errors.ts";
 import type { Hash } from "../platform/hash.ts";
+import {
+  type ChecksumAlgorithm,
+  readChecksumAlgorithm,
+  writeChecksumAlgorithm,
+} from "./checksum.ts";
+import { ByteReader, ByteWriter } from "./codec.ts";
 import * as bucketRow from "./bucket-row.ts";
 import { decodeExtentHeader, encodeExtentHeader } from "./extent-header.ts";
 import * as extentRow from "./extent-row.ts";
@@ -307,6 +313,30 @@ test("format extent-header.v1: the newer valid slot counts, a torn one does not"
   assert.deepEqual(decodeExtentHeader(hash, both), raised);
   both[extentHeaderSlotBytes + 3000] = 1;
   assert.deepEqual(decodeExtentHeader(hash, both), header);
+});
+
+test("format checksum algorithms: each keeps its number", () => {
+  const numbers = {
+    crc32: 1,
+    crc32c: 2,
+    crc64nvme: 3,
+    sha1: 4,
+    sha256: 5,
+    sha512: 6,
+    md5: 7,
+    xxhash64: 8,
+    xxhash3: 9,
+    xxhash128: 10,
+  } as const satisfies Record<ChecksumAlgorithm, number>;
+  for (const [name, number] of Object.entries(numbers)) {
+    const algorithm = name as ChecksumAlgorithm; // a key of the above
+    const writer = new ByteWriter(1);
+    writeChecksumAlgorithm(writer, algorithm);
+    assert.deepEqual(writer.finish(), Uint8Array.of(number));
+    assert.equal(readChecksumAlgorithm(new ByteReader(Uint8Array.of(number), "a row")), algorithm);
+  }
+  const unknown = new ByteReader(Uint8Array.of(11), "a row");
+  assert.throws(() => readChecksumAlgorithm(unknown), { code: "corrupt" });
 });
 
 test("format store identity: reads what it wrote; foreign and newer files are refused with the fix", () => {

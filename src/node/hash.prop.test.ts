@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { concatBytes, toHex } from "../base/bytes.ts";
-import type { CrcAlgorithm, HashAlgorithm } from "../platform/hash.ts";
+import type { CrcAlgorithm, HashAlgorithm, XxhAlgorithm } from "../platform/hash.ts";
 import { createHash } from "./hash.ts";
 
 const hash = createHash();
 const crcs: readonly CrcAlgorithm[] = ["crc32", "crc32c", "crc64nvme"];
-const all: readonly HashAlgorithm[] = [...crcs, "md5", "sha1", "sha256"];
+const xxhs: readonly XxhAlgorithm[] = ["xxhash64", "xxhash3", "xxhash128"];
+const kernels = [...crcs, ...xxhs];
+const all: readonly HashAlgorithm[] = [...kernels, "md5", "sha1", "sha256", "sha512"];
 const bytes = fc.uint8Array({ maxLength: 200 });
 
 /** One bit at a time, as the definition says. */
@@ -52,7 +54,7 @@ test("inputs longer than the kernel's window, at any alignment, are the same by 
   const long = Uint8Array.from({ length: 300_000 }, (_, i) => (i * i) >> 7);
   const cut = fc.nat(long.length);
   fc.assert(
-    fc.property(fc.constantFrom(...crcs), cut, cut, fc.nat(17), (algorithm, a, b, start) => {
+    fc.property(fc.constantFrom(...kernels), cut, cut, fc.nat(17), (algorithm, a, b, start) => {
       const [first, second] = a < b ? [a, b] : [b, a];
       const hasher = hash.create(algorithm);
       hasher.update(long.subarray(start, start + first));
@@ -66,7 +68,7 @@ test("inputs longer than the kernel's window, at any alignment, are the same by 
 
 test("hashers at work at the same time do not disturb each other", () => {
   fc.assert(
-    fc.property(fc.constantFrom(...crcs), fc.array(fc.tuple(bytes, bytes)), (algorithm, pairs) => {
+    fc.property(fc.constantFrom(...all), fc.array(fc.tuple(bytes, bytes)), (algorithm, pairs) => {
       const [one, other] = [hash.create(algorithm), hash.create(algorithm)];
       for (const [a, b] of pairs) {
         one.update(a);

@@ -1,27 +1,37 @@
 import { createHash as createNodeHash, createHmac, hash as hashOnce } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { unreachable } from "../base/assert.ts";
-import type { CrcAlgorithm, Hash, HashAlgorithm, Hasher } from "../platform/hash.ts";
+import type {
+  CrcAlgorithm,
+  CryptoAlgorithm,
+  Hash,
+  HashAlgorithm,
+  Hasher,
+} from "../platform/hash.ts";
 import { createCrcKernel } from "./crc-kernel.ts";
 import type { CrcKernel } from "./crc-kernel.ts";
+import { createXxhKernel } from "./xxhash-kernel.ts";
 
 const polynomial32 = 0xedb88320;
 const polynomial32c = 0x82f63b78;
 
 /**
- * Digests by OpenSSL, CRC-32 by zlib, the other CRCs by a kernel of ours (Node has none). One per process:
- * it holds the kernel's memory.
+ * Digests by OpenSSL, CRC-32 by zlib, the other CRCs and xxHash by kernels of ours (Node has none). One per process:
+ * it holds the kernels' memory.
  */
 export function createHash(): Hash {
   const kernel = createCrcKernel();
-  const create = (algorithm: HashAlgorithm): Hasher =>
-    isCrc(algorithm) ? crcHasher(kernel, algorithm) : cryptoHasher(algorithm);
+  const xxhHasher = createXxhKernel();
+  const create = (algorithm: HashAlgorithm): Hasher => {
+    if (isCrypto(algorithm)) return cryptoHasher(algorithm);
+    return isCrc(algorithm) ? crcHasher(kernel, algorithm) : xxhHasher(algorithm);
+  };
   return {
     crc32: (bytes, previous) => crc32(bytes, previous),
     create,
     digest(algorithm, bytes) {
-      if (!isCrc(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
-      const hasher = crcHasher(kernel, algorithm);
+      if (isCrypto(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
+      const hasher = create(algorithm);
       hasher.update(bytes);
       return hasher.digest();
     },
@@ -38,7 +48,13 @@ function isCrc(algorithm: HashAlgorithm): algorithm is CrcAlgorithm {
   return algorithm === "crc32" || algorithm === "crc32c" || algorithm === "crc64nvme";
 }
 
-function cryptoHasher(algorithm: Exclude<HashAlgorithm, CrcAlgorithm>): Hasher {
+function isCrypto(algorithm: HashAlgorithm): algorithm is CryptoAlgorithm {
+  return (
+    algorithm === "md5" || algorithm === "sha1" || algorithm === "sha256" || algorithm === "sha512"
+  );
+}
+
+function cryptoHasher(algorithm: CryptoAlgorithm): Hasher {
   const hash = createNodeHash(algorithm);
   return {
     update: (bytes) => void hash.update(bytes),

@@ -51,7 +51,10 @@ function checkType(
   const { checksum } = upload.row;
   if (checksum === undefined) return undefined;
   if (expectedType !== undefined && expectedType !== checksum.type) {
-    const message = `The upload was created with a checksum of type ${checksum.type}.`;
+    const mode = checksum.type === "full" ? "FULL_OBJECT" : "COMPOSITE";
+    const message =
+      `The upload was created using the ${mode} checksum mode. ` +
+      `The complete request must use the same checksum mode.`;
     return refuse("invalidRequest", { message });
   }
   const lacking = parts.find((part) => part.checksum === undefined);

@@ -22,7 +22,7 @@ export function wholeChecksum(
     size,
     value: must(checksum, "every part has the checksum, as was just seen").value,
   }));
-  const type = chosen?.type ?? defaultType(algorithm);
+  const type = chosen?.type ?? checksumTypes(algorithm)[0];
   if (type === "full" && isCrc(algorithm)) {
     const combined = digests.reduce((before, next) => ({
       size: before.size + next.size,
@@ -34,12 +34,16 @@ export function wholeChecksum(
   return { algorithm, type: "composite", value };
 }
 
-/** AWS: CRC-64/NVME is always of the full object; of the others the composite is the default. */
-function defaultType(algorithm: ChecksumAlgorithm): ChecksumType {
-  return algorithm === "crc64nvme" ? "full" : "composite";
+/**
+ * What a checksum of several parts may be on AWS, its default first: CRC-64/NVME is always of the
+ * full object, and of the others only CRCs can be.
+ */
+export function checksumTypes(algorithm: ChecksumAlgorithm): readonly ChecksumType[] {
+  if (algorithm === "crc64nvme") return ["full"];
+  return isCrc(algorithm) ? ["composite", "full"] : ["composite"];
 }
 
 /** Only of CRCs can the whole's be had from the parts'. */
 export function isCrc(algorithm: ChecksumAlgorithm): algorithm is CrcAlgorithm {
-  return algorithm !== "sha1" && algorithm !== "sha256";
+  return algorithm === "crc32" || algorithm === "crc32c" || algorithm === "crc64nvme";
 }

@@ -1,6 +1,8 @@
-/** Digests the store computes. The CRCs are big-endian in `digest`, as S3 writes them. */
-export type HashAlgorithm = "md5" | "sha1" | "sha256" | "crc32" | "crc32c" | "crc64nvme";
+export type CryptoAlgorithm = "md5" | "sha1" | "sha256" | "sha512";
 export type CrcAlgorithm = "crc32" | "crc32c" | "crc64nvme";
+export type XxhAlgorithm = "xxhash64" | "xxhash3" | "xxhash128";
+/** Digests the store computes. CRCs and xxHashes have the most significant byte first, as S3 writes them. */
+export type HashAlgorithm = CryptoAlgorithm | CrcAlgorithm | XxhAlgorithm;
 
 export interface Hasher {
   update(bytes: Uint8Array): void;

@@ -66,11 +66,12 @@ test("Content-MD5 is sixteen bytes of base64", () => {
 
 test("one checksum only", () => {
   const single = "invalid_request: Expecting a single x-amz-checksum- header";
+  const several = `${single}. Multiple checksum Types are not allowed.`;
   const value = ["x-amz-checksum-crc32", crc32] as const;
-  assert.equal(refusal(value, ["x-amz-checksum-sha256", sha256]), single);
-  assert.equal(refusal(value, value), single);
+  assert.equal(refusal(value, ["x-amz-checksum-sha256", sha256]), several);
+  assert.equal(refusal(value, value), several);
   assert.equal(refusal(value, ["x-amz-trailer", "x-amz-checksum-crc32"]), single);
-  assert.equal(refusal(["x-amz-trailer", "x-amz-checksum-crc32, x-amz-checksum-sha1"]), single);
+  assert.equal(refusal(["x-amz-trailer", "x-amz-checksum-crc32, x-amz-checksum-sha1"]), several);
 });
 
 test("values that are not what the algorithm gives are refused by the header's name", () => {
@@ -89,13 +90,27 @@ test("two algorithms that disagree are refused", () => {
   assert.equal(refusal(named, ["x-amz-trailer", "x-amz-checksum-crc32"]), expected);
 });
 
-test("algorithms S3 lists but this store lacks are named; others are not S3's", () => {
-  const lacking = "not_implemented: Checksums by XXHASH3 are not computed by this store.";
-  assert.equal(refusal(["x-amz-checksum-xxhash3", crc32]), lacking);
-  assert.equal(refusal(["x-amz-checksum-algorithm", "XXHASH3"]), lacking);
-  assert.equal(refusal(["x-amz-trailer", "x-amz-checksum-xxhash3"]), lacking);
+test("every algorithm S3 lists is taken as a value, a promise and a name", () => {
+  const digestBytes = { sha512: 64, md5: 16, xxhash64: 8, xxhash3: 8, xxhash128: 16 };
+  for (const [algorithm, length] of Object.entries(digestBytes)) {
+    const header = `x-amz-checksum-${algorithm}`;
+    const value = parsed([header, new Uint8Array(length).toBase64()]).checksum;
+    const promise = parsed(["x-amz-trailer", header]).checksum;
+    const name = parsed(["x-amz-checksum-algorithm", algorithm.toUpperCase()]).checksum;
+    for (const checksum of [value, promise, name]) assert.equal(checksum?.algorithm, algorithm);
+    const short = new Uint8Array(length - 1).toBase64();
+    const invalid = `invalid_request: Value for ${header} header is invalid.`;
+    assert.equal(refusal([header, short]), invalid);
+  }
+});
+
+test("an algorithm that S3 does not list is refused", () => {
   assert.match(refusal(["x-amz-checksum-constructor", crc32]), /^invalid_request: The algorithm/);
-  assert.match(refusal(["x-amz-sdk-checksum-algorithm", "CRC16"]), /^invalid_request: Checksum/);
+  assert.equal(
+    refusal(["x-amz-sdk-checksum-algorithm", "CRC16"]),
+    "invalid_request: Checksum algorithm provided is unsupported. Please try again with any of the valid " +
+      "types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]",
+  );
   assert.match(refusal(["x-amz-trailer", "x-amz-meta-a"]), /^invalid_request: The value specified/);
 });
 

@@ -10,6 +10,11 @@ const names: Readonly<Record<ChecksumAlgorithm, string>> = {
   crc64nvme: "CRC64NVME",
   sha1: "SHA1",
   sha256: "SHA256",
+  sha512: "SHA512",
+  md5: "MD5",
+  xxhash64: "XXHASH64",
+  xxhash3: "XXHASH3",
+  xxhash128: "XXHASH128",
 };
 
 export const checksumAlgorithms = Object.keys(names) as readonly ChecksumAlgorithm[]; // its keys

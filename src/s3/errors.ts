@@ -239,5 +239,4 @@ export const checksumRefusalCodes: Readonly<Record<ChecksumRefusal["code"], S3Er
   invalid_request: "InvalidRequest",
   invalid_digest: "InvalidDigest",
   malformed_trailer: "MalformedTrailerError",
-  not_implemented: "NotImplemented",
 };

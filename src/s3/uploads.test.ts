@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, encodeUtf8, toBase64 } from "../base/bytes.ts";
 import { createHash } from "../node/hash.ts";
+import { checksumAlgorithms } from "./checksum-names.ts";
 import { type TestRequest, type TestS3, createTestS3 } from "./testing/test-s3.ts";
 
 const hash = createHash();
@@ -100,7 +101,7 @@ test("upload: without a length it is refused, and so is one of more than 5 GiB, 
 
 test("upload: the checksum that the client names is the one that is kept", async () => {
   const s3 = await withBucket();
-  for (const algorithm of ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"] as const) {
+  for (const algorithm of checksumAlgorithms) {
     const header = `x-amz-checksum-${algorithm}`;
     const value = toBase64(hash.digest(algorithm, encodeUtf8("hello")));
     const answer = await s3.send({ ...put, body: "hello", headers: [[header, value]] });
@@ -131,6 +132,68 @@ test("upload: 1,001 keys in one deletion are refused, 1,000 are not", async () =
   };
   assert.equal((await remove(1000)).status, 200);
   assert.equal(codeOf((await remove(1001)).text), "MalformedXML");
+});
+
+test("multipart: checksums that are composite only, and those that never are, as S3 has them", async () => {
+  const s3 = await withBucket();
+  const create = (algorithm: string, type?: string) => {
+    const headers: [string, string][] = [["x-amz-checksum-algorithm", algorithm]];
+    if (type !== undefined) headers.push(["x-amz-checksum-type", type]);
+    return s3.send({ method: "POST", target: "/bucket/k?uploads", headers });
+  };
+  const composite = ["SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"];
+  for (const algorithm of composite) {
+    const created = await create(algorithm);
+    assert.equal(created.headers.get("x-amz-checksum-algorithm"), algorithm);
+    assert.equal(created.headers.get("x-amz-checksum-type"), "COMPOSITE");
+    const { text } = await create(algorithm, "FULL_OBJECT");
+    const words = `The FULL_OBJECT checksum type cannot be used with the ${algorithm.toLowerCase()} checksum algorithm.`;
+    assert.ok(text.includes(words), text);
+  }
+  const { text } = await create("CRC64NVME", "COMPOSITE");
+  assert.ok(text.includes("The COMPOSITE checksum type cannot be used with the crc64nvme"), text);
+});
+
+test("multipart: a composite checksum of each newer algorithm is of the parts' checksums", async () => {
+  const s3 = await withBucket();
+  const target = "/bucket/composite";
+  const bodies = [new Uint8Array(5 * 1024 ** 2).fill(65), encodeUtf8("rest")];
+  for (const algorithm of ["sha512", "md5", "xxhash64", "xxhash3", "xxhash128"] as const) {
+    const name = algorithm.toUpperCase();
+    const headers = [["x-amz-checksum-algorithm", name]] as const;
+    const created = await s3.send({ method: "POST", target: `${target}?uploads`, headers });
+    const upload = /<UploadId>([^<]*)</.exec(created.text)?.[1];
+    const digests = bodies.map((body) => hash.digest(algorithm, body));
+    const listed: string[] = [];
+    for (const [index, body] of bodies.entries()) {
+      const value = toBase64(digests[index]!);
+      const query = `?partNumber=${index + 1}&uploadId=${upload}`;
+      const stored = await s3.send({
+        method: "PUT",
+        target: target + query,
+        headers: [[`x-amz-checksum-${algorithm}`, value]],
+        body,
+      });
+      assert.equal(stored.headers.get(`x-amz-checksum-${algorithm}`), value, stored.text);
+      listed.push(
+        `<Part><PartNumber>${index + 1}</PartNumber><ETag>${stored.headers.get("etag")}</ETag>` +
+          `<Checksum${name}>${value}</Checksum${name}></Part>`,
+      );
+    }
+    const parts = await s3.send({ method: "GET", target: `${target}?uploadId=${upload}` });
+    assert.ok(parts.text.includes(`<Checksum${name}>${toBase64(digests[0]!)}</Checksum${name}>`));
+    const body = `<CompleteMultipartUpload>${listed.join("")}</CompleteMultipartUpload>`;
+    const completed = await s3.send({
+      method: "POST",
+      target: `${target}?uploadId=${upload}`,
+      body,
+    });
+    const whole = toBase64(hash.digest(algorithm, concatBytes(digests)));
+    assert.ok(completed.text.includes(`<Checksum${name}>${whole}-2</Checksum${name}>`));
+    const listing = await s3.send({ method: "GET", target: "/bucket?prefix=composite" });
+    assert.ok(listing.text.includes(`<ChecksumAlgorithm>${name}</ChecksumAlgorithm>`));
+    assert.ok(listing.text.includes("<ChecksumType>COMPOSITE</ChecksumType>"));
+  }
 });
 
 test("multipart: parts of 5 MiB and a rest become one object, with the checksum in full", async () => {

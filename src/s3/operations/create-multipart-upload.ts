@@ -1,5 +1,7 @@
+import { must } from "../../base/assert.ts";
 import type { UploadRow } from "../../format/object-row.ts";
 import { initiateUpload } from "../../object/multipart.ts";
+import { checksumTypes } from "../../object/whole-checksum.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { checksumName, checksumTypeName } from "../checksum-names.ts";
@@ -37,10 +39,9 @@ function chooseChecksum(call: S3Call): UploadRow["checksum"] {
       "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.";
     throw new S3Error("InvalidRequest", { message });
   }
-  const onlyFull = algorithm === "crc64nvme";
-  const onlyComposite = algorithm === "sha1" || algorithm === "sha256";
-  const type = declared.type ?? (onlyFull ? "full" : "composite");
-  if ((type === "full" && onlyComposite) || (type === "composite" && onlyFull)) {
+  const types = checksumTypes(algorithm);
+  const type = declared.type ?? must(types[0], "every algorithm has a type");
+  if (!types.includes(type)) {
     const message =
       `The ${checksumTypeName(type)} checksum type cannot be used with the ` +
       `${algorithm} checksum algorithm.`;
