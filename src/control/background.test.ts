@@ -227,7 +227,7 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   await makeBucket(alive);
   const [partition] = dead.keymap.partitions;
   const close = async (process: TestProcess, bucket: BucketId) => {
-    const row = encodeBucketFenceRow({ state: "deleting", epoch: 1 });
+    const row = encodeBucketFenceRow({ state: "deleting", epoch: 1, versioning: "off" });
     const puts = [{ key: bucketFenceKey(bucket), value: row }];
     const id = process.keymap.session.nextChangeId();
     await process.keymap.partitions[0]!.commit({ id, checks: [], puts, deletes: [] });

@@ -168,6 +168,10 @@ function around(keymap: Keymap, before: (call: "scan" | "commit") => Promise<voi
       await before("scan");
       return partition.scan(range, options);
     },
+    inSnapshot: async (read) => {
+      await before("scan");
+      return partition.inSnapshot(read);
+    },
     commit: async (change) => {
       await before("commit");
       return partition.commit(change);

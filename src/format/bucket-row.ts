@@ -21,15 +21,20 @@ export interface BucketFenceRow {
   readonly state: "active" | "deleting";
   /** Counts the bucket's configuration changes. */
   readonly epoch: number;
+  /** How commits that check this row treat the version they replace; the bucket's own row is set after all fences. */
+  readonly versioning: VersioningState;
 }
 
 const version = 1;
+/** 2: the versioning state; before, no bucket had versions. */
+const fenceVersion = 2;
+/** The place in this list is the stored number; only ever append. */
 const versioningStates: readonly VersioningState[] = ["off", "enabled", "suspended"];
 
 export function encodeBucketRow(row: BucketRow): Uint8Array {
   const writer = new ByteWriter().u8(version).u64(row.id).u64(row.createdMs);
   writer.text(row.owner).text(row.account).text(row.region);
-  writer.u8(versioningStates.indexOf(row.versioning));
+  writeVersioning(writer, row.versioning);
   writer.list(row.configurations, ([name, value]) => writer.text(name).bytes(value));
   return writer.finish();
 }
@@ -43,7 +48,7 @@ export function decodeBucketRow(bytes: Uint8Array): BucketRow {
     owner: reader.text(),
     account: reader.text(),
     region: reader.text(),
-    versioning: versioningStates[reader.u8()] ?? reader.fail("unknown versioning state"),
+    versioning: readVersioning(reader),
     configurations: reader.list(() => [reader.text(), reader.bytes()] as const),
   };
   reader.end();
@@ -51,20 +56,27 @@ export function decodeBucketRow(bytes: Uint8Array): BucketRow {
 }
 
 export function encodeBucketFenceRow(row: BucketFenceRow): Uint8Array {
-  return new ByteWriter(16)
-    .u8(version)
-    .boolean(row.state === "deleting")
-    .u64(row.epoch)
-    .finish();
+  const writer = new ByteWriter(16).u8(fenceVersion).boolean(row.state === "deleting");
+  writeVersioning(writer.u64(row.epoch), row.versioning);
+  return writer.finish();
 }
 
 export function decodeBucketFenceRow(bytes: Uint8Array): BucketFenceRow {
   const reader = new ByteReader(bytes, "bucket fence row");
-  reader.version(version);
+  const stored = reader.version(fenceVersion);
   const row: BucketFenceRow = {
     state: reader.boolean() ? "deleting" : "active",
     epoch: reader.u64(),
+    versioning: stored < 2 ? "off" : readVersioning(reader),
   };
   reader.end();
   return row;
+}
+
+function writeVersioning(writer: ByteWriter, state: VersioningState): void {
+  writer.u8(versioningStates.indexOf(state));
+}
+
+function readVersioning(reader: ByteReader): VersioningState {
+  return versioningStates[reader.u8()] ?? reader.fail("unknown versioning state");
 }

@@ -60,6 +60,7 @@ const object: objectRow.ObjectRow = {
   kind: "object",
   order: 1_800_000_000_000 * 1024,
   nullVersion: true,
+  nullOrder: undefined,
   modifiedMs: 1_800_000_000_123,
   size: 8_388_609,
   md5,
@@ -121,13 +122,13 @@ function golden<T>(
 }
 
 const goldens: Readonly<Record<string, Golden<unknown>>> = {
-  "object-row.v1": golden(object, objectRow.encodeObjectRow, objectRow.decodeObjectRow),
-  "object-row.delete-marker.v1": golden(
-    marker,
+  "object-row.v2": golden(object, objectRow.encodeObjectRow, objectRow.decodeObjectRow),
+  "object-row.delete-marker.v2": golden(
+    { ...marker, nullVersion: false, nullOrder: 1_800_000_000_000 * 1024 - 1 },
     objectRow.encodeObjectRow,
     objectRow.decodeObjectRow,
   ),
-  "object-row.inline.v1": golden(
+  "object-row.inline.v2": golden(
     { ...object, data: { kind: "inline", bytes: Uint8Array.of(1, 2, 3) } as const },
     objectRow.encodeObjectRow,
     objectRow.decodeObjectRow,
@@ -164,8 +165,8 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     bucketRow.encodeBucketRow,
     bucketRow.decodeBucketRow,
   ),
-  "bucket-fence-row.v1": golden(
-    { state: "deleting", epoch: 3 } as const,
+  "bucket-fence-row.v2": golden(
+    { state: "deleting", epoch: 3, versioning: "enabled" } as const,
     bucketRow.encodeBucketFenceRow,
     bucketRow.decodeBucketFenceRow,
   ),
@@ -217,6 +218,20 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
   ),
 };
 
+/** What older versions wrote, and what it is read as. */
+const olderGoldens: Readonly<Record<string, Omit<Golden<unknown>, "encode">>> = {
+  "object-row.v1": { value: object, decode: objectRow.decodeObjectRow },
+  "object-row.delete-marker.v1": { value: marker, decode: objectRow.decodeObjectRow },
+  "object-row.inline.v1": {
+    value: { ...object, data: { kind: "inline", bytes: Uint8Array.of(1, 2, 3) } },
+    decode: objectRow.decodeObjectRow,
+  },
+  "bucket-fence-row.v1": {
+    value: { state: "deleting", epoch: 3, versioning: "off" },
+    decode: bucketRow.decodeBucketFenceRow,
+  },
+};
+
 const folder = join(import.meta.dirname, "../../testdata/format");
 
 /** The bytes kept for a name; written first where the operator of the test asks for that. */
@@ -225,7 +240,18 @@ function kept(name: string, now: Uint8Array): Uint8Array {
   if (process.env["HOLDFAST_WRITE_GOLDEN"] === "1") {
     writeFileSync(path, `${(toHex(now).match(/.{1,64}/g) ?? []).join("\n")}\n`);
   }
-  return must(fromHex(readFileSync(path, "utf8").replaceAll("\n", "")), `${name}: hex`);
+  return read(name);
+}
+
+function read(name: string): Uint8Array {
+  const text = readFileSync(join(folder, `${name}.hex`), "utf8");
+  return must(fromHex(text.replaceAll("\n", "")), `${name}: hex`);
+}
+
+for (const [name, { value, decode }] of Object.entries(olderGoldens)) {
+  test(`format ${name}: what an older version wrote is read as it was meant`, () => {
+    assert.deepEqual(decode(read(name)), value);
+  });
 }
 
 for (const [name, { value, encode, decode }] of Object.entries(goldens)) {

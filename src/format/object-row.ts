@@ -37,6 +37,8 @@ export interface ObjectRow {
   readonly order: number;
   /** Its S3 version id is "null": written while versioning was off or suspended. */
   readonly nullVersion: boolean;
+  /** In a head: the order of this key's null version, where that stands in the versions space. */
+  readonly nullOrder: number | undefined;
   readonly modifiedMs: number;
   readonly size: number;
   /** MD5 of the bytes, or of the parts' MD5s; 16 bytes. */
@@ -71,6 +73,8 @@ export interface PartRow {
 }
 
 const version = 1;
+/** 2: nullOrder; before, no key had versions. */
+const objectVersion = 2;
 
 function writePairs(writer: ByteWriter, pairs: readonly NameValue[]): void {
   writer.list(pairs, ([name, value]) => writer.text(name).text(value));
@@ -103,11 +107,12 @@ function readAttributes(reader: ByteReader): ObjectAttributes {
 }
 
 export function encodeObjectRow(row: ObjectRow): Uint8Array {
-  const writer = new ByteWriter(512).u8(version);
+  const writer = new ByteWriter(512).u8(objectVersion);
   writer
     .u8(row.kind === "object" ? 0 : 1)
     .u64(row.order)
-    .boolean(row.nullVersion);
+    .boolean(row.nullVersion)
+    .optional(row.nullOrder, (order) => writer.u64(order));
   writer.u64(row.modifiedMs).varint(row.size).raw(row.md5).varint(row.partCount);
   writer.optional(row.checksum, (checksum) => writeChecksum(writer, checksum));
   writeAttributes(writer, row.attributes);
@@ -118,13 +123,14 @@ export function encodeObjectRow(row: ObjectRow): Uint8Array {
 
 export function decodeObjectRow(bytes: Uint8Array): ObjectRow {
   const reader = new ByteReader(bytes, "object row");
-  reader.version(version);
+  const stored = reader.version(objectVersion);
   const kind = reader.u8();
   if (kind > 1) reader.fail(`object of kind ${kind}`);
   const row: ObjectRow = {
     kind: kind === 0 ? "object" : "deleteMarker",
     order: reader.u64(),
     nullVersion: reader.boolean(),
+    nullOrder: stored < 2 ? undefined : reader.optional(() => reader.u64()),
     modifiedMs: reader.u64(),
     size: reader.varint(),
     md5: reader.raw(16),
@@ -137,6 +143,14 @@ export function decodeObjectRow(bytes: Uint8Array): ObjectRow {
   };
   reader.end();
   return row;
+}
+
+/** The order alone: where a version sorts, without decoding all of it. */
+export function objectOrderOf(bytes: Uint8Array): number {
+  const reader = new ByteReader(bytes, "object row");
+  reader.version(objectVersion);
+  reader.u8();
+  return reader.u64();
 }
 
 export function encodeUploadRow(row: UploadRow): Uint8Array {

@@ -107,6 +107,13 @@ export function headKey(bucket: BucketId, key: Uint8Array): Uint8Array {
     .finish();
 }
 
+/** Bucket and object key in a head's row key. */
+export function parseHeadKey(rowKey: Uint8Array): Omit<RoutedKey, "rest"> {
+  const reader = new ByteReader(rowKey, "row key");
+  reader.u8();
+  return { bucket: reader.u64() as BucketId, key: objectKeyOfHead(rowKey) }; // behind the space
+}
+
 /** The object key in a head's row key (a view, not a copy). */
 export function objectKeyOfHead(rowKey: Uint8Array): Uint8Array {
   return rowKey.subarray(routedPrefixBytes);

@@ -55,6 +55,7 @@ function interrupted(keymap: Keymap, n: number, act: () => Promise<void>): Keyma
   const wrap = (partition: Keymap["system"]): Keymap["system"] => ({
     id: partition.id,
     scan: (range, options) => partition.scan(range, options),
+    inSnapshot: (read) => partition.inSnapshot(read),
     async get(row) {
       await before();
       return partition.get(row);

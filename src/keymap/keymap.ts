@@ -6,6 +6,11 @@ import type { Session } from "./session.ts";
 export interface Partition extends EngineReader {
   readonly id: PartitionId;
   /**
+   * Several reads of one moment. Short ones only: meanwhile the engine keeps every page of that moment. A few at a
+   * time, the others wait; StoreError `overloaded` where too many do.
+   */
+  inSnapshot<T>(read: (reader: EngineReader) => Promise<T>): Promise<T>;
+  /**
    * Commits a change of rows of this partition. The session's fence is checked as well; `unknown` is resolved by
    * reading before anything is answered. StoreError: `fenced`, `unknown` (may have happened, could not be found out),
    * and the engine's.

@@ -1,11 +1,11 @@
 import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
-import type { Head } from "./commit-head.ts";
 import type { Span } from "./locations.ts";
 import { blobOf, planReads } from "./locations.ts";
 import { rowAfterMove } from "./moved-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Target } from "./target.ts";
+import type { Version } from "./version-rows.ts";
 
 /**
  * Verified bytes of an object (C4), pulled, with the next chunk being read while one is sent.
@@ -15,13 +15,13 @@ import type { Target } from "./target.ts";
 export async function* readBody(
   store: ObjectStore,
   target: Target,
-  head: Head,
+  version: Version,
   span: Span,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const ended = store.reads.begin();
   try {
-    let current = head;
+    let current = version;
     let at = span.first;
     while (at < span.end) {
       try {
@@ -45,12 +45,17 @@ export async function* readBody(
 async function* readSpan(
   store: ObjectStore,
   target: Target,
-  head: Head,
+  version: Version,
   span: Span,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let ahead: Promise<Uint8Array> | undefined;
   try {
-    for await (const read of planReads(store, blobOf(target, head.row), head.row.data, span)) {
+    for await (const read of planReads(
+      store,
+      blobOf(target, version.row),
+      version.row.data,
+      span,
+    )) {
       const current = ahead;
       ahead = read();
       // It may fail before anybody looks: while the caller is sending, or because the caller has

@@ -115,6 +115,7 @@ test("C2: a put that looked at the fence before the deletion began cannot commit
           id: partition.id,
           get: (row) => partition.get(row),
           scan: (range, options) => partition.scan(range, options),
+          inSnapshot: (read) => partition.inSnapshot(read),
           async commit(change) {
             if (deleted++ === 0) ok(await deleteBucket(store, testBucket));
             return partition.commit(change);
@@ -168,6 +169,7 @@ test("C2: a deletion that was taken back by another cannot delete the bucket any
           id: partition!.id,
           get: (row) => partition!.get(row),
           commit: (change) => partition!.commit(change),
+          inSnapshot: (read) => partition!.inSnapshot(read),
           async scan(range, options) {
             const rows = await partition!.scan(range, options);
             if (++scans === 4) {

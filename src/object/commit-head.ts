@@ -1,8 +1,8 @@
 import type { Check } from "../engine/engine.ts";
-import type { ChangeId } from "../format/ids.ts";
+import type { BucketFenceRow } from "../format/bucket-row.ts";
 import type { ObjectRow } from "../format/object-row.ts";
-import { decodeObjectRow, encodeObjectRow } from "../format/object-row.ts";
-import { headKey } from "../format/row-keys.ts";
+import { encodeObjectRow } from "../format/object-row.ts";
+import { headKey, versionKey } from "../format/row-keys.ts";
 import type { Plan } from "./commit.ts";
 import { commitPlan } from "./commit.ts";
 import type { WriteCondition } from "./conditions.ts";
@@ -10,80 +10,145 @@ import { checkWrite } from "./conditions.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Target } from "./target.ts";
+import { shownVersionId } from "./version-id.ts";
+import type { PlacedVersion, Version } from "./version-rows.ts";
+import { objectOf, readHead, readNewestOlder, readOlder } from "./version-rows.ts";
 
 /*
- * The head row of a key is its current version. Every mutation of a key goes through `planHead`: it
- * checks the head it saw and replaces it, so of many at once one wins (C2). What becomes of the
- * version replaced is decided here and nowhere else: with versioning off its data is garbage.
+ * The head row of a key is its current version. Every change of a key's versions goes through here: it
+ * checks the head it saw, so of many at once one wins (C2). What becomes of the version replaced is
+ * decided here and nowhere else:
+ *
+ *     enabled      it moves to the versions space; the new one has an id of its own
+ *     suspended    the new one is the null version: the null version there was, at the head or older, is
+ *                  garbage; a head that is another moves to the versions space
+ *     off          as suspended, where every version is the null version
+ *
+ * Which of these is said by the fence that the commit checks.
  */
 
-export interface Head {
+/** A new version, without what is decided at commit. */
+export type NewVersion = Omit<ObjectRow, "order" | "nullVersion" | "nullOrder" | "modifiedMs">;
+
+/** A version as it was committed. */
+export interface MadeVersion {
   readonly row: ObjectRow;
-  readonly stamp: ChangeId;
+  /** Undefined: the bucket was never versioned. */
+  readonly versionId: string | undefined;
 }
 
-/** A new object, without what is decided at commit. */
-export type NewObject = Omit<ObjectRow, "kind" | "order" | "nullVersion" | "modifiedMs">;
+type Rows = Pick<Plan<unknown>, "checks" | "puts" | "deletes" | "freed">;
 
-export async function readHead(target: Target): Promise<Head | undefined> {
-  const row = await target.partition.get(headKey(target.bucket.id, target.key));
-  return row === undefined ? undefined : { row: decodeObjectRow(row.value), stamp: row.stamp };
+/** What became of the versions there were. */
+interface Displaced extends Rows {
+  readonly nullOrder: number | undefined;
 }
 
-/** The object a head stands for: none for a delete marker. */
-export function objectOf(head: Head | undefined): ObjectRow | undefined {
-  return head?.row.kind === "object" ? head.row : undefined;
-}
+export type NewObject = Omit<NewVersion, "kind">;
 
-/** Makes `next` the object of this key if the condition holds at that instant. */
-export function replaceHead(
+/** Makes `next` the current version of this key if the condition holds at that instant. */
+export function makeObject(
   store: ObjectStore,
   target: Target,
   condition: WriteCondition,
   next: NewObject,
-): Promise<ObjectRow | Refusal> {
-  return commitPlan(store, target, async () => {
+): Promise<MadeVersion | Refusal> {
+  return commitPlan(store, target, async (fence) => {
     const head = await readHead(target);
-    return checkWrite(condition, objectOf(head)) ?? planHead(store, target, head, next);
+    const refusal = checkWrite(condition, objectOf(head));
+    return refusal ?? planVersion(store, target, { head, fence }, { ...next, kind: "object" });
   });
 }
 
 /** Puts `next` in the place of `head`. */
-export function planHead(
+export async function planVersion(
   store: ObjectStore,
   target: Target,
-  head: Head | undefined,
-  next: NewObject,
-): Plan<ObjectRow> {
+  { head, fence }: { readonly head: Version | undefined; readonly fence: BucketFenceRow },
+  next: NewVersion,
+): Promise<Plan<MadeVersion>> {
+  const { nullOrder, ...displaced } = await displace(target, head, fence);
   const modifiedMs = store.platform.clock.now();
   const row: ObjectRow = {
     ...next,
-    kind: "object",
     // A clock that was set back must not make a newer version older than the one it replaces.
     order: Math.max(modifiedMs * 1024, (head?.row.order ?? 0) + 1),
-    nullVersion: true,
+    nullVersion: fence.versioning !== "enabled",
+    nullOrder,
     modifiedMs,
   };
+  const key = headKey(target.bucket.id, target.key);
   return {
-    checks: [headCheck(target, head)],
-    puts: [{ key: headKey(target.bucket.id, target.key), value: encodeObjectRow(row) }],
-    deletes: [],
-    freed: head === undefined ? [] : [head.row.data],
-    result: row,
+    checks: [headCheck(target, head), ...displaced.checks],
+    puts: [{ key, value: encodeObjectRow(row) }, ...displaced.puts],
+    deletes: displaced.deletes,
+    freed: displaced.freed,
+    result: madeVersion(row, fence),
   };
 }
 
-/** Takes `head` away. */
-export function planHeadRemoval(target: Target, head: Head): Plan<{ deleted: true }> {
+export function madeVersion(row: ObjectRow, fence: BucketFenceRow): MadeVersion {
+  return { row, versionId: shownVersionId(row, fence.versioning) };
+}
+
+async function displace(
+  target: Target,
+  head: Version | undefined,
+  { versioning }: BucketFenceRow,
+): Promise<Displaced> {
+  const nothing = { checks: [], puts: [], deletes: [], freed: [], nullOrder: undefined };
+  if (head === undefined) return nothing;
+  const { order, nullVersion, nullOrder } = head.row;
+  if (versioning !== "enabled" && nullVersion) return { ...nothing, freed: [head.row.data] };
+  const puts = [olderPut(target, head)];
+  if (versioning === "enabled") {
+    return { ...nothing, puts, nullOrder: nullVersion ? order : nullOrder };
+  }
+  const replaced = nullOrder === undefined ? undefined : await readOlder(target, nullOrder);
+  return { ...nothing, ...(replaced && planRowRemoval(replaced)), puts };
+}
+
+/** The head as an older version. */
+function olderPut(target: Target, { row }: Version): Rows["puts"][number] {
+  const key = versionKey(target.bucket.id, target.key, row.order);
+  return { key, value: encodeObjectRow({ ...row, nullOrder: undefined }) };
+}
+
+/**
+ * Takes one version away for good. Where it is the head, the newest of the others becomes the head: no
+ * newer one can come in between, since that would change the head.
+ */
+export async function planRemoval(target: Target, placed: PlacedVersion): Promise<Rows> {
+  const { head, version } = placed;
+  const checks = [headCheck(target, head)];
+  const removal = planRowRemoval(version);
+  if (version !== head) {
+    const puts = version.row.nullVersion ? [headPut(head, head.row, undefined)] : [];
+    return { ...removal, checks: [...checks, ...removal.checks], puts };
+  }
+  const next = await readNewestOlder(target);
+  if (next === undefined) return { ...removal, puts: [] };
+  const nullOrder = next.row.nullVersion ? undefined : head.row.nullOrder;
   return {
-    checks: [headCheck(target, head)],
-    puts: [],
-    deletes: [headKey(target.bucket.id, target.key)],
-    freed: [head.row.data],
-    result: { deleted: true },
+    checks: [...checks, { key: next.rowKey, expect: next.stamp }],
+    puts: [headPut(head, next.row, nullOrder)],
+    deletes: [next.rowKey],
+    freed: removal.freed,
   };
 }
 
-function headCheck(target: Target, head: Head | undefined): Check {
+function headPut(
+  { rowKey }: Version,
+  row: ObjectRow,
+  nullOrder: number | undefined,
+): Rows["puts"][number] {
+  return { key: rowKey, value: encodeObjectRow({ ...row, nullOrder }) };
+}
+
+function planRowRemoval({ rowKey, row, stamp }: Version): Omit<Rows, "puts"> {
+  return { checks: [{ key: rowKey, expect: stamp }], deletes: [rowKey], freed: [row.data] };
+}
+
+function headCheck(target: Target, head: Version | undefined): Check {
   return { key: headKey(target.bucket.id, target.key), expect: head?.stamp ?? "absent" };
 }

@@ -35,22 +35,23 @@ export interface Plan<T> {
 }
 
 /**
- * Commits what `plan` returns, planning again whenever a row it checks has changed. A refusal of
+ * Commits what `plan` returns, planning again whenever a row it checks has changed. It is given the
+ * bucket's fence, whose check stands in the commit: what it says holds at that instant. A refusal of
  * the plan is passed on. `noSuchBucket`, `operationAborted` (the bucket is in another state than
- * `fence`). StoreError `overloaded` after too many conflicts, and the engine's.
+ * `state`). StoreError `overloaded` after too many conflicts, and the engine's.
  */
 export async function commitPlan<T extends object>(
   store: ObjectStore,
   target: Target,
-  plan: () => Promise<Plan<T> | Refusal>,
-  fence: BucketFenceRow["state"] = "active",
+  plan: (fence: BucketFenceRow) => Promise<Plan<T> | Refusal>,
+  state: BucketFenceRow["state"] = "active",
 ): Promise<T | Refusal> {
   for (let attempt = 0; attempt < commitAttemptsMax; attempt++) {
-    const check = await checkFence(target, fence);
-    if (isRefusal(check)) return check;
-    const planned = await plan();
+    const fence = await readFence(target, state);
+    if (isRefusal(fence)) return fence;
+    const planned = await plan(fence.row);
     if (isRefusal(planned)) return planned;
-    const change = changeOf(store, target, check, planned);
+    const change = changeOf(store, target, fence.check, planned);
     const commit = () => target.partition.commit(change);
     const { outcome } = await releasing(store, planned.appended ?? [], commit);
     if (outcome === "ok") return planned.result;
@@ -61,16 +62,17 @@ export async function commitPlan<T extends object>(
   );
 }
 
-/** The check that keeps the bucket in this state; `noSuchBucket`, `operationAborted`. */
-export async function checkFence(
+/** The fence, and the check that keeps it as it is; `noSuchBucket`, `operationAborted`. */
+export async function readFence(
   target: Pick<Target, "bucket" | "partition">,
   state: BucketFenceRow["state"],
-): Promise<Check | Refusal> {
+): Promise<{ row: BucketFenceRow; check: Check } | Refusal> {
   const key = bucketFenceKey(target.bucket.id);
-  const row = await target.partition.get(key);
-  if (row === undefined) return refuse("noSuchBucket");
-  if (decodeBucketFenceRow(row.value).state !== state) return refuse("operationAborted");
-  return { key, expect: row.stamp };
+  const stored = await target.partition.get(key);
+  if (stored === undefined) return refuse("noSuchBucket");
+  const row = decodeBucketFenceRow(stored.value);
+  if (row.state !== state) return refuse("operationAborted");
+  return { row, check: { key, expect: stored.stamp } };
 }
 
 function changeOf(store: ObjectStore, target: Target, fence: Check, plan: Plan<unknown>): Change {

@@ -1,12 +1,13 @@
 import { concatBytes, equalBytes } from "../base/bytes.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../format/checksum.ts";
+import type { BucketFenceRow } from "../format/bucket-row.ts";
 import type { ObjectRow } from "../format/object-row.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import type { Plan } from "./commit.ts";
 import { commitPlan } from "./commit.ts";
-import type { Head } from "./commit-head.ts";
-import { objectOf, planHead, readHead } from "./commit-head.ts";
+import type { MadeVersion } from "./commit-head.ts";
+import { madeVersion, planVersion } from "./commit-head.ts";
 import type { WriteCondition } from "./conditions.ts";
 import { checkWrite } from "./conditions.ts";
 import type { UploadAddress } from "./multipart.ts";
@@ -20,6 +21,8 @@ import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
 import type { FoundPart, FoundUpload } from "./upload-rows.ts";
 import { planUploadRemoval, readParts, readUpload } from "./upload-rows.ts";
+import type { Version } from "./version-rows.ts";
+import { objectOf, readHead } from "./version-rows.ts";
 import { wholeChecksum } from "./whole-checksum.ts";
 
 export interface CompletePart {
@@ -54,31 +57,35 @@ export async function completeUpload(
   const target = await openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
   let attempts = 0;
-  const row = await commitPlan(store, target, async () => {
+  const made = await commitPlan(store, target, async (fence) => {
     const repeated = attempts++ > 0;
     // The upload first: if another Complete of it happens in between, the head shows it.
     const upload = await readUpload(target, input.upload);
     const head = await readHead(target);
-    if (upload === undefined) return madeBefore(head, input);
+    if (upload === undefined) return madeBefore(head, input, fence);
     const planned =
       checkHead(head, input.condition, upload, repeated) ??
-      (await planCompletion(store, target, { input, head, upload }));
+      (await planCompletion(store, target, { input, head, upload, fence }));
     if (!isRefusal(planned)) return planned;
     // What was found wrong may be that another Complete of it was first: it takes the parts.
     const isThere = (await readUpload(target, input.upload)) !== undefined;
-    return isThere ? planned : madeBefore(await readHead(target), input);
+    return isThere ? planned : madeBefore(await readHead(target), input, fence);
   });
-  return isRefusal(row) ? row : storedOf(row);
+  return isRefusal(made) ? made : storedOf(made);
 }
 
 /**
  * The upload is not there: an earlier Complete of it made the object, or it never was, or was
  * aborted.
  */
-function madeBefore(head: Head | undefined, { upload }: CompleteInput): Plan<ObjectRow> | Refusal {
+function madeBefore(
+  head: Version | undefined,
+  { upload }: CompleteInput,
+  fence: BucketFenceRow,
+): Plan<MadeVersion> | Refusal {
   const object = objectOf(head);
   if (object === undefined || object.upload !== upload) return refuse("noSuchUpload");
-  return { checks: [], puts: [], deletes: [], freed: [], result: object };
+  return { checks: [], puts: [], deletes: [], freed: [], result: madeVersion(object, fence) };
 }
 
 /**
@@ -86,15 +93,14 @@ function madeBefore(head: Head | undefined, { upload }: CompleteInput): Plan<Obj
  * the client has to upload anew. So is one that held when this Complete began.
  */
 function checkHead(
-  head: Head | undefined,
+  head: Version | undefined,
   condition: WriteCondition,
   upload: FoundUpload,
   repeated: boolean,
 ): Refusal | undefined {
-  const object = objectOf(head);
-  const refusal = checkWrite(condition, object);
+  const refusal = checkWrite(condition, objectOf(head));
   if (refusal === undefined) return undefined;
-  const since = object !== undefined && object.modifiedMs > upload.row.initiatedMs;
+  const since = head !== undefined && head.row.modifiedMs > upload.row.initiatedMs;
   return repeated || since ? refuse("conditionalConflict") : refusal;
 }
 
@@ -102,9 +108,14 @@ function checkHead(
 async function planCompletion(
   store: ObjectStore,
   target: Target,
-  from: { input: CompleteInput; head: Head | undefined; upload: FoundUpload },
-): Promise<Plan<ObjectRow> | Refusal> {
-  const { input, head, upload } = from;
+  from: {
+    input: CompleteInput;
+    head: Version | undefined;
+    upload: FoundUpload;
+    fence: BucketFenceRow;
+  },
+): Promise<Plan<MadeVersion> | Refusal> {
+  const { input, head, upload, fence } = from;
   const all = await readParts(target, upload.id);
   const parts = chooseParts(all, upload, input);
   if (isRefusal(parts)) return parts;
@@ -114,22 +125,28 @@ async function planCompletion(
   const mismatch = checkExpected(size, checksum, input);
   if (mismatch !== undefined) return mismatch;
   const manifest = await writeRoot(store, target, upload, parts);
-  const made = planHead(store, target, head, {
-    size,
-    md5: hash.digest("md5", concatBytes(parts.map((part) => part.md5))),
-    partCount: parts.length,
-    checksum,
-    attributes: upload.row.attributes,
-    upload: upload.id,
-    ...manifest.object,
-  });
+  const made = await planVersion(
+    store,
+    target,
+    { head, fence },
+    {
+      kind: "object",
+      size,
+      md5: hash.digest("md5", concatBytes(parts.map((part) => part.md5))),
+      partCount: parts.length,
+      checksum,
+      attributes: upload.row.attributes,
+      upload: upload.id,
+      ...manifest.object,
+    },
+  );
   const removal = planUploadRemoval(upload, all);
   const listed = new Set(parts);
   const unlisted = all.filter((part) => !listed.has(part));
   return {
     checks: [...made.checks, ...removal.checks],
     puts: made.puts,
-    deletes: removal.deletes,
+    deletes: [...made.deletes, ...removal.deletes],
     freed: [...made.freed, ...unlisted.map((part) => part.data)],
     appended: manifest.appended,
     result: made.result,

@@ -16,6 +16,7 @@ const row: ObjectRow = {
   kind: "object",
   order: 1,
   nullVersion: true,
+  nullOrder: undefined,
   modifiedMs,
   size: 0,
   md5: new Uint8Array(16),

@@ -4,8 +4,6 @@ import type { ChecksumAlgorithm } from "../format/checksum.ts";
 import type { ObjectAttributes } from "../format/object-row.ts";
 import { readBody } from "./body-reader.ts";
 import { bodyBytesMax } from "./body-writer.ts";
-import type { Head } from "./commit-head.ts";
-import { objectOf, readHead } from "./commit-head.ts";
 import type { ReadConditions, WriteCondition } from "./conditions.ts";
 import { checkCopySource } from "./conditions.ts";
 import { digestOf } from "./digests.ts";
@@ -19,6 +17,10 @@ import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
 import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
+import type { VersionRef } from "./version-id.ts";
+import { shownVersionId } from "./version-id.ts";
+import type { Version } from "./version-rows.ts";
+import { openVersion } from "./version-rows.ts";
 
 /** What S3 computes where nobody asked for another. */
 const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
@@ -26,6 +28,8 @@ const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
 export interface CopySource {
   readonly bucket: string;
   readonly key: Uint8Array;
+  /** Undefined: the current one. */
+  readonly version?: VersionRef | undefined;
   readonly conditions: ReadConditions;
 }
 
@@ -39,13 +43,18 @@ export interface CopyInput {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface Copied extends Stored {
+  /** The version that was copied. Undefined: the source's bucket was never versioned. */
+  readonly sourceVersionId: string | undefined;
+}
+
 /**
  * Copies the bytes on the server. `attributes` decides what the copy keeps: it is given the
  * source's attributes and returns the copy's. `checksum`: the algorithm to compute, or undefined to
  * keep the source's. The copy of a multipart object is a single one, so its checksum is of the full
  * object.
  */
-export async function copyObject(store: ObjectStore, input: CopyInput): Promise<Stored | Refusal> {
+export async function copyObject(store: ObjectStore, input: CopyInput): Promise<Copied | Refusal> {
   const { condition, signal } = input;
   const source = await openSource(store, input.source);
   if (isRefusal(source)) return source;
@@ -53,13 +62,14 @@ export async function copyObject(store: ObjectStore, input: CopyInput): Promise<
   if (isRefusal(target)) return target;
   const early = await mayWrite(target, condition);
   if (early !== undefined) return early;
-  const { row } = source.head;
+  const { row } = source.version;
   if (row.size > bodyBytesMax) return sourceTooLarge();
   const span = { first: 0, end: row.size };
   const algorithm = input.checksum ?? row.checksum?.algorithm ?? defaultChecksum;
   const upload = copyOf(store, source, { span, algorithm, signal });
   const attributes = input.attributes(row.attributes);
-  return storeObject(store, target, { attributes, condition, upload, signal });
+  const stored = await storeObject(store, target, { attributes, condition, upload, signal });
+  return isRefusal(stored) ? stored : copied(source, stored);
 }
 
 export interface CopyPartInput extends UploadAddress {
@@ -73,12 +83,12 @@ export interface CopyPartInput extends UploadAddress {
 export async function copyPart(
   store: ObjectStore,
   input: CopyPartInput,
-): Promise<Stored | Refusal> {
+): Promise<Copied | Refusal> {
   const upload = await getUpload(store, input);
   if (isRefusal(upload)) return upload;
   const source = await openSource(store, input.source);
   if (isRefusal(source)) return source;
-  const { size } = source.head.row;
+  const { size } = source.version.row;
   const { range, signal } = input;
   const span = { first: range?.first ?? 0, end: range === undefined ? size : range.last + 1 };
   if (range !== undefined && (span.first >= span.end || span.end > size)) {
@@ -87,34 +97,49 @@ export async function copyPart(
   }
   if (span.end - span.first > bodyBytesMax) return sourceTooLarge();
   const algorithm = upload.checksum?.algorithm ?? defaultChecksum;
-  return uploadPart(store, { ...input, data: copyOf(store, source, { span, algorithm, signal }) });
+  const data = copyOf(store, source, { span, algorithm, signal });
+  const stored = await uploadPart(store, { ...input, data });
+  return isRefusal(stored) ? stored : copied(source, stored);
+}
+
+function copied({ target, version }: Source, stored: Stored): Copied {
+  return { ...stored, sourceVersionId: shownVersionId(version.row, target.bucket.versioning) };
 }
 
 interface Source {
   readonly target: Target;
-  readonly head: Head;
+  readonly version: Version;
 }
 
 async function openSource(store: ObjectStore, source: CopySource): Promise<Source | Refusal> {
   const target = await openTarget(store, source.bucket, source.key);
   if (isRefusal(target)) return target;
-  const head = await readHead(target);
-  if (head === undefined || objectOf(head) === undefined) return refuse("noSuchKey");
+  const version = await openVersion(target, source.version);
+  if (isRefusal(version)) return refuseSource(version);
   const now = store.platform.clock.now();
-  return checkCopySource(source.conditions, head.row, now) ?? { target, head };
+  return checkCopySource(source.conditions, version.row, now) ?? { target, version };
+}
+
+/** What a delete marker means to a copy. */
+function refuseSource(refusal: Refusal): Refusal {
+  if (refusal.refusal === "noSuchKey") return refuse("noSuchKey");
+  if (refusal.refusal !== "isDeleteMarker") return refusal;
+  const message =
+    "The source of a copy request may not specifically refer to a delete marker by version id.";
+  return refuse("invalidRequest", { message });
 }
 
 /** The bytes of a source, to be stored as another object or part. */
 function copyOf(
   store: ObjectStore,
-  { target, head }: Source,
+  { target, version }: Source,
   what: { span: Span; algorithm: ChecksumAlgorithm; signal: AbortSignal | undefined },
 ): Upload {
   const { span, algorithm, signal } = what;
-  const { size, checksum } = head.row;
+  const { size, checksum } = version.row;
   const sizeBytes = span.end - span.first;
   return {
-    bytes: readBody(store, target, head, span, signal),
+    bytes: readBody(store, target, version, span, signal),
     sizeBytes,
     algorithms: [algorithm],
     accept(digests) {

@@ -1,7 +1,5 @@
 import type { ObjectRow } from "../format/object-row.ts";
 import { readBody } from "./body-reader.ts";
-import type { Head } from "./commit-head.ts";
-import { objectOf, readHead } from "./commit-head.ts";
 import type { ReadConditions } from "./conditions.ts";
 import { checkRead } from "./conditions.ts";
 import { etagOf } from "./etag.ts";
@@ -15,12 +13,18 @@ import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
 import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
+import type { VersionRef } from "./version-id.ts";
+import { shownVersionId } from "./version-id.ts";
+import type { Version } from "./version-rows.ts";
+import { openVersion } from "./version-rows.ts";
 
 export type { RangeRequest };
 
 export interface GetInput {
   readonly bucket: string;
   readonly key: Uint8Array;
+  /** Undefined: the current one. */
+  readonly version?: VersionRef | undefined;
   readonly conditions: ReadConditions;
   readonly range?: RangeRequest | undefined;
   readonly partNumber?: number | undefined;
@@ -30,6 +34,8 @@ export interface GetInput {
 export interface ObjectInfo {
   readonly row: ObjectRow;
   readonly etag: string;
+  /** Undefined: the bucket was never versioned. */
+  readonly versionId: string | undefined;
   /**
    * What is returned of the object: bytes first … first + length - 1; `partial` where that is asked
    * for.
@@ -50,7 +56,8 @@ export interface ObjectRead extends ObjectInfo {
 }
 
 /**
- * `noSuchKey`, `preconditionFailed`, `notModified`, `invalidRange` (details ActualObjectSize,
+ * `noSuchKey` (details DeleteMarker and VersionId where a delete marker is the current version),
+ * `noSuchVersion`, `isDeleteMarker` (details VersionId), `preconditionFailed`, `notModified`, `invalidRange` (details ActualObjectSize,
  * RangeRequested is the caller's), `invalidPartNumber`. Nothing is held until the body is iterated;
  * a body not iterated costs nothing.
  */
@@ -60,9 +67,9 @@ export async function getObject(
 ): Promise<ObjectRead | Refusal> {
   const found = await findObject(store, input);
   if (isRefusal(found)) return found;
-  const { info, target, head } = found;
+  const { info, target, version } = found;
   const span = { first: info.first, end: info.first + info.length };
-  return { ...info, body: readBody(store, target, head, span, input.signal) };
+  return { ...info, body: readBody(store, target, version, span, input.signal) };
 }
 
 export async function headObject(
@@ -76,19 +83,20 @@ export async function headObject(
 async function findObject(
   store: ObjectStore,
   input: GetInput,
-): Promise<{ info: ObjectInfo; target: Target; head: Head } | Refusal> {
+): Promise<{ info: ObjectInfo; target: Target; version: Version } | Refusal> {
   const target = await openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
-  const head = await readHead(target);
-  const row = objectOf(head);
-  if (head === undefined || row === undefined) return refuse("noSuchKey");
+  const version = await openVersion(target, input.version);
+  if (isRefusal(version)) return version;
+  const { row } = version;
   const refusal = checkRead(input.conditions, row, store.platform.clock.now());
   if (refusal !== undefined) return refusal;
-  const selected = await select(store, target, head, input);
+  const selected = await select(store, target, version, input);
   if (isRefusal(selected)) return selected;
   const { first, end, ...rest } = selected;
-  const info = { row, etag: etagOf(row), first, length: end - first, ...rest };
-  return { info, target, head };
+  const versionId = shownVersionId(row, target.bucket.versioning);
+  const info = { row, etag: etagOf(row), versionId, first, length: end - first, ...rest };
+  return { info, target, version };
 }
 
 type Selection = Span & Pick<ObjectInfo, "partial" | "partCount">;
@@ -97,11 +105,11 @@ type Selection = Span & Pick<ObjectInfo, "partial" | "partCount">;
 async function select(
   store: ObjectStore,
   target: Target,
-  head: Head,
+  version: Version,
   input: GetInput,
 ): Promise<Selection | Refusal> {
   const { range, partNumber } = input;
-  const { size, partCount } = head.row;
+  const { size, partCount } = version.row;
   if (range !== undefined && partNumber !== undefined) {
     const message = "Cannot specify both Range header and partNumber query parameter";
     return refuse("invalidRequest", { message });
@@ -118,8 +126,8 @@ async function select(
     return refuse("invalidPartNumber", { details });
   }
   if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
-  const use = (current: Head) => readParts(store, target, current.row);
-  const parts = await followingMoves(store, target, head, use);
+  const use = (current: Version) => readParts(store, target, current.row);
+  const parts = await followingMoves(store, target, version, use);
   // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever
   // the numbers
   // they were uploaded under.

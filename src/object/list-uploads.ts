@@ -61,6 +61,7 @@ function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListIte
       return scanBucket(store, bucket.id, range, limit);
     },
     startOf,
+    positionOf: (row) => row.key,
     keyOf: (row) => parseRoutedKey(row.key).key,
     itemOf: uploadItem,
   };

@@ -168,6 +168,7 @@ function counting(store: ObjectStore): { store: ObjectStore; scans: number[] } {
     id: partition.id,
     get: (row) => partition.get(row),
     commit: (change) => partition.commit(change),
+    inSnapshot: (read) => partition.inSnapshot(read),
     async scan(range, options) {
       const rows = await partition.scan(range, options);
       scans.push(rows.length);

@@ -56,6 +56,7 @@ function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
       return scanBucket(store, bucket.id, range, limit);
     },
     startOf: (key) => headKey(bucket.id, key),
+    positionOf: (row) => row.key,
     keyOf: (row) => objectKeyOfHead(row.key),
     itemOf: objectItem,
   };

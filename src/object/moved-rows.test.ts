@@ -7,7 +7,6 @@ import { encodeObjectRow } from "../format/object-row.ts";
 import { headKey } from "../format/row-keys.ts";
 import { createHash } from "../node/hash.ts";
 import { dataRecord } from "./blob-writer.ts";
-import { readHead } from "./commit-head.ts";
 import { getObject } from "./get.ts";
 import { blobOf } from "./locations.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -15,6 +14,7 @@ import { openTarget } from "./target.ts";
 import { collect, get, ok, patterned, put } from "./testing/bodies.ts";
 import type { TestStore } from "./testing/test-store.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
+import { readHead } from "./version-rows.ts";
 
 const hash = createHash();
 const bytes = patterned(2 * chunkBytesMax + 100);

@@ -5,7 +5,7 @@ import type { ObjectAttributes, PartRow, UploadRow } from "../format/object-row.
 import { encodePartRow, encodeUploadRow } from "../format/object-row.ts";
 import { partKey, uploadKey } from "../format/row-keys.ts";
 import { storeBody } from "./body-writer.ts";
-import { checkFence, commitPlan, releasing } from "./commit.ts";
+import { readFence, commitPlan, releasing } from "./commit.ts";
 import { etagOf } from "./etag.ts";
 import { freeUpload } from "./free-uploads.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -97,7 +97,7 @@ export async function uploadPart(
   const found = await openUpload(store, input);
   if (isRefusal(found)) return found;
   const { target } = found;
-  const fence = await checkFence(target, "active");
+  const fence = await readFence(target, "active");
   if (isRefusal(fence)) return fence;
   const blob = store.keymap.session.nextBlobId();
   const { key, bucket } = target;
@@ -139,7 +139,8 @@ function replacePart(
 }
 
 function storedPart({ size, md5, modifiedMs, checksum }: PartRow): Stored {
-  return { etag: etagOf({ md5, partCount: 0 }), size, modifiedMs, checksum };
+  const etag = etagOf({ md5, partCount: 0 });
+  return { etag, size, modifiedMs, checksum, versionId: undefined };
 }
 
 export async function listParts(

@@ -2,6 +2,7 @@ import { afterKey, afterPrefix, compareBytes, startsWithBytes } from "../base/by
 import type { Row } from "../engine/engine.ts";
 import type { BucketId } from "../format/ids.ts";
 import type { KeyRange } from "../format/row-keys.ts";
+import type { Partition } from "../keymap/keymap.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /*
@@ -24,16 +25,17 @@ export interface Grouping {
 }
 
 /** A space whose rows lie in the order of object keys; a key may have several. */
-export interface PageSource<Item> {
+export interface PageSource<Item, Found = Row> {
   /**
-   * At most `limit` rows from this row key on, of keys below `end` (undefined: all of the bucket).
+   * At most `limit` rows from this position on, of keys below `end` (undefined: all of the bucket).
    */
-  scan(from: Uint8Array, end: Uint8Array | undefined, limit: number): Promise<Row[]>;
-  /** The least row key that a row of this or a greater key can have. */
+  scan(from: Uint8Array, end: Uint8Array | undefined, limit: number): Promise<Found[]>;
+  /** The least position that a row of this or a greater key can have. */
   startOf(key: Uint8Array): Uint8Array;
-  keyOf(row: Row): Uint8Array;
+  positionOf(row: Found): Uint8Array;
+  keyOf(row: Found): Uint8Array;
   /** Undefined: the row does not show. */
-  itemOf(row: Row): Item | undefined;
+  itemOf(row: Found): Item | undefined;
 }
 
 export type PageItem<Item> = Item | { readonly kind: "prefix"; readonly prefix: Uint8Array };
@@ -43,9 +45,9 @@ export interface Page<Item> {
   readonly truncated: boolean;
 }
 
-/** The items from row key `from` on. */
-export async function scanPage<Item>(
-  source: PageSource<Item>,
+/** The items from position `from` on. */
+export async function scanPage<Item, Found>(
+  source: PageSource<Item, Found>,
   grouping: Grouping,
   from: Uint8Array,
   limit: number,
@@ -55,13 +57,17 @@ export async function scanPage<Item>(
   const end = afterPrefix(grouping.prefix);
   let next: Uint8Array | undefined = from;
   let batch = batchMax;
+  let isHidden = false;
   while (next !== undefined) {
-    // One more than there is room for, to see whether anything follows.
-    const count = Math.min(batch, limit + 1 - items.length);
+    // One more than there is room for, to see whether anything follows; all at once where rows do not
+    // show, as there may be a great many of these.
+    const count = isHidden ? batchMax : Math.min(batch, limit + 1 - items.length);
     const rows = await source.scan(next, end, count);
     const last = rows.at(-1);
-    next = rows.length < count || last === undefined ? undefined : afterKey(last.key);
+    next =
+      rows.length < count || last === undefined ? undefined : afterKey(source.positionOf(last));
     let passed: Uint8Array | undefined;
+    const before = items.length;
     for (const row of rows) {
       const key = source.keyOf(row);
       if (passed !== undefined && startsWithBytes(key, passed)) continue;
@@ -71,6 +77,7 @@ export async function scanPage<Item>(
       passed = commonPrefixOf(key, grouping);
       items.push(passed === undefined ? item : { kind: "prefix", prefix: passed });
     }
+    isHidden = items.length === before;
     const inPrefix = passed !== undefined && startsWithBytes(source.keyOf(last!), passed);
     if (next !== undefined && inPrefix) {
       const behind = afterPrefix(passed!);
@@ -114,11 +121,22 @@ export async function scanBucket(
   range: KeyRange,
   limit: number,
 ): Promise<Row[]> {
-  const rows: Row[] = [];
-  if (compareBytes(range.start, range.end) >= 0) return rows;
+  if (compareBytes(range.start, range.end) >= 0) return [];
+  const scan = (partition: Partition, rows: number) => partition.scan(range, { limit: rows });
+  return scanPartitions(store, bucket, limit, scan);
+}
+
+/** What the partitions of a bucket have, one after the other in key order. */
+export async function scanPartitions<Found>(
+  store: ObjectStore,
+  bucket: BucketId,
+  limit: number,
+  scan: (partition: Partition, limit: number) => Promise<Found[]>,
+): Promise<Found[]> {
+  const found: Found[] = [];
   for (const partition of store.keymap.partitionsOf(bucket)) {
-    if (rows.length === limit) break;
-    rows.push(...(await partition.scan(range, { limit: limit - rows.length })));
+    if (found.length === limit) break;
+    found.push(...(await scan(partition, limit - found.length)));
   }
-  return rows;
+  return found;
 }

@@ -6,7 +6,7 @@ import { chunkBytesMax } from "../format/limits.ts";
 import { createHash } from "../node/hash.ts";
 import { bodyBytesMax } from "./body-writer.ts";
 import { BlobWriter } from "./blob-writer.ts";
-import { replaceHead } from "./commit-head.ts";
+import { makeObject } from "./commit-head.ts";
 import { releasing } from "./commit.ts";
 import { deleteObject } from "./delete.ts";
 import { getObject, headObject } from "./get.ts";
@@ -85,7 +85,7 @@ test("put: more chunks than a row may hold go behind a manifest", async () => {
   assert.equal(data.kind, "manifest");
   const object = { size: 1700, md5: new Uint8Array(16), partCount: 0, checksum: undefined };
   const next = { ...object, attributes, blob, upload: undefined, data };
-  const replace = () => replaceHead(store, target, always, next);
+  const replace = () => makeObject(store, target, always, next);
   ok(await releasing(store, writer.appended, replace));
   assert.deepEqual(ok(await get(store, "k")), bytes);
   const range = { kind: "from", first: 350, last: 1249 } as const;

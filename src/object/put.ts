@@ -1,9 +1,10 @@
 import type { StoredChecksum } from "../format/checksum.ts";
-import type { ObjectAttributes, ObjectRow } from "../format/object-row.ts";
+import type { ObjectAttributes } from "../format/object-row.ts";
 import type { HashAlgorithm } from "../platform/hash.ts";
 import { storeBody } from "./body-writer.ts";
-import { checkFence, releasing } from "./commit.ts";
-import { objectOf, readHead, replaceHead } from "./commit-head.ts";
+import { readFence, releasing } from "./commit.ts";
+import type { MadeVersion } from "./commit-head.ts";
+import { makeObject } from "./commit-head.ts";
 import type { WriteCondition } from "./conditions.ts";
 import { checkWrite } from "./conditions.ts";
 import { etagOf } from "./etag.ts";
@@ -12,6 +13,7 @@ import type { Refusal } from "./refusal.ts";
 import { isRefusal } from "./refusal.ts";
 import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
+import { objectOf, readHead } from "./version-rows.ts";
 
 /** The bytes of a put or a part, and what to verify about them. */
 export interface Upload {
@@ -47,6 +49,8 @@ export interface Stored {
   readonly size: number;
   readonly modifiedMs: number;
   readonly checksum: StoredChecksum | undefined;
+  /** Undefined: the bucket was never versioned, or it is a part. */
+  readonly versionId: string | undefined;
 }
 
 /** Stores an object; durable and visible in one instant (C1, C3), or nothing of it ever is. */
@@ -64,7 +68,7 @@ export async function mayWrite(
   target: Target,
   condition: WriteCondition,
 ): Promise<Refusal | undefined> {
-  const fence = await checkFence(target, "active");
+  const fence = await readFence(target, "active");
   if (isRefusal(fence)) return fence;
   if (condition.kind === "always") return undefined;
   return checkWrite(condition, objectOf(await readHead(target)));
@@ -84,13 +88,13 @@ export async function storeObject(
   const { size, md5, checksum, data } = body;
   const { attributes, condition } = input;
   const next = { size, md5, checksum, data, attributes, blob, partCount: 0, upload: undefined };
-  const row = await releasing(store, body.appended, () =>
-    replaceHead(store, target, condition, next),
+  const made = await releasing(store, body.appended, () =>
+    makeObject(store, target, condition, next),
   );
-  return isRefusal(row) ? row : storedOf(row);
+  return isRefusal(made) ? made : storedOf(made);
 }
 
-export function storedOf(row: ObjectRow): Stored {
+export function storedOf({ row, versionId }: MadeVersion): Stored {
   const { size, modifiedMs, checksum } = row;
-  return { etag: etagOf(row), size, modifiedMs, checksum };
+  return { etag: etagOf(row), size, modifiedMs, checksum, versionId };
 }

@@ -137,6 +137,7 @@ function withCommits(store: TestStore, commit: Partition["commit"]): ObjectStore
     id: partition.id,
     get: (row) => partition.get(row),
     scan: (range, options) => partition.scan(range, options),
+    inSnapshot: (read) => partition.inSnapshot(read),
     commit,
   });
   return {

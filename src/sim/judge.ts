@@ -166,7 +166,7 @@ async function deleteEverything(session: Session): Promise<void> {
 async function untilDone(
   session: Session,
   what: string,
-  operation: Parameters<typeof session.attempt<{ deleted: true }>>[1],
+  operation: Parameters<typeof session.attempt<object>>[1],
 ): Promise<void> {
   for (;;) {
     const attempt = await session.attempt(what, operation);

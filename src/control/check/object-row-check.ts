@@ -8,7 +8,7 @@ import { decodeObjectRow, decodePartRow, decodeUploadRow } from "../../format/ob
 import {
   bucketFenceKey,
   headKey,
-  objectKeyOfHead,
+  parseHeadKey,
   parseRoutedKey,
   space,
   uploadKey,
@@ -40,7 +40,7 @@ export class ObjectRowCheck {
     const object = decodeObjectRow(row.value);
     if (object.kind === "object") counts.objects++;
     else counts.deleteMarkers++;
-    const { bucket, key } = addressOfHead(row.key);
+    const { bucket, key } = parseHeadKey(row.key);
     await this.#checkObject(row, bucket, key, object);
   }
 
@@ -109,14 +109,9 @@ export class ObjectRowCheck {
   }
 }
 
-function addressOfHead(rowKey: Uint8Array): { bucket: BucketId; key: Uint8Array } {
-  const reader = new ByteReader(rowKey.subarray(1), "row key");
-  return { bucket: reader.u64() as BucketId, key: objectKeyOfHead(rowKey) }; // behind the space
-}
-
 function nameOf(rowKey: Uint8Array): string {
   const isHead = rowKey[0] === space.heads;
-  const { bucket, key } = isHead ? addressOfHead(rowKey) : parseRoutedKey(rowKey);
+  const { bucket, key } = isHead ? parseHeadKey(rowKey) : parseRoutedKey(rowKey);
   return `bucket ${bucket}, key ${decodeUtf8(key)}`;
 }
 

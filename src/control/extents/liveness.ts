@@ -1,12 +1,12 @@
-import { StoreError } from "../../base/errors.ts";
 import type { Row } from "../../engine/engine.ts";
 import { scanPages } from "../../engine/scan-pages.ts";
 import type { DataLocation } from "../../format/chunk-ref.ts";
 import { decodeGarbageRow } from "../../format/garbage-row.ts";
 import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
 import type { RecordHeader } from "../../format/record.ts";
-import { headKey, partKey, routedRange, space } from "../../format/row-keys.ts";
+import { partKey, routedRange, space } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
+import { scanVersionPages, versionsOfKey } from "../../keymap/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
 
 /*
@@ -14,8 +14,8 @@ import type { Manifests } from "./manifests.ts";
  * its part, the key's head, the key's older versions.
  *
  * A reference may move while we look: from a part to the head (Complete), from the head to a version and back. So the part
- * is read first, and the head before and after the versions: every change of these goes through the head, so an
- * unchanged head means that nothing moved. In a settled extent a record once found dead stays dead.
+ * is read first, and the versions by position, which a move does not change (keymap/version-scan.ts). In a settled extent a
+ * record once found dead stays dead.
  */
 
 /** The row that refers to a record, and so has to be changed when the record moves. */
@@ -25,8 +25,6 @@ export interface Referent {
   readonly rowKey: Uint8Array;
 }
 
-/** Looks at a key whose head changes under us; past that it is left for later. */
-const looksMax = 16;
 /** Rows read at once; most keys have few versions and uploads. */
 const rowsAtOnce = 64;
 
@@ -39,7 +37,7 @@ export class Liveness {
     this.#manifests = manifests;
   }
 
-  /** The row that refers to the record, or undefined: it is dead. StoreError `overloaded` for a key too busy to tell. */
+  /** The row that refers to the record, or undefined: it is dead. */
   async referentOf(header: RecordHeader): Promise<Referent | undefined> {
     const [referent] = await this.#look(header, 1);
     return referent;
@@ -56,20 +54,16 @@ export class Liveness {
   async #look(header: RecordHeader, limit: number): Promise<Referent[]> {
     const { bucket, key } = header;
     const partition = this.#keymap.partitionOf(bucket, key);
-    for (let look = 0; look < looksMax; look++) {
-      const found = await this.#partReferring(partition, header);
-      if (found.length >= limit) return found;
-      const head = await partition.get(headKey(bucket, key));
-      if (head !== undefined && (await this.#objectRefers(head, header))) {
-        found.push({ kind: "object", partition, rowKey: head.key });
+    const found = await this.#partReferring(partition, header);
+    if (found.length >= limit) return found;
+    for await (const page of scanVersionPages(partition, versionsOfKey(bucket, key), rowsAtOnce)) {
+      for (const { row } of page) {
+        if (!(await this.#objectRefers(row, header))) continue;
+        found.push({ kind: "object", partition, rowKey: row.key });
+        if (found.length >= limit) return found;
       }
-      if (found.length >= limit) return found;
-      found.push(...(await this.#versionsReferring(partition, header, limit - found.length)));
-      if (found.length >= limit) return found;
-      const after = await partition.get(headKey(bucket, key));
-      if (after?.stamp === head?.stamp) return found;
     }
-    throw new StoreError("overloaded", `a key changed under ${looksMax} looks at it`);
+    return found;
   }
 
   /** Whether a garbage row not yet drained stands for the record. */
@@ -91,23 +85,6 @@ export class Liveness {
     if (row === undefined) return [];
     const refers = await this.#refers(decodePartRow(row.value).data, header);
     return refers ? [{ kind: "part", partition, rowKey: row.key }] : [];
-  }
-
-  async #versionsReferring(
-    partition: Partition,
-    header: RecordHeader,
-    limit: number,
-  ): Promise<Referent[]> {
-    const range = routedRange(space.versions, header.bucket, header.key);
-    const found: Referent[] = [];
-    for await (const rows of scanPages(partition, range, rowsAtOnce)) {
-      for (const row of rows) {
-        if (!(await this.#objectRefers(row, header))) continue;
-        found.push({ kind: "object", partition, rowKey: row.key });
-        if (found.length >= limit) return found;
-      }
-    }
-    return found;
   }
 
   async #objectRefers(row: Row, header: RecordHeader): Promise<boolean> {

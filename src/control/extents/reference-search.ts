@@ -6,6 +6,7 @@ import type { ChangeId, ExtentId } from "../../format/ids.ts";
 import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
 import { space, spaceRange } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
+import { allVersions, scanVersionPages } from "../../keymap/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
 
 /*
@@ -14,7 +15,8 @@ import type { Manifests } from "./manifests.ts";
  * It costs a look at every row, and is done for such extents alone.
  *
  * References move while we look, but in a settled extent none come into being. A part's becomes an object's, so parts
- * are looked at first; a head's becomes a version's and back, so heads are looked at before and after the versions.
+ * are looked at first; a head's becomes a version's and back, so both are looked at together, by position, which such a
+ * move does not change (keymap/version-scan.ts).
  */
 
 /** A row that refers to the extent, or may: what cannot be read might list anything. */
@@ -31,7 +33,6 @@ export interface ReferenceSearchOptions {
 
 /** Rows looked at in one step. */
 const rowsPerStep = 256;
-const spacesInTurn = [space.parts, space.heads, space.versions, space.heads] as const;
 
 interface Page {
   readonly partition: Partition;
@@ -87,12 +88,12 @@ export class ReferenceSearch {
 
 async function* pagesOf(keymap: Keymap): AsyncGenerator<Page, void, undefined> {
   for (const partition of keymap.partitions) {
-    for (const one of spacesInTurn) {
-      const decode = one === space.parts ? decodePartRow : decodeObjectRow;
-      const dataOf = (value: Uint8Array): DataLocation => decode(value).data;
-      for await (const rows of scanPages(partition, spaceRange(one), rowsPerStep)) {
-        yield { partition, rows, dataOf };
-      }
+    for await (const rows of scanPages(partition, spaceRange(space.parts), rowsPerStep)) {
+      yield { partition, rows, dataOf: (value) => decodePartRow(value).data };
+    }
+    for await (const page of scanVersionPages(partition, allVersions(), rowsPerStep)) {
+      const rows = page.map(({ row }) => row);
+      yield { partition, rows, dataOf: (value) => decodeObjectRow(value).data };
     }
   }
 }

@@ -1,6 +1,6 @@
 import { BlobWriter } from "../../object/blob-writer.ts";
 import { createBucket, getBucket } from "../../object/buckets.ts";
-import { planHead, readHead, replaceHead } from "../../object/commit-head.ts";
+import { makeObject, planVersion } from "../../object/commit-head.ts";
 import { commitPlan, releasing } from "../../object/commit.ts";
 import { deleteObject } from "../../object/delete.ts";
 import { getObject } from "../../object/get.ts";
@@ -10,7 +10,9 @@ import type { Refusal } from "../../object/refusal.ts";
 import type { Target } from "../../object/target.ts";
 import { targetIn } from "../../object/target.ts";
 import { planUploadRemoval, readParts, readUpload } from "../../object/upload-rows.ts";
+import { readHead } from "../../object/version-rows.ts";
 import { concatBytes, encodeUtf8 } from "../../base/bytes.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { UploadId } from "../../format/ids.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
 import { encodePartRow } from "../../format/object-row.ts";
@@ -52,7 +54,7 @@ export async function putChunks(
     const rest = { md5: new Uint8Array(16), partCount: 0, checksum: undefined };
     const { blob, data, size } = stored;
     const next = { ...rest, attributes, blob, data, size, upload: undefined };
-    return ok(await replaceHead(process, target, always, next));
+    return ok(await makeObject(process, target, always, next)).row;
   });
 }
 
@@ -124,7 +126,7 @@ export async function complete(
   upload: UploadId,
 ): Promise<void> {
   const target = await targetOf(process, name);
-  const plan = async () => {
+  const plan = async (fence: BucketFenceRow) => {
     const head = await readHead(target);
     const found = await readUpload(target, upload);
     if (found === undefined) throw new Error("no such upload");
@@ -136,12 +138,14 @@ export async function complete(
     const data = await writer.writeManifest({ kind: "root", parts: listed });
     const size = parts.reduce((sum, part) => sum + part.size, 0);
     const rest = { md5: new Uint8Array(16), partCount: parts.length, checksum: undefined };
-    const made = planHead(process, target, head, { ...rest, attributes, blob, data, size, upload });
+    const kind = "object" as const;
+    const next = { ...rest, kind, attributes, blob, data, size, upload };
+    const made = await planVersion(process, target, { head, fence }, next);
     const removal = planUploadRemoval(found, parts);
     return {
       ...made,
       checks: [...made.checks, ...removal.checks],
-      deletes: removal.deletes,
+      deletes: [...made.deletes, ...removal.deletes],
       appended: writer.appended,
     };
   };

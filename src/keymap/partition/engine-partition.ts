@@ -1,7 +1,8 @@
 import { assert } from "../../base/assert.ts";
+import { Limiter } from "../../base/limiter.ts";
 import { equalBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
-import type { Change, Engine, Row, ScanOptions } from "../../engine/engine.ts";
+import type { Change, Engine, EngineReader, Row, ScanOptions } from "../../engine/engine.ts";
 import { changeRowsMax } from "../../engine/engine.ts";
 import type { ChangeId, PartitionId } from "../../format/ids.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
@@ -26,6 +27,11 @@ export interface RegisteredSession {
   readonly stamp: ChangeId;
 }
 
+/** Snapshots of a partition at a time: half of what an engine has for a process (node/lmdb/environment.ts). */
+export const snapshotsMax = 8;
+/** As many as requests may be under way. */
+const snapshotWaitersMax = 1024;
+
 const partitionSpacesFrom = 0x20;
 const routedSpacesFrom = 0x30;
 
@@ -35,6 +41,11 @@ export class EnginePartition implements Partition {
   readonly #clock: Clock;
   readonly #sessionKey: Uint8Array;
   readonly #sessionStamp: ChangeId;
+  readonly #snapshots = new Limiter({
+    unitsMax: snapshotsMax,
+    waitersMax: snapshotWaitersMax,
+    what: "reads of one moment of the index",
+  });
 
   constructor(place: PartitionPlace, clock: Clock, registered: RegisteredSession) {
     this.id = place.id;
@@ -45,15 +56,37 @@ export class EnginePartition implements Partition {
   }
 
   async get(key: Uint8Array): Promise<Row | undefined> {
-    this.#accept(key);
-    return this.#place.engine.get(key);
+    return this.#get(this.#place.engine, key);
   }
 
   async scan(rows: KeyRange, options: ScanOptions): Promise<Row[]> {
+    return this.#scan(this.#place.engine, rows, options);
+  }
+
+  inSnapshot<T>(read: (reader: EngineReader) => Promise<T>): Promise<T> {
+    return this.#snapshots.run(1, async () => {
+      const snapshot = this.#place.engine.snapshot();
+      try {
+        return await read({
+          get: (key) => this.#get(snapshot, key),
+          scan: (rows, options) => this.#scan(snapshot, rows, options),
+        });
+      } finally {
+        snapshot.close();
+      }
+    });
+  }
+
+  async #get(reader: EngineReader, key: Uint8Array): Promise<Row | undefined> {
+    this.#accept(key);
+    return reader.get(key);
+  }
+
+  async #scan(reader: EngineReader, rows: KeyRange, options: ScanOptions): Promise<Row[]> {
     this.#acceptSpace(rows.start);
-    const { range, engine } = this.#place;
+    const { range } = this.#place;
     const routed = range !== undefined && rows.start[0]! >= routedSpacesFrom;
-    return engine.scan(routed ? clampRange(range, rows) : rows, options);
+    return reader.scan(routed ? clampRange(range, rows) : rows, options);
   }
 
   async commit(change: Change): Promise<CommitOutcome> {
