@@ -147,8 +147,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 14,
     promise: "C2",
     file: "src/object/commit-head.ts",
-    find: "return checkWrite(condition, objectOf(head)) ?? planHead(store, target, head, next);",
-    replace: "return planHead(store, target, head, next);",
+    find: "return refusal ?? planVersion(",
+    replace: "return planVersion(",
   },
   {
     name: "a commit of unknown outcome is taken as made",
