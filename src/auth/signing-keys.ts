@@ -1,3 +1,4 @@
+import { RecentMap } from "../base/recent-map.ts";
 import type { Hash } from "../platform/hash.ts";
 import { deriveSigningKey } from "./signature-v4.ts";
 import type { KeyScope } from "./signature-v4.ts";
@@ -8,7 +9,7 @@ export const signingKeysMax = 1024;
 /** Derived signing keys, remembered: the oldest gives way. */
 export class SigningKeys {
   readonly #hash: Hash;
-  readonly #keys = new Map<string, Uint8Array>();
+  readonly #keys = new RecentMap<string, Uint8Array>(signingKeysMax);
 
   constructor(hash: Hash) {
     this.#hash = hash;
@@ -20,15 +21,7 @@ export class SigningKeys {
     const known = this.#keys.get(name);
     if (known !== undefined) return known;
     const key = deriveSigningKey(this.#hash, secretAccessKey, scope);
-    if (this.#keys.size >= signingKeysMax) this.#forgetOldest();
     this.#keys.set(name, key);
     return key;
-  }
-
-  #forgetOldest(): void {
-    for (const name of this.#keys.keys()) {
-      this.#keys.delete(name);
-      return;
-    }
   }
 }

@@ -1,11 +1,8 @@
+import type { AccessKey } from "../auth/access-key.ts";
 import { StoreError } from "../base/errors.ts";
 import { readRootKey } from "../node/root-key-file.ts";
 import { signedFetch } from "../node/signed-fetch.ts";
-import {
-  type RootKey,
-  rootKeyOfEnvironment,
-  rootKeyVariables,
-} from "../server/root-credentials.ts";
+import { rootKeyOfEnvironment, rootKeyVariables } from "../server/root-credentials.ts";
 import type { ListenAt } from "../server/setting-values.ts";
 import type { Flag, GivenFlags } from "./command.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
@@ -16,7 +13,7 @@ export interface Connection {
   readonly endpoint: string;
   readonly region: string;
   /** For signing; undefined where neither the variables nor the data directory have one. */
-  readonly key: RootKey | undefined;
+  readonly key: AccessKey | undefined;
 }
 
 /** What the server answered, read whole. */

@@ -1,8 +1,10 @@
 import { availableParallelism } from "node:os";
 import { must } from "../base/assert.ts";
+import { toHex } from "../base/bytes.ts";
 import { createLog } from "../node/log.ts";
 import { createPlatform } from "../node/platform.ts";
 import { type FoundRootKey, rootKey } from "../node/root-key-file.ts";
+import { sealingKey } from "../node/sealing-key-file.ts";
 import { openStoreDirectories } from "../node/store-directories.ts";
 import { Supervisor } from "../node/supervisor.ts";
 import { verifyIndex } from "../node/verify-index.ts";
@@ -37,6 +39,7 @@ async function runServe(given: GivenFlags): Promise<number> {
     settings,
     workers: settings.workers === 0 ? availableParallelism() : settings.workers,
     rootKey: key.key,
+    sealingKey: toHex(sealingKey(directory, platform.random)),
     onReady: (port) => announce(settings, port, key, given.flags.has("json")),
     verifyIndex: () => verifyIndex(platform, store),
   });

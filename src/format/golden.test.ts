@@ -10,6 +10,7 @@ import { encodeUtf8, fromHex, toHex } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
 import type { StoreError } from "../base/errors.ts";
 import type { Hash } from "../platform/hash.ts";
+import * as accessKeyRow from "./access-key-row.ts";
 import {
   type ChecksumAlgorithm,
   readChecksumAlgorithm,
@@ -169,6 +170,23 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     { state: "deleting", epoch: 3, versioning: "enabled" } as const,
     bucketRow.encodeBucketFenceRow,
     bucketRow.decodeBucketFenceRow,
+  ),
+  "access-key-row.v1": golden(
+    {
+      secret: Uint8Array.of(1, 2, 3),
+      owner: "0a".repeat(32),
+      account: "000000000012",
+      ownerName: "alice",
+      createdMs: 1_800_000_000_000,
+      state: "active",
+    } as const,
+    accessKeyRow.encodeAccessKeyRow,
+    accessKeyRow.decodeAccessKeyRow,
+  ),
+  "owner-row.v1": golden(
+    { owner: "0a".repeat(32), account: "000000000012", createdMs: 1_800_000_000_000 },
+    accessKeyRow.encodeOwnerRow,
+    accessKeyRow.decodeOwnerRow,
   ),
   "extent-row.v1": golden(extent, extentRow.encodeExtentRow, extentRow.decodeExtentRow),
   "extent-row.coded.v1": golden(

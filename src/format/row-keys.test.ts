@@ -23,6 +23,7 @@ const goldens: Readonly<Record<string, Uint8Array>> = {
   drain: rowKeys.drainKey(1 as ids.PartitionId),
   disk: rowKeys.diskKey(new Uint8Array(16).fill(0xd1)),
   accessKey: rowKeys.accessKeyKey(encodeUtf8("AKIAEXAMPLE")),
+  owner: rowKeys.ownerKey(encodeUtf8("alice")),
   partitionSelf: rowKeys.partitionSelfKey(),
   session: rowKeys.sessionKey(3 as ids.SessionId),
   bucketFence: rowKeys.bucketFenceKey(bucket),

@@ -18,6 +18,7 @@ export const space = {
   drains: 0x09,
   disks: 0x0a,
   accessKeys: 0x0b,
+  owners: 0x0c,
 
   partitionSelf: 0x20,
   sessions: 0x21,
@@ -85,6 +86,14 @@ export function diskKey(diskIdBytes: Uint8Array): Uint8Array {
 
 export function accessKeyKey(accessKeyId: Uint8Array): Uint8Array {
   return new ByteWriter(64).u8(space.accessKeys).raw(accessKeyId).finish();
+}
+
+export function accessKeyIdOfKey(rowKey: Uint8Array): Uint8Array {
+  return rowKey.subarray(1);
+}
+
+export function ownerKey(nameBytes: Uint8Array): Uint8Array {
+  return new ByteWriter(64).u8(space.owners).raw(nameBytes).finish();
 }
 
 /** Bucket names are ASCII; the row key holds them as they are, so buckets list in name order. */

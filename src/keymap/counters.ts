@@ -5,7 +5,7 @@ import { decodeCounterRow, encodeCounterRow } from "../format/system-rows.ts";
 import type { Keymap } from "./keymap.ts";
 
 /** What is counted: ids of each kind, from 1, never given twice. An id whose commit failed is left out. */
-export type CounterName = "sessions" | "extents" | "buckets";
+export type CounterName = "sessions" | "extents" | "buckets" | "accounts";
 
 /** Of one id; each failure means that another process got one, so this many processes may come at once. */
 const attemptsMax = 256;

@@ -2,13 +2,13 @@ import cluster from "node:cluster";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import type { AccessKey } from "../auth/access-key.ts";
 import { Metrics } from "../admin/metrics.ts";
 import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { aborted } from "../base/aborted.ts";
 import { StoreError, type StoreErrorCode } from "../base/errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Service } from "../platform/service.ts";
-import type { RootKey } from "../server/root-credentials.ts";
 import { SessionRegister } from "../server/session-roster.ts";
 import type { Settings } from "../server/settings.ts";
 import { diskThreadsMax } from "./disk.ts";
@@ -31,7 +31,9 @@ export interface SupervisorOptions {
   readonly settings: Settings;
   /** Front-end processes. */
   readonly workers: number;
-  readonly rootKey: RootKey;
+  readonly rootKey: AccessKey;
+  /** In hexadecimal. */
+  readonly sealingKey: string;
   /** All workers serve for the first time. */
   readonly onReady: (port: number) => void;
   /** After a failed sync, with every process stopped: throws where the index cannot be used again. */
@@ -154,10 +156,10 @@ export class Supervisor implements Service {
   }
 
   #begun(slot: WorkerSlot, run: number): ToWorker {
-    const { location, settings, rootKey } = this.#options;
+    const { location, settings, rootKey, sealingKey } = this.#options;
     this.#register.begins(run);
     const { name, role } = slot;
-    return { type: "start", name, role, location, settings, rootKey, port: this.#port };
+    return { type: "start", name, role, location, settings, rootKey, sealingKey, port: this.#port };
   }
 
   #receive(slot: WorkerSlot, run: number, message: FromWorker): void {

@@ -8,15 +8,20 @@ import type { SessionId } from "../format/ids.ts";
 import { storeKey } from "../format/row-keys.ts";
 import { BodyBudget } from "../object/body-budget.ts";
 import type { HttpHandler, HttpRequest } from "../platform/http.ts";
+import type { SecretBox } from "../platform/secret-box.ts";
 import type { Service } from "../platform/service.ts";
 import { parseRequestTarget } from "../s3/request-target.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
+import { createAccessKeys } from "./access-keys.ts";
 import { countRequests, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 
 export interface FrontEndOptions {
   readonly machine: StoreMachine;
-  readonly credentials: Credentials;
+  /** Found before the keys in the index. */
+  readonly rootKey: Credentials;
+  /** Opens the secrets of those. */
+  readonly secretBox: SecretBox;
   readonly region: string;
   readonly domains: readonly string[];
   readonly limits: WriterLimits;
@@ -36,13 +41,17 @@ export interface FrontEnd {
 }
 
 export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
-  const { machine, credentials, region, domains } = options;
+  const { machine, rootKey, secretBox, region, domains } = options;
   const { platform } = machine;
   const { keymap, writer, reader, reads, services } = await openStoreParts(
     machine,
     "front-end",
     options.limits,
   );
+  const keys = createAccessKeys({ platform, keymap, box: secretBox });
+  const credentials: Credentials = {
+    find: async (accessKeyId) => (await rootKey.find(accessKeyId)) ?? keys.find(accessKeyId),
+  };
   const bodies = new BodyBudget(platform.clock);
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);

@@ -1,15 +1,14 @@
+import {
+  type AccessKey,
+  accessKeyIdRule,
+  isAccessKeyId,
+  secretLengthMin,
+} from "../auth/access-key.ts";
 import type { Credential, Credentials } from "../auth/credentials.ts";
 import { encodeUtf8, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import type { StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
-import type { Random } from "../platform/random.ts";
-
-/** The one access key there is so far; it may do everything. */
-export interface RootKey {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
 
 /** In the first data directory; readable by the owner alone. */
 export const rootKeyFile = "credentials.json";
@@ -19,15 +18,10 @@ export const rootKeyVariables = {
   secretAccessKey: "HOLDFAST_ROOT_SECRET_ACCESS_KEY",
 } as const;
 
-/** AWS' own have 20 characters; this is what its tools accept. */
-const accessKeyIdForm = /^[\w.@+-]{3,128}$/;
-/** What AWS' tools accept at least. */
-const secretLengthMin = 8;
-
-/** The key of the two variables; undefined where neither is set. */
+/** The root's key, which may do everything: that of the two variables; undefined where neither is set. */
 export function rootKeyOfEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
-): RootKey | undefined {
+): AccessKey | undefined {
   const accessKeyId = environment[rootKeyVariables.accessKeyId];
   const secretAccessKey = environment[rootKeyVariables.secretAccessKey];
   if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
@@ -38,9 +32,8 @@ export function rootKeyOfEnvironment(
         : [rootKeyVariables.accessKeyId, rootKeyVariables.secretAccessKey];
     throw new StoreError("invalid", `${set} is set without ${missing}: set both or neither`);
   }
-  if (!accessKeyIdForm.test(accessKeyId)) {
-    const want = "3 to 128 letters, digits, or any of _ . @ + -";
-    throw new StoreError("invalid", `${rootKeyVariables.accessKeyId} must be ${want}`);
+  if (!isAccessKeyId(accessKeyId)) {
+    throw new StoreError("invalid", `${rootKeyVariables.accessKeyId} must be ${accessKeyIdRule}`);
   }
   if (secretAccessKey.length < secretLengthMin) {
     const message = `${rootKeyVariables.secretAccessKey} must have ${secretLengthMin} characters or more`;
@@ -49,20 +42,11 @@ export function rootKeyOfEnvironment(
   return { accessKeyId, secretAccessKey };
 }
 
-const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
-/** 90 random bits in the id, 240 in the secret, in letters that survive every shell and URL. */
-export function generateRootKey(random: Random): RootKey {
-  const letters = (count: number): string =>
-    Array.from(random.bytes(count), (byte) => base32[byte & 31]).join("");
-  return { accessKeyId: `HF${letters(18)}`, secretAccessKey: letters(48) };
-}
-
-export function encodeRootKey(key: RootKey): string {
+export function encodeRootKey(key: AccessKey): string {
   return `${JSON.stringify({ format: "holdfast-root-key", version: 1, ...key }, undefined, 2)}\n`;
 }
 
-export function decodeRootKey(text: string, where: string): RootKey {
+export function decodeRootKey(text: string, where: string): AccessKey {
   let fields: Record<string, unknown> | null;
   try {
     fields = JSON.parse(text) as Record<string, unknown> | null; // every field is checked below
@@ -84,8 +68,8 @@ function notAKey(where: string): string {
   return `${where} is damaged: restore it, or remove it and a new key is made at the next start`;
 }
 
-/** Access keys by id: the root's, for now. Who owns what is stored by these ids, so they stay as they are. */
-export function rootCredentials(key: RootKey, store: StoreId, hash: Hash): Credentials {
+/** The root's key by its id. Who owns what is stored by owner and account, so they stay as they are. */
+export function rootCredentials(key: AccessKey, store: StoreId, hash: Hash): Credentials {
   const owner = toHex(hash.digest("sha256", encodeUtf8(`root of store ${store}`)));
   const principal = { owner, account: "000000000000", root: true };
   const credential: Credential = { ...key, principal };

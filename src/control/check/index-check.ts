@@ -2,6 +2,7 @@ import { toHex } from "../../base/bytes.ts";
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { Row } from "../../engine/engine.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
+import { decodeAccessKeyRow, decodeOwnerRow } from "../../format/access-key-row.ts";
 import { decodeBucketFenceRow, decodeBucketRow } from "../../format/bucket-row.ts";
 import { decodeExtentRow } from "../../format/extent-row.ts";
 import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
@@ -113,6 +114,8 @@ export class IndexCheck {
       [space.partitions, (row) => void decodePartitionRow(row.value)],
       [space.drains, (row) => void decodeCounterRow(row.value)],
       [space.disks, (row) => void decodeDiskRow(row.value)],
+      [space.accessKeys, (row) => void decodeAccessKeyRow(row.value)],
+      [space.owners, (row) => this.#checkOwner(row)],
     ]);
   }
 
@@ -139,6 +142,11 @@ export class IndexCheck {
         },
       ],
     ]);
+  }
+
+  async #checkOwner(row: Row): Promise<void> {
+    const { account } = decodeOwnerRow(row.value);
+    await this.#checkCounted(row, "accounts", Number(account));
   }
 
   async #checkBucket(row: Row): Promise<void> {

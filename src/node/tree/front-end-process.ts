@@ -1,3 +1,5 @@
+import { must } from "../../base/assert.ts";
+import { fromHex } from "../../base/bytes.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { Service } from "../../platform/service.ts";
 import { openFrontEnd } from "../../server/front-end.ts";
@@ -5,6 +7,7 @@ import { rootCredentials } from "../../server/root-credentials.ts";
 import { runServices } from "../../server/run-services.ts";
 import { HttpServer } from "../http-server.ts";
 import { openStore } from "../open-store.ts";
+import { createSecretBox } from "../secret-box.ts";
 import type { StartMessage } from "./messages.ts";
 import { sampleProcess } from "./process-metrics.ts";
 import type { WorkerChannel } from "./worker-channel.ts";
@@ -16,12 +19,14 @@ export async function runFrontEnd(
   start: StartMessage,
 ): Promise<void> {
   const { settings, location, port, rootKey, name } = start;
+  const sealingKey = must(fromHex(start.sealingKey), "a sealing key is hexadecimal");
   const opened = await openStore(platform, location, (cause) => {
     channel.indexFailed(cause);
   });
   const frontEnd = await openFrontEnd({
     machine: opened.machine,
-    credentials: rootCredentials(rootKey, location.store, platform.hash),
+    rootKey: rootCredentials(rootKey, location.store, platform.hash),
+    secretBox: createSecretBox(sealingKey, platform.random),
     region: settings.region,
     domains: settings.domain,
     limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },

@@ -1,8 +1,8 @@
 import type { MetricFamily } from "../../admin/metrics.ts";
 import type { ProcessMetrics } from "../../admin/prometheus-text.ts";
+import type { AccessKey } from "../../auth/access-key.ts";
 import type { StoreErrorCode } from "../../base/errors.ts";
 import type { SessionId } from "../../format/ids.ts";
-import type { RootKey } from "../../server/root-credentials.ts";
 import type { SessionRoster } from "../../server/session-roster.ts";
 import type { Settings } from "../../server/settings.ts";
 import type { StoreLocation } from "../store-directories.ts";
@@ -22,7 +22,9 @@ export interface StartMessage {
   readonly role: WorkerRole;
   readonly location: StoreLocation;
   readonly settings: Settings;
-  readonly rootKey: RootKey;
+  readonly rootKey: AccessKey;
+  /** In hexadecimal. */
+  readonly sealingKey: string;
   readonly port: number;
 }
 

@@ -1,0 +1,49 @@
+import type { Credentials } from "./credentials.ts";
+import type { Random } from "../platform/random.ts";
+
+/** What a client signs with. */
+export interface AccessKey {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** An access key as it may be shown. */
+export interface AccessKeyInfo {
+  readonly accessKeyId: string;
+  readonly ownerName: string;
+  readonly owner: string;
+  readonly account: string;
+  readonly createdMs: number;
+  readonly state: "active" | "inactive";
+}
+
+/** The access keys in the index, the root's is not among them. */
+export interface AccessKeys extends Credentials {
+  /** Undefined where the id is taken. The owner is made with the first key that names it. */
+  create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined>;
+  /** In the order of their ids, from the first behind `after`. */
+  list(after: string, limit: number): Promise<readonly AccessKeyInfo[]>;
+  /** From then on no process accepts it; false where there is none. */
+  delete(accessKeyId: string): Promise<boolean>;
+}
+
+/** AWS' own have 20 characters; this is what its tools accept. */
+const accessKeyIdForm = /^[\w.@+-]{3,128}$/;
+export const accessKeyIdRule = "3 to 128 letters, digits, or any of _ . @ + -";
+/** What AWS' tools accept at least. */
+export const secretLengthMin = 8;
+/** AWS' own have 40 characters; the row of a key stays small. */
+export const secretLengthMax = 128;
+
+export function isAccessKeyId(text: string): boolean {
+  return accessKeyIdForm.test(text);
+}
+
+const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** 90 random bits in the id, 240 in the secret, in letters that survive every shell and URL. */
+export function generateAccessKey(random: Random): AccessKey {
+  const letters = (count: number): string =>
+    Array.from(random.bytes(count), (byte) => base32[byte & 31]).join("");
+  return { accessKeyId: `HF${letters(18)}`, secretAccessKey: letters(48) };
+}

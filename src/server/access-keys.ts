@@ -1,0 +1,154 @@
+import {
+  type AccessKey,
+  type AccessKeyInfo,
+  type AccessKeys,
+  isAccessKeyId,
+} from "../auth/access-key.ts";
+import type { Credential } from "../auth/credentials.ts";
+import { afterKey, decodeUtf8, encodeUtf8, equalBytes, toHex } from "../base/bytes.ts";
+import { StoreError } from "../base/errors.ts";
+import { RecentMap } from "../base/recent-map.ts";
+import type { Change, Row } from "../engine/engine.ts";
+import {
+  type AccessKeyRow,
+  decodeAccessKeyRow,
+  decodeOwnerRow,
+  encodeAccessKeyRow,
+  encodeOwnerRow,
+  type OwnerRow,
+} from "../format/access-key-row.ts";
+import type { ChangeId } from "../format/ids.ts";
+import { accessKeyIdOfKey, accessKeyKey, ownerKey, space, spaceRange } from "../format/row-keys.ts";
+import { nextId } from "../keymap/counters.ts";
+import type { Keymap } from "../keymap/keymap.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { SecretBox } from "../platform/secret-box.ts";
+
+export interface AccessKeysParts {
+  readonly platform: Pick<Platform, "clock" | "random">;
+  readonly keymap: Keymap;
+  readonly box: SecretBox;
+}
+
+/** Keys in use whose secrets are held open: opening one takes longer than all else about it. ~500 B each. */
+const openedKeysMax = 1024;
+
+/** Of making a key whose owner somebody else makes at the same time. */
+const attemptsMax = 16;
+
+export function createAccessKeys(parts: AccessKeysParts): AccessKeys {
+  return new StoredAccessKeys(parts);
+}
+
+type RowPut = Change["puts"][number];
+
+interface OpenedKey {
+  /** Of the row it was opened from: another stamp is another row. */
+  readonly stamp: ChangeId;
+  readonly credential: Credential;
+}
+
+class StoredAccessKeys implements AccessKeys {
+  readonly #parts: AccessKeysParts;
+  readonly #opened = new RecentMap<string, OpenedKey>(openedKeysMax);
+
+  constructor(parts: AccessKeysParts) {
+    this.#parts = parts;
+  }
+
+  /** The row is read for each request, so what was deleted or changed by any process is never used again. */
+  async find(accessKeyId: string): Promise<Credential | undefined> {
+    if (!isAccessKeyId(accessKeyId)) return undefined;
+    const row = await this.#parts.keymap.system.get(accessKeyKey(encodeUtf8(accessKeyId)));
+    if (row === undefined) {
+      this.#opened.delete(accessKeyId);
+      return undefined;
+    }
+    const opened = this.#opened.get(accessKeyId);
+    if (opened?.stamp === row.stamp) return opened.credential;
+    const stored = decodeAccessKeyRow(row.value);
+    if (stored.state !== "active") return undefined;
+    const credential = this.#open(accessKeyId, stored);
+    this.#opened.set(accessKeyId, { stamp: row.stamp, credential });
+    return credential;
+  }
+
+  #open(accessKeyId: string, { secret, owner, account }: AccessKeyRow): Credential {
+    const opened = this.#parts.box.open(secret, encodeUtf8(accessKeyId));
+    if (opened === undefined) {
+      const fix = "bring back the sealing key it was made with, or delete the key and make another";
+      const what = `the secret of access key ${accessKeyId} does not open`;
+      throw new StoreError("missing", `${what}: ${fix}`);
+    }
+    const principal = { owner, account, root: false };
+    return { accessKeyId, secretAccessKey: decodeUtf8(opened), principal };
+  }
+
+  async create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined> {
+    const { keymap, platform, box } = this.#parts;
+    const { accessKeyId } = key;
+    const id = encodeUtf8(accessKeyId);
+    const rowKey = accessKeyKey(id);
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      if ((await keymap.system.get(rowKey)) !== undefined) return undefined;
+      const { row: owner, puts } = await this.#ownerNamed(ownerName);
+      const row: AccessKeyRow = {
+        secret: box.seal(encodeUtf8(key.secretAccessKey), id),
+        owner: owner.owner,
+        account: owner.account,
+        ownerName,
+        createdMs: platform.clock.now(),
+        state: "active",
+      };
+      const made: RowPut[] = [...puts, { key: rowKey, value: encodeAccessKeyRow(row) }];
+      const committed = await keymap.system.commit({
+        id: keymap.session.nextChangeId(),
+        checks: made.map((put) => ({ key: put.key, expect: "absent" })),
+        puts: made,
+        deletes: [],
+      });
+      if (committed.outcome === "ok") return infoOf(accessKeyId, row);
+      if (equalBytes(committed.key, rowKey)) return undefined;
+    }
+    throw new StoreError("overloaded", `too many processes make the owner ${ownerName} at once`);
+  }
+
+  /** The owner, and what to put where it is not there yet. */
+  async #ownerNamed(
+    name: string,
+  ): Promise<{ readonly row: OwnerRow; readonly puts: readonly RowPut[] }> {
+    const { keymap, platform } = this.#parts;
+    const key = ownerKey(encodeUtf8(name));
+    const stored = await keymap.system.get(key);
+    if (stored !== undefined) return { row: decodeOwnerRow(stored.value), puts: [] };
+    // Counted, so that no two accounts are ever the same; root's is 0.
+    const account = String(await nextId(keymap, "accounts")).padStart(12, "0");
+    const owner = toHex(platform.random.bytes(32));
+    const row = { owner, account, createdMs: platform.clock.now() };
+    return { row, puts: [{ key, value: encodeOwnerRow(row) }] };
+  }
+
+  async list(after: string, limit: number): Promise<readonly AccessKeyInfo[]> {
+    const { start, end } = spaceRange(space.accessKeys);
+    const from = after === "" ? start : afterKey(accessKeyKey(encodeUtf8(after)));
+    const rows = await this.#parts.keymap.system.scan({ start: from, end }, { limit });
+    return rows.map((row: Row) => {
+      return infoOf(decodeUtf8(accessKeyIdOfKey(row.key)), decodeAccessKeyRow(row.value));
+    });
+  }
+
+  async delete(accessKeyId: string): Promise<boolean> {
+    const { keymap } = this.#parts;
+    if (!isAccessKeyId(accessKeyId)) return false;
+    const key = accessKeyKey(encodeUtf8(accessKeyId));
+    if ((await keymap.system.get(key)) === undefined) return false;
+    const id = keymap.session.nextChangeId();
+    await keymap.system.commit({ id, checks: [], puts: [], deletes: [key] });
+    return true;
+  }
+}
+
+function infoOf(accessKeyId: string, row: AccessKeyRow): AccessKeyInfo {
+  const { secret: _, ...shown } = row;
+  return { accessKeyId, ...shown };
+}
