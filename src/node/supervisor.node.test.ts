@@ -26,7 +26,7 @@ test("serve: answers health, and metrics of every process of the tree", async ()
   for (const name of ["front-end-1", "front-end-2", "background", "supervisor"]) {
     assert.match(metrics, new RegExp(`holdfast_process_uptime_seconds\\{process="${name}"\\}`));
   }
-  assert.match(await page(ready, "/a-bucket/key"), /<Code>AccessDenied<\/Code>/);
+  assert.match(await page(ready, "/a-bucket/key"), /<Code>NoSuchBucket<\/Code>/);
 });
 
 test("serve: SIGTERM ends every process with status 0, also with a connection kept open", async () => {
