@@ -2,6 +2,8 @@ import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
 import type { Span } from "./locations.ts";
 import { blobOf, planReads } from "./locations.ts";
+import type { Piece } from "./piece-reader.ts";
+import { PieceReader } from "./piece-reader.ts";
 import { rowAfterMove } from "./moved-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Target } from "./target.ts";
@@ -41,31 +43,38 @@ export async function* readBody(
   }
 }
 
-/** Reads along the plan of one row, one chunk ahead. */
+/** Reads along the plan of one row, one piece ahead. */
 async function* readSpan(
   store: ObjectStore,
   target: Target,
   version: Version,
   span: Span,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let ahead: Promise<Uint8Array> | undefined;
+  const share = store.answers.open();
+  const plan = planReads(store, blobOf(target, version.row), version.row.data, span);
+  const pieces = new PieceReader(plan);
+  let current: Piece | undefined;
+  let ahead: Piece | undefined;
   try {
-    for await (const read of planReads(
-      store,
-      blobOf(target, version.row),
-      version.row.data,
-      span,
-    )) {
-      const current = ahead;
-      ahead = read();
-      // It may fail before anybody looks: while the caller is sending, or because the caller has
-      // left.
-      ahead.catch(() => undefined);
-      if (current !== undefined) yield await current;
+    for (;;) {
+      current = ahead ?? (await pieces.begin((bytes) => share.take(bytes)));
+      ahead = undefined;
+      if (current === undefined) return;
+      ahead = await pieces.begin((bytes) => share.takeAhead(bytes));
+      const bytes = await current.bytes;
+      const taken = share.handOver(current.held);
+      current = undefined;
+      try {
+        yield bytes;
+      } finally {
+        taken();
+      }
     }
-    if (ahead !== undefined) yield await ahead;
   } finally {
     // What is under way still reads from an extent that must not be dropped.
-    await Promise.allSettled([ahead]);
+    for (const piece of [current, ahead]) {
+      await Promise.allSettled([piece?.bytes]);
+      if (piece !== undefined) share.giveBack(piece.held);
+    }
   }
 }

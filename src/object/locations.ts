@@ -14,8 +14,11 @@ export interface Span {
   readonly end: number;
 }
 
-/** One read of a plan: verified bytes, at most a chunk of them. */
-export type PlannedRead = () => Promise<Uint8Array>;
+/** What a plan reads of one chunk. */
+export interface PlannedRead extends Span {
+  /** Verified bytes of a part of the span. */
+  readonly read: (first: number, end: number) => Promise<Uint8Array>;
+}
 
 /** What the records of an object's own location say of themselves. */
 export function blobOf(target: Target, row: ObjectRow): BlobIdentity {
@@ -37,7 +40,7 @@ export async function* planReads(
     case "empty":
       break;
     case "inline":
-      yield async () => data.bytes.slice(span.first, span.end);
+      yield { ...span, read: async (first, end) => data.bytes.slice(first, end) };
       break;
     case "chunks":
       yield* planChunks(store, blob, data.chunks, span);
@@ -84,7 +87,10 @@ function* planChunks(
   let at = 0;
   for (const [index, ref] of chunks.entries()) {
     const { first, end } = overlap(span, at, ref.length);
-    if (first < end) yield () => store.reader.read(ref, dataRecord(blob, index), first, end);
+    if (first < end) {
+      const identity = dataRecord(blob, index);
+      yield { first, end, read: (from, to) => store.reader.read(ref, identity, from, to) };
+    }
     at += ref.length;
   }
 }

@@ -3,6 +3,7 @@ import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { AnswerBudget } from "./answer-budget.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { Bucket } from "./bucket-rows.ts";
 
@@ -13,7 +14,10 @@ export interface ObjectStore {
   readonly writer: ExtentWriter;
   readonly reader: ExtentReader;
   readonly reads: ReadTracker;
+  /** Of uploads. */
   readonly bodies: BodyBudget;
+  /** Of reads. */
+  readonly answers: AnswerBudget;
   /** Where new buckets live. */
   readonly region: string;
   /** Buckets that the request at hand has read, by name: see `requestView`. */

@@ -6,6 +6,7 @@ import type { Credentials } from "../auth/credentials.ts";
 import { StoreError } from "../base/errors.ts";
 import type { SessionId } from "../format/ids.ts";
 import { storeKey } from "../format/row-keys.ts";
+import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
 import type { HttpHandler, HttpRequest } from "../platform/http.ts";
 import type { SecretBox } from "../platform/secret-box.ts";
@@ -53,11 +54,12 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     find: async (accessKeyId) => (await rootKey.find(accessKeyId)) ?? keys.find(accessKeyId),
   };
   const bodies = new BodyBudget(platform.clock);
+  const answers = new AnswerBudget(platform.clock);
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
   const s3 = createS3Handler({
     platform,
-    objects: { platform, keymap, writer, reader, reads, bodies, region },
+    objects: { platform, keymap, writer, reader, reads, bodies, answers, region },
     credentials,
     authorize,
     region,

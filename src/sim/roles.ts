@@ -5,6 +5,7 @@ import { checkStore } from "../control/check.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
+import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -67,7 +68,8 @@ export async function runRole(
   place.opened(keymap.session.id);
   if (role === "front end") {
     const bodies = new BodyBudget(platform.clock);
-    serves({ store: { platform, keymap, writer, reader, reads, bodies, region } });
+    const answers = new AnswerBudget(platform.clock);
+    serves({ store: { platform, keymap, writer, reader, reads, bodies, answers, region } });
     await runServices(parts.services, signal);
   } else await runBackground(place, parts, serves);
   await reader.close();

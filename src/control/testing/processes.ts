@@ -14,6 +14,7 @@ import { openKeymap } from "../../keymap/open-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
 import { ManualClock } from "../../extent/testing/manual-clock.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
+import { AnswerBudget } from "../../object/answer-budget.ts";
 import { BodyBudget } from "../../object/body-budget.ts";
 import type { ObjectStore } from "../../object/object-store.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
@@ -100,6 +101,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
       reader: createExtentReader(shared),
       reads: new ReadTracker(platform.clock),
       bodies: new BodyBudget(platform.clock),
+      answers: new AnswerBudget(platform.clock),
       region: "us-east-1",
       dieAtCommit: (n) => {
         life.diesAt = life.commits + n;

@@ -14,6 +14,7 @@ import { ReadTracker } from "../../keymap/read-tracker.ts";
 import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Hash } from "../../platform/hash.ts";
+import { AnswerBudget } from "../answer-budget.ts";
 import { BodyBudget } from "../body-budget.ts";
 import { createBucket } from "../buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -99,6 +100,7 @@ export function createTestMachine(hash: Hash): TestMachine {
       reader: createExtentReader({ platform, disks, table }),
       reads: new ReadTracker(platform.clock),
       bodies: new BodyBudget(platform.clock),
+      answers: new AnswerBudget(platform.clock),
       region: "us-east-1",
     };
   };

@@ -1,3 +1,4 @@
+import { leastBytesMax } from "../../object/answer-budget.ts";
 import { getObject as readObject } from "../../object/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, permit } from "../call.ts";
@@ -19,7 +20,8 @@ export const getObject: Operation = async (call) => {
 
 /**
  * With its first piece read and verified: where that fails there is still an error to answer, and
- * only what fails later has to break the connection. A body of one piece is all there then.
+ * only what fails later has to break the connection. A small body is all there then; of a larger one
+ * the budget has to know when it has left.
  */
 async function begun(
   body: AsyncIterable<Uint8Array>,
@@ -27,7 +29,8 @@ async function begun(
 ): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
   const pieces = body[Symbol.asyncIterator]();
   const first = await pieces.next();
-  if (first.done === true || first.value.length < length) return continued(first, pieces);
+  const isSmall = length <= leastBytesMax && first.value?.length === length;
+  if (first.done === true || !isSmall) return continued(first, pieces);
   await pieces.return?.();
   return first.value;
 }
