@@ -6,6 +6,7 @@ export type AuthFailure = { readonly kind: "refused" } & (
   | SignatureFailure
   | TimeFailure
   | HeadersFailure
+  | FormFailure
   | PayloadRefusal
 );
 
@@ -33,7 +34,8 @@ type SignatureFailure =
       readonly accessKeyId: string;
       readonly signatureProvided: string;
       readonly stringToSign: string;
-      readonly canonicalRequest: string;
+      /** Undefined where something else was signed: a form's policy. */
+      readonly canonicalRequest: string | undefined;
     };
 
 type TimeFailure =
@@ -60,3 +62,16 @@ type HeadersFailure =
   | { readonly code: "headers_not_signed"; readonly headers: readonly string[] }
   /** InvalidRequest "Missing required header for this request: x-amz-content-sha256". */
   | { readonly code: "content_sha256_missing" };
+
+type FormFailure =
+  /** A signed form lacks one of the fields that sign it (InvalidArgument). */
+  | { readonly code: "form_field_missing"; readonly field: string }
+  | {
+      /** A field that signs a form can't be used (InvalidArgument). */
+      readonly code: "form_field_invalid";
+      readonly field: string;
+      readonly value: string;
+      readonly message: string;
+      /** The right one, where only the region is wrong. */
+      readonly region?: string | undefined;
+    };

@@ -113,7 +113,7 @@ function parseExpires(text: string): number | Malformed {
 }
 
 /** Access key id and date; the id may hold slashes. */
-function parseCredential(
+export function parseCredential(
   credential: string,
   expected: { readonly region: string; readonly prefix: string },
 ): { readonly accessKeyId: string; readonly date: string } | Malformed {

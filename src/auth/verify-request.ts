@@ -22,12 +22,15 @@ import {
 import type { ChunkSigning } from "./signature-v4.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
+import { type FormFields, verifyForm } from "./verify-form.ts";
 
-export type { AuthFailure };
+export type { AuthFailure, FormFields };
 
 /** Who sent this request, and how its body is protected. Made once per process. */
 export interface RequestVerifier {
   verify(request: SignedRequest): Promise<Verified | AuthFailure>;
+  /** The same for a form, whose credentials stand among its fields. */
+  verifyForm(fields: FormFields): Promise<Verified | AuthFailure>;
 }
 
 export interface RequestVerifierParts {
@@ -53,7 +56,10 @@ const skewMsMax = 15 * 60 * 1000;
 
 export function createRequestVerifier(parts: RequestVerifierParts): RequestVerifier {
   const verifier = { ...parts, keys: new SigningKeys(parts.hash) };
-  return { verify: (request) => verify(verifier, request) };
+  return {
+    verify: (request) => verify(verifier, request),
+    verifyForm: (fields) => verifyForm(verifier, fields),
+  };
 }
 
 interface Verifier extends RequestVerifierParts {

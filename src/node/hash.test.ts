@@ -89,6 +89,11 @@ test("xxHash: every length up to 2,400 as the reference implementation has it", 
   assert.equal(digestOfAll("xxhash128"), "ff4066e03edab61e52e3dc80db01d02e");
 });
 
+test("hmacSha1 gives the second test case of RFC 2202", () => {
+  const mac = hash.hmacSha1(encodeUtf8("Jefe"), encodeUtf8("what do ya want for nothing?"));
+  assert.equal(toHex(mac), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+});
+
 test("hmacSha256 gives the second test case of RFC 4231", () => {
   const mac = hash.hmacSha256(encodeUtf8("Jefe"), encodeUtf8("what do ya want for nothing?"));
   assert.equal(toHex(mac), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");

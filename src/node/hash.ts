@@ -35,6 +35,7 @@ export function createHash(): Hash {
       hasher.update(bytes);
       return hasher.digest();
     },
+    hmacSha1: (key, bytes) => plainBytes(createHmac("sha1", key).update(bytes).digest()),
     hmacSha256: (key, bytes) => plainBytes(createHmac("sha256", key).update(bytes).digest()),
     // Without arrays in between: 0.5 and 1.4 µs for a request's texts, instead of 2.0 and 2.4 (Node 26.10, November 2026).
     sha256Text: (text) => hashOnce("sha256", Buffer.from(text, "latin1"), "hex"),

@@ -15,6 +15,7 @@ export interface Hash {
   crc32(bytes: Uint8Array, previous?: number): number;
   create(algorithm: HashAlgorithm): Hasher;
   digest(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array;
+  hmacSha1(key: Uint8Array, bytes: Uint8Array): Uint8Array;
   hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array;
   /** Digest and MAC of a text that is one byte a character, in hexadecimal: what signatures are made of. */
   sha256Text(text: string): string;

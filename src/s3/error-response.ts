@@ -1,5 +1,7 @@
+import { wireBytes } from "../auth/canonical-request.ts";
 import { PayloadError } from "../auth/payload-error.ts";
 import type { AuthFailure } from "../auth/verify-request.ts";
+import { toHex } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { HeaderList, HttpResponse } from "../platform/http.ts";
 import type { ChecksumRefusal } from "./checksum-headers.ts";
@@ -8,6 +10,7 @@ import {
   S3Error,
   authFailureCodes,
   checksumRefusalCodes,
+  fieldMissing,
   payloadErrorCodes,
   storeErrorCodes,
 } from "./errors.ts";
@@ -74,9 +77,22 @@ function wordsOf(failure: AuthFailure): Words {
           AWSAccessKeyId: failure.accessKeyId,
           StringToSign: failure.stringToSign,
           SignatureProvided: failure.signatureProvided,
-          CanonicalRequest: failure.canonicalRequest,
+          StringToSignBytes: wireHex(failure.stringToSign),
+          ...(failure.canonicalRequest === undefined
+            ? {}
+            : {
+                CanonicalRequest: failure.canonicalRequest,
+                CanonicalRequestBytes: wireHex(failure.canonicalRequest),
+              }),
         },
       };
+    case "form_field_missing":
+      return fieldMissing(failure.field); // has the words, too
+    case "form_field_invalid": {
+      const { message, details } = argument(failure.field, failure.value, failure.message);
+      const region = failure.region === undefined ? {} : { Region: failure.region };
+      return { message, details: { ...details, ...region } };
+    }
     case "time_skewed":
     case "presign_expired":
     case "presign_early":
@@ -104,6 +120,11 @@ function wordsOf(failure: AuthFailure): Words {
         "x-amz-decoded-content-length must be a number of bytes",
       );
   }
+}
+
+/** As S3 shows what it signed: each byte as two digits. */
+function wireHex(text: string): string {
+  return (toHex(wireBytes(text)).match(/../g) ?? []).join(" ");
 }
 
 type TimeFailure = Extract<

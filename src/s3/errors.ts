@@ -150,6 +150,12 @@ export function invalidArgument(name: string, value: string, message: string): S
   });
 }
 
+/** A form lacks a field that it needs, or has it behind the file. */
+export function fieldMissing(field: string): S3Error {
+  const order = "If it is specified, please check the order of the fields.";
+  return invalidArgument(field, "", `Bucket POST must contain a field named '${field}'.  ${order}`);
+}
+
 /** A header that asks for something this store does not do, and that must not be ignored. */
 export function headerNotImplemented(header: string, why: string): S3Error {
   return new S3Error("NotImplemented", { details: { Header: header, additionalMessage: why } });
@@ -224,6 +230,8 @@ export const authFailureCodes: Readonly<Record<AuthFailure["code"], S3ErrorCode>
   decoded_length_missing: "MissingContentLength",
   decoded_length_invalid: "InvalidArgument",
   signature_unsupported: "NotImplemented",
+  form_field_missing: "InvalidArgument",
+  form_field_invalid: "InvalidArgument",
 };
 
 export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> = {

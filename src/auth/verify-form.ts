@@ -1,0 +1,144 @@
+/**
+ * Who signed an HTML form (PostObject). What is signed is its `policy`, as sent; the policy in turn says what the other
+ * fields may be, which is for whoever knows S3's fields to check.
+ */
+import type { Clock } from "../platform/clock.ts";
+import type { Hash } from "../platform/hash.ts";
+import type { AuthFailure } from "./auth-failure.ts";
+import { parseCredential } from "./authorization.ts";
+import { anonymous } from "./authorize.ts";
+import type { Credential, Credentials } from "./credentials.ts";
+import { signatureV2 } from "./signature-v2.ts";
+import { sameSignature, signatureAlgorithm } from "./signature-v4.ts";
+import type { KeyScope } from "./signature-v4.ts";
+import type { SigningKeys } from "./signing-keys.ts";
+import { parseTimestamp } from "./timestamp.ts";
+import type { Verified } from "./verify-request.ts";
+
+/** A form's fields, by their names in lower case. */
+export type FormFields = ReadonlyMap<string, string>;
+
+export interface FormVerifierParts {
+  readonly hash: Hash;
+  readonly clock: Clock;
+  readonly credentials: Credentials;
+  readonly region: string;
+  readonly keys: SigningKeys;
+}
+
+/** S3: a key of Signature V4 signs for seven days. */
+const signatureAgeMsMax = 7 * 24 * 60 * 60 * 1000;
+
+/** In the order and the spelling in which S3 misses them. */
+const fieldsOfV4 = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"];
+const fieldsOfV2 = ["AWSAccessKeyId", "Signature"];
+
+/** `anonymous` where the form holds no credentials at all: authorize judges that, not we. */
+export async function verifyForm(
+  parts: FormVerifierParts,
+  fields: FormFields,
+): Promise<Verified | AuthFailure> {
+  if (hasAny(fields, fieldsOfV4))
+    return missingField(fields, fieldsOfV4) ?? verifyV4(parts, fields);
+  if (hasAny(fields, fieldsOfV2))
+    return missingField(fields, fieldsOfV2) ?? verifyV2(parts, fields);
+  return verified({ principal: anonymous, accessKeyId: undefined });
+}
+
+function hasAny(fields: FormFields, names: readonly string[]): boolean {
+  return names.some((name) => fields.has(name.toLowerCase()));
+}
+
+function missingField(fields: FormFields, names: readonly string[]): AuthFailure | undefined {
+  const field = [...names, "Policy"].find((name) => !fields.has(name.toLowerCase()));
+  if (field === undefined) return undefined;
+  return { kind: "refused", code: "form_field_missing", field };
+}
+
+async function verifyV4(
+  parts: FormVerifierParts,
+  fields: FormFields,
+): Promise<Verified | AuthFailure> {
+  const { hash, region, clock } = parts;
+  const algorithm = fieldOf(fields, "x-amz-algorithm");
+  if (algorithm !== signatureAlgorithm) {
+    const message = `X-Amz-Algorithm only supports "${signatureAlgorithm}"`;
+    return invalidField("X-Amz-Algorithm", algorithm, message);
+  }
+  const text = fieldOf(fields, "x-amz-credential");
+  const claim = parseCredential(text, { region, prefix: "" });
+  if ("malformed" in claim) {
+    return { ...invalidField("X-Amz-Credential", text, claim.malformed), region: claim.region };
+  }
+  const timestamp = fieldOf(fields, "x-amz-date");
+  const signedMs = parseTimestamp(timestamp);
+  if (signedMs === undefined || !timestamp.startsWith(claim.date)) {
+    const message = "X-Amz-Date must be formated via ISO8601 Long format"; // S3's own spelling
+    return invalidField("X-Amz-Date", timestamp, message);
+  }
+  const serverTimeMs = clock.now();
+  const expiresAtMs = signedMs + signatureAgeMsMax;
+  if (serverTimeMs > expiresAtMs) {
+    const expiresSeconds = signatureAgeMsMax / 1000;
+    const code = "presign_expired";
+    return { kind: "refused", code, expiresAtMs, expiresSeconds, serverTimeMs };
+  }
+  const scope: KeyScope = { date: claim.date, region };
+  return verifySigner(parts, fields, {
+    accessKeyId: claim.accessKeyId,
+    signature: fieldOf(fields, "x-amz-signature"),
+    sign: ({ secretAccessKey }, policy) =>
+      hash.hmacSha256Text(parts.keys.derive(secretAccessKey, scope), policy),
+  });
+}
+
+function verifyV2(parts: FormVerifierParts, fields: FormFields): Promise<Verified | AuthFailure> {
+  return verifySigner(parts, fields, {
+    accessKeyId: fieldOf(fields, "awsaccesskeyid"),
+    signature: fieldOf(fields, "signature"),
+    sign: ({ secretAccessKey }, policy) => signatureV2(parts.hash, secretAccessKey, policy),
+  });
+}
+
+interface FormSigner {
+  readonly accessKeyId: string;
+  readonly signature: string;
+  readonly sign: (credential: Credential, policy: string) => string;
+}
+
+async function verifySigner(
+  { credentials }: FormVerifierParts,
+  fields: FormFields,
+  { accessKeyId, signature, sign }: FormSigner,
+): Promise<Verified | AuthFailure> {
+  const credential = await credentials.find(accessKeyId);
+  if (credential === undefined) return { kind: "refused", code: "access_key_unknown", accessKeyId };
+  const token = fields.get("x-amz-security-token");
+  if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
+  const policy = fieldOf(fields, "policy");
+  if (sameSignature(sign(credential, policy), signature)) {
+    return verified({ principal: credential.principal, accessKeyId });
+  }
+  return {
+    kind: "refused",
+    code: "signature_mismatch",
+    accessKeyId,
+    signatureProvided: signature,
+    stringToSign: policy,
+    canonicalRequest: undefined,
+  };
+}
+
+/** The file in the form is as it comes: nothing vouches for its bytes but what its fields say. */
+function verified(who: Pick<Verified, "principal" | "accessKeyId">): Verified {
+  const payload = { kind: "unsigned" } as const;
+  return { kind: "verified", ...who, payload, signedHeaders: [], presigned: false };
+}
+
+function fieldOf(fields: FormFields, name: string): string {
+  return fields.get(name) ?? "";
+}
+
+function invalidField(field: string, value: string, message: string) {
+  return { kind: "refused", code: "form_field_invalid", field, value, message } as const;
+}
