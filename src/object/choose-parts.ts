@@ -1,5 +1,5 @@
 import { equalBytes } from "../base/bytes.ts";
-import type { StoredChecksum } from "../format/checksum.ts";
+import type { ChecksumType, StoredChecksum } from "../format/checksum.ts";
 import type { CompleteInput, CompletePart } from "./complete-upload.ts";
 import { md5Etag } from "./etag.ts";
 import type { Refusal } from "./refusal.ts";
@@ -31,7 +31,9 @@ export function chooseParts(
   const chosen: FoundPart[] = [];
   for (const asked of parts) {
     const found = byNumber.get(asked.part);
-    if (found === undefined || !isSame(found, asked)) {
+    const foreign = checkAlgorithm(upload, asked);
+    if (foreign !== undefined) return foreign;
+    if (found === undefined || !isSame(upload, found, asked)) {
       const details = { UploadId: upload.id, PartNumber: String(asked.part), ETag: asked.etag };
       return refuse("invalidPart", { details });
     }
@@ -49,14 +51,13 @@ function checkType(
   { parts, expectedType }: Pick<CompleteInput, "parts" | "expectedType">,
 ): Refusal | undefined {
   const { checksum } = upload.row;
-  if (checksum === undefined) return undefined;
-  if (expectedType !== undefined && expectedType !== checksum.type) {
-    const mode = checksum.type === "full" ? "FULL_OBJECT" : "COMPOSITE";
+  if (expectedType !== undefined && expectedType !== checksum?.type) {
     const message =
-      `The upload was created using the ${mode} checksum mode. ` +
-      `The complete request must use the same checksum mode.`;
+      `The upload was created using the ${typeName(checksum?.type)} checksum mode. ` +
+      "The complete request must use the same checksum mode.";
     return refuse("invalidRequest", { message });
   }
+  if (checksum === undefined) return undefined;
   const lacking = parts.find((part) => part.checksum === undefined);
   if (checksum.type === "full" || lacking === undefined) return undefined;
   const message =
@@ -66,9 +67,27 @@ function checkType(
   return refuse("invalidRequest", { message });
 }
 
-function isSame(found: FoundPart, asked: CompletePart): boolean {
+/** AWS shows its clients that it has none. */
+function typeName(type: ChecksumType | undefined): string {
+  return type === undefined ? "null" : { full: "FULL_OBJECT", composite: "COMPOSITE" }[type];
+}
+
+/** Of a checksum that is not the upload's, there is no telling whether it is right. */
+function checkAlgorithm(
+  { row }: FoundUpload,
+  { part, checksum }: CompletePart,
+): Refusal | undefined {
+  if (row.checksum === undefined || checksum === undefined) return undefined;
+  if (row.checksum.algorithm === checksum.algorithm) return undefined;
+  const subject = `The ${checksum.algorithm} you specified for part ${part}`;
+  return refuse("badDigest", { message: `${subject} did not match what we received.` });
+}
+
+/** AWS: the parts of an upload for which no checksum was chosen have none that could be named. */
+function isSame({ row }: FoundUpload, found: FoundPart, asked: CompletePart): boolean {
   if (md5Etag(found.md5) !== asked.etag) return false;
-  return asked.checksum === undefined || isSameChecksum(found.checksum, asked.checksum);
+  if (asked.checksum === undefined) return true;
+  return row.checksum !== undefined && isSameChecksum(found.checksum, asked.checksum);
 }
 
 function isSameChecksum(

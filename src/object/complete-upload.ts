@@ -9,7 +9,7 @@ import { commitPlan } from "./commit.ts";
 import type { MadeVersion } from "./commit-head.ts";
 import { madeVersion, planVersion } from "./commit-head.ts";
 import type { WriteCondition } from "./conditions.ts";
-import { checkWrite } from "./conditions.ts";
+import { checkWrite, conditionName } from "./conditions.ts";
 import type { UploadAddress } from "./multipart.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Stored } from "./put.ts";
@@ -47,8 +47,8 @@ export interface CompleteInput extends UploadAddress {
 /**
  * One instant: the object appears, the upload and its parts go, unlisted parts become garbage (C3,
  * C5). Repeating it after it succeeded answers the same. `invalidPart`, `invalidPartOrder`,
- * `entityTooSmall`, `noSuchUpload`, `preconditionFailed`, `conditionalConflict`, `invalidRequest`
- * (object size or checksum differ from the expected).
+ * `entityTooSmall`, `noSuchUpload`, `preconditionFailed`, `conditionalConflict`, `badDigest`,
+ * `invalidRequest` (object size or kind of checksum differ from the expected).
  */
 export async function completeUpload(
   store: ObjectStore,
@@ -89,8 +89,9 @@ function madeBefore(
 }
 
 /**
- * A condition that fails because of what was written after the upload began is a conflict: on AWS
- * the client has to upload anew. So is one that held when this Complete began.
+ * As AWS does: where the condition holds, but only because of an object or delete marker newer than the
+ * upload, the client has to upload anew. A condition that held when this Complete began, and no longer
+ * does, is a conflict too.
  */
 function checkHead(
   head: Version | undefined,
@@ -99,9 +100,12 @@ function checkHead(
   repeated: boolean,
 ): Refusal | undefined {
   const refusal = checkWrite(condition, objectOf(head));
-  if (refusal === undefined) return undefined;
-  const since = head !== undefined && head.row.modifiedMs > upload.row.initiatedMs;
-  return repeated || since ? refuse("conditionalConflict") : refusal;
+  const conflict = refuse("conditionalConflict", {
+    details: { Condition: conditionName(condition) },
+  });
+  if (refusal !== undefined) return repeated ? conflict : refusal;
+  if (condition.kind === "always" || head === undefined) return undefined;
+  return head.row.modifiedMs > upload.row.initiatedMs ? conflict : undefined;
 }
 
 /** Writes the root manifest and plans the one commit that makes it an object. */
@@ -166,8 +170,9 @@ function checkExpected(
   if (expectedChecksum === undefined) return undefined;
   const { algorithm, value } = expectedChecksum;
   if (checksum?.algorithm === algorithm && equalBytes(checksum.value, value)) return undefined;
-  const message = `The ${algorithm} you specified did not match the calculated checksum.`;
-  return refuse("invalidRequest", { message });
+  const name = checksum?.algorithm ?? algorithm;
+  const message = `The ${name} you specified did not match the calculated checksum.`;
+  return refuse("badDigest", { message });
 }
 
 /** Writes the list of the parts, under a blob of its own. */

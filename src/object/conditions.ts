@@ -60,9 +60,9 @@ export function checkCopySource(
   nowMs: number,
 ): Refusal | undefined {
   const refusal = checkRead(conditions, row, nowMs);
-  if (refusal?.refusal !== "notModified") return refusal;
-  const byEtag = conditions.ifNoneMatch !== undefined;
-  return failed(byEtag ? "x-amz-copy-source-If-None-Match" : "x-amz-copy-source-If-Modified-Since");
+  if (refusal === undefined) return undefined;
+  const unchanged = conditions.ifNoneMatch === undefined ? "If-Modified-Since" : "If-None-Match";
+  return failed(`x-amz-copy-source-${refusal.details?.["Condition"] ?? unchanged}`);
 }
 
 /**
@@ -77,13 +77,20 @@ export function checkWrite(
     case "always":
       return undefined;
     case "ifAbsent":
-      return current === undefined ? undefined : failed("If-None-Match");
+      return current === undefined ? undefined : failed(conditionName(condition));
     case "ifMatch":
       if (current === undefined) return refuse("noSuchKey");
-      return matches([condition.etag], etagOf(current)) ? undefined : failed("If-Match");
+      return matches([condition.etag], etagOf(current))
+        ? undefined
+        : failed(conditionName(condition));
     default:
       return unreachable(condition);
   }
+}
+
+/** The header of a write's condition, as errors name it. */
+export function conditionName(condition: WriteCondition): string {
+  return condition.kind === "ifAbsent" ? "If-None-Match" : "If-Match";
 }
 
 function failed(condition: string): Refusal {

@@ -92,8 +92,7 @@ export async function copyPart(
   const { range, signal } = input;
   const span = { first: range?.first ?? 0, end: range === undefined ? size : range.last + 1 };
   if (range !== undefined && (span.first >= span.end || span.end > size)) {
-    const message = `Range specified is not valid for source object of size: ${size}`;
-    return refuse("invalidRange", { message, details: { ActualObjectSize: String(size) } });
+    return refuse("invalidRange", { details: { ActualObjectSize: String(size) } });
   }
   if (span.end - span.first > bodyBytesMax) return sourceTooLarge();
   const algorithm = upload.checksum?.algorithm ?? defaultChecksum;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { concatBytes, decodeUtf8, toHex } from "../base/bytes.ts";
+import { concatBytes, decodeUtf8, noBytes, toHex } from "../base/bytes.ts";
 import type { UploadId } from "../format/ids.ts";
 import { space, spaceRange } from "../format/row-keys.ts";
 import { createHash } from "../node/hash.ts";
@@ -234,12 +234,15 @@ test("C3: parts listed at any moment of a complete are there, or the upload is g
 
 test("complete: what is wrong with the list of parts, in S3's order", async () => {
   const store = await createTestStore(hash);
-  const upload = await startUpload(store);
-  const [one, two, three] = await upload.parts([
-    [1, small],
-    [2, small],
-    [3, large],
-  ]);
+  const upload = await startUpload(store, { algorithm: "crc32", type: "composite" });
+  const [one, two, three] = await upload.parts(
+    [
+      [1, small],
+      [2, small],
+      [3, large],
+    ],
+    "crc32",
+  );
   const cases = [
     [[], "invalidRequest", undefined],
     [[two!, one!], "invalidPartOrder", undefined],
@@ -251,6 +254,8 @@ test("complete: what is wrong with the list of parts, in S3's order", async () =
     ],
     [[{ ...one!, etag: "0" }], "invalidPart", { UploadId: upload.id, PartNumber: "1", ETag: "0" }],
     [[{ ...one!, checksum: three!.checksum }], "invalidPart", undefined],
+    [[{ ...one!, checksum: { algorithm: "sha1", value: noBytes } }], "badDigest", undefined],
+    [[{ ...one!, checksum: undefined }], "invalidRequest", undefined],
     [
       [one!, two!],
       "entityTooSmall",
@@ -280,9 +285,11 @@ test("complete: conditions, and 409 where the object was written after the uploa
   const mismatch = { kind: "ifMatch", etag: "other" } as const;
   assert.equal(await complete({ condition: mismatch }), "preconditionFailed");
   store.platform.advance(10);
-  ok(await put(store, "k", "written meanwhile"));
-  assert.equal(await complete({ condition: { kind: "ifAbsent" } }), "conditionalConflict");
-  assert.equal(await complete({ condition: { kind: "ifMatch", etag } }), "conditionalConflict");
+  const written = ok(await put(store, "k", "written meanwhile"));
+  assert.equal(await complete({ condition: { kind: "ifAbsent" } }), "preconditionFailed");
+  assert.equal(await complete({ condition: { kind: "ifMatch", etag } }), "preconditionFailed");
+  const now = { kind: "ifMatch", etag: written.etag } as const;
+  assert.equal(await complete({ condition: now }), "conditionalConflict");
   ok(await deleteObject(store, { bucket: testBucket, key: key("k"), condition: always }));
   assert.equal(await complete({ condition: { kind: "ifMatch", etag } }), "noSuchKey");
   assert.equal(await complete({ condition: { kind: "ifAbsent" } }), "not refused");

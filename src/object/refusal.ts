@@ -26,7 +26,8 @@ export type RefusalCode =
   | "entityTooSmall"
   | "entityTooLarge"
   | "keyTooLong"
-  | "invalidRequest";
+  | "invalidRequest"
+  | "badDigest";
 
 export interface Refusal {
   readonly refusal: RefusalCode;

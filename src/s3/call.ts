@@ -9,6 +9,7 @@ import { isRefusal, type Refusal } from "../object/refusal.ts";
 import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
 import type { Headers } from "./headers.ts";
 import type { RequestTarget } from "./request-target.ts";
+import { refuseUnsupportedHeaders } from "./unsupported-headers.ts";
 
 /** A request whose sender is known, as operations get it. */
 export interface S3Call {
@@ -77,6 +78,8 @@ async function requirePermission(
   const context = { secure, remoteAddress };
   const allowed = await call.authorize(call.verified.principal, action, resource, context);
   if (!allowed) throw new S3Error("AccessDenied");
+  // Only now: what this store cannot do is no business of strangers.
+  refuseUnsupportedHeaders(call.headers);
 }
 
 function resourceName({ bucket, key }: Place): string {

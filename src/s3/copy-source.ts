@@ -4,13 +4,14 @@ import type { CopySource } from "../object/copy.ts";
 import { type Refusal, isRefusal } from "../object/refusal.ts";
 import { type Place, type S3Call, refused } from "./call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
-import { type S3Error, invalidArgument } from "./errors.ts";
+import { S3Error, invalidArgument } from "./errors.ts";
 import { checkVersionId } from "./object-parameters.ts";
 import { percentDecode, percentDecodeText } from "./percent.ts";
 import { checkKey } from "./request-target.ts";
 import { isBucketName } from "./bucket-name.ts";
 
 const header = "x-amz-copy-source";
+const rangeHeader = `${header}-range`;
 
 /** `x-amz-copy-source`: `/bucket/key?versionId=…`, percent-encoded, with or without the slash in front. */
 export function parseCopySource(call: S3Call): CopySource {
@@ -18,7 +19,8 @@ export function parseCopySource(call: S3Call): CopySource {
   // A `?` of the key itself is encoded, but not by every client: only `?versionId=` ends the key.
   const [path = "", version] = sent.replace(/^\//, "").split("?versionId=");
   const slash = path.indexOf("/");
-  const bucket = slash < 0 ? undefined : percentDecodeText(path.slice(0, slash));
+  if (slash < 0) throw invalidArgument(header, header, "Invalid copy source object key");
+  const bucket = percentDecodeText(path.slice(0, slash));
   const key = percentDecode(path.slice(slash + 1));
   const named = bucket !== undefined && key !== undefined && key.length > 0;
   if (!named || !isBucketName(bucket) || tryDecodeUtf8(key) === undefined) {
@@ -34,8 +36,7 @@ export function parseCopySource(call: S3Call): CopySource {
 export function parseCopyRange(
   call: S3Call,
 ): { readonly first: number; readonly last: number } | undefined {
-  const name = "x-amz-copy-source-range";
-  const sent = call.headers.get(name);
+  const sent = call.headers.get(rangeHeader);
   if (sent === undefined) return undefined;
   const match = /^bytes=(\d{1,15})-(\d{1,15})$/.exec(sent.trim());
   const range = { first: Number(match?.[1]), last: Number(match?.[2]) };
@@ -43,7 +44,7 @@ export function parseCopyRange(
   const message =
     "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are " +
     "the zero-based offsets of the first and last bytes to copy";
-  throw invalidArgument(name, sent, message);
+  throw invalidArgument(rangeHeader, sent, message);
 }
 
 /** A copy's refusal, naming the bucket or key that it is about: the source's or the target's. */
@@ -53,7 +54,19 @@ export async function refusedCopy(
   from: { readonly source: CopySource; readonly target: Place },
 ): Promise<S3Error> {
   const { source, target } = from;
+  if (refusal.refusal === "invalidRange") return refusedRange(call, refusal);
   return refused(refusal, (await isAboutSource(call, refusal, source)) ? source : target);
+}
+
+/** AWS: of a range that is partly there, the header is wrong; where nothing of it is, the request. */
+function refusedRange(call: S3Call, { details }: Refusal): S3Error {
+  const size = Number(details?.["ActualObjectSize"]);
+  if ((parseCopyRange(call)?.first ?? 0) >= size) {
+    const message = "The specified copy range is invalid for the source object size";
+    return new S3Error("InvalidRequest", { message });
+  }
+  const message = `Range specified is not valid for source object of size: ${size}`;
+  return invalidArgument(rangeHeader, call.headers.get(rangeHeader) ?? "", message);
 }
 
 async function isAboutSource(call: S3Call, { refusal }: Refusal, source: Place): Promise<boolean> {

@@ -157,8 +157,9 @@ export function fieldMissing(field: string): S3Error {
 }
 
 /** A header that asks for something this store does not do, and that must not be ignored. */
-export function headerNotImplemented(header: string, why: string): S3Error {
-  return new S3Error("NotImplemented", { details: { Header: header, additionalMessage: why } });
+export function headerNotImplemented(header: string, why?: string): S3Error {
+  const more = why === undefined ? {} : { additionalMessage: why };
+  return new S3Error("NotImplemented", { details: { Header: header, ...more } });
 }
 
 export const refusalCodes: Readonly<Record<RefusalCode, S3ErrorCode>> = {
@@ -182,6 +183,7 @@ export const refusalCodes: Readonly<Record<RefusalCode, S3ErrorCode>> = {
   entityTooLarge: "EntityTooLarge",
   keyTooLong: "KeyTooLongError",
   invalidRequest: "InvalidRequest",
+  badDigest: "BadDigest",
 };
 
 /**

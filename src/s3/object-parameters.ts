@@ -31,15 +31,21 @@ export function parseUploadAddress(call: S3Call): UploadAddress {
   return { bucket, key, upload: parseUploadId(text) };
 }
 
-export function parseUploadId(text: string): UploadId {
-  if (/^[0-9a-f]{32}$/.test(text)) return text as UploadId; // the form of every upload id
+function parseUploadId(text: string): UploadId {
+  const upload = asUploadId(text);
+  if (upload !== undefined) return upload;
   throw new S3Error("NoSuchUpload", { details: { UploadId: text } });
 }
 
-/** A whole number in the query from 0 up, clipped to `max`. */
+/** Undefined for what can't be the id of an upload of ours. */
+export function asUploadId(text: string): UploadId | undefined {
+  return /^[0-9a-f]{32}$/.test(text) ? (text as UploadId) : undefined; // the form of every upload id
+}
+
+/** A whole number in the query from 0 up, clipped to `max`; an empty one is as if it were not there. */
 export function parseCount(call: S3Call, name: string, fallback: number, max: number): number {
-  const text = call.target.query.get(name);
-  if (text === undefined) return fallback;
+  const text = call.target.query.get(name) ?? "";
+  if (text === "") return fallback;
   if (!/^-?\d+$/.test(text)) {
     throw invalidArgument(name, text, `Provided ${name} not an integer or within integer range`);
   }

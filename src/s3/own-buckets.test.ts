@@ -80,7 +80,7 @@ test("root may do everything everywhere, and what it writes belongs to the bucke
   assert.deepEqual([...new Set(owners)], [testOwners.alice.owner]);
 });
 
-test("deleting many of another's keys is refused key by key", async () => {
+test("deleting many of another's keys is refused before the list is read", async () => {
   const s3 = await twoOwners();
   const answer = await s3.send({
     method: "POST",
@@ -89,7 +89,7 @@ test("deleting many of another's keys is refused key by key", async () => {
     md5: true,
     as: "bob",
   });
-  assert.match(answer.text, /<Error><Key>k<\/Key><Code>AccessDenied</);
+  assert.equal(answer.status, 403);
   const kept = await s3.send({ method: "GET", target: "/of-alice/k", as: "alice" });
   assert.equal(kept.text, "hello");
 });

@@ -153,6 +153,7 @@ test("handler: who may not is refused before the body is read", async () => {
     ["PUT", "/bucket/a b"],
     ["POST", "/bucket/k?uploads"],
     ["DELETE", "/bucket/k"],
+    ["POST", "/bucket?delete"],
   ] as const) {
     const request = { method, target: encodeURI(target), signature: "none" as const };
     const answer = await s3.send({ ...request, stream: body() });
@@ -166,7 +167,16 @@ test("handler: who may not is refused before the body is read", async () => {
     "s3:PutObject arn:aws:s3:::bucket/a b",
     "s3:PutObject arn:aws:s3:::bucket/k",
     "s3:DeleteObject arn:aws:s3:::bucket/k",
+    "s3:DeleteObject arn:aws:s3:::bucket/*",
   ]);
+});
+
+test("handler: what the store cannot do is said to those alone who might do it", async () => {
+  const s3 = await withBucket();
+  const headers = [["x-amz-server-side-encryption", "aws:kms"]] as const;
+  const asked = { ...putObject, headers };
+  assert.equal((await s3.send(asked)).status, 501);
+  assert.equal((await s3.send({ ...asked, signature: "none" })).status, 403);
 });
 
 test("handler: a copy needs the right to read its source", async () => {

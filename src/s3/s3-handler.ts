@@ -18,7 +18,6 @@ import { headersByName } from "./headers.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { type OperationName, route } from "./operations.ts";
 import { type RequestTarget, parseRequestTarget } from "./request-target.ts";
-import { refuseUnsupportedHeaders } from "./unsupported-headers.ts";
 
 export interface S3HandlerOptions {
   readonly platform: Platform;
@@ -117,7 +116,6 @@ class Exchange {
     const operation = builtOperations[this.#operation] ?? notBuilt(this.#operation);
     const verified = await this.#options.verifier.verify(request);
     if (verified.kind === "refused") throw authError(verified);
-    refuseUnsupportedHeaders(headers);
     checkBucketName(target);
     const body = this.#counted(request.body);
     return operation({

@@ -30,7 +30,7 @@ export function refuseUnsupportedHeaders(headers: Headers): void {
   for (const [name, value] of headers) {
     if (!name.startsWith("x-amz-")) continue;
     const taken = harmless.get(name)?.includes(value.trim()) ?? !startsUnsupported(name);
-    if (!taken) throw headerNotImplemented(name, `${name} is not implemented by this store`);
+    if (!taken) throw headerNotImplemented(name);
   }
 }
 

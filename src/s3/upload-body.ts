@@ -20,7 +20,13 @@ import { checksumError } from "./error-response.ts";
 const uploadBytesMax = 5 * 1024 ** 3;
 
 /** S3 computes this one where the client named none, so that every object has a checksum. */
-const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
+export const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
+
+/** A body on its way to be stored. */
+interface SentBody extends Upload {
+  /** The checksum that came with it, once it is accepted. */
+  sent(): StoredChecksum | undefined;
+}
 
 export function declaredChecksums(call: S3Call): DeclaredChecksums {
   const declared = parseChecksumHeaders(call.request.headers);
@@ -33,7 +39,7 @@ export function declaredChecksums(call: S3Call): DeclaredChecksums {
  *
  * @param keep the checksum to store; undefined: the one the client named, else S3's default.
  */
-export function openUpload(call: S3Call, keep: ChecksumAlgorithm | undefined): Upload {
+export function openUpload(call: S3Call, keep: ChecksumAlgorithm | undefined): SentBody {
   const sizeBytes = uploadSize(call);
   const declared = declaredChecksums(call);
   return verifiedBody(call, sizeBytes, declared, keep);
@@ -63,8 +69,9 @@ function verifiedBody(
   sizeBytes: number | undefined,
   declared: DeclaredChecksums,
   keep: ChecksumAlgorithm | undefined,
-): Upload {
+): SentBody {
   const { checksum } = declared;
+  let sent: StoredChecksum | undefined;
   refuseNotOfBody(call, checksum);
   const kept = keep ?? checksum?.algorithm ?? defaultChecksum;
   const decoded = decodePayload(call.objects.platform.hash, call.verified.payload, call.body);
@@ -72,11 +79,16 @@ function verifiedBody(
     bytes: decoded.body,
     sizeBytes,
     algorithms: [...new Set([kept, checksum?.algorithm ?? kept])],
+    sent: () => sent,
     accept(digests): StoredChecksum {
       const digestOf = (algorithm: HashAlgorithm): Uint8Array =>
         must(digests.get(algorithm), `no ${algorithm} was computed`);
       checkMd5(declared.md5, digestOf);
       checkChecksum(checksum, decoded.trailers(), digestOf);
+      if (checksum !== undefined) {
+        const { algorithm } = checksum;
+        sent = { algorithm, type: "full", value: digestOf(algorithm) };
+      }
       return { algorithm: kept, type: "full", value: digestOf(kept) };
     },
   };

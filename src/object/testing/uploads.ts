@@ -15,9 +15,13 @@ export class TestUpload {
   readonly id: UploadId;
   readonly address: { bucket: string; key: Uint8Array; upload: UploadId };
 
-  constructor(store: ObjectStore, id: UploadId) {
+  /** Whether the parts' checksums are to be listed. */
+  readonly #checksums: boolean;
+
+  constructor(store: ObjectStore, id: UploadId, checksums: boolean) {
     this.#store = store;
     this.id = id;
+    this.#checksums = checksums;
     this.address = { bucket: testBucket, key: key("k"), upload: id };
   }
 
@@ -37,7 +41,7 @@ export class TestUpload {
   ): Promise<CompletePart[]> {
     const stored = parts.map(async ([part, bytes]) => {
       const { etag, checksum } = ok(await this.part(part, bytes, algorithm));
-      return { part, etag, checksum };
+      return { part, etag, checksum: this.#checksums ? checksum : undefined };
     });
     return Promise.all(stored);
   }
@@ -63,5 +67,6 @@ export async function startUpload(
   checksum?: UploadRow["checksum"],
 ): Promise<TestUpload> {
   const input = { bucket: testBucket, key: key("k"), attributes, checksum };
-  return new TestUpload(store, ok(await initiateUpload(store, input)).upload);
+  const { upload } = ok(await initiateUpload(store, input));
+  return new TestUpload(store, upload, checksum !== undefined);
 }

@@ -45,6 +45,9 @@ async function complete(call: S3Call, input: CompleteInput): Promise<HttpRespons
 }
 
 function parseParts(body: Uint8Array): readonly CompletePart[] {
+  if (body.length === 0) {
+    throw new S3Error("InvalidRequest", { message: "You must specify at least one part" });
+  }
   const nodes = childrenOf(parseXml(body, "CompleteMultipartUpload"), "Part");
   if (nodes.length === 0 || nodes.length > partsMax) throw new S3Error("MalformedXML");
   return nodes.map(parsePart);

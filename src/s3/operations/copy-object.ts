@@ -48,7 +48,8 @@ function chooseAttributes(
 ): (source: ObjectAttributes) => ObjectAttributes {
   const replaceMetadata = replaces(call, "x-amz-metadata-directive", "Unknown metadata directive.");
   const replaceTags = replaces(call, "x-amz-tagging-directive", "Unknown tagging directive.");
-  if (!replaceMetadata) refuseSelfCopy(call, source);
+  const named = call.headers.has("x-amz-storage-class");
+  if (!replaceMetadata && !named) refuseSelfCopy(call, source);
   const own = parseObjectAttributes(call.headers, owned);
   return (kept) => ({
     ...own,
@@ -64,6 +65,7 @@ function replaces(call: S3Call, header: string, unknown: string): boolean {
   throw invalidArgument(header, directive, unknown);
 }
 
+/** Naming a storage class counts as changing it, even if it is the same: that is how objects are written anew. */
 function refuseSelfCopy(call: S3Call, source: CopySource): void {
   const { bucket, key } = call.target;
   if (source.bucket !== bucket || !equalBytes(source.key, key)) return;

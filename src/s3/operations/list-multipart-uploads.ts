@@ -1,11 +1,13 @@
 import { noBytes } from "../../base/bytes.ts";
+import type { UploadId } from "../../format/ids.ts";
 import { type UploadListItem, listUploads } from "../../object/multipart.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
+import { invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../key-encoding.ts";
 import { pageItemsMax } from "../listing.ts";
 import { uploadElements } from "../multipart-elements.ts";
-import { parseCount, parseUploadId } from "../object-parameters.ts";
+import { asUploadId, parseCount } from "../object-parameters.ts";
 import { keyParameter } from "../request-target.ts";
 import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 
@@ -25,7 +27,7 @@ export const listMultipartUploads: Operation = async (call) => {
       textElement("Bucket", bucket),
       encoding.keyElement("KeyMarker", markers.afterKey ?? noBytes),
       textElement("UploadIdMarker", markers.afterUpload ?? ""),
-      ...(more ? nextMarkers(items.at(-1), encoding) : []),
+      ...nextMarkers(items.at(-1), encoding),
       encoding.keyElement("Prefix", prefix),
       encoding.keyElement("Delimiter", delimiter?.length === 0 ? undefined : delimiter),
       encoding.element,
@@ -42,14 +44,22 @@ function parseMarkers(call: S3Call) {
   const afterKey = keyParameter(query, "key-marker");
   const upload = query.get("upload-id-marker");
   const named = afterKey !== undefined && afterKey.length > 0 && upload !== undefined;
-  return { afterKey, afterUpload: named && upload !== "" ? parseUploadId(upload) : undefined };
+  return { afterKey, afterUpload: named && upload !== "" ? parseMarker(upload) : undefined };
 }
 
+function parseMarker(text: string): UploadId {
+  const upload = asUploadId(text);
+  if (upload !== undefined) return upload;
+  throw invalidArgument("upload-id-marker", text, "Invalid uploadId marker");
+}
+
+/** S3 gives them on the last page too, empty if need be. */
 function nextMarkers(last: UploadListItem | undefined, encoding: KeyEncoding): readonly Xml[] {
-  if (last?.kind === "prefix") return [encoding.keyElement("NextKeyMarker", last.prefix)];
+  const isUpload = last?.kind === "upload";
+  const place = isUpload ? last.key : last?.prefix;
   return [
-    encoding.keyElement("NextKeyMarker", last?.key),
-    textElement("NextUploadIdMarker", last?.upload),
+    encoding.keyElement("NextKeyMarker", place ?? noBytes),
+    textElement("NextUploadIdMarker", isUpload ? last.upload : ""),
   ];
 }
 

@@ -25,7 +25,7 @@ export const listParts: Operation = async (call) => {
       textElement("UploadId", address.upload),
       ...uploadElements(upload),
       textElement("PartNumberMarker", afterPart),
-      textElement("NextPartNumberMarker", parts.at(-1)?.part),
+      textElement("NextPartNumberMarker", parts.at(-1)?.part ?? 0),
       textElement("MaxParts", limit),
       textElement("IsTruncated", truncated && limit > 0),
       ...parts.map((row) =>
@@ -34,7 +34,7 @@ export const listParts: Operation = async (call) => {
           textElement("LastModified", formatIsoDate(row.modifiedMs)),
           etagElement(toHex(row.md5)),
           textElement("Size", row.size),
-          ...partChecksumElements(row.checksum),
+          ...(upload.checksum === undefined ? [] : partChecksumElements(row.checksum)),
         ]),
       ),
     ]),

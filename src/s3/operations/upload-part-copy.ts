@@ -1,8 +1,16 @@
 import { must } from "../../base/assert.ts";
 import { type CopyPartInput, copyPart } from "../../object/copy.ts";
+import { getUpload } from "../../object/multipart.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { HttpResponse } from "../../platform/http.ts";
-import { type Operation, type S3Call, permit, permitSource, xmlResponse } from "../call.ts";
+import {
+  type Operation,
+  type S3Call,
+  granted,
+  permit,
+  permitSource,
+  xmlResponse,
+} from "../call.ts";
 import { partChecksumElements } from "../checksum-names.ts";
 import { parseCopyRange, parseCopySource, refusedCopy } from "../copy-source.ts";
 import { formatIsoDate } from "../iso-date.ts";
@@ -17,11 +25,14 @@ export const uploadPartCopy: Operation = async (call) => {
   const address = parseUploadAddress(call);
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
   const range = parseCopyRange(call);
+  const { checksum } = granted(await getUpload(call.objects, address), address);
   const { signal } = call.request;
-  return call.keepAlive(copy(call, { ...address, part, source, range, signal }));
+  const input = { ...address, part, source, range, signal };
+  return call.keepAlive(copy(call, input, checksum !== undefined));
 };
 
-async function copy(call: S3Call, input: CopyPartInput): Promise<HttpResponse> {
+/** @param checksums whether the upload is one whose parts' checksums are shown. */
+async function copy(call: S3Call, input: CopyPartInput, checksums: boolean): Promise<HttpResponse> {
   const stored = await copyPart(call.objects, input);
   if (isRefusal(stored))
     throw await refusedCopy(call, stored, { source: input.source, target: input });
@@ -29,7 +40,7 @@ async function copy(call: S3Call, input: CopyPartInput): Promise<HttpResponse> {
     xmlDocument("CopyPartResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),
       etagElement(stored.etag),
-      ...partChecksumElements(stored.checksum),
+      ...(checksums ? partChecksumElements(stored.checksum) : []),
     ]),
   );
 }

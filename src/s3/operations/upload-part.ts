@@ -5,7 +5,7 @@ import { checksumHeaders, checksumName } from "../checksum-names.ts";
 import type { ChecksumAlgorithm } from "../../format/checksum.ts";
 import { S3Error } from "../errors.ts";
 import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
-import { declaredChecksums, openUpload } from "../upload-body.ts";
+import { declaredChecksums, defaultChecksum, openUpload } from "../upload-body.ts";
 
 export const uploadPart: Operation = async (call) => {
   const { bucket, key } = call.target;
@@ -14,14 +14,15 @@ export const uploadPart: Operation = async (call) => {
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
   const { checksum } = granted(await getUpload(call.objects, address), address);
   checkAlgorithm(checksum?.algorithm, declaredChecksums(call).checksum?.algorithm);
-  // All parts keep the checksum that the whole is to have; where none was chosen, the one they are sent with.
-  const data = openUpload(call, checksum?.algorithm);
+  // All parts keep the checksum that the whole is to have, whatever they are sent with.
+  const data = openUpload(call, checksum?.algorithm ?? defaultChecksum);
   const { signal } = call.request;
   const input = { ...address, part, data, signal };
   const stored = granted(await storePart(call.objects, input), address);
+  const shown = checksum === undefined ? data.sent() : stored.checksum;
   return {
     status: 200,
-    headers: [["etag", `"${stored.etag}"`], ...checksumHeaders(stored.checksum, 0).slice(0, 1)],
+    headers: [["etag", `"${stored.etag}"`], ...checksumHeaders(shown, 0).slice(0, 1)],
   };
 };
 

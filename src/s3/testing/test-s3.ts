@@ -92,6 +92,17 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   return { store, handler, done, send };
 }
 
+/** "Code: Message" of an error, or the document as it is. */
+export function errorOf({ text }: TestResponse): string {
+  const code = /<Code>([^<]*)</.exec(text)?.[1];
+  return code === undefined ? text : `${code}: ${elementOf(text, "Message")}`;
+}
+
+/** The text of the first element of that name. */
+export function elementOf(text: string, name: string): string | undefined {
+  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
+}
+
 function neverLate(_: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
 }
