@@ -1,13 +1,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRequestVerifier } from "../auth/verify-request.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
+import { createMemoryEngine } from "../engine/memory-engine.ts";
+import { createTestPlatform } from "../keymap/testing/test-platform.ts";
+import { createHash } from "../node/hash.ts";
+import { createSecretBox } from "../node/secret-box.ts";
 import type { HttpRequest } from "../platform/http.ts";
+import { openAccessKeys } from "../server/testing/open-access-keys.ts";
 import { createAdminHandler } from "./admin-handler.ts";
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
+const platform = createTestPlatform(createHash());
+const box = createSecretBox(new Uint8Array(32), platform.random);
+const { keys } = await openAccessKeys(platform, createMemoryEngine(), box);
+const verifier = createRequestVerifier({ ...platform, credentials: keys, region: "us-east-1" });
+
 async function ask(target: string, method = "GET", ready = Promise.resolve<readonly string[]>([])) {
   const handler = createAdminHandler({
+    accessKeys: { platform, keys, verifier },
     log: () => undefined,
     ready: () => ready,
     metrics: () => Promise.resolve([]),
@@ -47,7 +59,13 @@ test("C8: ready says which data directories take no writes, and stays ready", as
 test("admin: other paths are 404, other methods 405 with Allow", async () => {
   assert.equal((await ask("/-/constructor")).status, 404);
   assert.equal((await ask("/-/health")).status, 404);
+  assert.equal((await ask("/-/keysx")).status, 404);
   const { status, headers } = await ask("/-/health/live", "POST");
   assert.equal(status, 405);
   assert.deepEqual(headers.at(-1), ["allow", "GET, HEAD"]);
+});
+
+test("admin: access keys are no strangers' business", async () => {
+  assert.equal((await ask("/-/keys")).status, 403);
+  assert.equal((await ask("/-/keys/ROOT?x", "DELETE")).status, 403);
 });

@@ -2,13 +2,17 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { messageOf } from "../base/errors.ts";
 import type { HttpHandler, HttpResponse } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
+import {
+  type AccessKeyPagesOptions,
+  accessKeysPath,
+  answerAccessKeys,
+} from "./access-key-pages.ts";
 import { prometheusContentType, prometheusText, type ProcessMetrics } from "./prometheus-text.ts";
 
 /*
- * What stands under /-/ (no bucket's name begins so): health and metrics. They need no signature, because what probes and
- * scrapes a server seldom has one; they tell no names of buckets or keys and no secret, only data directories, states and
- * sums. Whoever
- * must hide even those puts a proxy before /-/.
+ * What stands under /-/ (no bucket's name begins so): health, metrics and, signed by root, access keys. Health and metrics
+ * need no signature, because what probes and scrapes a server seldom has one; they tell no names of buckets or keys and no
+ * secret, only data directories, states and sums. Whoever must hide even those puts a proxy before /-/.
  *
  * live: this process answers; restarting it would not help anybody. ready: requests would be served here now; while
  * it says no, a balancer sends them elsewhere. Where data directories take no writes (full, read-only, gone) it stays
@@ -18,6 +22,7 @@ import { prometheusContentType, prometheusText, type ProcessMetrics } from "./pr
  */
 
 export interface AdminOptions {
+  readonly accessKeys: AccessKeyPagesOptions;
   readonly log: Log;
   /**
    * Resolves where requests can be served, with what is amiss nonetheless; rejects with what stands
@@ -39,6 +44,9 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
   };
   return async (request) => {
     const [path = ""] = request.target.split("?");
+    if (path === accessKeysPath || path.startsWith(`${accessKeysPath}/`)) {
+      return answerAccessKeys(options.accessKeys, request);
+    }
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page === undefined) return text(404, `nothing at ${path}\n`);
     if (request.method !== "GET" && request.method !== "HEAD") {

@@ -17,7 +17,7 @@ export interface AccessKeyInfo {
   readonly state: "active" | "inactive";
 }
 
-/** The access keys in the index, the root's is not among them. */
+/** The root's access key, which is found first, and those in the index, which are all that the rest is about. */
 export interface AccessKeys extends Credentials {
   /** Undefined where the id is taken. The owner is made with the first key that names it. */
   create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined>;
@@ -33,10 +33,15 @@ export const accessKeyIdRule = "3 to 128 letters, digits, or any of _ . @ + -";
 /** What AWS' tools accept at least. */
 export const secretLengthMin = 8;
 /** AWS' own have 40 characters; the row of a key stays small. */
-export const secretLengthMax = 128;
+const secretLengthMax = 128;
+export const secretRule = `${secretLengthMin} to ${secretLengthMax} letters, digits or signs of ASCII, no space`;
 
 export function isAccessKeyId(text: string): boolean {
   return accessKeyIdForm.test(text);
+}
+
+export function isSecret(text: string): boolean {
+  return text.length >= secretLengthMin && text.length <= secretLengthMax && /^[!-~]*$/.test(text);
 }
 
 const base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

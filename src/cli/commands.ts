@@ -1,7 +1,10 @@
 import type { Command } from "./command.ts";
 import { check } from "./check.ts";
+import { keyCreate } from "./key-create.ts";
+import { keyDelete } from "./key-delete.ts";
+import { keyList } from "./key-list.ts";
 import { serve } from "./serve.ts";
 import { status } from "./status.ts";
 
 /** In the order the help lists them. */
-export const commands: readonly Command[] = [serve, check, status];
+export const commands: readonly Command[] = [serve, check, status, keyCreate, keyList, keyDelete];

@@ -1,7 +1,7 @@
 import type { AccessKey } from "../auth/access-key.ts";
 import { StoreError } from "../base/errors.ts";
 import { readRootKey } from "../node/root-key-file.ts";
-import { signedFetch } from "../node/signed-fetch.ts";
+import { type SignedCall, signedFetch } from "../node/signed-fetch.ts";
 import { rootKeyOfEnvironment, rootKeyVariables } from "../server/root-credentials.ts";
 import type { ListenAt } from "../server/setting-values.ts";
 import type { Flag, GivenFlags } from "./command.ts";
@@ -67,18 +67,57 @@ export function ask({ endpoint }: Connection, path: string): Promise<Answer> {
  * `invalid` where there is no key or the server refuses the call.
  */
 export async function askS3(connection: Connection, target: string): Promise<string> {
-  const { endpoint, region, key } = connection;
-  const { accessKeyId, secretAccessKey } = rootKeyVariables;
-  const fix = `set ${accessKeyId} and ${secretAccessKey}, or name the data directory with --data`;
-  if (key === undefined) throw new StoreError("invalid", `there is no key to sign with: ${fix}`);
-  const signal = AbortSignal.timeout(answerMs);
-  const call = signedFetch(endpoint, { ...key, region }, { method: "GET", target, signal });
-  const { status, text } = await answerOf(endpoint, call);
+  const { status, text } = await askSigned(connection, { method: "GET", target });
   if (status === 200) return text;
   const said = `${elementOf(text, "Code") ?? status}: ${elementOf(text, "Message") ?? text}`;
-  const who = `the server at ${endpoint} refuses access key ${key.accessKeyId}`;
-  if (status === 403) throw new StoreError("invalid", `${who} (${said}): ${fix}`);
-  throw new StoreError("unavailable", `the server at ${endpoint} answers ${said}`);
+  throw refusal(connection, status, said);
+}
+
+/**
+ * Asks a page of the server's own that root has to sign for, with a value to send if there is one; the value it answers
+ * with. StoreError as `askS3`, and `invalid` with the server's words where it refuses what is asked.
+ */
+export async function askAdmin(
+  connection: Connection,
+  ask: { readonly method: string; readonly target: string; readonly value?: unknown },
+): Promise<unknown> {
+  const { method, target, value } = ask;
+  const sent = value === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(value)) };
+  const { status, text } = await askSigned(connection, { method, target, ...sent });
+  if (status >= 200 && status < 300) return text === "" ? undefined : JSON.parse(text);
+  const said = errorOf(text) ?? `${status}: ${text}`;
+  if (status === 403 || status >= 500) throw refusal(connection, status, said);
+  throw new StoreError("invalid", said);
+}
+
+function errorOf(text: string): string | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown }; // the server's form of an error
+    return typeof error === "string" ? error : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const keyFix =
+  `set ${rootKeyVariables.accessKeyId} and ${rootKeyVariables.secretAccessKey}, ` +
+  "or name the data directory with --data";
+
+function askSigned(
+  { endpoint, region, key }: Connection,
+  call: Omit<SignedCall, "signal">,
+): Promise<Answer> {
+  if (key === undefined) throw new StoreError("invalid", `there is no key to sign with: ${keyFix}`);
+  const signal = AbortSignal.timeout(answerMs);
+  return answerOf(endpoint, signedFetch(endpoint, { ...key, region }, { ...call, signal }));
+}
+
+function refusal({ endpoint, key }: Connection, status: number, said: string): StoreError {
+  if (status !== 403) {
+    return new StoreError("unavailable", `the server at ${endpoint} answers ${said}`);
+  }
+  const who = `the server at ${endpoint} refuses access key ${key?.accessKeyId}`;
+  return new StoreError("invalid", `${who} (${said}): ${keyFix}`);
 }
 
 /** The text of the first element of that name, in an answer whose texts need no unescaping. */

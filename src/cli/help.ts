@@ -1,3 +1,4 @@
+import { columns } from "./columns.ts";
 import type { Command } from "./command.ts";
 
 /** What `holdfast help` prints. */
@@ -12,7 +13,7 @@ export function overview(commands: readonly Command[]): string {
     "",
     "Usage: holdfast COMMAND [FLAGS]",
     "",
-    ...table(rows),
+    ...indented(rows),
     "",
     "First steps: holdfast serve --data ./data",
   ].join("\n");
@@ -23,10 +24,11 @@ export function commandHelp(command: Command): string {
   const rows = command.flags.map(({ name, value, help }) => {
     return [value === undefined ? `--${name}` : `--${name} ${value}`, help] as const;
   });
-  return [`Usage: holdfast ${command.usage}`, "", command.summary, "", ...table(rows)].join("\n");
+  return [`Usage: holdfast ${command.usage}`, "", command.summary, "", ...indented(rows)].join(
+    "\n",
+  );
 }
 
-function table(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(0, ...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`);
+function indented(rows: readonly (readonly string[])[]): string[] {
+  return columns(rows).map((line) => `  ${line}`);
 }

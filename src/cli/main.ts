@@ -12,15 +12,17 @@ export async function main(parameters: readonly string[]): Promise<void> {
 }
 
 async function dispatch(parameters: readonly string[]): Promise<number> {
-  const [name = "help", ...rest] = parameters;
-  if (["help", "--help", "-h"].includes(name)) return help(rest[0]);
+  const [name = "help", ...others] = parameters;
+  if (["help", "--help", "-h"].includes(name)) return help(others);
   if (["version", "--version", "-v"].includes(name)) {
     console.log(version());
     return exitStatus.ok;
   }
-  const command = find(name);
-  if (command === undefined) return unknown(name);
-  if (rest.includes("--help") || rest.includes("-h")) return help(name);
+  const command = find(parameters);
+  const asksHelp = parameters.some((parameter) => ["--help", "-h"].includes(parameter));
+  if (asksHelp) return help(parameters.filter((parameter) => !parameter.startsWith("-")));
+  if (command === undefined) return unknown(parameters);
+  const rest = parameters.slice(command.name.split(" ").length);
   try {
     const given = parseFlags(command, rest);
     return await command.run(given);
@@ -31,20 +33,34 @@ async function dispatch(parameters: readonly string[]): Promise<number> {
   }
 }
 
-function find(name: string): Command | undefined {
-  return commands.find((command) => command.name === name);
+/** The command whose words stand first. */
+function find(words: readonly string[]): Command | undefined {
+  return commands.find(({ name }) => {
+    return name.split(" ").every((word, index) => words[index] === word);
+  });
 }
 
-function help(name: string | undefined): number {
-  const command = name === undefined ? undefined : find(name);
-  if (name !== undefined && command === undefined) return unknown(name);
-  console.log(command === undefined ? overview(commands) : commandHelp(command));
+function help(words: readonly string[]): number {
+  const command = find(words);
+  const about = words[0] === undefined ? commands : commandsOf(words[0]);
+  if (command !== undefined) console.log(commandHelp(command));
+  else if (about.length > 0) console.log(overview(about));
+  else return unknown(words);
   return exitStatus.ok;
 }
 
-function unknown(name: string): number {
-  const names = [...commands.map((command) => command.name), "help", "version"];
-  console.error(`holdfast: there is no command "${name}"${suggestion(name, names)}`);
-  console.error("Try: holdfast help");
+/** Those of two words that begin so: `key` has `key create` and others. */
+function commandsOf(word: string): readonly Command[] {
+  return commands.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function unknown(words: readonly string[]): number {
+  const [word = "", second] = words;
+  const about = commandsOf(word);
+  const known = about.length > 0 ? about : commands;
+  const said = about.length > 0 && second !== undefined ? `${word} ${second}` : word;
+  const names = [...known.map(({ name }) => name), "help", "version"];
+  console.error(`holdfast: there is no command "${said}"${suggestion(said, names)}`);
+  console.error(about.length > 0 ? `Try: holdfast help ${word}` : "Try: holdfast help");
   return exitStatus.usage;
 }

@@ -34,8 +34,14 @@ export function parseFlags(command: Command, parameters: readonly string[]): Giv
     }
     flags.set(name, String(given));
   }
-  if (positionals.length > 0) {
-    throw new StoreError("invalid", `"${positionals[0]}" belongs to no flag: ${see}`);
+  const { operands = [] } = command;
+  const missing = operands[positionals.length];
+  if (missing !== undefined) {
+    throw new StoreError("invalid", `${missing} is missing: holdfast ${command.usage}`);
   }
-  return { flags };
+  const surplus = positionals[operands.length];
+  if (surplus !== undefined) {
+    throw new StoreError("invalid", `"${surplus}" belongs to no flag: ${see}`);
+  }
+  return { flags, operands: positionals };
 }

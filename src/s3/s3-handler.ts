@@ -1,6 +1,4 @@
 import type { Authorize } from "../auth/authorize.ts";
-import type { Credentials } from "../auth/credentials.ts";
-import { createRequestVerifier } from "../auth/verify-request.ts";
 import type { RequestVerifier } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
@@ -22,7 +20,7 @@ import { type RequestTarget, parseRequestTarget } from "./request-target.ts";
 export interface S3HandlerOptions {
   readonly platform: Platform;
   readonly objects: ObjectStore;
-  readonly credentials: Credentials;
+  readonly verifier: RequestVerifier;
   readonly authorize: Authorize;
   readonly region: string;
   /** `<bucket>.<domain>` in Host names a bucket. */
@@ -47,18 +45,14 @@ export interface RequestDone {
 
 /** S3 over HTTP. Whatever goes wrong with a request becomes an answer here; the handler itself never throws. */
 export function createS3Handler(options: S3HandlerOptions): HttpHandler {
-  const { platform, credentials, region } = options;
-  const { hash, clock, random } = platform;
-  const verifier = createRequestVerifier({ hash, clock, credentials, region });
   // Names the process that answered, as S3's does the machine.
-  const hostId = toBase64(random.bytes(48));
-  const shared = { ...options, verifier, hostId, formatDate: createHttpDates() };
+  const hostId = toBase64(options.platform.random.bytes(48));
+  const shared = { ...options, hostId, formatDate: createHttpDates() };
   return (request) => new Exchange(shared, request).run();
 }
 
 /** What all exchanges of a process have in common. */
 interface Shared extends S3HandlerOptions {
-  readonly verifier: RequestVerifier;
   readonly hostId: string;
   readonly formatDate: (ms: number) => string;
 }

@@ -4,7 +4,7 @@ import {
   type AccessKeys,
   isAccessKeyId,
 } from "../auth/access-key.ts";
-import type { Credential } from "../auth/credentials.ts";
+import type { Credential, Credentials } from "../auth/credentials.ts";
 import { afterKey, decodeUtf8, encodeUtf8, equalBytes, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import { RecentMap } from "../base/recent-map.ts";
@@ -26,6 +26,7 @@ import type { SecretBox } from "../platform/secret-box.ts";
 
 export interface AccessKeysParts {
   readonly platform: Pick<Platform, "clock" | "random">;
+  readonly rootKey: Credentials;
   readonly keymap: Keymap;
   readonly box: SecretBox;
 }
@@ -58,6 +59,8 @@ class StoredAccessKeys implements AccessKeys {
 
   /** The row is read for each request, so what was deleted or changed by any process is never used again. */
   async find(accessKeyId: string): Promise<Credential | undefined> {
+    const root = await this.#parts.rootKey.find(accessKeyId);
+    if (root !== undefined) return root;
     if (!isAccessKeyId(accessKeyId)) return undefined;
     const row = await this.#parts.keymap.system.get(accessKeyKey(encodeUtf8(accessKeyId)));
     if (row === undefined) {
@@ -85,8 +88,9 @@ class StoredAccessKeys implements AccessKeys {
   }
 
   async create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined> {
-    const { keymap, platform, box } = this.#parts;
+    const { keymap, platform, box, rootKey } = this.#parts;
     const { accessKeyId } = key;
+    if ((await rootKey.find(accessKeyId)) !== undefined) return undefined;
     const id = encodeUtf8(accessKeyId);
     const rowKey = accessKeyKey(id);
     for (let attempt = 0; attempt < attemptsMax; attempt++) {

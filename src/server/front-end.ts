@@ -3,6 +3,7 @@ import { Metrics } from "../admin/metrics.ts";
 import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { authorize } from "../auth/authorize.ts";
 import type { Credentials } from "../auth/credentials.ts";
+import { createRequestVerifier } from "../auth/verify-request.ts";
 import { StoreError } from "../base/errors.ts";
 import type { SessionId } from "../format/ids.ts";
 import { storeKey } from "../format/row-keys.ts";
@@ -49,10 +50,8 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     "front-end",
     options.limits,
   );
-  const keys = createAccessKeys({ platform, keymap, box: secretBox });
-  const credentials: Credentials = {
-    find: async (accessKeyId) => (await rootKey.find(accessKeyId)) ?? keys.find(accessKeyId),
-  };
+  const keys = createAccessKeys({ platform, keymap, box: secretBox, rootKey });
+  const verifier = createRequestVerifier({ ...platform, credentials: keys, region });
   const bodies = new BodyBudget(platform.clock);
   const answers = new AnswerBudget(platform.clock);
   const metrics = new Metrics();
@@ -60,13 +59,14 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const s3 = createS3Handler({
     platform,
     objects: { platform, keymap, writer, reader, reads, bodies, answers, region },
-    credentials,
+    verifier,
     authorize,
     region,
     domains,
     observe: countRequests(metrics),
   });
   const admin = createAdminHandler({
+    accessKeys: { platform, keys, verifier },
     log: platform.log,
     metrics: () => options.gatherMetrics(metrics),
     ready: async () => {

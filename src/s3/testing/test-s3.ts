@@ -1,6 +1,7 @@
 import { type Authorize, type Principal, authorize } from "../../auth/authorize.ts";
 import type { Credential } from "../../auth/credentials.ts";
 import { presignRequest, signRequest } from "../../auth/sign.ts";
+import { createRequestVerifier } from "../../auth/verify-request.ts";
 import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
 import type { TestStore } from "../../object/testing/test-store.ts";
 import { createTestMachine } from "../../object/testing/test-store.ts";
@@ -67,10 +68,11 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const store = options.objects ?? (await createTestMachine(hash).frontEnd());
   const done: RequestDone[] = [];
   const clock = { ...store.platform.clock, sleep: options.sleep ?? neverLate };
+  const credentials = { find: (id: string) => Promise.resolve(credentialOf(id)) };
   const handler = createS3Handler({
     platform: { ...store.platform, clock },
     objects: { ...store, region },
-    credentials: { find: (accessKeyId) => Promise.resolve(credentialOf(accessKeyId)) },
+    verifier: createRequestVerifier({ ...store.platform, credentials, region }),
     authorize: options.authorize ?? authorize,
     region,
     domains: [testDomain],

@@ -1,0 +1,204 @@
+import {
+  type AccessKey,
+  type AccessKeyInfo,
+  type AccessKeys,
+  accessKeyIdRule,
+  generateAccessKey,
+  isAccessKeyId,
+  isSecret,
+  secretRule,
+} from "../auth/access-key.ts";
+import { decodePayload } from "../auth/decode-payload.ts";
+import { PayloadError } from "../auth/payload-error.ts";
+import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
+import { concatBytes, encodeUtf8, tryDecodeUtf8 } from "../base/bytes.ts";
+import { isStoreError } from "../base/errors.ts";
+import type { HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { Platform } from "../platform/platform.ts";
+
+/*
+ * Access keys under /-/keys, as JSON; signed by the root's key like any request of S3, in the header.
+ *
+ *   GET    /-/keys?after=ID   a page of keys: {"keys": […], "more": true}
+ *   POST   /-/keys            {"owner", "accessKeyId", "secretAccessKey"}; the key is made up where it is not given
+ *   DELETE /-/keys/ID
+ *
+ * What is refused says why: {"error": "…"}.
+ */
+
+export const accessKeysPath = "/-/keys";
+
+export interface AccessKeyPagesOptions {
+  readonly platform: Platform;
+  readonly keys: AccessKeys;
+  readonly verifier: RequestVerifier;
+}
+
+/** A key to make is some 400 bytes. */
+const bodyBytesMax = 4096;
+/** Some 200 bytes each. */
+const keysOnPageMax = 1000;
+
+/** As AWS has it for the names of users. */
+const ownerNameForm = /^[\w+=,.@-]{1,64}$/;
+const ownerNameRule = "1 to 64 letters, digits, or any of _ + = , . @ -";
+/** Whose keys are made where nobody is named. */
+const ownerNameDefault = "default";
+
+/** The request is refused, in words for people. */
+class Refused extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export async function answerAccessKeys(
+  options: AccessKeyPagesOptions,
+  request: HttpRequest,
+): Promise<HttpResponse> {
+  try {
+    const verified = await requireRoot(options, request);
+    return await answer(options, request, verified);
+  } catch (thrown) {
+    if (thrown instanceof Refused) return json(thrown.status, { error: thrown.message });
+    if (!isStoreError(thrown)) throw thrown;
+    const { log } = options.platform;
+    log("error", "access_keys_failed", { code: thrown.code, message: thrown.message });
+    return json(503, { error: "the store cannot do it at the moment; the server's log says why" });
+  }
+}
+
+async function requireRoot(
+  { verifier }: AccessKeyPagesOptions,
+  request: HttpRequest,
+): Promise<Verified> {
+  const verified = await verifier.verify(request);
+  if (verified.kind === "refused") {
+    throw new Refused(403, `the request's signature is not accepted: ${verified.code}`);
+  }
+  if (!verified.principal.root || verified.presigned) {
+    throw new Refused(403, "only the root's key may see and change access keys");
+  }
+  return verified;
+}
+
+async function answer(
+  options: AccessKeyPagesOptions,
+  request: HttpRequest,
+  verified: Verified,
+): Promise<HttpResponse> {
+  const [path = "", query = ""] = request.target.split("?");
+  const id = path.slice(accessKeysPath.length + 1);
+  const { method } = request;
+  if (id === "" && method === "GET") return listKeys(options, query);
+  if (id === "" && method === "POST") return createKey(options, request, verified);
+  if (id !== "" && method === "DELETE") return deleteKey(options, id);
+  throw new Refused(405, `${method} is nothing that ${path} knows`);
+}
+
+async function listKeys({ keys }: AccessKeyPagesOptions, query: string): Promise<HttpResponse> {
+  const after = query === "" ? "" : unescapedId(query.replace(/^after=/, ""));
+  const found = await keys.list(after, keysOnPageMax);
+  return json(200, { keys: found.map(shown), more: found.length === keysOnPageMax });
+}
+
+async function createKey(
+  { keys, platform }: AccessKeyPagesOptions,
+  request: HttpRequest,
+  verified: Verified,
+): Promise<HttpResponse> {
+  const fields = await readFields(platform, request, verified);
+  const ownerName = textOf(fields, "owner") ?? ownerNameDefault;
+  if (!ownerNameForm.test(ownerName)) {
+    throw new Refused(400, `an owner's name has ${ownerNameRule}`);
+  }
+  if (ownerName === "root") throw new Refused(400, "root has one key only: name another owner");
+  const key = givenKey(fields) ?? generateAccessKey(platform.random);
+  const made = await keys.create(key, ownerName);
+  if (made === undefined) {
+    throw new Refused(409, `there is an access key ${key.accessKeyId} already`);
+  }
+  return json(201, { ...shown(made), secretAccessKey: key.secretAccessKey });
+}
+
+function givenKey(fields: Readonly<Record<string, unknown>>): AccessKey | undefined {
+  const accessKeyId = textOf(fields, "accessKeyId");
+  const secretAccessKey = textOf(fields, "secretAccessKey");
+  if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
+  if (accessKeyId === undefined || secretAccessKey === undefined) {
+    throw new Refused(400, "give an access key's id and its secret, or neither");
+  }
+  if (!isAccessKeyId(accessKeyId)) {
+    throw new Refused(400, `an access key's id has ${accessKeyIdRule}`);
+  }
+  if (!isSecret(secretAccessKey)) throw new Refused(400, `a secret key has ${secretRule}`);
+  return { accessKeyId, secretAccessKey };
+}
+
+async function deleteKey({ keys }: AccessKeyPagesOptions, id: string): Promise<HttpResponse> {
+  const accessKeyId = unescapedId(id);
+  if (await keys.delete(accessKeyId)) return { status: 204, headers: [] };
+  throw new Refused(404, `there is no access key ${accessKeyId} in the index`);
+}
+
+function unescapedId(text: string): string {
+  const id = text.replaceAll("%40", "@").replaceAll("%2B", "+");
+  if (isAccessKeyId(id)) return id;
+  throw new Refused(400, `an access key's id has ${accessKeyIdRule}`);
+}
+
+/** The body, which must be just what was signed. */
+async function readFields(
+  { hash }: Platform,
+  request: HttpRequest,
+  { payload }: Verified,
+): Promise<Readonly<Record<string, unknown>>> {
+  if (payload.kind !== "signed") throw new Refused(400, "the body has to be signed");
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    for await (const piece of decodePayload(hash, payload, request.body).body) {
+      bytes += piece.length;
+      if (bytes > bodyBytesMax) throw new Refused(413, `a body has at most ${bodyBytesMax} bytes`);
+      pieces.push(piece.slice());
+    }
+  } catch (thrown) {
+    if (thrown instanceof PayloadError) throw new Refused(400, thrown.message);
+    throw thrown;
+  }
+  const fields = parseObject(tryDecodeUtf8(concatBytes(pieces)) ?? "");
+  if (fields === undefined) throw new Refused(400, "the body is no JSON object");
+  return fields;
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value = JSON.parse(text) as unknown;
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined; // just seen to be one
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(fields: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+  if (value === undefined || typeof value === "string") return value;
+  throw new Refused(400, `${name} is no text`);
+}
+
+function shown({ accessKeyId, ownerName, owner, account, createdMs, state }: AccessKeyInfo) {
+  const created = new Date(createdMs).toISOString();
+  return { accessKeyId, owner: ownerName, account, canonicalId: owner, created, state };
+}
+
+function json(status: number, value: unknown): HttpResponse {
+  const headers = [
+    ["content-type", "application/json"],
+    ["cache-control", "no-store"],
+  ] as const;
+  return { status, headers, body: encodeUtf8(`${JSON.stringify(value)}\n`) };
+}

@@ -1,0 +1,37 @@
+import type { AccessKeys } from "../../auth/access-key.ts";
+import type { Credential, Credentials } from "../../auth/credentials.ts";
+import type { Engine } from "../../engine/engine.ts";
+import type { Keymap } from "../../keymap/keymap.ts";
+import { openKeymap } from "../../keymap/open-keymap.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { SecretBox } from "../../platform/secret-box.ts";
+import { createAccessKeys } from "../access-keys.ts";
+
+export interface OpenedKeys {
+  readonly keys: AccessKeys;
+  readonly keymap: Keymap;
+}
+
+export const testKey = (accessKeyId: string) => ({
+  accessKeyId,
+  secretAccessKey: `secret-of-${accessKeyId}`,
+});
+
+const root: Credential = {
+  ...testKey("ROOT"),
+  principal: { owner: "0".repeat(64), account: "000000000000", root: true },
+};
+const rootKey: Credentials = {
+  find: (accessKeyId) => Promise.resolve(accessKeyId === "ROOT" ? root : undefined),
+};
+
+/** The keys as one process of a store has them; the root's is ROOT. */
+export async function openAccessKeys(
+  platform: Platform,
+  engine: Engine,
+  box: SecretBox,
+): Promise<OpenedKeys> {
+  const engines = new Map([["main", engine]]);
+  const keymap = await openKeymap({ platform, engines, role: "front-end" });
+  return { keys: createAccessKeys({ platform, keymap, box, rootKey }), keymap };
+}
