@@ -10,10 +10,11 @@ import {
   BodyBudget,
   BodyShare,
   littleBytesMax,
+  turnMsMax,
   waitersMax,
   waitMsMax,
 } from "./body-budget.ts";
-import { always, attributes, put, uploadOf } from "./testing/bodies.ts";
+import { always, attributes, get, patterned, put, uploadOf } from "./testing/bodies.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
 import { putObject } from "./put.ts";
 
@@ -101,4 +102,54 @@ test("C6: past the queue an upload is told to slow down at once", async () => {
   await assert.rejects(new BodyShare(budget).cover(chunkBytesMax), { code: "overloaded" });
   for (const share of shares) share.close();
   await Promise.all(waiting);
+});
+
+test("C6: slow senders take turns: who waits is not kept from writing by who sends nothing", async () => {
+  const clock = new ManualClock();
+  const store = { ...(await createTestStore(hash)), bodies: new BodyBudget(clock) };
+  const bytes = patterned(2 * chunkBytesMax);
+  const half = chunkBytesMax / 2;
+  const goOn = Promise.withResolvers<void>();
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    yield bytes.subarray(0, half);
+    await goOn.promise;
+    yield bytes.subarray(half);
+  };
+  const input = { bucket: testBucket, attributes, condition: always };
+  const slow = Array.from({ length: chunksMax }, (_, i) => {
+    const upload = { ...uploadOf(bytes), bytes: body() };
+    return putObject(store, { ...input, key: key(`slow${i}`), upload });
+  });
+  await settle();
+  const quick = put(store, "quick", bytes);
+  await clock.advance(turnMsMax);
+  await quick;
+  goOn.resolve();
+  await Promise.all(slow);
+  for (const name of ["quick", "slow0", `slow${chunksMax - 1}`]) {
+    assert.deepEqual(await get(store, name), bytes);
+  }
+  await exhausted(store.bodies);
+});
+
+test("C6: an upload that was cut short too often is told to slow down", async () => {
+  const clock = new ManualClock();
+  const store = { ...(await createTestStore(hash)), bodies: new BodyBudget(clock) };
+  const piece = new Uint8Array(littleBytesMax + 1);
+  const others = await exhausted(store.bodies);
+  others.pop()?.close();
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      yield piece;
+      // Somebody else waits, as always.
+      const other = new BodyShare(store.bodies);
+      const waiting = other.cover(chunkBytesMax);
+      await clock.advance(turnMsMax);
+      await waiting;
+      other.close();
+    }
+  };
+  const upload = { ...uploadOf(noBytes), bytes: body(), sizeBytes: undefined };
+  const input = { bucket: testBucket, key: key("k"), attributes, condition: always };
+  await assert.rejects(putObject(store, { ...input, upload }), { code: "overloaded" });
 });

@@ -12,9 +12,10 @@ import type { Clock } from "../platform/clock.ts";
  * the budget always comes back, and nothing can lock up. Waiting uploads are not read, and TCP slows
  * their senders. What fits into the little costs nothing and waits for nobody.
  *
- * A slow sender keeps its chunk's share for as long as it takes to fill it (one, not three: its
- * written chunks are given back). So many slow senders make others wait, but not for ever: after
- * `waitMsMax` a waiting upload is told to slow down, and comes again.
+ * A slow sender would keep its chunk's share for as long as it takes to fill it (one, not three: its
+ * written chunks are given back). So while others wait, a share is held for `turnMsMax`: then what has
+ * come of the chunk is written as it is, the share is given back, and the upload takes its turn again.
+ * An upload that gets no turn within `waitMsMax` is told to slow down, and comes again.
  */
 
 /**
@@ -26,12 +27,19 @@ export const bodiesBytesMax = 24 * chunkBytesMax;
 export const littleBytesMax = 64 * 1024;
 /** Ten turns of the budget; past that an upload is told at once. */
 export const waitersMax = 256;
+/**
+ * For a chunk, while others wait: 4 MiB/s. Slower ones make smaller chunks, which costs more records
+ * but stops nobody.
+ */
+export const turnMsMax = 1000;
 /** Well below the two minutes after which a silent connection is closed without an answer. */
 export const waitMsMax = 30_000;
 
 export class BodyBudget {
   readonly #clock: Clock;
   readonly #limiter: Limiter;
+  /** Who holds a share for a chunk that is not full yet, and since when; the oldest first. */
+  readonly #filling = new Map<BodyShare, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -54,11 +62,30 @@ export class BodyBudget {
     return grant.promise;
   }
 
+  /** A chunk of the share's upload is being filled; ended by `filled`. */
+  fills(share: BodyShare): void {
+    this.#filling.set(share, this.#clock.monotonicMs());
+  }
+
+  filled(share: BodyShare): void {
+    this.#filling.delete(share);
+  }
+
+  #endTurns(): void {
+    const before = this.#clock.monotonicMs() - turnMsMax;
+    for (const [share, sinceMs] of Array.from(this.#filling)) {
+      if (sinceMs <= before) share.endTurn();
+    }
+  }
+
   async #wait(grant: Promise<() => void>): Promise<void> {
     const waited = new AbortController();
     const late = async (): Promise<void> => {
-      await this.#clock.sleep(waitMsMax, waited.signal);
-      if (waited.signal.aborted) return;
+      for (let ms = 0; ms < waitMsMax; ms += turnMsMax) {
+        await this.#clock.sleep(turnMsMax, waited.signal);
+        if (waited.signal.aborted) return;
+        this.#endTurns();
+      }
       throw new StoreError("overloaded", `no memory for a body within ${waitMsMax / 1000} s`);
     };
     try {
@@ -81,12 +108,18 @@ export class BodyBudget {
 /** What one upload has taken of the budget. */
 export class BodyShare {
   readonly #budget: BodyBudget;
+  readonly #onTurnOver: () => void;
   readonly #taken = new Set<() => void>();
   /** For the chunk being filled. */
   #filling: (() => void) | undefined;
 
-  constructor(budget: BodyBudget) {
+  /**
+   * @param onTurnOver others wait, and this upload fills its chunk slowly: it hands over what it has.
+   *   Without it, the upload keeps its share.
+   */
+  constructor(budget: BodyBudget, onTurnOver: () => void = () => undefined) {
     this.#budget = budget;
+    this.#onTurnOver = onTurnOver;
   }
 
   /** Before more is read: of a chunk of so many bytes this many are held. */
@@ -95,12 +128,19 @@ export class BodyShare {
     const giveBack = await this.#budget.take(chunkBytes);
     this.#taken.add(giveBack);
     this.#filling = giveBack;
+    this.#budget.fills(this);
+  }
+
+  /** The budget's. */
+  endTurn(): void {
+    this.#onTurnOver();
   }
 
   /** The chunk is full: what is returned is to be called when it is written. */
   handOver(): () => void {
     const giveBack = this.#filling;
     this.#filling = undefined;
+    this.#budget.filled(this);
     return () => {
       if (giveBack === undefined) return;
       this.#taken.delete(giveBack);
@@ -110,6 +150,7 @@ export class BodyShare {
 
   /** The upload has ended, one way or the other, and nothing of it is being written. */
   close(): void {
+    this.#budget.filled(this);
     for (const giveBack of this.#taken) giveBack();
   }
 }

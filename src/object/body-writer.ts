@@ -1,10 +1,9 @@
 import { StoreError } from "../base/errors.ts";
 import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
 import type { StoredChecksum } from "../format/checksum.ts";
-import { BodyShare } from "./body-budget.ts";
 import type { BlobIdentity } from "./blob-writer.ts";
 import { BlobWriter } from "./blob-writer.ts";
-import { ChunkCutter } from "./chunk-cutter.ts";
+import { ChunkAppender } from "./chunk-appender.ts";
 import { Digests, digestOf } from "./digests.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Upload } from "./put.ts";
@@ -12,8 +11,8 @@ import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
 
 /**
- * S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks, which one leaf manifest
- * holds.
+ * S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks (and a few short ones), which
+ * one leaf manifest holds.
  */
 export const bodyBytesMax = 5 * 1024 ** 3;
 
@@ -41,11 +40,10 @@ export async function storeBody(
   const announced = upload.sizeBytes;
   if (announced !== undefined && announced > bodyBytesMax) return tooLarge(announced);
   const writer = new BlobWriter(store.writer, blob);
-  const share = new BodyShare(store.bodies);
+  const chunks = new ChunkAppender(writer, store.bodies, announced);
   let stored = false;
   try {
     const digests = new Digests(store.platform.hash, upload.algorithms);
-    const cutter = new ChunkCutter(announced);
     let size = 0;
     for await (const piece of upload.bytes) {
       if (signal?.aborted === true) throw new StoreError("cancelled", "the upload was cancelled");
@@ -53,25 +51,21 @@ export async function storeBody(
       if (size > (announced ?? Infinity)) throw wrongSize(announced, size);
       if (size > bodyBytesMax) return tooLarge(size);
       digests.update(piece);
-      for (const chunk of cutter.push(piece)) {
-        await share.cover(chunk.length);
-        await writer.append(chunk, share.handOver());
-      }
-      await share.cover(cutter.filledBytes, cutter.chunkBytes);
+      await chunks.push(piece);
     }
     if (announced !== undefined && size < announced) throw wrongSize(announced, size);
     const all = digests.finish();
     // Before the last bytes are written, so that a small body that is not accepted costs the disk
     // nothing.
     const checksum = upload.accept(all, size);
-    const last = cutter.finish();
-    if (last.length > 0) await writer.append(last, share.handOver());
+    await chunks.finish();
     const data = await writer.finish();
     stored = true;
     return { size, md5: digestOf(all, "md5"), checksum, data, appended: writer.appended };
   } finally {
+    await chunks.settled();
     if (!stored) await writer.abandon();
-    share.close();
+    chunks.close();
   }
 }
 
