@@ -1,13 +1,17 @@
 import type { ChunkRef } from "../format/chunk-ref.ts";
+import { recordHeaderBytesMax } from "../format/record.ts";
 import type { RecordIdentity } from "../format/record.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
 import { CachingExtentReader } from "./parts/caching-extent-reader.ts";
-import { LocalExtentReader } from "./parts/local-extent-reader.ts";
+import { gapBytesMax, LocalExtentReader } from "./parts/local-extent-reader.ts";
 
 /** Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
 export const readCacheBytesMax = 32 * 1024 * 1024;
+
+/** What a read takes besides the blocks of its range: the record's header, and what lies between them. */
+export const readRoomBytes = recordHeaderBytesMax + gapBytesMax;
 
 export interface ExtentReaderOptions {
   readonly platform: Platform;
@@ -35,8 +39,17 @@ export interface ExtentReader {
    * the identity, then each block it returns. StoreError `missing` (the extent has gone: read the
    * row again, it may have moved), `corrupt`, `io`, `overloaded`. The bytes may be others' too: they
    * must not be changed.
+   *
+   * @param room where they may be put: then it belongs to the read until that has ended. Undefined, or too
+   *   small for the range and `readRoomBytes` more: new memory.
    */
-  read(ref: ChunkRef, identity: RecordIdentity, start: number, end: number): Promise<Uint8Array>;
+  read(
+    ref: ChunkRef,
+    identity: RecordIdentity,
+    start: number,
+    end: number,
+    room?: Uint8Array,
+  ): Promise<Uint8Array>;
   statistics(): ExtentReaderStatistics;
   close(): Promise<void>;
 }

@@ -10,6 +10,7 @@ import {
   answersBytesMax,
   leastBytesMax,
   middleBytesMax,
+  pieceBytesMax,
   takenMsMax,
   wholeBytesMax,
 } from "./answer-budget.ts";
@@ -47,7 +48,7 @@ async function rest(pieces: AsyncIterator<Uint8Array>): Promise<Uint8Array[]> {
 }
 
 function full(budget: AnswerBudget): void {
-  while (budget.take(chunkBytesMax) > leastBytesMax);
+  while (budget.take(pieceBytesMax) > leastBytesMax);
 }
 
 test("C6: readers of large objects that take nothing hold no more than the budget and a block each", async () => {
@@ -87,15 +88,15 @@ test("C6: with the budget full every byte still comes, in blocks", async () => {
 test("C6: the fuller the budget, the smaller the pieces", () => {
   const budget = new AnswerBudget(new ManualClock());
   const granted: number[] = [];
-  for (let i = 0; i < 100; i++) granted.push(budget.take(chunkBytesMax));
+  for (let i = 0; i < 200; i++) granted.push(budget.take(pieceBytesMax));
   const count = (bytes: number): number => granted.filter((each) => each === bytes).length;
-  assert.equal(count(chunkBytesMax), wholeBytesMax / chunkBytesMax);
+  assert.equal(count(pieceBytesMax), wholeBytesMax / pieceBytesMax);
   assert.equal(count(middleBytesMax), (answersBytesMax - wholeBytesMax) / middleBytesMax);
-  assert.equal(budget.takeAhead(chunkBytesMax), 0);
+  assert.equal(budget.takeAhead(pieceBytesMax), 0);
   for (const bytes of granted) budget.giveBack(bytes);
   assert.equal(budget.used, 0);
   let ahead = 0;
-  while (budget.takeAhead(chunkBytesMax) > 0) ahead += chunkBytesMax;
+  while (budget.takeAhead(pieceBytesMax) > 0) ahead += pieceBytesMax;
   assert.equal(ahead, aheadBytesMax);
 });
 
@@ -103,7 +104,7 @@ test("C6: a slow peer gets small pieces, and larger ones again when it is quick"
   const clock = new ManualClock();
   const share = new AnswerBudget(clock).open();
   const takes = async (ms: number): Promise<number> => {
-    const bytes = share.take(chunkBytesMax);
+    const bytes = share.take(pieceBytesMax);
     const taken = share.handOver(bytes);
     await clock.advance(ms);
     taken();
@@ -113,8 +114,8 @@ test("C6: a slow peer gets small pieces, and larger ones again when it is quick"
   assert.equal(await takes(0), leastBytesMax);
   assert.equal(share.takeAhead(1), 0);
   for (let i = 0; i < 10; i++) await takes(0);
-  assert.equal(await takes(0), chunkBytesMax);
-  assert.ok(share.takeAhead(chunkBytesMax) > 0);
+  assert.equal(await takes(0), pieceBytesMax);
+  assert.ok(share.takeAhead(pieceBytesMax) > 0);
 });
 
 test("reads: one that fails, or is given up while reading ahead, lets go of its share", async () => {
@@ -122,7 +123,7 @@ test("reads: one that fails, or is given up while reading ahead, lets go of its 
   await put(store, "large", patterned(3 * chunkBytesMax));
   const pieces = await piecesOf(store, "large");
   await pieces.next();
-  assert.equal(store.answers.used, 2 * chunkBytesMax);
+  assert.equal(store.answers.used, 2 * pieceBytesMax);
   await pieces.return?.();
   assert.equal(store.answers.used, 0);
   const failing = {

@@ -10,7 +10,8 @@ import type { Target } from "./target.ts";
 import type { Version } from "./version-rows.ts";
 
 /**
- * Verified bytes of an object (C4), pulled, with the next chunk being read while one is sent.
+ * Verified bytes of an object (C4), pulled, with the next piece being read while one is sent. Each
+ * piece lasts until the next is asked for: its memory is used again.
  * Nothing is held before the first pull; from then until the end (however it comes) the read is
  * known to the tracker, so what it needs is not dropped.
  */
@@ -52,7 +53,8 @@ async function* readSpan(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const share = store.answers.open();
   const plan = planReads(store, blobOf(target, version.row), version.row.data, span);
-  const pieces = new PieceReader(plan);
+  const { readRooms } = store.buffers;
+  const pieces = new PieceReader(plan, readRooms);
   let current: Piece | undefined;
   let ahead: Piece | undefined;
   try {
@@ -62,10 +64,14 @@ async function* readSpan(
       if (current === undefined) return;
       ahead = await pieces.begin((bytes) => share.takeAhead(bytes));
       const bytes = await current.bytes;
+      const { room } = current;
       const taken = share.handOver(current.held);
       current = undefined;
       try {
         yield bytes;
+        // Who asks for more is done with what they have. Who leaves may not be (a socket may still send it): then its
+        // memory is left to be collected.
+        if (room !== undefined) readRooms.give(room);
       } finally {
         taken();
       }

@@ -40,7 +40,7 @@ export async function storeBody(
   const announced = upload.sizeBytes;
   if (announced !== undefined && announced > bodyBytesMax) return tooLarge(announced);
   const writer = new BlobWriter(store.writer, blob);
-  const chunks = new ChunkAppender(writer, store.bodies, announced);
+  const chunks = new ChunkAppender(writer, store.bodies, upload);
   let stored = false;
   try {
     const digests = new Digests(store.platform.hash, upload.algorithms);

@@ -3,6 +3,7 @@ import type { BlobWriter } from "./blob-writer.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { BodyShare } from "./body-budget.ts";
 import { ChunkCutter } from "./chunk-cutter.ts";
+import type { Upload } from "./put.ts";
 
 /**
  * Chunks of one upload that are cut short so that others have their turn. Past it …
@@ -23,10 +24,9 @@ export class ChunkAppender {
   #shortChunks = 0;
   #shortBytes = 0;
 
-  /** @param announced the body's size, if that is known. */
-  constructor(writer: BlobWriter, budget: BodyBudget, announced: number | undefined) {
+  constructor(writer: BlobWriter, budget: BodyBudget, upload: Upload) {
     this.#writer = writer;
-    this.#cutter = new ChunkCutter(announced);
+    this.#cutter = new ChunkCutter(upload.sizeBytes, upload.reusesPieces !== true);
     this.#share = new BodyShare(budget, () => this.#cutShort());
   }
 

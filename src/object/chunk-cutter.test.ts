@@ -43,3 +43,13 @@ test("C6: chunk cutter: a little of much that was announced takes little memory"
   assert.deepEqual([...cutter.push(whole.subarray(0, 10))], []);
   assert.ok(cutter.finish().buffer.byteLength < chunkBytesMax / 8);
 });
+
+test("chunk cutter: pieces that do not last are copied, whole chunks too", () => {
+  for (const bytes of [whole, whole.subarray(0, 5)]) {
+    const cutter = new ChunkCutter(bytes.length, false);
+    const passing = bytes.slice();
+    const chunks = [...cutter.push(passing), cutter.finish()];
+    passing.fill(0);
+    assert.deepEqual(concatBytes(chunks), bytes);
+  }
+});

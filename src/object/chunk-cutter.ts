@@ -18,9 +18,11 @@ export class ChunkCutter {
   #expected: number;
   #buffer: Uint8Array = noBytes;
   #filled = 0;
+  readonly #piecesLast: boolean;
 
-  /** Never push more than `sizeBytes` in all. */
-  constructor(sizeBytes: number | undefined) {
+  /** Never push more than `sizeBytes` in all. Pieces that do not last are copied in any case. */
+  constructor(sizeBytes: number | undefined, piecesLast = true) {
+    this.#piecesLast = piecesLast;
     this.#expected = sizeBytes ?? Infinity;
   }
 
@@ -42,7 +44,7 @@ export class ChunkCutter {
       assert(this.#filled < chunkBytes, "more bytes than announced");
       const count = Math.min(rest.length, chunkBytes - this.#filled);
       const bytes = rest.subarray(0, count);
-      if (count < chunkBytes) this.#append(bytes, chunkBytes);
+      if (count < chunkBytes || !this.#piecesLast) this.#append(bytes, chunkBytes);
       else this.#buffer = bytes;
       this.#filled += count;
       rest = rest.subarray(count);

@@ -49,8 +49,8 @@ export interface ObjectInfo {
 
 export interface ObjectRead extends ObjectInfo {
   /**
-   * Verified bytes (C4); pulls at most a few chunks ahead. Ends with a throw if a chunk can't be
-   * had.
+   * Verified bytes (C4), read one piece ahead. Each piece lasts until the next is asked for: its
+   * memory is used again. Ends with a throw if a chunk can't be had.
    */
   readonly body: AsyncIterable<Uint8Array>;
 }

@@ -16,8 +16,8 @@ export interface Span {
 
 /** What a plan reads of one chunk. */
 export interface PlannedRead extends Span {
-  /** Verified bytes of a part of the span. */
-  readonly read: (first: number, end: number) => Promise<Uint8Array>;
+  /** Verified bytes of a part of the span, in `room` as the extent reader has it. */
+  readonly read: (first: number, end: number, room?: Uint8Array) => Promise<Uint8Array>;
 }
 
 /** What the records of an object's own location say of themselves. */
@@ -89,7 +89,7 @@ function* planChunks(
     const { first, end } = overlap(span, at, ref.length);
     if (first < end) {
       const identity = dataRecord(blob, index);
-      yield { first, end, read: (from, to) => store.reader.read(ref, identity, from, to) };
+      yield { first, end, read: (...range) => store.reader.read(ref, identity, ...range) };
     }
     at += ref.length;
   }

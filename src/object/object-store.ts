@@ -5,6 +5,7 @@ import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { AnswerBudget } from "./answer-budget.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import type { BodyBuffers } from "./body-buffers.ts";
 import type { Bucket } from "./bucket-rows.ts";
 
 /** What every operation on objects and buckets works with. */
@@ -18,6 +19,7 @@ export interface ObjectStore {
   readonly bodies: BodyBudget;
   /** Of reads. */
   readonly answers: AnswerBudget;
+  readonly buffers: BodyBuffers;
   /** Where new buckets live. */
   readonly region: string;
   /** Buckets that the request at hand has read, by name: see `requestView`. */

@@ -17,11 +17,10 @@ import { objectOf, readHead } from "./version-rows.ts";
 
 /** The bytes of a put or a part, and what to verify about them. */
 export interface Upload {
-  /**
-   * The pieces must not change once they are handed out: they are stored without a copy where that
-   * works.
-   */
+  /** Pieces do not change once they are handed out: they are stored without a copy where that works. */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Except where they last only until the next is asked for. */
+  readonly reusesPieces?: boolean | undefined;
   /** As announced; undefined if not. The body must have just this many bytes. */
   readonly sizeBytes: number | undefined;
   /** Digests to compute over the bytes; MD5 is always among those handed to `accept`. */

@@ -24,7 +24,10 @@ export interface HttpResponse {
   readonly status: number;
   /** `content-length` is set by the bridge for byte bodies; a streamed body states its own or is chunked. */
   readonly headers: HeaderList;
-  /** A streamed one is iterated in any case, though perhaps not to its end: then it lets go of what it holds. */
+  /**
+   * A streamed one is iterated in any case, though perhaps not to its end: then it lets go of what it holds. Each of
+   * its pieces lasts until the next is asked for, which is not before this one has left.
+   */
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
 

@@ -9,6 +9,7 @@ import type { SessionId } from "../format/ids.ts";
 import { storeKey } from "../format/row-keys.ts";
 import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
+import { createBodyBuffers } from "../object/body-buffers.ts";
 import type { HttpHandler, HttpRequest } from "../platform/http.ts";
 import type { SecretBox } from "../platform/secret-box.ts";
 import type { Service } from "../platform/service.ts";
@@ -54,11 +55,12 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const verifier = createRequestVerifier({ ...platform, credentials: keys, region });
   const bodies = new BodyBudget(platform.clock);
   const answers = new AnswerBudget(platform.clock);
+  const buffers = createBodyBuffers();
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
   const s3 = createS3Handler({
     platform,
-    objects: { platform, keymap, writer, reader, reads, bodies, answers, region },
+    objects: { platform, keymap, writer, reader, reads, bodies, answers, buffers, region },
     verifier,
     authorize,
     region,

@@ -7,6 +7,7 @@ import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
 import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
+import { createBodyBuffers } from "../object/body-buffers.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/run-services.ts";
@@ -69,7 +70,10 @@ export async function runRole(
   if (role === "front end") {
     const bodies = new BodyBudget(platform.clock);
     const answers = new AnswerBudget(platform.clock);
-    serves({ store: { platform, keymap, writer, reader, reads, bodies, answers, region } });
+    const buffers = createBodyBuffers();
+    serves({
+      store: { platform, keymap, writer, reader, reads, bodies, answers, buffers, region },
+    });
     await runServices(parts.services, signal);
   } else await runBackground(place, parts, serves);
   await reader.close();

@@ -162,7 +162,7 @@ export async function read(process: TestProcess, name: string): Promise<string |
   const found = await getObject(process, { bucket: bucketName, key, conditions: {} });
   if (isRefusal(found)) return undefined;
   const pieces: Uint8Array[] = [];
-  for await (const bytes of found.body) pieces.push(bytes);
+  for await (const bytes of found.body) pieces.push(bytes.slice()); // a piece lasts until the next
   return new TextDecoder().decode(concatBytes(pieces));
 }
 

@@ -16,6 +16,7 @@ import { ManualClock } from "../../extent/testing/manual-clock.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import { AnswerBudget } from "../../object/answer-budget.ts";
 import { BodyBudget } from "../../object/body-budget.ts";
+import { createBodyBuffers } from "../../object/body-buffers.ts";
 import type { ObjectStore } from "../../object/object-store.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
@@ -102,6 +103,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
       reads: new ReadTracker(platform.clock),
       bodies: new BodyBudget(platform.clock),
       answers: new AnswerBudget(platform.clock),
+      buffers: createBodyBuffers(),
       region: "us-east-1",
       dieAtCommit: (n) => {
         life.diesAt = life.commits + n;

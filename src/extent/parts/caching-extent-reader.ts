@@ -56,6 +56,7 @@ export class CachingExtentReader implements ExtentReader {
     identity: RecordIdentity,
     start: number,
     end: number,
+    room?: Uint8Array,
   ): Promise<Uint8Array> {
     const found = this.#find(ref, identity);
     if (found !== undefined) {
@@ -64,7 +65,7 @@ export class CachingExtentReader implements ExtentReader {
       return found.subarray(start, end);
     }
     const isKept = ref.length <= cachedRecordBytesMax && this.#wasAsked(ref);
-    if (!isKept) return this.#source.read(ref, identity, start, end);
+    if (!isKept) return this.#source.read(ref, identity, start, end, room);
     const payload = await this.#source.read(ref, identity, 0, ref.length);
     this.#keep(ref, identity, payload);
     return payload.subarray(start, end);

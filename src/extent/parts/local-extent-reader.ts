@@ -24,7 +24,7 @@ const bytesReadingMax = 32 * chunkBytesMax;
 /** Reads waiting for that: each is a client's, and holds no bytes yet. */
 const readsWaitingMax = 4096;
 /** Header and blocks are fetched with one read where no more than this would be read in vain. */
-const gapBytesMax = 128 * 1024;
+export const gapBytesMax = 128 * 1024;
 
 /** Which bytes of a record a read needs, in bytes from the record's start. */
 interface ReadPlan {
@@ -35,6 +35,13 @@ interface ReadPlan {
   readonly blocksEnd: number;
   /** Header and blocks are fetched together, with what lies between them. */
   readonly isOneRead: boolean;
+}
+
+interface VerifiedRead {
+  readonly ref: ChunkRef;
+  readonly identity: RecordIdentity;
+  readonly plan: ReadPlan;
+  readonly room: Uint8Array | undefined;
 }
 
 export class LocalExtentReader implements ExtentReader {
@@ -63,12 +70,15 @@ export class LocalExtentReader implements ExtentReader {
     identity: RecordIdentity,
     start: number,
     end: number,
+    room?: Uint8Array,
   ): Promise<Uint8Array> {
     assert(0 <= start && start <= end && end <= ref.length, "range outside of the chunk");
     const plan = planRead(ref, identity, start, end);
     try {
       const bytes = await this.#limiter.run(bytesHeld(plan), () =>
-        this.#files.use(ref.extent, (file) => this.#readVerified(file, ref, identity, plan)),
+        this.#files.use(ref.extent, (file) =>
+          this.#readVerified(file, { ref, identity, plan, room }),
+        ),
       );
       this.#reads++;
       this.#bytes += end - start;
@@ -101,22 +111,20 @@ export class LocalExtentReader implements ExtentReader {
   /** The blocks the plan names, each verified. */
   async #readVerified(
     file: DiskFile,
-    ref: ChunkRef,
-    identity: RecordIdentity,
-    plan: ReadPlan,
+    { ref, identity, plan, room }: VerifiedRead,
   ): Promise<Uint8Array> {
     const { hash } = this.#options.platform;
     const { headerBytes, blocksStart, blocksEnd, isOneRead } = plan;
     let headerPart: Uint8Array;
     let blocks: Uint8Array;
     if (isOneRead) {
-      const record = await readExactly(file, ref, 0, blocksEnd);
+      const record = await readExactly(file, ref, { start: 0, end: blocksEnd, room });
       headerPart = record.subarray(0, headerBytes);
       blocks = record.subarray(blocksStart);
     } else {
       [headerPart, blocks] = await Promise.all([
-        readExactly(file, ref, 0, headerBytes),
-        readExactly(file, ref, blocksStart, blocksEnd),
+        readExactly(file, ref, { start: 0, end: headerBytes }),
+        readExactly(file, ref, { start: blocksStart, end: blocksEnd, room }),
       ]);
     }
     const header = decodeRecordHeader(hash, headerPart);
@@ -154,10 +162,11 @@ function bytesHeld({ headerBytes, blocksStart, blocksEnd, isOneRead }: ReadPlan)
 async function readExactly(
   file: DiskFile,
   ref: ChunkRef,
-  start: number,
-  end: number,
+  { start, end, room }: { start: number; end: number; room?: Uint8Array | undefined },
 ): Promise<Uint8Array> {
-  const buffer = new Uint8Array(end - start);
+  const wanted = end - start;
+  const fits = room !== undefined && wanted <= room.length;
+  const buffer = fits ? room.subarray(0, wanted) : new Uint8Array(wanted);
   const length = await file.read(buffer, ref.offset + start);
   if (length < buffer.length) {
     const where = `extent ${ref.extent}, record at ${ref.offset}`;

@@ -84,7 +84,7 @@ export async function get(
 
 export async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for await (const part of body) parts.push(part);
+  for await (const part of body) parts.push(part.slice()); // a piece lasts until the next
   return concatBytes(parts);
 }
 

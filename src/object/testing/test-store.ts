@@ -16,6 +16,7 @@ import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Hash } from "../../platform/hash.ts";
 import { AnswerBudget } from "../answer-budget.ts";
 import { BodyBudget } from "../body-budget.ts";
+import { createBodyBuffers } from "../body-buffers.ts";
 import { createBucket } from "../buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 
@@ -101,6 +102,7 @@ export function createTestMachine(hash: Hash): TestMachine {
       reads: new ReadTracker(platform.clock),
       bodies: new BodyBudget(platform.clock),
       answers: new AnswerBudget(platform.clock),
+      buffers: createBodyBuffers(),
       region: "us-east-1",
     };
   };

@@ -61,7 +61,8 @@ export async function get(
     const read = await getObject(store, { bucket, key, conditions: {}, range });
     if ("refusal" in read) return read;
     const pieces: Uint8Array[] = [];
-    for await (const piece of read.body) pieces.push(piece);
+    // A piece lasts until the next is asked for.
+    for await (const piece of read.body) pieces.push(piece.slice());
     return { ...read, bytes: concatBytes(pieces) };
   });
   if (attempt.kind === "refused" && attempt.refusal.refusal === "invalidRange") return;

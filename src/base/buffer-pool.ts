@@ -1,0 +1,39 @@
+import { assert } from "./assert.ts";
+
+/**
+ * Buffers of one size that are used again and again. New memory costs more than the bytes in it: each of its
+ * pages is cleared and mapped at the first touch, and given back only once it is collected. Filling 64 MiB of
+ * new memory took 250 ms, filling the same again 17 ms (2 virtual cores, November 2026).
+ */
+export class BufferPool {
+  readonly bufferBytes: number;
+  readonly #keptMax: number;
+  readonly #create: (bytes: number) => Uint8Array;
+  readonly #free: Uint8Array[] = [];
+
+  /** What is in use is its users' to bound; of what they give back `keptMax` are kept. */
+  constructor(options: {
+    readonly bufferBytes: number;
+    readonly keptMax: number;
+    readonly create: (bytes: number) => Uint8Array;
+  }) {
+    this.bufferBytes = options.bufferBytes;
+    this.#keptMax = options.keptMax;
+    this.#create = options.create;
+  }
+
+  /** Filled with whatever its last user left. */
+  take(): Uint8Array {
+    return this.#free.pop() ?? this.#create(this.bufferBytes);
+  }
+
+  /** Only what was taken, whole, and by whoever knows that nobody reads or writes it any more. */
+  give(buffer: Uint8Array): void {
+    assert(buffer.length === this.bufferBytes, "not a buffer of this pool");
+    if (this.#free.length < this.#keptMax) this.#free.push(buffer);
+  }
+
+  get freeBuffers(): number {
+    return this.#free.length;
+  }
+}
