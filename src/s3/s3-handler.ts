@@ -15,6 +15,7 @@ import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { headersByName } from "./headers.ts";
 import { keepAlive } from "./keep-alive.ts";
 import { type OperationName, route } from "./operations.ts";
+import type { RequestsPerKey } from "./requests-per-key.ts";
 import { type RequestTarget, parseRequestTarget } from "./request-target.ts";
 
 export interface S3HandlerOptions {
@@ -25,6 +26,8 @@ export interface S3HandlerOptions {
   readonly region: string;
   /** `<bucket>.<domain>` in Host names a bucket. */
   readonly domains: readonly string[];
+  /** How many requests each access key may have under way. */
+  readonly perKey: RequestsPerKey;
   /** Told about every request once its answer has been handed on, or has failed underway. */
   readonly observe?: ((done: RequestDone) => void) | undefined;
 }
@@ -66,6 +69,8 @@ class Exchange {
   #operation: OperationName | undefined;
   #code: string | undefined;
   #bytesIn = 0;
+  /** Ends its being counted for the access key that signed it. */
+  #end: (() => void) | undefined;
 
   constructor(options: Shared, request: HttpRequest) {
     this.#options = options;
@@ -110,6 +115,7 @@ class Exchange {
     const operation = builtOperations[this.#operation] ?? notBuilt(this.#operation);
     const verified = await this.#options.verifier.verify(request);
     if (verified.kind === "refused") throw authError(verified);
+    this.#end = this.#options.perKey.begin(verified.accessKeyId);
     checkBucketName(target);
     const body = this.#counted(request.body);
     return operation({
@@ -184,6 +190,7 @@ class Exchange {
   }
 
   #done(status: number, bytesOut: number, firstByteMs: number): void {
+    this.#end?.();
     this.#options.observe?.({
       operation: this.#operation,
       status,

@@ -14,6 +14,7 @@ import type { HttpHandler, HttpRequest } from "../platform/http.ts";
 import type { SecretBox } from "../platform/secret-box.ts";
 import type { Service } from "../platform/service.ts";
 import { parseRequestTarget } from "../s3/request-target.ts";
+import { RequestsPerKey } from "../s3/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
 import { createAccessKeys } from "./access-keys.ts";
 import { countRequests, sampleStore } from "./store-metrics.ts";
@@ -28,6 +29,8 @@ export interface FrontEndOptions {
   readonly region: string;
   readonly domains: readonly string[];
   readonly limits: WriterLimits;
+  /** Under way for one access key in this process. */
+  readonly requestsPerKey: number;
   /** What the whole tree of processes has counted, given what this one has. */
   readonly gatherMetrics: (own: Metrics) => Promise<readonly ProcessMetrics[]>;
 }
@@ -65,6 +68,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     authorize,
     region,
     domains,
+    perKey: new RequestsPerKey(options.requestsPerKey),
     observe: countRequests(metrics),
   });
   const admin = createAdminHandler({

@@ -44,6 +44,11 @@ const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 /** More front-end processes than this share a machine's disks no better. */
 const workersMax = 64;
 
+/** A process can have so many; the open files that the system allows are the nearer bound. */
+const connectionsMax = 100_000;
+/** Each may hold 64 KiB of an upload and as much of an answer: 2 GiB at the most a process. */
+const requestsMax = 16_384;
+
 const minute = 60_000;
 
 export const settingDefinitions = {
@@ -85,6 +90,24 @@ export const settingDefinitions = {
     "33%",
     "dead share at which an extent is compacted",
     parsePercent(5, 95),
+  ),
+  connections: define(
+    "N",
+    "4096",
+    "connections a front-end process serves; past it 503 SlowDown",
+    parseCount(1, connectionsMax),
+  ),
+  requests: define(
+    "N",
+    "1024",
+    "requests a front-end process has under way; past it 503 SlowDown",
+    parseCount(1, requestsMax),
+  ),
+  "requests-per-key": define(
+    "N",
+    "768",
+    "those of one access key, so that others find room; past it 503 SlowDown",
+    parseCount(1, requestsMax),
   ),
   drain: define(
     "TIME",

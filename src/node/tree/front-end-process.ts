@@ -30,6 +30,7 @@ export async function runFrontEnd(
     region: settings.region,
     domains: settings.domain,
     limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
+    requestsPerKey: settings["requests-per-key"],
     gatherMetrics: async (own) => [
       { process: name, families: own.read() },
       ...(await channel.gather()),
@@ -45,6 +46,7 @@ export async function runFrontEnd(
     port,
     shared: true,
     drainMs: settings.drain,
+    limits: { connections: settings.connections, requests: settings.requests },
   });
   const announced: Service = {
     name: http.name,

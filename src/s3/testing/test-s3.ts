@@ -8,6 +8,7 @@ import { createTestMachine } from "../../object/testing/test-store.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
+import { RequestsPerKey } from "../requests-per-key.ts";
 import { type RequestDone, createS3Handler } from "../s3-handler.ts";
 
 export interface TestRequest {
@@ -58,6 +59,7 @@ export interface TestS3Options {
   readonly authorize?: Authorize;
   /** Decides when something takes long; in other tests nothing does. */
   readonly sleep?: Clock["sleep"];
+  readonly perKey?: RequestsPerKey;
   /** Over this store in place of a fresh one. */
   readonly objects?: TestStore;
 }
@@ -76,6 +78,7 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
     authorize: options.authorize ?? authorize,
     region,
     domains: [testDomain],
+    perKey: options.perKey ?? new RequestsPerKey(Number.POSITIVE_INFINITY),
     observe: (each) => done.push(each),
   });
   const send = async (request: TestRequest): Promise<TestResponse> => {
