@@ -336,6 +336,50 @@ test("C2, C5: a write planned before versioning was enabled does not overwrite a
   assert.deepEqual(await allVersions(store), ["k null deleteMarker latest", `k ${id} object`]);
 });
 
+test("C2, C5: a delete planned before versioning was enabled keeps the object", async () => {
+  const store = await createTestStore(hash);
+  await putIn(store, "kept");
+  const late = interrupted(store, async () =>
+    ok(await setVersioning(store, testBucket, "enabled")),
+  );
+  const marker = await remove(late, "k");
+  assert.equal(marker.deleteMarker, true);
+  assert.equal(await read(store, "null"), "kept");
+  assert.deepEqual(await freedIn(store), []);
+});
+
+test("C1, C5: an older version that goes while others come or go takes nothing else along", async () => {
+  const store = await createTestStore(hash);
+  await putIn(store, "null");
+  const data = await dataOf(store, "null");
+  ok(await setVersioning(store, testBucket, "enabled"));
+  const one = await putIn(store, "one");
+  let newest: string | undefined;
+  const late = interrupted(store, async () => (newest = await putIn(store, "newest")));
+  await remove(late, "k", "null");
+  const left = [`k ${newest} object latest`, `k ${one} object`];
+  assert.deepEqual(await allVersions(store), left);
+  assert.deepEqual(await freedIn(store), refsOf([data]));
+  // It is the head by the time of the commit, and then deleted already.
+  const second = await dataOf(store, one);
+  await remove(
+    interrupted(store, () => remove(store, "k", newest)),
+    "k",
+    one,
+  );
+  assert.deepEqual(await allVersions(store), []);
+  assert.equal((await freedIn(store)).length, 3);
+  const third = await putIn(store, "third");
+  await putIn(store, "fourth");
+  await remove(
+    interrupted(store, () => remove(store, "k", third)),
+    "k",
+    third,
+  );
+  assert.equal((await freedIn(store)).length, 4);
+  assert.ok((await freedIn(store)).includes(refsOf([second])[0]!));
+});
+
 test("C2: deletions that race for neighbouring versions leave what nobody deleted", async () => {
   const store = await createVersioned();
   const ids = [await putIn(store, "a"), await putIn(store, "b"), await putIn(store, "c")];
