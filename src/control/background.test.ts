@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StoreError, isStoreError } from "../base/errors.ts";
-import { encodeBucketFenceRow } from "../format/bucket-row.ts";
+import { decodeBucketFenceRow, encodeBucketFenceRow } from "../format/bucket-row.ts";
 import { extentDirectory, extentPath } from "../extent/extent-files.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import type { BucketId, ExtentId } from "../format/ids.ts";
@@ -25,9 +25,10 @@ import {
   putPart,
   read,
   remove,
+  useVersions,
 } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { Killed, createTestMachine, workersOf } from "./testing/processes.ts";
 import type { StepOutcome } from "./worker-loop.ts";
 import { createWorkerLoop } from "./worker-loop.ts";
 
@@ -246,6 +247,34 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   assert.deepEqual([counters.bucketsReopened, counters.fencesRemoved], [1, 1]);
   assert.equal(await alive.keymap.partitions[0]!.get(bucketFenceKey(orphan!)), undefined);
   assert.ok(await partition!.get(bucketFenceKey(busy!)).catch(() => true), "its process lives");
+});
+
+test("C5: a versioning state that a process set in a fence alone is taken back, but never to off", async () => {
+  const machine = await createTestMachine(hash);
+  const alive = await machine.start("front-end");
+  await makeBucket(alive);
+  const stateOf = async () => {
+    const fence = await alive.keymap.partitions[0]!.get(bucketFenceKey(1 as BucketId));
+    return decodeBucketFenceRow(fence!.value).versioning;
+  };
+  const halfSet = async (state: "enabled" | "suspended") => {
+    const process = await machine.start("front-end");
+    // The fence, and then the bucket's row.
+    process.dieAtCommit(1);
+    await assert.rejects(useVersions(process, state), Killed);
+    assert.equal(await stateOf(), state);
+  };
+  const background = await machine.start("background");
+  const sweep = async () => {
+    const workers = workersOf(machine, background);
+    await workers.runUntilIdle();
+    return workers.counters.versioningRestored;
+  };
+  await halfSet("enabled");
+  assert.deepEqual([await sweep(), await stateOf()], [0, "enabled"]);
+  await useVersions(alive);
+  await halfSet("suspended");
+  assert.deepEqual([await sweep(), await stateOf()], [1, "enabled"]);
 });
 
 test("C5: a file whose extent was dropped is removed; one of an id not given yet is left alone", async () => {

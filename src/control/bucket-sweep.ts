@@ -4,7 +4,7 @@ import { decodeBucketFenceRow, decodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { sessionOfId } from "../format/ids.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
-import { reopenBucket } from "../keymap/bucket-fences.ts";
+import { reopenBucket, restoreVersioning } from "../keymap/bucket-fences.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -16,6 +16,8 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * repairs that, but writes into a bucket that was left `deleting` are refused until then, so it is looked for here:
  *
  * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken back.
+ * - A fence whose versioning state is not the bucket's and whose process has gone: setting it was not answered, and is
+ *   taken back.
  * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that failed. It is removed.
  *
  * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail.
@@ -68,10 +70,12 @@ export class BucketSweep implements Worker {
     const buckets = await this.#findBuckets(new Set(fences.map(({ key }) => idOfKey(key))));
     for (const fence of fences) {
       const bucket = buckets.get(idOfKey(fence.key));
-      if (bucket === undefined) await this.#removeFence(partition, fence);
-      else if (decodeBucketFenceRow(fence.value).state === "deleting") {
-        await this.#reopen(bucket);
+      if (bucket === undefined) {
+        await this.#removeFence(partition, fence);
+        continue;
       }
+      if (decodeBucketFenceRow(fence.value).state === "deleting") await this.#reopen(bucket);
+      else await this.#restoreVersioning(partition, fence, bucket);
     }
   }
 
@@ -93,6 +97,14 @@ export class BucketSweep implements Worker {
     if (!(await reopenBucket(keymap, bucket))) return;
     counters.bucketsReopened++;
     platform.log("info", "bucket_reopened", { bucket: decodeBucketRow(bucket.value).id });
+  }
+
+  async #restoreVersioning(partition: Partition, fence: Row, bucket: Row): Promise<void> {
+    const { platform, keymap, counters } = this.#options;
+    if (!(await restoreVersioning(keymap, partition, fence, bucket))) return;
+    counters.versioningRestored++;
+    const { id, versioning } = decodeBucketRow(bucket.value);
+    platform.log("info", "bucket_versioning_restored", { bucket: id, versioning });
   }
 
   /** Where the check fails somebody else is at work on it. */

@@ -4,6 +4,7 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { composeId } from "../format/ids.ts";
 import type { BucketId, ChangeId, SessionId, UploadId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
+import type { ObjectRow } from "../format/object-row.ts";
 import { decodeObjectRow, encodeObjectRow } from "../format/object-row.ts";
 import {
   bucketFenceKey,
@@ -25,6 +26,8 @@ import {
   putChunks,
   putPart,
   remove,
+  useVersions,
+  versionsIn,
 } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
 import { createTestMachine } from "./testing/processes.ts";
@@ -174,11 +177,43 @@ test("checkStore finds rows that contradict others", async () => {
   }
 });
 
+test("checkStore finds versions that contradict the head of their key", async () => {
+  const read = async (machine: TestMachine, rowKey: Uint8Array) =>
+    decodeObjectRow((await machine.engine.get(rowKey))!.value);
+  const change = async (machine: TestMachine, rowKey: Uint8Array, to: Partial<ObjectRow>) =>
+    tamper(machine, [[rowKey, encodeObjectRow({ ...(await read(machine, rowKey)), ...to })]]);
+  const older = async (machine: TestMachine) => {
+    const { nullOrder } = await read(machine, head("small"));
+    return versionKey(bucket, encodeUtf8("small"), nullOrder!);
+  };
+  const cases: [string, (machine: TestMachine) => Promise<void>][] = [
+    ["dangling", (machine) => tamper(machine, [], [head("small")])],
+    ["inconsistent", async (machine) => tamper(machine, [], [await older(machine)])],
+    ["inconsistent", (machine) => change(machine, head("small"), { nullOrder: undefined })],
+    ["inconsistent", (machine) => change(machine, head("small"), { nullVersion: true })],
+    ["inconsistent", async (machine) => change(machine, await older(machine), { nullOrder: 1 })],
+    ["inconsistent", async (machine) => change(machine, await older(machine), { order: 1 })],
+    ["inconsistent", (machine) => change(machine, head("small"), { order: 1 })],
+  ];
+  for (const [kind, harm] of cases) {
+    const { machine, process } = await createStore();
+    await useVersions(process);
+    await putChunks(process, "small", ["newer"]);
+    await remove(process, "long");
+    const { problems, counts } = await check(process);
+    assert.deepEqual(problems, []);
+    assert.deepEqual([counts.versions, counts.deleteMarkers], [2, 1]);
+    await harm(machine);
+    assert.deepEqual(kindsOf(await check(process)), [kind], String(harm));
+  }
+});
+
 test("checkStore of a store in use does not take change for damage", async () => {
   const { machine, process } = await createStore();
   const other = await machine.start("front-end");
   const begun: [string, UploadId][] = [];
   for (let i = 0; i < 5; i++) begun.push([`up ${i}`, await beginUpload(other, `up ${i}`)]);
+  await useVersions(other);
   let turns = 0;
   const busy = (async () => {
     for (let round = 0; round < 30; round++, turns++) {
@@ -187,6 +222,8 @@ test("checkStore of a store in use does not take change for damage", async () =>
       if (round < 20) await putPart(other, name, upload, 1, chunksOf("part", 3));
       else if (round < 25) await complete(other, name, upload);
       if (round % 7 === 0) await remove(other, `key ${round % 5}`);
+      const [newest] = await versionsIn(other);
+      if (round % 3 === 0 && newest !== undefined) await remove(other, newest.name, newest.ref);
     }
   })();
   while (turns < 30) assert.deepEqual((await check(process)).problems, []);

@@ -8,7 +8,7 @@ import type { BucketId, ExtentId } from "../format/ids.ts";
 import type { RecordHeader } from "../format/record.ts";
 import { recordBytes } from "../format/record.ts";
 import { headKey, uploadKey, versionKey } from "../format/row-keys.ts";
-import type { Keymap, Partition } from "../keymap/keymap.ts";
+import { around } from "./testing/around.ts";
 import { createHash } from "../node/hash.ts";
 import type { CompactionOptions } from "./compaction.ts";
 import { Compaction } from "./compaction.ts";
@@ -157,33 +157,6 @@ test("C2: moving a part's data tells whoever works on its upload", async () => {
   assert.deepEqual(after!.value, before!.value);
   assert.notEqual(after!.stamp, before!.stamp);
 });
-
-/** The keymap with something done before each scan or commit of its partition. */
-function around(keymap: Keymap, before: (call: "scan" | "commit") => Promise<void>): Keymap {
-  const partition = keymap.partitions[0]!;
-  const wrapped: Partition = {
-    id: partition.id,
-    get: (rowKey) => partition.get(rowKey),
-    scan: async (range, options) => {
-      await before("scan");
-      return partition.scan(range, options);
-    },
-    inSnapshot: async (read) => {
-      await before("scan");
-      return partition.inSnapshot(read);
-    },
-    commit: async (change) => {
-      await before("commit");
-      return partition.commit(change);
-    },
-  };
-  return {
-    ...keymap,
-    partitions: [wrapped],
-    partitionOf: () => wrapped,
-    partitionsOf: () => [wrapped],
-  };
-}
 
 test("C5: copies that a row may refer to, for all we know, are not given up", async () => {
   const machine = await createTestMachine(hash, 65_536);

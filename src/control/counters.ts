@@ -12,6 +12,7 @@ export interface BackgroundCounters {
   /** Extents, manifests or records that could not be read as they should. */
   corruptions: number;
   bucketsReopened: number;
+  versioningRestored: number;
   fencesRemoved: number;
   straysRemoved: number;
 }
@@ -29,6 +30,7 @@ export function createCounters(): BackgroundCounters {
     bytesMoved: 0,
     corruptions: 0,
     bucketsReopened: 0,
+    versioningRestored: 0,
     fencesRemoved: 0,
     straysRemoved: 0,
   };

@@ -5,7 +5,16 @@ import { createHash } from "../node/hash.ts";
 import { Manifests } from "./extents/manifests.ts";
 import type { Reference } from "./extents/reference-search.ts";
 import { ReferenceSearch } from "./extents/reference-search.ts";
-import { beginUpload, makeBucket, putChunks, putPart, remove } from "./testing/objects.ts";
+import { around } from "./testing/around.ts";
+import {
+  beginUpload,
+  makeBucket,
+  putChunks,
+  putPart,
+  remove,
+  useVersions,
+  versionsIn,
+} from "./testing/objects.ts";
 import type { TestProcess } from "./testing/processes.ts";
 import { createTestMachine } from "./testing/processes.ts";
 
@@ -64,4 +73,26 @@ test("a reference that was found before is looked at first, and counts while its
   assert.deepEqual(await search(process, 1, found), { found, steps: 1 });
   await remove(process, "a");
   assert.equal((await search(process, 1, found)).found, "none");
+});
+
+test("C5: a reference is found although its version moves before every look", async () => {
+  for (const isHeadFirst of [true, false]) {
+    const machine = await createTestMachine(hash, 1 << 20);
+    const first = await machine.start("front-end");
+    await makeBucket(first);
+    await useVersions(first);
+    await putChunks(first, "k", ["in extent 1"]);
+    await first.stop();
+    const front = await machine.start("front-end");
+    let isHead = true;
+    const move = async (): Promise<void> => {
+      isHead = !isHead;
+      if (!isHead) return remove(front, "k"); // a marker over it
+      const [marker] = await versionsIn(front);
+      return remove(front, "k", marker!.ref);
+    };
+    if (!isHeadFirst) await move();
+    const keymap = around(front.keymap, move);
+    assert.notEqual((await search({ ...front, keymap }, 1)).found, "none");
+  }
 });

@@ -135,6 +135,26 @@ async function putVersioningIn(
   throw new StoreError("overloaded", `the fence of bucket ${bucket} changes all the time`);
 }
 
+/**
+ * Makes a fence agree with the bucket's row again, where a process died that had set it and not the row. The row's new
+ * stamp comes first: whoever is setting the state now, and set this fence before, finds the row changed and starts
+ * over. Never back to `off`: there may be versions by now that a bucket without versioning would not know what to do
+ * with, and setting it again finishes that. False if there was nothing to do, or others are at it.
+ */
+export async function restoreVersioning(
+  keymap: Keymap,
+  partition: Partition,
+  fence: Row,
+  bucketRow: Row,
+): Promise<boolean> {
+  const { versioning } = decodeBucketRow(bucketRow.value);
+  if (versioning === "off" || decodeBucketFenceRow(fence.value).versioning === versioning) {
+    return false;
+  }
+  if (!(await renewStamp(keymap, bucketRow))) return false;
+  return replaceFence(keymap, partition, fence, { versioning });
+}
+
 /** False if the row is no longer as it was read. */
 async function renewStamp(keymap: Keymap, { key, value, stamp }: Row): Promise<boolean> {
   const { outcome } = await keymap.system.commit({
@@ -147,7 +167,7 @@ async function renewStamp(keymap: Keymap, { key, value, stamp }: Row): Promise<b
 }
 
 /** False if the fence is no longer as it was read. */
-export async function replaceFence(
+async function replaceFence(
   keymap: Keymap,
   partition: Partition,
   { key, value, stamp }: Row,

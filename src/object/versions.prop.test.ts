@@ -231,7 +231,8 @@ test("C5: of writers and deleters that race in a versioned bucket each leaves it
     );
     const listed = (await allVersions(store)).map((line) => line.split(" ")[1]);
     const expected = left.filter((id) => id !== undefined);
-    assert.deepEqual(listed.toSorted(), expected.toSorted());
+    assert.equal(listed.length, expected.length);
+    assert.deepEqual(new Set(listed), new Set(expected));
     assert.equal((await freedIn(store)).length, kinds.filter((kind) => kind === "undo").length);
   });
   await fc.assert(property, { numRuns: 60 });

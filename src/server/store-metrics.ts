@@ -112,6 +112,11 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   count("moved_bytes", "Bytes moved by compaction.", "bytesMoved");
   count("corruptions", "Extents, manifests or records that were not as written.", "corruptions");
   count("buckets_reopened", "Deletions of buckets undone after a crash.", "bucketsReopened");
+  count(
+    "bucket_versioning_restored",
+    "Versioning states of buckets that were half set in a crash, taken back.",
+    "versioningRestored",
+  );
   count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
   count("strays_removed", "Files of extents that are in no table removed.", "straysRemoved");
   metrics.sampled(

@@ -12,6 +12,7 @@ import {
   parseRoutedKey,
   space,
   uploadKey,
+  versionKey,
   versionOrderOf,
 } from "../../format/row-keys.ts";
 import { ByteReader } from "../../format/codec.ts";
@@ -41,6 +42,7 @@ export class ObjectRowCheck {
     if (object.kind === "object") counts.objects++;
     else counts.deleteMarkers++;
     const { bucket, key } = parseHeadKey(row.key);
+    await this.#checkNullOrder(row, bucket, key, object);
     await this.#checkObject(row, bucket, key, object);
   }
 
@@ -52,12 +54,39 @@ export class ObjectRowCheck {
     if (versionOrderOf(rest) !== object.order) {
       await this.#problem("inconsistent", row, "a version stands under another order than its own");
     }
-    const head = await partition.get(headKey(bucket, key));
-    if (head === undefined) await this.#problem("dangling", row, "a version of a key without head");
-    else if (decodeObjectRow(head.value).order <= object.order) {
+    await this.#checkOlder(row, await partition.get(headKey(bucket, key)), object);
+    await this.#checkObject(row, bucket, key, object);
+  }
+
+  /** The head was read after the row: if that is still there, they were at the same moment. */
+  async #checkOlder(row: Row, stored: Row | undefined, object: ObjectRow): Promise<void> {
+    if (stored === undefined) {
+      return this.#problem("dangling", row, "a version of a key without head");
+    }
+    const head = decodeObjectRow(stored.value);
+    if (head.order <= object.order) {
       await this.#problem("inconsistent", row, "a version is newer than the head of its key");
     }
-    await this.#checkObject(row, bucket, key, object);
+    if (object.nullVersion && head.nullOrder !== object.order) {
+      const message = "the head of its key does not know of a null version";
+      await this.#problem("inconsistent", row, message);
+    }
+    if (object.nullOrder !== undefined) {
+      await this.#problem("inconsistent", row, "an older version says where the null version is");
+    }
+  }
+
+  /** Where the head says that the null version is. */
+  async #checkNullOrder(
+    row: Row,
+    bucket: BucketId,
+    key: Uint8Array,
+    { nullVersion, nullOrder }: ObjectRow,
+  ): Promise<void> {
+    if (nullOrder === undefined) return;
+    const older = await this.#options.partition.get(versionKey(bucket, key, nullOrder));
+    if (!nullVersion && older !== undefined && decodeObjectRow(older.value).nullVersion) return;
+    await this.#problem("inconsistent", row, "a head says where a null version is, and it is not");
   }
 
   async upload(row: Row): Promise<void> {

@@ -4,14 +4,19 @@ import { makeObject, planVersion } from "../../object/commit-head.ts";
 import { commitPlan, releasing } from "../../object/commit.ts";
 import { deleteObject } from "../../object/delete.ts";
 import { getObject } from "../../object/get.ts";
+import { listVersions } from "../../object/list-versions.ts";
 import { abortUpload, initiateUpload } from "../../object/multipart.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { Refusal } from "../../object/refusal.ts";
 import type { Target } from "../../object/target.ts";
 import { targetIn } from "../../object/target.ts";
 import { planUploadRemoval, readParts, readUpload } from "../../object/upload-rows.ts";
+import type { VersionRef } from "../../object/version-id.ts";
+import { parseVersionId, versionIdOf } from "../../object/version-id.ts";
 import { readHead } from "../../object/version-rows.ts";
-import { concatBytes, encodeUtf8 } from "../../base/bytes.ts";
+import { setVersioning } from "../../object/versioning.ts";
+import { must } from "../../base/assert.ts";
+import { concatBytes, decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { UploadId } from "../../format/ids.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
@@ -74,8 +79,35 @@ export async function leaveChunks(
   process.writer.release(appended);
 }
 
-export async function remove(process: TestProcess, name: string): Promise<void> {
-  ok(await deleteObject(process, { bucket: bucketName, key: encodeUtf8(name), condition: always }));
+/** Without `version` the key as such. */
+export async function remove(
+  process: TestProcess,
+  name: string,
+  version?: VersionRef,
+): Promise<void> {
+  const address = { bucket: bucketName, key: encodeUtf8(name), version };
+  ok(await deleteObject(process, { ...address, condition: always }));
+}
+
+export async function useVersions(
+  process: TestProcess,
+  state: "enabled" | "suspended" = "enabled",
+): Promise<void> {
+  ok(await setVersioning(process, bucketName, state));
+}
+
+/** All versions, the newest of each key first. */
+export async function versionsIn(
+  process: TestProcess,
+): Promise<{ name: string; ref: VersionRef; isMarker: boolean }[]> {
+  const all = { bucket: bucketName, prefix: encodeUtf8(""), delimiter: undefined };
+  const { items } = ok(await listVersions(process, { ...all, after: undefined, limit: 1000 }));
+  return items.flatMap((item) => {
+    if (item.kind === "prefix") return [];
+    const ref = must(parseVersionId(versionIdOf(item.row)), "an id of ours");
+    const isMarker = item.row.kind === "deleteMarker";
+    return [{ name: decodeUtf8(item.key), ref, isMarker }];
+  });
 }
 
 export async function beginUpload(process: TestProcess, name: string): Promise<UploadId> {
@@ -157,9 +189,13 @@ export async function abort(process: TestProcess, name: string, upload: UploadId
 }
 
 /** The object's bytes as text; undefined where there is none. */
-export async function read(process: TestProcess, name: string): Promise<string | undefined> {
+export async function read(
+  process: TestProcess,
+  name: string,
+  version?: VersionRef,
+): Promise<string | undefined> {
   const key = encodeUtf8(name);
-  const found = await getObject(process, { bucket: bucketName, key, conditions: {} });
+  const found = await getObject(process, { bucket: bucketName, key, version, conditions: {} });
   if (isRefusal(found)) return undefined;
   const pieces: Uint8Array[] = [];
   for await (const bytes of found.body) pieces.push(bytes.slice()); // a piece lasts until the next
