@@ -100,7 +100,8 @@ test("C5: no version is lost and none doubled, however they move while extents a
   const property = fc.asyncProperty(
     fc.array(step, { minLength: 5, maxLength: 25 }),
     fc.array(fc.option(step), { maxLength: 60 }),
-    async (before, between) => {
+    fc.array(fc.option(step), { maxLength: 60 }),
+    async (before, beforeScans, beforeCommits) => {
       const machine = await createTestMachine(hash, 2048);
       const writer = await machine.start("front-end");
       await makeBucket(writer);
@@ -110,9 +111,9 @@ test("C5: no version is lost and none doubled, however they move while extents a
       await writer.stop();
       client.process = await machine.start("front-end");
       const background = await machine.start("background");
-      const pending = between.toReversed();
-      const keymap = around(background.keymap, async () => {
-        const one = pending.pop();
+      const pending = { scan: beforeScans.toReversed(), commit: beforeCommits.toReversed() };
+      const keymap = around(background.keymap, async (call) => {
+        const one = pending[call].pop();
         if (one !== undefined && one !== null) await client.apply(one);
       });
       const workers = workersOf(machine, { ...background, keymap });
