@@ -254,17 +254,6 @@ test("C3: a completed upload is one new version; repeating it answers the same o
   ]);
 });
 
-test("complete: an object deleted after the upload began is a conflict for If-Match", async () => {
-  const store = await createVersioned();
-  const { etag } = ok(await put(store, "k", "one"));
-  const upload = await startUpload(store);
-  store.platform.advance(1000);
-  await remove(store, "k");
-  const parts = await upload.parts([[1, encodeUtf8("part")]]);
-  const completed = await upload.complete(parts, { condition: { kind: "ifMatch", etag } });
-  assert.equal(refusalOf(completed), "conditionalConflict");
-});
-
 test("tags: of the current and of older versions, in place; all else stays as it is", async () => {
   const store = await createVersioned();
   const one = await putIn(store, "one");
