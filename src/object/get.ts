@@ -1,11 +1,12 @@
 import type { ObjectRow } from "../format/object-row.ts";
-import { readBody } from "./body-reader.ts";
 import type { ReadConditions } from "./conditions.ts";
 import { checkRead } from "./conditions.ts";
 import { etagOf } from "./etag.ts";
 import type { Span } from "./locations.ts";
 import { readParts } from "./locations.ts";
 import { followingMoves } from "./moved-rows.ts";
+import type { ObjectBody } from "./object-body.ts";
+import { openBody } from "./object-body.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { RangeRequest } from "./ranges.ts";
 import { resolveRange } from "./ranges.ts";
@@ -48,11 +49,7 @@ export interface ObjectInfo {
 }
 
 export interface ObjectRead extends ObjectInfo {
-  /**
-   * Verified bytes (C4), read one piece ahead. Each piece lasts until the next is asked for: its
-   * memory is used again. Ends with a throw if a chunk can't be had.
-   */
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: ObjectBody;
 }
 
 /**
@@ -69,7 +66,7 @@ export async function getObject(
   if (isRefusal(found)) return found;
   const { info, target, version } = found;
   const span = { first: info.first, end: info.first + info.length };
-  return { ...info, body: readBody(store, target, version, span, input.signal) };
+  return { ...info, body: openBody(store, target, version, span, input.signal) };
 }
 
 export async function headObject(

@@ -23,6 +23,8 @@ const cachedRecordBytesMax = blockBytes;
 const entryBytes = 512;
 /** Places to remember what was asked for once, 4 bytes each: as many as 32 MiB have records of 512 B. */
 const askedPlacesMax = 65_536;
+/** Of them, those that a reference may take. With one, two references of a place drive each other out for ever. */
+const askedWays = 4;
 
 interface Entry {
   readonly ref: ChunkRef;
@@ -39,7 +41,7 @@ export class CachingExtentReader implements ExtentReader {
   readonly #bytesMax: number;
   /** By the reference's checksum, the least recently used first. */
   readonly #entries = new Map<number, Entry>();
-  /** The last reference that was asked for among those that share a place, by its checksum. */
+  /** The last references that were asked for among those that share places, by their checksums, newest first. */
   readonly #asked = new Uint32Array(askedPlacesMax);
   #bytes = 0;
   #hits = 0;
@@ -96,10 +98,12 @@ export class CachingExtentReader implements ExtentReader {
 
   /** Whether this was read before, not long ago: what is read once must not drive out what is read often. */
   #wasAsked({ checksum }: ChunkRef): boolean {
-    const place = checksum % askedPlacesMax;
-    const was = this.#asked[place] === checksum;
-    this.#asked[place] = checksum;
-    return was;
+    const first = (checksum * askedWays) % askedPlacesMax;
+    const places = this.#asked.subarray(first, first + askedWays);
+    if (places.includes(checksum)) return true;
+    places.copyWithin(1, 0);
+    places[0] = checksum;
+    return false;
   }
 
   #keep(ref: ChunkRef, identity: RecordIdentity, payload: Uint8Array): void {
