@@ -28,7 +28,42 @@ export interface Malformed {
 /** One week, S3's limit for presigned URLs. */
 const expiresSecondsMax = 7 * 24 * 60 * 60;
 
-export function parseAuthorizationHeader(
+/** Clients that sign alike (key, day, names of headers); ~600 B each. */
+export const knownClaimsMax = 1024;
+
+const signaturePart = "Signature=";
+
+/**
+ * Reads Authorization headers, and remembers those read: of the next one of a client only the signature is new, and reading
+ * all of it takes 2 of the 34 µs of a small GET.
+ */
+export class AuthorizationHeaders {
+  readonly #region: string;
+  readonly #known = new Map<string, Omit<ClaimedSignature, "signature">>();
+
+  constructor(region: string) {
+    this.#region = region;
+  }
+
+  parse(value: string): ClaimedSignature | Malformed {
+    const at = value.lastIndexOf(signaturePart);
+    const before = value[at - 1];
+    const isLastPart = (before === " " || before === ",") && !value.includes(",", at);
+    if (!isLastPart) return parseAuthorizationHeader(value, this.#region);
+    const name = value.slice(0, at);
+    const known = this.#known.get(name);
+    if (known !== undefined) {
+      return { ...known, signature: value.slice(at + signaturePart.length).trim() };
+    }
+    const parsed = parseAuthorizationHeader(value, this.#region);
+    if ("malformed" in parsed) return parsed;
+    if (this.#known.size >= knownClaimsMax) this.#known.clear();
+    this.#known.set(name, parsed);
+    return parsed;
+  }
+}
+
+function parseAuthorizationHeader(
   value: string,
   region: string,
 ): ClaimedSignature | Malformed {

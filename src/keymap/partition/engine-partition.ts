@@ -55,7 +55,7 @@ export class EnginePartition implements Partition {
     this.#sessionStamp = registered.stamp;
   }
 
-  async get(key: Uint8Array): Promise<Row | undefined> {
+  get(key: Uint8Array): Promise<Row | undefined> {
     return this.#get(this.#place.engine, key);
   }
 
