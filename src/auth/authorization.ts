@@ -63,10 +63,7 @@ export class AuthorizationHeaders {
   }
 }
 
-function parseAuthorizationHeader(
-  value: string,
-  region: string,
-): ClaimedSignature | Malformed {
+function parseAuthorizationHeader(value: string, region: string): ClaimedSignature | Malformed {
   const parts = new Map<string, string>();
   for (const part of value.slice(signatureAlgorithm.length).split(",")) {
     const equals = part.indexOf("=");

@@ -12,6 +12,12 @@ test("dates: HTTP's three forms and mail's are read, the first is written", () =
   assert.equal(formatHttpDate(timeMs + 999), "Sun, 06 Nov 1994 08:49:37 GMT");
 });
 
+test("dates: what is written is what the engine writes, for any time up to the year 9999", () => {
+  for (let ms = 0; ms < Date.UTC(10_000, 0); ms += 86_399_999 * 101 + ms / 7) {
+    assert.equal(formatHttpDate(ms), new Date(ms).toUTCString());
+  }
+});
+
 test("dates: other ways to write one, and what is none, are not read", () => {
   const others = ["", "now", "24 May 2013", "2013", "1369357323", "1994-11-06T08:49:37Z"];
   const none = ["31 Feb 1994 08:49:37", "06 Nov 1994 25:49:37", "06 Foo 1994 08:49:37"];

@@ -61,21 +61,14 @@ export function createHttpDates(): (ms: number) => string {
   };
 }
 
-const dayMs = 24 * 60 * 60 * 1000;
-const twoDigits = Array.from({ length: 60 }, (_, i) => String(i).padStart(2, "0"));
+const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const twoDigits = Array.from({ length: 61 }, (_, i) => String(i).padStart(2, "0"));
 
-/** The day that was asked for last: what is listed or read together is often as old. */
-let lastDay = { number: Number.NaN, text: "" };
-
-/** `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off. By hand within a day: 0.1 µs instead of 0.4. */
+/** `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off. By hand: 0.2 µs instead of the built-in's 0.4 to 0.9. */
 export function formatHttpDate(ms: number): string {
-  const number = Math.floor(ms / dayMs);
-  if (number !== lastDay.number) {
-    const text = new Date(ms).toUTCString();
-    lastDay = { number, text: text.slice(0, text.length - "00:00:00 GMT".length) };
-  }
-  const seconds = Math.floor((ms - number * dayMs) / 1000);
-  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  const time = `${twoDigits[hours]}:${twoDigits[minutes]}:${twoDigits[seconds % 60]}`;
-  return `${lastDay.text}${time} GMT`;
+  const time = new Date(ms);
+  const day = `${days[time.getUTCDay()]}, ${twoDigits[time.getUTCDate()]}`;
+  const date = `${day} ${months[time.getUTCMonth()]} ${String(time.getUTCFullYear()).padStart(4, "0")}`;
+  const [hours, minutes] = [twoDigits[time.getUTCHours()], twoDigits[time.getUTCMinutes()]];
+  return `${date} ${hours}:${minutes}:${twoDigits[time.getUTCSeconds()]} GMT`;
 }

@@ -38,6 +38,21 @@ test("reader: what is asked for again comes from memory, in any range", async ()
   await reader.close();
 });
 
+test("reader: all of many that are asked for in turn come from memory soon", async () => {
+  const count = 1500;
+  const { store, refs } = await storeOf(count);
+  const reader = store.reader(count * (length + 1024));
+  const round = async (): Promise<number> => {
+    const before = store.memoryDisks[0]!.count("read");
+    for (let i = 0; i < count; i++) await read(reader, refs, i);
+    return store.memoryDisks[0]!.count("read") - before;
+  };
+  await round();
+  await round();
+  assert.equal(await round(), 0);
+  await reader.close();
+});
+
 test("C4: memory answers only for the reference and identity that were verified", async () => {
   const { store, refs } = await storeOf(1);
   const reader = store.reader(cacheBytes);

@@ -107,6 +107,17 @@ test("texts are digested as the bytes their characters stand for", () => {
   assert.equal(hash.hmacSha256Text(key, text), toHex(hash.hmacSha256(key, bytes)));
 });
 
+test("the MAC of a text is the same by hand and by OpenSSL, whatever the lengths", () => {
+  for (const keyBytes of [0, 1, 32, 63, 64, 65, 200]) {
+    for (const textBytes of [0, 1, 140, 1023, 1024, 1025, 5000, 3]) {
+      const key = Uint8Array.from({ length: keyBytes }, (_, i) => i * 7 + textBytes);
+      const bytes = Uint8Array.from({ length: textBytes }, (_, i) => i * 11 + keyBytes);
+      const text = String.fromCharCode(...bytes);
+      assert.equal(hash.hmacSha256Text(key, text), toHex(hash.hmacSha256(key, bytes)));
+    }
+  }
+});
+
 test("crc32 continues an earlier one", () => {
   const [first, second] = [encodeUtf8("1234"), encodeUtf8("56789")];
   assert.equal(hash.crc32(second, hash.crc32(first)), 0xcbf43926);

@@ -10,6 +10,7 @@ import type {
 } from "../platform/hash.ts";
 import { createCrcKernel } from "./crc-kernel.ts";
 import type { CrcKernel } from "./crc-kernel.ts";
+import { createHmacText } from "./hmac-text.ts";
 import { createXxhKernel } from "./xxhash-kernel.ts";
 
 const polynomial32 = 0xedb88320;
@@ -37,9 +38,9 @@ export function createHash(): Hash {
     },
     hmacSha1: (key, bytes) => plainBytes(createHmac("sha1", key).update(bytes).digest()),
     hmacSha256: (key, bytes) => plainBytes(createHmac("sha256", key).update(bytes).digest()),
-    // Without arrays in between: 0.5 and 1.4 µs for a request's texts, instead of 2.0 and 2.4 (Node 26.10, November 2026).
+    // Without an array in between: 0.5 µs for a request's text, instead of 2.0 (Node 26.10, November 2026).
     sha256Text: (text) => hashOnce("sha256", Buffer.from(text, "latin1"), "hex"),
-    hmacSha256Text: (key, text) => createHmac("sha256", key).update(text, "latin1").digest("hex"),
+    hmacSha256Text: createHmacText(),
     combineCrc: (algorithm, first, second, secondBytes) =>
       combineCrc(kernel, algorithm, first, second, secondBytes),
   };

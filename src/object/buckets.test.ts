@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { encodeUtf8 } from "../base/bytes.ts";
-import { bucketFenceKey, space, spaceRange } from "../format/row-keys.ts";
+import { encodeBucketRow } from "../format/bucket-row.ts";
+import { bucketFenceKey, bucketKey, space, spaceRange } from "../format/row-keys.ts";
 import { closeFences } from "../keymap/bucket-fences.ts";
 import { createHash } from "../node/hash.ts";
-import { createBucket, deleteBucket, getBucket, listBuckets } from "./buckets.ts";
+import { createBucket, DecodedBuckets, deleteBucket, getBucket, listBuckets } from "./buckets.ts";
 import { deleteObject } from "./delete.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { putObject } from "./put.ts";
@@ -19,6 +20,25 @@ const region = "us-east-1";
 function create(store: ObjectStore, name: string, account = testOwner.account) {
   return createBucket(store, { name, owner: testOwner.owner, account, region });
 }
+
+test("C2: a bucket's row that was decoded before is never served in place of a newer one", async () => {
+  const store = { ...(await createTestStore(hash)), bucketsDecoded: new DecodedBuckets() };
+  const first = ok(await create(store, "photos"));
+  assert.deepEqual(await getBucket(store, "photos"), first);
+  assert.equal(await getBucket(store, "photos"), await getBucket(store, "photos"));
+  // Another process replaces the row: by one that differs in a byte, and by another bucket's.
+  const elsewhere = { ...store, bucketsDecoded: undefined };
+  const key = bucketKey(encodeUtf8("photos"));
+  const { name: _, ...row } = first;
+  const value = encodeBucketRow({ ...row, versioning: "enabled" });
+  const id = store.keymap.session.nextChangeId();
+  await store.keymap.system.commit({ id, checks: [], puts: [{ key, value }], deletes: [] });
+  assert.deepEqual(await getBucket(store, "photos"), { ...first, versioning: "enabled" });
+  ok(await deleteBucket(elsewhere, "photos"));
+  assert.equal(refusalOf(await getBucket(store, "photos")), "noSuchBucket");
+  const again = ok(await create(elsewhere, "photos"));
+  assert.deepEqual(await getBucket(store, "photos"), again);
+});
 
 async function fences(store: ObjectStore): Promise<number> {
   const [partition] = store.keymap.partitions;

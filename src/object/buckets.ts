@@ -12,7 +12,7 @@ import { scanBucket } from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
 
-export { getBucket, requestView, type Bucket } from "./bucket-rows.ts";
+export { DecodedBuckets, getBucket, requestView, type Bucket } from "./bucket-rows.ts";
 
 /**
  * Makes a bucket; at most one of racing creators succeeds. `bucketOwnedByYou` or `bucketExists`

@@ -6,7 +6,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { AnswerBudget } from "./answer-budget.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { BodyBuffers } from "./body-buffers.ts";
-import type { Bucket } from "./bucket-rows.ts";
+import type { Bucket, DecodedBuckets } from "./bucket-rows.ts";
 
 /** What every operation on objects and buckets works with. */
 export interface ObjectStore {
@@ -22,6 +22,7 @@ export interface ObjectStore {
   readonly buffers: BodyBuffers;
   /** Where new buckets live. */
   readonly region: string;
+  readonly bucketsDecoded?: DecodedBuckets | undefined;
   /** Buckets that the request at hand has read, by name: see `requestView`. */
   readonly bucketsRead?: Map<string, Bucket> | undefined;
 }

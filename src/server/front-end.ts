@@ -10,6 +10,7 @@ import { storeKey } from "../format/row-keys.ts";
 import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
 import { createBodyBuffers } from "../object/body-buffers.ts";
+import { DecodedBuckets } from "../object/buckets.ts";
 import type { HttpHandler, HttpRequest } from "../platform/http.ts";
 import type { SecretBox } from "../platform/secret-box.ts";
 import type { Service } from "../platform/service.ts";
@@ -63,7 +64,18 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   sampleStore(metrics, machine.engines, writer);
   const s3 = createS3Handler({
     platform,
-    objects: { platform, keymap, writer, reader, reads, bodies, answers, buffers, region },
+    objects: {
+      platform,
+      keymap,
+      writer,
+      reader,
+      reads,
+      bodies,
+      answers,
+      buffers,
+      region,
+      bucketsDecoded: new DecodedBuckets(),
+    },
     verifier,
     authorize,
     region,

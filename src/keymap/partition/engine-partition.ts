@@ -79,7 +79,7 @@ export class EnginePartition implements Partition {
 
   async #get(reader: EngineReader, key: Uint8Array): Promise<Row | undefined> {
     this.#accept(key);
-    return reader.get(key);
+    return await reader.get(key);
   }
 
   async #scan(reader: EngineReader, rows: KeyRange, options: ScanOptions): Promise<Row[]> {

@@ -23,10 +23,24 @@ export function readRow(
   key: Uint8Array,
   transaction?: Transaction,
 ): Row | undefined {
-  if (transaction === undefined) database.resetReadTxn();
-  const sealed = database.get(key, transaction === undefined ? undefined : { transaction });
+  const sealed =
+    transaction === undefined ? freshBytes(database, key) : database.get(key, { transaction });
   if (sealed === undefined) return undefined;
-  return { key: new Uint8Array(key), ...openRow(hash, key, plain(sealed)) };
+  const { stamp, value } = openRow(hash, key, plain(sealed));
+  return { key: new Uint8Array(key), stamp, value: copied(value) };
+}
+
+/** In a buffer that the next read fills anew. */
+function freshBytes(database: Database, key: Uint8Array): Uint8Array | undefined {
+  database.resetReadTxn();
+  return database.getBinaryFast(key);
+}
+
+/** Out of the buffer that the next read fills anew, into one of Node's pool: memory of its own takes 0.7 µs more. */
+function copied(bytes: Uint8Array): Uint8Array {
+  const copy = Buffer.allocUnsafe(bytes.length);
+  copy.set(bytes);
+  return plain(copy);
 }
 
 export function readSealedRows(
@@ -54,7 +68,7 @@ export function readSealedRows(
   return rows;
 }
 
-/** The binding copies the bytes out of the map, but as Buffers, whose `slice` is not that of a Uint8Array. */
+/** The binding gives Buffers, whose `slice` is not that of a Uint8Array. */
 function plain(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
