@@ -1,5 +1,5 @@
 import type { Authorize } from "../auth/authorize.ts";
-import type { Verified } from "../auth/verify-request.ts";
+import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { UploadId } from "../format/ids.ts";
@@ -21,6 +21,8 @@ export interface S3Call {
   readonly headers: Headers;
   readonly target: RequestTarget;
   readonly verified: Verified;
+  /** Who signed a form: that stands among its fields, in the body, where `verified` knows nothing of. */
+  readonly verifyForm: RequestVerifier["verifyForm"];
   /** The body as sent, counted. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Answers with what may take long to come about, and keeps the client waiting meanwhile. */

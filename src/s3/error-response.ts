@@ -15,7 +15,7 @@ import {
   storeErrorCodes,
 } from "./errors.ts";
 import { formatIsoDate } from "./iso-date.ts";
-import { textElement, xmlErrorDocument } from "./xml-write.ts";
+import { textElement, xmlPlainDocument } from "./xml-write.ts";
 
 /** Seconds after which a client that was told to slow down may come again. */
 const retryAfterSeconds = 1;
@@ -170,7 +170,7 @@ export function errorResponse(
   const headers = errorHeaders(error);
   if (error.status === 304) return { status: 304, headers };
   const details = Object.entries(error.details);
-  const body = xmlErrorDocument([
+  const body = xmlPlainDocument("Error", [
     textElement("Code", error.code),
     textElement("Message", error.message),
     ...(details.length > 0 ? details : [["Resource", resource] as const]).map(([name, value]) =>

@@ -126,6 +126,7 @@ class Exchange {
       headers,
       target,
       verified,
+      verifyForm: (fields) => this.#options.verifier.verifyForm(fields),
       body,
       keepAlive: (work) => keepAlive(this.#options.platform.clock, work, this.#errorResponse),
     });

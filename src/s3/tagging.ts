@@ -1,6 +1,7 @@
 import type { NameValue } from "../format/object-row.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
 import { formDecode } from "./percent.ts";
+import { childText, childrenOf, parseXml } from "./xml-read.ts";
 
 /** S3's limits for the tags of an object. */
 const tagsMax = 10;
@@ -22,6 +23,18 @@ function parseTag(pair: string, header: string): NameValue {
   const message =
     "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters.";
   throw invalidArgument("x-amz-tagging", header, message);
+}
+
+/** Tags as a document: `<Tagging><TagSet><Tag><Key>…</Key><Value>…</Value></Tag></TagSet></Tagging>`. */
+export function parseTagging(document: Uint8Array): readonly NameValue[] {
+  const [set, ...others] = childrenOf(parseXml(document, "Tagging"), "TagSet");
+  if (set === undefined || others.length > 0) throw new S3Error("MalformedXML");
+  const tags = childrenOf(set, "Tag").map((tag): NameValue => {
+    const [key, value] = [childText(tag, "Key"), childText(tag, "Value")];
+    if (key === undefined || value === undefined) throw new S3Error("MalformedXML");
+    return [key, value];
+  });
+  return checkTags(tags);
 }
 
 function checkTags(tags: readonly NameValue[]): readonly NameValue[] {

@@ -45,6 +45,11 @@ export function openUpload(call: S3Call, keep: ChecksumAlgorithm | undefined): S
   return verifiedBody(call, sizeBytes, declared, keep);
 }
 
+/** The same where nothing tells how many bytes there will be: the file of a form. */
+export function openFile(call: S3Call): Upload {
+  return verifiedBody(call, undefined, declaredChecksums(call), undefined);
+}
+
 function uploadSize(call: S3Call): number {
   const sizeBytes = declaredSize(call);
   if (sizeBytes === undefined) throw new S3Error("MissingContentLength");

@@ -63,7 +63,7 @@ export function xmlTextDocument(root: string, text: string): Uint8Array {
   return xmlDocument(root, [escapeText(text) as Xml]); // escaped just here
 }
 
-/** Errors stand in no namespace. */
-export function xmlErrorDocument(children: readonly Xml[]): Uint8Array {
-  return encodeUtf8(`${prolog}<Error>${children.join("")}</Error>`);
+/** The same in no namespace, as errors are and what forms are answered with. */
+export function xmlPlainDocument(root: string, children: readonly Xml[]): Uint8Array {
+  return encodeUtf8(`${prolog}<${root}>${children.join("")}</${root}>`);
 }

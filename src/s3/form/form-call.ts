@@ -1,0 +1,91 @@
+import type { Verified } from "../../auth/verify-request.ts";
+import { encodeUtf8 } from "../../base/bytes.ts";
+import type { HeaderList } from "../../platform/http.ts";
+import type { S3Call } from "../call.ts";
+import { fieldMissing, invalidArgument } from "../errors.ts";
+import { headersByName } from "../headers.ts";
+import type { Form, FormField } from "./read-form.ts";
+
+/** The form with `${filename}` filled in, which may stand in any of its fields; without a file name it stays. */
+export function fillIn(form: Form): Form {
+  const { filename } = form;
+  if (filename === undefined) return form;
+  const fields = new Map<string, FormField>();
+  for (const [key, { name, value }] of form.fields) {
+    // The policy was signed as it is, and speaks of the variable at times.
+    const filled = key === "policy" ? value : value.replaceAll("${filename}", () => filename);
+    fields.set(key, { name, value: filled });
+  }
+  return { ...form, fields };
+}
+
+/** Fields that mean what the header of the same name means to PutObject. */
+const headerFields: ReadonlySet<string> = new Set([
+  "content-type",
+  "content-encoding",
+  "content-disposition",
+  "content-language",
+  "content-md5",
+  "cache-control",
+  "expires",
+]);
+
+/** These sign the form. */
+const signingFields: ReadonlySet<string> = new Set([
+  "x-amz-algorithm",
+  "x-amz-credential",
+  "x-amz-date",
+  "x-amz-signature",
+  "x-amz-security-token",
+]);
+
+/** Of the request's own headers, those that keep the object from being stored where it should not be. */
+const guards: ReadonlySet<string> = new Set([
+  "host",
+  "x-amz-expected-bucket-owner",
+  "if-match",
+  "if-none-match",
+]);
+
+/** A form as the PutObject that it amounts to: its fields are the headers, its file is the body. */
+export function asPut(call: S3Call, form: Form, verified: Verified): S3Call {
+  const key = encodeUtf8(form.fields.get("key")?.value ?? "");
+  if (key.length === 0) throw fieldMissing("key");
+  const headers: HeaderList = [
+    ...call.request.headers.filter(([name]) => guards.has(name)),
+    ...[...form.fields].flatMap(([name, field]) => headerOf(name, field)),
+  ];
+  return {
+    ...call,
+    verified: { ...verified, payload: { kind: "unsigned" } },
+    target: { ...call.target, kind: "object", key },
+    request: { ...call.request, headers },
+    headers: headersByName(headers),
+    body: form.file,
+  };
+}
+
+function headerOf(name: string, { value }: FormField): HeaderList {
+  if (name === "acl") return [["x-amz-acl", headerValue(name, value)]];
+  if (signingFields.has(name)) return [];
+  if (name.startsWith("x-amz-meta-")) return [[metadataName(name), wireText(value)]];
+  const taken = headerFields.has(name) || name.startsWith("x-amz-");
+  return taken ? [[name, headerValue(name, value)]] : [];
+}
+
+/** What is kept will stand in the headers of answers. */
+function headerValue(name: string, value: string): string {
+  const text = wireText(value).trim();
+  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return text;
+  throw invalidArgument(name, value, "The value cannot stand in a header");
+}
+
+function metadataName(name: string): string {
+  if (/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return name;
+  throw invalidArgument(name, "", "The name cannot be that of a header");
+}
+
+/** Headers are text of one character per byte. */
+function wireText(text: string): string {
+  return Array.from(encodeUtf8(text), (byte) => String.fromCharCode(byte)).join("");
+}

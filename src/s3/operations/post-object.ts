@@ -1,0 +1,101 @@
+import { decodePayload } from "../../auth/decode-payload.ts";
+import type { Verified } from "../../auth/verify-request.ts";
+import { encodeUtf8 } from "../../base/bytes.ts";
+import type { NameValue } from "../../format/object-row.ts";
+import { type Upload, putObject as storeObject } from "../../object/put.ts";
+import { type Operation, type S3Call, granted, permit } from "../call.ts";
+import { parseWriteCondition } from "../condition-headers.ts";
+import { authError } from "../error-response.ts";
+import { S3Error, invalidArgument } from "../errors.ts";
+import { formAnswer } from "../form/form-answer.ts";
+import { asPut, fillIn } from "../form/form-call.ts";
+import { formBoundary } from "../form/multipart-body.ts";
+import {
+  type Policy,
+  checkNotAbove,
+  checkNotBelow,
+  checkPolicy,
+  parsePolicy,
+} from "../form/policy.ts";
+import { type Form, readForm } from "../form/read-form.ts";
+import { parseObjectAttributes } from "../object-attributes.ts";
+import { parseTagging } from "../tagging.ts";
+import { openFile } from "../upload-body.ts";
+
+/** An HTML form as a browser sends it: fields that say what PutObject's headers say, then the file. */
+export const postObject: Operation = async (call) => {
+  const form = fillIn(await readForm(formBody(call), boundaryOf(call)));
+  const put = asPut(call, form, await verifiedSender(call, form));
+  const { bucket, key } = put.target;
+  const owned = await permit(put, "s3:PutObject", { bucket, key });
+  const policy = checkedPolicy(put, form);
+  const condition = parseWriteCondition(put.headers);
+  const attributes = { ...parseObjectAttributes(put.headers, owned), ...tagsOf(form) };
+  if (attributes.tags.length > 0) await permit(put, "s3:PutObjectTagging", { bucket, key });
+  const upload = withinSize(openFile(put), policy);
+  const { signal } = put.request;
+  const input = { bucket, key, attributes, condition, upload, signal };
+  return formAnswer(put, form, granted(await storeObject(put.objects, input), { bucket, key }));
+};
+
+function boundaryOf(call: S3Call): string {
+  const boundary = formBoundary(call.headers.get("content-type"));
+  if (boundary !== undefined) return boundary;
+  const condition = "Bucket POST must be of the enclosure-type multipart/form-data";
+  throw new S3Error("PreconditionFailed", { details: { Condition: condition } });
+}
+
+function formBody(call: S3Call): AsyncIterable<Uint8Array> {
+  return decodePayload(call.objects.platform.hash, call.verified.payload, call.body).body;
+}
+
+/** Who signed the form, or else the request around it. */
+async function verifiedSender(call: S3Call, { fields }: Form): Promise<Verified> {
+  const values = new Map([...fields].map(([name, { value }]) => [name, value]));
+  const verified = await call.verifyForm(values);
+  if (verified.kind === "refused") throw authError(verified);
+  if (verified.accessKeyId === undefined) return call.verified;
+  if (call.verified.accessKeyId === undefined) return verified;
+  const message = "Only one auth mechanism allowed; sign the form or the request, not both.";
+  throw invalidArgument("Authorization", "", message);
+}
+
+/** What the policy, if there is one, says about the size of the file; all else was found to be allowed. */
+function checkedPolicy(put: S3Call, { fields }: Form): Policy | undefined {
+  const encoded = fields.get("policy")?.value;
+  if (encoded === undefined) return undefined;
+  const policy = parsePolicy(encoded);
+  const nowMs = put.objects.platform.clock.now();
+  checkPolicy(policy, { fields, bucket: put.target.bucket, nowMs });
+  return policy;
+}
+
+/** `tagging` is a document here. */
+function tagsOf({ fields }: Form): { readonly tags?: readonly NameValue[] } {
+  const tagging = fields.get("tagging")?.value;
+  return tagging === undefined ? {} : { tags: parseTagging(encodeUtf8(tagging)) };
+}
+
+function withinSize(upload: Upload, policy: Policy | undefined): Upload {
+  if (policy === undefined) return upload;
+  return {
+    ...upload,
+    bytes: notAbove(upload.bytes, policy),
+    accept(digests, sizeBytes) {
+      checkNotBelow(policy, sizeBytes);
+      return upload.accept(digests, sizeBytes);
+    },
+  };
+}
+
+async function* notAbove(
+  bytes: AsyncIterable<Uint8Array>,
+  policy: Policy,
+): AsyncGenerator<Uint8Array, void> {
+  let sizeBytes = 0;
+  for await (const piece of bytes) {
+    sizeBytes += piece.length;
+    checkNotAbove(policy, sizeBytes);
+    yield piece;
+  }
+}
