@@ -27,5 +27,7 @@ if (own === undefined) {
   );
   process.exit(1);
 }
+// Ctrl-C reaches the script too, which may have something to put away: this process waits for it.
+process.on("SIGINT", () => undefined);
 const result = spawnSync(own, process.argv.slice(2), { stdio: "inherit" });
 process.exit(result.status ?? 1);

@@ -42,6 +42,8 @@ export class HoldfastServer {
       readonly workers?: number;
       readonly port?: number;
       readonly more?: readonly string[];
+      /** Of every process of the tree, as in NODE_OPTIONS. */
+      readonly nodeOptions?: string;
     } = {},
   ): Promise<HoldfastServer> {
     const began = performance.now();
@@ -55,7 +57,10 @@ export class HoldfastServer {
       ...(options.more ?? []),
     );
     const child = spawn(process.execPath, [cli, ...parameters], {
-      env: holdfastEnvironment(),
+      env: {
+        ...holdfastEnvironment(),
+        ...(options.nodeOptions !== undefined && { NODE_OPTIONS: options.nodeOptions }),
+      },
       stdio: ["ignore", "pipe", "inherit"],
     });
     for await (const line of createInterface({ input: child.stdout })) {

@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { alignColumns, shortNumber } from "../report/table.ts";
+import { ProgressLine } from "../report/progress-line.ts";
+import type { Comparison, Context } from "./context.ts";
+import { compareLists, compareStarts } from "./large-index.ts";
+import { compareLarge, compareMemory, compareSmall } from "./transfers.ts";
+
+export const comparisons = ["small", "large", "memory", "list", "start"] as const;
+export type ComparisonName = (typeof comparisons)[number];
+
+export interface ComparisonRun extends Omit<Context, "folder" | "progress"> {
+  readonly only: readonly ComparisonName[];
+  readonly json: boolean;
+}
+
+/** Compares our server with a bare one and with itself, and prints. */
+export async function runComparisons(run: ComparisonRun): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "holdfast-bench-"));
+  const progress = new ProgressLine();
+  const context: Context = { ...run, folder, progress };
+  const found: Comparison[] = [];
+  const methods: Record<ComparisonName, () => Promise<Comparison[]>> = {
+    small: () => compareSmall(context),
+    large: () => compareLarge(context),
+    memory: () => compareMemory(context),
+    list: () => compareLists(context),
+    start: () => compareStarts(context, run.only.includes("list")),
+  };
+  const onInterrupt = (): void => {
+    void rm(folder, { recursive: true, force: true }).finally(() => process.exit(130));
+  };
+  process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
+  try {
+    for (const name of comparisons) {
+      if (!run.only.includes(name)) continue;
+      const some = await methods[name]();
+      progress.clear();
+      found.push(...some);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  const { workers, processes, seconds, rounds } = run;
+  const machine = { cpus: cpus().length, loadAverage: loadavg()[0], node: process.version };
+  const terms = { workers, loadProcesses: processes, seconds, rounds, ...machine };
+  if (run.json) console.log(JSON.stringify({ ...terms, comparisons: found }));
+  else console.log(`${JSON.stringify(terms)}\n\n${renderComparisons(found)}`);
+}
+
+function renderComparisons(found: readonly Comparison[]): string {
+  const rows = found.map(({ what, unit, ours, reference, ratio, goal, note }) => [
+    what,
+    `${shortNumber(ours)} ${unit}`,
+    reference === undefined ? "" : `${shortNumber(reference)} ${unit}`,
+    ratio === undefined ? "" : `${(100 * ratio).toFixed(1)} %`,
+    goal,
+    note,
+  ]);
+  return alignColumns([["", "ours", "beside", "ratio", "goal", ""], ...rows]);
+}
