@@ -34,7 +34,13 @@ interface Answered {
 async function openPages() {
   const box = createSecretBox(new Uint8Array(32), platform.random);
   const { keys } = await openAccessKeys(platform, createMemoryEngine(), box);
-  const verifier = createRequestVerifier({ ...platform, credentials: keys, region });
+  const verifier = createRequestVerifier({
+    ...platform,
+    credentials: keys,
+    region,
+    domains: [],
+    acceptsV2: false,
+  });
   const ask = async (asked: Asked): Promise<Answered> => {
     const { method, value, as = testKey("ROOT"), text = JSON.stringify(value) } = asked;
     const body = text === undefined ? noBytes : encodeUtf8(text);

@@ -15,7 +15,14 @@ async function* nothing(): AsyncGenerator<Uint8Array> {}
 const platform = createTestPlatform(createHash());
 const box = createSecretBox(new Uint8Array(32), platform.random);
 const { keys } = await openAccessKeys(platform, createMemoryEngine(), box);
-const verifier = createRequestVerifier({ ...platform, credentials: keys, region: "us-east-1" });
+const region = "us-east-1";
+const verifier = createRequestVerifier({
+  ...platform,
+  credentials: keys,
+  region,
+  domains: [],
+  acceptsV2: false,
+});
 
 async function ask(target: string, method = "GET", ready = Promise.resolve<readonly string[]>([])) {
   const handler = createAdminHandler({

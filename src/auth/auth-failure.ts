@@ -19,8 +19,15 @@ type MalformedFailure =
       readonly region?: string | undefined;
     }
   /** Several mechanisms at once, or one that S3 never had (InvalidArgument). */
-  | { readonly code: "authorization_unsupported"; readonly message: string }
-  /** Signature V2 (InvalidRequest, naming V4). */
+  | {
+      readonly code: "authorization_unsupported";
+      readonly message: string;
+      /** The header, as sent. */
+      readonly value: string;
+    }
+  /** The query of a URL that was presigned by Signature V2 can't be used (AccessDenied). */
+  | { readonly code: "query_unusable"; readonly message: string }
+  /** Signature V2 where it is turned off (InvalidRequest, naming V4). */
   | { readonly code: "signature_version"; readonly message: string }
   /** A form of V4 that this store does not speak, such as ECDSA (NotImplemented). */
   | { readonly code: "signature_unsupported"; readonly message: string };
@@ -51,7 +58,8 @@ type TimeFailure =
   | {
       readonly code: "presign_expired";
       readonly expiresAtMs: number;
-      readonly expiresSeconds: number;
+      /** From signing to expiry; undefined where only the latter was signed. */
+      readonly expiresSeconds: number | undefined;
       readonly serverTimeMs: number;
     }
   /** Signed for a moment in the future (AccessDenied "Request is not valid yet"). */

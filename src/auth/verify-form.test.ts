@@ -44,7 +44,11 @@ const exampleForm: Readonly<Record<string, string>> = {
 const signedAtMs = Date.UTC(2015, 11, 29);
 const dayMs = 24 * 60 * 60 * 1000;
 
-async function verify(form: Readonly<Record<string, string>>, now = signedAtMs + dayMs) {
+async function verify(
+  form: Readonly<Record<string, string>>,
+  now = signedAtMs + dayMs,
+  acceptsV2 = true,
+) {
   const verifier = createRequestVerifier({
     hash,
     clock: { now: () => now, monotonicMs: () => 0, sleep: () => Promise.resolve() },
@@ -53,6 +57,8 @@ async function verify(form: Readonly<Record<string, string>>, now = signedAtMs +
         Promise.resolve(id === accessKeyId ? { ...exampleIdentity, principal } : undefined),
     },
     region,
+    domains: [],
+    acceptsV2,
   });
   return await verifier.verifyForm(new Map(Object.entries(form)));
 }
@@ -85,6 +91,8 @@ test("form: Signature V2 is an HMAC-SHA1 of the policy", async () => {
   assert.ok(wrong.code === "signature_mismatch" && wrong.stringToSign === `${examplePolicy}=`);
   const unknown = await refusal({ ...form, awsaccesskeyid: "AKIDOTHER" });
   assert.deepEqual([unknown.code], ["access_key_unknown"]);
+  const off = await verify(form, undefined, false);
+  assert.ok(off.kind === "refused" && off.code === "signature_version");
 });
 
 test("form: without any credentials it is anonymous; with some of them the missing one is named", async () => {

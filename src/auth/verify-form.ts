@@ -5,6 +5,7 @@
 import type { Clock } from "../platform/clock.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { AuthFailure } from "./auth-failure.ts";
+import { onlyVersion4 } from "./authorization-v2.ts";
 import { parseCredential } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
 import type { Credential, Credentials } from "./credentials.ts";
@@ -24,6 +25,8 @@ export interface FormVerifierParts {
   readonly credentials: Credentials;
   readonly region: string;
   readonly keys: SigningKeys;
+  /** Whether Signature V2 is taken. */
+  readonly acceptsV2: boolean;
 }
 
 /** S3: a key of Signature V4 signs for seven days. */
@@ -40,6 +43,7 @@ export async function verifyForm(
 ): Promise<Verified | AuthFailure> {
   if (hasAny(fields, fieldsOfV4))
     return missingField(fields, fieldsOfV4) ?? verifyV4(parts, fields);
+  if (hasAny(fields, fieldsOfV2) && !parts.acceptsV2) return onlyVersion4;
   if (hasAny(fields, fieldsOfV2))
     return missingField(fields, fieldsOfV2) ?? verifyV2(parts, fields);
   return verified({ principal: anonymous, accessKeyId: undefined });

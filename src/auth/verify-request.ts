@@ -1,8 +1,14 @@
-import { parseHttpDate } from "../base/http-date.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import type { AuthFailure } from "./auth-failure.ts";
+import {
+  type V2Claim,
+  headerClaimV2,
+  isPresignedV2,
+  onlyVersion4,
+  presignedClaimV2,
+} from "./authorization-v2.ts";
 import { AuthorizationHeaders, isPresigned, parsePresigned } from "./authorization.ts";
 import type { ClaimedSignature, PresignedParameters } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
@@ -12,6 +18,8 @@ import type { QueryParameter, SignedRequest } from "./canonical-request.ts";
 import type { Credential, Credentials } from "./credentials.ts";
 import { declaredPayload } from "./payload-mode.ts";
 import type { DeclaredPayload, PayloadMode } from "./payload-mode.ts";
+import { requestTimeOf, skewMsMax, skewOf } from "./request-time.ts";
+import { signatureV2 } from "./signature-v2.ts";
 import {
   requestStringToSign,
   sameSignature,
@@ -38,6 +46,10 @@ export interface RequestVerifierParts {
   readonly clock: Clock;
   readonly credentials: Credentials;
   readonly region: string;
+  /** Hosts whose subdomains are buckets. */
+  readonly domains: readonly string[];
+  /** Whether Signature V2 is taken. */
+  readonly acceptsV2: boolean;
 }
 
 export interface Verified {
@@ -46,13 +58,10 @@ export interface Verified {
   readonly principal: Principal;
   readonly accessKeyId: string | undefined;
   readonly payload: PayloadMode;
-  /** Names in lower case; empty for anonymous requests. */
+  /** By Signature V4, names in lower case. */
   readonly signedHeaders: readonly string[];
   readonly presigned: boolean;
 }
-
-/** S3's tolerance between the request's time and ours. */
-const skewMsMax = 15 * 60 * 1000;
 
 export function createRequestVerifier(parts: RequestVerifierParts): RequestVerifier {
   const authorizations = new AuthorizationHeaders(parts.region);
@@ -80,7 +89,8 @@ async function verify(verifier: Verifier, request: SignedRequest): Promise<Verif
   const claim = findClaim(verifier, request);
   if (claim === "anonymous") return verifyAnonymous(request);
   if ("kind" in claim) return claim;
-  const headers = headersNotSigned(request.headers, claim.signedHeaders);
+  const isV2 = "textsToSign" in claim;
+  const headers = isV2 ? [] : headersNotSigned(request.headers, claim.signedHeaders);
   if (headers.length > 0) return { kind: "refused", code: "headers_not_signed", headers };
   const credential = await verifier.credentials.find(claim.accessKeyId);
   if (credential === undefined) {
@@ -89,22 +99,40 @@ async function verify(verifier: Verifier, request: SignedRequest): Promise<Verif
   if (claim.token !== undefined) {
     return { kind: "refused", code: "token_invalid", token: claim.token };
   }
-  return verifySignature(verifier, request, { claim, credential });
+  return isV2
+    ? verifySignatureV2(verifier, request, { claim, credential })
+    : verifySignature(verifier, request, { claim, credential });
 }
 
-function findClaim(verifier: Verifier, request: SignedRequest): Claim | AuthFailure | "anonymous" {
+function findClaim(
+  verifier: Verifier,
+  request: SignedRequest,
+): Claim | V2Claim | AuthFailure | "anonymous" {
   const query = parseQuery(splitTarget(request.target).query);
-  const authorization = headerValue(request.headers, "authorization");
-  const presigned = isPresigned(query);
-  const queryV2 = query.some(([name]) => name === "AWSAccessKeyId");
-  if (authorization !== undefined && (presigned || queryV2)) return severalMechanisms;
-  if (presigned) return presignedClaim(verifier, query, request.headers);
-  if (queryV2 || authorization?.startsWith("AWS ") === true) return onlyVersion4;
-  if (authorization === undefined) return "anonymous";
+  // An empty header is none.
+  const authorization = headerValue(request.headers, "authorization") ?? "";
+  const inQuery = isPresigned(query) ? "v4" : isPresignedV2(query) ? "v2" : undefined;
+  if (authorization !== "" && inQuery !== undefined) return severalMechanisms(authorization);
+  if (inQuery === "v4") return presignedClaim(verifier, query, request.headers);
+  if (inQuery === "v2" || authorization.startsWith("AWS ")) {
+    return findClaimV2(verifier, request, { authorization, query });
+  }
+  if (authorization === "") return "anonymous";
   if (authorization.startsWith(`${signatureAlgorithm} `)) {
     return headerClaim(verifier, authorization, request.headers);
   }
-  return authorization.startsWith("AWS4-") ? unsupportedAlgorithm : unsupportedType;
+  return authorization.startsWith("AWS4-") ? unsupportedAlgorithm : unsupportedType(authorization);
+}
+
+function findClaimV2(
+  { acceptsV2, clock, domains }: Verifier,
+  request: SignedRequest,
+  sent: { readonly authorization: string; readonly query: readonly QueryParameter[] },
+): V2Claim | AuthFailure {
+  if (!acceptsV2) return onlyVersion4;
+  const context = { serverTimeMs: clock.now(), domains };
+  if (sent.authorization !== "") return headerClaimV2(request, sent.authorization, context);
+  return presignedClaimV2(request, sent.query, context);
 }
 
 function headerClaim(
@@ -117,20 +145,17 @@ function headerClaim(
   if ("malformed" in claimed) {
     return { kind: "refused", code, message: claimed.malformed, region: claimed.region };
   }
-  const requestTime = headerValue(headers, "x-amz-date") ?? headerValue(headers, "date") ?? "";
-  const requestTimeMs = parseTimestamp(requestTime) ?? parseHttpDate(requestTime);
-  if (requestTimeMs === undefined) return noDate;
-  const timestamp = requestTime.endsWith("Z") ? requestTime : formatTimestamp(requestTimeMs);
+  const time = requestTimeOf(headers);
+  if ("kind" in time) return time;
+  const timestamp = time.text.endsWith("Z") ? time.text : formatTimestamp(time.ms);
   if (!timestamp.startsWith(claimed.date)) {
     const message =
       `The authorization header is malformed; Invalid credential date "${claimed.date}". ` +
       `This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`;
     return { kind: "refused", code, message };
   }
-  const serverTimeMs = verifier.clock.now();
-  if (Math.abs(serverTimeMs - requestTimeMs) > skewMsMax) {
-    return { kind: "refused", code: "time_skewed", requestTime, serverTimeMs, skewMsMax };
-  }
+  const skew = skewOf(time, verifier.clock.now());
+  if (skew !== undefined) return skew;
   const contentSha256 = headerValue(headers, "x-amz-content-sha256");
   if (contentSha256 === undefined) return { kind: "refused", code: "content_sha256_missing" };
   const token = headerValue(headers, "x-amz-security-token");
@@ -174,7 +199,7 @@ function presignUntimely(
     return { kind: "refused", code: "presign_early", startsAtMs, serverTimeMs };
   }
   const expiresAtMs = startsAtMs + expiresSeconds * 1000;
-  if (serverTimeMs <= expiresAtMs) return undefined;
+  if (serverTimeMs <= expiresAtMs && expiresSeconds > 0) return undefined;
   const code = "presign_expired";
   return { kind: "refused", code, expiresAtMs, expiresSeconds, serverTimeMs };
 }
@@ -219,21 +244,53 @@ function verifySignature(
   return { kind: "verified", principal, accessKeyId, payload, signedHeaders, presigned };
 }
 
-function verifyAnonymous(request: SignedRequest): Verified | AuthFailure {
-  const contentSha256 = headerValue(request.headers, "x-amz-content-sha256") ?? unsignedPayload;
-  const declared = declarePayload(contentSha256, request.headers);
-  if ("code" in declared) return declared;
-  if (declared.kind === "chunked" && declared.signed) {
-    return { kind: "refused", code: "content_sha256_invalid", value: contentSha256 };
+function verifySignatureV2(
+  { hash }: Verifier,
+  request: SignedRequest,
+  { claim, credential }: { readonly claim: V2Claim; readonly credential: Credential },
+): Verified | AuthFailure {
+  const { accessKeyId, signature, textsToSign, presigned } = claim;
+  const isRight = (text: string): boolean =>
+    sameSignature(signatureV2(hash, credential.secretAccessKey, text), signature);
+  if (!textsToSign.some(isRight)) {
+    const [stringToSign = ""] = textsToSign;
+    return {
+      kind: "refused",
+      code: "signature_mismatch",
+      accessKeyId,
+      signatureProvided: signature,
+      stringToSign,
+      canonicalRequest: undefined,
+    };
   }
+  const payload = payloadWithoutKey(request.headers);
+  if ("code" in payload) return payload;
+  const { principal } = credential;
+  return { kind: "verified", principal, accessKeyId, payload, signedHeaders: [], presigned };
+}
+
+function verifyAnonymous(request: SignedRequest): Verified | AuthFailure {
+  const payload = payloadWithoutKey(request.headers);
+  if ("code" in payload) return payload;
   return {
     kind: "verified",
     principal: anonymous,
     accessKeyId: undefined,
-    payload: payloadMode(declared, undefined),
+    payload,
     signedHeaders: [],
     presigned: false,
   };
+}
+
+/** Where no key of Signature V4 is at hand, chunks can't be signed. */
+function payloadWithoutKey(headers: HeaderList): PayloadMode | AuthFailure {
+  const contentSha256 = headerValue(headers, "x-amz-content-sha256") ?? unsignedPayload;
+  const declared = declarePayload(contentSha256, headers);
+  if ("code" in declared) return declared;
+  if (declared.kind === "chunked" && declared.signed) {
+    return { kind: "refused", code: "content_sha256_invalid", value: contentSha256 };
+  }
+  return payloadMode(declared, undefined);
 }
 
 function declarePayload(contentSha256: string, headers: HeaderList): DeclaredPayload | AuthFailure {
@@ -248,21 +305,12 @@ function payloadMode(declared: DeclaredPayload, signing: ChunkSigning | undefine
   return { kind: "chunked", signing: declared.signed ? signing : undefined, trailer, decodedBytes };
 }
 
-const severalMechanisms: AuthFailure = {
-  kind: "refused",
-  code: "authorization_unsupported",
-  message:
+function severalMechanisms(value: string): AuthFailure {
+  const message =
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, " +
-    "Signature query string parameter or the Authorization header should be specified",
-};
-
-const onlyVersion4: AuthFailure = {
-  kind: "refused",
-  code: "signature_version",
-  message:
-    "The authorization mechanism you have provided is not supported. " +
-    `Please use ${signatureAlgorithm}.`,
-};
+    "Signature query string parameter or the Authorization header should be specified";
+  return { kind: "refused", code: "authorization_unsupported", message, value };
+}
 
 const unsupportedAlgorithm: AuthFailure = {
   kind: "refused",
@@ -270,14 +318,7 @@ const unsupportedAlgorithm: AuthFailure = {
   message: `Only ${signatureAlgorithm} is supported.`,
 };
 
-const unsupportedType: AuthFailure = {
-  kind: "refused",
-  code: "authorization_unsupported",
-  message: "Unsupported Authorization Type",
-};
-
-const noDate: AuthFailure = {
-  kind: "refused",
-  code: "date_missing",
-  message: "AWS authentication requires a valid Date or x-amz-date header",
-};
+function unsupportedType(value: string): AuthFailure {
+  const message = "Unsupported Authorization Type";
+  return { kind: "refused", code: "authorization_unsupported", message, value };
+}

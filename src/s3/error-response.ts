@@ -62,8 +62,9 @@ function wordsOf(failure: AuthFailure): Words {
         ...(failure.region === undefined ? {} : { details: { Region: failure.region } }),
       };
     case "authorization_unsupported":
-      return { message: failure.message, details: { ArgumentName: "Authorization" } };
+      return argument("Authorization", failure.value, failure.message);
     case "signature_version":
+    case "query_unusable":
     case "date_missing":
     case "signature_unsupported":
       return { message: failure.message };
@@ -147,7 +148,9 @@ function timeWords(failure: TimeFailure): Words {
       return {
         message: "Request has expired",
         details: {
-          "X-Amz-Expires": failure.expiresSeconds,
+          ...(failure.expiresSeconds === undefined
+            ? {}
+            : { "X-Amz-Expires": failure.expiresSeconds }),
           Expires: formatIsoDate(failure.expiresAtMs).replace(".000Z", "Z"),
           ServerTime: serverTime,
         },

@@ -232,6 +232,7 @@ export const authFailureCodes: Readonly<Record<AuthFailure["code"], S3ErrorCode>
   authorization_query_malformed: "AuthorizationQueryParametersError",
   authorization_unsupported: "InvalidArgument",
   signature_version: "InvalidRequest",
+  query_unusable: "AccessDenied",
   access_key_unknown: "InvalidAccessKeyId",
   token_invalid: "InvalidToken",
   signature_mismatch: "SignatureDoesNotMatch",

@@ -1,3 +1,4 @@
+import { bucketOfHost } from "../auth/virtual-host.ts";
 import { encodeUtf8, tryDecodeUtf8 } from "../base/bytes.ts";
 import { keyBytesMax } from "../format/limits.ts";
 import { S3Error } from "./errors.ts";
@@ -64,17 +65,6 @@ function decodeText(raw: string): string {
   const text = bytes === undefined ? undefined : tryDecodeUtf8(bytes);
   if (text === undefined) throw new S3Error("InvalidURI");
   return text;
-}
-
-function bucketOfHost(host: string | undefined, domains: readonly string[]): string | undefined {
-  const name = host?.toLowerCase().replace(/:\d*$/, "");
-  for (const domain of domains) {
-    const suffix = `.${domain.toLowerCase()}`;
-    if (name !== undefined && name.length > suffix.length && name.endsWith(suffix)) {
-      return name.slice(0, -suffix.length);
-    }
-  }
-  return undefined;
 }
 
 function parseQuery(text: string): ReadonlyMap<string, string> {

@@ -29,6 +29,8 @@ export interface FrontEndOptions {
   readonly secretBox: SecretBox;
   readonly region: string;
   readonly domains: readonly string[];
+  /** Whether Signature V2 is taken. */
+  readonly acceptsV2: boolean;
   readonly limits: WriterLimits;
   /** Under way for one access key in this process. */
   readonly requestsPerKey: number;
@@ -56,7 +58,13 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     options.limits,
   );
   const keys = createAccessKeys({ platform, keymap, box: secretBox, rootKey });
-  const verifier = createRequestVerifier({ ...platform, credentials: keys, region });
+  const verifier = createRequestVerifier({
+    ...platform,
+    credentials: keys,
+    region,
+    domains,
+    acceptsV2: options.acceptsV2,
+  });
   const bodies = new BodyBudget(platform.clock);
   const answers = new AnswerBudget(platform.clock);
   const buffers = createBodyBuffers();

@@ -71,6 +71,12 @@ export const settingDefinitions = {
     "host names whose subdomains are buckets (bucket.NAME)",
     parseDomains,
   ),
+  "signature-v2": define(
+    "on|off",
+    "on",
+    "whether the old Signature V2 is taken beside V4",
+    parseChoice(["on", "off"] as const),
+  ),
   workers: define("N", "0", "front-end processes; 0 for one per core", parseCount(0, workersMax)),
   "log-level": define("LEVEL", "info", "debug, info, warn or error", parseChoice(logLevels)),
   "seal-after": define(

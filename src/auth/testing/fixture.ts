@@ -15,7 +15,11 @@ export const exampleCredential: Credential = {
 };
 
 /** Knows the example's key alone; its clock stands still. */
-export function exampleVerifier(hash: Hash, nowMs = exampleTimeMs): RequestVerifier {
+export function exampleVerifier(
+  hash: Hash,
+  nowMs = exampleTimeMs,
+  acceptsV2 = true,
+): RequestVerifier {
   const find = (accessKeyId: string): Credential | undefined =>
     accessKeyId === exampleCredential.accessKeyId ? exampleCredential : undefined;
   return createRequestVerifier({
@@ -23,6 +27,8 @@ export function exampleVerifier(hash: Hash, nowMs = exampleTimeMs): RequestVerif
     clock: standingClock(nowMs),
     credentials: { find: (accessKeyId) => Promise.resolve(find(accessKeyId)) },
     region: exampleIdentity.region,
+    domains: ["s3.amazonaws.com"],
+    acceptsV2,
   });
 }
 

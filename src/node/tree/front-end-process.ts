@@ -29,6 +29,7 @@ export async function runFrontEnd(
     secretBox: createSecretBox(sealingKey, platform.random),
     region: settings.region,
     domains: settings.domain,
+    acceptsV2: settings["signature-v2"] === "on",
     limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
     requestsPerKey: settings["requests-per-key"],
     gatherMetrics: async (own) => [

@@ -74,7 +74,13 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const handler = createS3Handler({
     platform: { ...store.platform, clock },
     objects: { ...store, region },
-    verifier: createRequestVerifier({ ...store.platform, credentials, region }),
+    verifier: createRequestVerifier({
+      ...store.platform,
+      credentials,
+      region,
+      domains: [testDomain],
+      acceptsV2: true,
+    }),
     authorize: options.authorize ?? authorize,
     region,
     domains: [testDomain],
