@@ -1,3 +1,5 @@
+import type { StoredChecksum } from "../format/checksum.ts";
+import type { ManifestPart } from "../format/manifest.ts";
 import type { ObjectRow } from "../format/object-row.ts";
 import type { ReadConditions } from "./conditions.ts";
 import { checkRead } from "./conditions.ts";
@@ -44,8 +46,9 @@ export interface ObjectInfo {
   readonly first: number;
   readonly length: number;
   readonly partial: boolean;
-  /** Set for a read by part number of a multipart object. */
+  /** Set for a read by part number of a multipart object: how many there are, and this one's. */
   readonly partCount?: number | undefined;
+  readonly partChecksum?: StoredChecksum | undefined;
 }
 
 export interface ObjectRead extends ObjectInfo {
@@ -96,7 +99,35 @@ async function findObject(
   return { info, target, version };
 }
 
-type Selection = Span & Pick<ObjectInfo, "partial" | "partCount">;
+/** What is known of an object without reading it. */
+export interface ObjectDescription extends Pick<ObjectInfo, "row" | "etag" | "versionId"> {
+  /** The parts that it was made of, in order; none where it was stored in one go. */
+  parts(): Promise<readonly ManifestPart[]>;
+}
+
+/** Refuses as GET does. */
+export async function describeObject(
+  store: ObjectStore,
+  input: Pick<GetInput, "bucket" | "key" | "version">,
+): Promise<ObjectDescription | Refusal> {
+  const found = await findObject(store, { ...input, conditions: {} });
+  if (isRefusal(found)) return found;
+  const { info, target, version } = found;
+  const none = info.row.partCount === 0;
+  const parts = async () => (none ? [] : partsOf(store, target, version));
+  return { ...info, parts };
+}
+
+function partsOf(
+  store: ObjectStore,
+  target: Target,
+  version: Version,
+): Promise<readonly ManifestPart[]> {
+  const use = (current: Version) => readParts(store, target, current.row);
+  return followingMoves(store, target, version, use);
+}
+
+type Selection = Span & Pick<ObjectInfo, "partial" | "partCount" | "partChecksum">;
 
 /** Which bytes are asked for. */
 async function select(
@@ -123,12 +154,12 @@ async function select(
     return refuse("invalidPartNumber", { details });
   }
   if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
-  const use = (current: Version) => readParts(store, target, current.row);
-  const parts = await followingMoves(store, target, version, use);
+  const parts = await partsOf(store, target, version);
   // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever
   // the numbers
   // they were uploaded under.
   const sizes = parts.slice(0, partNumber).map((part) => part.size);
   const end = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  return { first: end - (sizes.at(-1) ?? 0), end, partial: true, partCount };
+  const partChecksum = parts[partNumber - 1]?.checksum;
+  return { first: end - (sizes.at(-1) ?? 0), end, partial: true, partCount, partChecksum };
 }

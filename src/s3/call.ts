@@ -47,8 +47,8 @@ export function permit(call: S3Call, action: string, place: Place): Promise<Buck
 }
 
 /** The same for the source of a copy, whose owner has a header of its own. */
-export function permitSource(call: S3Call, place: Place): Promise<Bucket> {
-  return permitIn(call, "s3:GetObject", place, "x-amz-source-expected-bucket-owner");
+export function permitSource(call: S3Call, action: string, place: Place): Promise<Bucket> {
+  return permitIn(call, action, place, "x-amz-source-expected-bucket-owner");
 }
 
 /** For what concerns no bucket that is there, but the caller's own account. */
@@ -105,10 +105,16 @@ export function refused(refusal: Refusal, place: Place): S3Error {
   return new S3Error(code, { message: refusal.message, details });
 }
 
+const ofKeys: ReadonlySet<S3ErrorCode> = new Set([
+  "NoSuchKey",
+  "NoSuchVersion",
+  "ConditionalRequestConflict",
+]);
+
 /** What S3 repeats of the request, by kind of error. */
 function subjectOf(code: S3ErrorCode, { bucket, key, upload }: Place): ErrorDetails {
   if (code === "NoSuchUpload") return upload === undefined ? {} : { UploadId: upload };
-  if (code === "NoSuchKey" || code === "ConditionalRequestConflict") {
+  if (ofKeys.has(code)) {
     return key === undefined ? {} : { Key: decodeUtf8(key) };
   }
   return code.includes("Bucket") ? { BucketName: bucket } : {};

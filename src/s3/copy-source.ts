@@ -1,23 +1,33 @@
 import { tryDecodeUtf8 } from "../base/bytes.ts";
 import { getBucket } from "../object/buckets.ts";
-import type { CopySource } from "../object/copy.ts";
+import type { Copied, CopySource } from "../object/copy.ts";
 import { type Refusal, isRefusal } from "../object/refusal.ts";
-import { type Place, type S3Call, refused } from "./call.ts";
+import type { HeaderList } from "../platform/http.ts";
+import { type Place, type S3Call, permitSource, refused } from "./call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
-import { checkVersionId } from "./object-parameters.ts";
 import { percentDecode, percentDecodeText } from "./percent.ts";
 import { checkKey } from "./request-target.ts";
 import { isBucketName } from "./bucket-name.ts";
+import { versionHeaders, versionIn } from "./versions.ts";
 
 const header = "x-amz-copy-source";
 const rangeHeader = `${header}-range`;
 
+/** The source of a copy, which the caller may read. */
+export async function openCopySource(call: S3Call): Promise<CopySource> {
+  const { bucket, key, versionId } = parseCopySource(call);
+  const action = versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion";
+  const found = await permitSource(call, action, { bucket, key });
+  const version = versionId === undefined ? undefined : versionIn(found, versionId);
+  return { bucket, key, version, conditions: parseReadConditions(call.headers, `${header}-`) };
+}
+
 /** `x-amz-copy-source`: `/bucket/key?versionId=…`, percent-encoded, with or without the slash in front. */
-export function parseCopySource(call: S3Call): CopySource {
+function parseCopySource(call: S3Call) {
   const sent = call.headers.get(header) ?? "";
   // A `?` of the key itself is encoded, but not by every client: only `?versionId=` ends the key.
-  const [path = "", version] = sent.replace(/^\//, "").split("?versionId=");
+  const [path = "", versionId] = sent.replace(/^\//, "").split("?versionId=");
   const slash = path.indexOf("/");
   if (slash < 0) throw invalidArgument(header, header, "Invalid copy source object key");
   const bucket = percentDecodeText(path.slice(0, slash));
@@ -28,8 +38,14 @@ export function parseCopySource(call: S3Call): CopySource {
     throw invalidArgument(header, sent, message);
   }
   checkKey(key);
-  checkVersionId(version);
-  return { bucket, key, conditions: parseReadConditions(call.headers, `${header}-`) };
+  return { bucket, key, versionId };
+}
+
+/** S3 names the version that was copied only where it has an id of its own. */
+export function copyHeaders({ versionId, sourceVersionId }: Copied): HeaderList {
+  const named = sourceVersionId !== undefined && sourceVersionId !== "null";
+  const source: HeaderList = named ? [[`${header}-version-id`, sourceVersionId]] : [];
+  return [...source, ...versionHeaders(versionId)];
 }
 
 /** `x-amz-copy-source-range`: only `bytes=first-last`, inclusive. */

@@ -185,6 +185,6 @@ export function errorResponse(
   return { status: error.status, headers: [["content-type", "application/xml"], ...headers], body };
 }
 
-function errorHeaders(error: S3Error): HeaderList {
-  return error.status === 503 ? [["retry-after", String(retryAfterSeconds)]] : [];
+function errorHeaders({ status, headers }: S3Error): HeaderList {
+  return status === 503 ? [["retry-after", String(retryAfterSeconds)], ...headers] : headers;
 }

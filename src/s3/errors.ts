@@ -2,6 +2,7 @@ import type { AuthFailure } from "../auth/verify-request.ts";
 import type { PayloadErrorCode } from "../auth/payload-error.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";
+import type { HeaderList } from "../platform/http.ts";
 import type { ChecksumRefusal } from "./checksum-headers.ts";
 
 // The one place that knows S3's error names. Everything else speaks in codes of ours, and each kind of
@@ -29,6 +30,7 @@ const s3Errors = {
   ],
   EntityTooLarge: [400, "Your proposed upload exceeds the maximum allowed size"],
   EntityTooSmall: [400, "Your proposed upload is smaller than the minimum allowed size"],
+  IllegalVersioningConfigurationException: [400, "The Versioning element must be specified"],
   IllegalLocationConstraintException: [
     400,
     "The location constraint is incompatible for the endpoint this request was sent to.",
@@ -143,16 +145,22 @@ export class S3Error extends Error {
   readonly code: S3ErrorCode;
   readonly status: number;
   readonly details: ErrorDetails;
+  readonly headers: HeaderList;
 
   constructor(
     code: S3ErrorCode,
-    more: { readonly message?: string | undefined; readonly details?: ErrorDetails } = {},
+    more: {
+      readonly message?: string | undefined;
+      readonly details?: ErrorDetails;
+      readonly headers?: HeaderList;
+    } = {},
   ) {
     const [status, message] = s3Errors[code];
     super(more.message ?? message);
     this.code = code;
     this.status = status;
     this.details = more.details ?? {};
+    this.headers = more.headers ?? [];
   }
 }
 

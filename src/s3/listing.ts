@@ -70,19 +70,21 @@ function contentsElement(
   encoding: KeyEncoding,
   withOwner: boolean,
 ): Xml {
-  const { checksum } = row;
   return element("Contents", [
     encoding.keyElement("Key", key),
     plainElement("LastModified", formatIsoDate(row.modifiedMs)),
     etagElement(etagOf(row)),
-    ...(checksum === undefined ? [] : checksumKindElements(checksum)),
+    ...checksumKindElements(row.checksum),
     plainElement("Size", row.size),
     ...(withOwner ? [ownerElement("Owner", row.attributes.owner)] : []),
     textElement("StorageClass", row.attributes.storageClass),
   ]);
 }
 
-function checksumKindElements({ algorithm, type }: StoredChecksum): readonly Xml[] {
+/** Which checksum an object has, but not its value. */
+export function checksumKindElements(checksum: StoredChecksum | undefined): readonly Xml[] {
+  if (checksum === undefined) return [];
+  const { algorithm, type } = checksum;
   return [
     plainElement("ChecksumAlgorithm", checksumName(algorithm)),
     plainElement("ChecksumType", checksumTypeName(type)),

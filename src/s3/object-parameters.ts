@@ -6,14 +6,6 @@ import { S3Error, invalidArgument } from "./errors.ts";
 /** S3's limit for the parts of an upload. */
 export const partsMax = 10_000;
 
-/** No bucket has versions yet, so there is one at most, called "null". */
-export function checkVersionId(version: string | undefined): void {
-  if (version === undefined || version === "null") return;
-  const empty = version === "";
-  const message = empty ? "Version id cannot be the empty string" : "Invalid version id specified";
-  throw invalidArgument("versionId", version, message);
-}
-
 /** `partNumber`, from 1 to 10,000; undefined where it is absent. */
 export function parsePartNumber(call: S3Call): number | undefined {
   const text = call.target.query.get("partNumber");

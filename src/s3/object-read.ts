@@ -2,21 +2,25 @@ import { formatHttpDate } from "../base/http-date.ts";
 import type { GetInput } from "../object/get.ts";
 import type { Refusal } from "../object/refusal.ts";
 import type { HttpResponse } from "../platform/http.ts";
-import { type S3Call, refused } from "./call.ts";
+import { type S3Call, permit, refused } from "./call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
-import { checkVersionId, parsePartNumber } from "./object-parameters.ts";
+import { parsePartNumber } from "./object-parameters.ts";
 import { checkResponseOverrides } from "./object-response.ts";
 import { parseRange } from "./range-header.ts";
+import { parseVersion, refusedVersion, versionAction } from "./versions.ts";
 
 // What GET and HEAD of an object have in common: the same questions, and the same refusals.
 
-export function parseGetInput(call: S3Call): GetInput {
-  const { bucket, key, query } = call.target;
-  checkVersionId(query.get("versionId"));
+/** Asks whether the caller may read, and says what. */
+export async function openRead(call: S3Call): Promise<GetInput> {
+  const { bucket, key } = call.target;
+  const found = await permit(call, versionAction("s3:GetObject", call), { bucket, key });
+  const version = parseVersion(call, found);
   checkResponseOverrides(call);
   return {
     bucket,
     key,
+    version,
     conditions: parseReadConditions(call.headers, ""),
     range: parseRange(call.headers.get("range")),
     partNumber: parsePartNumber(call),
@@ -26,7 +30,7 @@ export function parseGetInput(call: S3Call): GetInput {
 
 export function refusedRead(refusal: Refusal, call: S3Call): HttpResponse {
   if (refusal.refusal === "notModified") return notModified(refusal);
-  if (refusal.refusal !== "invalidRange") throw refused(refusal, call.target);
+  if (refusal.refusal !== "invalidRange") throw refusedVersion(refusal, call);
   const asked = { RangeRequested: call.headers.get("range") ?? "" };
   throw refused({ ...refusal, details: { ...asked, ...refusal.details } }, call.target);
 }

@@ -1,25 +1,33 @@
 import { formatHttpDate } from "../base/http-date.ts";
 import type { HeaderList } from "../platform/http.ts";
 import type { ObjectInfo } from "../object/get.ts";
+import type { Stored } from "../object/put.ts";
 import type { S3Call } from "./call.ts";
 import { checksumHeaders } from "./checksum-names.ts";
 import { encodeHeaderText } from "./encoded-word.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
 import { storedHeaders } from "./object-attributes.ts";
+import { madeVersionHeaders, versionHeaders } from "./versions.ts";
 
 const defaultContentType = "binary/octet-stream";
 
 /** Headers kept with an object, and the parameters that take their place in an answer. */
 const overrides = storedHeaders.map((name) => [name, `response-${name}`] as const);
 
+/** What is said of an object that was stored in one go. */
+export function storedObjectHeaders({ etag, checksum, versionId }: Stored): HeaderList {
+  return [["etag", `"${etag}"`], ...checksumHeaders(checksum, 0), ...madeVersionHeaders(versionId)];
+}
+
 /** What GET and HEAD say about an object. */
 export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
   const { row, first, length, partial } = info;
-  const headers: [string, string][] = [
+  const headers: HeaderList[number][] = [
     ["accept-ranges", "bytes"],
     ["content-length", String(length)],
     ["etag", `"${info.etag}"`],
     ["last-modified", formatHttpDate(row.modifiedMs)],
+    ...versionHeaders(info.versionId),
     ...contentHeaders(call, info),
   ];
   for (const [name, value] of row.attributes.metadata) {
@@ -31,10 +39,19 @@ export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
   if (info.partCount !== undefined && info.partCount > 0) {
     headers.push(["x-amz-mp-parts-count", String(info.partCount)]);
   }
-  const whole = length === row.size;
   const wanted = call.headers.get("x-amz-checksum-mode")?.toUpperCase() === "ENABLED";
-  if (!wanted || !whole) return headers;
-  return [...headers, ...checksumHeaders(row.checksum, row.partCount)];
+  return wanted ? [...headers, ...checksumsOf(info)] : headers;
+}
+
+/** Of the whole, or of the part that is read; there is none of other ranges. */
+function checksumsOf({ row, length, partCount, partChecksum }: ObjectInfo): HeaderList {
+  if (partCount === undefined) {
+    return length === row.size ? checksumHeaders(row.checksum, row.partCount) : [];
+  }
+  if (partChecksum === undefined || partChecksum.algorithm !== row.checksum?.algorithm) return [];
+  const [value] = checksumHeaders(partChecksum, 0);
+  const [, type] = checksumHeaders(row.checksum, 0);
+  return value === undefined || type === undefined ? [] : [value, type];
 }
 
 /** The headers kept with the object, or what the query wants in their place. */

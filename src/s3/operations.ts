@@ -189,8 +189,17 @@ export const operationNames: readonly OperationName[] = [
   ...new Set(table.map((row) => row.operation)),
 ];
 
-/** Parameters that mean something only next to a sub-resource, and are ignored elsewhere, as AWS does. */
-const qualifiers: ReadonlySet<string> = new Set(["id", "x-id", "annotationName", "list-type"]);
+/**
+ * Parameters that mean something only next to a sub-resource, and are ignored elsewhere, as AWS does; and the version,
+ * whose operations say what is wrong with an empty one.
+ */
+const qualifiers: ReadonlySet<string> = new Set([
+  "id",
+  "x-id",
+  "annotationName",
+  "list-type",
+  "versionId",
+]);
 
 /** All names that turn a request into another operation. */
 const subResources: ReadonlySet<string> = new Set(

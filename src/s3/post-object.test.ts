@@ -120,6 +120,16 @@ test("form: the answer is the one it asks for", async () => {
   );
 });
 
+test("form: in a versioned bucket the answer names the version", async () => {
+  const s3 = await withBucket();
+  const body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+  await s3.send({ method: "PUT", target: "/bucket?versioning", body });
+  const answer = await post(s3, { key: "k" });
+  const version = answer.headers.get("x-amz-version-id");
+  assert.match(version ?? "", /^[\w-]{32}$/);
+  assert.equal((await head(s3, "k")).headers.get("x-amz-version-id"), version);
+});
+
 test("form: the browser is sent where the form says, with what was stored", async () => {
   const s3 = await withBucket();
   const etag = toHex(hash.digest("md5", encodeUtf8("content")));

@@ -133,24 +133,20 @@ test("tags: read as a form, ten at most, each key once", () => {
     ["c d", "e"],
   ]);
   const eleven = Array.from({ length: 11 }, (_, i) => `k${i}=1`).join("&");
-  for (const header of [
-    eleven,
-    "a=1&a=2",
-    "=1",
-    "aws:a=1",
-    `${"k".repeat(129)}=1`,
-    `a=${"v".repeat(257)}`,
-  ]) {
+  for (const header of [eleven, "=1", "aws:a=1", `${"k".repeat(129)}=1`, `a=${"v".repeat(257)}`]) {
     assert.equal(
       codeOf(() => parseTaggingHeader(header)),
       "InvalidTag",
       header,
     );
   }
-  assert.equal(
-    codeOf(() => parseTaggingHeader("a=%ff")),
-    "InvalidArgument",
-  );
+  for (const header of ["a=%ff", "a=1&a=2", "a=1,b=2"]) {
+    assert.equal(
+      codeOf(() => parseTaggingHeader(header)),
+      "InvalidArgument",
+      header,
+    );
+  }
 });
 
 test("headers of what is not built are refused, those that change nothing are not", () => {

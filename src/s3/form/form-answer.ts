@@ -3,17 +3,14 @@ import { percentEncode } from "../../auth/canonical-request.ts";
 import type { Stored } from "../../object/put.ts";
 import type { HeaderList, HttpResponse } from "../../platform/http.ts";
 import type { S3Call } from "../call.ts";
-import { checksumHeaders } from "../checksum-names.ts";
 import { keyElement } from "../multipart-elements.ts";
+import { storedObjectHeaders } from "../object-response.ts";
 import { etagElement, textElement, xmlPlainDocument } from "../xml-write.ts";
 import type { Form } from "./read-form.ts";
 
 /** What the form wants for an answer: the browser sent elsewhere, or a status; 204 where it asks for none that S3 has. */
 export function formAnswer(put: S3Call, form: Form, stored: Stored): HttpResponse {
-  const headers: HeaderList = [
-    ["etag", `"${stored.etag}"`],
-    ...checksumHeaders(stored.checksum, 0),
-  ];
+  const headers = storedObjectHeaders(stored);
   const redirect = redirectOf(form);
   if (redirect !== undefined) {
     return { status: 303, headers: [["location", withResult(redirect, put, stored)], ...headers] };

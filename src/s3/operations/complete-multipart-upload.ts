@@ -13,6 +13,7 @@ import { S3Error, invalidArgument } from "../errors.ts";
 import { keyElement } from "../multipart-elements.ts";
 import { parseUploadAddress, partsMax } from "../object-parameters.ts";
 import { declaredChecksums, readBodyOnly } from "../upload-body.ts";
+import { madeVersionHeaders } from "../versions.ts";
 import { type XmlNode, childText, childrenOf, parseXml } from "../xml-read.ts";
 import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
@@ -41,6 +42,7 @@ async function complete(call: S3Call, input: CompleteInput): Promise<HttpRespons
       etagElement(stored.etag),
       ...checksumElements(stored.checksum, partCountOf(stored.etag)),
     ]),
+    madeVersionHeaders(stored.versionId),
   );
 }
 

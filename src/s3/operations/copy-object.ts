@@ -4,10 +4,10 @@ import type { HttpResponse } from "../../platform/http.ts";
 import type { Bucket } from "../../object/buckets.ts";
 import { type CopyInput, type CopySource, copyObject as copyStored } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { type Operation, type S3Call, permit, permitSource, xmlResponse } from "../call.ts";
+import { type Operation, type S3Call, permit, xmlResponse } from "../call.ts";
 import { checksumElements, partCountOf } from "../checksum-names.ts";
 import { parseWriteCondition } from "../condition-headers.ts";
-import { parseCopySource, refusedCopy } from "../copy-source.ts";
+import { copyHeaders, openCopySource, refusedCopy } from "../copy-source.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
@@ -16,9 +16,10 @@ import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
 export const copyObject: Operation = async (call) => {
   const { bucket, key } = call.target;
-  const source = parseCopySource(call);
-  await permitSource(call, source);
+  const source = await openCopySource(call);
   const owned = await permit(call, "s3:PutObject", { bucket, key });
+  const tagged = call.headers.has("x-amz-tagging");
+  if (tagged) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const condition = parseWriteCondition(call.headers);
   const attributes = chooseAttributes(call, source, owned);
   const checksum = declaredChecksums(call).checksum?.algorithm;
@@ -37,6 +38,7 @@ async function copy(call: S3Call, input: CopyInput): Promise<HttpResponse> {
       etagElement(stored.etag),
       ...checksumElements(stored.checksum, partCountOf(stored.etag)),
     ]),
+    copyHeaders(stored),
   );
 }
 
@@ -65,10 +67,14 @@ function replaces(call: S3Call, header: string, unknown: string): boolean {
   throw invalidArgument(header, directive, unknown);
 }
 
-/** Naming a storage class counts as changing it, even if it is the same: that is how objects are written anew. */
+/**
+ * Naming a version is how an older one is made the current one again. Naming a storage class counts as changing it,
+ * even if it is the same: that is how objects are written anew.
+ */
 function refuseSelfCopy(call: S3Call, source: CopySource): void {
   const { bucket, key } = call.target;
-  if (source.bucket !== bucket || !equalBytes(source.key, key)) return;
+  const other = source.bucket !== bucket || !equalBytes(source.key, key);
+  if (other || source.version !== undefined) return;
   throw new S3Error("InvalidRequest", {
     message:
       "This copy request is illegal because it is trying to copy an object to itself without changing the " +

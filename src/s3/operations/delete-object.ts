@@ -1,15 +1,20 @@
-import { deleteObject as removeObject } from "../../object/delete.ts";
+import { type Deleted, deleteObject as removeObject } from "../../object/delete.ts";
+import type { HeaderList } from "../../platform/http.ts";
 import { type Operation, granted, permit } from "../call.ts";
 import { parseDeleteCondition } from "../condition-headers.ts";
-import { checkVersionId } from "../object-parameters.ts";
+import { parseVersion, versionAction, versionHeaders } from "../versions.ts";
 
 export const deleteObject: Operation = async (call) => {
-  const { bucket, key, query } = call.target;
-  const version = query.get("versionId");
-  const action = version === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
-  await permit(call, action, { bucket, key });
-  checkVersionId(version);
+  const { bucket, key } = call.target;
+  const found = await permit(call, versionAction("s3:DeleteObject", call), { bucket, key });
+  const version = parseVersion(call, found);
   const condition = parseDeleteCondition(call.headers);
-  granted(await removeObject(call.objects, { bucket, key, condition }), { bucket, key });
-  return { status: 204, headers: [] };
+  const input = { bucket, key, version, condition };
+  const deleted = granted(await removeObject(call.objects, input), { bucket, key });
+  return { status: 204, headers: headersOf(deleted) };
 };
+
+function headersOf({ versionId, deleteMarker }: Deleted): HeaderList {
+  const marker: HeaderList = deleteMarker ? [["x-amz-delete-marker", "true"]] : [];
+  return [...marker, ...versionHeaders(versionId)];
+}

@@ -2,14 +2,14 @@ import { encodeUtf8 } from "../../base/bytes.ts";
 import { messageOf } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
 import type { WriteCondition } from "../../object/conditions.ts";
-import { deleteObject } from "../../object/delete.ts";
+import { type Deleted, deleteObject } from "../../object/delete.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { bareEtag } from "../condition-headers.ts";
 import { S3Error } from "../errors.ts";
 import { toS3Error } from "../error-response.ts";
-import { checkVersionId } from "../object-parameters.ts";
 import { checkKey } from "../request-target.ts";
 import { declaredChecksums, readBody } from "../upload-body.ts";
+import { knownVersion } from "../versions.ts";
 import { type XmlNode, childText, childrenOf, parseXml } from "../xml-read.ts";
 import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 
@@ -55,14 +55,8 @@ async function deleteOne(call: S3Call, node: XmlNode, quiet: boolean): Promise<r
   const version = childText(node, "VersionId");
   const subject = [textElement("Key", name), textElement("VersionId", version)];
   try {
-    const key = encodeUtf8(name);
-    checkKey(key);
-    const action = version === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
-    await permit(call, action, { bucket, key });
-    checkVersionId(version);
-    const condition = parseCondition(node);
-    granted(await deleteObject(call.objects, { bucket, key, condition }), { bucket, key });
-    return quiet ? [] : [element("Deleted", subject)];
+    const deleted = await deleteNamed(call, encodeUtf8(name), node);
+    return quiet ? [] : [element("Deleted", [...subject, ...markerElements(deleted)])];
   } catch (thrown) {
     const error = toS3Error(thrown);
     if (error !== thrown) {
@@ -76,6 +70,26 @@ async function deleteOne(call: S3Call, node: XmlNode, quiet: boolean): Promise<r
       ]),
     ];
   }
+}
+
+async function deleteNamed(call: S3Call, key: Uint8Array, node: XmlNode): Promise<Deleted> {
+  const { bucket } = call.target;
+  checkKey(key);
+  const versionId = childText(node, "VersionId");
+  const action = versionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
+  const found = await permit(call, action, { bucket, key });
+  const version = versionId === undefined ? undefined : knownVersion(found, versionId);
+  // Among many keys, S3 does not tell an id that can't be one from one that is not there.
+  if (versionId !== undefined && version === undefined) throw new S3Error("NoSuchVersion");
+  const condition = parseCondition(node);
+  const deleted = await deleteObject(call.objects, { bucket, key, version, condition });
+  return granted(deleted, { bucket, key });
+}
+
+/** The delete marker that was made, or that was the version named. */
+function markerElements({ deleteMarker, versionId }: Deleted): readonly Xml[] {
+  if (!deleteMarker) return [];
+  return [textElement("DeleteMarker", true), textElement("DeleteMarkerVersionId", versionId)];
 }
 
 function parseCondition(node: XmlNode): WriteCondition {

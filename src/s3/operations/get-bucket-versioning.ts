@@ -1,9 +1,12 @@
 import { type Operation, permit, xmlResponse } from "../call.ts";
-import { xmlDocument } from "../xml-write.ts";
+import { textElement, xmlDocument } from "../xml-write.ts";
 
-/** Versioning can't be turned on yet: S3 says so by an empty element. */
+/** Of a bucket that was never versioned, S3 says so by an empty element. */
+const statusNames = { off: undefined, enabled: "Enabled", suspended: "Suspended" } as const;
+
 export const getBucketVersioning: Operation = async (call) => {
   const { bucket } = call.target;
-  await permit(call, "s3:GetBucketVersioning", { bucket });
-  return xmlResponse(xmlDocument("VersioningConfiguration", []));
+  const { versioning } = await permit(call, "s3:GetBucketVersioning", { bucket });
+  const status = textElement("Status", statusNames[versioning]);
+  return xmlResponse(xmlDocument("VersioningConfiguration", [status]));
 };

@@ -1,13 +1,11 @@
 import { getObject as readObject } from "../../object/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { type Operation, permit } from "../call.ts";
+import type { Operation } from "../call.ts";
 import { objectHeaders } from "../object-response.ts";
-import { parseGetInput, refusedRead } from "../object-read.ts";
+import { openRead, refusedRead } from "../object-read.ts";
 
 export const getObject: Operation = async (call) => {
-  const { bucket, key } = call.target;
-  await permit(call, "s3:GetObject", { bucket, key });
-  const input = parseGetInput(call);
+  const input = await openRead(call);
   const read = await readObject(call.objects, input);
   if (isRefusal(read)) return refusedRead(read, call);
   return {

@@ -1,13 +1,11 @@
 import { headObject as readHead } from "../../object/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { type Operation, permit } from "../call.ts";
+import type { Operation } from "../call.ts";
 import { objectHeaders } from "../object-response.ts";
-import { parseGetInput, refusedRead } from "../object-read.ts";
+import { openRead, refusedRead } from "../object-read.ts";
 
 export const headObject: Operation = async (call) => {
-  const { bucket, key } = call.target;
-  await permit(call, "s3:GetObject", { bucket, key });
-  const info = await readHead(call.objects, parseGetInput(call));
+  const info = await readHead(call.objects, await openRead(call));
   if (isRefusal(info)) return refusedRead(info, call);
   return { status: info.partial ? 206 : 200, headers: objectHeaders(call, info) };
 };

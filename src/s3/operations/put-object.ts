@@ -1,15 +1,15 @@
 import { putObject as storeObject } from "../../object/put.ts";
 import { type Operation, granted, permit } from "../call.ts";
-import { checksumHeaders } from "../checksum-names.ts";
 import { parseWriteCondition } from "../condition-headers.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
-import { checkVersionId } from "../object-parameters.ts";
+import { storedObjectHeaders } from "../object-response.ts";
 import { openUpload } from "../upload-body.ts";
+import { refuseVersion } from "../versions.ts";
 
 export const putObject: Operation = async (call) => {
-  const { bucket, key, query } = call.target;
+  const { bucket, key } = call.target;
   const owned = await permit(call, "s3:PutObject", { bucket, key });
-  checkVersionId(query.get("versionId"));
+  refuseVersion(call);
   const condition = parseWriteCondition(call.headers);
   const attributes = parseObjectAttributes(call.headers, owned);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
@@ -17,8 +17,5 @@ export const putObject: Operation = async (call) => {
   const { signal } = call.request;
   const input = { bucket, key, attributes, condition, upload, signal };
   const stored = granted(await storeObject(call.objects, input), { bucket, key });
-  return {
-    status: 200,
-    headers: [["etag", `"${stored.etag}"`], ...checksumHeaders(stored.checksum, 0)],
-  };
+  return { status: 200, headers: storedObjectHeaders(stored) };
 };

@@ -3,24 +3,16 @@ import { type CopyPartInput, copyPart } from "../../object/copy.ts";
 import { getUpload } from "../../object/multipart.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { HttpResponse } from "../../platform/http.ts";
-import {
-  type Operation,
-  type S3Call,
-  granted,
-  permit,
-  permitSource,
-  xmlResponse,
-} from "../call.ts";
+import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { partChecksumElements } from "../checksum-names.ts";
-import { parseCopyRange, parseCopySource, refusedCopy } from "../copy-source.ts";
+import { copyHeaders, openCopySource, parseCopyRange, refusedCopy } from "../copy-source.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
 import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
 export const uploadPartCopy: Operation = async (call) => {
   const { bucket, key } = call.target;
-  const source = parseCopySource(call);
-  await permitSource(call, source);
+  const source = await openCopySource(call);
   await permit(call, "s3:PutObject", { bucket, key });
   const address = parseUploadAddress(call);
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
@@ -42,5 +34,6 @@ async function copy(call: S3Call, input: CopyPartInput, checksums: boolean): Pro
       etagElement(stored.etag),
       ...(checksums ? partChecksumElements(stored.checksum) : []),
     ]),
+    copyHeaders(stored),
   );
 }

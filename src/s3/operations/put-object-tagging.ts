@@ -1,0 +1,13 @@
+import type { Operation } from "../call.ts";
+import { openTagging, replaceTags } from "../object-tagging.ts";
+import { parseTagging } from "../tagging.ts";
+import { readBody } from "../upload-body.ts";
+
+/** Ten tags of 128 and 256 characters, each of which may be written as a reference of ten. */
+const taggingBytesMax = 64 * 1024;
+
+export const putObjectTagging: Operation = async (call) => {
+  const address = await openTagging(call, "s3:PutObjectTagging");
+  const tags = parseTagging(await readBody(call, taggingBytesMax));
+  return { status: 200, headers: await replaceTags(call, { ...address, tags }) };
+};
