@@ -40,14 +40,17 @@ export async function* decodeChunks(hash: Hash, input: ChunkedInput): AsyncGener
   const chain = payload.signing && new SignatureChain(hash, payload.signing);
   try {
     let restBytes = payload.decodedBytes;
+    let beforeBytes = Infinity;
     for (let last = false; !last;) {
       const chunk = parseChunkLine(await readLine(source, chunkLineBytesMax));
       last = chunk.bytes === 0;
       if (chunk.bytes > restBytes) throw framing("more bytes than x-amz-decoded-content-length");
       restBytes -= chunk.bytes;
-      if (chain && chunk.bytes < signedChunkBytesMin && !last && restBytes > 0) {
-        throw new PayloadError("chunk_size", `a chunk of ${chunk.bytes} bytes is not the last one`);
+      // Judged by what follows: a small one is the last of a body that is shorter than it said.
+      if (chain && beforeBytes < signedChunkBytesMin && !last) {
+        throw new PayloadError("chunk_size", `a chunk of ${beforeBytes} bytes is not the last one`);
       }
+      beforeBytes = chunk.bytes;
       yield* chunkBytes(source, chunk.bytes, chain);
       chain?.endChunk(chunk.signature);
       if (!last) await expectEndOfChunk(source);

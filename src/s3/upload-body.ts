@@ -105,6 +105,10 @@ function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): 
     const message = `Value for ${checksumHeader(checksum.algorithm)} header is invalid.`;
     throw new S3Error("InvalidRequest", { message });
   }
+  const { payload } = call.verified;
+  if (checksum?.kind === "trailer" && !(payload.kind === "chunked" && payload.trailer)) {
+    throw new S3Error("MalformedTrailerError");
+  }
   const sdkHeader = "x-amz-sdk-checksum-algorithm";
   if (checksum?.kind === "algorithm" && call.headers.has(sdkHeader)) {
     const missing = "no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
@@ -123,6 +127,7 @@ function checkChecksum(
   trailers: ReadonlyMap<string, string>,
   digestOf: DigestOf,
 ): void {
+  if (declared?.kind !== "trailer" && trailers.size > 0) throw new S3Error("MalformedTrailerError");
   if (declared === undefined || declared.kind === "algorithm") return;
   const value =
     declared.kind === "value" ? declared.value : parseTrailingChecksum(declared, trailers);
