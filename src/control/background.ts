@@ -52,6 +52,8 @@ export interface BackgroundOptions extends StoragePlane {
   /** False only of a session whose process is known to have ended: it is fenced. Never asked of our own. */
   isAlive(session: SessionId): boolean;
   readonly limits?: Partial<BackgroundLimits> | undefined;
+  /** Work of layers above this one, each kind in a loop of its own. */
+  moreWorkers?(counters: BackgroundCounters): readonly Worker[];
 }
 
 export interface BackgroundStatistics {
@@ -77,6 +79,9 @@ export function createBackground(options: BackgroundOptions): Background {
     createWorkerLoop(platform, bucketSweep, rare),
     createWorkerLoop(platform, straySweep, { idleMs, restShare }),
     createWorkerLoop(platform, reclaim, { idleMs, restShare }),
+    ...(options.moreWorkers?.(counters) ?? []).map((worker) =>
+      createWorkerLoop(platform, worker, { idleMs, restShare }),
+    ),
   ];
   return {
     name: "background",

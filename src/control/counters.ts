@@ -15,6 +15,7 @@ export interface BackgroundCounters {
   versioningRestored: number;
   fencesRemoved: number;
   straysRemoved: number;
+  uploadsEnded: number;
 }
 
 export function createCounters(): BackgroundCounters {
@@ -33,5 +34,6 @@ export function createCounters(): BackgroundCounters {
     versioningRestored: 0,
     fencesRemoved: 0,
     straysRemoved: 0,
+    uploadsEnded: 0,
   };
 }

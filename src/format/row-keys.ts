@@ -1,4 +1,4 @@
-import { afterPrefix } from "../base/bytes.ts";
+import { afterPrefix, toHex } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
 import type { BucketId, ChangeId, ExtentId, PartitionId, SessionId, UploadId } from "./ids.ts";
@@ -206,6 +206,14 @@ export function parseRoutedKey(rowKey: Uint8Array): RoutedKey {
   const bucket = reader.u64() as BucketId; // the field behind the space
   const { key, end } = readOrderedKey(rowKey, routedPrefixBytes);
   return { bucket, key, rest: rowKey.subarray(end) };
+}
+
+/** The parts of a row key in the uploads space. */
+export function parseUploadKey(
+  rowKey: Uint8Array,
+): Omit<RoutedKey, "rest"> & { readonly id: UploadId } {
+  const { rest, ...place } = parseRoutedKey(rowKey);
+  return { ...place, id: toHex(rest) as UploadId }; // what stands behind the key there
 }
 
 export function versionOrderOf(rest: Uint8Array): number {

@@ -8,7 +8,7 @@ import { bucketFenceKey, garbageKey } from "../format/row-keys.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
-import type { Target } from "./target.ts";
+import type { KeyPlace } from "./target.ts";
 
 /*
  * How every change of objects and uploads comes about: read what it depends on, plan the rows,
@@ -22,6 +22,11 @@ import type { Target } from "./target.ts";
  * key too hot (C6).
  */
 export const commitAttemptsMax = 128;
+
+/** What a commit needs of a store. */
+export interface CommitStore extends Pick<ObjectStore, "keymap"> {
+  readonly writer: Pick<ObjectStore["writer"], "release">;
+}
 
 export interface Plan<T> {
   readonly checks: readonly Check[];
@@ -41,8 +46,8 @@ export interface Plan<T> {
  * `state`). StoreError `overloaded` after too many conflicts, and the engine's.
  */
 export async function commitPlan<T extends object>(
-  store: ObjectStore,
-  target: Target,
+  store: CommitStore,
+  target: KeyPlace,
   plan: (fence: BucketFenceRow) => Promise<Plan<T> | Refusal>,
   state: BucketFenceRow["state"] = "active",
 ): Promise<T | Refusal> {
@@ -64,7 +69,7 @@ export async function commitPlan<T extends object>(
 
 /** The fence, and the check that keeps it as it is; `noSuchBucket`, `operationAborted`. */
 export async function readFence(
-  target: Pick<Target, "bucket" | "partition">,
+  target: Pick<KeyPlace, "bucket" | "partition">,
   state: BucketFenceRow["state"],
 ): Promise<{ row: BucketFenceRow; check: Check } | Refusal> {
   const key = bucketFenceKey(target.bucket.id);
@@ -75,7 +80,7 @@ export async function readFence(
   return { row, check: { key, expect: stored.stamp } };
 }
 
-function changeOf(store: ObjectStore, target: Target, fence: Check, plan: Plan<unknown>): Change {
+function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan<unknown>): Change {
   const id = store.keymap.session.nextChangeId();
   const locations = plan.freed.filter(({ kind }) => kind === "chunks" || kind === "manifest");
   const garbage = {
@@ -97,7 +102,7 @@ function changeOf(store: ObjectStore, target: Target, fence: Check, plan: Plan<u
  * session finds out by reading.
  */
 export async function releasing<T>(
-  store: ObjectStore,
+  store: Pick<CommitStore, "writer">,
   refs: readonly ChunkRef[],
   decide: () => Promise<T>,
 ): Promise<T> {

@@ -1,9 +1,16 @@
-import { afterKey as nextRowKey, compareBytes, toHex } from "../base/bytes.ts";
+import { afterKey as nextRowKey, compareBytes } from "../base/bytes.ts";
 import type { Row } from "../engine/engine.ts";
 import type { UploadId } from "../format/ids.ts";
 import type { UploadRow } from "../format/object-row.ts";
 import { decodeUploadRow } from "../format/object-row.ts";
-import { parseRoutedKey, routedRange, space, spaceRange, uploadKey } from "../format/row-keys.ts";
+import {
+  parseRoutedKey,
+  parseUploadKey,
+  routedRange,
+  space,
+  spaceRange,
+  uploadKey,
+} from "../format/row-keys.ts";
 import type { Bucket } from "./bucket-rows.ts";
 import { getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -68,7 +75,6 @@ function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListIte
 }
 
 function uploadItem({ key: rowKey, value }: Row): UploadListItem {
-  const { key, rest } = parseRoutedKey(rowKey);
-  const upload = toHex(rest) as UploadId; // what stands behind the key there
+  const { key, id: upload } = parseUploadKey(rowKey);
   return { kind: "upload", key, upload, row: decodeUploadRow(value) };
 }

@@ -168,5 +168,5 @@ export async function abortUpload(
 ): Promise<{ aborted: true } | Refusal> {
   const target = await openTarget(store, address.bucket, address.key);
   if (isRefusal(target)) return target;
-  return freeUpload(store, target, address.upload, "active");
+  return freeUpload(store, target, address.upload, { fence: "active" });
 }

@@ -7,11 +7,16 @@ import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
 
-/** A key of a bucket that exists, and the partition its rows are in. */
-export interface Target {
-  readonly bucket: Bucket;
+/** Where the rows of a key are. */
+export interface KeyPlace {
+  readonly bucket: Pick<Bucket, "id">;
   readonly key: Uint8Array;
   readonly partition: Partition;
+}
+
+/** A key of a bucket that exists, and the partition its rows are in. */
+export interface Target extends KeyPlace {
+  readonly bucket: Bucket;
 }
 
 /** `noSuchBucket`, `keyTooLong`. */

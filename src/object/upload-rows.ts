@@ -7,7 +7,7 @@ import type { PartRow, UploadRow } from "../format/object-row.ts";
 import { decodePartRow, decodeUploadRow } from "../format/object-row.ts";
 import { parseRoutedKey, partKey, partsRange, uploadKey } from "../format/row-keys.ts";
 import type { Plan } from "./commit.ts";
-import type { Target } from "./target.ts";
+import type { KeyPlace } from "./target.ts";
 
 /*
  * An upload has one row, and one for each of its parts. Storing a part puts the upload's row again,
@@ -31,14 +31,14 @@ export interface FoundPart extends PartRow {
   readonly stamp: ChangeId;
 }
 
-export async function readUpload(target: Target, id: UploadId): Promise<FoundUpload | undefined> {
+export async function readUpload(target: KeyPlace, id: UploadId): Promise<FoundUpload | undefined> {
   const stored = await target.partition.get(uploadKey(target.bucket.id, target.key, id));
   return stored === undefined ? undefined : { id, row: decodeUploadRow(stored.value), stored };
 }
 
 /** Parts in order of their numbers, from the first above `afterPart`. */
 export async function readParts(
-  target: Target,
+  target: KeyPlace,
   upload: UploadId,
   afterPart = 0,
   limit = scanRowsMax,
@@ -51,7 +51,7 @@ export async function readParts(
 }
 
 export async function readPart(
-  target: Target,
+  target: KeyPlace,
   upload: UploadId,
   part: number,
 ): Promise<FoundPart | undefined> {

@@ -1,15 +1,22 @@
 import { Metrics } from "../admin/metrics.ts";
 import { type BackgroundStatistics, createBackground } from "../control/background.ts";
 import type { SessionId } from "../format/ids.ts";
+import { UploadSweep } from "../object/upload-sweep.ts";
 import type { Service } from "../platform/service.ts";
 import { sampleBackground, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
+
+const dayMs = 24 * 3_600_000;
+/** Between looks for idle uploads: what may wait for days may wait for an hour more. */
+const uploadSweepMs = 3_600_000;
 
 export interface BackgroundOptions {
   readonly machine: StoreMachine;
   readonly sealAfterMs?: number | undefined;
   /** Share of an extent that is dead when it is compacted. */
   readonly compactAt?: number | undefined;
+  /** Unfinished uploads that are idle for as many days are ended; 0: none is. */
+  readonly uploadIdleDays?: number | undefined;
   /** Whether a session's process still runs; those of which it does not are fenced. */
   readonly isAlive: (session: SessionId) => boolean;
 }
@@ -26,7 +33,7 @@ export interface BackgroundProcess {
 }
 
 export async function openBackground(options: BackgroundOptions): Promise<BackgroundProcess> {
-  const { machine, sealAfterMs, compactAt, isAlive } = options;
+  const { machine, sealAfterMs, compactAt, uploadIdleDays = 0, isAlive } = options;
   // Compaction makes room, so it may use the room that is kept from others.
   const limits = { sealAfterMs, reserveBytes: 0 };
   const parts = await openStoreParts(machine, "background", limits);
@@ -41,6 +48,12 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
     reads,
     isAlive,
     limits: compactAt === undefined ? undefined : { deadShare: compactAt },
+    moreWorkers(counters) {
+      if (uploadIdleDays === 0) return [];
+      const onEnded = () => counters.uploadsEnded++;
+      const pace = { idleMs: uploadIdleDays * dayMs, everyMs: uploadSweepMs };
+      return [new UploadSweep({ platform: machine.platform, keymap, writer, ...pace, onEnded })];
+    },
   });
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);

@@ -17,6 +17,7 @@ test("settings: defaults are what the help says", () => {
   assert.equal(settings["seal-after"], 300_000);
   assert.equal(settings.reserve, 320 * 1024 * 1024);
   assert.equal(settings["compact-at"], 0.33);
+  assert.equal(settings["upload-idle-days"], 7);
 });
 
 test("settings: a flag wins over a variable, a variable over the file", () => {
@@ -41,6 +42,7 @@ test("settings: a wrong value is refused with its place and what would be right"
     [{ flags: new Map([["data", "a,,b"]]) }, /none empty/],
     [{ flags: new Map([["domain", "https://x"]]) }, /without scheme/],
     [{ flags: new Map([["compact-at", "0.5"]]) }, /percentage from 5% to 95%/],
+    [{ flags: new Map([["upload-idle-days", "4000"]]) }, /whole number from 0 to 3650/],
     [{ flags: new Map([["log-level", "loud"]]) }, /one of debug, info/],
     [{ flags: new Map([["region", "US East"]]) }, /region name/],
   ];

@@ -49,6 +49,9 @@ const connectionsMax = 100_000;
 /** Each may hold 64 KiB of an upload and as much of an answer: 2 GiB at the most a process. */
 const requestsMax = 16_384;
 
+/** Ten years: past that, 0 is what is meant. */
+const uploadIdleDaysMax = 3650;
+
 const minute = 60_000;
 
 export const settingDefinitions = {
@@ -114,6 +117,12 @@ export const settingDefinitions = {
     "768",
     "those of one access key, so that others find room; past it 503 SlowDown",
     parseCount(1, requestsMax),
+  ),
+  "upload-idle-days": define(
+    "DAYS",
+    "7",
+    "unfinished multipart uploads idle for as long are removed; 0 keeps them",
+    parseCount(0, uploadIdleDaysMax),
   ),
   drain: define(
     "TIME",

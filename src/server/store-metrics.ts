@@ -118,6 +118,7 @@ export function sampleBackground(metrics: Metrics, background: Background): void
     "versioningRestored",
   );
   count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
+  count("uploads_ended", "Unfinished uploads ended because they were idle.", "uploadsEnded");
   count("strays_removed", "Files of extents that are in no table removed.", "straysRemoved");
   metrics.sampled(
     "gauge",

@@ -21,6 +21,7 @@ export async function runBackground(
     machine: opened.machine,
     sealAfterMs: settings["seal-after"],
     compactAt: settings["compact-at"],
+    uploadIdleDays: settings["upload-idle-days"],
     isAlive: (session) => isAlive(channel.roster, session),
   });
   channel.send({ type: "opened", session: background.session });
