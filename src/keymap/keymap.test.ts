@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { AssertionError } from "../base/assert.ts";
 import { encodeUtf8, noBytes } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
-import type { Change, CommitResult, Engine } from "../engine/engine.ts";
+import type { Change, CommitResult, Engine, Row } from "../engine/engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import type { BucketId, ChangeId, PartitionId, StoreId } from "../format/ids.ts";
@@ -25,7 +26,7 @@ import { nextId } from "./counters.ts";
 import { createExtentTable } from "./extent-table.ts";
 import { createLease, renewLease } from "./leases.ts";
 import { openKeymap } from "./open-keymap.ts";
-import { EnginePartition } from "./partition/engine-partition.ts";
+import { EnginePartition, snapshotWaitersMax, snapshotsMax } from "./partition/engine-partition.ts";
 import { routedForm } from "./partition/routed-form.ts";
 import { ReadTracker } from "./read-tracker.ts";
 import type { Session } from "./session.ts";
@@ -286,4 +287,32 @@ test("a lease says when the oldest read under way began", async () => {
   end();
   await renewLease({ platform: own, keymap, reads });
   assert.equal((await listSessions(keymap))[0]!.lease.oldestReadMs, began + 5000);
+});
+
+test("C6: a partition reads a few snapshots at a time, each of one moment; too many waiting are overloaded", async () => {
+  const keymap = await open(createMemoryEngine());
+  const [partition] = keymap.partitions;
+  const { session } = keymap;
+  const stop = Promise.withResolvers<undefined>();
+  const seen: (Row | undefined)[] = [];
+  let underWay = 0;
+  let most = 0;
+  const read = () =>
+    partition!.inSnapshot(async (reader) => {
+      most = Math.max(most, ++underWay);
+      await stop.promise;
+      seen.push(await reader.get(head("k")));
+      underWay--;
+    });
+  const reads = Array.from({ length: snapshotsMax + snapshotWaitersMax }, read);
+  await assert.rejects(read(), failsWith("overloaded"));
+  await partition!.commit(put(session, head("k")));
+  stop.resolve(undefined);
+  await Promise.all(reads);
+  assert.equal(most, snapshotsMax);
+  assert.equal(seen.filter((row) => row === undefined).length, snapshotsMax);
+  await assert.rejects(
+    partition!.inSnapshot((reader) => reader.get(storeKey())),
+    AssertionError,
+  );
 });

@@ -30,7 +30,7 @@ export interface RegisteredSession {
 /** Snapshots of a partition at a time: half of what an engine has for a process (node/lmdb/environment.ts). */
 export const snapshotsMax = 8;
 /** As many as requests may be under way. */
-const snapshotWaitersMax = 1024;
+export const snapshotWaitersMax = 1024;
 
 const partitionSpacesFrom = 0x20;
 const routedSpacesFrom = 0x30;
