@@ -1,5 +1,4 @@
 import { afterKey } from "../base/bytes.ts";
-import type { StepOutcome, Worker } from "../control/worker-loop.ts";
 import type { Row } from "../engine/engine.ts";
 import { decodeUploadRow } from "../format/object-row.ts";
 import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
@@ -13,7 +12,7 @@ import { isRefusal } from "./refusal.ts";
  * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
  * objects. One that has been idle for long (since its newest part, or since it was initiated) is ended as an abort would
  * end it. It is background work, but what ends an upload is decided here with everything else about uploads, so the
- * background is given this as one more worker.
+ * background is given this as one more worker (control/worker-loop.ts says what that is).
  */
 
 /** Uploads looked at in one step, some 500 bytes each; each may have 10,000 parts. */
@@ -28,7 +27,7 @@ export interface UploadSweepOptions extends CommitStore {
   onEnded(): void;
 }
 
-export class UploadSweep implements Worker {
+export class UploadSweep {
   readonly name = "upload sweep";
   readonly #options: UploadSweepOptions;
   #round: AsyncGenerator<undefined, void, undefined> | undefined;
@@ -38,7 +37,7 @@ export class UploadSweep implements Worker {
     this.#options = options;
   }
 
-  async step(): Promise<StepOutcome> {
+  async step(): Promise<"busy" | "idle"> {
     const { clock } = this.#options.platform;
     if (clock.monotonicMs() < this.#notBeforeMs) return "idle";
     // A round that fails is over: its generator is done, and the next step begins another.

@@ -6,7 +6,6 @@ import type { Service } from "../platform/service.ts";
 import { sampleBackground, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 
-const dayMs = 24 * 3_600_000;
 /** Between looks for idle uploads: what may wait for days may wait for an hour more. */
 const uploadSweepMs = 3_600_000;
 
@@ -51,7 +50,7 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
     moreWorkers(counters) {
       if (uploadIdleDays === 0) return [];
       const onEnded = () => counters.uploadsEnded++;
-      const pace = { idleMs: uploadIdleDays * dayMs, everyMs: uploadSweepMs };
+      const pace = { idleMs: uploadIdleDays * 24 * 3_600_000, everyMs: uploadSweepMs };
       return [new UploadSweep({ platform: machine.platform, keymap, writer, ...pace, onEnded })];
     },
   });
