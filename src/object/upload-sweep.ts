@@ -65,7 +65,7 @@ export class UploadSweep {
   }
 
   async #look(partition: Partition, row: Row): Promise<void> {
-    const { platform, idleMs, onEnded } = this.#options;
+    const { platform, idleMs } = this.#options;
     const idleSinceMs = platform.clock.now() - idleMs;
     if (decodeUploadRow(row.value).initiatedMs >= idleSinceMs) return;
     const { bucket, key, id } = parseUploadKey(row.key);
@@ -73,7 +73,7 @@ export class UploadSweep {
     const ending = { fence: "active", idleSinceMs } as const;
     // Refused: somebody else has ended it, or still works on it, or deletes its bucket.
     if (isRefusal(await freeUpload(this.#options, place, id, ending))) return;
-    onEnded();
+    this.#options.onEnded();
     platform.log("info", "idle_upload_ended", { bucket, upload: id });
   }
 }
