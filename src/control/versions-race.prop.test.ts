@@ -112,9 +112,12 @@ test("C5: no version is lost and none doubled, however they move while extents a
       client.process = await machine.start("front-end");
       const background = await machine.start("background");
       const pending = { scan: beforeScans.toReversed(), commit: beforeCommits.toReversed() };
-      const keymap = around(background.keymap, async (call) => {
+      // The client does one thing after the other, whatever the background does at once.
+      let turn = Promise.resolve();
+      const keymap = around(background.keymap, (call) => {
         const one = pending[call].pop();
-        if (one !== undefined && one !== null) await client.apply(one);
+        if (one !== undefined && one !== null) turn = turn.then(() => client.apply(one));
+        return turn;
       });
       const workers = workersOf(machine, { ...background, keymap });
       for (let round = 0; round < 5; round++) {
