@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { must } from "../base/assert.ts";
 import { readRootKey } from "../node/root-key-file.ts";
 import { signedFetch } from "../node/signed-fetch.ts";
+import { makeCertificate, noOpenssl } from "../node/testing/certificates.ts";
 import { ServedStore } from "../node/testing/served-store.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
@@ -92,6 +93,31 @@ test("cli: status signs with the key of the data directory, and says where the k
   const refused = /refuses access key HF\w+ \(SignatureDoesNotMatch: .*\): set HOLDFAST_ROOT/;
   assert.match(holdfast(ask, other).stderr, refused);
 });
+
+test(
+  "cli: serves https where it is given a certificate; status trusts it, or an authority",
+  { skip: noOpenssl },
+  async () => {
+    const data = join(scratch, "secure");
+    const { certPath, keyPath } = makeCertificate(scratch, "served");
+    await using server = new ServedStore([data], ["--tls-cert", certPath, "--tls-key", keyPath]);
+    const { endpoint, port } = must(await server.ready, server.output);
+    assert.equal(endpoint, `https://127.0.0.1:${port}`);
+    const ask = ["status", "--listen", `127.0.0.1:${port}`, "--data", data, "--json"];
+    const { status, stdout, stderr } = holdfast([...ask, "--tls-cert", certPath]);
+    assert.equal(status, 0, stderr);
+    assert.equal((JSON.parse(stdout) as StatusReport).ready, true); // our own output
+    const named = ["status", "--endpoint", endpoint, "--data", data];
+    assert.match(holdfast(named).stderr, /is not trusted \(self-signed certificate.*--ca/);
+    assert.match(holdfast(named, { HOLDFAST_CA: certPath }).stderr, /is not trusted .*altnames/);
+    assert.match(holdfast([...named, "--ca", "/none"]).stderr, /--ca \/none: .*no such file/);
+    assert.match(holdfast(["serve", "--tls-cert", certPath]).stderr, /TLS needs both/);
+    assert.match(
+      holdfast(["serve", "--tls-cert", keyPath, "--tls-key", keyPath]).stderr,
+      /not a certificate in PEM/,
+    );
+  },
+);
 
 test("cli: check refuses what is no store, and leaves it as it is", () => {
   const { status, stderr } = holdfast(["check", "--data", join(scratch, "none")]);

@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
 import type { AccessKey } from "../auth/access-key.ts";
-import { StoreError } from "../base/errors.ts";
+import { messageOf, StoreError } from "../base/errors.ts";
+import { callServer, type Trust } from "../node/server-call.ts";
 import { readRootKey } from "../node/root-key-file.ts";
-import { type SignedCall, signedFetch } from "../node/signed-fetch.ts";
+import { type SignedCall, signedHeaders } from "../node/signed-fetch.ts";
 import { rootKeyOfEnvironment, rootKeyVariables } from "../server/root-credentials.ts";
+import type { HeaderList } from "../platform/http.ts";
 import type { ListenAt } from "../server/setting-values.ts";
 import type { Flag, GivenFlags } from "./command.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
@@ -14,6 +17,7 @@ export interface Connection {
   readonly region: string;
   /** For signing; undefined where neither the variables nor the data directory have one. */
   readonly key: AccessKey | undefined;
+  readonly trust: Trust;
 }
 
 /** What the server answered, read whole. */
@@ -34,32 +38,44 @@ export const connectionFlags: readonly Flag[] = [
   settingFlag("data"),
   settingFlag("listen"),
   settingFlag("region"),
+  settingFlag("tls-cert"),
+  {
+    name: "ca",
+    value: "FILE",
+    help: "authorities to believe beside the usual ones, in PEM (HOLDFAST_CA)",
+  },
   configFlag,
 ];
 
 /** The server that flags and variables name, and the root key from the variables or the file of the data directory. */
 export function connectionOf(given: GivenFlags): Connection {
-  const { listen, region, data } = settingsOf(given);
+  const settings = settingsOf(given);
+  const { listen, region, data } = settings;
   const named = given.flags.get("endpoint") ?? process.env["HOLDFAST_ENDPOINT"];
-  const endpoint = named ?? localEndpoint(listen);
+  const endpoint = named ?? localEndpoint(listen, settings["tls-cert"] !== "");
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint)) {
     const message = `--endpoint: "${endpoint}" is not a URL such as http://127.0.0.1:9000`;
     throw new StoreError("invalid", message);
   }
   const key = rootKeyOfEnvironment(process.env) ?? readRootKey(data[0] ?? "");
-  return { endpoint: endpoint.replace(/\/+$/, ""), region, key };
+  const authorities = given.flags.get("ca") ?? process.env["HOLDFAST_CA"] ?? "";
+  const trust = {
+    authorities: readPem("--ca", authorities),
+    own: readPem("--tls-cert", settings["tls-cert"]),
+  };
+  return { endpoint: endpoint.replace(/\/+$/, ""), region, key, trust };
 }
 
 /** Where a server that listens there is reached from its own machine. */
-export function localEndpoint({ host, port }: ListenAt): string {
+export function localEndpoint({ host, port }: ListenAt, isSecure: boolean): string {
   const anywhere: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
   const reached = anywhere[host] ?? host;
-  return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
+  return `${isSecure ? "https" : "http"}://${reached.includes(":") ? `[${reached}]` : reached}:${port}`;
 }
 
 /** GETs a page of the server's own; StoreError `unavailable` where nobody answers. */
-export function ask({ endpoint }: Connection, path: string): Promise<Answer> {
-  return answerOf(endpoint, fetch(endpoint + path, { signal: AbortSignal.timeout(answerMs) }));
+export function ask(connection: Connection, path: string): Promise<Answer> {
+  return answerOf(connection, { method: "GET", target: path, headers: [] });
 }
 
 /**
@@ -103,13 +119,11 @@ const keyFix =
   `set ${rootKeyVariables.accessKeyId} and ${rootKeyVariables.secretAccessKey}, ` +
   "or name the data directory with --data";
 
-function askSigned(
-  { endpoint, region, key }: Connection,
-  call: Omit<SignedCall, "signal">,
-): Promise<Answer> {
+function askSigned(connection: Connection, call: Omit<SignedCall, "signal">): Promise<Answer> {
+  const { endpoint, region, key } = connection;
   if (key === undefined) throw new StoreError("invalid", `there is no key to sign with: ${keyFix}`);
-  const signal = AbortSignal.timeout(answerMs);
-  return answerOf(endpoint, signedFetch(endpoint, { ...key, region }, { ...call, signal }));
+  const headers = signedHeaders(new URL(endpoint).host, { ...key, region }, call);
+  return answerOf(connection, { ...call, headers });
 }
 
 function refusal({ endpoint, key }: Connection, status: number, said: string): StoreError {
@@ -125,12 +139,35 @@ export function elementOf(xml: string, name: string): string | undefined {
   return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
 }
 
-async function answerOf(endpoint: string, response: Promise<Response>): Promise<Answer> {
+async function answerOf(
+  { endpoint, trust }: Connection,
+  call: Omit<SignedCall, "signal"> & { readonly headers: HeaderList },
+): Promise<Answer> {
   try {
-    const { status } = await response;
-    return { status, text: await (await response).text() };
+    const signal = AbortSignal.timeout(answerMs);
+    return await callServer(endpoint, { ...call, signal, trust });
   } catch (cause) {
+    if (isDistrust(cause)) {
+      const fix = "name its authority with --ca, or its certificate with --tls-cert";
+      const message = `the server at ${endpoint} is not trusted (${messageOf(cause)}): ${fix}`;
+      throw new StoreError("unavailable", message, { cause });
+    }
     const fix = "start it with holdfast serve, or name it with --endpoint";
     throw new StoreError("unavailable", `no server answers at ${endpoint}: ${fix}`, { cause });
+  }
+}
+
+/** The codes of OpenSSL and Node for certificates that do not hold. */
+function isDistrust(cause: unknown): boolean {
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return /CERT|ISSUER|SIGNATURE/.test(code);
+}
+
+function readPem(flag: string, path: string): string | undefined {
+  if (path === "") return undefined;
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new StoreError("invalid", `${flag} ${path}: ${messageOf(cause)}`, { cause });
   }
 }

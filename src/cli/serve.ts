@@ -7,6 +7,7 @@ import { type FoundRootKey, rootKey } from "../node/root-key-file.ts";
 import { sealingKey } from "../node/sealing-key-file.ts";
 import { openStoreDirectories } from "../node/store-directories.ts";
 import { Supervisor } from "../node/supervisor.ts";
+import { readTlsPair, tlsFilesOf } from "../node/tls-files.ts";
 import { verifyIndex } from "../node/verify-index.ts";
 import { settingNames, type Settings } from "../server/settings.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
@@ -27,6 +28,8 @@ export const serve: Command = {
 
 async function runServe(given: GivenFlags): Promise<number> {
   const settings = settingsOf(given);
+  const tls = tlsFilesOf(settings["tls-cert"], settings["tls-key"]);
+  if (tls !== undefined) readTlsPair(tls); // each worker reads it for itself: this is to say now what is wrong
   const log = createLog({ level: settings["log-level"] });
   const platform = createPlatform({ log });
   using store = await openStoreDirectories({ platform, paths: settings.data, mayCreate: true });
@@ -66,7 +69,7 @@ function stopSignal(kill: () => void): AbortSignal {
 
 function announce(settings: Settings, port: number, found: FoundRootKey, json: boolean): void {
   const { listen, region } = settings;
-  const endpoint = localEndpoint({ ...listen, port });
+  const endpoint = localEndpoint({ ...listen, port }, settings["tls-cert"] !== "");
   const { key, from, path } = found;
   if (json) {
     const secret = from === "generated" ? { secretAccessKey: key.secretAccessKey } : {};

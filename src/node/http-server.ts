@@ -1,16 +1,24 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from "node:http";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import { aborted } from "../base/aborted.ts";
 import { StoreError } from "../base/errors.ts";
 import type { HttpHandler } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
 import type { Service } from "../platform/service.ts";
-import { type BareAnswer, bareAnswer, rawAnswer } from "./http/bare-answer.ts";
+import { type BareAnswer, bareAnswer } from "./http/bare-answer.ts";
 import { Connections } from "./http/connections.ts";
 import { Exchange } from "./http/exchange.ts";
 import { httpLimits, type HttpLimits } from "./http/limits.ts";
 import { PeerWatch } from "./http/peer-watch.ts";
+import { refuseUnparsed } from "./http/refuse-unparsed.ts";
+import { readTlsPair, reloadMs, type TlsFiles, TlsReload } from "./tls-files.ts";
 
 /*
  * The bridge from node:http to our own request and response: protocol code never meets a socket. It keeps the bounds a
@@ -25,6 +33,9 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Other processes of this server listen on the same port. */
   readonly shared?: boolean | undefined;
+  /** Serves https, with what these files hold at the time. */
+  readonly tls?: TlsFiles | undefined;
+  readonly tlsReloadMs?: number | undefined;
   /** After the stop signal, requests under way have this long. */
   readonly drainMs: number;
   readonly limits?: Partial<HttpLimits> | undefined;
@@ -51,7 +62,8 @@ export class HttpServer implements Service {
   readonly #limits: HttpLimits;
   readonly #watch: PeerWatch;
   readonly #connections: Connections;
-  readonly #server: Server;
+  readonly #server: Server | TlsServer;
+  #reload: TlsReload | undefined;
   readonly #listening = Promise.withResolvers<ListenAddress>();
   #underWay = 0;
   #refused = 0;
@@ -87,25 +99,31 @@ export class HttpServer implements Service {
     await aborted(signal);
     this.#stopping = true;
     this.#server.close(); // stops accepting, and closes connections that are idle now
-    const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#options.drainMs);
+    const deadline = setTimeout(() => this.#connections.destroyAll(), this.#options.drainMs);
     await closed;
     clearTimeout(deadline);
+    this.#reload?.stop();
   }
 
-  #createServer(): Server {
+  #createServer(): Server | TlsServer {
     const limits = this.#limits;
-    const server = createServer({
+    const options = {
       maxHeaderSize: limits.headerBytes,
       headersTimeout: limits.headersMs,
       connectionsCheckingInterval: Math.ceil(limits.headersMs / looksPerTimeout),
       requestTimeout: 0, // a 5 GiB part over a slow line takes its time; the body's pace is watched instead
       keepAliveTimeout: limits.keepAliveMs,
       requireHostHeader: false, // the exchange answers it in S3's form
-    });
+    };
+    const { tls } = this.#options;
+    const server = tls === undefined ? createServer(options) : this.#createTlsServer(tls, options);
     server.maxHeadersCount = 0; // none dropped silently: the exchange refuses too many
     server.maxConnections = limits.connections + limits.surplusConnections;
     server.timeout = limits.silentMs;
-    server.on("connection", (socket) => this.#connections.opened(socket));
+    server.on("connection", (socket) => this.#connections.accepted(socket));
+    const opened = (socket: Socket): void => this.#connections.opened(socket);
+    if (tls === undefined) server.on("connection", opened);
+    else server.on("secureConnection", opened);
     const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
       this.#take(message, response);
     };
@@ -113,7 +131,22 @@ export class HttpServer implements Service {
     server.on("checkExpectation", (message, response) => {
       this.#take(message, response, "expectation");
     });
-    server.on("clientError", refuse);
+    server.on("clientError", (error, socket) => refuseUnparsed(error, socket, limits.lingerMs));
+    return server;
+  }
+
+  #createTlsServer(files: TlsFiles, options: ServerOptions): TlsServer {
+    const { log, tlsReloadMs = reloadMs } = this.#options;
+    const pair = readTlsPair(files);
+    const handshakeTimeout = this.#limits.headersMs;
+    const server = createTlsServer({ ...options, ...pair, handshakeTimeout });
+    this.#reload = new TlsReload({
+      files,
+      pair,
+      log,
+      intervalMs: tlsReloadMs,
+      use: (next) => server.setSecureContext(next),
+    });
     return server;
   }
 
@@ -142,7 +175,7 @@ export class HttpServer implements Service {
         limits: this.#limits,
         watch: this.#watch,
         log,
-        secure: false,
+        secure: this.#options.tls !== undefined,
       });
       // Never rejects; its owner is the connection, which closes with us.
       void exchange.run(handler, () => this.#stopping || connection.isSurplus).then(onEnd);
@@ -187,18 +220,4 @@ export function listenError(cause: NodeJS.ErrnoException, host: string, port: nu
   };
   const reason = reasons[cause.code ?? ""] ?? cause.message;
   return new StoreError("invalid", `cannot listen on ${where}: ${reason}`, { cause });
-}
-
-/** What could not be parsed, or took too long. Where an answer is already on its way, there is nothing to add. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const answers: Record<string, BareAnswer> = {
-    HPE_HEADER_OVERFLOW: "headersTooLarge",
-    ERR_HTTP_REQUEST_TIMEOUT: "timeout",
-  };
-  const answering = "_httpMessage" in socket && socket._httpMessage !== null;
-  if (!socket.writable || answering || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  socket.end(rawAnswer(answers[error.code ?? ""] ?? "malformed"));
 }

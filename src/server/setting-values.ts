@@ -15,6 +15,11 @@ export function parseList(text: string): readonly string[] {
 }
 
 /** May be empty: a setting that is off. */
+export function parseText(text: string): string {
+  return text;
+}
+
+/** May be empty: a setting that is off. */
 function parseOptionalList(text: string): readonly string[] {
   return text.trim() === "" ? [] : parseList(text);
 }

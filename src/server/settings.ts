@@ -11,6 +11,7 @@ import {
   parseListen,
   parsePercent,
   parseRegion,
+  parseText,
   type ParseSetting,
 } from "./setting-values.ts";
 
@@ -100,6 +101,13 @@ export const settingDefinitions = {
     "dead share at which an extent is compacted",
     parsePercent(5, 95),
   ),
+  "tls-cert": define(
+    "FILE",
+    "",
+    "serve https with this certificate and its chain, in PEM; looked at again every 5 s",
+    parseText,
+  ),
+  "tls-key": define("FILE", "", "the key of that certificate, in PEM", parseText),
   connections: define(
     "N",
     "4096",
@@ -148,6 +156,7 @@ export function environmentName(name: string): string {
 
 /** Variables of ours that are no settings: secrets, and what the other commands take. */
 const otherVariables: readonly string[] = [
+  "HOLDFAST_CA",
   "HOLDFAST_CONFIG",
   "HOLDFAST_ENDPOINT",
   "HOLDFAST_ROOT_ACCESS_KEY_ID",

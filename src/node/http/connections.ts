@@ -40,6 +40,8 @@ export class Connection {
 export class Connections {
   readonly #limits: HttpLimits;
   readonly #open = new Map<Socket, Connection>();
+  /** With those whose TLS handshake is not done. */
+  readonly #accepted = new Set<Socket>();
 
   constructor(limits: HttpLimits) {
     this.#limits = limits;
@@ -49,6 +51,16 @@ export class Connections {
     return this.#open.size;
   }
 
+  accepted(socket: Socket): void {
+    this.#accepted.add(socket);
+    socket.once("close", () => this.#accepted.delete(socket));
+  }
+
+  destroyAll(): void {
+    for (const socket of this.#accepted) socket.destroy();
+  }
+
+  /** Requests may come. */
   opened(socket: Socket): void {
     const { connections, pipelined } = this.#limits;
     const connection = new Connection(socket, this.#open.size >= connections, pipelined);

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import type { HttpLimits } from "../http/limits.ts";
-import { HttpServer } from "../http-server.ts";
+import { HttpServer, type HttpServerOptions } from "../http-server.ts";
 
 export interface Running extends AsyncDisposable {
   readonly port: number;
@@ -14,10 +14,12 @@ export async function serve(
   handler: HttpHandler,
   limits: Partial<HttpLimits> = {},
   drainMs = 2_000,
+  more: Partial<HttpServerOptions> = {},
 ): Promise<Running> {
   const stopping = new AbortController();
   const log = (): void => undefined;
-  const server = new HttpServer({ handler, log, host: "127.0.0.1", port: 0, drainMs, limits });
+  const where = { host: "127.0.0.1", port: 0 };
+  const server = new HttpServer({ handler, log, ...where, drainMs, limits, ...more });
   const running = server.run(stopping.signal);
   const { port } = await server.listening;
   const stop = async (): Promise<void> => {

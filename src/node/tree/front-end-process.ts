@@ -5,6 +5,7 @@ import type { Service } from "../../platform/service.ts";
 import { openFrontEnd } from "../../server/front-end.ts";
 import { rootCredentials } from "../../server/root-credentials.ts";
 import { runServices } from "../../server/run-services.ts";
+import { tlsFilesOf } from "../tls-files.ts";
 import { HttpServer } from "../http-server.ts";
 import { openStore } from "../open-store.ts";
 import { createSecretBox } from "../secret-box.ts";
@@ -46,6 +47,7 @@ export async function runFrontEnd(
     host: settings.listen.host,
     port,
     shared: true,
+    tls: tlsFilesOf(settings["tls-cert"], settings["tls-key"]),
     drainMs: settings.drain,
     limits: { connections: settings.connections, requests: settings.requests },
   });
