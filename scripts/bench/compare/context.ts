@@ -23,6 +23,8 @@ export interface Context {
   /** Where profiles of our server's processes go. */
   readonly cpuProfiles: string | undefined;
   readonly progress: ProgressLine;
+  /** Ends what is under way: it throws. */
+  readonly signal: AbortSignal;
 }
 
 /** One figure, beside what it is compared with. */
@@ -83,9 +85,10 @@ export async function measure(
     count: plan.countMax,
   });
   const { operations, load, server, failed } = figuresOf(
-    await runLoad(plan, { onProgress, serverPid }),
+    await runLoad(plan, { onProgress, serverPid, signal: context.signal }),
     plan.processes,
   );
+  context.signal.throwIfAborted();
   const [figures] = operations;
   if (failed > 0 || figures === undefined) {
     throw new Error(`${work.operation} of ${endpoint}: ${JSON.stringify(figures?.errors ?? {})}`);
@@ -122,7 +125,9 @@ function planOf(context: Context, endpoint: string, work: Work): Plan {
 export async function fillStore(context: Context, name: string, space: KeySpace): Promise<void> {
   const began = performance.now();
   const script = join(import.meta.dirname, "fill-store.ts");
-  const child = fork(script, [directoryOf(context, name), JSON.stringify(space), bucket]);
+  const child = fork(script, [directoryOf(context, name), JSON.stringify(space), bucket], {
+    signal: context.signal,
+  });
   const show = context.progress.of("filling a store", { seconds: Infinity, count: space.count });
   child.on("message", (done: number) => {
     const seconds = (performance.now() - began) / 1000;

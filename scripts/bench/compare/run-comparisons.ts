@@ -10,7 +10,7 @@ import { compareLarge, compareMemory, compareSmall } from "./transfers.ts";
 export const comparisons = ["small", "large", "memory", "list", "start"] as const;
 export type ComparisonName = (typeof comparisons)[number];
 
-export interface ComparisonRun extends Omit<Context, "folder" | "progress"> {
+export interface ComparisonRun extends Omit<Context, "folder" | "progress" | "signal"> {
   readonly only: readonly ComparisonName[];
   readonly json: boolean;
 }
@@ -19,7 +19,8 @@ export interface ComparisonRun extends Omit<Context, "folder" | "progress"> {
 export async function runComparisons(run: ComparisonRun): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "holdfast-bench-"));
   const progress = new ProgressLine();
-  const context: Context = { ...run, folder, progress };
+  const interrupted = new AbortController();
+  const context: Context = { ...run, folder, progress, signal: interrupted.signal };
   const found: Comparison[] = [];
   const methods: Record<ComparisonName, () => Promise<Comparison[]>> = {
     small: () => compareSmall(context),
@@ -28,19 +29,19 @@ export async function runComparisons(run: ComparisonRun): Promise<void> {
     list: () => compareLists(context),
     start: () => compareStarts(context, run.only.includes("list")),
   };
-  const onInterrupt = (): void => {
-    void rm(folder, { recursive: true, force: true }).finally(() => process.exit(130));
-  };
+  const onInterrupt = (): void => interrupted.abort(new Error("interrupted"));
   process.on("SIGINT", onInterrupt).on("SIGTERM", onInterrupt);
   try {
     for (const name of comparisons) {
       if (!run.only.includes(name)) continue;
+      interrupted.signal.throwIfAborted();
       const some = await methods[name]();
       progress.clear();
       found.push(...some);
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
+    process.off("SIGINT", onInterrupt).off("SIGTERM", onInterrupt);
   }
   const { workers, processes, seconds, rounds } = run;
   const machine = { cpus: cpus().length, loadAverage: loadavg()[0], node: process.version };

@@ -111,7 +111,7 @@ export async function compareMemory(context: Context): Promise<Comparison[]> {
     const figures = await measure(
       context,
       ours.endpoint,
-      { ...work, keys: uploads, count: 3 * uploads },
+      { ...work, keys: uploads, count: 2 * uploads },
       ours.pid,
     );
     const { privateBytes, processes } = figures.server ?? { processes: 0, privateBytes: undefined };

@@ -1,7 +1,7 @@
 import { hashOf } from "./content.ts";
 import { choose, type Shares } from "./shares.ts";
 
-export const keyPatterns = ["sequential", "random", "hashed", "date"] as const;
+export const keyPatterns = ["sequential", "random", "hashed", "date", "folders"] as const;
 export type KeyPattern = (typeof keyPatterns)[number];
 
 /** The objects of a run: everything about number `i` follows from `i` and the seed, so nothing has to be remembered. */
@@ -14,6 +14,8 @@ export interface KeySpace {
   readonly seed: number;
 }
 
+/** Of `folders`, in order. */
+const folderKeys = 4;
 /** The days of `date` keys begin here; a key a minute. */
 const firstMinuteMs = Date.UTC(2026, 0, 1);
 
@@ -28,6 +30,8 @@ export function keyOf(space: KeySpace, index: number): string {
       return `${space.prefix}${hex("a")}${hex("b")}-${index.toString(36)}`; // the last, so that no two are alike
     case "hashed":
       return `${space.prefix}${hex("a").slice(0, 4)}/${number}`;
+    case "folders":
+      return `${space.prefix}${String(Math.floor(index / folderKeys)).padStart(10, "0")}/${number}`;
     case "date": {
       const time = new Date(firstMinuteMs + index * 60_000).toISOString();
       return `${space.prefix}${time.slice(0, 13).replace(/[-T]/g, "/")}/${number}`;
