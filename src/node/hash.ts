@@ -8,8 +8,10 @@ import type {
   HashAlgorithm,
   Hasher,
 } from "../platform/hash.ts";
+import { createBodyHasher } from "../platform/body-hasher.ts";
 import { createCrcKernel } from "./crc-kernel.ts";
 import type { CrcKernel } from "./crc-kernel.ts";
+import type { HashThreads } from "./hash-threads.ts";
 import { createHmacText } from "./hmac-text.ts";
 import { createXxhKernel } from "./xxhash-kernel.ts";
 
@@ -19,8 +21,10 @@ const polynomial32c = 0x82f63b78;
 /**
  * Digests by OpenSSL, CRC-32 by zlib, the other CRCs and xxHash by kernels of ours (Node has none). One per process:
  * it holds the kernels' memory.
+ *
+ * @param threads for large bodies; without them they are hashed where they are.
  */
-export function createHash(): Hash {
+export function createHash(threads?: HashThreads): Hash {
   const kernel = createCrcKernel();
   const xxhHasher = createXxhKernel();
   const create = (algorithm: HashAlgorithm): Hasher => {
@@ -30,6 +34,8 @@ export function createHash(): Hash {
   return {
     crc32: (bytes, previous) => crc32(bytes, previous),
     create,
+    createBeside: (algorithms) =>
+      threads?.open(algorithms) ?? createBodyHasher({ create }, algorithms),
     digest(algorithm, bytes) {
       if (isCrypto(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
       const hasher = create(algorithm);

@@ -1,6 +1,7 @@
 import type { Log } from "../platform/log.ts";
 import type { Platform } from "../platform/platform.ts";
 import { createClock } from "./clock.ts";
+import { HashThreads } from "./hash-threads.ts";
 import { createHash } from "./hash.ts";
 import { createLog } from "./log.ts";
 import { createRandom } from "./random.ts";
@@ -10,7 +11,7 @@ export function createPlatform(options: { readonly log?: Log | undefined } = {})
   return {
     clock: createClock(),
     random: createRandom(),
-    hash: createHash(),
+    hash: createHash(new HashThreads()),
     log: options.log ?? createLog(),
   };
 }

@@ -31,6 +31,16 @@ export function manifestRecord(blob: BlobIdentity): RecordIdentity {
  */
 const appendsInFlightMax = 2;
 
+/** What else becomes of a chunk while it is appended. */
+export interface ChunkUse {
+  /** Until then others read it too; if that fails, so does the blob. */
+  readonly hashed: Promise<void>;
+  /** The chunk is no longer needed. */
+  readonly done: () => void;
+}
+
+const onlyAppended: ChunkUse = { hashed: Promise.resolve(), done: () => undefined };
+
 /** Appends the records of one blob, a few at a time, and remembers what it appended. */
 export class BlobWriter {
   readonly #writer: ExtentWriter;
@@ -46,12 +56,12 @@ export class BlobWriter {
 
   /**
    * Starts appending the next chunk; waits while too many are under way. Throws what an earlier
-   * append failed with. `written` is called once the chunk is no longer needed.
+   * one failed with.
    */
-  async append(chunk: Uint8Array, written?: () => void): Promise<void> {
+  async append(chunk: Uint8Array, use: ChunkUse = onlyAppended): Promise<void> {
     while (this.#inFlight.length >= appendsInFlightMax) await this.#inFlight.shift();
     this.#throwFailure();
-    this.#start(dataRecord(this.#blob, this.#refs.length), chunk, written);
+    this.#start(dataRecord(this.#blob, this.#refs.length), chunk, use);
   }
 
   /** Waits until all is synced; where it lies, behind a manifest if it is too much for a row. */
@@ -79,20 +89,19 @@ export class BlobWriter {
     this.#writer.release(this.appended);
   }
 
-  #start(identity: RecordIdentity, payload: Uint8Array, written?: () => void): void {
+  #start(identity: RecordIdentity, payload: Uint8Array, use = onlyAppended): void {
     const index = this.#refs.push(undefined) - 1;
+    const appended = this.#writer.append(identity, payload).then((ref) => {
+      this.#refs[index] = ref;
+    });
     // A failure is kept until somebody looks, who may be waiting for the next bytes of the body
     // now.
-    const done = this.#writer.append(identity, payload).then(
-      (ref) => {
-        this.#refs[index] = ref;
-        written?.();
-      },
-      (error: unknown) => {
-        this.#failure ??= { error };
-        written?.();
-      },
-    );
+    const done = Promise.allSettled([appended, use.hashed]).then((outcomes) => {
+      for (const outcome of outcomes) {
+        if (outcome.status === "rejected") this.#failure ??= { error: outcome.reason };
+      }
+      use.done();
+    });
     this.#inFlight.push(done);
   }
 

@@ -4,7 +4,7 @@ import type { StoredChecksum } from "../format/checksum.ts";
 import type { BlobIdentity } from "./blob-writer.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import { ChunkAppender } from "./chunk-appender.ts";
-import { Digests, digestOf } from "./digests.ts";
+import { digestOf, hashedBesideBytesMin, openDigests } from "./digests.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Upload } from "./put.ts";
 import type { Refusal } from "./refusal.ts";
@@ -40,28 +40,28 @@ export async function storeBody(
   const announced = upload.sizeBytes;
   if (announced !== undefined && announced > bodyBytesMax) return tooLarge(announced);
   const writer = new BlobWriter(store.writer, blob);
-  const chunks = new ChunkAppender(writer, store.bodies, upload);
+  const hasher = openDigests(store.platform.hash, upload.algorithms, announced);
+  const chunks = new ChunkAppender(store, upload, writer, hasher);
   let stored = false;
   try {
-    const digests = new Digests(store.platform.hash, upload.algorithms);
     let size = 0;
     for await (const piece of upload.bytes) {
       if (signal?.aborted === true) throw new StoreError("cancelled", "the upload was cancelled");
       size += piece.length;
       if (size > (announced ?? Infinity)) throw wrongSize(announced, size);
       if (size > bodyBytesMax) return tooLarge(size);
-      digests.update(piece);
       await chunks.push(piece);
     }
     if (announced !== undefined && size < announced) throw wrongSize(announced, size);
-    const all = digests.finish();
-    // Before the last bytes are written, so that a small body that is not accepted costs the disk
-    // nothing.
-    const checksum = upload.accept(all, size);
+    // A large body's last chunk is written while it is hashed; of a small body that is not accepted
+    // nothing is written.
+    if (size >= hashedBesideBytesMin) await chunks.finish();
+    const digests = await chunks.digests();
+    const checksum = upload.accept(digests, size);
     await chunks.finish();
     const data = await writer.finish();
     stored = true;
-    return { size, md5: digestOf(all, "md5"), checksum, data, appended: writer.appended };
+    return { size, md5: digestOf(digests, "md5"), checksum, data, appended: writer.appended };
   } finally {
     await chunks.settled();
     if (!stored) await writer.abandon();

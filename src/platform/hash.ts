@@ -10,10 +10,25 @@ export interface Hasher {
   digest(): Uint8Array;
 }
 
+/** Several digests of one body; the work may be done beside the thread that receives it. */
+export interface BodyHasher {
+  /**
+   * Each call's bytes follow those of the call before. They must not change until this resolves. StoreError `unavailable`:
+   * who did the work has gone; then nothing more comes of this body.
+   */
+  update(bytes: Uint8Array): Promise<void>;
+  /** Of all bytes; to be called once. */
+  digests(): Promise<ReadonlyMap<HashAlgorithm, Uint8Array>>;
+  /** Nothing more will be asked, also where no digests were. */
+  close(): void;
+}
+
 export interface Hash {
   /** IEEE CRC-32 (the one of zlib), as an unsigned 32-bit number; `previous` continues an earlier one. */
   crc32(bytes: Uint8Array, previous?: number): number;
   create(algorithm: HashAlgorithm): Hasher;
+  /** For a large body: here it would keep everything else waiting, half a millisecond for each 256 KiB. */
+  createBeside(algorithms: readonly HashAlgorithm[]): BodyHasher;
   digest(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array;
   hmacSha1(key: Uint8Array, bytes: Uint8Array): Uint8Array;
   hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array;
