@@ -7,11 +7,14 @@ import type { Partition } from "../keymap/keymap.ts";
 import { createHash } from "../node/hash.ts";
 import type { ListInput, ListItem } from "./list.ts";
 import { listObjects } from "./list.ts";
+import { listVersions } from "./list-versions.ts";
 import type { UploadListItem } from "./multipart.ts";
 import { initiateUpload, listUploads } from "./multipart.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { attributes, ok, put } from "./testing/bodies.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
+import { remove } from "./testing/versions.ts";
+import { setVersioning } from "./versioning.ts";
 
 const hash = createHash();
 
@@ -199,4 +202,51 @@ test("list: a page of 1,000 keys is one scan; what lies under a prefix is passed
   const inTree = { ...input, prefix: key("tree/"), limit: 1000 };
   assert.equal(ok(await listObjects(tree.store, inTree)).items.length, 200);
   assert.ok(tree.scans.length <= 2, `${tree.scans}`);
+});
+
+test("C6: many delete markers are passed in full batches, whatever the page asks for", async () => {
+  const store = await createTestStore(hash);
+  ok(await setVersioning(store, testBucket, "enabled"));
+  for (let i = 0; i < 3000; i++) await remove(store, `marked/${String(i).padStart(4, "0")}`);
+  ok(await put(store, "z", ""));
+  const counted = counting(store);
+  const input = { bucket: testBucket, prefix: key(""), delimiter: key("/"), after: undefined };
+  const { items } = ok(await listObjects(counted.store, { ...input, limit: 1 }));
+  assert.deepEqual(items.map(textOf), [`key ${toHex(key("z"))}`]);
+  assert.ok(counted.scans.length <= 5, `${counted.scans}`);
+  assert.ok(Math.max(...counted.scans) <= 1001, `${counted.scans}`);
+});
+
+test("list versions: a page costs what is on it, not what lies under its prefixes", async () => {
+  const store = await createTestStore(hash);
+  ok(await setVersioning(store, testBucket, "enabled"));
+  for (let i = 0; i < 1500; i++) ok(await put(store, `${i % 3}/deep/${i % 30}`, ""));
+  ok(await put(store, "z", ""));
+  const { keymap } = store;
+  let rows = 0;
+  const wrap = (partition: Partition): Partition => ({
+    id: partition.id,
+    get: (row) => partition.get(row),
+    commit: (change) => partition.commit(change),
+    scan: (...of) => partition.scan(...of),
+    inSnapshot: (read) =>
+      partition.inSnapshot((reader) =>
+        read({
+          get: (row) => reader.get(row),
+          async scan(...of) {
+            const found = await reader.scan(...of);
+            rows += found.length;
+            return found;
+          },
+        }),
+      ),
+  });
+  const partitionsOf: typeof keymap.partitionsOf = (bucket) => {
+    return keymap.partitionsOf(bucket).map(wrap);
+  };
+  const counted = { ...store, keymap: { ...keymap, partitionsOf } };
+  const query = { prefix: key(""), delimiter: key("/"), after: undefined, limit: 5 };
+  const page = ok(await listVersions(counted, { bucket: testBucket, ...query }));
+  assert.deepEqual([page.items.length, page.truncated], [4, false]);
+  assert.ok(rows <= 4 * 2 * 8, `${rows} rows`);
 });

@@ -1,10 +1,12 @@
 import { extentPath, extentsDirectory } from "../extent/extent-files.ts";
 import { must } from "../base/assert.ts";
-import { toHex } from "../base/bytes.ts";
+import { noBytes, toHex } from "../base/bytes.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { space } from "../format/row-keys.ts";
 import { deleteBucket } from "../object/buckets.ts";
 import { deleteObject } from "../object/delete.ts";
+import { listVersions } from "../object/list-versions.ts";
+import { parseVersionId, versionIdOf } from "../object/version-id.ts";
 import { Violation } from "./history.ts";
 import type { Machine } from "./machine.ts";
 import { deadShare } from "./roles.ts";
@@ -37,6 +39,8 @@ const emptySpaces = [
   "garbage",
   "garbageBatches",
 ] as const;
+
+const everything = { prefix: noBytes, delimiter: undefined, after: undefined, limit: 1000 };
 
 export async function judge(session: Session): Promise<void> {
   const { context } = session;
@@ -152,15 +156,26 @@ async function findLeftover({ machine, excused }: WorkloadContext): Promise<stri
 }
 
 async function deleteEverything(session: Session): Promise<void> {
-  const { buckets, keys } = session.context;
-  for (const bucket of buckets) {
-    for (const key of keys) {
-      await untilDone(session, `delete ${bucket}`, (store) =>
-        deleteObject(store, { bucket, key, condition: { kind: "always" } }),
-      );
-    }
+  for (const bucket of session.context.buckets) {
+    while (await deleteVersions(session, bucket));
     await untilDone(session, `delete-bucket ${bucket}`, (store) => deleteBucket(store, bucket));
   }
+}
+
+/** Every version and delete marker of a page; false where there was none. */
+async function deleteVersions(session: Session, bucket: string): Promise<boolean> {
+  const attempt = await session.attempt(`list-versions ${bucket}`, (store) =>
+    listVersions(store, { bucket, ...everything }),
+  );
+  if (attempt.kind !== "answer") return attempt.kind !== "refused";
+  for (const item of attempt.answer.items) {
+    if (item.kind === "prefix") continue;
+    const version = parseVersionId(versionIdOf(item.row));
+    await untilDone(session, `delete-version ${bucket}`, (store) =>
+      deleteObject(store, { bucket, key: item.key, version, condition: { kind: "always" } }),
+    );
+  }
+  return attempt.answer.items.length > 0;
 }
 
 async function untilDone(
