@@ -134,5 +134,5 @@ test("C5: no version is lost and none doubled, however they move while extents a
       await verifyStore(machine, client.process);
     },
   );
-  await fc.assert(property, { numRuns: 40 });
+  await fc.assert(property, { numRuns: 25 });
 });
