@@ -93,6 +93,28 @@ test("form: signed by Signature V2, with field names in any case", async () => {
   assert.ok(await isStored(s3, "a"));
 });
 
+test("form: as FormData encodes it, which is what browsers send", async () => {
+  const s3 = await withBucket();
+  const conditions = [...usual, ["starts-with", "$x-amz-meta-text", ""]];
+  const signing = signPolicyV4(hash, s3.store.platform.clock.now(), conditions);
+  const data = new FormData();
+  const fields = { key: "k/${filename}", "x-amz-meta-text": "two\nlines", ...signing };
+  for (const [name, value] of Object.entries(fields)) data.append(name, value);
+  const content = `${testBoundary}\r\n--${"x".repeat(200_000)}\r\n`;
+  data.append("file", new Blob([content], { type: "text/plain" }), "ä;b.txt");
+  data.append("submit", "Upload");
+  const encoded = new Response(data);
+  const contentType = encoded.headers.get("content-type") ?? "";
+  const body = new Uint8Array(await encoded.arrayBuffer());
+  const headers = [["content-type", contentType]] as const;
+  const answer = await s3.send({ ...formRequest([]), headers, body });
+  assert.equal(answer.status, 204, answer.text);
+  const stored = await s3.send({ method: "GET", target: "/bucket/k/%C3%A4;b.txt" });
+  assert.equal(stored.text, content);
+  const lines = toBase64(encodeUtf8("two\r\nlines"));
+  assert.equal(stored.headers.get("x-amz-meta-text"), `=?UTF-8?B?${lines}?=`);
+});
+
 test("form: without a file name the variable stays in the key; an empty one leaves it empty", async () => {
   const s3 = await withBucket();
   const signing = signPolicyV4(hash, s3.store.platform.clock.now(), usual);

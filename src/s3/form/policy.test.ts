@@ -179,6 +179,9 @@ test("policy: a document that is none is refused, with what is wrong with it", (
     assert.equal(condition(["content-length-range", ...bounds]), "Invalid JSON.");
   }
   assert.equal(condition(["eq", "$a", null]), "Invalid JSON.");
+  const nested = `${"[".repeat(10_000)}${"]".repeat(10_000)}`;
+  const deep = `{"expiration": "${expiration}", "conditions": [["content-length-range", "a", ${nested}]]}`;
+  assert.equal(problem(deep), "Invalid JSON.");
   const base64 = failureOf(() => parsePolicy("a$"));
   assert.equal(base64, "InvalidPolicyDocument Invalid Policy: invalid Base64 encoding.");
 });

@@ -188,17 +188,16 @@ function parseListCondition(condition: readonly unknown[]): Condition {
 /** Numbers, or texts of them. */
 function parseSizes(condition: readonly unknown[]): Condition {
   const [, min, max] = condition;
-  const sizes = [min, max].map((bound) => {
-    if (typeof bound === "string" && !/^\d{1,15}$/.test(bound)) {
-      throw conditionFailed(textOf(condition));
-    }
-    const bytes = typeof bound === "string" ? Number(bound) : bound;
-    if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) {
-      throw invalidPolicy("Invalid JSON.");
-    }
-    return bytes;
-  });
-  return { kind: "size", min: sizes[0]!, max: sizes[1]! };
+  if (!isBound(min) || !isBound(max)) throw invalidPolicy("Invalid JSON.");
+  for (const bound of [min, max]) {
+    const isNumber = typeof bound === "number" || /^\d{1,15}$/.test(bound);
+    if (!isNumber) throw conditionFailed(textOf(condition));
+  }
+  return { kind: "size", min: Number(min), max: Number(max) };
+}
+
+function isBound(bound: unknown): bound is number | string {
+  return typeof bound === "string" || (Number.isSafeInteger(bound) && Number(bound) >= 0);
 }
 
 /** As S3 writes lists. */
