@@ -1,4 +1,5 @@
 /** The credentials a request carries, in its header or its query: parsed, not yet believed. */
+import { RecentMap } from "../base/recent-map.ts";
 import type { QueryParameter } from "./canonical-request.ts";
 import { scopeTerminator, signatureAlgorithm, signedService } from "./signature-v4.ts";
 
@@ -39,7 +40,7 @@ const signaturePart = "Signature=";
  */
 export class AuthorizationHeaders {
   readonly #region: string;
-  readonly #known = new Map<string, Omit<ClaimedSignature, "signature">>();
+  readonly #known = new RecentMap<string, Omit<ClaimedSignature, "signature">>(knownClaimsMax);
 
   constructor(region: string) {
     this.#region = region;
@@ -57,7 +58,6 @@ export class AuthorizationHeaders {
     }
     const parsed = parseAuthorizationHeader(value, this.#region);
     if ("malformed" in parsed) return parsed;
-    if (this.#known.size >= knownClaimsMax) this.#known.clear();
     this.#known.set(name, parsed);
     return parsed;
   }

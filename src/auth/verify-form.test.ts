@@ -51,7 +51,12 @@ async function verify(
 ) {
   const verifier = createRequestVerifier({
     hash,
-    clock: { now: () => now, monotonicMs: () => 0, sleep: () => Promise.resolve() },
+    clock: {
+      now: () => now,
+      monotonicMs: () => 0,
+      sleep: () => Promise.resolve(),
+      turn: () => Promise.resolve(),
+    },
     credentials: {
       find: (id) =>
         Promise.resolve(id === accessKeyId ? { ...exampleIdentity, principal } : undefined),

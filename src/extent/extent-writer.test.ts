@@ -256,6 +256,20 @@ test("writer: a disk below its reserve takes nothing until there is room again",
   });
 });
 
+test("writer: what arrives in one turn shares a write and a sync, though nothing was being written", async () => {
+  const store = await TestStore.create(hash);
+  const writer = store.writer();
+  const turn = Promise.withResolvers<void>();
+  store.clock.turn = () => turn.promise;
+  const first = writer.append(identityOf(0), payloadOf(100));
+  await settle();
+  const second = writer.append(identityOf(1), payloadOf(100));
+  turn.resolve();
+  await Promise.all([first, second]);
+  const { records, syncs } = writer.statistics();
+  assert.deepEqual({ records, syncs }, { records: 2, syncs: 1 });
+});
+
 test("writer: several writers that fill a disk stop at its reserve, however quickly they write", async () => {
   const store = await TestStore.create(hash);
   const [disk] = store.memoryDisks;

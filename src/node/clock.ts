@@ -8,6 +8,7 @@ export function createClock(): Clock {
   return {
     now: () => Date.now(),
     monotonicMs: () => performance.now(),
+    turn: () => new Promise((resolve) => void setImmediate(resolve)),
     async sleep(ms, signal) {
       for (let rest = ms; rest > 0 && signal?.aborted !== true; rest -= timerMsMax) {
         await oneTimer(Math.min(rest, timerMsMax), signal);

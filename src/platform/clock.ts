@@ -9,4 +9,6 @@ export interface Clock {
    * checks its signal after each sleep, so cancellation is not an error path of its own.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves, without waiting, when all that has arrived by now has been handed to whom it is for. */
+  turn(): Promise<void>;
 }

@@ -26,6 +26,7 @@ export function createSimClock(process: SimProcess, scheduler: Scheduler, wall: 
   return {
     now: () => wall.now(),
     monotonicMs: () => scheduler.nowMs,
+    turn: () => new Promise((resolve) => void process.later(0, resolve)),
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted === true) {

@@ -53,5 +53,10 @@ export function withHeader(
 }
 
 function standingClock(nowMs: number): Clock {
-  return { now: () => nowMs, monotonicMs: () => 0, sleep: () => Promise.resolve() };
+  return {
+    now: () => nowMs,
+    monotonicMs: () => 0,
+    sleep: () => Promise.resolve(),
+    turn: () => Promise.resolve(),
+  };
 }

@@ -20,6 +20,7 @@ export function createTestPlatform(hash: Hash): TestPlatform {
     clock: {
       now: () => now,
       monotonicMs: () => now,
+      turn: () => Promise.resolve(),
       sleep: async (ms) => {
         now += ms;
       },
