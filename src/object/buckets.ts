@@ -121,6 +121,7 @@ export async function listBuckets(
   store: ObjectStore,
   input: {
     account: string | undefined;
+    region?: string | undefined;
     prefix?: string | undefined;
     after?: string | undefined;
     limit: number;
@@ -134,6 +135,7 @@ export async function listBuckets(
     const rows = await store.keymap.system.scan({ start, end }, { limit: bucketBatch });
     for (const bucket of rows.map(bucketOf)) {
       if (input.account !== undefined && bucket.account !== input.account) continue;
+      if (input.region !== undefined && bucket.region !== input.region) continue;
       if (buckets.length === input.limit) return { buckets, more: true };
       buckets.push(bucket);
     }

@@ -65,8 +65,15 @@ async function permitIn(
   const bucket = granted(await getBucket(call.objects, place.bucket), place);
   await requirePermission(call, action, place, bucket.account);
   const expected = call.headers.get(expectedOwner);
+  if (expected !== undefined && !/^\d{12}$/.test(expected)) throw invalidOwner(expected);
   if (expected !== undefined && expected !== bucket.account) throw new S3Error("AccessDenied");
   return bucket;
+}
+
+function invalidOwner(expected: string): S3Error {
+  return new S3Error("InvalidBucketOwnerAWSAccountID", {
+    message: `The value of the expected bucket owner parameter must be an AWS Account ID... [${expected}]`,
+  });
 }
 
 async function requirePermission(

@@ -1,9 +1,17 @@
 import { deleteBucket as deleteBucketRow } from "../../object/buckets.ts";
-import { type Operation, granted, permit } from "../call.ts";
+import { isRefusal } from "../../object/refusal.ts";
+import { type Operation, granted, permit, refused } from "../call.ts";
+
+const versionsLeft =
+  "The bucket you tried to delete is not empty. You must delete all versions in the bucket.";
 
 export const deleteBucket: Operation = async (call) => {
   const { bucket } = call.target;
-  await permit(call, "s3:DeleteBucket", { bucket });
-  granted(await deleteBucketRow(call.objects, bucket), { bucket });
+  const { versioning } = await permit(call, "s3:DeleteBucket", { bucket });
+  const deleted = await deleteBucketRow(call.objects, bucket);
+  if (isRefusal(deleted) && deleted.refusal === "bucketNotEmpty" && versioning !== "off") {
+    throw refused({ ...deleted, message: versionsLeft }, { bucket });
+  }
+  granted(deleted, { bucket });
   return { status: 204, headers: [] };
 };

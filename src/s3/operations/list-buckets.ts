@@ -9,33 +9,37 @@ import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 /** S3: buckets on a page, and on the only one where no page was asked for. */
 const bucketsMax = 10_000;
 
+const pageParameters = ["max-buckets", "continuation-token", "prefix", "bucket-region"];
+
 export const listBuckets: Operation = async (call) => {
   await permitOwn(call, "s3:ListAllMyBuckets", { bucket: "" });
   const { query } = call.target;
   const { owner, account, root } = call.verified.principal;
   const region = query.get("bucket-region");
   const prefix = query.get("prefix");
-  const paginated = ["max-buckets", "continuation-token"].some((name) => query.has(name));
+  // S3 tells more of each to clients that know its newer parameters.
+  const paginated = pageParameters.some((name) => query.has(name));
   const limit = parseMaxBuckets(call);
-  const after = decodeNameToken(query.get("continuation-token"));
+  const token = query.get("continuation-token");
+  const after = token === "" ? undefined : decodeNameToken(token);
   const { buckets, more } = await listBucketRows(call.objects, {
     // S3 shows an account its own; whoever runs the store sees what there is.
     account: root ? undefined : account,
+    region,
     prefix,
     after,
     limit,
   });
   const last = buckets.at(-1);
-  const token = more && last !== undefined ? encodeNameToken(last.name) : undefined;
-  const shown = buckets.filter((bucket) => region === undefined || bucket.region === region);
+  const next = more && last !== undefined ? encodeNameToken(last.name) : undefined;
   return xmlResponse(
     xmlDocument("ListAllMyBucketsResult", [
       ownerElement("Owner", owner),
       element(
         "Buckets",
-        shown.map((bucket) => bucketElement(bucket, paginated)),
+        buckets.map((bucket) => bucketElement(bucket, paginated)),
       ),
-      textElement("ContinuationToken", token),
+      textElement("ContinuationToken", next),
       textElement("Prefix", prefix),
     ]),
   );
