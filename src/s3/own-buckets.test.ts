@@ -150,7 +150,8 @@ test("the expected owner is an account; of a copy's source too", async () => {
   });
   assert.equal(await codeFor(s3, expecting(testOwners.alice.account)), 200);
   assert.equal(await codeFor(s3, expecting(testOwners.bob.account)), "AccessDenied");
-  assert.equal(await codeFor(s3, expecting(testOwners.alice.owner)), "AccessDenied");
+  const noAccount = expecting(testOwners.alice.owner);
+  assert.equal(await codeFor(s3, noAccount), "InvalidBucketOwnerAWSAccountID");
   const copy = (account: string): Asked => ({
     method: "PUT",
     target: "/of-alice/copy",
