@@ -43,7 +43,11 @@ async function* verifySha256(
     hasher.update(piece);
     yield piece;
   }
-  const computed = hasher.digest();
+  checkSha256(sha256, hasher.digest());
+}
+
+/** PayloadError `sha256_mismatch`, where a body whose digest was signed is another. */
+export function checkSha256(sha256: Uint8Array, computed: Uint8Array): void {
   if (equalBytes(computed, sha256)) return;
   throw new PayloadError("sha256_mismatch", "the body is not the one that was signed", {
     declared: toHex(sha256),

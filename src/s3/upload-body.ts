@@ -1,4 +1,4 @@
-import { decodePayload } from "../auth/decode-payload.ts";
+import { checkSha256, decodePayload } from "../auth/decode-payload.ts";
 import { concatBytes, equalBytes } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
 import type { ChecksumAlgorithm, StoredChecksum } from "../format/checksum.ts";
@@ -79,15 +79,22 @@ function verifiedBody(
   let sent: StoredChecksum | undefined;
   refuseNotOfBody(call, checksum);
   const kept = keep ?? checksum?.algorithm ?? defaultChecksum;
-  const decoded = decodePayload(call.objects.platform.hash, call.verified.payload, call.body);
+  const { payload } = call.verified;
+  // Where the whole body's digest was signed, it is computed with the others and not while the body is read.
+  const sha256 = payload.kind === "signed" ? payload.sha256 : undefined;
+  const framing = payload.kind === "signed" ? ({ kind: "unsigned" } as const) : payload;
+  const decoded = decodePayload(call.objects.platform.hash, framing, call.body);
   return {
     bytes: decoded.body,
     sizeBytes,
-    algorithms: [...new Set([kept, checksum?.algorithm ?? kept])],
+    algorithms: [
+      ...new Set([kept, checksum?.algorithm ?? kept, sha256 === undefined ? kept : "sha256"]),
+    ],
     sent: () => sent,
     accept(digests): StoredChecksum {
       const digestOf = (algorithm: HashAlgorithm): Uint8Array =>
         must(digests.get(algorithm), `no ${algorithm} was computed`);
+      if (sha256 !== undefined) checkSha256(sha256, digestOf("sha256"));
       checkMd5(declared.md5, digestOf);
       checkChecksum(checksum, decoded.trailers(), digestOf);
       if (checksum !== undefined) {
