@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../base/bytes.ts";
+import { encodeAccessKeyRow, encodeOwnerRow } from "../format/access-key-row.ts";
 import { composeId } from "../format/ids.ts";
 import type { BucketId, ChangeId, SessionId, UploadId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import type { ObjectRow } from "../format/object-row.ts";
 import { decodeObjectRow, encodeObjectRow } from "../format/object-row.ts";
 import {
+  accessKeyKey,
   bucketFenceKey,
   counterKey,
   headKey,
+  ownerKey,
   space,
   spaceRange,
   versionKey,
@@ -95,6 +98,24 @@ test("checkStore finds nothing wrong with a store that is well, and counts what 
   assert.ok(counts.unreferencedBytes > 0 && counts.aliveBytes > counts.objectBytes);
   assert.equal(counts.files, counts.extents);
   assert.deepEqual([...phases], ["extents", "files"]);
+});
+
+test("checkStore reads access keys and owners; an account that was never counted would be given again", async () => {
+  const { machine, process } = await createStore();
+  const account = "000000000001";
+  const owner = { owner: "0a".repeat(32), account, createdMs: 1 };
+  const key = { ...owner, secret: Uint8Array.of(1), ownerName: "alice", state: "active" } as const;
+  const [keyRow, ownerRow] = [accessKeyKey(encodeUtf8("ALICE1")), ownerKey(encodeUtf8("alice"))];
+  await tamper(machine, [
+    [keyRow, encodeAccessKeyRow(key)],
+    [ownerRow, encodeOwnerRow(owner)],
+    [counterKey("accounts"), encodeCounterRow({ value: 1 })],
+  ]);
+  assert.deepEqual((await check(process)).problems, []);
+  await tamper(machine, [], [counterKey("accounts")]);
+  assert.deepEqual(kindsOf(await check(process)), ["inconsistent"]);
+  await tamper(machine, [[keyRow, Uint8Array.of(1, 2)]]);
+  assert.deepEqual(kindsOf(await check(process)), ["corrupt", "inconsistent"]);
 });
 
 test("checkStore can be stopped", async () => {
