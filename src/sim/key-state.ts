@@ -1,63 +1,178 @@
+import type { VersioningState } from "../format/bucket-row.ts";
 import type { WriteCondition } from "../object/conditions.ts";
 
 /*
  * What S3 promises of one key, as a state and what moves it. A key's life includes its bucket's:
- * making and deleting the bucket stand in the history of each of its keys, so that a put into a
- * bucket that is gone is noticed.
+ * making and deleting the bucket and its versioning stand in the history of each of its keys, so that
+ * a put into a bucket that is gone, or an overwrite that should have kept a version, is noticed.
  */
 
 /**
- * `noBucket`, `absent`, or the name of the value that is there (unique to the operation that wrote
- * it).
+ * `noBucket`, or the bucket's versioning and the key's versions, newest first, as text: histories
+ * compare states.
  */
 export type KeyState = string;
 
+/** Names what an operation wrote; no other operation writes a value of this name. No "," in it. */
+export type ValueName = string;
+
 export const noBucket: KeyState = "noBucket";
-export const absent: KeyState = "absent";
+/** A bucket was made, and nothing written yet. */
+export const emptyKey: KeyState = "off:";
+/** In the place of a value: a write of it is a delete, a read of it finds no object. */
+export const absent: ValueName = "absent";
 
 export type KeyStep =
-  | { readonly kind: "write"; readonly value: KeyState; readonly condition: WriteCondition }
+  | {
+      readonly kind: "write";
+      readonly value: ValueName;
+      readonly condition: WriteCondition;
+      /** Of a delete: what the delete marker is called where it makes one. */
+      readonly marker?: ValueName;
+    }
   /** The answer was that the condition does not hold. */
   | { readonly kind: "conditionFailed"; readonly condition: WriteCondition }
-  | { readonly kind: "read"; readonly value: KeyState }
+  | { readonly kind: "read"; readonly value: ValueName }
+  /** What a listing tells of the object that is there. */
+  | { readonly kind: "listed"; readonly etag: string }
+  /** A version is deleted for good, where it is there. */
+  | { readonly kind: "versionRemoved"; readonly version: VersionName }
+  /** The value, or the marker, that a version is; `absent`: there is no such version. */
+  | { readonly kind: "versionRead"; readonly version: VersionName; readonly value: ValueName }
+  /** All there were, newest first. */
+  | { readonly kind: "versionsListed"; readonly versions: readonly ListedVersion[] }
+  | { readonly kind: "versioningSet"; readonly versioning: "enabled" | "suspended" }
   /** The bucket was there. */
   | { readonly kind: "bucketSeen" }
   | { readonly kind: "bucketMade" }
   | { readonly kind: "bucketDeleted" };
 
+/** A version by the value or marker that it is, or the null version, whatever that is. */
+export type VersionName = { readonly name: ValueName } | "null";
+
+/** As listings tell of it: the name only where the id is known from elsewhere. */
+export interface ListedVersion {
+  readonly name: ValueName | undefined;
+  readonly isNull: boolean;
+  /** Undefined: a delete marker. */
+  readonly etag: string | undefined;
+}
+
+interface Version {
+  readonly name: ValueName;
+  readonly isNull: boolean;
+  readonly isMarker: boolean;
+}
+
+interface Key {
+  readonly versioning: VersioningState;
+  /** Newest first. */
+  readonly versions: readonly Version[];
+}
+
+type EtagOf = (value: ValueName) => string | undefined;
+
 /** The state after a step; undefined where the step cannot happen in this state. */
-export function applyStep(
-  step: KeyStep,
-  state: KeyState,
-  etagOf: (value: KeyState) => string | undefined,
-): KeyState | undefined {
+export function applyStep(step: KeyStep, state: KeyState, etagOf: EtagOf): KeyState | undefined {
+  if (state === noBucket) {
+    if (step.kind === "bucketMade") return emptyKey;
+    return step.kind === "read" && step.value === noBucket ? state : undefined;
+  }
+  const key = parse(state);
+  const kept = (holds: boolean): KeyState | undefined => (holds ? state : undefined);
   switch (step.kind) {
     case "write":
-      return state !== noBucket && holds(step.condition, state, etagOf) ? step.value : undefined;
+      return holds(step.condition, key, etagOf) ? render(written(key, step)) : undefined;
     case "conditionFailed":
-      return state !== noBucket && !holds(step.condition, state, etagOf) ? state : undefined;
+      return kept(!holds(step.condition, key, etagOf));
     case "read":
-      return state === step.value ? state : undefined;
+      return kept(currentOf(key) === step.value);
+    case "listed":
+      return kept(etagOf(currentOf(key)) === step.etag);
+    case "versionRemoved":
+      return render(without(key, step.version));
+    case "versionRead":
+      return kept((key.versions.find(isCalled(step.version))?.name ?? absent) === step.value);
+    case "versionsListed":
+      return kept(areListed(key, step.versions, etagOf));
+    case "versioningSet":
+      return render({ ...key, versioning: step.versioning });
     case "bucketSeen":
-      return state !== noBucket ? state : undefined;
+      return state;
     case "bucketMade":
-      return state === noBucket ? absent : undefined;
+      return undefined;
     case "bucketDeleted":
-      return state === absent ? noBucket : undefined;
+      return key.versions.length === 0 ? noBucket : undefined;
   }
 }
 
-function holds(
-  condition: WriteCondition,
-  state: KeyState,
-  etagOf: (value: KeyState) => string | undefined,
-): boolean {
+/** The value that a plain read finds. */
+function currentOf({ versions: [newest] }: Key): ValueName {
+  return newest === undefined || newest.isMarker ? absent : newest.name;
+}
+
+function holds(condition: WriteCondition, key: Key, etagOf: EtagOf): boolean {
+  const current = currentOf(key);
   switch (condition.kind) {
     case "always":
       return true;
     case "ifAbsent":
-      return state === absent;
+      return current === absent;
     case "ifMatch":
-      return state !== absent && (condition.etag === "*" || etagOf(state) === condition.etag);
+      return current !== absent && (condition.etag === "*" || etagOf(current) === condition.etag);
   }
+}
+
+/** In a bucket that is not versioned now, what is written takes the place of the null version. */
+function written(key: Key, { value, marker = "marker" }: KeyStep & { kind: "write" }): Key {
+  const { versioning } = key;
+  const isNull = versioning !== "enabled";
+  const { versions } = isNull ? without(key, "null") : key;
+  const isMarker = value === absent;
+  if (isMarker && versioning === "off") return { versioning, versions };
+  const newest = { name: isMarker ? marker : value, isNull, isMarker };
+  return { versioning, versions: [newest, ...versions] };
+}
+
+function without(key: Key, version: VersionName): Key {
+  const isThis = isCalled(version);
+  return { ...key, versions: key.versions.filter((one) => !isThis(one)) };
+}
+
+function isCalled(version: VersionName): (one: Version) => boolean {
+  return (one) => (version === "null" ? one.isNull : one.name === version.name);
+}
+
+function areListed(key: Key, listed: readonly ListedVersion[], etagOf: EtagOf): boolean {
+  if (key.versions.length !== listed.length) return false;
+  return key.versions.every(({ name, isNull, isMarker }, index) => {
+    const seen = listed[index]!;
+    if (isNull !== seen.isNull || isMarker !== (seen.etag === undefined)) return false;
+    if (seen.name !== undefined) return name === seen.name;
+    return isMarker || etagOf(name) === seen.etag;
+  });
+}
+
+/** Marks behind the name, so that states can be read in messages. */
+const marks = { isNull: "~", isMarker: "!" } as const;
+
+function render({ versioning, versions }: Key): KeyState {
+  const texts = versions.map(({ name, isNull, isMarker }) => {
+    return `${name}${isMarker ? marks.isMarker : ""}${isNull ? marks.isNull : ""}`;
+  });
+  return `${versioning}:${texts.join()}`;
+}
+
+function parse(state: KeyState): Key {
+  const colon = state.indexOf(":");
+  const texts = state.slice(colon + 1).split(",");
+  const versions = texts[0] === "" ? [] : texts.map(parseVersion);
+  return { versioning: state.slice(0, colon) as VersioningState, versions }; // as rendered
+}
+
+function parseVersion(text: string): Version {
+  const isNull = text.endsWith(marks.isNull);
+  const rest = isNull ? text.slice(0, -1) : text;
+  const isMarker = rest.endsWith(marks.isMarker);
+  return { name: isMarker ? rest.slice(0, -1) : rest, isNull, isMarker };
 }

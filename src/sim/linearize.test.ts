@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { KeyState, KeyStep } from "./key-state.ts";
-import { absent, applyStep, noBucket } from "./key-state.ts";
+import { absent, applyStep, emptyKey, noBucket } from "./key-state.ts";
 import type { TimedStep } from "./linearize.ts";
 import { findViolation } from "./linearize.ts";
 
@@ -18,7 +18,7 @@ function check(steps: [KeyStep, number, number, "cut"?][]): string {
   const history = steps.map(([step, start, end, cut], i): TimedStep<KeyStep> => {
     return { step, start, end, certain: cut === undefined, label: `#${i}` };
   });
-  const found = findViolation<KeyStep, KeyState>(history, absent, (step, state) =>
+  const found = findViolation<KeyStep, KeyState>(history, emptyKey, (step, state) =>
     applyStep(step, state, (value) => `etag of ${value}`),
   );
   return found?.step.label ?? "fine";
@@ -109,4 +109,56 @@ test("linearizability: a bucket that is gone takes no writes, and goes only when
     ]),
     "fine",
   );
+});
+
+const remove = (marker: string): KeyStep => {
+  return { kind: "write", value: absent, condition: always, marker };
+};
+const versioning = (state: "enabled" | "suspended"): KeyStep => {
+  return { kind: "versioningSet", versioning: state };
+};
+const listed = (...names: (string | { marker: string } | { null: string })[]): KeyStep => {
+  const versions = names.map((one) => {
+    if (typeof one === "string") return { name: one, isNull: false, etag: `etag of ${one}` };
+    if ("marker" in one) return { name: one.marker, isNull: false, etag: undefined };
+    return { name: undefined, isNull: true, etag: `etag of ${one.null}` };
+  });
+  return { kind: "versionsListed", versions };
+};
+/** One after the other. */
+const inTurn = (...steps: KeyStep[]): string =>
+  check(steps.map((step, i) => [step, 2 * i, 2 * i + 1]));
+
+test("linearizability: versions are listed in the order of the writes, the null version once", () => {
+  const history = [write("a"), versioning("enabled"), write("b"), remove("m")] as const;
+  assert.equal(inTurn(...history, listed({ marker: "m" }, "b", { null: "a" })), "fine");
+  assert.equal(inTurn(...history, listed("b", { marker: "m" }, { null: "a" })), "#4");
+  assert.equal(inTurn(...history, listed({ marker: "m" }, "b")), "#4");
+  const suspended = [...history, versioning("suspended"), write("c")] as const;
+  assert.equal(inTurn(...suspended, listed({ null: "c" }, { marker: "m" }, "b")), "fine");
+  assert.equal(inTurn(...suspended, listed({ null: "c" }, { marker: "m" }, "b", "a")), "#6");
+});
+
+test("linearizability: a marker counts as absent; a version is there until it is removed", () => {
+  const history = [versioning("enabled"), create("a"), remove("m"), read(absent)] as const;
+  const there: KeyStep = { kind: "versionRead", version: { name: "a" }, value: "a" };
+  const gone: KeyStep = { ...there, value: absent };
+  const removed: KeyStep = { kind: "versionRemoved", version: { name: "a" } };
+  assert.equal(inTurn(...history, create("b"), there, removed, gone), "fine");
+  assert.equal(inTurn(...history, gone), "#4");
+  assert.equal(inTurn(...history, removed, there), "#5");
+  const marker: KeyStep = { kind: "versionRemoved", version: { name: "m" } };
+  assert.equal(inTurn(...history, marker, read("a")), "fine");
+});
+
+test("linearizability: writes that may happen at any time later, by the dozen", () => {
+  const never = 1e9;
+  const lost = Array.from({ length: 40 }, (_, i): [KeyStep, number, number, "cut"] => {
+    return [i % 4 === 0 ? write(absent) : write(`lost ${i}`), i, never, "cut"];
+  });
+  const later = (...steps: KeyStep[]): [KeyStep, number, number][] =>
+    steps.map((step, i) => [step, 60 + 2 * i, 61 + 2 * i]);
+  const own = [write("a"), read("a"), read("lost 5"), read(absent), create("b"), read("lost 7")];
+  assert.equal(check([...lost, ...later(...own)]), "fine");
+  assert.equal(check([...lost, ...later(...own, read("lost 5"))]), "#46");
 });

@@ -9,7 +9,8 @@
  * (its process died) may have happened before its end, or never.
  *
  * After Gavin Lowe, "Testing for linearizability" (2017), the just-in-time algorithm.
- * Configurations are few, as only what overlaps counts.
+ * Configurations are few, as only what overlaps counts, and as what may never happen need not be
+ * tried where it leads to a state that is reached without it.
  */
 
 export interface TimedStep<Step> {
@@ -44,6 +45,7 @@ export function findViolation<Step, State extends string>(
   ]);
   instants.sort((a, b) => a.at - b.at || Number(a.returns) - Number(b.returns));
   const underWay = new Set<number>();
+  const isOptional = (index: number): boolean => !history[index]!.certain;
   let possible: Configuration<State>[] = [{ state: initial, done: new Set() }];
   for (const { index, returns } of instants) {
     const step = history[index]!;
@@ -52,9 +54,13 @@ export function findViolation<Step, State extends string>(
       continue;
     }
     const before = possible;
-    const reached = closure(possible, underWay, (at, state) => apply(history[at]!.step, state));
-    const kept = reached.filter(({ done }) => !step.certain || done.has(index));
-    possible = distinct(kept.map(({ state, done }) => ({ state, done: without(done, index) })));
+    const reached = new Frontier<State>(isOptional);
+    reached.close(possible, underWay, (at, state) => apply(history[at]!.step, state));
+    const kept = new Frontier<State>(isOptional);
+    for (const { state, done } of reached.all()) {
+      if (!step.certain || done.has(index)) kept.add({ state, done: without(done, index) });
+    }
+    possible = kept.all();
     underWay.delete(index);
     if (possible.length === 0) {
       return { step, possible: [...new Set(before.map(({ state }) => state))] };
@@ -63,35 +69,52 @@ export function findViolation<Step, State extends string>(
   return undefined;
 }
 
-/** All configurations that can be reached by letting operations under way take effect. */
-function closure<State extends string>(
-  from: readonly Configuration<State>[],
-  underWay: ReadonlySet<number>,
-  apply: (index: number, state: State) => State | undefined,
-): Configuration<State>[] {
-  const seen = new Map<string, Configuration<State>>();
-  const open = [...from];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const key = keyOf(next);
-    if (seen.has(key)) continue;
-    seen.set(key, next);
-    for (const index of underWay) {
-      if (next.done.has(index)) continue;
-      const state = apply(index, next.state);
-      if (state !== undefined) open.push({ state, done: new Set(next.done).add(index) });
+/**
+ * Configurations, less those that another makes needless: in the same state, with the same done
+ * except for operations that may never happen, which that other one has yet to use.
+ */
+class Frontier<State extends string> {
+  readonly #isOptional: (index: number) => boolean;
+  /** By the state and what is done for certain; the others as sets of optional operations. */
+  readonly #groups = new Map<string, Configuration<State>[]>();
+
+  constructor(isOptional: (index: number) => boolean) {
+    this.#isOptional = isOptional;
+  }
+
+  all(): Configuration<State>[] {
+    return [...this.#groups.values()].flat();
+  }
+
+  /** False where it is needless. */
+  add(next: Configuration<State>): boolean {
+    const certain = [...next.done].filter((index) => !this.#isOptional(index));
+    const key = `${next.state}|${certain.sort((a, b) => a - b).join()}`;
+    const group = this.#groups.get(key) ?? [];
+    if (group.some(({ done }) => done.isSubsetOf(next.done))) return false;
+    const left = group.filter(({ done }) => !next.done.isSubsetOf(done));
+    this.#groups.set(key, [...left, next]);
+    return true;
+  }
+
+  /** Adds these, and all that can be reached by letting operations under way take effect. */
+  close(
+    from: readonly Configuration<State>[],
+    underWay: ReadonlySet<number>,
+    apply: (index: number, state: State) => State | undefined,
+  ): void {
+    const open = [...from];
+    // First come, first served: the fewer have taken effect, the more others are needless.
+    for (let at = 0; at < open.length; at++) {
+      const next = open[at]!;
+      if (!this.add(next)) continue;
+      for (const index of underWay) {
+        if (next.done.has(index)) continue;
+        const state = apply(index, next.state);
+        if (state !== undefined) open.push({ state, done: new Set(next.done).add(index) });
+      }
     }
   }
-  return [...seen.values()];
-}
-
-function distinct<State extends string>(
-  configurations: readonly Configuration<State>[],
-): Configuration<State>[] {
-  return [...new Map(configurations.map((one) => [keyOf(one), one])).values()];
-}
-
-function keyOf<State extends string>({ state, done }: Configuration<State>): string {
-  return `${state}|${[...done].sort((a, b) => a - b).join()}`;
 }
 
 function without(set: ReadonlySet<number>, index: number): ReadonlySet<number> {
