@@ -15,8 +15,11 @@ import type { ObjectStore } from "./object-store.ts";
  * Rows read at once where every row is an item: a page of 1,000 and one to see that more follows.
  */
 const batchMax = 1001;
-/** Rows read at once where nearly every row begins another common prefix. */
-const batchMin = 8;
+/**
+ * Rows read at once where many keys lie under each common prefix: a second one shows whether there are. With 8 a page of
+ * 1,000 prefixes took 35 ms where each has 50 keys or more, and 19 with 5; with 2 it is 14 and 13.
+ */
+const batchMin = 2;
 
 export interface Grouping {
   readonly prefix: Uint8Array;
