@@ -3,8 +3,8 @@ import test from "node:test";
 import { StoreError } from "../base/errors.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import { chunkBytesMax } from "../format/limits.ts";
+import type { ObjectRow } from "../format/object-row.ts";
 import { encodeObjectRow } from "../format/object-row.ts";
-import { headKey } from "../format/row-keys.ts";
 import { createHash } from "../node/hash.ts";
 import { dataRecord } from "./blob-writer.ts";
 import { getObject } from "./get.ts";
@@ -15,7 +15,9 @@ import { openTarget } from "./target.ts";
 import { collect, get, ok, patterned, put } from "./testing/bodies.ts";
 import type { TestStore } from "./testing/test-store.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
-import { readHead } from "./version-rows.ts";
+import { remove } from "./testing/versions.ts";
+import { readAgain, readHead } from "./version-rows.ts";
+import { setVersioning } from "./versioning.ts";
 
 const hash = createHash();
 const bytes = patterned(2 * chunkBytesMax + 100);
@@ -36,10 +38,10 @@ async function createDropping() {
   return { ...store, reader, drop };
 }
 
-/** Copies the chunks of "k" and flips its row, as compaction does; returns where they were. */
-async function compact(store: TestStore): Promise<readonly ChunkRef[]> {
+/** Copies the chunks of "k", or of an older version of it, and flips its row, as compaction does; returns where they were. */
+async function compact(store: TestStore, version?: ObjectRow): Promise<readonly ChunkRef[]> {
   const target = ok(await openTarget(store, testBucket, key("k")));
-  const head = await readHead(target);
+  const head = await (version === undefined ? readHead(target) : readAgain(target, version));
   assert.ok(head !== undefined && head.row.data.kind === "chunks");
   const chunks: ChunkRef[] = [];
   for (const [index, ref] of head.row.data.chunks.entries()) {
@@ -47,7 +49,7 @@ async function compact(store: TestStore): Promise<readonly ChunkRef[]> {
     const payload = await store.reader.read(ref, identity, 0, ref.length);
     chunks.push(await store.writer.append(identity, payload));
   }
-  const rowKey = headKey(target.bucket.id, target.key);
+  const { rowKey } = head;
   const { outcome } = await target.partition.commit({
     id: store.keymap.session.nextChangeId(),
     checks: [{ key: rowKey, expect: head.stamp }],
@@ -68,6 +70,22 @@ test("get: goes on where the data moved to while it was being read", async () =>
   for await (const part of read.body) {
     parts.push(part.slice()); // a piece lasts until the next
     if (parts.length < 3) store.drop(await compact(store));
+  }
+  assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes));
+});
+
+test("get: goes on where a version moved to, from the head to the older ones and back", async () => {
+  const store = await createDropping();
+  ok(await setVersioning(store, testBucket, "enabled"));
+  ok(await put(store, "k", bytes));
+  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const parts: Uint8Array[] = [];
+  let newer: string | undefined;
+  for await (const part of read.body) {
+    parts.push(part.slice());
+    if (newer === undefined) newer = ok(await put(store, "k", "newer")).versionId;
+    else await remove(store, "k", newer);
+    if (parts.length < 3) store.drop(await compact(store, read.row));
   }
   assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes));
 });
