@@ -6,7 +6,10 @@ import { prometheusText } from "./prometheus-text.ts";
 test("metrics: each process's series stand under one family, told apart by its name", () => {
   const reports = ["front-end-1", "front-end-2"].map((process, i) => {
     const metrics = new Metrics();
-    metrics.counter("requests_total", "Requests.", ["operation"]).add(i + 2, "GetObject");
+    metrics
+      .counter("requests_total", "Requests.", ["operation"])
+      .at("GetObject")
+      .add(i + 2);
     return { process, families: metrics.read() };
   });
   assert.equal(
@@ -20,7 +23,7 @@ test("metrics: each process's series stand under one family, told apart by its n
 test("metrics: a histogram's buckets add up, and say sum and count", () => {
   const metrics = new Metrics();
   const histogram = metrics.histogram("seconds", "Time.", [0.1, 1]);
-  for (const value of [0.05, 0.1, 0.5, 7]) histogram.observe(value);
+  for (const value of [0.05, 0.1, 0.5, 7]) histogram.at().observe(value);
   const text = prometheusText([{ process: "p", families: metrics.read() }]);
   assert.match(text, /seconds_bucket\{process="p",le="0.1"\} 2\n/);
   assert.match(text, /seconds_bucket\{process="p",le="1"\} 3\n/);
@@ -42,6 +45,6 @@ test("metrics: sampled values are read at the scrape; label values are escaped",
 test("metrics: C6: labels from an open set are stopped", () => {
   const counter = new Metrics().counter("keys_total", "Keys.", ["key"]);
   assert.throws(() => {
-    for (let i = 0; i < 10_000; i++) counter.add(1, `key${i}`);
+    for (let i = 0; i < 20_000; i++) counter.at(`key${i}`).add(1);
   }, /open set/);
 });

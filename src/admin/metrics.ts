@@ -9,8 +9,8 @@ import { assert } from "../base/assert.ts";
  * a wrapped counter.
  */
 
-/** Series of one family in one process: 100 operations x 20 statuses, twice. */
-const seriesMax = 4096;
+/** Series of one family in one process: 120 operations x 100 codes of errors, and some more. */
+const seriesMax = 16_384;
 
 export type MetricKind = "counter" | "gauge" | "histogram";
 
@@ -75,6 +75,17 @@ export class Metrics {
     this.#add({ name, kind, help, labels, read: series });
   }
 
+  /** The same for a histogram, whose series come with the values that `MetricSeries` has. */
+  sampledHistogram(
+    name: string,
+    help: string,
+    bounds: readonly number[],
+    read: () => readonly MetricSeries[],
+    labels: readonly string[] = [],
+  ): void {
+    this.#add({ name, kind: "histogram", help, labels, bounds, read });
+  }
+
   read(): MetricFamily[] {
     return [...this.#families.values()].map(({ read, ...family }) => ({
       ...family,
@@ -96,9 +107,21 @@ export class Counter {
     this.#table = table;
   }
 
-  add(amount: number, ...labels: readonly string[]): void {
-    const values = this.#table.of(labels);
-    values[0] = values[0]! + amount;
+  /** The series of these labels; who counts often keeps it. */
+  at(...labels: readonly string[]): CounterSeries {
+    return new CounterSeries(this.#table.of(labels));
+  }
+}
+
+export class CounterSeries {
+  readonly #values: number[];
+
+  constructor(values: number[]) {
+    this.#values = values;
+  }
+
+  add(amount: number): void {
+    this.#values[0] = this.#values[0]! + amount;
   }
 }
 
@@ -111,12 +134,26 @@ export class Histogram {
     this.#bounds = bounds;
   }
 
-  observe(value: number, ...labels: readonly string[]): void {
-    const values = this.#table.of(labels);
+  at(...labels: readonly string[]): HistogramSeries {
+    return new HistogramSeries(this.#table.of(labels), this.#bounds);
+  }
+}
+
+export class HistogramSeries {
+  readonly #values: number[];
+  readonly #bounds: readonly number[];
+
+  constructor(values: number[], bounds: readonly number[]) {
+    this.#values = values;
+    this.#bounds = bounds;
+  }
+
+  observe(value: number): void {
+    const bounds = this.#bounds;
     let bucket = 0;
-    while (bucket < this.#bounds.length && value > this.#bounds[bucket]!) bucket++;
-    values[bucket] = values[bucket]! + 1;
-    values[this.#bounds.length + 1] = values[this.#bounds.length + 1]! + value;
+    while (bucket < bounds.length && value > bounds[bucket]!) bucket++;
+    this.#values[bucket] = this.#values[bucket]! + 1;
+    this.#values[bounds.length + 1] = this.#values[bounds.length + 1]! + value;
   }
 }
 

@@ -61,6 +61,8 @@ export interface EngineStatistics {
   readonly transactions: number;
   readonly conflicts: number;
   readonly bytesOnDisk: number;
+  /** As `SizeCounts` reads; of engines whose commits share transactions. */
+  readonly changesPerTransaction?: readonly number[] | undefined;
 }
 
 export interface EngineReader {

@@ -38,6 +38,8 @@ export interface DiskStatistics {
 export interface ExtentWriterStatistics {
   readonly records: number;
   readonly syncs: number;
+  /** As `SizeCounts` reads. */
+  readonly recordsPerSync: readonly number[];
   readonly bytes: number;
   readonly extentsOpened: number;
   readonly failures: number;

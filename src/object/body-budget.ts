@@ -2,6 +2,8 @@ import { StoreError } from "../base/errors.ts";
 import { Limiter } from "../base/limiter.ts";
 import { chunkBytesMax } from "../format/limits.ts";
 import type { Clock } from "../platform/clock.ts";
+import type { RequestPhases } from "./request-phases.ts";
+import { inPhase } from "./request-phases.ts";
 
 /*
  * What the bodies under way may hold of a process's memory together (C6). An upload holds up to three
@@ -109,6 +111,7 @@ export class BodyBudget {
 export class BodyShare {
   readonly #budget: BodyBudget;
   readonly #onTurnOver: () => void;
+  readonly #phases: RequestPhases | undefined;
   readonly #taken = new Set<() => void>();
   /** For the chunk being filled. */
   #filling: (() => void) | undefined;
@@ -117,15 +120,21 @@ export class BodyShare {
    * @param onTurnOver others wait, and this upload fills its chunk slowly: it hands over what it has.
    *   Without it, the upload keeps its share.
    */
-  constructor(budget: BodyBudget, onTurnOver: () => void = () => undefined) {
+  constructor(
+    budget: BodyBudget,
+    onTurnOver: () => void = () => undefined,
+    phases?: RequestPhases,
+  ) {
     this.#budget = budget;
     this.#onTurnOver = onTurnOver;
+    this.#phases = phases;
   }
 
   /** Before more is read: of a chunk of so many bytes this many are held. */
   async cover(heldBytes: number, chunkBytes = heldBytes): Promise<void> {
     if (this.#filling !== undefined || heldBytes <= littleBytesMax) return;
-    const giveBack = await this.#budget.take(chunkBytes);
+    const take = () => this.#budget.take(chunkBytes);
+    const giveBack = await inPhase(this.#phases, "admission", take);
     this.#taken.add(giveBack);
     this.#filling = giveBack;
     this.#budget.fills(this);

@@ -6,6 +6,7 @@ import type { Piece } from "./piece-reader.ts";
 import { PieceReader } from "./piece-reader.ts";
 import { rowAfterMove } from "./moved-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { inPhase } from "./request-phases.ts";
 import type { Target } from "./target.ts";
 import type { Version } from "./version-rows.ts";
 
@@ -63,7 +64,8 @@ async function* readSpan(
       ahead = undefined;
       if (current === undefined) return;
       ahead = await pieces.begin((bytes) => share.takeAhead(bytes));
-      const bytes = await current.bytes;
+      const piece = current.bytes;
+      const bytes = await inPhase(store.phases, "read", () => piece);
       const { room } = current;
       const taken = share.handOver(current.held);
       current = undefined;

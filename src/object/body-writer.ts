@@ -9,6 +9,7 @@ import type { ObjectStore } from "./object-store.ts";
 import type { Upload } from "./put.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
+import { inPhase } from "./request-phases.ts";
 
 /**
  * S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks (and a few short ones), which
@@ -55,11 +56,13 @@ export async function storeBody(
     if (announced !== undefined && size < announced) throw wrongSize(announced, size);
     // A large body's last chunk is written while it is hashed; of a small body that is not accepted
     // nothing is written.
-    if (size >= hashedBesideBytesMin) await chunks.finish();
+    if (size >= hashedBesideBytesMin) await inPhase(store.phases, "write", () => chunks.finish());
     const digests = await chunks.digests();
     const checksum = upload.accept(digests, size);
-    await chunks.finish();
-    const data = await writer.finish();
+    const data = await inPhase(store.phases, "write", async () => {
+      await chunks.finish();
+      return writer.finish();
+    });
     stored = true;
     return { size, md5: digestOf(digests, "md5"), checksum, data, appended: writer.appended };
   } finally {

@@ -8,6 +8,7 @@ import { bucketKey, bucketNameOfKey } from "../format/row-keys.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
+import type { RequestPhases } from "./request-phases.ts";
 
 export interface Bucket extends BucketRow {
   readonly name: string;
@@ -32,8 +33,8 @@ export async function findBucket(
  * The store as one request sees it: the row of a bucket is read once, for whether the caller may and for what is then
  * done. What changes meanwhile stops the commit, which checks the bucket's fence.
  */
-export function requestView(store: ObjectStore): ObjectStore {
-  return { ...store, bucketsRead: new Map() };
+export function requestView(store: ObjectStore, phases: RequestPhases): ObjectStore {
+  return { ...store, bucketsRead: new Map(), phases };
 }
 
 /** `noSuchBucket`. */

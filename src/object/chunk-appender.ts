@@ -8,6 +8,8 @@ import { ChunkCutter } from "./chunk-cutter.ts";
 import { hashStepBytes } from "./digests.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Upload } from "./put.ts";
+import type { RequestPhases } from "./request-phases.ts";
+import { inPhase } from "./request-phases.ts";
 
 /**
  * Chunks of one upload that are cut short so that others have their turn. Past it …
@@ -26,6 +28,7 @@ export class ChunkAppender {
   readonly #rooms: BufferPool;
   readonly #cutter: ChunkCutter;
   readonly #share: BodyShare;
+  readonly #phases: RequestPhases | undefined;
   /** Bytes of the chunk being filled that were handed to the hasher, and when it is done with them. */
   #hashedBytes = 0;
   #hashed: Promise<void> = Promise.resolve();
@@ -42,7 +45,8 @@ export class ChunkAppender {
       sizeBytes: upload.sizeBytes,
       piecesLast: upload.reusesPieces !== true,
     });
-    this.#share = new BodyShare(store.bodies, () => this.#cutShort());
+    this.#share = new BodyShare(store.bodies, () => this.#cutShort(), store.phases);
+    this.#phases = store.phases;
   }
 
   /** Resolves when more may be read: waits for the budget and the disk. Throws what an append failed with. */
@@ -59,8 +63,11 @@ export class ChunkAppender {
       await this.#share.cover(filledBytes + fitting.length, chunkBytes);
       this.#cutter.push(fitting);
       rest = rest.subarray(fitting.length);
-      if (this.#cutter.filledBytes === chunkBytesMax) await this.#append();
-      else if (this.#cutter.filledBytes - this.#hashedBytes >= hashStepBytes) this.#hash();
+      if (this.#cutter.filledBytes === chunkBytesMax) {
+        await inPhase(this.#phases, "write", () => this.#append());
+      } else if (this.#cutter.filledBytes - this.#hashedBytes >= hashStepBytes) {
+        this.#hash();
+      }
     }
   }
 

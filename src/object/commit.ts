@@ -8,6 +8,7 @@ import { bucketFenceKey, garbageKey } from "../format/row-keys.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
+import { inPhase } from "./request-phases.ts";
 import type { KeyPlace } from "./target.ts";
 
 /*
@@ -24,7 +25,7 @@ import type { KeyPlace } from "./target.ts";
 export const commitAttemptsMax = 128;
 
 /** What a commit needs of a store. */
-export interface CommitStore extends Pick<ObjectStore, "keymap"> {
+export interface CommitStore extends Pick<ObjectStore, "keymap" | "phases"> {
   readonly writer: Pick<ObjectStore["writer"], "release">;
 }
 
@@ -57,7 +58,7 @@ export async function commitPlan<T extends object>(
     const planned = await plan(fence.row);
     if (isRefusal(planned)) return planned;
     const change = changeOf(store, target, fence.check, planned);
-    const commit = () => target.partition.commit(change);
+    const commit = () => inPhase(store.phases, "commit", () => target.partition.commit(change));
     const { outcome } = await releasing(store, planned.appended ?? [], commit);
     if (outcome === "ok") return planned.result;
   }

@@ -17,6 +17,7 @@ import { storedOf } from "./put.ts";
 import { chooseParts } from "./choose-parts.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
+import { inPhase } from "./request-phases.ts";
 import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
 import type { FoundPart, FoundUpload } from "./upload-rows.ts";
@@ -187,6 +188,7 @@ async function writeRoot(
   const identity = { bucket: bucket.id, key, blob, upload: upload.id, part: 0 };
   const writer = new BlobWriter(store.writer, identity);
   const listed = parts.map(({ part, ...row }) => ({ number: part, ...row }));
-  const data = await writer.writeManifest({ kind: "root", parts: listed });
+  const write = () => writer.writeManifest({ kind: "root", parts: listed });
+  const data = await inPhase(store.phases, "write", write);
   return { object: { blob, data }, appended: writer.appended };
 }

@@ -6,6 +6,7 @@ import type { Span } from "./locations.ts";
 import { blobOf } from "./locations.ts";
 import { followingMoves } from "./moved-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { inPhase } from "./request-phases.ts";
 import type { Target } from "./target.ts";
 import type { Version } from "./version-rows.ts";
 
@@ -46,9 +47,9 @@ function readAtOnce(
   version: Version,
   span: Span,
 ): Promise<Uint8Array> {
-  return followingMoves(store, target, version, (current) =>
-    must(onlyRead(store, target, current, span), "a chunk that moves stays one chunk")(),
-  );
+  const read = (current: Version) =>
+    must(onlyRead(store, target, current, span), "a chunk that moves stays one chunk")();
+  return inPhase(store.phases, "read", () => followingMoves(store, target, version, read));
 }
 
 /** The read that gives this span, where one of a small part of a single chunk does. */

@@ -7,6 +7,7 @@ import type { AnswerBudget } from "./answer-budget.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import type { BodyBuffers } from "./body-buffers.ts";
 import type { Bucket, DecodedBuckets } from "./bucket-rows.ts";
+import type { RequestPhases } from "./request-phases.ts";
 
 /** What every operation on objects and buckets works with. */
 export interface ObjectStore {
@@ -25,4 +26,6 @@ export interface ObjectStore {
   readonly bucketsDecoded?: DecodedBuckets | undefined;
   /** Buckets that the request at hand has read, by name: see `requestView`. */
   readonly bucketsRead?: Map<string, Bucket> | undefined;
+  /** Of the request at hand. */
+  readonly phases?: RequestPhases | undefined;
 }

@@ -215,6 +215,23 @@ test("handler: tells what it did, bytes and errors included, once the answer is 
   assert.deepEqual([put?.operation, put?.status, put?.bytesIn], ["PutObject", 200, 5]);
   assert.deepEqual([get?.operation, get?.status, get?.bytesOut], ["GetObject", 200, 5]);
   assert.deepEqual([missing?.status, missing?.code], [404, "NoSuchKey"]);
+  assert.deepEqual([put?.sender?.accessKeyId, put?.target?.bucket], ["root", "bucket"]);
+});
+
+test("handler: tells where a request's time went, down to the client that takes the answer", async () => {
+  const s3 = await withBucket();
+  const { platform, writer } = s3.store;
+  writer.before = () => platform.advance(100);
+  const slowly = async function* () {
+    yield encodeUtf8("sl");
+    platform.advance(10);
+    yield encodeUtf8("ow!");
+  };
+  await s3.send({ ...putObject, body: "slow!", stream: slowly() });
+  const put = s3.done.at(-1);
+  assert.deepEqual([put?.phases.spentMs().body, put?.phases.spentMs().write], [10, 100]);
+  assert.equal(put?.phases.changedMs, 110);
+  assert.equal(put?.firstByteMs, 110);
 });
 
 test("handler: overrides of the answer's headers are for who signs, and can't add headers", async () => {

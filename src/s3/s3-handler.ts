@@ -1,5 +1,5 @@
 import type { Authorize } from "../auth/authorize.ts";
-import type { RequestVerifier } from "../auth/verify-request.ts";
+import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
@@ -7,6 +7,7 @@ import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts
 import type { Platform } from "../platform/platform.ts";
 import { requestView } from "../object/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
+import { RequestPhases } from "../object/request-phases.ts";
 import { isBucketName } from "./bucket-name.ts";
 import { builtOperations } from "./built-operations.ts";
 import { type Operation, permit, permitOwn } from "./call.ts";
@@ -14,6 +15,7 @@ import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { headersByName } from "./headers.ts";
 import { keepAlive } from "./keep-alive.ts";
+import type { ObservedRequest, RequestObserver } from "./observed-request.ts";
 import { type OperationName, route } from "./operations.ts";
 import type { RequestsPerKey } from "./requests-per-key.ts";
 import { type RequestTarget, parseRequestTarget } from "./request-target.ts";
@@ -28,22 +30,7 @@ export interface S3HandlerOptions {
   readonly domains: readonly string[];
   /** How many requests each access key may have under way. */
   readonly perKey: RequestsPerKey;
-  /** Told about every request once its answer has been handed on, or has failed underway. */
-  readonly observe?: ((done: RequestDone) => void) | undefined;
-}
-
-export interface RequestDone {
-  /** Undefined where the request asks for nothing S3 has. */
-  readonly operation: OperationName | undefined;
-  readonly status: number;
-  /** S3's name of the error, if it was one; InternalError also where a body that had begun broke off. */
-  readonly code?: string | undefined;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  readonly durationMs: number;
-  /** Until the answer's first byte was ready. */
-  readonly firstByteMs: number;
-  readonly requestId: string;
+  readonly observer?: RequestObserver | undefined;
 }
 
 /** S3 over HTTP. Whatever goes wrong with a request becomes an answer here; the handler itself never throws. */
@@ -60,37 +47,44 @@ interface Shared extends S3HandlerOptions {
   readonly formatDate: (ms: number) => string;
 }
 
-/** One request on its way to its answer, and what is to be told about it afterwards. */
-class Exchange {
+/** One request on its way to its answer. */
+class Exchange implements ObservedRequest {
   readonly #options: Shared;
-  readonly #request: HttpRequest;
-  readonly #ids: { readonly requestId: string; readonly hostId: string };
-  readonly #startMs: number;
-  #operation: OperationName | undefined;
-  #code: string | undefined;
-  #bytesIn = 0;
+  readonly request: HttpRequest;
+  readonly requestId: string;
+  readonly phases: RequestPhases;
+  operation: OperationName | undefined;
+  target: RequestTarget | undefined;
+  sender: Verified | undefined;
+  status: number | undefined;
+  code: string | undefined;
+  bytesIn = 0;
+  bytesOut = 0;
+  firstByteMs: number | undefined;
   /** Ends its being counted for the access key that signed it. */
   #end: (() => void) | undefined;
 
   constructor(options: Shared, request: HttpRequest) {
     this.#options = options;
-    this.#request = request;
-    const requestId = toHex(options.platform.random.bytes(8)).toUpperCase();
-    this.#ids = { requestId, hostId: options.hostId };
-    this.#startMs = options.platform.clock.monotonicMs();
+    this.request = request;
+    this.requestId = toHex(options.platform.random.bytes(8)).toUpperCase();
+    this.phases = new RequestPhases(options.platform.clock);
   }
 
   async run(): Promise<HttpResponse> {
+    this.#options.observer?.began(this);
     const response = await this.#answerOrError();
+    const { status } = response;
     const headers = [...this.#ownHeaders(), ...response.headers];
-    const bodiless = this.#request.method === "HEAD" || response.status === 204;
+    const bodiless = this.request.method === "HEAD" || status === 204;
     const body = bodiless ? undefined : response.body;
-    const firstByteMs = this.#elapsedMs();
+    this.status = status;
     if (body === undefined || body instanceof Uint8Array) {
-      this.#done(response.status, body?.length ?? 0, firstByteMs);
-      return { status: response.status, headers, body };
+      this.bytesOut = body?.length ?? 0;
+      this.#done();
+      return { status, headers, body };
     }
-    return { status: response.status, headers, body: this.#watched(response.status, body) };
+    return { status, headers, body: this.#watched(body) };
   }
 
   async #answerOrError(): Promise<HttpResponse> {
@@ -103,30 +97,41 @@ class Exchange {
 
   /** Takes note of a failure and words it. */
   readonly #errorResponse = (thrown: unknown): HttpResponse =>
-    errorResponse(this.#failed(thrown), pathOf(this.#request.target), this.#ids);
+    errorResponse(this.#failed(thrown), pathOf(this.request.target), {
+      requestId: this.requestId,
+      hostId: this.#options.hostId,
+    });
 
   async #answer(): Promise<HttpResponse> {
-    const request = this.#request;
+    const { request, phases } = this;
     const { authorize, region, domains } = this.#options;
     const headers = headersByName(request.headers);
     const target = parseRequestTarget(request.target, headers.get("host"), domains);
-    this.#operation = route(request.method, target, headers);
-    if (this.#operation === undefined) throw methodNotAllowed(request.method, target);
-    const operation = builtOperations[this.#operation] ?? notBuilt(this.#operation);
+    this.target = target;
+    const name = route(request.method, target, headers);
+    if (name === undefined) throw methodNotAllowed(request.method, target);
+    this.operation = name;
+    const operation = builtOperations[name] ?? notBuilt(name);
     const verified = await this.#options.verifier.verify(request);
     if (verified.kind === "refused") throw authError(verified);
+    this.sender = verified;
     this.#end = this.#options.perKey.begin(verified.accessKeyId);
     checkBucketName(target);
     const body = this.#counted(request.body);
+    phases.enter("work");
     return operation({
-      objects: requestView(this.#options.objects),
+      objects: requestView(this.#options.objects, phases),
       authorize,
       region,
       request,
       headers,
       target,
       verified,
-      verifyForm: (fields) => this.#options.verifier.verifyForm(fields),
+      verifyForm: async (fields) => {
+        const sender = await this.#options.verifier.verifyForm(fields);
+        if (sender.kind === "verified") this.sender = sender;
+        return sender;
+      },
       body,
       keepAlive: (work) => keepAlive(this.#options.platform.clock, work, this.#errorResponse),
     });
@@ -135,13 +140,13 @@ class Exchange {
   /** Takes note of what went wrong; only what is the store's own fault goes to the log. */
   #failed(thrown: unknown): S3Error {
     const error = toS3Error(thrown);
-    this.#code = error.code;
+    this.code = error.code;
     const expected = error.status < 500 || error === thrown || isStoreError(thrown, "cancelled");
     if (!expected) {
       const overloaded = isStoreError(thrown, "overloaded");
       this.#options.platform.log(overloaded ? "debug" : "error", "s3_request_failed", {
-        operation: this.#operation,
-        requestId: this.#ids.requestId,
+        operation: this.operation,
+        requestId: this.requestId,
         code: error.code,
         error: describe(thrown),
       });
@@ -151,57 +156,55 @@ class Exchange {
 
   #ownHeaders(): readonly (readonly [string, string])[] {
     return [
-      ["x-amz-request-id", this.#ids.requestId],
-      ["x-amz-id-2", this.#ids.hostId],
+      ["x-amz-request-id", this.requestId],
+      ["x-amz-id-2", this.#options.hostId],
       ["date", this.#options.formatDate(this.#options.platform.clock.now())],
       ["server", "Holdfast"],
     ];
   }
 
   async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-    for await (const piece of body) {
-      this.#bytesIn += piece.length;
-      yield piece;
+    const { phases } = this;
+    let isWaiting = true;
+    phases.wait("body");
+    try {
+      for await (const piece of body) {
+        phases.waited();
+        isWaiting = false;
+        this.bytesIn += piece.length;
+        yield piece;
+        isWaiting = true;
+        phases.wait("body");
+      }
+    } finally {
+      if (isWaiting) phases.waited();
     }
   }
 
   /** A failure midway can't become an answer any more: thrown on, it breaks the connection. */
-  async *#watched(
-    status: number,
-    body: AsyncIterable<Uint8Array>,
-  ): AsyncGenerator<Uint8Array, void> {
-    let bytesOut = 0;
-    let firstByteMs: number | undefined;
+  async *#watched(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
+    const { phases } = this;
     try {
       for await (const piece of body) {
-        firstByteMs ??= this.#elapsedMs();
-        bytesOut += piece.length;
+        phases.enter("send");
+        this.firstByteMs ??= phases.elapsedMs();
+        this.bytesOut += piece.length;
         yield piece;
+        phases.enter("work");
       }
     } catch (thrown) {
       this.#failed(thrown);
       throw thrown;
     } finally {
-      this.#done(status, bytesOut, firstByteMs ?? this.#elapsedMs());
+      this.#done();
     }
   }
 
-  #elapsedMs(): number {
-    return this.#options.platform.clock.monotonicMs() - this.#startMs;
-  }
-
-  #done(status: number, bytesOut: number, firstByteMs: number): void {
+  #done(): void {
+    const totalMs = this.phases.end();
+    this.firstByteMs ??= totalMs;
     this.#end?.();
-    this.#options.observe?.({
-      operation: this.#operation,
-      status,
-      code: this.#code,
-      bytesIn: this.#bytesIn,
-      bytesOut,
-      durationMs: this.#elapsedMs(),
-      firstByteMs,
-      requestId: this.#ids.requestId,
-    });
+    this.#options.observer?.ended(this);
   }
 }
 

@@ -18,7 +18,8 @@ import { parseRequestTarget } from "../s3/request-target.ts";
 import { RequestsPerKey } from "../s3/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
 import { createAccessKeys } from "./access-keys.ts";
-import { countRequests, sampleStore } from "./store-metrics.ts";
+import { RequestMetrics } from "./request-metrics.ts";
+import { sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 
 export interface FrontEndOptions {
@@ -89,7 +90,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     region,
     domains,
     perKey: new RequestsPerKey(options.requestsPerKey),
-    observe: countRequests(metrics),
+    observer: new RequestMetrics(metrics),
   });
   const admin = createAdminHandler({
     accessKeys: { platform, keys, verifier },

@@ -1,47 +1,8 @@
 import type { Metrics, Sample } from "../admin/metrics.ts";
+import { sizeBounds } from "../base/size-counts.ts";
 import type { Background, BackgroundStatistics } from "../control/background.ts";
 import type { Engine, EngineStatistics } from "../engine/engine.ts";
 import type { ExtentWriter, ExtentWriterStatistics } from "../extent/extent-writer.ts";
-import type { RequestDone } from "../s3/s3-handler.ts";
-
-/** In seconds: a sync takes 0.2 ms on the quickest disks; past 30 s most clients have given up. */
-const latencyBounds = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-];
-
-/** An observer for the S3 handler that counts what it is told. */
-export function countRequests(metrics: Metrics): (done: RequestDone) => void {
-  const requests = metrics.counter(
-    "holdfast_requests_total",
-    "S3 requests answered, by operation and status.",
-    ["operation", "status"],
-  );
-  const bytes = metrics.counter(
-    "holdfast_request_bytes_total",
-    "Bytes of bodies, received (in) and sent (out).",
-    ["operation", "direction"],
-  );
-  const duration = metrics.histogram(
-    "holdfast_request_seconds",
-    "From a request's headers to the end of its answer.",
-    latencyBounds,
-    ["operation"],
-  );
-  const firstByte = metrics.histogram(
-    "holdfast_request_first_byte_seconds",
-    "From a request's headers to the first byte of its answer.",
-    latencyBounds,
-    ["operation"],
-  );
-  return (done) => {
-    const operation = done.operation ?? "none";
-    requests.add(1, operation, String(done.status));
-    bytes.add(done.bytesIn, operation, "in");
-    bytes.add(done.bytesOut, operation, "out");
-    duration.observe(done.durationMs / 1000, operation);
-    firstByte.observe(done.firstByteMs / 1000, operation);
-  };
-}
 
 /** What engines and the extent writer count themselves. */
 export function sampleStore(
@@ -53,7 +14,7 @@ export function sampleStore(
     kind: "counter" | "gauge",
     name: string,
     help: string,
-    field: keyof EngineStatistics,
+    field: Exclude<keyof EngineStatistics, "changesPerTransaction">,
   ): void => {
     const read = (): Sample[] =>
       [...engines].map(([id, engine]) => [[id], engine.statistics()[field]]);
@@ -63,15 +24,32 @@ export function sampleStore(
   index("counter", "transactions_total", "Durable transactions they shared.", "transactions");
   index("counter", "conflicts_total", "Changes refused since a check failed.", "conflicts");
   index("gauge", "bytes", "Size of the index on disk.", "bytesOnDisk");
+  metrics.sampledHistogram(
+    "holdfast_index_transaction_changes",
+    "Changes that shared a durable transaction of the index.",
+    sizeBounds,
+    () =>
+      [...engines].flatMap(([id, engine]) => {
+        const values = engine.statistics().changesPerTransaction;
+        return values === undefined ? [] : [{ labels: [id], values }];
+      }),
+    ["engine"],
+  );
 
   const extents = (
     name: string,
     help: string,
-    field: Exclude<keyof ExtentWriterStatistics, "disks">,
+    field: Exclude<keyof ExtentWriterStatistics, "disks" | "recordsPerSync">,
   ): void =>
     metrics.sampled("counter", `holdfast_extent_${name}`, help, () => writer.statistics()[field]);
   extents("records_total", "Records appended.", "records");
   extents("syncs_total", "Syncs they shared.", "syncs");
+  metrics.sampledHistogram(
+    "holdfast_extent_sync_records",
+    "Records that shared a sync.",
+    sizeBounds,
+    () => [{ labels: [], values: writer.statistics().recordsPerSync }],
+  );
   extents("bytes_total", "Bytes appended.", "bytes");
   extents("opened_total", "Extents begun.", "extentsOpened");
   extents("failures_total", "Writes and syncs that failed.", "failures");

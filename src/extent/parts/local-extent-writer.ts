@@ -1,5 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { StoreError, messageOf } from "../../base/errors.ts";
+import { SizeCounts } from "../../base/size-counts.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
@@ -61,6 +62,7 @@ export class LocalExtentWriter implements ExtentWriter {
   #closedBy: StoreError | undefined;
   #records = 0;
   #syncs = 0;
+  readonly #recordsPerSync = new SizeCounts();
   #bytes = 0;
   #extentsOpened = 0;
   #failures = 0;
@@ -100,6 +102,7 @@ export class LocalExtentWriter implements ExtentWriter {
     return {
       records: this.#records,
       syncs: this.#syncs,
+      recordsPerSync: this.#recordsPerSync.read(),
       bytes: this.#bytes,
       extentsOpened: this.#extentsOpened,
       failures: this.#failures,
@@ -162,6 +165,7 @@ export class LocalExtentWriter implements ExtentWriter {
       appended: (records, bytes) => {
         this.#records += records;
         this.#syncs++;
+        this.#recordsPerSync.add(records);
         this.#bytes += bytes;
       },
     });

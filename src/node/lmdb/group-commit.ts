@@ -1,5 +1,6 @@
+import { SizeCounts } from "../../base/size-counts.ts";
 import { StoreError } from "../../base/errors.ts";
-import type { Change, Check, CommitResult } from "../../engine/engine.ts";
+import type { Change, Check, CommitResult, EngineStatistics } from "../../engine/engine.ts";
 import { sealRow, stampOfRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Database } from "./environment.ts";
@@ -65,13 +66,15 @@ export class GroupCommit {
   #commits = 0;
   #conflicts = 0;
   #transactions = 0;
+  readonly #groups = new SizeCounts();
 
   constructor(host: GroupCommitHost) {
     this.#host = host;
   }
 
-  get counts(): { commits: number; conflicts: number; transactions: number } {
+  get counts(): Omit<EngineStatistics, "bytesOnDisk"> {
     return {
+      changesPerTransaction: this.#groups.read(),
       commits: this.#commits,
       conflicts: this.#conflicts,
       transactions: this.#transactions,
@@ -146,7 +149,10 @@ export class GroupCommit {
   }
 
   #answer({ group, verdicts, wrote }: Attempt): void {
-    if (wrote) this.#transactions++;
+    if (wrote) {
+      this.#transactions++;
+      this.#groups.add(group.length);
+    }
     for (const [index, waiting] of group.entries()) {
       const verdict = verdicts[index]!;
       if (verdict instanceof StoreError) waiting.refuse(verdict);

@@ -9,7 +9,8 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
 import { RequestsPerKey } from "../requests-per-key.ts";
-import { type RequestDone, createS3Handler } from "../s3-handler.ts";
+import type { ObservedRequest } from "../observed-request.ts";
+import { createS3Handler } from "../s3-handler.ts";
 
 export interface TestRequest {
   readonly method: string;
@@ -41,7 +42,7 @@ export interface TestS3 {
   readonly store: TestStore;
   readonly handler: HttpHandler;
   /** What was observed, in order. */
-  readonly done: readonly RequestDone[];
+  readonly done: readonly ObservedRequest[];
   send(request: TestRequest): Promise<TestResponse>;
 }
 
@@ -68,7 +69,7 @@ export interface TestS3Options {
 export async function createTestS3(hash: Hash, options: TestS3Options = {}): Promise<TestS3> {
   const { region = "us-east-1" } = options;
   const store = options.objects ?? (await createTestMachine(hash).frontEnd());
-  const done: RequestDone[] = [];
+  const done: ObservedRequest[] = [];
   const clock = { ...store.platform.clock, sleep: options.sleep ?? neverLate };
   const credentials = { find: (id: string) => Promise.resolve(credentialOf(id)) };
   const handler = createS3Handler({
@@ -85,7 +86,7 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
     region,
     domains: [testDomain],
     perKey: options.perKey ?? new RequestsPerKey(Number.POSITIVE_INFINITY),
-    observe: (each) => done.push(each),
+    observer: { began: () => undefined, ended: (each) => done.push(each) },
   });
   const send = async (request: TestRequest): Promise<TestResponse> => {
     const body = typeof request.body === "string" ? encodeUtf8(request.body) : request.body;
