@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Metrics } from "./metrics.ts";
+import { parseExposition } from "./exposition.suite.ts";
 import { prometheusText } from "./prometheus-text.ts";
 
 test("metrics: each process's series stand under one family, told apart by its name", () => {
@@ -40,6 +41,25 @@ test("metrics: sampled values are read at the scrape; label values are escaped",
   const text = prometheusText([{ process: "p", families: metrics.read() }]);
   assert.match(text, /size\{process="p"\} 8\n/);
   assert.match(text, /disk="a\\"\\\\b\\n"\} 5/);
+});
+
+test("metrics: the text is what its specification says, whatever the values", () => {
+  const metrics = new Metrics();
+  const histogram = metrics.histogram("seconds", "Time\nby \\ name.", [0.1, 1], ["name"]);
+  for (const name of ["a", 'b"\\\n', ""]) histogram.at(name).observe(1e-7);
+  metrics.counter("things_total", "Things.").at().add(1e21);
+  metrics.sampled("gauge", "none", "None.", () => []);
+  const reports = ["p", "q"].map((process) => ({ process, families: metrics.read() }));
+  const families = parseExposition(prometheusText(reports));
+  assert.deepEqual([...families.keys()], ["seconds", "things_total", "none"]);
+  assert.equal(families.get("seconds")?.samples.length, 2 * 3 * 5);
+  for (const wrong of [
+    "a 1\n",
+    "# HELP a b\n# TYPE a gauge\na{b=c} 1\n",
+    "# HELP a b\n# TYPE a counter\n",
+  ]) {
+    assert.throws(() => parseExposition(wrong));
+  }
 });
 
 test("metrics: C6: labels from an open set are stopped", () => {

@@ -25,6 +25,14 @@ export class Limiter {
     this.#options = options;
   }
 
+  get unitsUsed(): number {
+    return this.#unitsUsed;
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
   /** A task larger than the limit runs alone. */
   async run<T>(units: number, task: () => Promise<T>): Promise<T> {
     if (this.#waiters.length > 0 || !this.#fits(units)) {

@@ -4,7 +4,7 @@ import { type Command, exitStatus } from "./command.ts";
 import { commands } from "./commands.ts";
 import { commandHelp, overview } from "./help.ts";
 import { parseFlags } from "./parse-flags.ts";
-import { version } from "./version.ts";
+import { version } from "../node/version.ts";
 
 /** Runs the command that the parameters name, and sets the exit status. */
 export async function main(parameters: readonly string[]): Promise<void> {

@@ -52,8 +52,8 @@ export interface HttpServerStatistics {
   readonly requests: number;
   /** Bodies and answers that wait for their peers. */
   readonly waitingForPeers: number;
-  /** Requests answered SlowDown since the start, for one limit or the other. */
-  readonly refused: number;
+  /** Requests answered SlowDown since the start, by the limit they met. */
+  readonly refused: { readonly connections: number; readonly requests: number };
 }
 
 export class HttpServer implements Service {
@@ -66,7 +66,7 @@ export class HttpServer implements Service {
   #reload: TlsReload | undefined;
   readonly #listening = Promise.withResolvers<ListenAddress>();
   #underWay = 0;
-  #refused = 0;
+  readonly #refused = { connections: 0, requests: 0 };
   #stopping = false;
 
   constructor(options: HttpServerOptions) {
@@ -88,7 +88,7 @@ export class HttpServer implements Service {
       connections: this.#connections.count,
       requests: this.#underWay,
       waitingForPeers: this.#watch.count,
-      refused: this.#refused,
+      refused: { ...this.#refused },
     };
   }
 
@@ -156,7 +156,7 @@ export class HttpServer implements Service {
     connection?.serve(() => {
       const isOver = connection.isSurplus || this.#underWay >= this.#limits.requests;
       const isCounted = !isOver && refusal === undefined;
-      if (isOver) this.#refused++;
+      if (isOver) this.#refused[connection.isSurplus ? "connections" : "requests"]++;
       if (isCounted) this.#underWay++;
       let openEnds = 2; // the handler may go on after its peer has left, or the peer read on after that is done
       const onEnd = (): void => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { metricsDocument, renderMetrics } from "../../scripts/metrics.ts";
+import { parseExposition } from "../admin/exposition.suite.ts";
 import {
   childrenOf,
   isGone,
@@ -27,6 +29,22 @@ test("serve: answers health, and metrics of every process of the tree", async ()
     assert.match(metrics, new RegExp(`holdfast_process_uptime_seconds\\{process="${name}"\\}`));
   }
   assert.match(await page(ready, "/a-bucket/key"), /<Code>NoSuchBucket<\/Code>/);
+});
+
+test("serve: metrics are what Prometheus reads, and what docs/metrics.md says (else run scripts/metrics.ts)", async () => {
+  using scratch = new Scratch();
+  await using server = new ServedStore([scratch.directory("a")]);
+  const ready = await started(server);
+  await page(ready, "/a-bucket/key");
+  const text = await page(ready, "/-/metrics");
+  const families = parseExposition(text);
+  const errors = families.get("holdfast_request_errors_total")?.samples ?? [];
+  assert.deepEqual(
+    errors.map(({ labels, value }) => [...labels.values(), value]),
+    [["front-end-1", "GetObject", "NoSuchBucket", 1]],
+  );
+  assert.equal(families.get("holdfast_request_duration_seconds")?.type, "histogram");
+  assert.equal(renderMetrics(text), readFileSync(metricsDocument, "utf8"));
 });
 
 test("serve: SIGTERM ends every process with status 0, also with a connection kept open", async () => {

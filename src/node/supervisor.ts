@@ -18,6 +18,7 @@ import type { FromWorker, ToWorker } from "./tree/messages.ts";
 import { MetricsGathering } from "./tree/metrics-gathering.ts";
 import { sampleProcess } from "./tree/process-metrics.ts";
 import { WorkerSlot } from "./tree/worker-slot.ts";
+import { version } from "./version.ts";
 
 /*
  * The root of the process tree. It holds the locks of the data directories (its caller took them), starts the front ends
@@ -75,6 +76,13 @@ export class Supervisor implements Service {
     this.#options = options;
     this.#gathering = new MetricsGathering(options.platform.clock);
     sampleProcess(this.#metrics);
+    this.#metrics.sampled(
+      "gauge",
+      "holdfast_build_info",
+      "1, with the version that runs.",
+      () => [[[version()], 1]],
+      ["version"],
+    );
     this.#metrics.sampled(
       "counter",
       "holdfast_worker_restarts_total",

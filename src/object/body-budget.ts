@@ -40,6 +40,7 @@ export const waitMsMax = 30_000;
 export class BodyBudget {
   readonly #clock: Clock;
   readonly #limiter: Limiter;
+  #refused = 0;
   /** Who holds a share for a chunk that is not full yet, and since when; the oldest first. */
   readonly #filling = new Map<BodyShare, number>();
 
@@ -47,6 +48,20 @@ export class BodyBudget {
     this.#clock = clock;
     const what = "bodies of uploads wait for memory";
     this.#limiter = new Limiter({ unitsMax: bodiesBytesMax, waitersMax, what });
+  }
+
+  /** Bytes granted. */
+  get used(): number {
+    return this.#limiter.unitsUsed;
+  }
+
+  get waiting(): number {
+    return this.#limiter.waiting;
+  }
+
+  /** Uploads that were told to slow down. */
+  get refused(): number {
+    return this.#refused;
   }
 
   /** Resolves, in turn, with what gives the bytes back; StoreError `overloaded`. */
@@ -60,7 +75,13 @@ export class BodyBudget {
       });
     };
     this.#limiter.run(bytes, task).catch(grant.reject);
-    if (!isGranted) await this.#wait(grant.promise);
+    if (isGranted) return grant.promise;
+    try {
+      await this.#wait(grant.promise);
+    } catch (error) {
+      this.#refused++;
+      throw error;
+    }
     return grant.promise;
   }
 

@@ -4,7 +4,9 @@ import { inPhase, phaseNames, RequestPhases } from "./request-phases.ts";
 
 function create() {
   let now = 1000;
-  const clock = { now: () => now, monotonicMs: () => now, sleep: () => Promise.resolve() };
+  const time = () => now;
+  const none = () => Promise.resolve();
+  const clock = { now: time, monotonicMs: time, sleep: none, turn: none };
   const phases = new RequestPhases(clock);
   return { phases, pass: (ms: number) => void (now += ms) };
 }

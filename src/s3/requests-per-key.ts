@@ -6,6 +6,7 @@ const anonymous = "";
 /** Requests under way by access key (C6): one that floods the store leaves room for the others. */
 export class RequestsPerKey {
   readonly #max: number;
+  #refused = 0;
   readonly #underWay = new Map<string, number>();
 
   constructor(max: number) {
@@ -17,10 +18,16 @@ export class RequestsPerKey {
     return this.#underWay.size;
   }
 
+  /** Requests that were refused. */
+  get refused(): number {
+    return this.#refused;
+  }
+
   /** Returns what ends it, to be called once; StoreError `overloaded`. */
   begin(accessKeyId: string = anonymous): () => void {
     const count = this.#underWay.get(accessKeyId) ?? 0;
     if (count >= this.#max) {
+      this.#refused++;
       throw new StoreError(
         "overloaded",
         `access key "${accessKeyId}" has ${count} requests under way`,

@@ -1,9 +1,10 @@
 import { Metrics } from "../admin/metrics.ts";
 import { type BackgroundStatistics, createBackground } from "../control/background.ts";
+import { ExtentCensus } from "../control/extent-census.ts";
 import type { SessionId } from "../format/ids.ts";
 import { UploadSweep } from "../object/upload-sweep.ts";
 import type { Service } from "../platform/service.ts";
-import { sampleBackground, sampleStore } from "./store-metrics.ts";
+import { sampleBackground, sampleCensus, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 
 /** Between looks for idle uploads: what may wait for days may wait for an hour more. */
@@ -37,6 +38,7 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
   const limits = { sealAfterMs, reserveBytes: 0 };
   const parts = await openStoreParts(machine, "background", limits);
   const { keymap, table, writer, reader, reads, services } = parts;
+  const census = new ExtentCensus({ clock: machine.platform.clock, keymap, table });
   const background = createBackground({
     platform: machine.platform,
     disks: machine.disks,
@@ -48,15 +50,17 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
     isAlive,
     limits: compactAt === undefined ? undefined : { deadShare: compactAt },
     moreWorkers(counters) {
-      if (uploadIdleDays === 0) return [];
+      if (uploadIdleDays === 0) return [census];
       const onEnded = () => counters.uploadsEnded++;
       const pace = { idleMs: uploadIdleDays * 24 * 3_600_000, everyMs: uploadSweepMs };
-      return [new UploadSweep({ platform: machine.platform, keymap, writer, ...pace, onEnded })];
+      const { platform } = machine;
+      return [census, new UploadSweep({ platform, keymap, writer, ...pace, onEnded })];
     },
   });
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
   sampleBackground(metrics, background);
+  sampleCensus(metrics, () => census.last);
   return {
     session: keymap.session.id,
     services: [...services, background],

@@ -17,6 +17,7 @@ import type { Service } from "../platform/service.ts";
 import { parseRequestTarget } from "../s3/request-target.ts";
 import { RequestsPerKey } from "../s3/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
+import { sampleAdmission } from "./admission-metrics.ts";
 import { createAccessKeys } from "./access-keys.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { sampleStore } from "./store-metrics.ts";
@@ -71,6 +72,9 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const buffers = createBodyBuffers();
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
+  const requests = new RequestMetrics(metrics);
+  const perKey = new RequestsPerKey(options.requestsPerKey);
+  sampleAdmission(metrics, { requests, perKey, bodies, answers });
   const s3 = createS3Handler({
     platform,
     objects: {
@@ -89,8 +93,8 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     authorize,
     region,
     domains,
-    perKey: new RequestsPerKey(options.requestsPerKey),
-    observer: new RequestMetrics(metrics),
+    perKey,
+    observer: requests,
   });
   const admin = createAdminHandler({
     accessKeys: { platform, keys, verifier },

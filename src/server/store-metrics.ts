@@ -1,6 +1,7 @@
 import type { Metrics, Sample } from "../admin/metrics.ts";
 import { sizeBounds } from "../base/size-counts.ts";
 import type { Background, BackgroundStatistics } from "../control/background.ts";
+import type { Census } from "../control/extent-census.ts";
 import type { Engine, EngineStatistics } from "../engine/engine.ts";
 import type { ExtentWriter, ExtentWriterStatistics } from "../extent/extent-writer.ts";
 
@@ -111,5 +112,38 @@ export function sampleBackground(metrics: Metrics, background: Background): void
     "Steps of background work that failed.",
     () => background.statistics().workers.map(({ name, failures }) => [[name], failures]),
     ["worker"],
+  );
+}
+
+/** How much there is; nothing until it was counted for the first time. */
+export function sampleCensus(metrics: Metrics, last: () => Census | undefined): void {
+  metrics.sampled(
+    "gauge",
+    "holdfast_extents",
+    "Extents in each state, as last counted.",
+    () => Object.entries(last()?.extents ?? {}).map(([state, count]) => [[state], count]),
+    ["state"],
+  );
+  const gauge = (name: string, help: string, read: (census: Census) => number): void => {
+    const sample = (): readonly Sample[] => {
+      const census = last();
+      return census === undefined ? [] : [[[], read(census)]];
+    };
+    metrics.sampled("gauge", `holdfast_${name}`, help, sample);
+  };
+  gauge(
+    "extents_alive_bytes",
+    "Bytes of closed extents that are not known to be dead.",
+    ({ bytes, deadBytes }) => bytes - deadBytes,
+  );
+  gauge(
+    "extents_dead_bytes",
+    "Bytes of closed extents that are known to be dead: garbage that compaction frees.",
+    ({ deadBytes }) => deadBytes,
+  );
+  gauge(
+    "garbage_rows",
+    "Records of garbage that wait to be added up, counted up to 100,000.",
+    ({ garbageRows }) => garbageRows,
   );
 }

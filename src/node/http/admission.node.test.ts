@@ -31,7 +31,7 @@ test("C6: admission: past the request limit 503 SlowDown, on a connection that m
   await first.until("200 OK");
   second.send(get);
   await second.until("200 OK");
-  assert.equal(server.server.statistics().refused, 1);
+  assert.equal(server.server.statistics().refused.requests, 1);
   for (const peer of [first, second]) peer.socket.destroy();
 });
 

@@ -10,7 +10,7 @@ import { HttpServer } from "../http-server.ts";
 import { openStore } from "../open-store.ts";
 import { createSecretBox } from "../secret-box.ts";
 import type { StartMessage } from "./messages.ts";
-import { sampleProcess } from "./process-metrics.ts";
+import { sampleHttp, sampleProcess } from "./process-metrics.ts";
 import type { WorkerChannel } from "./worker-channel.ts";
 
 /** Serves S3 on the shared port until told to stop. */
@@ -51,6 +51,7 @@ export async function runFrontEnd(
     drainMs: settings.drain,
     limits: { connections: settings.connections, requests: settings.requests },
   });
+  sampleHttp(frontEnd.metrics, () => http.statistics());
   const announced: Service = {
     name: http.name,
     run: async (signal) => {
