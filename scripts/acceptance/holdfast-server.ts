@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type Outcome, runToEnd } from "../run-to-end.ts";
 
@@ -9,7 +9,8 @@ export const rootKey = {
 };
 export const region = "us-east-1";
 
-const cli = resolve(import.meta.dirname, "../../bin/holdfast.js");
+const root = resolve(import.meta.dirname, "../..");
+const cliOf = (program: string): string => join(program, "bin/holdfast.js");
 
 function holdfastEnvironment(): NodeJS.ProcessEnv {
   return {
@@ -44,6 +45,8 @@ export class HoldfastServer {
       readonly more?: readonly string[];
       /** Of every process of the tree, as in NODE_OPTIONS. */
       readonly nodeOptions?: string;
+      /** Where the program is, if not here. */
+      readonly program?: string;
     } = {},
   ): Promise<HoldfastServer> {
     const began = performance.now();
@@ -56,7 +59,7 @@ export class HoldfastServer {
       region,
       ...(options.more ?? []),
     );
-    const child = spawn(process.execPath, [cli, ...parameters], {
+    const child = spawn(process.execPath, [cliOf(options.program ?? root), ...parameters], {
       env: {
         ...holdfastEnvironment(),
         ...(options.nodeOptions !== undefined && { NODE_OPTIONS: options.nodeOptions }),
@@ -96,7 +99,7 @@ export class HoldfastServer {
 
 /** `holdfast check` on the data of a stopped server. */
 export function checkData(directories: readonly string[]): Promise<Outcome> {
-  const parameters = [cli, "check", "--data", directories.join(","), "--json"];
+  const parameters = [cliOf(root), "check", "--data", directories.join(","), "--json"];
   return runToEnd(process.execPath, parameters, { env: holdfastEnvironment() });
 }
 

@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import assert from "node:assert/strict";
+import { contentOf } from "./named-content.ts";
 import type { S3Connection } from "./s3-connection.ts";
 
 /** What a key may hold: the content's name, or nothing. Several while a write's outcome is unknown. */
@@ -12,15 +12,6 @@ export interface KillCounts {
 }
 
 const multipartBytes = 5 * 1024 * 1024;
-
-/** Bytes that follow from a name, as `SIZE-NUMBER…`: nothing has to be remembered to compare them. */
-function contentOf(name: string): Buffer {
-  const size = Number(name.split("-")[0]);
-  const block = createHash("sha512").update(name).digest();
-  const bytes = Buffer.alloc(size, block);
-  for (let at = 0; at + 4 <= size; at += 4096) bytes.writeUInt32BE(at, at);
-  return bytes;
-}
 
 /**
  * One client with keys of its own, so that it knows what each may hold: after an answer, one thing; after an error or

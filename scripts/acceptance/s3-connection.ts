@@ -8,6 +8,12 @@ export interface Answer {
   readonly body: Buffer;
 }
 
+export interface SendOptions {
+  readonly body?: Buffer | undefined;
+  /** Names in lower case. */
+  readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
+}
+
 /** A small S3 client for tests that count every answer: no retries, and a broken connection is an error. */
 export class S3Connection {
   readonly #url: URL;
@@ -18,10 +24,10 @@ export class S3Connection {
   }
 
   /** `target` is the path and query as sent. */
-  send(method: string, target: string, options: { readonly body?: Buffer } = {}): Promise<Answer> {
-    const { body = Buffer.alloc(0) } = options;
+  send(method: string, target: string, options: SendOptions = {}): Promise<Answer> {
+    const { body = Buffer.alloc(0), headers: more } = options;
     const identity = { ...rootKey, region };
-    const signed = signedHeaders(this.#url.host, identity, { method, target, body });
+    const signed = signedHeaders(this.#url.host, identity, { method, target, body, headers: more });
     const headers = { ...Object.fromEntries(signed), "content-length": body.length };
     return new Promise((done, fail) => {
       const { hostname, port } = this.#url;

@@ -37,10 +37,13 @@ export function signedHeaders(
     readonly method: string;
     readonly target: string;
     readonly body?: Uint8Array | undefined;
+    /** More to sign, names in lower case; they are among those returned. */
+    readonly headers?: HeaderList | undefined;
   },
 ): HeaderList {
-  const { method, target, body = noBytes } = call;
+  const { method, target, body = noBytes, headers: more = [] } = call;
   const contentSha256 = toHex(hash.digest("sha256", body));
-  const request = { method, target, headers: [["host", host]] as const };
+  const headers: HeaderList = [["host", host], ...more];
+  const request = { method, target, headers };
   return signRequest(hash, identity, request, { timeMs: Date.now(), contentSha256 }).headers;
 }

@@ -28,7 +28,9 @@ export type KeyStep =
       readonly value: ValueName;
       readonly condition: WriteCondition;
       /** Of a delete: what the delete marker is called where it makes one. */
-      readonly marker?: ValueName;
+      readonly marker?: ValueName | undefined;
+      /** Whether the answer named a null version. */
+      readonly isNull?: boolean | undefined;
     }
   /** The answer was that the condition does not hold. */
   | { readonly kind: "conditionFailed"; readonly condition: WriteCondition }
@@ -37,8 +39,12 @@ export type KeyStep =
   | { readonly kind: "listed"; readonly etag: string }
   /** A version is deleted for good, where it is there. */
   | { readonly kind: "versionRemoved"; readonly version: VersionName }
-  /** The value, or the marker, that a version is; `absent`: there is no such version. */
-  | { readonly kind: "versionRead"; readonly version: VersionName; readonly value: ValueName }
+  /** The value that a version is; undefined: a delete marker; `absent`: there is no such version. */
+  | {
+      readonly kind: "versionRead";
+      readonly version: VersionName;
+      readonly value: ValueName | undefined;
+    }
   /** All there were, newest first. */
   | { readonly kind: "versionsListed"; readonly versions: readonly ListedVersion[] }
   | { readonly kind: "versioningSet"; readonly versioning: "enabled" | "suspended" }
@@ -46,6 +52,8 @@ export type KeyStep =
   | { readonly kind: "bucketSeen" }
   | { readonly kind: "bucketMade" }
   | { readonly kind: "bucketDeleted" };
+
+type WriteStep = KeyStep & { readonly kind: "write" };
 
 /** A version by the value or marker that it is, or the null version, whatever that is. */
 export type VersionName = { readonly name: ValueName } | "null";
@@ -82,7 +90,7 @@ export function applyStep(step: KeyStep, state: KeyState, etagOf: EtagOf): KeySt
   const kept = (holds: boolean): KeyState | undefined => (holds ? state : undefined);
   switch (step.kind) {
     case "write":
-      return holds(step.condition, key, etagOf) ? render(written(key, step)) : undefined;
+      return mayWrite(key, step, etagOf) ? render(written(key, step)) : undefined;
     case "conditionFailed":
       return kept(!holds(step.condition, key, etagOf));
     case "read":
@@ -92,7 +100,7 @@ export function applyStep(step: KeyStep, state: KeyState, etagOf: EtagOf): KeySt
     case "versionRemoved":
       return render(without(key, step.version));
     case "versionRead":
-      return kept((key.versions.find(isCalled(step.version))?.name ?? absent) === step.value);
+      return kept(valueOf(key.versions.find(isCalled(step.version))) === step.value);
     case "versionsListed":
       return kept(areListed(key, step.versions, etagOf));
     case "versioningSet":
@@ -104,6 +112,16 @@ export function applyStep(step: KeyStep, state: KeyState, etagOf: EtagOf): KeySt
     case "bucketDeleted":
       return key.versions.length === 0 ? noBucket : undefined;
   }
+}
+
+function valueOf(version: Version | undefined): ValueName | undefined {
+  if (version === undefined) return absent;
+  return version.isMarker ? undefined : version.name;
+}
+
+function mayWrite(key: Key, { condition, isNull }: WriteStep, etagOf: EtagOf): boolean {
+  const isOfThisKind = isNull === undefined || isNull === (key.versioning !== "enabled");
+  return isOfThisKind && holds(condition, key, etagOf);
 }
 
 /** The value that a plain read finds. */
@@ -124,7 +142,7 @@ function holds(condition: WriteCondition, key: Key, etagOf: EtagOf): boolean {
 }
 
 /** In a bucket that is not versioned now, what is written takes the place of the null version. */
-function written(key: Key, { value, marker = "marker" }: KeyStep & { kind: "write" }): Key {
+function written(key: Key, { value, marker = "marker" }: WriteStep): Key {
   const { versioning } = key;
   const isNull = versioning !== "enabled";
   const { versions } = isNull ? without(key, "null") : key;

@@ -137,6 +137,9 @@ test("linearizability: versions are listed in the order of the writes, the null 
   const suspended = [...history, versioning("suspended"), write("c")] as const;
   assert.equal(inTurn(...suspended, listed({ null: "c" }, { marker: "m" }, "b")), "fine");
   assert.equal(inTurn(...suspended, listed({ null: "c" }, { marker: "m" }, "b", "a")), "#6");
+  const told: KeyStep = { kind: "write", value: "d", condition: always, isNull: true };
+  assert.equal(inTurn(...suspended, told), "fine");
+  assert.equal(inTurn(...history, told), "#4");
 });
 
 test("linearizability: a marker counts as absent; a version is there until it is removed", () => {
@@ -147,6 +150,9 @@ test("linearizability: a marker counts as absent; a version is there until it is
   assert.equal(inTurn(...history, create("b"), there, removed, gone), "fine");
   assert.equal(inTurn(...history, gone), "#4");
   assert.equal(inTurn(...history, removed, there), "#5");
+  const aMarker: KeyStep = { kind: "versionRead", version: { name: "m" }, value: undefined };
+  assert.equal(inTurn(...history, aMarker), "fine");
+  assert.equal(inTurn(...history, { ...aMarker, version: { name: "a" } }), "#4");
   const marker: KeyStep = { kind: "versionRemoved", version: { name: "m" } };
   assert.equal(inTurn(...history, marker, read("a")), "fine");
 });

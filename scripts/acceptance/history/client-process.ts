@@ -1,0 +1,64 @@
+// Clients of the history in a process of their own: told where the server is, they tell what they see.
+import { S3Connection } from "../s3-connection.ts";
+import { HistoryClient } from "./client.ts";
+import { ClientSession } from "./client-session.ts";
+import type { Observation } from "./observation.ts";
+
+export interface StartMessage {
+  readonly kind: "start";
+  /** Unique in the run. */
+  readonly name: string;
+  /** Of the run's keys. */
+  readonly prefix: string;
+  readonly endpoint: string;
+  readonly clients: number;
+}
+
+export type ToClients =
+  | StartMessage
+  /** The server was started again. */
+  | { readonly kind: "move"; readonly endpoint: string }
+  | { readonly kind: "stop" };
+
+export type FromClients =
+  | { readonly kind: "seen"; readonly observations: readonly Observation[] }
+  | { readonly kind: "done" };
+
+/** Observations travel in batches of at most so many. */
+const batchMax = 100;
+
+let endpoint = "";
+let isOver = false;
+let seen: Observation[] = [];
+
+function send(message: FromClients): void {
+  process.send?.(message);
+}
+
+function flush(): void {
+  send({ kind: "seen", observations: seen });
+  seen = [];
+}
+
+function observe(observation: Observation): void {
+  seen.push(observation);
+  if (seen.length >= batchMax) flush();
+}
+
+async function run({ name, prefix, clients }: StartMessage): Promise<void> {
+  const connect = (): S3Connection => new S3Connection(endpoint);
+  const all = Array.from({ length: clients }, (_, i) => {
+    const session = new ClientSession({ name: `${name}${i}`, observe, connect });
+    return new HistoryClient(session, prefix);
+  });
+  await Promise.all(all.map((client) => client.work(() => isOver)));
+  flush();
+  send({ kind: "done" });
+}
+
+process.on("disconnect", () => process.exit(1));
+process.on("message", (message: ToClients) => {
+  if (message.kind === "stop") isOver = true;
+  else ({ endpoint } = message);
+  if (message.kind === "start") void run(message);
+});
