@@ -12,7 +12,7 @@ import { StoreError } from "../base/errors.ts";
 import type { HttpHandler } from "../platform/http.ts";
 import type { Log } from "../platform/log.ts";
 import type { Service } from "../platform/service.ts";
-import { type BareAnswer, bareAnswer } from "./http/bare-answer.ts";
+import { bareAnswer } from "./http/bare-answer.ts";
 import { Connections } from "./http/connections.ts";
 import { Exchange } from "./http/exchange.ts";
 import { httpLimits, type HttpLimits } from "./http/limits.ts";
@@ -127,10 +127,10 @@ export class HttpServer implements Service {
     const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
       this.#take(message, response);
     };
-    for (const event of ["request", "checkContinue"] as const) server.on(event, onRequest);
-    server.on("checkExpectation", (message, response) => {
-      this.#take(message, response, "expectation");
-    });
+    // What else a client expects is not S3's to refuse: it is as if it had not been said.
+    for (const event of ["request", "checkContinue", "checkExpectation"] as const) {
+      server.on(event, onRequest);
+    }
     server.on("clientError", (error, socket) => refuseUnparsed(error, socket, limits.lingerMs));
     return server;
   }
@@ -150,26 +150,24 @@ export class HttpServer implements Service {
     return server;
   }
 
-  /** @param refusal what to answer instead of asking the handler. */
-  #take(message: IncomingMessage, response: ServerResponse, refusal?: BareAnswer): void {
+  #take(message: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.of(message.socket);
     connection?.serve(() => {
       const isOver = connection.isSurplus || this.#underWay >= this.#limits.requests;
-      const isCounted = !isOver && refusal === undefined;
       if (isOver) this.#refused[connection.isSurplus ? "connections" : "requests"]++;
-      if (isCounted) this.#underWay++;
+      else this.#underWay++;
       let openEnds = 2; // the handler may go on after its peer has left, or the peer read on after that is done
       const onEnd = (): void => {
         openEnds--;
         if (openEnds > 0) return;
-        if (isCounted) this.#underWay--;
+        if (!isOver) this.#underWay--;
         connection.done();
         if (this.#stopping) this.#server.closeIdleConnections();
       };
       response.once("close", onEnd);
-      const answer = isOver ? "overloaded" : refusal;
-      const handler: HttpHandler =
-        answer === undefined ? this.#options.handler : () => Promise.resolve(bareAnswer(answer));
+      const handler: HttpHandler = isOver
+        ? () => Promise.resolve(bareAnswer("overloaded"))
+        : this.#options.handler;
       const { log } = this.#options;
       const exchange = new Exchange(message, response, {
         limits: this.#limits,

@@ -246,7 +246,8 @@ test("complete: what is wrong with the list of parts, in S3's order", async () =
   const cases = [
     [[], "invalidRequest", undefined],
     [[two!, one!], "invalidPartOrder", undefined],
-    [[one!, one!], "invalidPartOrder", undefined],
+    [[one!, two!, one!], "invalidPartOrder", undefined],
+    [[one!, { ...one!, etag: "0" }], "invalidPart", undefined],
     [
       [{ ...one!, part: 4 }],
       "invalidPart",
@@ -271,6 +272,16 @@ test("complete: what is wrong with the list of parts, in S3's order", async () =
   assert.equal(await rowsLeft(store), 4);
   const size = await upload.complete([one!], { expectedSize: 5 });
   assert.match((isRefusal(size) && size.message) || "", /value 5 does not match .* 1000$/);
+});
+
+test("complete: of a part that is listed twice the last word counts", async () => {
+  const store = await createTestStore(hash);
+  const upload = await startUpload(store);
+  const [sentFirst] = await upload.parts([[1, large]]);
+  const [sentAnew] = await upload.parts([[1, small]]);
+  assert.equal(refusalOf(await upload.complete([sentAnew!, sentFirst!])), "invalidPart");
+  ok(await upload.complete([sentFirst!, sentAnew!]));
+  assert.deepEqual(ok(await get(store, "k")), small);
 });
 
 test("complete: conditions, and 409 where the object was written after the upload began", async () => {

@@ -13,6 +13,7 @@ import { getBucketLocation } from "./operations/get-bucket-location.ts";
 import { getBucketVersioning } from "./operations/get-bucket-versioning.ts";
 import { getObjectAttributes } from "./operations/get-object-attributes.ts";
 import { getObjectTagging } from "./operations/get-object-tagging.ts";
+import { getObjectTorrent } from "./operations/get-object-torrent.ts";
 import { getObject } from "./operations/get-object.ts";
 import { headBucket } from "./operations/head-bucket.ts";
 import { headObject } from "./operations/head-object.ts";
@@ -45,6 +46,7 @@ export const builtOperations: Readonly<Partial<Record<OperationName, Operation>>
   GetObject: getObject,
   GetObjectAttributes: getObjectAttributes,
   GetObjectTagging: getObjectTagging,
+  GetObjectTorrent: getObjectTorrent,
   HeadBucket: headBucket,
   HeadObject: headObject,
   ListBuckets: listBuckets,

@@ -112,3 +112,15 @@ test("percent encoding: undone by decoding, for any key", () => {
     }),
   );
 });
+
+test("listing: what V1 repeats of the prefix reads the same decoded or not, and V2 encodes all of it", async () => {
+  const s3 = await storeWith([]);
+  const prefixOf = async (version: string, prefix: string): Promise<string> => {
+    const query = `${version}encoding-type=url&prefix=${encodeURIComponent(prefix)}`;
+    const answer = await s3.send({ method: "GET", target: `/bucket?${query}` });
+    return childText(parseXml(answer.body, "ListBucketResult"), "Prefix") ?? "";
+  };
+  assert.equal(await prefixOf("", "a b/ü\n"), "a b/ü\n");
+  assert.equal(await prefixOf("", "50%+\u0001\uffff"), "50%25%2B%01%EF%BF%BF");
+  assert.equal(await prefixOf("list-type=2&", "a b/ü\n"), "a%20b/%C3%BC%0A");
+});

@@ -22,11 +22,16 @@ export interface Listing {
   readonly elements: readonly Xml[];
 }
 
-/** One page after `after`; `withOwner` decides whether each object names its owner. */
-export async function listPage(
-  call: S3Call,
-  options: { readonly after: Uint8Array | undefined; readonly withOwner: boolean },
-): Promise<Listing> {
+export interface ListOptions {
+  readonly after: Uint8Array | undefined;
+  /** Whether each object names its owner. */
+  readonly withOwner: boolean;
+  /** Which of the encoding's ways to write the prefix. */
+  readonly prefixAs: "keyElement" | "echoElement";
+}
+
+/** One page after `after`. */
+export async function listPage(call: S3Call, options: ListOptions): Promise<Listing> {
   const { bucket, query } = call.target;
   await permit(call, "s3:ListBucket", { bucket });
   const encoding = keyEncodingOf(call);
@@ -40,7 +45,7 @@ export async function listPage(
   const shownDelimiter = delimiter === undefined || delimiter.length === 0 ? undefined : delimiter;
   const elements = [
     textElement("Name", bucket),
-    encoding.keyElement("Prefix", prefix),
+    encoding[options.prefixAs]("Prefix", prefix),
     encoding.keyElement("Delimiter", shownDelimiter),
     textElement("MaxKeys", limit),
     encoding.element,

@@ -246,3 +246,14 @@ test("handler: overrides of the answer's headers are for who signs, and can't ad
   const split = "/bucket/k?response-expires=a%0D%0Ax:%20y";
   assert.equal((await s3.send({ method: "GET", target: split })).status, 400);
 });
+
+test("GetObjectTorrent: there is none of any object, and only who may ask is told so", async () => {
+  const s3 = await createTestS3(hash);
+  await s3.send({ method: "PUT", target: "/bucket" });
+  await s3.send({ method: "PUT", target: "/bucket/k", body: "x" });
+  const asked = await s3.send({ method: "GET", target: "/bucket/k?torrent" });
+  assert.equal(asked.status, 404);
+  assert.match(asked.text, /<Code>NoSuchKey<.*<Key>k</);
+  const stranger = await s3.send({ method: "GET", target: "/bucket/k?torrent", as: "alice" });
+  assert.equal(stranger.status, 403);
+});

@@ -50,9 +50,13 @@ export function openFile(call: S3Call): Upload {
   return verifiedBody(call, undefined, declaredChecksums(call), undefined);
 }
 
-function uploadSize(call: S3Call): number {
+/** Undefined where the body comes in HTTP's chunks: then whoever stores it counts. */
+function uploadSize(call: S3Call): number | undefined {
   const sizeBytes = declaredSize(call);
-  if (sizeBytes === undefined) throw new S3Error("MissingContentLength");
+  if (sizeBytes === undefined) {
+    if (call.headers.has("transfer-encoding")) return undefined;
+    throw new S3Error("MissingContentLength");
+  }
   if (sizeBytes <= uploadBytesMax) return sizeBytes;
   throw new S3Error("EntityTooLarge", {
     details: { ProposedSize: sizeBytes, MaxSizeAllowed: uploadBytesMax },

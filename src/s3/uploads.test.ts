@@ -99,6 +99,13 @@ test("upload: without a length it is refused, and so is one of more than 5 GiB, 
   assert.equal(s3.done.at(-1)?.bytesIn, 0);
 });
 
+test("upload: in HTTP's chunks it needs no length", async () => {
+  const s3 = await withBucket();
+  const chunks = { contentLength: undefined, headers: [["transfer-encoding", "chunked"]] } as const;
+  assert.equal((await s3.send({ ...put, body: "unannounced", ...chunks })).status, 200);
+  assert.equal((await s3.send({ ...put, method: "GET" })).text, "unannounced");
+});
+
 test("upload: the checksum that the client names is the one that is kept", async () => {
   const s3 = await withBucket();
   for (const algorithm of checksumAlgorithms) {

@@ -118,6 +118,11 @@ test("versions: each PUT has an id, and each is read, looked at and deleted by i
 
 test("versions: a delete marker hides the key, and says so in headers", async () => {
   const bucket = await newBucket("Enabled");
+  for (const method of ["GET", "HEAD"]) {
+    const nothing = await bucket.send(method, "/k");
+    assert.deepEqual([nothing.status, nothing.headers.get("x-amz-delete-marker")], [404, "false"]);
+    assert.match(nothing.text, method === "GET" ? /<Key>k</ : /^$/);
+  }
   const first = await bucket.put("one");
   const [, marker] = (await bucket.remove()).split(" ");
   assert.match(marker ?? "", idForm);

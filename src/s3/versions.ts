@@ -50,7 +50,10 @@ export function madeVersionHeaders(versionId: string | undefined): HeaderList {
   return versionId === "null" ? [] : versionHeaders(versionId);
 }
 
-/** A read's refusal; a delete marker in its way is told of in headers. */
+/**
+ * A read's refusal. Headers tell of a delete marker in its way, and that there is none where nothing is: of HEAD's
+ * answers nothing else tells these two apart.
+ */
 export function refusedVersion(refusal: Refusal, call: S3Call): S3Error {
   const { target, request } = call;
   const { DeleteMarker, VersionId, ...details } = refusal.details ?? {};
@@ -60,7 +63,12 @@ export function refusedVersion(refusal: Refusal, call: S3Call): S3Error {
     const allowed: HeaderList = [["allow", "DELETE"], ...headers];
     return new S3Error("MethodNotAllowed", { details: marker, headers: allowed });
   }
-  if (DeleteMarker === undefined) return refused(refusal, target);
-  const { code, message } = refused({ ...refusal, details }, target);
-  return new S3Error(code, { message, headers });
+  const error = refused(DeleteMarker === undefined ? refusal : { ...refusal, details }, target);
+  if (error.code !== "NoSuchKey") return error;
+  if (DeleteMarker !== undefined)
+    return new S3Error(error.code, { message: error.message, headers });
+  return new S3Error(error.code, {
+    details: error.details,
+    headers: [["x-amz-delete-marker", "false"]],
+  });
 }

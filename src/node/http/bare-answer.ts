@@ -24,11 +24,6 @@ const answers = {
       "Your socket connection to the server was not read from or written to within the timeout period. " +
       "Idle connections will be closed.",
   },
-  expectation: {
-    status: 417,
-    code: "ExpectationFailed",
-    message: "The only expectation this server can meet is 100-continue.",
-  },
   overloaded: { status: 503, code: "SlowDown", message: "Please reduce your request rate." },
   internal: {
     status: 500,

@@ -40,7 +40,7 @@ export class Exchange implements HttpRequest {
     this.target = message.url ?? "";
     this.headers = headerList(message.rawHeaders);
     this.secure = options.secure;
-    this.#expectsContinue = message.headers.expect !== undefined && message.httpVersion !== "1.0"; // which has no interim answers
+    this.#expectsContinue = expectsContinue(message);
     this.#requestBody = hasBody(message) ? this.#openBody() : undefined;
     this.body = this.#requestBody ?? emptyBody;
     const pace = { windowMs: options.limits.pieceMs, bytesMin: 1 };
@@ -178,6 +178,11 @@ const peerLeft = (): StoreError => new StoreError("cancelled", "the client left"
 
 async function* onlyChunk(bytes: Uint8Array = noBytes): AsyncGenerator<Uint8Array, void> {
   yield bytes;
+}
+
+/** HTTP/1.0 has no interim answers. What else a client may expect is ignored. */
+function expectsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return httpVersion !== "1.0" && /(?:^|\W)100-continue(?:$|\W)/i.test(headers.expect ?? "");
 }
 
 function hasBody(message: IncomingMessage): boolean {

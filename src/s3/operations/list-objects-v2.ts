@@ -11,7 +11,11 @@ export const listObjectsV2: Operation = async (call) => {
   const startAfter = keyParameter(query, "start-after");
   const after = decodeContinuationToken(token) ?? startAfter;
   const withOwner = query.get("fetch-owner") === "true";
-  const { encoding, page, elements } = await listPage(call, { after, withOwner });
+  const { encoding, page, elements } = await listPage(call, {
+    after,
+    withOwner,
+    prefixAs: "keyElement",
+  });
   const next = page.truncated
     ? encodeContinuationToken(must(placeOf(page.items.at(-1)), "a truncated page has items"))
     : undefined;

@@ -6,7 +6,12 @@ import { xmlDocument } from "../xml-write.ts";
 
 export const listObjects: Operation = async (call) => {
   const marker = keyParameter(call.target.query, "marker");
-  const listing = await listPage(call, { after: marker, withOwner: true });
+  // boto3 decodes everything else that is encoded here, but not the prefix; the SDK for Java decodes it.
+  const listing = await listPage(call, {
+    after: marker,
+    withOwner: true,
+    prefixAs: "echoElement",
+  });
   const { encoding, page, delimiter } = listing;
   // Without a delimiter the last key is the marker, and S3 leaves it to the client to see that.
   const next = page.truncated && delimiter !== undefined ? placeOf(page.items.at(-1)) : undefined;
