@@ -76,7 +76,7 @@ test("one checksum only", () => {
 
 test("values that are not what the algorithm gives are refused by the header's name", () => {
   for (const value of ["", "bad", crc32, `${sha256}-0`, `${sha256}-1-1`, sha256.slice(1)]) {
-    const expected = "invalid_request: Value for x-amz-checksum-sha256 header is invalid.";
+    const expected = "invalid_value: Value for x-amz-checksum-sha256 header is invalid.";
     assert.equal(refusal(["x-amz-checksum-sha256", value]), expected, value);
   }
   const expected = "invalid_request: Value for x-amz-checksum-type header is invalid.";
@@ -99,7 +99,7 @@ test("every algorithm S3 lists is taken as a value, a promise and a name", () =>
     const name = parsed(["x-amz-checksum-algorithm", algorithm.toUpperCase()]).checksum;
     for (const checksum of [value, promise, name]) assert.equal(checksum?.algorithm, algorithm);
     const short = new Uint8Array(length - 1).toBase64();
-    const invalid = `invalid_request: Value for ${header} header is invalid.`;
+    const invalid = `invalid_value: Value for ${header} header is invalid.`;
     assert.equal(refusal([header, short]), invalid);
   }
 });

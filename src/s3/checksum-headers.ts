@@ -33,7 +33,7 @@ export type DeclaredChecksum =
 /** S3's answer to headers it can't take; the messages are S3's own. */
 export interface ChecksumRefusal {
   readonly kind: "refused";
-  readonly code: "invalid_request" | "invalid_digest" | "malformed_trailer";
+  readonly code: "invalid_request" | "invalid_value" | "invalid_digest" | "malformed_trailer";
   readonly message: string;
 }
 
@@ -123,7 +123,8 @@ function parseValue(header: string, text: string): DeclaredChecksum | ChecksumRe
   const match = /^([^-]*)(?:-([1-9]\d{0,4}))?$/.exec(text.trim());
   const value = fromBase64(match?.[1] ?? "");
   if (value?.length !== digestBytes[algorithm]) {
-    return invalid(`Value for ${header} header is invalid.`);
+    const message = `Value for ${header} header is invalid.`;
+    return { kind: "refused", code: "invalid_value", message };
   }
   const parts = match?.[2] === undefined ? undefined : Number(match[2]);
   return { kind: "value", algorithm, value, parts };

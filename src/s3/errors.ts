@@ -273,6 +273,7 @@ export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> 
 
 export const checksumRefusalCodes: Readonly<Record<ChecksumRefusal["code"], S3ErrorCode>> = {
   invalid_request: "InvalidRequest",
+  invalid_value: "InvalidRequest",
   invalid_digest: "InvalidDigest",
   malformed_trailer: "MalformedTrailerError",
 };

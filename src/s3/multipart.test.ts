@@ -98,6 +98,10 @@ test("multipart: a checksum that was chosen binds the parts and the list of them
     errorOf(await upload.complete(right, [["x-amz-checksum-crc32", `${digest("crc32", "x")}-1`]])),
     "BadDigest: The crc32 you specified did not match the calculated checksum.",
   );
+  assert.equal(
+    errorOf(await upload.complete("", [["x-amz-checksum-crc32", "bad"]])),
+    "BadDigest: Value for x-amz-checksum-crc32 header is invalid.",
+  );
   assert.equal((await upload.complete(right)).status, 200);
 });
 

@@ -34,6 +34,14 @@ export function declaredChecksums(call: S3Call): DeclaredChecksums {
   return declared;
 }
 
+/** The same where they speak of an object that is there already: no object matches what is no checksum at all. */
+export function expectedChecksums(call: S3Call): DeclaredChecksums {
+  const declared = parseChecksumHeaders(call.request.headers);
+  if (!("kind" in declared)) return declared;
+  if (declared.code !== "invalid_value") throw checksumError(declared);
+  throw new S3Error("BadDigest", { message: declared.message });
+}
+
 /**
  * The request's body as an object's bytes, with everything the client said about them verified at the end.
  *

@@ -12,7 +12,7 @@ import { bareEtag, parseWriteCondition } from "../condition-headers.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { keyElement } from "../multipart-elements.ts";
 import { parseUploadAddress, partsMax } from "../object-parameters.ts";
-import { declaredChecksums, readBodyOnly } from "../upload-body.ts";
+import { expectedChecksums, readBodyOnly } from "../upload-body.ts";
 import { madeVersionHeaders } from "../versions.ts";
 import { type XmlNode, childText, childrenOf, parseXml } from "../xml-read.ts";
 import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
@@ -25,8 +25,8 @@ export const completeMultipartUpload: Operation = async (call) => {
   await permit(call, "s3:PutObject", { bucket, key });
   const address = parseUploadAddress(call);
   const condition = parseWriteCondition(call.headers);
-  const parts = parseParts(await readBodyOnly(call, listBytesMax));
   const expected = { ...expectedChecksum(call), expectedSize: expectedSize(call) };
+  const parts = parseParts(await readBodyOnly(call, listBytesMax));
   const input = { ...address, parts, condition, ...expected };
   return call.keepAlive(complete(call, input));
 };
@@ -80,7 +80,7 @@ function parseChecksum(node: XmlNode): CompletePart["checksum"] {
 
 /** Checksum headers here speak of the object that is to be, not of this request's body. */
 function expectedChecksum(call: S3Call) {
-  const { checksum, type } = declaredChecksums(call);
+  const { checksum, type } = expectedChecksums(call);
   const expected = checksum?.kind === "value" ? checksum : undefined;
   return { expectedChecksum: expected, expectedType: type };
 }
