@@ -103,11 +103,11 @@ test("signature errors: an expired URL says when it was good; what is out of ran
   assert.equal(late.error.get("X-Amz-Expires"), "60");
   assert.ok(late.error.has("Expires") && late.error.has("ServerTime"));
   assert.equal((await ask(s3, presigned(s3, 604_800), [host])).status, 200);
-  assert.equal(codeOf(await ask(s3, presigned(s3, 0), [host])), "403 AccessDenied");
-  for (const seconds of [604_801, -1]) {
-    const answer = await ask(s3, presigned(s3, seconds), [host]);
-    assert.equal(codeOf(answer), "400 AuthorizationQueryParametersError");
+  for (const seconds of [0, -1]) {
+    assert.equal(codeOf(await ask(s3, presigned(s3, seconds), [host])), "403 AccessDenied");
   }
+  const long = await ask(s3, presigned(s3, 604_801), [host]);
+  assert.equal(codeOf(long), "400 AuthorizationQueryParametersError");
   const early = await ask(s3, presigned(s3, 60, { offsetMs: 16 * minuteMs }), [host]);
   assert.equal(early.error.get("Message"), "Request is not valid yet");
 });
