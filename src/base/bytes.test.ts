@@ -5,8 +5,10 @@ import {
   afterKey,
   afterPrefix,
   compareBytes,
+  freeBytes,
   fromBase64,
   fromHex,
+  noBytes,
   startsWithBytes,
   toBase64,
   toHex,
@@ -51,4 +53,12 @@ test("hex and base64 round trip, and refuse what is not that", () => {
   for (const text of ["A", "AA=", "AB==", "AA==AA==", " AA==", "AA-_"]) {
     assert.equal(fromBase64(text), undefined, text);
   }
+});
+
+test("freeing bytes: only what is alone in its memory, and never what is shared", () => {
+  const whole = new Uint8Array(10);
+  const part = new Uint8Array(10).subarray(0, 9);
+  const shared = new Uint8Array(new SharedArrayBuffer(10));
+  for (const bytes of [whole, part, shared, noBytes]) freeBytes(bytes);
+  assert.deepEqual([whole.length, part.length, shared.length, noBytes.length], [0, 9, 10, 0]);
 });

@@ -1,4 +1,5 @@
 import type { BufferPool } from "../base/buffer-pool.ts";
+import { freeBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import { chunkBytesMax } from "../format/limits.ts";
 import type { BodyHasher, HashAlgorithm } from "../platform/hash.ts";
@@ -29,6 +30,7 @@ export class ChunkAppender {
   readonly #cutter: ChunkCutter;
   readonly #share: BodyShare;
   readonly #phases: RequestPhases | undefined;
+  readonly #ownsPieces: boolean;
   /** Bytes of the chunk being filled that were handed to the hasher, and when it is done with them. */
   #hashedBytes = 0;
   #hashed: Promise<void> = Promise.resolve();
@@ -43,8 +45,9 @@ export class ChunkAppender {
     this.#cutter = new ChunkCutter({
       rooms: this.#rooms,
       sizeBytes: upload.sizeBytes,
-      piecesLast: upload.reusesPieces !== true,
+      piecesLast: upload.pieces !== "passing",
     });
+    this.#ownsPieces = upload.pieces === "given";
     this.#share = new BodyShare(store.bodies, () => this.#cutShort(), store.phases);
     this.#phases = store.phases;
   }
@@ -57,11 +60,12 @@ export class ChunkAppender {
     ) {
       throw new StoreError("overloaded", "others wait, and the body comes too slowly");
     }
+    let isCopied = true;
     for (let rest = piece; rest.length > 0;) {
       const { filledBytes, chunkBytes } = this.#cutter;
       const fitting = rest.subarray(0, chunkBytes - filledBytes);
       await this.#share.cover(filledBytes + fitting.length, chunkBytes);
-      this.#cutter.push(fitting);
+      if (this.#cutter.push(fitting) === "kept") isCopied = false;
       rest = rest.subarray(fitting.length);
       if (this.#cutter.filledBytes === chunkBytesMax) {
         await inPhase(this.#phases, "write", () => this.#append());
@@ -69,6 +73,7 @@ export class ChunkAppender {
         this.#hash();
       }
     }
+    if (isCopied && this.#ownsPieces) freeBytes(piece);
   }
 
   /** Of all that was pushed. */

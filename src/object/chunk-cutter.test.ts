@@ -41,6 +41,13 @@ test("chunk cutter: full chunks and a last one, whatever the pieces", () => {
   }
 });
 
+test("chunk cutter: tells whether a piece is still needed", () => {
+  const cutter = cutterOf(whole.length);
+  assert.equal(cutter.push(whole.subarray(0, chunkBytesMax)), "kept");
+  cutter.finish();
+  assert.equal(cutter.push(whole.subarray(0, 5)), "copied");
+});
+
 test("chunk cutter: whole chunks and an announced body in one piece are not copied", () => {
   for (const bytes of [whole, whole.subarray(0, 5)]) {
     const chunks = cut(bytes, chunkBytesMax, cutterOf(bytes.length));

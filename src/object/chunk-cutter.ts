@@ -57,12 +57,14 @@ export class ChunkCutter {
   }
 
   /** No longer piece than what the chunk still takes. */
-  push(piece: Uint8Array): void {
+  push(piece: Uint8Array): "copied" | "kept" {
     const { chunkBytes } = this;
     assert(this.#filled + piece.length <= chunkBytes, "more bytes than the chunk takes");
-    if (piece.length === chunkBytes && this.#piecesLast) this.#buffer = piece;
+    const isKept = piece.length === chunkBytes && this.#piecesLast;
+    if (isKept) this.#buffer = piece;
     else this.#copy(piece, chunkBytes);
     this.#filled += piece.length;
+    return isKept ? "kept" : "copied";
   }
 
   /** What is there of the chunk, perhaps nothing; the next piece begins another. */

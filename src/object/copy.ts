@@ -138,7 +138,7 @@ function copyOf(
   const { size, checksum } = version.row;
   const sizeBytes = span.end - span.first;
   return {
-    reusesPieces: true,
+    pieces: "passing",
     bytes: readBody(store, target, version, span, signal),
     sizeBytes,
     algorithms: [algorithm],

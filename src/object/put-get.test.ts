@@ -245,3 +245,24 @@ test("C4: a flipped byte on disk is never served", async () => {
   file[file.length - 50] = file[file.length - 50]! ^ 1;
   await assert.rejects(get(store, "k"), { code: "corrupt" });
 });
+
+test("put: pieces that are given are freed once they are copied, others stay as they are", async () => {
+  const store = await createTestStore(createHash());
+  const bytes = patterned(chunkBytesMax + 100_000);
+  for (const pieceUse of ["given", "lasting"] as const) {
+    const handedOut: Uint8Array[] = [];
+    const bodyPieces = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of pieces(bytes, 65_537)) {
+        const own = piece.slice();
+        handedOut.push(own);
+        yield own;
+      }
+    };
+    const upload = { ...uploadOf(bytes), bytes: bodyPieces(), pieces: pieceUse };
+    const target = { bucket: testBucket, key: key(pieceUse), attributes, condition: always };
+    ok(await putObject(store, { ...target, upload }));
+    assert.equal(Buffer.compare(ok(await get(store, pieceUse)), bytes), 0);
+    const held = handedOut.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
+    assert.equal(held, pieceUse === "given" ? 0 : bytes.length);
+  }
+});

@@ -15,12 +15,18 @@ import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
 import { objectOf, readHead } from "./version-rows.ts";
 
+/**
+ * How long an upload's pieces last. `lasting`: they do not change any more; they are stored without a copy where that
+ * works. `given`: moreover, nobody else looks at them again, so their memory is freed once they are copied. `passing`:
+ * until the next is asked for.
+ */
+export type PieceUse = "lasting" | "given" | "passing";
+
 /** The bytes of a put or a part, and what to verify about them. */
 export interface Upload {
-  /** Pieces do not change once they are handed out: they are stored without a copy where that works. */
   readonly bytes: AsyncIterable<Uint8Array>;
-  /** Except where they last only until the next is asked for. */
-  readonly reusesPieces?: boolean | undefined;
+  /** `lasting` where it is not said. */
+  readonly pieces?: PieceUse | undefined;
   /** As announced; undefined if not. The body must have just this many bytes. */
   readonly sizeBytes: number | undefined;
   /** Digests to compute over the bytes; MD5 is always among those handed to `accept`. */

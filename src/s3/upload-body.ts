@@ -98,6 +98,7 @@ function verifiedBody(
   const decoded = decodePayload(call.objects.platform.hash, framing, call.body);
   return {
     bytes: decoded.body,
+    pieces: "given",
     sizeBytes,
     algorithms: [
       ...new Set([kept, checksum?.algorithm ?? kept, sha256 === undefined ? kept : "sha256"]),
