@@ -174,6 +174,7 @@ export class HttpServer implements Service {
         watch: this.#watch,
         log,
         secure: this.#options.tls !== undefined,
+        onLast: () => connection.end(),
       });
       // Never rejects; its owner is the connection, which closes with us.
       void exchange.run(handler, () => this.#stopping || connection.isSurplus).then(onEnd);

@@ -101,6 +101,22 @@ test("C6: admission: pipelined requests are served one at a time, and answered i
   peer.socket.destroy();
 });
 
+test("admission: what is pipelined behind an answer that ends the connection is not done", async () => {
+  const asked: string[] = [];
+  const handler: HttpHandler = (request) => {
+    asked.push(request.target);
+    return Promise.resolve({ status: 403, headers: [] });
+  };
+  await using server = await serve(handler, { drainBytes: 10, lingerMs: 1000 });
+  const peer = new Peer(server.port);
+  peer.send(`PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\n${"x".repeat(50)}`);
+  await peer.until("connection: close");
+  peer.send(`${"x".repeat(50)}DELETE /b HTTP/1.1\r\nhost: h\r\n\r\n`);
+  await peer.closed;
+  await until("nothing is left", () => server.server.statistics().requests === 0);
+  assert.deepEqual(asked, ["/a"]);
+});
+
 test("C6: admission: who asks far ahead of his answers is cut off", async () => {
   let asked = 0;
   await using server = await serve(

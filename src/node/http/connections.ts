@@ -9,6 +9,7 @@ export class Connection {
   readonly isSurplus: boolean;
   readonly #waiting: (() => void)[] = [];
   #busy = false;
+  #ended = false;
 
   constructor(socket: Socket, isSurplus: boolean, pipelinedMax: number) {
     this.#socket = socket;
@@ -18,7 +19,7 @@ export class Connection {
 
   /** Starts serving, now or when the answer before is out; `done` is to be called once this one's is. */
   serve(start: () => void): void {
-    if (this.#socket.destroyed) return; // the parser goes on to the end of what it was given
+    if (this.#socket.destroyed || this.#ended) return; // the parser goes on to the end of what it was given
     if (!this.#busy) {
       this.#busy = true;
       start();
@@ -28,6 +29,15 @@ export class Connection {
       this.#waiting.length = 0;
       this.#socket.destroy();
     }
+  }
+
+  /**
+   * The peer is told that this answer is the last: what it sent behind it must not be done, since it will send that again
+   * (RFC 9112, 9.6).
+   */
+  end(): void {
+    this.#ended = true;
+    this.#waiting.length = 0;
   }
 
   done(): void {

@@ -14,6 +14,8 @@ export interface ExchangeOptions {
   readonly watch: PeerWatch;
   readonly log: Log;
   readonly secure: boolean;
+  /** Called before an answer says that the connection ends with it. */
+  readonly onLast: () => void;
 }
 
 /** One request and its answer, between node:http's objects and ours. */
@@ -113,7 +115,10 @@ export class Exchange implements HttpRequest {
     const unread = this.#unread();
     const headers: string[] = [];
     for (const [name, value] of answer.headers) headers.push(name, value);
-    if (closing || unread === "much") headers.push("connection", "close");
+    if (closing || unread === "much") {
+      this.#options.onLast();
+      headers.push("connection", "close");
+    }
     const body = this.method === "HEAD" ? undefined : answer.body;
     if (needsLength(answer)) {
       const bytes = isStreamed(answer.body) ? undefined : answer.body;
