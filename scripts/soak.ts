@@ -1,6 +1,6 @@
 // Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to
-// repeat a failure; `kills`: kill -9 of a real server, --kills N; without either: 10,000 seeds,
-// then 500 kills. Ctrl-C ends with what there is.
+// repeat a failure; `kills`: kill -9 of a real server, --kills N; `fuzz`: hostile requests, --cases N
+// from --from A; without any: 10,000 seeds, then 500 kills, then a million requests. Ctrl-C ends with what there is.
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
@@ -17,6 +17,7 @@ const { values, positionals } = parseArgs({
     from: { type: "string", default: "1" },
     seconds: { type: "string" },
     kills: { type: "string", default: "500" },
+    cases: { type: "string", default: "1000000" },
   },
 });
 const [what = "all"] = positionals;
@@ -51,17 +52,31 @@ async function simulate(): Promise<boolean> {
   return totals.failures.length === 0;
 }
 
-function kill(): boolean {
-  const seconds = values.seconds ?? String(24 * 3600);
-  const script = resolve(import.meta.dirname, "kills.ts");
-  const args = [script, "--kills", values.kills, "--seconds", seconds];
+function run(script: string, ...more: readonly string[]): boolean {
+  const args = [resolve(import.meta.dirname, script), ...more];
   return spawnSync(process.execPath, args, { stdio: "inherit" }).status === 0;
 }
 
-if (what !== "all" && what !== "sim" && what !== "kills") {
-  console.error(`no such soak: ${what} (sim, kills, or nothing for both)`);
+const kill = (): boolean =>
+  run("kills.ts", "--kills", values.kills, "--seconds", values.seconds ?? String(24 * 3600));
+
+function fuzz(): boolean {
+  const limit =
+    values.seconds === undefined ? ["--count", values.cases] : ["--seconds", values.seconds];
+  return run("fuzz.ts", ...limit, "--seed", values.seed ?? values.from);
+}
+
+const soaks: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
+  sim: simulate,
+  kills: kill,
+  fuzz,
+};
+if (what !== "all" && !Object.hasOwn(soaks, what)) {
+  console.error(`no such soak: ${what} (${Object.keys(soaks).join(", ")}, or nothing for all)`);
   process.exit(2);
 }
-const simulated = what === "kills" || (await simulate());
-const killed = what === "sim" || kill();
-process.exit(simulated && killed ? 0 : 1);
+let passed = true;
+for (const [name, soak] of Object.entries(soaks)) {
+  if (what === "all" || what === name) passed = (await soak()) && passed;
+}
+process.exit(passed ? 0 : 1);

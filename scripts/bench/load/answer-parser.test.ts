@@ -10,12 +10,22 @@ function read(answer: string, step: number, withoutBody = false) {
     sink: (piece) => pieces.push(Buffer.from(piece)),
   });
   const bytes = Buffer.from(answer);
-  for (let at = 0; at < bytes.length; at += step) parser.push(bytes.subarray(at, at + step));
+  let surplus = "";
+  for (let at = 0; at < bytes.length; at += step) {
+    surplus += parser.push(bytes.subarray(at, at + step)).toString();
+  }
   const { status, done, closes } = parser;
-  return { status, done, closes, body: Buffer.concat(pieces).toString(), ended: parser.end() };
+  return {
+    status,
+    done,
+    closes,
+    body: Buffer.concat(pieces).toString(),
+    ended: parser.end(),
+    surplus,
+  };
 }
 
-const plain = { status: 200, done: true, closes: false, body: "", ended: true };
+const plain = { status: 200, done: true, closes: false, body: "", ended: true, surplus: "" };
 
 test("answers: with a length, chunked, behind 100 Continue, without a body; in pieces of any size", () => {
   const cases: [answer: string, expected: Partial<typeof plain>, withoutBody?: boolean][] = [
@@ -48,9 +58,13 @@ test("answers: with a length, chunked, behind 100 Continue, without a body; in p
   }
 });
 
-test("answers: what is not HTTP, or more than one answer, is an error", () => {
+test("answers: what is not HTTP, is an error; what follows an answer is handed back", () => {
   assert.throws(() => read("SSH-2.0-x\r\n\r\n", 100), /not HTTP/);
-  assert.throws(() => read("HTTP/1.1 204 x\r\n\r\nmore", 100), /longer/);
+  for (const step of [1, 100]) {
+    assert.equal(read("HTTP/1.1 204 x\r\n\r\nmore", step).surplus, "more");
+    const sized = "HTTP/1.1 200 x\r\ncontent-length: 1\r\n\r\namore";
+    assert.equal(read(sized, step).surplus, "more");
+  }
   assert.throws(
     () => read("HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 100),
     /chunk/,

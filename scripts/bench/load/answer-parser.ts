@@ -2,6 +2,7 @@
 
 const headEnd = Buffer.from("\r\n\r\n");
 const headBytesMax = 64 * 1024;
+const nothing = Buffer.alloc(0);
 
 /** What is to be read next. */
 type State =
@@ -42,8 +43,8 @@ export class AnswerParser {
     return new RegExp(`\\r\\n${name}: *([^\\r]*)`, "i").exec(this.head)?.[1];
   }
 
-  /** Throws where it is not HTTP. */
-  push(piece: Buffer): void {
+  /** Returns what follows the answer, nothing of which was looked at. Throws where it is not HTTP. */
+  push(piece: Buffer): Buffer {
     let data = this.#rest === undefined ? piece : Buffer.concat([this.#rest, piece]);
     this.#rest = undefined;
     while (data.length > 0 && !this.done) {
@@ -51,11 +52,11 @@ export class AnswerParser {
       if (used === 0) {
         if (data.length > headBytesMax) throw new Error("the answer's head has no end");
         this.#rest = data;
-        return;
+        return nothing;
       }
       data = data.subarray(used);
     }
-    if (data.length > 0) throw new Error("the answer is longer than it says");
+    return data;
   }
 
   /** The connection has ended: whether that was the answer's end too. */

@@ -121,7 +121,8 @@ export class HttpConnection {
     }
     if (exchange.firstByteMs === 0) exchange.firstByteMs = performance.now() - exchange.beganMs;
     try {
-      exchange.parser.push(piece);
+      const surplus = exchange.parser.push(piece);
+      if (surplus.length > 0) throw new Error("the answer is longer than it says");
     } catch (error) {
       this.#end(named("BadAnswer", (error as Error).message)); // the parser throws nothing else
       return;
