@@ -57,6 +57,7 @@ async function heldOf(endpoint: string): Promise<Map<string, number>> {
   const held = new Map<string, number>();
   for (const name of heldGauges) {
     const lines = [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, "gm"))];
+    if (!text.includes(`# TYPE ${name} `)) throw new Error(`there is no metric ${name}`);
     held.set(
       name,
       lines.reduce((sum, [, value]) => sum + Number(value), 0),
