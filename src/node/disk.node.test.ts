@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Disk, DiskErrorKind } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
-import { afterBytes, openDisk } from "./disk.ts";
+import { openDisk } from "./disk.ts";
 
 async function inDirectory(work: (disk: Disk, directory: string) => Promise<void>): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-disk-"));
@@ -94,10 +94,37 @@ test("disk: a full device is full", { skip: withoutFullDevice }, async () => {
   await file.close();
 });
 
-test("disk: a short write goes on with what is left of the parts", () => {
-  const parts = [bytes(3), bytes(4), bytes(5)];
-  const whole = Buffer.concat(parts);
-  for (let count = 0; count <= whole.length; count++) {
-    assert.deepEqual(Buffer.concat(afterBytes(parts, count)), whole.subarray(count));
-  }
+const mebibyte = 1024 * 1024;
+
+test("disk: large writes anywhere, between small ones, are read back whole", async () => {
+  await inDirectory(async (disk, directory) => {
+    const file = await disk.open("file", "create");
+    const reader = await disk.open("file", "read");
+    const written: Uint8Array[] = [];
+    let length = 0;
+    const lengths = [8, mebibyte, 3 * mebibyte + 5, 4091, 2 * mebibyte - 4, 4096, 16, 5 * mebibyte];
+    for (const [index, count] of lengths.entries()) {
+      const parts = [bytes(index), bytes(count), bytes(7 - index)];
+      await file.write(parts, length);
+      await file.sync();
+      written.push(...parts);
+      // Read at once, through the page cache: what comes next must not be hidden by it.
+      const { buffer } = new Uint8Array((length += count + 7));
+      assert.equal(await reader.read(new Uint8Array(buffer), 0), length);
+      assert.equal(Buffer.compare(Buffer.from(buffer), Buffer.concat(written)), 0);
+    }
+    assert.equal(await file.size(), length);
+    await Promise.all([file.close(), reader.close()]);
+    assert.equal(readFileSync(join(directory, "file")).compare(Buffer.concat(written)), 0);
+  });
 });
+
+test(
+  "disk: a large write to a full device fails as a small one does",
+  { skip: withoutFullDevice },
+  async () => {
+    const file = await openDisk("/dev").open("full", "write");
+    await failsWith(file.write([bytes(2 * mebibyte)], 0), "full");
+    await file.close();
+  },
+);

@@ -6,6 +6,8 @@ import { messageOf } from "../base/errors.ts";
 import { Limiter } from "../base/limiter.ts";
 import type { Disk, DiskErrorKind, DiskFile } from "../platform/disk.ts";
 import { DiskError } from "../platform/disk.ts";
+import { afterBytes, firstBytes, lengthOf } from "./byte-parts.ts";
+import { DirectFile, directBlockBytes } from "./direct-file.ts";
 
 /*
  * libuv runs file operations in a pool of a few threads, for all disks together: one disk that
@@ -20,6 +22,9 @@ const writesMax = 2;
 
 /** Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
 export const diskThreadsMax = readsMax + writesMax;
+
+/** From here on a write passes by the page cache: below, its copy costs less than waiting for the disk twice. */
+const directBytesMin = 1024 * 1024;
 
 /**
  * The extent reader bounds its reads and each writer has one write under way: this is never reached
@@ -63,18 +68,18 @@ class NodeDisk implements Disk {
   }
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
-    const handle = await this.reading("open", path, () => open(this.#inside(path), flags[mode]));
+    const handle = await this.reading("open", path, () => open(this.inside(path), flags[mode]));
     return new NodeFile(this, path, handle);
   }
 
   list(directory: string): Promise<string[]> {
-    return this.reading("list", directory, () => readdir(this.#inside(directory)));
+    return this.reading("list", directory, () => readdir(this.inside(directory)));
   }
 
   makeDirectory(path: string): Promise<void> {
     return this.writing("make", path, async () => {
       try {
-        await mkdir(this.#inside(path));
+        await mkdir(this.inside(path));
       } catch (error) {
         if (codeOf(error) !== "EEXIST") throw error;
       }
@@ -82,16 +87,16 @@ class NodeDisk implements Disk {
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.writing("rename", from, () => rename(this.#inside(from), this.#inside(to)));
+    return this.writing("rename", from, () => rename(this.inside(from), this.inside(to)));
   }
 
   remove(path: string): Promise<void> {
-    return this.writing("remove", path, () => unlink(this.#inside(path)));
+    return this.writing("remove", path, () => unlink(this.inside(path)));
   }
 
   syncDirectory(path: string): Promise<void> {
     return this.writing("sync", path, async () => {
-      await using handle = await open(this.#inside(path), "r");
+      await using handle = await open(this.inside(path), "r");
       await handle.sync();
     });
   }
@@ -126,7 +131,7 @@ class NodeDisk implements Disk {
     }
   }
 
-  #inside(path: string): string {
+  inside(path: string): string {
     const names = path === "" ? [] : path.split("/");
     assert(
       names.every((name) => name !== "" && name !== "." && name !== ".."),
@@ -140,6 +145,8 @@ class NodeFile implements DiskFile {
   readonly #disk: NodeDisk;
   readonly #path: string;
   readonly #handle: FileHandle;
+  /** The same file for large writes, from the first of them on; undefined where that does not work. */
+  #direct: Promise<DirectFile | undefined> | undefined;
 
   constructor(disk: NodeDisk, path: string, handle: FileHandle) {
     this.#disk = disk;
@@ -162,14 +169,9 @@ class NodeFile implements DiskFile {
 
   write(parts: readonly Uint8Array[], offset: number): Promise<void> {
     return this.#disk.writing("write", this.#path, async () => {
-      let rest = parts.filter((part) => part.length > 0);
-      let at = offset;
-      while (rest.length > 0) {
-        const { bytesWritten } = await this.#handle.writev(rest, at);
-        if (bytesWritten === 0) throw new Error("nothing was written");
-        at += bytesWritten;
-        rest = afterBytes(rest, bytesWritten);
-      }
+      const bytes = lengthOf(parts);
+      const isDone = bytes >= directBytesMin && (await this.#writeBlocks(parts, offset, bytes));
+      if (!isDone) await this.#write(parts, offset);
     });
   }
 
@@ -185,16 +187,45 @@ class NodeFile implements DiskFile {
   }
 
   close(): Promise<void> {
-    return this.#disk.reading("close", this.#path, () => this.#handle.close());
+    return this.#disk.reading("close", this.#path, async () => {
+      const direct = await this.#direct;
+      await Promise.all([this.#handle.close(), direct?.close()]);
+    });
   }
-}
 
-/** What is left of `parts` when their first `count` bytes have been written. */
-export function afterBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
-  let skip = count;
-  for (const [index, part] of parts.entries()) {
-    if (skip < part.length) return [part.subarray(skip), ...parts.slice(index + 1)];
-    skip -= part.length;
+  async #write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    let rest = parts.filter((part) => part.length > 0);
+    let at = offset;
+    while (rest.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(rest, at);
+      if (bytesWritten === 0) throw new Error("nothing was written");
+      at += bytesWritten;
+      rest = afterBytes(rest, bytesWritten);
+    }
   }
-  return [];
+
+  /**
+   * Whole blocks directly, what stands before and behind them as usual: each page has just one way. False where the file
+   * can't be written so.
+   */
+  async #writeBlocks(
+    parts: readonly Uint8Array[],
+    offset: number,
+    bytes: number,
+  ): Promise<boolean> {
+    this.#direct ??= DirectFile.open(this.#disk.inside(this.#path));
+    const direct = await this.#direct;
+    if (direct === undefined) return false;
+    const first = Math.ceil(offset / directBlockBytes) * directBlockBytes;
+    const end = Math.floor((offset + bytes) / directBlockBytes) * directBlockBytes;
+    await this.#write(firstBytes(parts, first - offset), offset);
+    const blocks = firstBytes(afterBytes(parts, first - offset), end - first);
+    if ((await direct.write(blocks, first)) === "unsupported") {
+      this.#direct = Promise.resolve(undefined);
+      await direct.close();
+      return false;
+    }
+    await this.#write(afterBytes(parts, end - offset), end);
+    return true;
+  }
 }

@@ -9,5 +9,7 @@ declare namespace WebAssembly {
   }
   class Memory {
     readonly buffer: ArrayBuffer;
+    /** In pages of 64 KiB. */
+    constructor(size: { readonly initial: number; readonly maximum: number });
   }
 }
