@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { readFigures, sumOf } from "../../src/cli/figures.ts";
+import { readFigures, sumsBy } from "../../src/cli/figures.ts";
 import { signedFetch } from "../../src/node/signed-fetch.ts";
 import {
   type ReadyEvent,
@@ -45,7 +45,7 @@ async function bench(ready: ReadyEvent, flags: readonly string[], endpoint = rea
 
 async function served(ready: ReadyEvent, operation: string): Promise<number> {
   const page = await (await fetch(`${ready.endpoint}/-/metrics`)).text();
-  return sumOf(readFigures(page), "holdfast_requests_total", ["operation", operation]);
+  return sumsBy(readFigures(page), "holdfast_requests_total", "operation").get(operation) ?? 0;
 }
 
 async function call(ready: ReadyEvent, method: string, target: string): Promise<string> {

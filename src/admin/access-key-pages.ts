@@ -10,11 +10,11 @@ import {
 } from "../auth/access-key.ts";
 import { decodePayload } from "../auth/decode-payload.ts";
 import { PayloadError } from "../auth/payload-error.ts";
-import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
-import { concatBytes, encodeUtf8, tryDecodeUtf8 } from "../base/bytes.ts";
-import { isStoreError } from "../base/errors.ts";
+import type { Verified } from "../auth/verify-request.ts";
+import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
+import { answerRoot, jsonAnswer, Refused, type RootOnlyOptions } from "./root-only.ts";
 
 /*
  * Access keys under /-/keys, as JSON; signed by the root's key like any request of S3, in the header.
@@ -28,10 +28,8 @@ import type { Platform } from "../platform/platform.ts";
 
 export const accessKeysPath = "/-/keys";
 
-export interface AccessKeyPagesOptions {
-  readonly platform: Platform;
+export interface AccessKeyPagesOptions extends RootOnlyOptions {
   readonly keys: AccessKeys;
-  readonly verifier: RequestVerifier;
 }
 
 /** A key to make is some 400 bytes. */
@@ -45,44 +43,11 @@ const ownerNameRule = "1 to 64 letters, digits, or any of _ + = , . @ -";
 /** Whose keys are made where nobody is named. */
 const ownerNameDefault = "default";
 
-/** The request is refused, in words for people. */
-class Refused extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
-export async function answerAccessKeys(
+export function answerAccessKeys(
   options: AccessKeyPagesOptions,
   request: HttpRequest,
 ): Promise<HttpResponse> {
-  try {
-    const verified = await requireRoot(options, request);
-    return await answer(options, request, verified);
-  } catch (thrown) {
-    if (thrown instanceof Refused) return json(thrown.status, { error: thrown.message });
-    if (!isStoreError(thrown)) throw thrown;
-    const { log } = options.platform;
-    log("error", "access_keys_failed", { code: thrown.code, message: thrown.message });
-    return json(503, { error: "the store cannot do it at the moment; the server's log says why" });
-  }
-}
-
-async function requireRoot(
-  { verifier }: AccessKeyPagesOptions,
-  request: HttpRequest,
-): Promise<Verified> {
-  const verified = await verifier.verify(request);
-  if (verified.kind === "refused") {
-    throw new Refused(403, `the request's signature is not accepted: ${verified.code}`);
-  }
-  if (!verified.principal.root || verified.presigned) {
-    throw new Refused(403, "only the root's key may see and change access keys");
-  }
-  return verified;
+  return answerRoot(options, request, (verified) => answer(options, request, verified));
 }
 
 async function answer(
@@ -102,7 +67,7 @@ async function answer(
 async function listKeys({ keys }: AccessKeyPagesOptions, query: string): Promise<HttpResponse> {
   const after = query === "" ? "" : unescapedId(query.replace(/^after=/, ""));
   const found = await keys.list(after, keysOnPageMax);
-  return json(200, { keys: found.map(shown), more: found.length === keysOnPageMax });
+  return jsonAnswer(200, { keys: found.map(shown), more: found.length === keysOnPageMax });
 }
 
 async function createKey(
@@ -121,7 +86,7 @@ async function createKey(
   if (made === undefined) {
     throw new Refused(409, `there is an access key ${key.accessKeyId} already`);
   }
-  return json(201, { ...shown(made), secretAccessKey: key.secretAccessKey });
+  return jsonAnswer(201, { ...shown(made), secretAccessKey: key.secretAccessKey });
 }
 
 function givenKey(fields: Readonly<Record<string, unknown>>): AccessKey | undefined {
@@ -193,12 +158,4 @@ function textOf(fields: Readonly<Record<string, unknown>>, name: string): string
 function shown({ accessKeyId, ownerName, owner, account, createdMs, state }: AccessKeyInfo) {
   const created = new Date(createdMs).toISOString();
   return { accessKeyId, owner: ownerName, account, canonicalId: owner, created, state };
-}
-
-function json(status: number, value: unknown): HttpResponse {
-  const headers = [
-    ["content-type", "application/json"],
-    ["cache-control", "no-store"],
-  ] as const;
-  return { status, headers, body: encodeUtf8(`${JSON.stringify(value)}\n`) };
 }

@@ -10,6 +10,12 @@ import type { HttpRequest } from "../platform/http.ts";
 import { openAccessKeys } from "../server/testing/open-access-keys.ts";
 import { createAdminHandler } from "./admin-handler.ts";
 
+const noTraces = {
+  fetch: () => Promise.resolve([]),
+  end: () => Promise.resolve(),
+  underWay: () => Promise.resolve([]),
+};
+
 async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const platform = createTestPlatform(createHash());
@@ -27,6 +33,7 @@ const verifier = createRequestVerifier({
 async function ask(target: string, method = "GET", ready = Promise.resolve<readonly string[]>([])) {
   const handler = createAdminHandler({
     accessKeys: { platform, keys, verifier },
+    trace: { platform, verifier, source: noTraces, stopping: new AbortController().signal },
     log: () => undefined,
     ready: () => ready,
     metrics: () => Promise.resolve([]),
@@ -70,6 +77,11 @@ test("admin: other paths are 404, other methods 405 with Allow", async () => {
   const { status, headers } = await ask("/-/health/live", "POST");
   assert.equal(status, 405);
   assert.deepEqual(headers.at(-1), ["allow", "GET, HEAD"]);
+});
+
+test("admin: traces are no strangers' business", async () => {
+  assert.equal((await ask("/-/trace")).status, 403);
+  assert.equal((await ask("/-/trace?under-way")).status, 403);
 });
 
 test("admin: access keys are no strangers' business", async () => {

@@ -7,10 +7,12 @@ import {
   accessKeysPath,
   answerAccessKeys,
 } from "./access-key-pages.ts";
+import { answerTrace, type TracePageOptions, tracePath } from "./trace-page.ts";
 import { prometheusContentType, prometheusText, type ProcessMetrics } from "./prometheus-text.ts";
 
 /*
- * What stands under /-/ (no bucket's name begins so): health, metrics and, signed by root, access keys. Health and metrics
+ * What stands under /-/ (no bucket's name begins so): health, metrics and, signed by root, access keys and
+ * traces. Health and metrics
  * need no signature, because what probes and scrapes a server seldom has one; they tell no names of buckets or keys and no
  * secret, only data directories, states and sums. Whoever must hide even those puts a proxy before /-/.
  *
@@ -23,6 +25,7 @@ import { prometheusContentType, prometheusText, type ProcessMetrics } from "./pr
 
 export interface AdminOptions {
   readonly accessKeys: AccessKeyPagesOptions;
+  readonly trace: TracePageOptions;
   readonly log: Log;
   /**
    * Resolves where requests can be served, with what is amiss nonetheless; rejects with what stands
@@ -47,6 +50,7 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
     if (path === accessKeysPath || path.startsWith(`${accessKeysPath}/`)) {
       return answerAccessKeys(options.accessKeys, request);
     }
+    if (path === tracePath) return answerTrace(options.trace, request);
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page === undefined) return text(404, `nothing at ${path}\n`);
     if (request.method !== "GET" && request.method !== "HEAD") {

@@ -3,10 +3,17 @@ export interface Principal {
   /** Canonical user id. */
   readonly owner: string;
   readonly account: string;
+  /** For people. */
+  readonly name: string;
   readonly root: boolean;
 }
 
-export const anonymous: Principal = { owner: "anonymous", account: "anonymous", root: false };
+export const anonymous: Principal = {
+  owner: "anonymous",
+  account: "anonymous",
+  name: "anonymous",
+  root: false,
+};
 
 export interface RequestContext {
   readonly secure: boolean;

@@ -8,7 +8,7 @@ import { exampleIdentity } from "./testing/aws-examples.ts";
 import { createRequestVerifier } from "./verify-request.ts";
 
 const hash = createHash();
-const principal = { owner: "owner", account: "account", root: true };
+const principal = { owner: "owner", account: "account", name: "root", root: true };
 const { accessKeyId, secretAccessKey, region } = exampleIdentity;
 
 // "Example: Browser-Based Upload using HTTP POST (Using AWS Signature Version 4)" of S3's API reference.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -8,7 +8,7 @@ import { must } from "../base/assert.ts";
 import { readRootKey } from "../node/root-key-file.ts";
 import { signedFetch } from "../node/signed-fetch.ts";
 import { makeCertificate, noOpenssl } from "../node/testing/certificates.ts";
-import { ServedStore } from "../node/testing/served-store.ts";
+import { ServedStore, until } from "../node/testing/served-store.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
 const scratch = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
@@ -45,6 +45,9 @@ test("cli: what is not known is refused with a suggestion and status 2", () => {
     [["serve", "--config", "/none"], /--config \/none: .*no such file/],
     [["help", "stats"], /did you mean status\?/],
     [["status", "--endpoint", "x"], /"x" is not a URL/],
+    [["trace", "--status", "6xx"], /"6xx" is not a status such as 404 or 5xx/],
+    [["trace", "--slower-than", "7"], /"7" is not a time such as 100ms or 2s/],
+    [["trace", "--count", "0"], /"0" is not a number from 1/],
   ];
   for (const [parameters, message] of cases) {
     const { status, stderr } = holdfast(parameters);
@@ -66,6 +69,8 @@ test("cli: status names the fix where no server answers", () => {
 interface StatusReport {
   readonly ready: boolean;
   readonly buckets: number;
+  readonly version: string;
+  readonly processes: readonly { name: string }[];
   readonly disks: readonly { name: string; state: string; bytesFree: number }[];
 }
 
@@ -85,6 +90,9 @@ test("cli: status signs with the key of the data directory, and says where the k
   assert.deepEqual([report.ready, report.buckets], [true, 1]);
   assert.deepEqual([report.disks[0]?.name, report.disks[0]?.state], [data, "ok"]);
   assert.ok((report.disks[0]?.bytesFree ?? 0) > 0);
+  const names = report.processes.map(({ name }) => name);
+  assert.deepEqual(names, ["background", "front-end-1", "supervisor"]);
+  assert.match(report.version, /^\d+\.\d+\.\d+$/);
   assert.match(holdfast(ask).stderr, /there is no key to sign with: set HOLDFAST_ROOT_ACC/);
   const other = {
     HOLDFAST_ROOT_ACCESS_KEY_ID: root.accessKeyId,
@@ -92,6 +100,44 @@ test("cli: status signs with the key of the data directory, and says where the k
   };
   const refused = /refuses access key HF\w+ \(SignatureDoesNotMatch: .*\): set HOLDFAST_ROOT/;
   assert.match(holdfast(ask, other).stderr, refused);
+});
+
+test("cli: trace follows requests, as a table or as lines, and ends after so many", async () => {
+  const data = join(scratch, "traced");
+  await using server = new ServedStore([data]);
+  const { endpoint } = must(await server.ready, server.output);
+  const follow = async (more: readonly string[]) => {
+    const parameters = ["trace", "--endpoint", endpoint, "--data", data, "--bucket", "none-such"];
+    const child = spawn(process.execPath, [launcher, ...parameters, "--count", "2", ...more], {
+      env: { PATH: process.env["PATH"] },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    let code: number | null | undefined;
+    child.once("close", (given) => {
+      code = given;
+    });
+    await until("it has told of two", async () => {
+      await (await fetch(`${endpoint}/none-such/key`)).text();
+      return code !== undefined;
+    });
+    assert.equal(code, 0);
+    return output.trimEnd().split("\n");
+  };
+  const [head, row, ...more] = await follow([]);
+  assert.match(head ?? "", /^TIME +OPERATION +STATUS/);
+  assert.match(row ?? "", /GetObject +404 .* 127\.0\.0\.1 +none-such\/key NoSuchBucket +\(.*\) /);
+  assert.equal(more.length, 1);
+  const lines = await follow(["--json", "--errors"]);
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { code: string }).code), // the server's lines
+    ["NoSuchBucket", "NoSuchBucket"],
+  );
+  const none = holdfast(["trace", "--in-flight", "--endpoint", endpoint, "--data", data]);
+  assert.deepEqual([none.status, none.stdout], [0, ""]);
 });
 
 test(

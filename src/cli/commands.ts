@@ -5,6 +5,15 @@ import { keyDelete } from "./key-delete.ts";
 import { keyList } from "./key-list.ts";
 import { serve } from "./serve.ts";
 import { status } from "./status.ts";
+import { trace } from "./trace.ts";
 
 /** In the order the help lists them. */
-export const commands: readonly Command[] = [serve, check, status, keyCreate, keyList, keyDelete];
+export const commands: readonly Command[] = [
+  serve,
+  check,
+  status,
+  trace,
+  keyCreate,
+  keyList,
+  keyDelete,
+];

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { AccessKey } from "../auth/access-key.ts";
 import { messageOf, StoreError } from "../base/errors.ts";
-import { callServer, type Trust } from "../node/server-call.ts";
+import { callServer, openServer, type Trust } from "../node/server-call.ts";
 import { readRootKey } from "../node/root-key-file.ts";
 import { type SignedCall, signedHeaders } from "../node/signed-fetch.ts";
 import { rootKeyOfEnvironment, rootKeyVariables } from "../server/root-credentials.ts";
@@ -101,9 +101,42 @@ export async function askAdmin(
   const sent = value === undefined ? {} : { body: new TextEncoder().encode(JSON.stringify(value)) };
   const { status, text } = await askSigned(connection, { method, target, ...sent });
   if (status >= 200 && status < 300) return text === "" ? undefined : JSON.parse(text);
+  throw adminRefusal(connection, status, text);
+}
+
+/**
+ * Asks a page of the server's own that answers line by line for as long as the signal lets it; each line, without its end.
+ * StoreError as `askAdmin`, and `unavailable` where the answer breaks off.
+ */
+export async function* askLines(
+  connection: Connection,
+  target: string,
+  signal: AbortSignal,
+): AsyncGenerator<string, void> {
+  const { status, pieces } = await calling(connection, (trust) => {
+    const headers = signedFor(connection, { method: "GET", target });
+    return openServer(connection.endpoint, { method: "GET", target, headers, signal, trust });
+  });
+  let rest = "";
+  try {
+    for await (const piece of pieces) {
+      const lines = (rest + piece).split("\n");
+      rest = lines.pop() ?? "";
+      if (status === 200) yield* lines;
+      else rest = lines.join("\n") + rest;
+    }
+  } catch (cause) {
+    if (signal.aborted) return;
+    const message = `the answer of the server at ${connection.endpoint} broke off`;
+    throw new StoreError("unavailable", message, { cause });
+  }
+  if (status !== 200) throw adminRefusal(connection, status, rest);
+}
+
+function adminRefusal(connection: Connection, status: number, text: string): StoreError {
   const said = errorOf(text) ?? `${status}: ${text}`;
-  if (status === 403 || status >= 500) throw refusal(connection, status, said);
-  throw new StoreError("invalid", said);
+  if (status === 403 || status >= 500) return refusal(connection, status, said);
+  return new StoreError("invalid", said);
 }
 
 function errorOf(text: string): string | undefined {
@@ -120,10 +153,15 @@ const keyFix =
   "or name the data directory with --data";
 
 function askSigned(connection: Connection, call: Omit<SignedCall, "signal">): Promise<Answer> {
-  const { endpoint, region, key } = connection;
+  return answerOf(connection, { ...call, headers: signedFor(connection, call) });
+}
+
+function signedFor(
+  { endpoint, region, key }: Connection,
+  call: Omit<SignedCall, "signal">,
+): HeaderList {
   if (key === undefined) throw new StoreError("invalid", `there is no key to sign with: ${keyFix}`);
-  const headers = signedHeaders(new URL(endpoint).host, { ...key, region }, call);
-  return answerOf(connection, { ...call, headers });
+  return signedHeaders(new URL(endpoint).host, { ...key, region }, call);
 }
 
 function refusal({ endpoint, key }: Connection, status: number, said: string): StoreError {
@@ -139,13 +177,23 @@ export function elementOf(xml: string, name: string): string | undefined {
   return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
 }
 
-async function answerOf(
-  { endpoint, trust }: Connection,
+function answerOf(
+  connection: Connection,
   call: Omit<SignedCall, "signal"> & { readonly headers: HeaderList },
 ): Promise<Answer> {
+  const signal = AbortSignal.timeout(answerMs);
+  return calling(connection, (trust) =>
+    callServer(connection.endpoint, { ...call, signal, trust }),
+  );
+}
+
+/** Where the server cannot be asked, what to do about it. */
+async function calling<T>(
+  { endpoint, trust }: Connection,
+  call: (trust: Trust) => Promise<T>,
+): Promise<T> {
   try {
-    const signal = AbortSignal.timeout(answerMs);
-    return await callServer(endpoint, { ...call, signal, trust });
+    return await call(trust);
   } catch (cause) {
     if (isDistrust(cause)) {
       const fix = "name its authority with --ca, or its certificate with --tls-cert";

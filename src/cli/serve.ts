@@ -21,7 +21,7 @@ export const serve: Command = {
   flags: [
     ...settingNames.map(settingFlag),
     configFlag,
-    { name: "json", help: "print events as lines of JSON, for programs" },
+    { name: "json", help: "print events and log as lines of JSON, for programs" },
   ],
   run: runServe,
 };
@@ -30,7 +30,9 @@ async function runServe(given: GivenFlags): Promise<number> {
   const settings = settingsOf(given);
   const tls = tlsFilesOf(settings["tls-cert"], settings["tls-key"]);
   if (tls !== undefined) readTlsPair(tls); // each worker reads it for itself: this is to say now what is wrong
-  const log = createLog({ level: settings["log-level"] });
+  const jsonLog = given.flags.has("json");
+  const style = jsonLog ? "json" : undefined;
+  const log = createLog({ level: settings["log-level"], style });
   const platform = createPlatform({ log });
   using store = await openStoreDirectories({ platform, paths: settings.data, mayCreate: true });
   const [first] = store.directories;
@@ -43,7 +45,8 @@ async function runServe(given: GivenFlags): Promise<number> {
     workers: settings.workers === 0 ? availableParallelism() : settings.workers,
     rootKey: key.key,
     sealingKey: toHex(sealingKey(directory, platform.random)),
-    onReady: (port) => announce(settings, port, key, given.flags.has("json")),
+    jsonLog,
+    onReady: (port) => announce(settings, port, key, jsonLog),
     verifyIndex: () => verifyIndex(platform, store),
   });
   await supervisor.run(stopSignal(() => supervisor.kill()));

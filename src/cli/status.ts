@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
 import {
   ask,
@@ -7,50 +8,69 @@ import {
   connectionOf,
   elementOf,
 } from "./connection.ts";
-import { disksIn, readFigures, sumOf } from "./figures.ts";
+import { readFigures } from "./figures.ts";
+import { type Look, type StatusReport, statusOf } from "./status-report.ts";
+import { statusLines } from "./status-text.ts";
+import { untilInterrupted } from "./stop-signal.ts";
 
 /** S3's largest page of buckets has ten times as many: an answer stays below 300 kB. */
 const bucketsOnPage = 1000;
+/** Rates and quantiles need two looks: so long apart at first … */
+const lookMs = 2000;
+/** … and, where more are taken, the oldest no older than this. */
+const lookBackMs = 60_000;
 
 export const status: Command = {
   name: "status",
   summary: "ask a running server how it is",
-  usage: "status [--endpoint URL] [--data DIR] [--json]",
-  flags: [...connectionFlags, { name: "json", help: "as one line of JSON" }],
+  usage: "status [--watch] [--json] [--endpoint URL] [--data DIR]",
+  flags: [
+    ...connectionFlags,
+    { name: "watch", help: "again every 2 s, over the last minute, until Ctrl-C" },
+    { name: "json", help: "as one line of JSON each time" },
+  ],
   run: runStatus,
 };
 
+interface ServerStatus extends StatusReport {
+  readonly endpoint: string;
+  readonly ready: boolean;
+  readonly buckets: number;
+}
+
 async function runStatus(given: GivenFlags): Promise<number> {
   const connection = connectionOf(given);
-  const ready = (await ask(connection, "/-/health/ready")).status === 200;
-  const figures = readFigures((await ask(connection, "/-/metrics")).text);
+  const stop = untilInterrupted();
+  const looks: Look[] = [await look(connection)];
   const buckets = await countBuckets(connection);
-  const processes = new Set(figures.map(({ labels }) => labels.get("process")));
-  const report = {
-    endpoint: connection.endpoint,
-    ready,
-    buckets,
-    processes: processes.size,
-    restarts: sumOf(figures, "holdfast_worker_restarts_total"),
-    requests: sumOf(figures, "holdfast_requests_total"),
-    bytesIn: sumOf(figures, "holdfast_request_bytes_total", ["direction", "in"]),
-    bytesOut: sumOf(figures, "holdfast_request_bytes_total", ["direction", "out"]),
-    disks: disksIn(figures),
-  };
-  if (given.flags.has("json")) {
-    console.log(JSON.stringify(report));
-  } else {
-    console.log(`${report.endpoint} is ${ready ? "ready" : "not ready"}`);
-    console.log(`  buckets    ${report.buckets}`);
-    console.log(`  processes  ${report.processes} (${report.restarts} restarted after a death)`);
-    console.log(`  requests   ${report.requests} since the start of their processes`);
-    console.log(`  bytes      ${report.bytesIn} received, ${report.bytesOut} sent`);
-    for (const { name, state, bytesFree } of report.disks) {
-      const takesWrites = state === "ok" ? "takes writes" : `takes no writes: ${state}`;
-      console.log(`  disk       ${name} ${takesWrites}, ${bytesFree} bytes free`);
-    }
-  }
+  let ready = true;
+  do {
+    await sleep(lookMs, undefined, { signal: stop }).catch(() => undefined); // ends when it aborts
+    if (stop.aborted) break;
+    const last = await look(connection);
+    looks.push(last);
+    while (last.atMs - looks[0]!.atMs > lookBackMs) looks.shift();
+    ready = (await ask(connection, "/-/health/ready")).status === 200;
+    const { endpoint } = connection;
+    print({ endpoint, ready, buckets, ...statusOf(looks[0]!, last) }, given);
+  } while (given.flags.has("watch"));
   return ready ? exitStatus.ok : exitStatus.failed;
+}
+
+async function look(connection: Connection): Promise<Look> {
+  const atMs = performance.now();
+  return { atMs, figures: readFigures((await ask(connection, "/-/metrics")).text) };
+}
+
+function print(report: ServerStatus, { flags }: GivenFlags): void {
+  if (flags.has("json")) {
+    console.log(JSON.stringify(report));
+    return;
+  }
+  if (flags.has("watch") && process.stdout.isTTY) console.clear();
+  console.log(`${report.endpoint} is ${report.ready ? "ready" : "not ready"}`);
+  console.log(`  buckets     ${report.buckets}`);
+  for (const line of statusLines(report)) console.log(line);
 }
 
 /** Those of the key; that they can be listed shows that the key works. */

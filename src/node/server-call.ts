@@ -26,20 +26,30 @@ export interface ServerAnswer {
   readonly text: string;
 }
 
+export interface OpenAnswer {
+  readonly status: number;
+  /** To be read to its end, or ended by the call's signal. */
+  readonly pieces: AsyncIterable<string>;
+}
+
+/** One call of a server; the answer is read whole. */
+export async function callServer(endpoint: string, call: ServerCall): Promise<ServerAnswer> {
+  const { status, pieces } = await openServer(endpoint, call);
+  let text = "";
+  for await (const piece of pieces) text += piece;
+  return { status, text };
+}
+
 /** One call of a server, over TLS if its URL says so; rejects where it does not answer or is not trusted. */
-export function callServer(endpoint: string, call: ServerCall): Promise<ServerAnswer> {
+export function openServer(endpoint: string, call: ServerCall): Promise<OpenAnswer> {
   const { method, target, headers = [], body, signal, trust } = call;
   const isSecure = endpoint.startsWith("https:");
   const request = isSecure ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     const options = { method, signal, agent: false, ...(isSecure ? trusting(trust) : {}) };
     const sent = request(endpoint + target, options, (response) => {
-      let text = "";
-      response.setEncoding("utf8").on("data", (chunk: string) => {
-        text += chunk;
-      });
-      response.once("end", () => resolve({ status: response.statusCode ?? 0, text }));
-      response.once("error", reject);
+      const pieces = response.setEncoding("utf8") as AsyncIterable<string>; // as its encoding has it
+      resolve({ status: response.statusCode ?? 0, pieces });
     });
     for (const [name, value] of headers) sent.setHeader(name, value);
     sent.once("error", reject).end(body);

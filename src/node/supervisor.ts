@@ -4,18 +4,18 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { AccessKey } from "../auth/access-key.ts";
 import { Metrics } from "../admin/metrics.ts";
-import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { aborted } from "../base/aborted.ts";
 import { StoreError, type StoreErrorCode } from "../base/errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Service } from "../platform/service.ts";
 import { SessionRegister } from "../server/session-roster.ts";
 import type { Settings } from "../server/settings.ts";
+import type { TreeQuestion } from "../server/tree-questions.ts";
 import { diskThreadsMax } from "./disk.ts";
 import { listenError } from "./http-server.ts";
 import type { StoreLocation } from "./store-directories.ts";
 import type { FromWorker, ToWorker } from "./tree/messages.ts";
-import { MetricsGathering } from "./tree/metrics-gathering.ts";
+import { Gathering } from "./tree/gathering.ts";
 import { sampleProcess } from "./tree/process-metrics.ts";
 import { WorkerSlot } from "./tree/worker-slot.ts";
 import { version } from "./version.ts";
@@ -35,6 +35,8 @@ export interface SupervisorOptions {
   readonly rootKey: AccessKey;
   /** In hexadecimal. */
   readonly sealingKey: string;
+  /** The log is for programs, also on a terminal. */
+  readonly jsonLog: boolean;
   /** All workers serve for the first time. */
   readonly onReady: (port: number) => void;
   /** After a failed sync, with every process stopped: throws where the index cannot be used again. */
@@ -62,7 +64,7 @@ export class Supervisor implements Service {
   readonly #options: SupervisorOptions;
   readonly #register = new SessionRegister();
   readonly #metrics = new Metrics();
-  readonly #gathering: MetricsGathering;
+  readonly #gathering: Gathering;
   readonly #waiting = new Set<WorkerSlot>();
   #slots: readonly WorkerSlot[] = [];
   #port = 0;
@@ -74,7 +76,7 @@ export class Supervisor implements Service {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#gathering = new MetricsGathering(options.platform.clock);
+    this.#gathering = new Gathering(options.platform.clock);
     sampleProcess(this.#metrics);
     this.#metrics.sampled(
       "gauge",
@@ -164,10 +166,11 @@ export class Supervisor implements Service {
   }
 
   #begun(slot: WorkerSlot, run: number): ToWorker {
-    const { location, settings, rootKey, sealingKey } = this.#options;
+    const { location, settings, rootKey, sealingKey, jsonLog } = this.#options;
     this.#register.begins(run);
     const { name, role } = slot;
-    return { type: "start", name, role, location, settings, rootKey, sealingKey, port: this.#port };
+    const common = { location, settings, rootKey, sealingKey, jsonLog };
+    return { type: "start", name, role, ...common, port: this.#port };
   }
 
   #receive(slot: WorkerSlot, run: number, message: FromWorker): void {
@@ -179,11 +182,11 @@ export class Supervisor implements Service {
       case "ready":
         this.#becomeReady(slot);
         return;
-      case "counted":
-        this.#gathering.counted(slot, message.request, message.families);
+      case "answer":
+        this.#gathering.answered(slot, message.request, message.answer);
         return;
       case "gather":
-        void this.#gather(slot, message.request); // never rejects; ends within the gathering's time
+        void this.#gather(slot, message.request, message.question); // never rejects; ends within the gathering's time
         return;
       case "index_failed":
         this.#indexFailure ??= `${slot.name}: ${message.message}`;
@@ -204,11 +207,13 @@ export class Supervisor implements Service {
     this.#options.onReady(this.#port);
   }
 
-  async #gather(asking: WorkerSlot, request: number): Promise<void> {
+  async #gather(asking: WorkerSlot, request: number, question: TreeQuestion): Promise<void> {
     const others = this.#slots.filter((slot) => slot !== asking);
-    const reports: ProcessMetrics[] = await this.#gathering.ask(others);
-    reports.push({ process: this.name, families: this.#metrics.read() });
-    asking.send({ type: "gathered", request, reports });
+    const answers = await this.#gathering.ask(others, question);
+    if (question.kind === "metrics") {
+      answers.push({ process: this.name, answer: { families: this.#metrics.read() } });
+    }
+    asking.send({ type: "gathered", request, answers });
   }
 
   #tellRoster(): void {

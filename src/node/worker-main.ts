@@ -9,7 +9,12 @@ import { WorkerChannel } from "./tree/worker-channel.ts";
 
 const channel = new WorkerChannel();
 const start = await channel.started;
-const platform = createPlatform({ log: createLog({ level: start.settings["log-level"] }) });
+const platform = createPlatform({
+  log: createLog({
+    level: start.settings["log-level"],
+    style: start.jsonLog ? "json" : undefined,
+  }),
+});
 try {
   const run = start.role === "front-end" ? runFrontEnd : runBackground;
   await run(platform, channel, start);

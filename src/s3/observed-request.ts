@@ -14,6 +14,8 @@ export interface ObservedRequest {
   readonly target: RequestTarget | undefined;
   /** Undefined until it is known, and where the signature is refused. */
   readonly sender: Verified | undefined;
+  /** The access key whose signature was refused, of those that exist: others may be secrets in the wrong place. */
+  readonly refusedKey: string | undefined;
   /** Undefined until there is an answer. */
   readonly status: number | undefined;
   /** S3's name of the error, if it was one; also of one that came when the answer had begun. */

@@ -15,7 +15,7 @@ import { parseRange } from "./range-header.ts";
 import { parseTaggingHeader } from "./tagging.ts";
 import { refuseUnsupportedHeaders } from "./unsupported-headers.ts";
 
-const principal = { owner: "o", account: "a", root: true };
+const principal = { owner: "o", account: "a", name: "root", root: true };
 
 function codeOf(act: () => unknown): string {
   try {

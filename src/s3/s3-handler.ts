@@ -56,6 +56,7 @@ class Exchange implements ObservedRequest {
   operation: OperationName | undefined;
   target: RequestTarget | undefined;
   sender: Verified | undefined;
+  refusedKey: string | undefined;
   status: number | undefined;
   code: string | undefined;
   bytesIn = 0;
@@ -113,7 +114,10 @@ class Exchange implements ObservedRequest {
     this.operation = name;
     const operation = builtOperations[name] ?? notBuilt(name);
     const verified = await this.#options.verifier.verify(request);
-    if (verified.kind === "refused") throw authError(verified);
+    if (verified.kind === "refused") {
+      if (verified.code === "signature_mismatch") this.refusedKey = verified.accessKeyId;
+      throw authError(verified);
+    }
     this.sender = verified;
     this.#end = this.#options.perKey.begin(verified.accessKeyId);
     checkBucketName(target);

@@ -30,7 +30,7 @@ test("access keys: a key that was made is found by every process, with its owner
   assert.equal(made.account, "000000000001");
   assert.deepEqual(await other.keys.find("ALICE1"), {
     ...testKey("ALICE1"),
-    principal: { owner: made.owner, account: made.account, root: false },
+    principal: { owner: made.owner, account: made.account, name: "alice", root: false },
   });
   assert.equal(await keys.find("ALICE2"), undefined);
   assert.equal((await keys.find("ROOT"))?.principal.root, true);

@@ -76,14 +76,14 @@ class StoredAccessKeys implements AccessKeys {
     return credential;
   }
 
-  #open(accessKeyId: string, { secret, owner, account }: AccessKeyRow): Credential {
+  #open(accessKeyId: string, { secret, owner, account, ownerName }: AccessKeyRow): Credential {
     const opened = this.#parts.box.open(secret, encodeUtf8(accessKeyId));
     if (opened === undefined) {
       const fix = "bring back the sealing key it was made with, or delete the key and make another";
       const what = `the secret of access key ${accessKeyId} does not open`;
       throw new StoreError("missing", `${what}: ${fix}`);
     }
-    const principal = { owner, account, root: false };
+    const principal = { owner, account, name: ownerName, root: false };
     return { accessKeyId, secretAccessKey: decodeUtf8(opened), principal };
   }
 

@@ -6,6 +6,7 @@ import { UploadSweep } from "../object/upload-sweep.ts";
 import type { Service } from "../platform/service.ts";
 import { sampleBackground, sampleCensus, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
+import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
 /** Between looks for idle uploads: what may wait for days may wait for an hour more. */
 const uploadSweepMs = 3_600_000;
@@ -27,6 +28,8 @@ export interface BackgroundProcess {
   /** In the order they stand on one another, for runServices. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
+  /** What it says to another process of the tree. */
+  answer(question: TreeQuestion): TreeAnswer;
   statistics(): BackgroundStatistics;
   /** After the services have ended. Engines and disks are the caller's. */
   close(): Promise<void>;
@@ -65,6 +68,7 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
     session: keymap.session.id,
     services: [...services, background],
     metrics,
+    answer: ({ kind }) => (kind === "metrics" ? { families: metrics.read() } : {}),
     statistics: () => background.statistics(),
     close: () => reader.close(),
   };

@@ -20,8 +20,10 @@ import { createS3Handler } from "../s3/s3-handler.ts";
 import { sampleAdmission } from "./admission-metrics.ts";
 import { createAccessKeys } from "./access-keys.ts";
 import { RequestMetrics } from "./request-metrics.ts";
+import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
 import { sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
+import type { AskOthers, NamedAnswer, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
 export interface FrontEndOptions {
   readonly machine: StoreMachine;
@@ -36,8 +38,13 @@ export interface FrontEndOptions {
   readonly limits: WriterLimits;
   /** Under way for one access key in this process. */
   readonly requestsPerKey: number;
-  /** What the whole tree of processes has counted, given what this one has. */
-  readonly gatherMetrics: (own: Metrics) => Promise<readonly ProcessMetrics[]>;
+  /** Of this process, kept across restarts. */
+  readonly name: string;
+  readonly requestLog: RequestLog;
+  /** Reaches the other processes of the tree. */
+  readonly askOthers: AskOthers;
+  /** Aborts when the process must stop. */
+  readonly stopping: AbortSignal;
 }
 
 /** A process that serves S3: everything but the socket. */
@@ -47,12 +54,14 @@ export interface FrontEnd {
   /** In the order they stand on one another, for runServices; what answers requests goes on top. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
+  /** What it says to another process of the tree. */
+  answer(question: TreeQuestion): TreeAnswer;
   /** After the services have ended. Engines and disks are the caller's. */
   close(): Promise<void>;
 }
 
 export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
-  const { machine, rootKey, secretBox, region, domains } = options;
+  const { machine, rootKey, secretBox, region, domains, name, askOthers } = options;
   const { platform } = machine;
   const { keymap, writer, reader, reads, services } = await openStoreParts(
     machine,
@@ -74,6 +83,12 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   sampleStore(metrics, machine.engines, writer);
   const requests = new RequestMetrics(metrics);
   const perKey = new RequestsPerKey(options.requestsPerKey);
+  const watch = new RequestWatch({
+    clock: platform.clock,
+    process: name,
+    metrics: requests,
+    log: options.requestLog,
+  });
   sampleAdmission(metrics, { requests, perKey, bodies, answers });
   const s3 = createS3Handler({
     platform,
@@ -94,12 +109,21 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     region,
     domains,
     perKey,
-    observer: requests,
+    observer: watch,
   });
   const admin = createAdminHandler({
     accessKeys: { platform, keys, verifier },
+    trace: {
+      platform,
+      verifier,
+      source: traceSource(watch, askOthers),
+      stopping: options.stopping,
+    },
     log: platform.log,
-    metrics: () => options.gatherMetrics(metrics),
+    metrics: async () => [
+      { process: name, families: metrics.read() },
+      ...reportsIn(await askOthers({ kind: "metrics" })),
+    ],
     ready: async () => {
       if ((await keymap.system.get(storeKey())) === undefined) {
         throw new StoreError("corrupt", "the index has lost its first row");
@@ -113,8 +137,14 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     handler: (request) => (isForAdmin(request, domains) ? admin(request) : s3(request)),
     services,
     metrics,
+    answer: (question) =>
+      question.kind === "metrics" ? { families: metrics.read() } : watch.answer(question),
     close: () => reader.close(),
   };
+}
+
+function reportsIn(answers: readonly NamedAnswer[]): ProcessMetrics[] {
+  return answers.map(({ process, answer }) => ({ process, families: answer.families ?? [] }));
 }
 
 /** A path that begins with /-/, except as a key of the bucket that the host names. */

@@ -71,7 +71,7 @@ function notAKey(where: string): string {
 /** The root's key by its id. Who owns what is stored by owner and account, so they stay as they are. */
 export function rootCredentials(key: AccessKey, store: StoreId, hash: Hash): Credentials {
   const owner = toHex(hash.digest("sha256", encodeUtf8(`root of store ${store}`)));
-  const principal = { owner, account: "000000000000", root: true };
+  const principal = { owner, account: "000000000000", name: "root", root: true };
   const credential: Credential = { ...key, principal };
   return {
     find: (accessKeyId) =>

@@ -83,6 +83,12 @@ export const settingDefinitions = {
   ),
   workers: define("N", "0", "front-end processes; 0 for one per core", parseCount(0, workersMax)),
   "log-level": define("LEVEL", "info", "debug, info, warn or error", parseChoice(logLevels)),
+  "request-log": define(
+    "WHICH",
+    "errors",
+    "requests that get a line in the log: off, errors or all",
+    parseChoice(["off", "errors", "all"] as const),
+  ),
   "seal-after": define(
     "TIME",
     "5m",

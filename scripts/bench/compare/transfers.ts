@@ -97,8 +97,8 @@ async function compareRounds(
 async function syncCounts(endpoint: string): Promise<{ records: number; syncs: number }> {
   const figures = readFigures(await (await fetch(`${endpoint}/-/metrics`)).text());
   return {
-    records: sumOf(figures, "holdfast_extent_records_total"),
-    syncs: sumOf(figures, "holdfast_extent_syncs_total"),
+    records: sumOf(figures, "holdfast_extent_records_total") ?? 0,
+    syncs: sumOf(figures, "holdfast_extent_syncs_total") ?? 0,
   };
 }
 

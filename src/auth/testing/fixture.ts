@@ -11,7 +11,7 @@ import { exampleIdentity, exampleTimeMs } from "./aws-examples.ts";
 export const exampleCredential: Credential = {
   accessKeyId: exampleIdentity.accessKeyId,
   secretAccessKey: exampleIdentity.secretAccessKey,
-  principal: { owner: "owner", account: "account", root: true },
+  principal: { owner: "owner", account: "account", name: "root", root: true },
 };
 
 /** Knows the example's key alone; its clock stands still. */

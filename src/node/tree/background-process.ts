@@ -26,7 +26,7 @@ export async function runBackground(
   });
   channel.send({ type: "opened", session: background.session });
   sampleProcess(background.metrics);
-  channel.metrics = background.metrics;
+  channel.answer = (question) => background.answer(question);
   // Whoever died while reading holds pages that could be used again.
   channel.onRoster = () => opened.index.clearStaleReaders();
   channel.send({ type: "ready" });

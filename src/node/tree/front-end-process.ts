@@ -8,6 +8,7 @@ import { runServices } from "../../server/run-services.ts";
 import { tlsFilesOf } from "../tls-files.ts";
 import { HttpServer } from "../http-server.ts";
 import { openStore } from "../open-store.ts";
+import { RequestLines } from "../request-lines.ts";
 import { createSecretBox } from "../secret-box.ts";
 import type { StartMessage } from "./messages.ts";
 import { sampleHttp, sampleProcess } from "./process-metrics.ts";
@@ -24,6 +25,7 @@ export async function runFrontEnd(
   const opened = await openStore(platform, location, (cause) => {
     channel.indexFailed(cause);
   });
+  const log = new RequestLines(start.jsonLog);
   const frontEnd = await openFrontEnd({
     machine: opened.machine,
     rootKey: rootCredentials(rootKey, location.store, platform.hash),
@@ -33,14 +35,14 @@ export async function runFrontEnd(
     acceptsV2: settings["signature-v2"] === "on",
     limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
     requestsPerKey: settings["requests-per-key"],
-    gatherMetrics: async (own) => [
-      { process: name, families: own.read() },
-      ...(await channel.gather()),
-    ],
+    name,
+    requestLog: { which: settings["request-log"], write: (record) => log.write(record) },
+    askOthers: (question) => channel.gather(question),
+    stopping: channel.stopSignal,
   });
   channel.send({ type: "opened", session: frontEnd.session });
   sampleProcess(frontEnd.metrics);
-  channel.metrics = frontEnd.metrics;
+  channel.answer = (question) => frontEnd.answer(question);
   const http = new HttpServer({
     handler: frontEnd.handler,
     log: platform.log,
@@ -51,6 +53,7 @@ export async function runFrontEnd(
     drainMs: settings.drain,
     limits: { connections: settings.connections, requests: settings.requests },
   });
+  log.sample(frontEnd.metrics);
   sampleHttp(frontEnd.metrics, () => http.statistics());
   const announced: Service = {
     name: http.name,

@@ -1,10 +1,9 @@
-import type { MetricFamily } from "../../admin/metrics.ts";
-import type { ProcessMetrics } from "../../admin/prometheus-text.ts";
 import type { AccessKey } from "../../auth/access-key.ts";
 import type { StoreErrorCode } from "../../base/errors.ts";
 import type { SessionId } from "../../format/ids.ts";
 import type { SessionRoster } from "../../server/session-roster.ts";
 import type { Settings } from "../../server/settings.ts";
+import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { StoreLocation } from "../store-directories.ts";
 
 /*
@@ -26,6 +25,8 @@ export interface StartMessage {
   /** In hexadecimal. */
   readonly sealingKey: string;
   readonly port: number;
+  /** The log is for programs, also on a terminal. */
+  readonly jsonLog: boolean;
 }
 
 export type ToWorker =
@@ -33,24 +34,20 @@ export type ToWorker =
   | { readonly type: "stop" }
   /** For the background worker: who is alive. */
   | { readonly type: "roster"; readonly roster: SessionRoster }
-  /** Asks for what the worker has counted. */
-  | { readonly type: "count"; readonly request: number }
-  /** Answers `gather`: what all others have counted. */
+  | { readonly type: "ask"; readonly request: number; readonly question: TreeQuestion }
+  /** Answers `gather`: what all others said. */
   | {
       readonly type: "gathered";
       readonly request: number;
-      readonly reports: readonly ProcessMetrics[];
+      readonly answers: readonly NamedAnswer[];
     };
 
 export type FromWorker =
   | { readonly type: "opened"; readonly session: SessionId }
   | { readonly type: "ready" }
-  | {
-      readonly type: "counted";
-      readonly request: number;
-      readonly families: readonly MetricFamily[];
-    }
-  | { readonly type: "gather"; readonly request: number }
+  | { readonly type: "answer"; readonly request: number; readonly answer: TreeAnswer }
+  /** Asks all others. */
+  | { readonly type: "gather"; readonly request: number; readonly question: TreeQuestion }
   /** The index in this process saw a failed sync: every process must let go of it. */
   | { readonly type: "index_failed"; readonly message: string }
   /** The last words of a worker that ends by a failure it could name. */

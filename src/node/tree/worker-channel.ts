@@ -1,22 +1,21 @@
-import type { Metrics } from "../../admin/metrics.ts";
-import type { ProcessMetrics } from "../../admin/prometheus-text.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { SessionRoster } from "../../server/session-roster.ts";
 import { emptyRoster } from "../../server/session-roster.ts";
+import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
 
-/** How long a scrape waits for the supervisor's answer (which waits 2 s for each process), before it goes without. */
+/** How long who asks waits for the supervisor's answer (which waits 2 s for each process), before it goes without. */
 const gatherMs = 3_000;
 
 /** A worker's end of the channel to the supervisor. */
 export class WorkerChannel {
   readonly #stop = new AbortController();
   readonly #started = Promise.withResolvers<StartMessage>();
-  readonly #gathering = new Map<number, (reports: readonly ProcessMetrics[]) => void>();
+  readonly #gathering = new Map<number, (answers: readonly NamedAnswer[]) => void>();
   #requests = 0;
   #roster = emptyRoster;
-  /** What this process counts; the supervisor asks for it. */
-  metrics: Metrics | undefined;
+  /** What this process says where others ask. */
+  answer: ((question: TreeQuestion) => TreeAnswer) | undefined;
   /** Called when somebody began or died. */
   onRoster: (() => void) | undefined;
 
@@ -48,18 +47,18 @@ export class WorkerChannel {
     this.send({ type: "index_failed", message: messageOf(cause) });
   }
 
-  /** What the other processes of the tree have counted. */
-  gather(): Promise<readonly ProcessMetrics[]> {
+  /** What the other processes of the tree say to that. */
+  gather(question: TreeQuestion): Promise<readonly NamedAnswer[]> {
     const request = ++this.#requests;
     return new Promise((resolve) => {
       const timeout = setTimeout(() => finish([]), gatherMs);
-      const finish = (reports: readonly ProcessMetrics[]): void => {
+      const finish = (answers: readonly NamedAnswer[]): void => {
         clearTimeout(timeout);
         this.#gathering.delete(request);
-        resolve(reports);
+        resolve(answers);
       };
       this.#gathering.set(request, finish);
-      this.send({ type: "gather", request });
+      this.send({ type: "gather", request, question });
     });
   }
 
@@ -75,13 +74,13 @@ export class WorkerChannel {
         this.#roster = message.roster;
         this.onRoster?.();
         return;
-      case "count": {
-        const families = this.metrics?.read() ?? [];
-        this.send({ type: "counted", request: message.request, families });
+      case "ask": {
+        const answer = this.answer?.(message.question) ?? {};
+        this.send({ type: "answer", request: message.request, answer });
         return;
       }
       case "gathered":
-        this.#gathering.get(message.request)?.(message.reports);
+        this.#gathering.get(message.request)?.(message.answers);
     }
   }
 }

@@ -9,7 +9,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
 import { RequestsPerKey } from "../requests-per-key.ts";
-import type { ObservedRequest } from "../observed-request.ts";
+import type { ObservedRequest, RequestObserver } from "../observed-request.ts";
 import { createS3Handler } from "../s3-handler.ts";
 
 export interface TestRequest {
@@ -48,9 +48,9 @@ export interface TestS3 {
 
 /** Who may sign, each with an access key of its name. */
 export const testOwners = {
-  root: { owner: "0".repeat(63) + "1", account: "111122223333", root: true },
-  alice: { owner: "a".repeat(64), account: "000000000001", root: false },
-  bob: { owner: "b".repeat(64), account: "000000000002", root: false },
+  root: { owner: "0".repeat(63) + "1", account: "111122223333", name: "root", root: true },
+  alice: { owner: "a".repeat(64), account: "000000000001", name: "alice", root: false },
+  bob: { owner: "b".repeat(64), account: "000000000002", name: "bob", root: false },
 };
 const secretAccessKey = "secret";
 const testDomain = "s3.test";
@@ -61,6 +61,7 @@ export interface TestS3Options {
   /** Decides when something takes long; in other tests nothing does. */
   readonly sleep?: Clock["sleep"];
   readonly perKey?: RequestsPerKey;
+  readonly observer?: RequestObserver;
   /** Over this store in place of a fresh one. */
   readonly objects?: TestStore;
 }
@@ -86,7 +87,13 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
     region,
     domains: [testDomain],
     perKey: options.perKey ?? new RequestsPerKey(Number.POSITIVE_INFINITY),
-    observer: { began: () => undefined, ended: (each) => done.push(each) },
+    observer: {
+      began: (each) => options.observer?.began(each),
+      ended(each) {
+        done.push(each);
+        options.observer?.ended(each);
+      },
+    },
   });
   const send = async (request: TestRequest): Promise<TestResponse> => {
     const body = typeof request.body === "string" ? encodeUtf8(request.body) : request.body;

@@ -19,7 +19,7 @@ export const testKey = (accessKeyId: string) => ({
 
 const root: Credential = {
   ...testKey("ROOT"),
-  principal: { owner: "0".repeat(64), account: "000000000000", root: true },
+  principal: { owner: "0".repeat(64), account: "000000000000", name: "root", root: true },
 };
 const rootKey: Credentials = {
   find: (accessKeyId) => Promise.resolve(accessKeyId === "ROOT" ? root : undefined),

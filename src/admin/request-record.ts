@@ -1,0 +1,75 @@
+/**
+ * One request of S3, as the log and `holdfast trace` tell of it. What the client chose is escaped and cut to a length, so
+ * that a line is never longer than `recordBytesMax`; there is no signature, query or header in it, but for the user agent.
+ */
+export interface RequestRecord {
+  /** When it began, in ISO's form. */
+  readonly time: string;
+  /** As the answer's x-amz-request-id and the error's document have it. */
+  readonly requestId: string;
+  /** The process that served it. */
+  readonly process: string;
+  /** S3's name; "none" where the request asks for nothing S3 has. */
+  readonly operation: string;
+  readonly method: string;
+  readonly bucket?: string | undefined;
+  readonly key?: string | undefined;
+  readonly versionId?: string | undefined;
+  /** Undefined: under way. */
+  readonly status?: number | undefined;
+  /** S3's name of the error. */
+  readonly code?: string | undefined;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Until now, where it is under way. */
+  readonly totalMs: number;
+  readonly firstByteMs?: number | undefined;
+  /** Where the time went: milliseconds by phase, those with any. */
+  readonly phasesMs: Readonly<Record<string, number>>;
+  /** Of one under way: where it is now. */
+  readonly phase?: string | undefined;
+  /** Of a key that exists. */
+  readonly accessKey?: string | undefined;
+  /** The owner's name. */
+  readonly owner?: string | undefined;
+  readonly address?: string | undefined;
+  readonly userAgent?: string | undefined;
+}
+
+/** The longest texts in a record, in characters once they are escaped … */
+export const keyCharactersMax = 256;
+export const agentCharactersMax = 128;
+export const nameCharactersMax = 64;
+/** … so that a record is no longer than this as JSON: 576 characters of 3 bytes, and 1 KiB of the server's own. */
+export const recordBytesMax = 4096;
+
+const unsafe = /[\\\p{C}\p{Zl}\p{Zp}]/gu;
+
+/** Text that strangers chose, for a line of a log or a terminal: no controls, nothing that turns the writing around. */
+export function escaped(text: string, charactersMax: number): string {
+  const safe = text
+    .slice(0, charactersMax + 1)
+    .replace(unsafe, (character) =>
+      character === "\\" ? "\\\\" : `\\u{${character.codePointAt(0)?.toString(16) ?? ""}}`,
+    );
+  return safe.length > charactersMax ? `${safe.slice(0, charactersMax)}…` : safe;
+}
+
+/** For people: the phases in which a request spent its time, the longest first. */
+export function phasesText({ phasesMs }: Pick<RequestRecord, "phasesMs">): string {
+  return Object.entries(phasesMs)
+    .toSorted(([, one], [, other]) => other - one)
+    .map(([name, ms]) => `${name} ${millisecondsText(ms)}`)
+    .join(" ");
+}
+
+export function millisecondsText(ms: number): string {
+  return ms >= 100 ? ms.toFixed(0) : ms.toFixed(1);
+}
+
+/** bucket/key, or what there is of it. */
+export function resourceText({ bucket, key, versionId }: RequestRecord): string {
+  if (bucket === undefined) return "/";
+  const version = versionId === undefined ? "" : `?versionId=${versionId}`;
+  return key === undefined ? bucket : `${bucket}/${key}${version}`;
+}

@@ -1,0 +1,53 @@
+import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
+import { isStoreError } from "../base/errors.ts";
+import type { HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { Platform } from "../platform/platform.ts";
+
+/** What a page refuses, in the words of its answer: {"error": "…"}. */
+export class Refused extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface RootOnlyOptions {
+  readonly platform: Platform;
+  readonly verifier: RequestVerifier;
+}
+
+/** Answers a request that root has to sign in its header, like any request of S3. */
+export async function answerRoot(
+  { platform, verifier }: RootOnlyOptions,
+  request: HttpRequest,
+  answer: (verified: Verified) => Promise<HttpResponse>,
+): Promise<HttpResponse> {
+  try {
+    const verified = await verifier.verify(request);
+    if (verified.kind === "refused") {
+      throw new Refused(403, `the request's signature is not accepted: ${verified.code}`);
+    }
+    if (!verified.principal.root || verified.presigned) {
+      throw new Refused(403, "only the root's key may do this");
+    }
+    return await answer(verified);
+  } catch (thrown) {
+    if (thrown instanceof Refused) return jsonAnswer(thrown.status, { error: thrown.message });
+    if (!isStoreError(thrown)) throw thrown;
+    if (thrown.code === "invalid") return jsonAnswer(400, { error: thrown.message });
+    platform.log("error", "admin_failed", { code: thrown.code, message: thrown.message });
+    const error = "the store cannot do it at the moment; the server's log says why";
+    return jsonAnswer(503, { error });
+  }
+}
+
+export function jsonAnswer(status: number, value: unknown): HttpResponse {
+  const headers = [
+    ["content-type", "application/json"],
+    ["cache-control", "no-store"],
+  ] as const;
+  return { status, headers, body: encodeUtf8(`${JSON.stringify(value)}\n`) };
+}

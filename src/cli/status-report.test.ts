@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Metrics } from "../admin/metrics.ts";
+import { prometheusText } from "../admin/prometheus-text.ts";
+import { quantilesBy, readFigures } from "./figures.ts";
+import { statusOf } from "./status-report.ts";
+import { bytesText, durationText, statusLines } from "./status-text.ts";
+
+/** A front end that answered so many requests of each operation, each in so many seconds. */
+function page(answered: Readonly<Record<string, readonly number[]>>, process = "front-end-1") {
+  const metrics = new Metrics();
+  const requests = metrics.counter("holdfast_requests_total", "R.", ["operation", "status"]);
+  const bounds = [0.01, 0.1, 1];
+  const name = "holdfast_request_duration_seconds";
+  const durations = metrics.histogram(name, "D.", bounds, ["operation"]);
+  metrics.sampled("gauge", "holdfast_process_uptime_seconds", "U.", () => 5);
+  for (const [operation, times] of Object.entries(answered)) {
+    requests.at(operation, "200").add(times.length);
+    for (const seconds of times) durations.at(operation).observe(seconds);
+  }
+  return prometheusText([{ process, families: metrics.read() }]);
+}
+
+const times = (count: number, seconds: number): number[] =>
+  Array.from({ length: count }, () => seconds);
+
+test("status: rates and quantiles are those of the time between two looks, over all processes", () => {
+  const before = page({ GetObject: times(1000, 0.5) });
+  const after = page({ GetObject: [...times(1000, 0.5), ...times(98, 0.005), 0.05, 0.05] });
+  const other = page({ GetObject: times(100, 0.005), PutObject: times(10, 0.5) }, "front-end-2");
+  const report = statusOf(
+    { atMs: 0, figures: readFigures(before) },
+    { atMs: 2000, figures: readFigures(after + other) },
+  );
+  assert.equal(report.requestsPerSecond, 105);
+  const [get, put, more] = report.operations;
+  assert.equal(more, undefined);
+  assert.deepEqual([get?.name, get?.perSecond, put?.perSecond], ["GetObject", 100, 5]);
+  assert.ok((get?.p50Ms ?? 0) > 4 && (get?.p50Ms ?? 0) < 6, `${get?.p50Ms}`);
+  assert.equal(get?.p99Ms, 10);
+  assert.ok((put?.p50Ms ?? 0) > 100);
+  assert.equal(report.processes.length, 2);
+  assert.equal(report.stored, undefined);
+});
+
+test("status: a process that was started again counts from its start", () => {
+  const look = (atMs: number, count: number) => ({
+    atMs,
+    figures: readFigures(page({ GetObject: times(count, 0.005) })),
+  });
+  assert.equal(statusOf(look(0, 1000), look(1000, 30)).requestsPerSecond, 30);
+});
+
+test("status: a quantile above the last bound is that bound, one of nothing is none", () => {
+  const name = "holdfast_request_duration_seconds";
+  const figures = readFigures(page({ GetObject: [50], PutObject: [] }));
+  const quantiles = quantilesBy(figures, name, "operation", [0.5]);
+  assert.deepEqual([...quantiles], [["GetObject", [1]]]);
+});
+
+test("status: what is shown is for people", () => {
+  assert.deepEqual([0, 1023, 1536, 300 * 1024, 5 * 1024 ** 4].map(bytesText), [
+    "0 B",
+    "1023 B",
+    "1.5 KiB",
+    "300 KiB",
+    "5.0 TiB",
+  ]);
+  assert.deepEqual([0, 59, 60, 3700, 90_000].map(durationText), [
+    "0s",
+    "59s",
+    "1m",
+    "1h 1m",
+    "1d 1h",
+  ]);
+  const figures = readFigures(page({ GetObject: times(10, 0.005) }));
+  const lines = statusLines(statusOf({ atMs: 0, figures: [] }, { atMs: 1000, figures })).join("\n");
+  assert.match(lines, /requests +10\.0\/s, 0\.0\/s in error/);
+  assert.match(lines, /OPERATION +PER S.*\n +GetObject +10\.0/);
+});

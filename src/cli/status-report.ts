@@ -1,0 +1,161 @@
+import {
+  type DiskReport,
+  disksIn,
+  type Figure,
+  increases,
+  quantilesBy,
+  sumOf,
+  sumsBy,
+} from "./figures.ts";
+
+/** One look at the metrics page. */
+export interface Look {
+  readonly atMs: number;
+  readonly figures: readonly Figure[];
+}
+
+/** What an operator wants to know; rates and quantiles are those of the time between two looks. */
+export interface StatusReport {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly restarts: number;
+  readonly processes: readonly ProcessReport[];
+  readonly disks: readonly DiskReport[];
+  /** Undefined until the background worker has counted. */
+  readonly stored: StoredReport | undefined;
+  readonly background: readonly { readonly name: string; readonly state: string }[];
+  /** Between the looks. */
+  readonly seconds: number;
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly errorsPerSecond: number;
+  readonly slowDowns: number;
+  readonly bytesInPerSecond: number;
+  readonly bytesOutPerSecond: number;
+  readonly connections: number;
+  readonly inFlight: number;
+  /** Those asked for between the looks, and those under way. */
+  readonly operations: readonly OperationReport[];
+}
+
+export interface ProcessReport {
+  readonly name: string;
+  readonly cpuShare: number;
+  readonly privateBytes: number | undefined;
+  readonly loopDelayP99Ms: number | undefined;
+}
+
+export interface StoredReport {
+  readonly extents: Readonly<Record<string, number>>;
+  readonly aliveBytes: number;
+  readonly deadBytes: number;
+  readonly garbageRows: number;
+}
+
+export interface OperationReport {
+  readonly name: string;
+  readonly perSecond: number;
+  readonly errorsPerSecond: number;
+  readonly p50Ms: number | undefined;
+  readonly p99Ms: number | undefined;
+  readonly inFlight: number;
+}
+
+export function statusOf(before: Look, after: Look): StatusReport {
+  const { figures } = after;
+  const seconds = Math.max((after.atMs - before.atMs) / 1000, 0.001);
+  const since = increases(before.figures, figures);
+  const rate = (name: string): number => rounded((sumOf(since, name) ?? 0) / seconds);
+  const bytes = sumsBy(since, "holdfast_request_bytes_total", "direction");
+  const labelled = (name: string, label: string): string | undefined =>
+    figures.find((figure) => figure.name === name)?.labels.get(label);
+  const uptimes = sumsBy(figures, "holdfast_process_uptime_seconds", "process");
+  return {
+    version: labelled("holdfast_build_info", "version") ?? "?",
+    uptimeSeconds: Math.round(uptimes.get("supervisor") ?? 0),
+    restarts: sumOf(figures, "holdfast_worker_restarts_total") ?? 0,
+    processes: [...uptimes.keys()]
+      .toSorted()
+      .map((name) => processOf(name, figures, since, seconds)),
+    disks: disksIn(figures),
+    stored: storedIn(figures),
+    background: figures
+      .filter(({ name }) => name === "holdfast_background_state")
+      .map(({ labels }) => ({
+        name: labels.get("worker") ?? "",
+        state: labels.get("state") ?? "",
+      })),
+    seconds: rounded(seconds),
+    requests: sumOf(figures, "holdfast_requests_total") ?? 0,
+    requestsPerSecond: rate("holdfast_requests_total"),
+    errorsPerSecond: rate("holdfast_request_errors_total"),
+    slowDowns:
+      (sumOf(since, "holdfast_slow_downs_total") ?? 0) +
+      (sumOf(since, "holdfast_http_refused_total") ?? 0),
+    bytesInPerSecond: Math.round((bytes.get("in") ?? 0) / seconds),
+    bytesOutPerSecond: Math.round((bytes.get("out") ?? 0) / seconds),
+    connections: sumOf(figures, "holdfast_http_connections") ?? 0,
+    inFlight: sumOf(figures, "holdfast_requests_in_flight") ?? 0,
+    operations: operationsIn(figures, since, seconds),
+  };
+}
+
+function processOf(
+  name: string,
+  figures: readonly Figure[],
+  since: readonly Figure[],
+  seconds: number,
+): ProcessReport {
+  const delay = "holdfast_process_event_loop_delay_seconds";
+  const p99 = quantilesBy(since, delay, "process", [0.99]).get(name)?.[0];
+  const cpuSeconds = sumsBy(since, "holdfast_process_cpu_seconds_total", "process").get(name);
+  return {
+    name,
+    cpuShare: rounded((cpuSeconds ?? 0) / seconds),
+    privateBytes: sumsBy(figures, "holdfast_process_private_bytes", "process").get(name),
+    loopDelayP99Ms: milliseconds(p99),
+  };
+}
+
+function storedIn(figures: readonly Figure[]): StoredReport | undefined {
+  const aliveBytes = sumOf(figures, "holdfast_extents_alive_bytes");
+  if (aliveBytes === undefined) return undefined;
+  return {
+    extents: Object.fromEntries(sumsBy(figures, "holdfast_extents", "state")),
+    aliveBytes,
+    deadBytes: sumOf(figures, "holdfast_extents_dead_bytes") ?? 0,
+    garbageRows: sumOf(figures, "holdfast_garbage_rows") ?? 0,
+  };
+}
+
+/** The busiest first. */
+function operationsIn(
+  figures: readonly Figure[],
+  since: readonly Figure[],
+  seconds: number,
+): OperationReport[] {
+  const requests = sumsBy(since, "holdfast_requests_total", "operation");
+  const errors = sumsBy(since, "holdfast_request_errors_total", "operation");
+  const inFlight = sumsBy(figures, "holdfast_requests_in_flight", "operation");
+  const times = quantilesBy(since, "holdfast_request_duration_seconds", "operation", [0.5, 0.99]);
+  return [...new Set([...requests.keys(), ...inFlight.keys()])]
+    .map((name) => ({
+      name,
+      perSecond: rounded((requests.get(name) ?? 0) / seconds),
+      errorsPerSecond: rounded((errors.get(name) ?? 0) / seconds),
+      p50Ms: milliseconds(times.get(name)?.[0]),
+      p99Ms: milliseconds(times.get(name)?.[1]),
+      inFlight: inFlight.get(name) ?? 0,
+    }))
+    .filter((operation) => operation.perSecond > 0 || operation.inFlight > 0)
+    .toSorted((one, other) => other.perSecond - one.perSecond);
+}
+
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : rounded(seconds * 1000);
+}
+
+/** To three digits behind the point. */
+function rounded(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

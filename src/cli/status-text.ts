@@ -1,0 +1,98 @@
+import { columns } from "./columns.ts";
+import type {
+  OperationReport,
+  ProcessReport,
+  StatusReport,
+  StoredReport,
+} from "./status-report.ts";
+
+/** A report for people: what needs their attention at the top, what goes on at the bottom. */
+export function statusLines(report: StatusReport): string[] {
+  const { processes, restarts, background, disks, stored, seconds } = report;
+  const resting = new Set(["idle", "stopped"]);
+  const busy = background.filter(({ state }) => !resting.has(state));
+  const doing = busy.map(({ name, state }) => `${name} ${state}`).join(", ");
+  const rows = [
+    ["version", `${report.version}, up ${durationText(report.uptimeSeconds)}`],
+    ["processes", `${processes.length} (${restarts} restarted after a death)`],
+    ...disks.map(({ name, state, bytesFree }) => [
+      "disk",
+      `${name} ${state === "ok" ? "takes writes" : `takes no writes: ${state}`}, ${bytesText(bytesFree)} free`,
+    ]),
+    ["stored", stored === undefined ? "not counted yet" : storedText(stored)],
+    ["background", doing === "" ? "idle" : doing],
+    [
+      "requests",
+      `${rateText(report.requestsPerSecond)}/s, ${rateText(report.errorsPerSecond)}/s in error, ` +
+        `${report.slowDowns} told to slow down, in the last ${Math.round(seconds)} s`,
+    ],
+    [
+      "traffic",
+      `${bytesText(report.bytesInPerSecond)}/s in, ${bytesText(report.bytesOutPerSecond)}/s out`,
+    ],
+    ["under way", `${report.inFlight} requests on ${report.connections} connections`],
+  ];
+  return [
+    ...columns(rows),
+    "",
+    ...columns([["PROCESS", "CPU", "PRIVATE", "LOOP P99 MS"], ...processes.map(processRow)]),
+    ...(report.operations.length === 0 ? [] : ["", ...operationLines(report.operations)]),
+  ].map((line) => (line === "" ? "" : `  ${line}`));
+}
+
+function processRow(process: ProcessReport): string[] {
+  const { name, cpuShare, privateBytes, loopDelayP99Ms } = process;
+  const memory = privateBytes === undefined ? "-" : bytesText(privateBytes);
+  return [name, `${Math.round(cpuShare * 100)} %`, memory, numberText(loopDelayP99Ms)];
+}
+
+function operationLines(operations: readonly OperationReport[]): string[] {
+  const heads = ["OPERATION", "PER S", "ERRORS", "P50 MS", "P99 MS", "UNDER WAY"];
+  const rows = operations.map((operation) => [
+    operation.name,
+    rateText(operation.perSecond),
+    rateText(operation.errorsPerSecond),
+    numberText(operation.p50Ms),
+    numberText(operation.p99Ms),
+    String(operation.inFlight),
+  ]);
+  return columns([heads, ...rows]);
+}
+
+function storedText({ extents, aliveBytes, deadBytes, garbageRows }: StoredReport): string {
+  const states = Object.entries(extents).filter(([, count]) => count > 0);
+  const count = states.reduce((sum, [, of]) => sum + of, 0);
+  const by = states.map(([state, of]) => `${of} ${state}`).join(", ");
+  const among = by === "" ? "" : ` (${by})`;
+  const bytes = `${bytesText(aliveBytes)} alive, ${bytesText(deadBytes)} dead`;
+  return `${bytes}, ${count} extents${among}; ${garbageRows} records of garbage wait`;
+}
+
+const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+export function bytesText(bytes: number): string {
+  let [value, unit] = [bytes, 0];
+  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+export function durationText(seconds: number): string {
+  const parts = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "m"],
+    [Math.floor(seconds) % 60, "s"],
+  ] as const;
+  const first = parts.findIndex(([count]) => count > 0);
+  if (first < 0) return "0s";
+  const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
+  return shown.map(([count, unit]) => `${count}${unit}`).join(" ");
+}
+
+function rateText(perSecond: number): string {
+  return perSecond >= 100 ? perSecond.toFixed(0) : perSecond.toFixed(1);
+}
+
+function numberText(value: number | undefined): string {
+  return value === undefined ? "-" : value.toFixed(1);
+}

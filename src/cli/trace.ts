@@ -1,0 +1,77 @@
+import { parseFilter } from "../admin/request-filter.ts";
+import type { RequestRecord } from "../admin/request-record.ts";
+import { tracePath } from "../admin/trace-page.ts";
+import { StoreError } from "../base/errors.ts";
+import { type Command, exitStatus, type Flag, type GivenFlags } from "./command.ts";
+import { askLines, connectionFlags, connectionOf } from "./connection.ts";
+import { untilInterrupted } from "./stop-signal.ts";
+import { traceHead, traceRow } from "./trace-table.ts";
+
+/** They go to the server as they are. */
+const filterFlags: readonly Flag[] = [
+  { name: "operation", value: "NAME", help: "only this operation, such as PutObject" },
+  { name: "bucket", value: "NAME", help: "only this bucket" },
+  { name: "prefix", value: "TEXT", help: "only keys that begin so" },
+  { name: "status", value: "STATUS", help: "only this status, such as 404, or 5xx" },
+  { name: "slower-than", value: "TIME", help: "only what took longer, such as 100ms or 2s" },
+  { name: "errors", help: "only what ended in an error" },
+  { name: "access-key", value: "ID", help: "only what this access key signed" },
+];
+
+export const trace: Command = {
+  name: "trace",
+  summary: "follow the requests of a running server",
+  usage: "trace [--bucket NAME] [--operation NAME] [--errors] [FLAGS]",
+  flags: [
+    ...filterFlags,
+    { name: "in-flight", help: "those under way now, with their age and phase, and end" },
+    { name: "count", value: "N", help: "end after so many" },
+    ...connectionFlags,
+    { name: "json", help: "as lines of JSON" },
+  ],
+  run: runTrace,
+};
+
+async function runTrace(given: GivenFlags): Promise<number> {
+  const connection = connectionOf(given);
+  const countMax = countOf(given.flags.get("count"));
+  const isJson = given.flags.has("json");
+  const stop = untilInterrupted();
+  const enough = new AbortController();
+  const ending = AbortSignal.any([stop, enough.signal]);
+  let isHeaded = isJson;
+  let count = 0;
+  for await (const line of askLines(connection, targetOf(given), ending)) {
+    if (!isHeaded) console.log(traceHead());
+    isHeaded = true;
+    if (line === "") continue;
+    const told = JSON.parse(line) as RequestRecord | { readonly lost: number }; // the server's lines
+    if ("lost" in told) {
+      console.error(`holdfast: ${told.lost} more requests ended than could be told of`);
+      continue;
+    }
+    console.log(isJson ? line : traceRow(told));
+    count++;
+    if (count === countMax) {
+      enough.abort();
+      break;
+    }
+  }
+  if (ending.aborted || given.flags.has("in-flight")) return exitStatus.ok;
+  throw new StoreError("unavailable", `the server at ${connection.endpoint} has ended the trace`);
+}
+
+function targetOf({ flags }: GivenFlags): string {
+  const filters = filterFlags.filter(({ name }) => flags.has(name));
+  const given = new Map(filters.map(({ name }) => [name, flags.get(name) ?? ""]));
+  parseFilter(given); // what is wrong is said here, before anybody is asked
+  const parts = [...given].map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  if (flags.has("in-flight")) parts.push("under-way=");
+  return parts.length === 0 ? tracePath : `${tracePath}?${parts.join("&")}`;
+}
+
+function countOf(text: string | undefined): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new StoreError("invalid", `--count: "${text}" is not a number from 1`);
+}

@@ -1,0 +1,94 @@
+import { matches } from "../admin/request-filter.ts";
+import type { RequestRecord } from "../admin/request-record.ts";
+import type { TraceSource } from "../admin/trace-source.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { ObservedRequest, RequestObserver } from "../s3/observed-request.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
+import { recordOf } from "./request-record.ts";
+import { Traces } from "./traces.ts";
+import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
+
+/** Takes a line for each request of one kind. */
+export interface RequestLog {
+  readonly which: "off" | "errors" | "all";
+  /** Must not wait: what it has no room for it drops and counts. */
+  write(record: RequestRecord): void;
+}
+
+export interface RequestWatchOptions {
+  readonly clock: Clock;
+  /** Name of this process. */
+  readonly process: string;
+  readonly metrics: RequestMetrics;
+  readonly log: RequestLog;
+}
+
+/** Hears of every request, and counts, logs and traces it. */
+export class RequestWatch implements RequestObserver {
+  readonly #options: RequestWatchOptions;
+  readonly #traces: Traces;
+
+  constructor(options: RequestWatchOptions) {
+    this.#options = options;
+    this.#traces = new Traces(options.clock);
+  }
+
+  began(request: ObservedRequest): void {
+    this.#options.metrics.began(request);
+  }
+
+  ended(request: ObservedRequest): void {
+    const { metrics, log } = this.#options;
+    metrics.ended(request);
+    const isLogged = log.which === "all" || (log.which === "errors" && isError(request));
+    if (!isLogged && !this.#traces.isTracing) return;
+    const record = recordOf(request, this.#options);
+    if (isLogged) log.write(record);
+    this.#traces.ended(record);
+  }
+
+  /** What this process answers to another that asks about its requests. */
+  answer(question: TreeQuestion): TreeAnswer {
+    switch (question.kind) {
+      case "trace":
+        return this.#traces.fetch(question.id, question.filter) ?? {};
+      case "end_trace":
+        this.#traces.end(question.id);
+        return {};
+      case "under_way": {
+        const records = Array.from(this.#options.metrics.underWay, (request) =>
+          recordOf(request, this.#options),
+        );
+        return { records: records.filter((record) => matches(question.filter, record)) };
+      }
+      case "metrics":
+        return {};
+    }
+  }
+}
+
+/** The requests of the whole tree, as seen from one process of it. */
+export function traceSource(watch: RequestWatch, askOthers: AskOthers): TraceSource {
+  const askAll = async (question: TreeQuestion): Promise<readonly TreeAnswer[]> => [
+    watch.answer(question),
+    ...(await askOthers(question)).map(({ answer }) => answer),
+  ];
+  return {
+    async fetch(id, filter) {
+      const answers = await askAll({ kind: "trace", id, filter });
+      if (answers[0]?.records === undefined) return undefined; // ours
+      return answers.map(({ records = [], lost = 0 }) => ({ records, lost }));
+    },
+    async end(id) {
+      await askAll({ kind: "end_trace", id });
+    },
+    async underWay(filter) {
+      const answers = await askAll({ kind: "under_way", filter });
+      return answers.flatMap(({ records = [] }) => records);
+    },
+  };
+}
+
+function isError({ code, status }: ObservedRequest): boolean {
+  return code !== undefined || (status ?? 0) >= 400;
+}
