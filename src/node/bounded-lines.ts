@@ -1,11 +1,13 @@
-import { write } from "node:fs";
+import { fstatSync, write } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 /** Lines that wait while who reads them is slow: past this they are dropped and counted. 2,000 and more of them. */
 export const waitingBytesMax = 1024 * 1024;
-/** One write: pipes that several processes share keep so much together (POSIX's PIPE_BUF on Linux). */
-const writeBytesMax = 4096;
+/** One write to a pipe: those that several processes share keep so much together (POSIX's PIPE_BUF on Linux). */
+const pipeBytesMax = 4096;
+/** One write to anything else: a file takes it whole. */
+const writeBytesMax = 64 * 1024;
 /** Before another try at a pipe that is full and does not block. */
 const retryMs = 20;
 
@@ -17,6 +19,7 @@ const writeTo = promisify(write);
  */
 export class BoundedLines {
   readonly #descriptor: number;
+  readonly #writeBytesMax: number;
   readonly #lines: Buffer[] = [];
   readonly #droppedLine: (count: number) => string;
   #bytes = 0;
@@ -27,6 +30,7 @@ export class BoundedLines {
   /** @param droppedLine tells how many were dropped before the next. */
   constructor(descriptor: number, droppedLine: (count: number) => string) {
     this.#descriptor = descriptor;
+    this.#writeBytesMax = fstatSync(descriptor).isFIFO() ? pipeBytesMax : writeBytesMax;
     this.#droppedLine = droppedLine;
   }
 
@@ -62,7 +66,7 @@ export class BoundedLines {
       let bytes = 0;
       let count = 0;
       for (const line of this.#lines) {
-        if (count > 0 && bytes + line.length > writeBytesMax) break;
+        if (count > 0 && bytes + line.length > this.#writeBytesMax) break;
         bytes += line.length;
         count++;
       }

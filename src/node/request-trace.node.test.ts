@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RequestRecord } from "../admin/request-record.ts";
@@ -102,7 +102,7 @@ test("trace: a reader that stops reading costs neither memory nor requests, and 
   const sent = request(served.endpoint + target, { agent: false });
   for (const [name, value] of headers) sent.setHeader(name, value);
   sent.end();
-  const response = await new Promise<import("node:http").IncomingMessage>((resolve) => {
+  const response = await new Promise<IncomingMessage>((resolve) => {
     sent.once("response", resolve);
   });
   const figure = async (pattern: RegExp): Promise<number> => {

@@ -5,8 +5,10 @@ import { authorize } from "../auth/authorize.ts";
 import type { Credentials } from "../auth/credentials.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { StoreError } from "../base/errors.ts";
+import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { SessionId } from "../format/ids.ts";
 import { storeKey } from "../format/row-keys.ts";
+import type { Keymap } from "../keymap/keymap.ts";
 import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
 import { createBodyBuffers } from "../object/body-buffers.ts";
@@ -23,7 +25,7 @@ import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
 import { sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
-import type { AskOthers, NamedAnswer, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
+import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
 export interface FrontEndOptions {
   readonly machine: StoreMachine;
@@ -61,7 +63,7 @@ export interface FrontEnd {
 }
 
 export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
-  const { machine, rootKey, secretBox, region, domains, name, askOthers } = options;
+  const { machine, rootKey, secretBox, region, domains, name, askOthers, stopping } = options;
   const { platform } = machine;
   const { keymap, writer, reader, reads, services } = await openStoreParts(
     machine,
@@ -76,19 +78,15 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     domains,
     acceptsV2: options.acceptsV2,
   });
-  const bodies = new BodyBudget(platform.clock);
-  const answers = new AnswerBudget(platform.clock);
+  const { clock } = platform;
+  const bodies = new BodyBudget(clock);
+  const answers = new AnswerBudget(clock);
   const buffers = createBodyBuffers();
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
   const requests = new RequestMetrics(metrics);
   const perKey = new RequestsPerKey(options.requestsPerKey);
-  const watch = new RequestWatch({
-    clock: platform.clock,
-    process: name,
-    metrics: requests,
-    log: options.requestLog,
-  });
+  const watch = new RequestWatch({ clock, process: name, requests, log: options.requestLog });
   sampleAdmission(metrics, { requests, perKey, bodies, answers });
   const s3 = createS3Handler({
     platform,
@@ -113,24 +111,10 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   });
   const admin = createAdminHandler({
     accessKeys: { platform, keys, verifier },
-    trace: {
-      platform,
-      verifier,
-      source: traceSource(watch, askOthers),
-      stopping: options.stopping,
-    },
+    trace: { platform, verifier, source: traceSource(watch, askOthers), stopping },
     log: platform.log,
-    metrics: async () => [
-      { process: name, families: metrics.read() },
-      ...reportsIn(await askOthers({ kind: "metrics" })),
-    ],
-    ready: async () => {
-      if ((await keymap.system.get(storeKey())) === undefined) {
-        throw new StoreError("corrupt", "the index has lost its first row");
-      }
-      const stopped = writer.statistics().disks.filter(({ condition }) => condition !== "ok");
-      return stopped.map(({ name, condition }) => `${name} takes no writes (${condition})`);
-    },
+    metrics: () => gatherMetrics(name, metrics, askOthers),
+    ready: () => readiness(keymap, writer),
   });
   return {
     session: keymap.session.id,
@@ -143,8 +127,28 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   };
 }
 
-function reportsIn(answers: readonly NamedAnswer[]): ProcessMetrics[] {
-  return answers.map(({ process, answer }) => ({ process, families: answer.families ?? [] }));
+async function readiness(keymap: Keymap, writer: ExtentWriter): Promise<readonly string[]> {
+  if ((await keymap.system.get(storeKey())) === undefined) {
+    throw new StoreError("corrupt", "the index has lost its first row");
+  }
+  const stopped = writer.statistics().disks.filter(({ condition }) => condition !== "ok");
+  return stopped.map(({ name, condition }) => `${name} takes no writes (${condition})`);
+}
+
+/** What the whole tree of processes has counted, this one first. */
+async function gatherMetrics(
+  process: string,
+  own: Metrics,
+  askOthers: AskOthers,
+): Promise<readonly ProcessMetrics[]> {
+  const others = await askOthers({ kind: "metrics" });
+  return [
+    { process, families: own.read() },
+    ...others.map(({ process: name, answer }) => ({
+      process: name,
+      families: answer.families ?? [],
+    })),
+  ];
 }
 
 /** A path that begins with /-/, except as a key of the bucket that the host names. */

@@ -19,12 +19,12 @@ async function create(which: RequestLog["which"] = "all") {
   const watch = new RequestWatch({
     clock: objects.platform.clock,
     process: "front-end-1",
-    metrics: new RequestMetrics(metrics),
+    requests: new RequestMetrics(metrics),
     log: { which, write: (record) => logged.push(record) },
   });
-  const { send } = await createTestS3(hash, { objects, observer: watch });
+  const s3 = await createTestS3(hash, { objects, observer: watch });
   const text = () => prometheusText([{ process: "p", families: metrics.read() }]);
-  return { platform: objects.platform, watch, logged, send, text };
+  return { platform: objects.platform, watch, logged, send: s3.send.bind(s3), text };
 }
 
 test("request log: a line says who, what, and how it went, with the id that the answer carries", async () => {

@@ -19,7 +19,7 @@ export interface RequestWatchOptions {
   readonly clock: Clock;
   /** Name of this process. */
   readonly process: string;
-  readonly metrics: RequestMetrics;
+  readonly requests: RequestMetrics;
   readonly log: RequestLog;
 }
 
@@ -34,12 +34,12 @@ export class RequestWatch implements RequestObserver {
   }
 
   began(request: ObservedRequest): void {
-    this.#options.metrics.began(request);
+    this.#options.requests.began(request);
   }
 
   ended(request: ObservedRequest): void {
-    const { metrics, log } = this.#options;
-    metrics.ended(request);
+    const { requests, log } = this.#options;
+    requests.ended(request);
     const isLogged = log.which === "all" || (log.which === "errors" && isError(request));
     if (!isLogged && !this.#traces.isTracing) return;
     const record = recordOf(request, this.#options);
@@ -56,7 +56,7 @@ export class RequestWatch implements RequestObserver {
         this.#traces.end(question.id);
         return {};
       case "under_way": {
-        const records = Array.from(this.#options.metrics.underWay, (request) =>
+        const records = Array.from(this.#options.requests.underWay, (request) =>
           recordOf(request, this.#options),
         );
         return { records: records.filter((record) => matches(question.filter, record)) };
