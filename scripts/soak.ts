@@ -1,6 +1,7 @@
 // Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to
 // repeat a failure; `kills`: kill -9 of a real server, --kills N; `fuzz`: hostile requests, --cases N
-// from --from A; without any: 10,000 seeds, then 500 kills, then a million requests. Ctrl-C ends with what there is.
+// from --from A; `linear`: --rounds N of races of conditional writes, --seconds S of histories of a real server;
+// without any: 10,000 seeds, 500 kills, a million requests, 200 rounds and 600 s. Ctrl-C ends with what there is.
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string" },
     kills: { type: "string", default: "500" },
     cases: { type: "string", default: "1000000" },
+    rounds: { type: "string", default: "200" },
   },
 });
 const [what = "all"] = positionals;
@@ -66,10 +68,14 @@ function fuzz(): boolean {
   return run("fuzz.ts", ...limit, "--seed", values.seed ?? values.from);
 }
 
+const linear = (): boolean =>
+  run("linear.ts", "--rounds", values.rounds, "--seconds", values.seconds ?? "600");
+
 const soaks: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
   sim: simulate,
   kills: kill,
   fuzz,
+  linear,
 };
 if (what !== "all" && !Object.hasOwn(soaks, what)) {
   console.error(`no such soak: ${what} (${Object.keys(soaks).join(", ")}, or nothing for all)`);

@@ -37,7 +37,7 @@ const mix: readonly (readonly [weight: number, act: (client: HistoryClient) => P
   [6, (client) => client.listVersions()],
   [8, (client) => client.readVersion()],
   [7, (client) => client.removeVersion()],
-  [0.5, (client) => client.switchVersioning()],
+  [1.5, (client) => client.switchVersioning()],
 ];
 const weights = mix.reduce((sum, [weight]) => sum + weight, 0);
 

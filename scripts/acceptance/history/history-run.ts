@@ -59,9 +59,10 @@ export class HistoryRun {
     return run;
   }
 
-  /** Steps and facts told so far. */
-  get seen(): number {
-    return this.#observations.length;
+  /** Until clients have told this many steps and facts, or some of them have ended. */
+  async until(seenMin: number): Promise<void> {
+    const isRunning = (): boolean => this.#processes.every(({ child }) => child.exitCode === null);
+    while (this.#observations.length < seenMin && isRunning()) await sleep(20);
   }
 
   moveTo(endpoint: string): void {

@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { HoldfastServer } from "../holdfast-server.ts";
 import { HistoryRun } from "./history-run.ts";
 import { judgeHistory } from "./judge-history.ts";
@@ -18,7 +17,7 @@ test("C2: what clients in several processes are told by several workers is linea
   const server = await HoldfastServer.start([folder], { workers: 2 });
   try {
     const run = await HistoryRun.start(server.endpoint, { processes: 2, clients: 4 });
-    while (run.seen < seenMin) await sleep(50);
+    await run.until(seenMin);
     const { versions, unsure } = await run.finish();
     assert.ok(versions > 10, `${versions} versions`);
     assert.equal(unsure, 0);

@@ -1,4 +1,4 @@
-import { History } from "../../../src/sim/history.ts";
+import { History, Violation } from "../../../src/sim/history.ts";
 import type { KeyStep, ListedVersion, VersionName } from "../../../src/sim/key-state.ts";
 import type { TimedStep } from "../../../src/sim/linearize.ts";
 import type { Observation, SeenStep, StepSeen } from "./observation.ts";
@@ -13,10 +13,25 @@ export interface HistoryCounts {
   readonly versions: number;
 }
 
+export const noCounts: HistoryCounts = { steps: 0, keys: 0, unsure: 0, versions: 0 };
+
+export function addCounts(a: HistoryCounts, b: HistoryCounts): HistoryCounts {
+  return {
+    steps: a.steps + b.steps,
+    keys: a.keys + b.keys,
+    unsure: a.unsure + b.unsure,
+    versions: a.versions + b.versions,
+  };
+}
+
+export function countsText({ steps, keys, unsure, versions }: HistoryCounts): string {
+  return `${steps} steps of ${keys} keys with ${versions} versions judged, ${unsure} of unknown outcome`;
+}
+
 /** Throws Violation where no order of each key's steps explains what the clients were told (C2). */
 export function judgeHistory(observations: readonly Observation[]): HistoryCounts {
   const complaint = observations.find((one) => one.kind === "complaint");
-  if (complaint !== undefined) throw new Error(complaint.complaint);
+  if (complaint !== undefined) throw new Violation(complaint.complaint);
   const names = versionNames(observations);
   const steps = observations.filter((one) => one.kind === "step");
   const places = new Set(steps.map(({ target }) => target).filter((target) => !isEvery(target)));

@@ -24,11 +24,10 @@ export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
     replace: "checks: [fence],",
   },
   {
-    name: "writes act by the versioning of the bucket's row, not of the fence",
+    name: "a null version stays when a suspended bucket gets another",
     promise: "C2",
     file: "src/object/commit-head.ts",
-    find: "const { nullOrder, ...displaced } = await displace(target, head, fence);",
-    replace: `fence = { ...fence, versioning: target.bucket.versioning };
-  const { nullOrder, ...displaced } = await displace(target, head, fence);`,
+    find: "return { ...nothing, ...(replaced && planRowRemoval(replaced)), puts };",
+    replace: "return { ...nothing, puts };",
   },
 ];
