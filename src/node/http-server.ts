@@ -164,7 +164,7 @@ export class HttpServer implements Service {
         connection.done();
         if (this.#stopping) this.#server.closeIdleConnections();
       };
-      response.once("close", onEnd);
+      response.on("close", onEnd);
       const handler: HttpHandler = isOver
         ? () => Promise.resolve(bareAnswer("overloaded"))
         : this.#options.handler;

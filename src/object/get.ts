@@ -7,7 +7,7 @@ import { etagOf } from "./etag.ts";
 import type { Span } from "./locations.ts";
 import { readParts } from "./locations.ts";
 import { followingMoves } from "./moved-rows.ts";
-import type { ObjectBody } from "./object-body.ts";
+import type { ObjectBody, Peer } from "./object-body.ts";
 import { openBody } from "./object-body.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { RangeRequest } from "./ranges.ts";
@@ -31,7 +31,8 @@ export interface GetInput {
   readonly conditions: ReadConditions;
   readonly range?: RangeRequest | undefined;
   readonly partNumber?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** Whose signal ends the read. It is asked for only where a read lasts: making one costs more than a small read. */
+  readonly peer?: Peer | undefined;
 }
 
 export interface ObjectInfo {
@@ -69,7 +70,7 @@ export async function getObject(
   if (isRefusal(found)) return found;
   const { info, target, version } = found;
   const span = { first: info.first, end: info.first + info.length };
-  return { ...info, body: openBody(store, target, version, span, input.signal) };
+  return { ...info, body: openBody(store, target, version, span, input.peer) };
 }
 
 export async function headObject(

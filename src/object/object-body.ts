@@ -22,15 +22,20 @@ export interface ObjectBody extends AsyncIterable<Uint8Array> {
   begin(): Promise<Uint8Array | AsyncIterable<Uint8Array>>;
 }
 
+/** Who asked for the bytes; the signal aborts when they have left. */
+export interface Peer {
+  readonly signal: AbortSignal;
+}
+
 export function openBody(
   store: ObjectStore,
   target: Target,
   version: Version,
   span: Span,
-  signal: AbortSignal | undefined,
+  peer: Peer | undefined,
 ): ObjectBody {
   const pieces = (): AsyncGenerator<Uint8Array, void, undefined> =>
-    readBody(store, target, version, span, signal);
+    readBody(store, target, version, span, peer?.signal);
   return {
     [Symbol.asyncIterator]: pieces,
     begin: () =>

@@ -151,6 +151,17 @@ test("put: a signal that aborts ends it", async () => {
   await assert.rejects(putObject(store, input), { code: "cancelled" });
 });
 
+test("get: a peer that leaves ends what lasts", async () => {
+  const store = await createTestStore(hash);
+  ok(await put(store, "k", patterned(2 * chunkBytesMax)));
+  const abort = new AbortController();
+  const read = ok(await getObject(store, { ...inBucket, key: key("k"), peer: abort }));
+  const body = read.body[Symbol.asyncIterator]();
+  assert.equal((await body.next()).done, false);
+  abort.abort();
+  await assert.rejects(body.next(), { code: "cancelled" });
+});
+
 test("put: keys and bodies past the limits are refused", async () => {
   const store = await createTestStore(hash);
   assert.equal(refusalOf(await put(store, new Uint8Array(1025), "x")), "keyTooLong");

@@ -83,7 +83,12 @@ async function requirePermission(
   account: string | undefined,
 ): Promise<void> {
   const { secure, remoteAddress } = call.request;
-  const resource = { arn: resourceName(place), account };
+  const resource = {
+    get arn() {
+      return resourceName(place);
+    },
+    account,
+  };
   const context = { secure, remoteAddress };
   const allowed = await call.authorize(call.verified.principal, action, resource, context);
   if (!allowed) throw new S3Error("AccessDenied");

@@ -24,7 +24,7 @@ export async function openRead(call: S3Call): Promise<GetInput> {
     conditions: parseReadConditions(call.headers, ""),
     range: parseRange(call.headers.get("range")),
     partNumber: parsePartNumber(call),
-    signal: call.request.signal,
+    peer: call.request,
   };
 }
 

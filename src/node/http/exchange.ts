@@ -47,7 +47,7 @@ export class Exchange implements HttpRequest {
     this.body = this.#requestBody ?? emptyBody;
     const pace = { windowMs: options.limits.pieceMs, bytesMin: 1 };
     this.#sending = new Transfer(options.watch, pace, () => response.destroy());
-    response.once("close", () => this.#onClose());
+    response.on("close", () => this.#onClose());
   }
 
   get remoteAddress(): string | undefined {
