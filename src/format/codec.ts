@@ -1,9 +1,18 @@
 import { StoreError } from "../base/errors.ts";
 import { assert, AssertionError } from "../base/assert.ts";
+import { ByteSlab } from "../base/byte-slab.ts";
 import { decodeUtf8, encodeUtf8, toHex, writeAscii, writeHex } from "../base/bytes.ts";
 
 /** Where a number of 8 bytes is cut in two: JavaScript's shifts know 32 bits. */
 const word = 2 ** 32;
+
+/** Short values share arrays of this size … */
+const slabBytes = 8192;
+const slab = new ByteSlab(slabBytes);
+/** … longer ones have their own … */
+const slabValueBytesMax = 1024;
+/** … and so have those that the engine keeps in its heap, which costs less than a view. */
+const heapBytesMax = 64;
 
 /**
  * Writes the fields of a stored value one after the other, without names: which field stands where is decided
@@ -14,21 +23,36 @@ const word = 2 ** 32;
  * November 2026).
  */
 export class ByteWriter {
+  /** The value begins at `#start`, goes up to `#end` so far, and may go up to `#limit`. */
   #bytes: Uint8Array;
-  #length = 0;
+  #start: number;
+  #end: number;
+  #limit: number;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
+    const isShared = capacity > heapBytesMax && capacity <= slabValueBytesMax;
+    this.#start = isShared ? slab.take(capacity) : 0;
+    this.#bytes = isShared ? slab.bytes : new Uint8Array(capacity);
+    this.#end = this.#start;
+    this.#limit = this.#start + capacity;
   }
 
   #reserve(count: number): number {
-    const at = this.#length;
-    this.#length += count;
-    if (this.#length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#length, this.#bytes.length * 2));
-      larger.set(this.#bytes.subarray(0, at));
-      this.#bytes = larger;
-    }
+    const at = this.#end;
+    if (at + count > this.#limit) return this.#reserveMore(count);
+    this.#end = at + count;
+    return at;
+  }
+
+  /** The value goes on in memory of its own. */
+  #reserveMore(count: number): number {
+    const at = this.#end - this.#start;
+    const larger = new Uint8Array(Math.max(at + count, (this.#limit - this.#start) * 2));
+    larger.set(this.#bytes.subarray(this.#start, this.#end));
+    this.#bytes = larger;
+    this.#start = 0;
+    this.#end = at + count;
+    this.#limit = larger.length;
     return at;
   }
 
@@ -47,11 +71,7 @@ export class ByteWriter {
 
   u32(value: number): this {
     const at = this.#reserve(4);
-    const bytes = this.#bytes;
-    bytes[at] = value >>> 24;
-    bytes[at + 1] = value >>> 16;
-    bytes[at + 2] = value >>> 8;
-    bytes[at + 3] = value;
+    setU32(this.#bytes, at, value);
     return this;
   }
 
@@ -113,18 +133,29 @@ export class ByteWriter {
 
   /** What was written; the writer is used up. A capacity that was just right saves the view. */
   finish(): Uint8Array {
-    const isFull = this.#length === this.#bytes.length;
-    return isFull ? this.#bytes : this.#bytes.subarray(0, this.#length);
+    const bytes = this.#bytes;
+    if (this.#end - this.#start === bytes.length) return bytes;
+    slab.giveBack(bytes, this.#end, this.#limit);
+    this.#limit = this.#end;
+    return bytes.subarray(this.#start, this.#end);
   }
 
   /** Text whose characters are a byte each; false, and nothing written, where one is not. */
   #ascii(text: string): boolean {
-    const start = this.#length;
+    const before = this.#end - this.#start;
     const at = this.varint(text.length).#reserve(text.length);
     const isAscii = writeAscii(text, this.#bytes, at);
-    if (!isAscii) this.#length = start;
+    if (!isAscii) this.#end = this.#start + before;
     return isAscii;
   }
+}
+
+/** For a field that is known once those behind it are written. */
+export function setU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
 
 function assertUnsigned(value: number): void {

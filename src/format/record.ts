@@ -1,7 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import { assert } from "../base/assert.ts";
 import type { Hash } from "../platform/hash.ts";
-import { ByteReader, ByteWriter } from "./codec.ts";
+import { ByteReader, ByteWriter, setU32 } from "./codec.ts";
 import type { BlobId, BucketId, ExtentId, SessionId, UploadId } from "./ids.ts";
 import { blockBytes, chunkBytesMax, keyBytesMax, recordAlignment } from "./limits.ts";
 
@@ -62,6 +62,7 @@ export interface RecordHeader extends RecordIdentity, RecordPlace {
 export const recordMagic = 0x48465243;
 const version = 1;
 const encryptionBytes = 24;
+const notEncrypted = new Uint8Array(encryptionBytes);
 const noUpload = "00000000000000000000000000000000";
 
 /** Header bytes before key and block checksums. */
@@ -110,13 +111,13 @@ export function encodeRecordHeader(
     .u32(payload.bytes);
   writer.u64(place.extent).u64(place.offset).u64(place.session).u64(identity.bucket);
   writer.id(identity.blob).id(identity.upload ?? noUpload);
-  writer.u16(identity.part).u32(identity.chunk).raw(new Uint8Array(encryptionBytes));
+  writer.u16(identity.part).u32(identity.chunk).raw(notEncrypted);
   writer.u16(identity.key.length).raw(identity.key);
   for (const checksum of payload.blockChecksums) writer.u32(checksum);
   const bytes = writer.finish();
   assert(bytes.length === headerBytes, "record header of unexpected length");
   const checksum = hash.crc32(bytes.subarray(8));
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(4, checksum);
+  setU32(bytes, 4, checksum);
   return { bytes, checksum };
 }
 

@@ -1,7 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
-import { ByteWriter } from "./codec.ts";
+import { ByteWriter, setU32 } from "./codec.ts";
 import type { ChangeId } from "./ids.ts";
 import { idBytes } from "./ids.ts";
 
@@ -28,7 +28,7 @@ export function sealRow(
 ): Uint8Array {
   const writer = new ByteWriter(headBytes + value.length).u8(version).u32(0).id(stamp).raw(value);
   const bytes = writer.finish();
-  new DataView(bytes.buffer, bytes.byteOffset).setUint32(1, checksum(hash, key, bytes.subarray(5)));
+  setU32(bytes, 1, checksum(hash, key, bytes.subarray(5)));
   return bytes;
 }
 

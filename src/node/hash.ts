@@ -31,17 +31,18 @@ export function createHash(threads?: HashThreads): Hash {
     if (isCrypto(algorithm)) return cryptoHasher(algorithm);
     return isCrc(algorithm) ? crcHasher(kernel, algorithm) : xxhHasher(algorithm);
   };
+  const digest = (algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array => {
+    if (isCrypto(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
+    const hasher = create(algorithm);
+    hasher.update(bytes);
+    return hasher.digest();
+  };
   return {
     crc32: createCrc32(),
     create,
     createBeside: (algorithms) =>
-      threads?.open(algorithms) ?? createBodyHasher({ create }, algorithms),
-    digest(algorithm, bytes) {
-      if (isCrypto(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
-      const hasher = create(algorithm);
-      hasher.update(bytes);
-      return hasher.digest();
-    },
+      threads?.open(algorithms) ?? createBodyHasher({ create, digest }, algorithms),
+    digest,
     hmacSha1: (key, bytes) => plainBytes(createHmac("sha1", key).update(bytes).digest()),
     hmacSha256: (key, bytes) => plainBytes(createHmac("sha256", key).update(bytes).digest()),
     // Without an array in between: 0.5 µs for a request's text, instead of 2.0 (Node 26.10, November 2026).

@@ -19,7 +19,7 @@ export function openDigests(
 ): BodyHasher {
   const algorithms = [...new Set<HashAlgorithm>(["md5", ...wanted])];
   if (sizeBytes !== undefined && sizeBytes < hashedBesideBytesMin) {
-    return createBodyHasher(hash, algorithms);
+    return createBodyHasher(hash, algorithms, sizeBytes);
   }
   return hash.createBeside(algorithms);
 }
