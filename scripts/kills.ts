@@ -24,6 +24,8 @@ const { values } = parseArgs({
   },
 });
 const killsMax = Number(values.kills);
+/** However slow the machine is: fewer show too little. */
+const killsMin = Math.min(killsMax, 10);
 const folder = await mkdtemp(join(tmpdir(), "holdfast-kills-"));
 const directories = [join(folder, "one"), join(folder, "two")];
 const bucket = "kills";
@@ -88,7 +90,7 @@ async function killUnderLoad(): Promise<{
     () => console.log(`${kills} kills; ${countsText(judged)}`),
     progressMs,
   );
-  while (kills < killsMax && performance.now() < deadline) {
+  while (kills < killsMin || (kills < killsMax && performance.now() < deadline)) {
     const connection = new S3Connection(server.endpoint);
     const stop = new AbortController();
     const working = Promise.all(clients.map((client) => client.work(connection, stop.signal)));
@@ -146,7 +148,6 @@ await runSuite([
         clients.reduce((total, { counts }) => total + counts[name], 0);
       assert.ok(sum("acknowledged") > kills, "the load did something");
       const [empty = 0, ...later] = startsMs;
-      assert.ok(kills >= Math.min(killsMax, 10), `only ${kills} kills in the time there was`);
       assert.ok(median(later) <= empty + startMoreMs, `starts: ${startsMs.join(", ")} ms`);
       return (
         `${countsText(judged)}; ${kills} kills (${JSON.stringify(killed)}), ${sum("acknowledged")} writes acknowledged, ` +

@@ -57,6 +57,9 @@ export class HoldfastServer {
       String(options.workers ?? 2),
       "--region",
       region,
+      // Clients look at each answer themselves.
+      "--request-log",
+      "off",
       ...(options.more ?? []),
     );
     const child = spawn(process.execPath, [cliOf(options.program ?? root), ...parameters], {
