@@ -1,7 +1,12 @@
-/** Reads lines and runs of bytes from a stream of pieces, holding one piece at a time. */
+import { noBytes } from "../base/bytes.ts";
+
+/**
+ * Reads lines and runs of bytes from a stream of pieces, holding one piece at a time, and none that was handed out to
+ * its end: who has the whole of it may free its memory.
+ */
 export class ByteSource {
   readonly #iterator: AsyncIterator<Uint8Array>;
-  #piece: Uint8Array = new Uint8Array(0);
+  #piece: Uint8Array = noBytes;
   #at = 0;
 
   constructor(body: AsyncIterable<Uint8Array>) {
@@ -13,6 +18,7 @@ export class ByteSource {
     if (!(await this.#fill())) return undefined;
     const taken = this.#piece.subarray(this.#at, this.#at + bytesMax);
     this.#at += taken.length;
+    if (this.#at === this.#piece.length) this.#letGo();
     return taken;
   }
 
@@ -36,6 +42,11 @@ export class ByteSource {
   /** Tells the stream that nobody reads on. */
   async close(): Promise<void> {
     await this.#iterator.return?.();
+  }
+
+  #letGo(): void {
+    this.#piece = noBytes;
+    this.#at = 0;
   }
 
   async #fill(): Promise<boolean> {
