@@ -29,6 +29,12 @@ test("xml: character references, XML's own entities and CDATA are text", () => {
   assert.equal(root.text, "&<>\"'\r😀&amp;<b>");
 });
 
+test("xml: names that every JavaScript object knows are no entities", () => {
+  for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
+    refuses(`<a>&${name};</a>`);
+  }
+});
+
 test("xml: numbers, spaces and leading zeros in text stay as they are", () => {
   assert.equal(parse("<a> 007e1 </a>").text, " 007e1 ");
 });

@@ -75,17 +75,18 @@ function textOf(content: readonly Parsed[]): string {
   return text;
 }
 
-const named: Readonly<Record<string, string>> = {
-  amp: "&",
-  lt: "<",
-  gt: ">",
-  quot: '"',
-  apos: "'",
-};
+/** A map, since an object would know `constructor` too. */
+const named: ReadonlyMap<string, string> = new Map([
+  ["amp", "&"],
+  ["lt", "<"],
+  ["gt", ">"],
+  ["quot", '"'],
+  ["apos", "'"],
+]);
 
 function resolveReferences(text: string): string {
   return text.replace(/&([^;&]*);?/g, (_, reference: string) => {
-    const character = named[reference] ?? characterReference(reference);
+    const character = named.get(reference) ?? characterReference(reference);
     if (character === undefined) throw new S3Error("MalformedXML");
     return character;
   });
