@@ -26,10 +26,10 @@ function someContent(world: World): Buffer {
   const bytes =
     size < 0.1
       ? 0
-      : size < 0.8
+      : size < 0.75
         ? random.below(3000)
-        : size < 0.995
-          ? random.below(100_000)
+        : size < 0.99
+          ? random.below(300_000)
           : random.below(6_000_000);
   return contentOf(world.nextContent++, bytes);
 }

@@ -149,7 +149,7 @@ const faults: readonly WireFault[] = [
   },
   {
     name: "body shorter than declared",
-    weight: 4,
+    weight: 6,
     fits: (wire) => bodyBytes(wire) > 0,
     apply: (wire, random) => {
       const whole = Buffer.concat(wire.body);
