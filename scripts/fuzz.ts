@@ -32,7 +32,7 @@ const directories = [join(folder, "one"), join(folder, "two")];
 // What is not given back is missed the sooner, the less there is of it.
 const limits = ["--requests-per-key", "100", "--requests", "200", "--seal-after", "5s"];
 const server = await HoldfastServer.start(directories, {
-  more: [...limits, "--upload-idle-days", "0"],
+  more: [...limits, "--upload-idle-days", "0", "--request-log", "off"],
 });
 const port = Number(new URL(server.endpoint).port);
 const tally = new Tally();

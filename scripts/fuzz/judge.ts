@@ -49,8 +49,11 @@ export function errorCode(answer: Answer): string | undefined {
   return element(answer.body.toString("latin1", 0, 4096), "Code");
 }
 
-/** Whether it says that what was asked was done. Long operations begin to answer before they know. */
+/**
+ * Whether it says that what was asked was done. Long operations begin to answer before they know; a list of deletions
+ * names those that failed.
+ */
 export function isDone({ status, body }: Answer): boolean {
-  const isLong = status === 200 && body.includes("<Error>");
-  return status >= 200 && status < 400 && status !== 304 && !isLong;
+  const hasFailed = status === 200 && body.includes("<Error>") && !body.includes("<DeleteResult");
+  return status >= 200 && status < 400 && status !== 304 && !hasFailed;
 }
