@@ -5,37 +5,13 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { S3Error } from "./errors.ts";
 import { type XmlNode, childText, childrenOf, parseXml } from "./xml-read.ts";
 
+const marks: readonly string[] = (
+  "<a> </a> <a/> <Delete> </Delete> <x:a> <__proto__> </__proto__> <![CDATA[ ]]> <!-- --> <?pi ?> <!DOCTYPE ]> " +
+  "&b; &amp; &#0; &#xD800; &#x110000; &# &constructor; < > ' \" \0 \u0001 \ufffe \u{1F600} text"
+).split(" ");
+
 /** What documents that are nearly well-formed are made of. */
-const piece = fc.oneof(
-  fc.constantFrom(
-    ...[
-      "<a>",
-      "</a>",
-      "<a/>",
-      "<Delete>",
-      "</Delete>",
-      "<x:a b='c'>",
-      "<__proto__>",
-      "</__proto__>",
-    ],
-    ...["<![CDATA[", "]]>", "<!--", "-->", "<?pi", "?>", "<!DOCTYPE a [", "<!ENTITY b 'c'>", "]>"],
-    ...[
-      "&b;",
-      "&amp;",
-      "&#0;",
-      "&#xD800;",
-      "&#x110000;",
-      "&#",
-      "&constructor;",
-      "<",
-      ">",
-      "'",
-      '"',
-    ],
-    ...["\0", "\u0001", "\ufffe", "\u{1F600}", " ", "\r\n", "text"],
-  ),
-  fc.string({ unit: "binary", maxLength: 5 }),
-);
+const piece = fc.oneof(fc.constantFrom(...marks), fc.string({ unit: "binary", maxLength: 5 }));
 
 /** Walks the whole tree as operations do. */
 function read(node: XmlNode): number {
@@ -76,11 +52,9 @@ test("XML: so are any bytes", () => {
 });
 
 test("XML: what an element holds as text is read as it was, however it was written", () => {
-  // XML has no way to write these; a lone \r is read as \n.
-  // oxlint-disable-next-line no-control-regex -- control characters are what it is about
-  const text = fc
-    .string({ unit: "grapheme" })
-    .filter((value) => !/[\u0000-\u001f\ufffe\uffff]/.test(value));
+  // Other characters cannot stand in XML as they are; a lone \r is read as \n.
+  const stands = (character: string): boolean => character >= " " && character < "\ufffe";
+  const text = fc.string({ unit: "grapheme" }).filter((value) => value.split("").every(stands));
   fc.assert(
     fc.property(text, fc.constantFrom("named", "numeric", "cdata"), (value, form) => {
       const written = {
