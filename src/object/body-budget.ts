@@ -21,10 +21,10 @@ import { inPhase } from "./request-phases.ts";
  */
 
 /**
- * 24 chunks, six full batches of a disk: 96 MiB. A front end of 55 MB came to twice that above it
- * under 32 uploads at once, as buffers that are done with live on until they are collected.
+ * 16 chunks, four full batches of a disk: 64 MiB. Their memory is kept and used again, so it is what
+ * a front end has for chunks once many uploads came at once. Half as much again made nothing faster.
  */
-export const bodiesBytesMax = 24 * chunkBytesMax;
+export const bodiesBytesMax = 16 * chunkBytesMax;
 /** Held without being paid for: 1,024 requests, 64 MiB. */
 export const littleBytesMax = 64 * 1024;
 /** Ten turns of the budget; past that an upload is told at once. */

@@ -68,6 +68,8 @@ export interface Work {
   readonly delimiter?: string;
   /** Instead of the seconds of the context. */
   readonly count?: number;
+  /** What is under way at the end is not waited for. */
+  readonly breaksOff?: boolean;
 }
 
 export type Measured = OperationFigures & Pick<Figures, "load" | "server">;
@@ -97,8 +99,9 @@ export async function measure(
 }
 
 /** Bytes are compared in the tests; here the load of both servers' clients shall be the same and small. */
-function planOf(context: Context, endpoint: string, work: Work): Plan {
+export function planOf(context: Context, endpoint: string, work: Work): Plan {
   const { operation, objectBytes, connections, keys, count, delimiter = "" } = work;
+  const { breaksOff = false } = work;
   const identity = { ...rootKey, region, sessionToken: undefined };
   const way = { virtualHost: false, insecure: false, ca: undefined, timeoutMs: 60_000 };
   const space = { pattern: "sequential", prefix: "", sizes: [[objectBytes, 1]], seed: 1 } as const;
@@ -111,6 +114,7 @@ function planOf(context: Context, endpoint: string, work: Work): Plan {
     processes: Math.min(context.processes, connections),
     seconds: count === undefined ? context.seconds : Infinity,
     countMax: count ?? Infinity,
+    breaksOff,
     warmupSeconds: count === undefined ? 1 : 0,
     verify: 0,
     signPayload: false,

@@ -5,7 +5,8 @@ import { alignColumns, shortNumber } from "../report/table.ts";
 import { ProgressLine } from "../report/progress-line.ts";
 import type { Comparison, Context } from "./context.ts";
 import { compareLists, compareStarts } from "./large-index.ts";
-import { compareLarge, compareMemory, compareSmall } from "./transfers.ts";
+import { compareMemory } from "./memory.ts";
+import { compareLarge, compareSmall } from "./transfers.ts";
 
 export const comparisons = ["small", "large", "memory", "list", "start"] as const;
 export type ComparisonName = (typeof comparisons)[number];

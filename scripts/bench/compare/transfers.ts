@@ -12,7 +12,7 @@ import {
 } from "./context.ts";
 
 const smallBytes = 4096;
-const largeBytes = 64 * 1024 ** 2;
+export const largeBytes = 64 * 1024 ** 2;
 /** As many of the small objects as go round. */
 const smallKeys = 4000;
 const largeKeys = 8;
@@ -100,34 +100,4 @@ async function syncCounts(endpoint: string): Promise<{ records: number; syncs: n
     records: sumOf(figures, "holdfast_extent_records_total") ?? 0,
     syncs: sumOf(figures, "holdfast_extent_syncs_total") ?? 0,
   };
-}
-
-/** Private memory of the whole tree while many large uploads come in at once. */
-export async function compareMemory(context: Context): Promise<Comparison[]> {
-  const uploads = 64;
-  const ours = await startOurs(context, "memory");
-  try {
-    const work = { operation: "put", objectBytes: largeBytes, connections: uploads } as const;
-    const figures = await measure(
-      context,
-      ours.endpoint,
-      { ...work, keys: uploads, count: 2 * uploads },
-      ours.pid,
-    );
-    const { privateBytes, processes } = figures.server ?? { processes: 0, privateBytes: undefined };
-    const [most, last] = [(privateBytes?.most ?? 0) / 1e6, (privateBytes?.last ?? 0) / 1e6];
-    return [
-      {
-        what: `private memory of the tree, ${uploads} uploads of 64 MiB at once`,
-        unit: "MB",
-        ours: most,
-        reference: undefined,
-        ratio: undefined,
-        goal: "goal ≤ 600 MB",
-        note: `${processes} processes; ${shortNumber(last)} MB at last, ${shortNumber(figures.megabytesPerSecond)} MB/s`,
-      },
-    ];
-  } finally {
-    await ours.stop();
-  }
 }

@@ -41,6 +41,7 @@ class LoadRun {
   readonly #operations: Operations;
   #tally = new Tally();
   #stopped = false;
+  readonly #brokenOff = Promise.withResolvers<void>();
   #begun = 0;
   #measuredFromMs = 0;
   #cpu = process.cpuUsage();
@@ -62,12 +63,17 @@ class LoadRun {
     const warmup =
       warmupSeconds > 0 ? setTimeout(() => this.#measure(), warmupSeconds * 1000) : undefined;
     const end = setTimeout(
-      () => this.stop(),
+      () => {
+        this.stop();
+        if (plan.breaksOff === true) this.#brokenOff.resolve();
+      },
       Math.min(2 ** 31 - 1, (warmupSeconds + plan.seconds) * 1000),
     );
     const progress = setInterval(() => this.#report(), progressMs);
     const lanes = shareOf(plan.concurrency, plan.processes, number);
-    await Promise.all(Array.from({ length: lanes }, () => this.#lane()));
+    const ended = Promise.all(Array.from({ length: lanes }, () => this.#lane()));
+    // Connections that are still busy then end with the process.
+    await Promise.race([ended, this.#brokenOff.promise]);
     for (const timer of [warmup, end, progress]) clearTimeout(timer);
     const seconds = (performance.now() - this.#measuredFromMs) / 1000;
     const { user, system } = process.cpuUsage(this.#cpu);

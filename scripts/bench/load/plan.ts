@@ -17,6 +17,8 @@ export interface Plan {
   /** The first of these that comes ends the run. */
   readonly seconds: number;
   readonly countMax: number;
+  /** Whether requests under way after `seconds` are broken off, and not waited for. */
+  readonly breaksOff?: boolean;
   /** Before anything is measured. */
   readonly warmupSeconds: number;
   /** The share of reads whose bytes are compared, from 0 to 1. */
