@@ -22,7 +22,7 @@ import { inPhase } from "./request-phases.ts";
 
 /**
  * 16 chunks, four full batches of a disk: 64 MiB. Their memory is kept and used again, so it is what
- * a front end has for chunks once many uploads came at once. Half as much again made nothing faster.
+ * a front end has for chunks once many uploads came at once.
  */
 export const bodiesBytesMax = 16 * chunkBytesMax;
 /** Held without being paid for: 1,024 requests, 64 MiB. */

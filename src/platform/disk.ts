@@ -33,7 +33,7 @@ export interface DiskFile {
    */
   read(buffer: Uint8Array, offset: number): Promise<number>;
   /**
-   * Writes the parts one after the other from `offset`, as one vectored write, all of them or an error
+   * Writes the parts one after the other from `offset`, in as few writes as it can, all of them or an error
    * (then any part of them may be there). The parts must not change until it returns.
    */
   write(parts: readonly Uint8Array[], offset: number): Promise<void>;
