@@ -6,6 +6,8 @@ import type { Scheduler } from "./scheduler.ts";
 export class WallClock {
   readonly #scheduler: Scheduler;
   #offsetMs: number;
+  /** It went otherwise than time does. */
+  wasSet = false;
 
   constructor(scheduler: Scheduler, startMs: number) {
     this.#scheduler = scheduler;
@@ -18,6 +20,7 @@ export class WallClock {
 
   jump(byMs: number): void {
     this.#offsetMs += byMs;
+    this.wasSet = true;
   }
 }
 

@@ -65,7 +65,8 @@ export class History {
     const steps = this.#steps.get(target) ?? [];
     return steps.some(({ step, ...at }) => {
       if (at.end < start || at.start > end) return false;
-      return step.kind === "write" ? step.value !== value : step.kind === "bucketDeleted";
+      if (step.kind === "write") return step.value !== value;
+      return step.kind === "versionRemoved" || step.kind === "bucketDeleted";
     });
   }
 }

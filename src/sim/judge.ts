@@ -106,7 +106,10 @@ async function untilWell(session: Session, find: () => Promise<string | undefine
   for (let looks = 0; ; looks++) {
     await session.sleep(lookMs);
     const workers = machine.background?.access.background?.statistics().workers ?? [];
-    const isIdle = workers.length > 0 && workers.every(({ state }) => state === "idle");
+    // Nobody is at them, so they are ended, and then there is more to do.
+    const uploads = await machine.engine.rowsIn(space.uploads);
+    const isIdle =
+      workers.length > 0 && workers.every(({ state }) => state === "idle") && uploads.length === 0;
     idle = isIdle ? idle + 1 : 0;
     const found = idle < idleLooks ? "the background never comes to an end" : await find();
     if (found === undefined) return;

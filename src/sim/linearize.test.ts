@@ -7,7 +7,7 @@ import { findViolation } from "./linearize.ts";
 
 const always = { kind: "always" } as const;
 const write = (value: string): KeyStep => ({ kind: "write", value, condition: always });
-const read = (value: string): KeyStep => ({ kind: "read", value });
+const read = (value: string | undefined): KeyStep => ({ kind: "read", value });
 const create = (value: string): KeyStep => ({
   kind: "write",
   value,
@@ -155,6 +155,27 @@ test("linearizability: a marker counts as absent; a version is there until it is
   assert.equal(inTurn(...history, { ...aMarker, version: { name: "a" } }), "#4");
   const marker: KeyStep = { kind: "versionRemoved", version: { name: "m" } };
   assert.equal(inTurn(...history, marker, read("a")), "fine");
+});
+
+test("linearizability: a write acts by the versioning that was acknowledged before it", () => {
+  const always = { kind: "always" } as const;
+  const enabled: KeyStep = { kind: "write", value: "a", condition: always, isNull: false };
+  const late: KeyStep = { ...enabled, isNull: true };
+  assert.equal(inTurn(versioning("enabled"), enabled), "fine");
+  assert.equal(inTurn(versioning("enabled"), late), "#1");
+  const meanwhile: [KeyStep, number, number] = [late, 0, 3];
+  assert.equal(check([meanwhile, [versioning("enabled"), 1, 2]]), "fine");
+});
+
+test("linearizability: the null version is whatever was written last without versioning", () => {
+  const read = (value: string | undefined): KeyStep => ({ kind: "versionRead", version: "null", value });
+  const history = [write("a"), versioning("enabled"), write("b")] as const;
+  assert.equal(inTurn(...history, read("a")), "fine");
+  assert.equal(inTurn(...history, read(absent)), "#3");
+  const marked = [...history, versioning("suspended"), remove("m")] as const;
+  assert.equal(inTurn(...marked, read(undefined)), "fine");
+  assert.equal(inTurn(...marked, read("a")), "#5");
+  assert.equal(inTurn(...history, read(undefined)), "#3");
 });
 
 test("linearizability: writes that may happen at any time later, by the dozen", () => {

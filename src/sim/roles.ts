@@ -9,6 +9,7 @@ import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
 import { createBodyBuffers } from "../object/body-buffers.ts";
 import type { ObjectStore } from "../object/object-store.ts";
+import { UploadSweep } from "../object/upload-sweep.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/run-services.ts";
 import type { StoreParts } from "../server/store-parts.ts";
@@ -45,6 +46,9 @@ const region = "us-east-1";
 export const deadShare = 0.3;
 /** Short, so that little virtual time brings much to happen. */
 const sealAfterMs = 5000;
+/** Uploads that are idle for so long are ended. */
+export const uploadIdleMs = 30_000;
+const uploadSweepMs = 5000;
 const backgroundLimits = {
   deadShare,
   restShare: 1,
@@ -87,7 +91,19 @@ async function runBackground(
 ): Promise<void> {
   const { platform, disks, isAlive, signal } = place;
   const limits = backgroundLimits;
-  const background = createBackground({ platform, disks, ...parts, isAlive, limits });
+  const { keymap, writer } = parts;
+  const background = createBackground({
+    platform,
+    disks,
+    ...parts,
+    isAlive,
+    limits,
+    moreWorkers(counters) {
+      const onEnded = () => counters.uploadsEnded++;
+      const pace = { idleMs: uploadIdleMs, everyMs: uploadSweepMs };
+      return [new UploadSweep({ platform, keymap, writer, ...pace, onEnded })];
+    },
+  });
   const check = () =>
     checkStore({ platform, disks, ...parts, signal: new AbortController().signal });
   serves({ background, check });

@@ -4,6 +4,7 @@ import { createSimClock } from "./clock.ts";
 import type { Fault } from "./faults.ts";
 import { excusesOf, planFaults } from "./faults.ts";
 import { History, Violation } from "./history.ts";
+import { KnownVersions } from "./known-versions.ts";
 import { Machine } from "./machine.ts";
 import { Nemesis } from "./nemesis.ts";
 import { SeededRandom } from "./random.ts";
@@ -102,6 +103,9 @@ class Run {
       machine: this.machine,
       history: this.#history,
       values: new Values(hash, seed),
+      versions: new KnownVersions(),
+      tagged: new Set(),
+      isVersioned: random.chance(0.6),
       buckets: bucketNames,
       keys: keyNames,
       excused,

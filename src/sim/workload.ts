@@ -3,8 +3,11 @@ import { Violation } from "./history.ts";
 import type { SeededRandom } from "./random.ts";
 import { list, listWith, makeBucket, removeBucket } from "./workload/buckets.ts";
 import type { Session, WorkloadContext } from "./workload/context.ts";
+import { targetName } from "./workload/context.ts";
 import { multipart } from "./workload/multipart.ts";
 import { copy, get, head, pickRange, put, remove } from "./workload/objects.ts";
+import { nullVersion, pickVersion } from "./workload/version-names.ts";
+import { changeVersioning, listAllVersions, removeVersion, tag } from "./workload/versions.ts";
 
 /*
  * What clients do: a little of everything, on few keys, so that they meet. Some keys share
@@ -45,14 +48,25 @@ const mix: readonly (readonly [weight: number, operation: Operation])[] = [
   [2, raceWithRemoval],
 ];
 
-const weights = mix.reduce((sum, [weight]) => sum + weight, 0);
+/** Besides, where buckets are versioned. */
+const versionsMix: typeof mix = [
+  [14, (session, bucket, key) => getVersion(session, bucket, key)],
+  [8, (session, bucket, key) => removeSomeVersion(session, bucket, key)],
+  [4, copyVersion],
+  [5, tag],
+  [4, (session, bucket) => listSomeVersions(session, bucket)],
+  [4, (session, bucket) => changeVersioning(session, bucket, pickVersioning(session.random))],
+  [8, raceOfVersions],
+];
 
 /** One client, until the run has had its operations. */
 export async function runClient(session: Session, isOver: () => boolean): Promise<void> {
   const { random } = session;
+  const operations = session.context.isVersioned ? [...mix, ...versionsMix] : mix;
+  const weights = operations.reduce((sum, [weight]) => sum + weight, 0);
   while (!isOver()) {
     let roll = random.below(weights);
-    const chosen = mix.find(([weight]) => (roll -= weight) < 0);
+    const chosen = operations.find(([weight]) => (roll -= weight) < 0);
     const { bucket, key } = pickTarget(random);
     await chosen?.[1](session, bucket, key);
     await session.sleep(pause(random));
@@ -76,10 +90,64 @@ function pickTarget(random: SeededRandom): { bucket: string; key: Uint8Array } {
 }
 
 async function emptyAndRemove(session: Session): Promise<void> {
-  if (session.random.chance(0.7)) {
-    for (const key of keyNames) await remove(session, fleetingBucket, key);
-  }
+  if (session.random.chance(0.7)) await empty(session, fleetingBucket);
   await removeBucket(session, fleetingBucket);
+}
+
+/** Deletes all that can be called by a name. */
+async function empty(session: Session, bucket: string): Promise<void> {
+  const { context } = session;
+  const whole = { bucket, prefix: new Uint8Array(), limit: 1000 };
+  for (const { key, asked } of await listAllVersions(session, whole)) {
+    if (context.isVersioned) await removeVersion(session, { bucket, key }, asked);
+    else await remove(session, bucket, key);
+  }
+}
+
+async function getVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  const asked = pickVersion(session, targetName(bucket, key));
+  await get(session, bucket, key, pickRange(session), asked);
+}
+
+async function copyVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  const source = pickTarget(session.random);
+  const asked = pickVersion(session, targetName(source.bucket, source.key));
+  await copy(session, { ...source, asked }, bucket, key);
+}
+
+async function removeSomeVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  await removeVersion(session, { bucket, key }, pickVersion(session, targetName(bucket, key)));
+}
+
+async function listSomeVersions(session: Session, bucket: string): Promise<void> {
+  const { random } = session;
+  const from = random.pick(keyNames);
+  const prefix = from.subarray(0, random.below(from.length + 1));
+  await listAllVersions(session, { bucket, prefix, limit: random.pick([2, 5, 1000]) });
+}
+
+function pickVersioning(random: SeededRandom): "enabled" | "suspended" {
+  return random.chance(0.6) ? "enabled" : "suspended";
+}
+
+/** What moves versions of one key, and what changes them where they are, at the same time. */
+async function raceOfVersions(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+  const { random } = session;
+  const removeOne = () => removeSomeVersion(session, bucket, key);
+  const choices = [
+    removeOne,
+    removeOne,
+    () => removeVersion(session, { bucket, key }, nullVersion),
+    () => put(session, bucket, key),
+    () => remove(session, bucket, key),
+    () => tag(session, bucket, key),
+    () => tag(session, bucket, key),
+    () => getVersion(session, bucket, key),
+    () => copyVersion(session, bucket, key),
+    () => changeVersioning(session, bucket, pickVersioning(random)),
+  ];
+  const count = random.between(2, 5);
+  await Promise.all([removeOne(), ...Array.from({ length: count }, () => random.pick(choices)())]);
 }
 
 /** Writers of one key at the same time. */
@@ -94,7 +162,7 @@ async function race(session: Session, bucket: string, key: Uint8Array): Promise<
 
 /** The bucket goes while it is written to. */
 async function raceWithRemoval(session: Session): Promise<void> {
-  for (const key of keyNames) await remove(session, fleetingBucket, key);
+  await empty(session, fleetingBucket);
   await Promise.all([
     put(session, fleetingBucket, session.random.pick(keyNames)),
     multipart(session, fleetingBucket, session.random.pick(keyNames)),
@@ -105,6 +173,8 @@ async function raceWithRemoval(session: Session): Promise<void> {
 /** Makes what the clients need. */
 export async function prepare(session: Session): Promise<void> {
   for (const bucket of bucketNames) await makeBucket(session, bucket);
+  if (!session.context.isVersioned || session.random.chance(0.3)) return;
+  await changeVersioning(session, bucketNames[0], pickVersioning(session.random));
 }
 
 /**
@@ -121,5 +191,9 @@ export async function readEverything(session: Session, context: WorkloadContext)
       throw new Violation(`C2: ${bucket} lists as ${grouped.join()} instead of ${names.join()}`);
     }
     for (const key of context.keys) await get(session, bucket, key, undefined);
+    const all = { bucket, prefix: new Uint8Array(), limit: 1000 };
+    for (const { key, asked } of await listAllVersions(session, all)) {
+      await get(session, bucket, key, undefined, asked);
+    }
   }
 }

@@ -2,8 +2,9 @@ import { toHex } from "../../base/bytes.ts";
 import type { Change } from "../../engine/engine.ts";
 import type { ExtentRow, ExtentState } from "../../format/extent-row.ts";
 import { decodeExtentRow } from "../../format/extent-row.ts";
+import type { BlobId } from "../../format/ids.ts";
 import { decodeObjectRow } from "../../format/object-row.ts";
-import { space } from "../../format/row-keys.ts";
+import { headKey, parseHeadKey, parseRoutedKey, space, versionKey } from "../../format/row-keys.ts";
 import { decodeCounterRow } from "../../format/system-rows.ts";
 
 /*
@@ -14,18 +15,26 @@ import { decodeCounterRow } from "../../format/system-rows.ts";
 
 const stateOrder: readonly ExtentState[] = ["open", "sealed", "settled", "reconciled", "dropping"];
 
+interface VersionSeen {
+  readonly order: number;
+  readonly blob: BlobId;
+}
+
 export class IndexWatch {
   readonly #counters = new Map<string, number>();
   /** Undefined: it was removed, and its id is never used again. */
   readonly #extents = new Map<string, ExtentRow | undefined>();
-  /** The version order of each head that is there. */
-  readonly #heads = new Map<string, number>();
+  /** The version that each head is. */
+  readonly #heads = new Map<string, VersionSeen>();
+  /** The older versions, by their keys. */
+  readonly #older = new Map<string, VersionSeen>();
 
   /** Called with every change that happened, in their order; returns what is wrong with it. */
   observe(change: Change): string | undefined {
+    const wrongVersion = this.#moveVersions(change);
+    if (wrongVersion !== undefined) return wrongVersion;
     for (const key of change.deletes) {
       if (key[0] === space.extents) this.#extents.set(toHex(key), undefined);
-      if (key[0] === space.heads) this.#heads.delete(toHex(key));
     }
     for (const { key, value } of change.puts) {
       const id = toHex(key);
@@ -42,18 +51,42 @@ export class IndexWatch {
         return this.#count(id, value);
       case space.extents:
         return this.#changeExtent(id, value);
-      case space.heads:
-        return this.#replaceHead(id, value);
       default:
         return undefined;
     }
   }
 
-  #replaceHead(id: string, bytes: Uint8Array): string | undefined {
-    const { order: version } = decodeObjectRow(bytes);
-    const before = this.#heads.get(id) ?? 0;
-    this.#heads.set(id, version);
-    return version >= before ? undefined : `an older version comes back as head ${id}`;
+  /**
+   * A head makes way for a newer one, or stays the version it is, or goes and the newest of the older
+   * ones takes its place. Older versions are heads that made way, and nothing else becomes one.
+   */
+  #moveVersions({ puts, deletes }: Change): string | undefined {
+    const before = new Map(this.#heads);
+    const gone = new Map<string, VersionSeen | undefined>();
+    for (const key of deletes) {
+      const id = toHex(key);
+      if (key[0] === space.heads) this.#heads.delete(id);
+      if (key[0] !== space.versions) continue;
+      gone.set(id, this.#older.get(id));
+      this.#older.delete(id);
+    }
+    for (const { key, value } of puts) {
+      if (key[0] !== space.heads && key[0] !== space.versions) continue;
+      const id = toHex(key);
+      const { order, blob } = decodeObjectRow(value);
+      const { bucket, key: name } =
+        key[0] === space.heads ? parseHeadKey(key) : parseRoutedKey(key);
+      const headId = toHex(headKey(bucket, name));
+      const olderId = toHex(versionKey(bucket, name, order));
+      const head = before.get(headId);
+      const isHead = id === headId;
+      const known = isHead ? (gone.get(olderId) ?? head) : (this.#older.get(id) ?? head);
+      (isHead ? this.#heads : this.#older).set(id, { order, blob });
+      const isSame = known?.order === order && known.blob === blob;
+      if (isHead ? isSame || order > (known?.order ?? 0) : isSame && id === olderId) continue;
+      return `version ${order} of blob ${blob} comes from nowhere as row ${id}`;
+    }
+    return undefined;
   }
 
   #count(id: string, bytes: Uint8Array): string | undefined {

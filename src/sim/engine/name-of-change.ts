@@ -27,10 +27,19 @@ const names: readonly (readonly [spaceByte: number, name: string])[] = [
 export function nameOfChange(change: Change): string {
   for (const [spaceByte, name] of names) {
     const put = change.puts.find(({ key }) => key[0] === spaceByte);
-    if (put !== undefined) return `commit ${name} ${detailOf(spaceByte, put.value)}`.trimEnd();
+    if (put !== undefined) {
+      const detail = spaceByte === space.heads ? moveIn(change) : detailOf(spaceByte, put.value);
+      return `commit ${name} ${detail}`.trimEnd();
+    }
     if (change.deletes.some((key) => key[0] === spaceByte)) return `commit ${name} removed`;
   }
   return "commit other";
+}
+
+/** What becomes of older versions with a new head. */
+function moveIn({ puts, deletes }: Change): string {
+  if (puts.some(({ key }) => key[0] === space.versions)) return "pushed";
+  return deletes.some((key) => key[0] === space.versions) ? "promoted" : "";
 }
 
 function detailOf(spaceByte: number, value: Uint8Array): string {

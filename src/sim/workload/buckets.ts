@@ -150,7 +150,8 @@ function nameOf(item: ListItem): Uint8Array {
   return item.kind === "object" ? item.key : item.prefix;
 }
 
-function addToAll(
+/** What an answer says of every key of a bucket. */
+export function addToAll(
   session: Session,
   bucket: string,
   attempt: Attempt<unknown>,
@@ -162,7 +163,8 @@ function addToAll(
   }
 }
 
-function addNoBucket(
+/** Refused: there is no such bucket, or it is about to go. */
+export function addNoBucket(
   session: Session,
   bucket: string,
   attempt: Attempt<unknown> & { kind: "refused" },

@@ -6,8 +6,9 @@ import type { Refusal } from "../../object/refusal.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { History } from "../history.ts";
 import { Violation } from "../history.ts";
-import type { KeyStep } from "../key-state.ts";
+import type { KeyStep, ValueName } from "../key-state.ts";
 import { noBucket } from "../key-state.ts";
+import type { KnownVersions } from "../known-versions.ts";
 import type { Machine } from "../machine.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Values } from "../values.ts";
@@ -17,6 +18,11 @@ export interface WorkloadContext {
   readonly machine: Machine;
   readonly history: History;
   readonly values: Values;
+  readonly versions: KnownVersions;
+  /** Versions whose tags were written, or tried to. */
+  readonly tagged: Set<ValueName>;
+  /** Whether buckets are versioned in this run, at times. */
+  readonly isVersioned: boolean;
   readonly buckets: readonly string[];
   readonly keys: readonly Uint8Array[];
   /** Failures that the faults of this run explain. */
@@ -67,6 +73,10 @@ export class Session {
     this.random = options.random;
     this.name = options.name;
     this.sleep = options.sleep;
+  }
+
+  nowMs(): number {
+    return this.context.machine.options.scheduler.nowMs;
   }
 
   /** Does something at one of the front ends, once there is one. */

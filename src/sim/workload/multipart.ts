@@ -8,12 +8,15 @@ import {
   listParts,
   uploadPart,
 } from "../../object/multipart.ts";
+import type { Stored } from "../../object/put.ts";
 import { Violation } from "../history.ts";
+import { uploadIdleMs } from "../roles.ts";
 import type { PartContent, Value } from "../values.ts";
 import { attributesFor } from "../values.ts";
 import type { Attempt, Session } from "./context.ts";
 import { targetName } from "./context.ts";
 import { addWrite, uploadOf } from "./objects.ts";
+import { noteVersion } from "./version-names.ts";
 
 /*
  * A multipart upload from beginning to end by one client, which knows what each part can be: the
@@ -30,7 +33,7 @@ interface Part extends PartContent {
   readonly etag: string;
 }
 
-type Completion = Attempt<{ readonly etag: string }>;
+type Completion = Attempt<Pick<Stored, "etag" | "versionId">>;
 
 interface Upload {
   readonly bucket: string;
@@ -45,6 +48,8 @@ interface Upload {
   readonly parts: Map<number, { certain: boolean; candidates: Part[] }>;
   /** It may have been completed or aborted by an operation whose outcome is not known. */
   mayBeGone: boolean;
+  /** It was not idle before. */
+  activeMs: number;
 }
 
 export async function multipart(session: Session, bucket: string, key: Uint8Array): Promise<void> {
@@ -56,6 +61,9 @@ export async function multipart(session: Session, bucket: string, key: Uint8Arra
   const numbers = large ? [1, 2] : random.pick([[1], [1, 2, 3], [4, 9]]);
   for (const number of numbers) {
     const length = large && number === 1 ? partBytesMin : random.below(9000);
+    // So long that it may be taken for left.
+    if (random.chance(0.05))
+      await session.sleep(random.between(0.5 * uploadIdleMs, 1.5 * uploadIdleMs));
     await sendPart(session, upload, number, length);
   }
   // Replacing one frees what it was; sending two at once leaves the later one.
@@ -74,6 +82,7 @@ async function initiate(
 ): Promise<Upload | undefined> {
   const base = session.context.values.nextName();
   const target = targetName(bucket, key);
+  const activeMs = session.nowMs();
   const attempt = await session.attempt(`initiate ${target} ${base}`, (store) =>
     initiateUpload(store, {
       bucket,
@@ -85,7 +94,7 @@ async function initiate(
   if (attempt.kind === "refused") session.addRefusal(target, attempt);
   if (attempt.kind !== "answer") return undefined;
   const { upload: id } = attempt.answer;
-  return { bucket, key, id, base, parts: new Map(), mayBeGone: false };
+  return { bucket, key, id, base, parts: new Map(), mayBeGone: false, activeMs };
 }
 
 async function sendPart(
@@ -98,6 +107,7 @@ async function sendPart(
   const bytes = values.bytesFor(values.nextName(), length);
   const md5 = values.md5(bytes);
   const part = { bytes, md5, etag: toHex(md5) };
+  const activeMs = session.nowMs();
   const attempt = await session.attempt(`part ${describe(upload)} ${number} ${length} B`, (store) =>
     uploadPart(store, {
       ...upload,
@@ -110,6 +120,7 @@ async function sendPart(
   if (attempt.kind === "answer") {
     if (attempt.answer.etag !== part.etag) throw new Violation(`C4: ${attempt.label}: wrong ETag`);
     upload.parts.set(number, { certain: true, candidates: [part] });
+    upload.activeMs = activeMs;
   } else if (attempt.kind === "unsure") {
     upload.parts.set(number, { certain: false, candidates: [...known.candidates, part] });
   } else if (attempt.kind === "refused") expectGone(session, upload, attempt);
@@ -173,19 +184,25 @@ function enterCompletion(
   attempts: readonly Completion[],
 ): void {
   const { target, name } = value;
-  const always = { kind: "always" } as const;
-  const answered = attempts.filter(({ kind }) => kind === "answer");
+  const write = { value: name, condition: { kind: "always" } } as const;
+  const answered = attempts.filter((attempt) => attempt.kind === "answer");
   const [one] = answered;
+  if (one !== undefined && attempts.length === 1) {
+    addWrite(session, target, one, write);
+    return;
+  }
   if (one !== undefined) {
     const start = Math.min(...attempts.map((attempt) => attempt.start));
     const end = Math.min(...answered.map((attempt) => attempt.end));
-    addWrite(session, target, { ...one, start, end }, name, always);
+    // By which versioning it acted is not told by the answer to a repeated one.
+    session.add(target, { ...one, start, end }, { kind: "write", ...write });
+    for (const { answer } of answered) noteVersion(session, target, answer.versionId, name);
     return;
   }
   for (const attempt of attempts) {
     if (attempt.kind !== "unsure") continue;
     upload.mayBeGone = true;
-    addWrite(session, target, attempt, name, always);
+    addWrite(session, target, attempt, write);
   }
 }
 
@@ -244,7 +261,7 @@ async function abort(session: Session, upload: Upload): Promise<void> {
   if (again.kind === "answer") throw new Violation(`C3: ${again.label}: it was aborted`);
 }
 
-/** An upload goes by completion, abortion or with its bucket, and not otherwise. */
+/** An upload goes by completion, abortion, with its bucket or when it was idle, and not otherwise. */
 function expectGone(
   session: Session,
   upload: Upload,
@@ -253,6 +270,8 @@ function expectGone(
   const { refusal } = attempt.refusal;
   if (refusal === "noSuchUpload") {
     if (upload.mayBeGone || session.context.deletions.has(upload.bucket)) return;
+    const isIdle = session.nowMs() - upload.activeMs >= uploadIdleMs;
+    if (isIdle || session.context.machine.wall.wasSet) return;
     throw new Violation(`C1: ${attempt.label}: the upload is gone`);
   }
   session.addRefusal(targetName(upload.bucket, upload.key), attempt);

@@ -9,11 +9,15 @@ import { StoreError } from "../../base/errors.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { Violation } from "../history.ts";
+import type { ValueName } from "../key-state.ts";
 import { absent } from "../key-state.ts";
 import type { Value } from "../values.ts";
 import { attributesFor, baseNameOf, differenceOf, valueNameOf } from "../values.ts";
 import type { Attempt, Session } from "./context.ts";
 import { BrokenOff, targetName } from "./context.ts";
+import type { AskedVersion } from "./version-names.ts";
+import { markerStep, noteVersion, readStep, isNullId } from "./version-names.ts";
+import { addTagsRead } from "./tag-history.ts";
 
 // What clients do to single objects, and what each answer says of the key.
 
@@ -38,7 +42,7 @@ export async function put(session: Session, bucket: string, key: Uint8Array): Pr
   if (attempt.kind === "answer" && attempt.answer.etag !== value.etag) {
     throw new Violation(`${attempt.label}: answered with ETag ${attempt.answer.etag}`);
   }
-  addWrite(session, target, attempt, name, condition);
+  addWrite(session, target, attempt, { value: name, condition });
 }
 
 export async function remove(session: Session, bucket: string, key: Uint8Array): Promise<void> {
@@ -47,7 +51,8 @@ export async function remove(session: Session, bucket: string, key: Uint8Array):
   const attempt = await session.attempt(`delete ${target} ${condition.kind}`, (store) =>
     deleteObject(store, { bucket, key, condition }),
   );
-  addWrite(session, target, attempt, absent, condition);
+  const marker = session.context.values.nextName();
+  addWrite(session, target, attempt, { value: absent, condition, marker });
 }
 
 export async function get(
@@ -55,10 +60,14 @@ export async function get(
   bucket: string,
   key: Uint8Array,
   range: RangeRequest | undefined,
+  asked?: AskedVersion,
 ): Promise<void> {
   const target = targetName(bucket, key);
-  const attempt = await session.attempt(`get ${target} ${range?.kind ?? ""}`, async (store) => {
-    const read = await getObject(store, { bucket, key, conditions: {}, range });
+  const version = asked?.ref;
+  const verb = asked === undefined ? "get" : "get-version";
+  const what = `${verb} ${target} ${range?.kind ?? ""} ${asked?.text ?? ""}`;
+  const attempt = await session.attempt(what, async (store) => {
+    const read = await getObject(store, { bucket, key, version, conditions: {}, range });
     if ("refusal" in read) return read;
     const pieces: Uint8Array[] = [];
     // A piece lasts until the next is asked for.
@@ -69,7 +78,7 @@ export async function get(
   if (attempt.kind === "answer" && attempt.answer.bytes.length !== attempt.answer.length) {
     throw new Violation(`C4: ${attempt.label}: ${attempt.answer.bytes.length} bytes came`);
   }
-  addRead(session, target, attempt);
+  addRead(session, target, attempt, asked);
 }
 
 export async function head(session: Session, bucket: string, key: Uint8Array): Promise<void> {
@@ -83,7 +92,7 @@ export async function head(session: Session, bucket: string, key: Uint8Array): P
 /** The copy takes a value of its own, with the bytes of whatever the source was. */
 export async function copy(
   session: Session,
-  source: { readonly bucket: string; readonly key: Uint8Array },
+  source: { readonly bucket: string; readonly key: Uint8Array; readonly asked?: AskedVersion },
   bucket: string,
   key: Uint8Array,
 ): Promise<void> {
@@ -93,10 +102,12 @@ export async function copy(
   const name = values.nextName();
   const condition = pickCondition(session, target);
   const sources = new Set<Value>();
-  const what = `copy ${from} to ${target} ${name} ${condition.kind}`;
+  const { asked, ...place } = source;
+  const verb = asked === undefined ? "copy" : "copy-version";
+  const what = `${verb} ${from} to ${target} ${name} ${condition.kind} ${asked?.text ?? ""}`;
   const attempt = await session.attempt(what, (store) =>
     copyObject(store, {
-      source: { ...source, conditions: {} },
+      source: { ...place, version: asked?.ref, conditions: {} },
       bucket,
       key,
       attributes: (attributes) => {
@@ -120,27 +131,44 @@ export async function copy(
         `C4: ${attempt.label}: ETag ${attempt.answer.etag} of a copy of ${copied?.name}`,
       );
     }
-    session.add(from, attempt, { kind: "read", value: copied.name });
+    session.add(from, attempt, readStep(asked, copied.name));
+    noteVersion(session, from, attempt.answer.sourceVersionId, copied.name);
   }
   const refusal = attempt.kind === "refused" ? attempt.refusal.refusal : undefined;
   // These may be said of either.
   if (refusal === "noSuchBucket" || (refusal === "noSuchKey" && condition.kind === "ifMatch"))
     return;
-  if (refusal === "noSuchKey") session.add(from, attempt, { kind: "read", value: absent });
-  else addWrite(session, target, attempt, name, condition);
+  if (refusal === "noSuchKey" || refusal === "noSuchVersion") {
+    session.add(from, attempt, readStep(asked, absent));
+  } else if (refusal === "invalidRequest" && asked !== undefined) {
+    session.add(from, attempt, markerStep(asked));
+  } else addWrite(session, target, attempt, { value: name, condition });
 }
 
+export interface Write {
+  readonly value: ValueName;
+  readonly condition: WriteCondition;
+  /** Of a delete: what its delete marker is called. */
+  readonly marker?: ValueName;
+}
+
+/** A write, and how it went. */
 export function addWrite(
   session: Session,
   target: string,
-  attempt: Attempt<unknown>,
-  value: string,
-  condition: WriteCondition,
+  attempt: Attempt<{ readonly versionId: string | undefined }>,
+  write: Write,
 ): void {
-  const write = { kind: "write", value, condition } as const;
+  const { condition } = write;
   if (attempt.kind === "none") return;
-  if (attempt.kind !== "refused") {
-    session.add(target, attempt, write, attempt.kind === "answer");
+  if (attempt.kind === "unsure") {
+    session.add(target, attempt, { kind: "write", ...write }, false);
+    return;
+  }
+  if (attempt.kind === "answer") {
+    const { versionId } = attempt.answer;
+    session.add(target, attempt, { kind: "write", ...write, isNull: isNullId(versionId) });
+    noteVersion(session, target, versionId, write.marker ?? write.value);
     return;
   }
   const { refusal } = attempt.refusal;
@@ -152,24 +180,35 @@ export function addWrite(
 }
 
 /** Checks what was read against the value it says it is, and enters it into the history. */
-function addRead(session: Session, target: string, attempt: Attempt<ReadAnswer>): void {
+function addRead(
+  session: Session,
+  target: string,
+  attempt: Attempt<ReadAnswer>,
+  asked?: AskedVersion,
+): void {
   if (attempt.kind === "refused") {
-    if (attempt.refusal.refusal === "noSuchKey") {
-      session.add(target, attempt, { kind: "read", value: absent });
+    const { refusal } = attempt.refusal;
+    if (refusal === (asked === undefined ? "noSuchKey" : "noSuchVersion")) {
+      session.add(target, attempt, readStep(asked, absent));
+    } else if (refusal === "isDeleteMarker" && asked !== undefined) {
+      session.add(target, attempt, markerStep(asked));
     } else session.addRefusal(target, attempt);
   }
   if (attempt.kind !== "answer") return;
-  const { row, etag, first, bytes } = attempt.answer;
+  const { row, etag, versionId, first, bytes } = attempt.answer;
   const name = valueNameOf(row, etag);
   const read = { target, etag, size: row.size, first, ...(bytes && { bytes }) };
   const difference = differenceOf(session.context.values.get(name), read);
   if (difference !== undefined) throw new Violation(`C4: ${attempt.label}: ${difference}`);
-  session.add(target, attempt, { kind: "read", value: name });
+  session.add(target, attempt, readStep(asked, name));
+  noteVersion(session, target, versionId, name);
+  addTagsRead(session, name, attempt, row.attributes.tags);
 }
 
 interface ReadAnswer {
   readonly row: Parameters<typeof valueNameOf>[0] & { readonly size: number };
   readonly etag: string;
+  readonly versionId: string | undefined;
   readonly first: number;
   readonly bytes?: Uint8Array | undefined;
 }

@@ -1,0 +1,65 @@
+import type { VersionRef } from "../../object/version-id.ts";
+import { parseVersionId } from "../../object/version-id.ts";
+import type { KeyStep, ValueName, VersionName } from "../key-state.ts";
+import { absent } from "../key-state.ts";
+import type { KnownVersion } from "../known-versions.ts";
+import type { Session } from "./context.ts";
+
+// What clients call versions by, and what histories do.
+
+const nullId = "null";
+
+/** A version that a client asks for. */
+export interface AskedVersion {
+  readonly ref: VersionRef;
+  readonly version: VersionName;
+  /** For messages. */
+  readonly text: string;
+}
+
+export const nullVersion: AskedVersion = { ref: { kind: "null" }, version: "null", text: nullId };
+
+/** The null version, or one of those that clients know; now and then one of another key. */
+export function pickVersion(session: Session, target: string): AskedVersion {
+  const { random, context } = session;
+  if (random.chance(0.25)) return nullVersion;
+  const elsewhere = random.chance(0.05) ? context.versions.someElsewhere(random) : undefined;
+  return askedFor(elsewhere ?? context.versions.some(random, target));
+}
+
+/** The null version where none is known. */
+export function askedFor(known: KnownVersion | undefined): AskedVersion {
+  const ref = known && parseVersionId(known.id);
+  if (known === undefined || ref === undefined) return nullVersion;
+  return { ref, version: { name: known.name }, text: known.name };
+}
+
+/** What a read by version, or of the current one, says. */
+export function readStep(asked: AskedVersion | undefined, value: ValueName): KeyStep {
+  if (asked === undefined) return { kind: "read", value };
+  return { kind: "versionRead", version: asked.version, value };
+}
+
+/** That a version is a delete marker. */
+export function markerStep({ version }: AskedVersion): KeyStep {
+  return { kind: "versionRead", version, value: undefined };
+}
+
+export function noteVersion(
+  { context }: Session,
+  target: string,
+  id: string | undefined,
+  name: ValueName,
+): void {
+  if (id !== undefined && id !== nullId) context.versions.note(target, { id, name });
+}
+
+/** Whether the answer to a write says that it made a null version. */
+export function isNullId(id: string | undefined): boolean {
+  return id === undefined || id === nullId;
+}
+
+/** What a read finds where there is nothing to read. */
+export function nothingIn(asked: AskedVersion): KeyStep {
+  return readStep(asked, absent);
+}
