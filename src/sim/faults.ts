@@ -60,6 +60,10 @@ const aimedPoints: readonly string[] = [
   "front end: directory sync",
   "front end: commit head",
   "front end: commit head removed",
+  "front end: commit head pushed",
+  "front end: commit head promoted",
+  "front end: commit version removed",
+  "front end: commit fence active",
   "front end: commit part",
   "front end: commit upload",
   "front end: commit bucket",
@@ -76,6 +80,8 @@ const aimedPoints: readonly string[] = [
   "background: records sync",
   "background: commit head",
   "background: commit part",
+  "background: commit version",
+  "background: commit upload removed",
   "background: commit garbage batch",
   "background: commit garbage batch removed",
   "background: commit garbage batch removed",
@@ -115,6 +121,7 @@ function planFault(random: SeededRandom): Fault {
     "outOfOrder",
     "failIndex",
     "flipBit",
+    "flipBit",
     "setClock",
     "stop",
   ] as const);
@@ -147,6 +154,7 @@ const pausePoints = [
   { point: "front end: commit head", presumedDeadShare: 0.9 },
   { point: "front end: commit", presumedDeadShare: 0.7 },
   { point: "background: commit head", presumedDeadShare: 0.2 },
+  { point: "background: commit version", presumedDeadShare: 0.2 },
   { point: "background: commit", presumedDeadShare: 0.7 },
 ] as const;
 

@@ -23,6 +23,12 @@ export class KnownVersions {
     return this.#ofTargets.get(target)?.get(id);
   }
 
+  /** The newest that clients know of, newest first. */
+  newest(target: string, count: number): KnownVersion[] {
+    const known = [...(this.#ofTargets.get(target) ?? [])].slice(-count).reverse();
+    return known.map(([id, name]) => ({ id, name }));
+  }
+
   /** The newest are met most: others write there too. */
   some(random: SeededRandom, target: string): KnownVersion | undefined {
     const known = [...(this.#ofTargets.get(target) ?? [])].map(([id, name]) => ({ id, name }));

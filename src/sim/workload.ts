@@ -2,12 +2,11 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { Violation } from "./history.ts";
 import type { SeededRandom } from "./random.ts";
 import { list, listWith, makeBucket, removeBucket } from "./workload/buckets.ts";
-import type { Session, WorkloadContext } from "./workload/context.ts";
-import { targetName } from "./workload/context.ts";
+import type { Mix, Session, WorkloadContext } from "./workload/context.ts";
 import { multipart } from "./workload/multipart.ts";
 import { copy, get, head, pickRange, put, remove } from "./workload/objects.ts";
-import { nullVersion, pickVersion } from "./workload/version-names.ts";
-import { changeVersioning, listAllVersions, removeVersion, tag } from "./workload/versions.ts";
+import { versionsMix } from "./workload/versions-mix.ts";
+import { changeVersioning, listAllVersions, removeVersion } from "./workload/versions.ts";
 
 /*
  * What clients do: a little of everything, on few keys, so that they meet. Some keys share
@@ -32,31 +31,18 @@ export const keyNames: readonly Uint8Array[] = [
   encodeUtf8("z\u{10ffff}"),
 ];
 
-type Operation = (session: Session, bucket: string, key: Uint8Array) => Promise<void>;
-
-const mix: readonly (readonly [weight: number, operation: Operation])[] = [
+const mix: Mix = [
   [44, put],
   [22, (session, bucket, key) => get(session, bucket, key, pickRange(session))],
   [5, head],
   [14, remove],
-  [6, (session, bucket, key) => copy(session, pickTarget(session.random), bucket, key)],
+  [6, (session, bucket, key) => copy(session, session.pickTarget(), bucket, key)],
   [8, (session, bucket) => list(session, bucket)],
   [6, multipart],
   [2, race],
   [4, (session) => makeBucket(session, fleetingBucket)],
   [1, emptyAndRemove],
   [2, raceWithRemoval],
-];
-
-/** Besides, where buckets are versioned. */
-const versionsMix: typeof mix = [
-  [14, (session, bucket, key) => getVersion(session, bucket, key)],
-  [8, (session, bucket, key) => removeSomeVersion(session, bucket, key)],
-  [4, copyVersion],
-  [5, tag],
-  [4, (session, bucket) => listSomeVersions(session, bucket)],
-  [4, (session, bucket) => changeVersioning(session, bucket, pickVersioning(session.random))],
-  [8, raceOfVersions],
 ];
 
 /** One client, until the run has had its operations. */
@@ -67,7 +53,7 @@ export async function runClient(session: Session, isOver: () => boolean): Promis
   while (!isOver()) {
     let roll = random.below(weights);
     const chosen = operations.find(([weight]) => (roll -= weight) < 0);
-    const { bucket, key } = pickTarget(random);
+    const { bucket, key } = session.pickTarget();
     await chosen?.[1](session, bucket, key);
     await session.sleep(pause(random));
   }
@@ -82,11 +68,6 @@ function pause(random: SeededRandom): number {
   if (roll < 0.5) return 0;
   if (roll < 0.97) return random.unit() * 100;
   return random.between(1000, 40_000);
-}
-
-function pickTarget(random: SeededRandom): { bucket: string; key: Uint8Array } {
-  const bucket = random.chance(0.8) ? bucketNames[0] : bucketNames[1];
-  return { bucket, key: random.pick(keyNames) };
 }
 
 async function emptyAndRemove(session: Session): Promise<void> {
@@ -104,59 +85,13 @@ async function empty(session: Session, bucket: string): Promise<void> {
   }
 }
 
-async function getVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
-  const asked = pickVersion(session, targetName(bucket, key));
-  await get(session, bucket, key, pickRange(session), asked);
-}
-
-async function copyVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
-  const source = pickTarget(session.random);
-  const asked = pickVersion(session, targetName(source.bucket, source.key));
-  await copy(session, { ...source, asked }, bucket, key);
-}
-
-async function removeSomeVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
-  await removeVersion(session, { bucket, key }, pickVersion(session, targetName(bucket, key)));
-}
-
-async function listSomeVersions(session: Session, bucket: string): Promise<void> {
-  const { random } = session;
-  const from = random.pick(keyNames);
-  const prefix = from.subarray(0, random.below(from.length + 1));
-  await listAllVersions(session, { bucket, prefix, limit: random.pick([2, 5, 1000]) });
-}
-
-function pickVersioning(random: SeededRandom): "enabled" | "suspended" {
-  return random.chance(0.6) ? "enabled" : "suspended";
-}
-
-/** What moves versions of one key, and what changes them where they are, at the same time. */
-async function raceOfVersions(session: Session, bucket: string, key: Uint8Array): Promise<void> {
-  const { random } = session;
-  const removeOne = () => removeSomeVersion(session, bucket, key);
-  const choices = [
-    removeOne,
-    removeOne,
-    () => removeVersion(session, { bucket, key }, nullVersion),
-    () => put(session, bucket, key),
-    () => remove(session, bucket, key),
-    () => tag(session, bucket, key),
-    () => tag(session, bucket, key),
-    () => getVersion(session, bucket, key),
-    () => copyVersion(session, bucket, key),
-    () => changeVersioning(session, bucket, pickVersioning(random)),
-  ];
-  const count = random.between(2, 5);
-  await Promise.all([removeOne(), ...Array.from({ length: count }, () => random.pick(choices)())]);
-}
-
 /** Writers of one key at the same time. */
 async function race(session: Session, bucket: string, key: Uint8Array): Promise<void> {
   await Promise.all([
     put(session, bucket, key),
     put(session, bucket, key),
     remove(session, bucket, key),
-    copy(session, pickTarget(session.random), bucket, key),
+    copy(session, session.pickTarget(), bucket, key),
   ]);
 }
 
@@ -174,7 +109,7 @@ async function raceWithRemoval(session: Session): Promise<void> {
 export async function prepare(session: Session): Promise<void> {
   for (const bucket of bucketNames) await makeBucket(session, bucket);
   if (!session.context.isVersioned || session.random.chance(0.3)) return;
-  await changeVersioning(session, bucketNames[0], pickVersioning(session.random));
+  await changeVersioning(session, bucketNames[0], session.random.pick(["enabled", "suspended"]));
 }
 
 /**

@@ -37,6 +37,12 @@ export interface WorkloadContext {
   readonly onOperation: () => void;
 }
 
+/** What clients do, and how often. */
+export type Mix = readonly (readonly [
+  weight: number,
+  operation: (session: Session, bucket: string, key: Uint8Array) => Promise<void>,
+])[];
+
 /** How an operation ended for its client, and when, in ticks of the history. */
 export type Attempt<T> = {
   readonly start: number;
@@ -73,6 +79,13 @@ export class Session {
     this.random = options.random;
     this.name = options.name;
     this.sleep = options.sleep;
+  }
+
+  /** Mostly in the first bucket. */
+  pickTarget(): { bucket: string; key: Uint8Array } {
+    const { buckets, keys } = this.context;
+    const bucket = this.random.chance(0.8) ? buckets[0]! : this.random.pick(buckets.slice(1));
+    return { bucket, key: this.random.pick(keys) };
   }
 
   nowMs(): number {

@@ -59,11 +59,12 @@ export async function multipart(session: Session, bucket: string, key: Uint8Arra
   const large = session.context.largeLeft > 1 && random.chance(0.5);
   if (large) session.context.largeLeft -= 2;
   const numbers = large ? [1, 2] : random.pick([[1], [1, 2, 3], [4, 9]]);
+  // It may be taken for left; mostly it should not be.
+  const isSlow = random.chance(0.15);
+  const longest = random.pick([0.8, 0.8, 1.5]);
   for (const number of numbers) {
     const length = large && number === 1 ? partBytesMin : random.below(9000);
-    // So long that it may be taken for left.
-    if (random.chance(0.05))
-      await session.sleep(random.between(0.5 * uploadIdleMs, 1.5 * uploadIdleMs));
+    if (isSlow) await session.sleep(random.between(0.3 * uploadIdleMs, longest * uploadIdleMs));
     await sendPart(session, upload, number, length);
   }
   // Replacing one frees what it was; sending two at once leaves the later one.

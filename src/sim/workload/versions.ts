@@ -71,10 +71,15 @@ export async function removeVersion(
 }
 
 /** Replaces the tags of a version by others, where one is known. */
-export async function tag(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+export async function tag(
+  session: Session,
+  bucket: string,
+  key: Uint8Array,
+  version?: AskedVersion,
+): Promise<void> {
   const { random, context } = session;
   const target = targetName(bucket, key);
-  const asked = askedFor(context.versions.some(random, target));
+  const asked = version ?? askedFor(context.versions.some(random, target));
   if (asked.version === "null") return;
   const { name } = asked.version;
   const value = context.values.nextName();
