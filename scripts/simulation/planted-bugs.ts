@@ -32,7 +32,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "a failed sync is tried again",
-    seed: 69,
+    seed: 111,
     promise: "C1",
     file: "src/extent/parts/open-extent.ts",
     find: "await member.sync();",
@@ -48,7 +48,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "commits do not check their session",
-    seed: 219,
+    seed: 85,
     promise: "C1",
     file: "src/keymap/partition/engine-partition.ts",
     find: "const checks = [{ key: this.#sessionKey, expect: this.#sessionStamp }, ...change.checks];",
@@ -120,7 +120,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "garbage is added up again after a crash",
-    seed: 28,
+    seed: 8,
     promise: "C5",
     file: "src/control/garbage-drain.ts",
     find: "if (marker.value >= sequence) return;",
