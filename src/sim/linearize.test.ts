@@ -7,7 +7,7 @@ import { findViolation } from "./linearize.ts";
 
 const always = { kind: "always" } as const;
 const write = (value: string): KeyStep => ({ kind: "write", value, condition: always });
-const read = (value: string | undefined): KeyStep => ({ kind: "read", value });
+const read = (value: string): KeyStep => ({ kind: "read", value });
 const create = (value: string): KeyStep => ({
   kind: "write",
   value,
@@ -168,7 +168,11 @@ test("linearizability: a write acts by the versioning that was acknowledged befo
 });
 
 test("linearizability: the null version is whatever was written last without versioning", () => {
-  const read = (value: string | undefined): KeyStep => ({ kind: "versionRead", version: "null", value });
+  const read = (value: string | undefined): KeyStep => ({
+    kind: "versionRead",
+    version: "null",
+    value,
+  });
   const history = [write("a"), versioning("enabled"), write("b")] as const;
   assert.equal(inTurn(...history, read("a")), "fine");
   assert.equal(inTurn(...history, read(absent)), "#3");

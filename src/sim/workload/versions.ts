@@ -179,7 +179,8 @@ function addPage(
       const asked = nameFor(row, name);
       if (asked === undefined) continue;
       found.push({ key, asked });
-      if (name !== undefined) session.add(target, attempt, readStep(asked, name));
+      const isObject = row.kind === "object" && name !== undefined;
+      session.add(target, attempt, isObject ? readStep(asked, name) : markerStep(asked));
     }
   }
   return found;
