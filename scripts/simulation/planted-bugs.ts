@@ -56,7 +56,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "sealing cuts off the last record",
-    seed: 6,
+    seed: 3,
     promise: "C1",
     file: "src/extent/extent-seal.ts",
     find: "length = seen.end;",
@@ -136,7 +136,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "writes do not check that their bucket is there",
-    seed: 12,
+    seed: 5,
     promise: "C2",
     file: "src/object/commit.ts",
     find: "checks: [fence, ...plan.checks],",
@@ -144,7 +144,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "conditions are judged before the body only",
-    seed: 14,
+    seed: 6,
     promise: "C2",
     file: "src/object/commit-head.ts",
     find: "return refusal ?? planVersion(",
