@@ -100,7 +100,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: "src/control/stray-sweep.ts",
     find: "extent === undefined || (await table.get(extent)) !== undefined",
     replace: "extent === undefined",
-    seed: 20,
+    seed: 136,
   },
   {
     name: "completing an upload leaves its parts",
