@@ -18,8 +18,6 @@ const { values } = parseArgs({
     clients: { type: "string", default: "24" },
   },
 });
-const startMs = performance.now();
-const seconds = (): number => (performance.now() - startMs) / 1000;
 const limit = values.count === undefined ? Number(values.seconds) : Number.POSITIVE_INFINITY;
 const first = Number(values.seed);
 const seedsMax =
@@ -34,6 +32,8 @@ const limits = ["--requests-per-key", "100", "--requests", "200", "--seal-after"
 const server = await HoldfastServer.start(directories, {
   more: [...limits, "--upload-idle-days", "0", "--request-log", "off"],
 });
+const startMs = performance.now();
+const seconds = (): number => (performance.now() - startMs) / 1000;
 const port = Number(new URL(server.endpoint).port);
 const tally = new Tally();
 const findings: Finding[] = [];

@@ -111,12 +111,18 @@ interface ChunkLine {
   readonly signature: string | undefined;
 }
 
+/** As HTTP has them: a name, and perhaps a value. */
+const extensionForm = /^[\w!#$%&'*+.^`|~-]+(?:=[^\s"]+|="[^"]*")?$/;
+
 /** Thirteen digits hold any size below 2^52. Extensions that we do not know are passed over, as HTTP's are. */
 function parseChunkLine(line: string): ChunkLine {
-  const [size = "", ...extensions] = line.split(";");
-  if (!/^[0-9a-fA-F]{1,13}$/.test(size.trim())) throw framing("a chunk has no valid size");
+  const [size = "", ...extensions] = line.split(";").map((each) => each.trim());
+  if (!/^[0-9a-fA-F]{1,13}$/.test(size)) throw framing("a chunk has no valid size");
+  if (!extensions.every((each) => extensionForm.test(each))) {
+    throw framing("what stands behind a chunk's size is no extension");
+  }
   const prefix = "chunk-signature=";
-  const signature = extensions.map((each) => each.trim()).find((each) => each.startsWith(prefix));
+  const signature = extensions.find((each) => each.startsWith(prefix));
   return { bytes: Number.parseInt(size, 16), signature: signature?.slice(prefix.length) };
 }
 

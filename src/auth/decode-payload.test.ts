@@ -168,6 +168,9 @@ test("framing that is not aws-chunked is refused", async () => {
     ["5\r\nhello\r\n0\r\n\r\nx", "framing"],
     [`5;${"x".repeat(300)}\r\nhello\r\n0\r\n\r\n`, "framing"],
     ["5".repeat(300), "framing"],
+    ["5;\r\nhello\r\n0\r\n\r\n", "framing"],
+    ["5 ;; chunk-signature=a\r\nhello\r\n0\r\n\r\n", "framing"],
+    ["5;chunk-signature=\r\nhello\r\n0\r\n\r\n", "framing"],
   ];
   for (const [text, code] of cases) {
     assert.equal((await decodeText(5, text)).failure, code, JSON.stringify(text));

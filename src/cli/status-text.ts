@@ -64,7 +64,8 @@ function storedText({ extents, aliveBytes, deadBytes, garbageRows }: StoredRepor
   const count = states.reduce((sum, [, of]) => sum + of, 0);
   const by = states.map(([state, of]) => `${of} ${state}`).join(", ");
   const among = by === "" ? "" : ` (${by})`;
-  const bytes = `${bytesText(aliveBytes)} alive, ${bytesText(deadBytes)} dead`;
+  // What is in open ones is counted when they are closed, after five minutes at the latest.
+  const bytes = `${bytesText(aliveBytes)} alive, ${bytesText(deadBytes)} dead in closed extents`;
   return `${bytes}, ${count} extents${among}; ${garbageRows} records of garbage wait`;
 }
 

@@ -98,7 +98,8 @@ function verifiedBody(
   const decoded = decodePayload(call.objects.platform.hash, framing, call.body);
   return {
     bytes: decoded.body,
-    pieces: "given",
+    // Pieces of a framed body are views of what its decoder still reads.
+    pieces: framing.kind === "chunked" ? "lasting" : "given",
     sizeBytes,
     algorithms: [
       ...new Set([kept, checksum?.algorithm ?? kept, sha256 === undefined ? kept : "sha256"]),

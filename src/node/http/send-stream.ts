@@ -39,7 +39,7 @@ export async function sendStream(
       sent += piece.length;
       if (sent > length) throw new Error(`a body of ${length} bytes went on`);
       if (sent === length) await ended(response, piece, transfer);
-      else if (!response.write(piece)) await taken(response, "drain", transfer);
+      else await written(response, piece, transfer);
     }
   }
   if (!response.headersSent) response.writeHead(status, headers as string[]); // not changed there
@@ -61,30 +61,35 @@ function ended(
   last: Uint8Array | undefined,
   transfer: Transfer,
 ): Promise<void> {
-  response.end(last);
-  return taken(response, "finish", transfer);
+  return taken(response, transfer, (done) => response.end(last, done));
 }
 
-/** Until the peer, or the kernel for it, has what was written. */
+/**
+ * `write` says "go on" while little waits in this process, which does not mean that nothing of this piece does: only its
+ * callback says that.
+ */
+function written(response: ServerResponse, piece: Uint8Array, transfer: Transfer): Promise<void> {
+  return taken(response, transfer, (done) => response.write(piece, done));
+}
+
+/** Until the peer, or the kernel for it, has what `send` sends. */
 function taken(
   response: ServerResponse,
-  event: "drain" | "finish",
   transfer: Transfer,
+  send: (done: (error?: Error | null) => void) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onTaken = (): void => {
+    const settle = (isTaken: boolean): void => {
       response.off("close", onClose);
-      transfer.moved(1);
+      if (isTaken) transfer.moved(1);
       transfer.rest();
-      resolve();
+      if (isTaken) resolve();
+      else reject(peerLeft());
     };
-    const onClose = (): void => {
-      response.off(event, onTaken);
-      transfer.rest();
-      reject(peerLeft());
-    };
+    const onClose = (): void => settle(false);
     transfer.wait();
-    response.once(event, onTaken).once("close", onClose);
+    response.once("close", onClose);
+    send((error) => settle(error === undefined || error === null));
     if (response.destroyed) onClose();
   });
 }

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { test } from "node:test";
+import { sendStream } from "./send-stream.ts";
+
+const pieces = 120;
+/** A rest of less than the 64 KiB that a stream takes without a word follows each whole send. */
+const pieceBytes = 256 * 1024 + 30_000;
+
+/** Pieces that share their memory, each filled with its number as soon as the next is asked for. */
+async function* inOneRoom(): AsyncGenerator<Uint8Array> {
+  const room = new Uint8Array(pieceBytes);
+  for (let number = 0; number < pieces; number++) yield room.fill(number);
+}
+
+test("C4: a piece's memory is left alone until the last of its bytes has gone, however slow the peer", async () => {
+  const transfer = { wait() {}, moved() {}, rest() {}, end() {} };
+  const server = createServer((_, response) => {
+    const head = { status: 200, headers: ["content-length", String(pieces * pieceBytes)] };
+    sendStream(response, head, inOneRoom(), 256 * 1024, transfer).catch(() => response.destroy());
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+  let received = 0;
+  let wrong = 0;
+  let head = true;
+  for await (const data of socket as AsyncIterable<Buffer>) {
+    const body = head ? data.subarray(data.indexOf("\r\n\r\n") + 4) : data;
+    head = false;
+    for (const byte of body) if (byte !== Math.floor(received++ / pieceBytes)) wrong++;
+    if (received % 5 === 0) await sleep(1);
+  }
+  server.close();
+  assert.deepEqual([received, wrong], [pieces * pieceBytes, 0]);
+});
