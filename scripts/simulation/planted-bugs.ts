@@ -32,7 +32,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "a failed sync is tried again",
-    seed: 111,
+    seed: 47,
     promise: "C1",
     file: "src/extent/parts/open-extent.ts",
     find: "await member.sync();",
@@ -64,7 +64,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "sealing, as every walk, stops at the first bad record",
-    seed: 10,
+    seed: 14,
     promise: "C5",
     file: "src/extent/extent-scan.ts",
     find: "isLost ||= offset !== next;",
@@ -80,7 +80,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "compaction changes rows without looking whether they changed",
-    seed: 284,
+    seed: 117,
     promise: "C2",
     file: "src/control/extents/row-flip.ts",
     find: "const checks = [{ key: row.key, expect: row.stamp }];",
@@ -100,7 +100,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: "src/control/stray-sweep.ts",
     find: "extent === undefined || (await table.get(extent)) !== undefined",
     replace: "extent === undefined",
-    seed: 136,
+    seed: 171,
   },
   {
     name: "completing an upload leaves its parts",
@@ -120,7 +120,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "garbage is added up again after a crash",
-    seed: 8,
+    seed: 11,
     promise: "C5",
     file: "src/control/garbage-drain.ts",
     find: "if (marker.value >= sequence) return;",
@@ -136,7 +136,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "writes do not check that their bucket is there",
-    seed: 5,
+    seed: 11,
     promise: "C2",
     file: "src/object/commit.ts",
     find: "checks: [fence, ...plan.checks],",
@@ -144,7 +144,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "conditions are judged before the body only",
-    seed: 6,
+    seed: 12,
     promise: "C2",
     file: "src/object/commit-head.ts",
     find: "return refusal ?? planVersion(",
@@ -152,7 +152,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "a commit of unknown outcome is taken as made",
-    seed: 20,
+    seed: 4,
     promise: "C1",
     file: "src/keymap/partition/engine-partition.ts",
     find: 'if (answer === "happened") return { outcome: "ok" };',
@@ -168,7 +168,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "the null version goes without a look whether the head changed meanwhile",
-    seed: 4,
+    seed: 9,
     promise: "C2",
     file: "src/object/commit-head.ts",
     find: "return { ...removal, checks: [...checks, ...removal.checks], puts };",
@@ -208,7 +208,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "tags are changed without a look whether the version did",
-    seed: 6,
+    seed: 4,
     promise: "C1",
     file: "src/object/tags.ts",
     find: "checks: [{ key: rowKey, expect: stamp }],",
@@ -216,7 +216,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "an upload is taken for idle by its beginning",
-    seed: 18,
+    seed: 7,
     promise: "C1",
     file: "src/object/free-uploads.ts",
     find: "if (Math.max(newestMs, upload.row.initiatedMs) >= idleSinceMs) {",

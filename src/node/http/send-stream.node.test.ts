@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
+import { PeerWatch, Transfer } from "./peer-watch.ts";
 import { sendStream } from "./send-stream.ts";
 
 const pieces = 120;
@@ -17,7 +18,7 @@ async function* inOneRoom(): AsyncGenerator<Uint8Array> {
 }
 
 test("C4: a piece's memory is left alone until the last of its bytes has gone, however slow the peer", async () => {
-  const transfer = { wait() {}, moved() {}, rest() {}, end() {} };
+  const transfer = new Transfer(new PeerWatch(60_000), { bytesMin: 1, windowMs: 60_000 }, () => {});
   const server = createServer((_, response) => {
     const head = { status: 200, headers: ["content-length", String(pieces * pieceBytes)] };
     sendStream(response, head, inOneRoom(), 256 * 1024, transfer).catch(() => response.destroy());

@@ -9,7 +9,7 @@ import { Violation } from "../history.ts";
 import type { KeyStep, ValueName } from "../key-state.ts";
 import { noBucket } from "../key-state.ts";
 import type { KnownVersions } from "../known-versions.ts";
-import type { Machine } from "../machine.ts";
+import type { Machine, RunningProcess } from "../machine.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Values } from "../values.ts";
 
@@ -98,7 +98,7 @@ export class Session {
     operation: (store: ObjectStore) => Promise<T | Refusal>,
   ): Promise<Attempt<T>> {
     const { machine, history } = this.context;
-    const { store, died } = await this.#frontEnd();
+    const { store, running } = await this.#frontEnd();
     const label = `${this.name}.${++this.#count} ${what}`;
     const start = history.tick();
     const outcome = await Promise.race([
@@ -106,13 +106,13 @@ export class Session {
         (answer) => ({ answer, error: undefined }),
         (error: unknown) => ({ answer: undefined, error }),
       ),
-      died.then(() => "died" as const),
+      running.died.then(() => "died" as const),
     ]);
     const times = { start, end: history.tick(), label };
     this.context.onOperation();
     let attempt: Attempt<T>;
     if (outcome === "died") attempt = { ...times, kind: "unsure" };
-    else if (outcome.answer === undefined) attempt = this.#failed(times, outcome.error);
+    else if (outcome.answer === undefined) attempt = this.#failed(times, running, outcome.error);
     else if (isRefusal(outcome.answer)) {
       attempt = { ...times, kind: "refused", refusal: outcome.answer };
     } else attempt = { ...times, kind: "answer", answer: outcome.answer };
@@ -141,6 +141,7 @@ export class Session {
 
   #failed<T>(
     times: { readonly start: number; readonly end: number; readonly label: string },
+    running: RunningProcess,
     error: unknown,
   ): Attempt<T> {
     if (error instanceof BrokenOff) return { ...times, kind: "none" };
@@ -148,18 +149,21 @@ export class Session {
     machine.log(times.label, `failed: ${messageOf(error)}`);
     if (!isStoreError(error)) throw error;
     this.#tally(`failed ${error.code}`);
-    if (!excused.has(error.code)) {
+    // Extents are kept for reads of those that are not taken for dead.
+    const isUnguarded = running.isReplaced && error.code === "missing";
+    if (!isUnguarded && !excused.has(error.code)) {
       const message = `${times.label}: failed with ${error.code}, and no fault explains it`;
       throw new Violation(`${message}: ${error.message}`, { cause: error });
     }
     return { ...times, kind: "unsure" };
   }
 
-  async #frontEnd(): Promise<{ store: ObjectStore; died: Promise<void> }> {
+  async #frontEnd(): Promise<{ store: ObjectStore; running: RunningProcess }> {
     for (;;) {
-      const serving = this.context.machine.running.flatMap(({ access: { store }, died }) =>
-        store === undefined ? [] : [{ store, died }],
-      );
+      const serving = this.context.machine.running.flatMap((running) => {
+        const { store } = running.access;
+        return store === undefined ? [] : [{ store, running }];
+      });
       if (serving.length > 0) return this.random.pick(serving);
       await this.sleep(20);
     }
