@@ -105,7 +105,6 @@ export const oddBuckets: readonly string[] = [
   "abc-",
   "192.168.0.1",
   "xn--abc",
-  "a.-b",
   "%00%00%00",
   "%C3%A9%C3%A9%C3%A9",
   "%2F%2F%2F",
@@ -113,8 +112,6 @@ export const oddBuckets: readonly string[] = [
   "b".repeat(64),
   "b".repeat(2000),
   "%",
-  "-",
-  "soap",
   "abc%20def",
   "\xff\xff\xff",
 ];

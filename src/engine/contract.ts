@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { compareBytes } from "../base/bytes.ts";
 import { rowKeyBytesMax } from "../format/limits.ts";
+import type { KeyRange } from "../format/row-keys.ts";
 import type { Change, ScanOptions } from "./engine.ts";
 import { changeRowsMax, scanRowsMax } from "./engine.ts";
 
@@ -10,7 +11,10 @@ export function assertRowKey(key: Uint8Array): void {
   assert(key.length > 0 && key.length <= rowKeyBytesMax, `row key of ${key.length} bytes`);
 }
 
-export function assertScan(options: ScanOptions): void {
+export function assertScan({ start, end }: KeyRange, options: ScanOptions): void {
+  for (const { length } of [start, end]) {
+    assert(length <= rowKeyBytesMax, `row key of ${length} bytes`);
+  }
   const { limit } = options;
   assert(Number.isInteger(limit) && limit >= 1 && limit <= scanRowsMax, `scan limit ${limit}`);
 }

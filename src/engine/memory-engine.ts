@@ -109,7 +109,7 @@ function readerOf(rows: SortedRows, assertOpen: () => void): EngineReader {
     },
     scan: async (range, options) => {
       assertOpen();
-      assertScan(options);
+      assertScan(range, options);
       const found = rows.scan(range, options.reverse === true, options.limit);
       return found.map((row) => rowOf(row.key, row.value, row.stamp));
     },

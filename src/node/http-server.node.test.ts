@@ -38,6 +38,26 @@ test("http server: serves several requests on one connection, bodies sized or ch
   peer.socket.destroy();
 });
 
+test("http server: a header's bytes go out as they are, whatever they are and wherever it stands", async () => {
+  for (const value of ['attachment; filename="\xc3\xa9"', "\xff", "plain"]) {
+    await using server = await serve(() =>
+      Promise.resolve({
+        status: 200,
+        headers: [
+          ["content-length", "2"],
+          ["content-disposition", value],
+        ],
+        body: encodeUtf8("ok"),
+      }),
+    );
+    const peer = new Peer(server.port);
+    peer.socket.setEncoding("latin1");
+    peer.send("GET /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+    await peer.closed;
+    assert.ok(peer.received.includes(`content-disposition: ${value}\r\n`), peer.received);
+  }
+});
+
 test("http server: answers HEAD with the length stated and no body", async () => {
   await using server = await serve(() =>
     Promise.resolve({ status: 200, headers: [["content-length", "77"]] }),

@@ -164,7 +164,7 @@ class LmdbRows implements LmdbEngine {
       },
       scan: async (range, options) => {
         assertReadable();
-        assertScan(options);
+        assertScan(range, options);
         return this.#attempt("scan", () =>
           readSealedRows(this.#database, range, options, transaction).map(({ key, sealed }) => ({
             key,

@@ -1,6 +1,7 @@
 import { afterKey as nextRowKey, compareBytes } from "../base/bytes.ts";
 import type { Row } from "../engine/engine.ts";
 import type { UploadId } from "../format/ids.ts";
+import { keyBytesMax } from "../format/limits.ts";
 import type { UploadRow } from "../format/object-row.ts";
 import { decodeUploadRow } from "../format/object-row.ts";
 import {
@@ -45,7 +46,9 @@ export async function listUploads(
   if (isRefusal(bucket)) return bucket;
   const { afterKey, afterUpload, limit } = input;
   const source = uploadsOf(store, bucket);
-  if (afterKey !== undefined && afterUpload !== undefined) {
+  if (input.prefix.length > keyBytesMax) return { items: [], truncated: false };
+  const isKey = afterKey !== undefined && afterKey.length <= keyBytesMax;
+  if (isKey && afterUpload !== undefined) {
     const behind = nextRowKey(uploadKey(bucket.id, afterKey, afterUpload));
     const first = source.startOf(input.prefix);
     return scanPage(source, input, laterOf(behind, first), limit);

@@ -1,4 +1,5 @@
 import { afterKey, compareBytes } from "../base/bytes.ts";
+import { keyBytesMax } from "../format/limits.ts";
 import type { ObjectRow } from "../format/object-row.ts";
 import { decodeObjectRow } from "../format/object-row.ts";
 import {
@@ -61,6 +62,7 @@ export async function listVersions(
   if (isRefusal(bucket)) return bucket;
   const source = versionsIn(store, bucket);
   const { after, limit } = input;
+  if (input.prefix.length > keyBytesMax) return { items: [], truncated: false };
   const behind = after && (await positionAfter(store, bucket, after.key, after.version));
   if (behind !== undefined) {
     const first = source.startOf(input.prefix);
@@ -82,7 +84,7 @@ async function positionAfter(
   key: Uint8Array,
   version: VersionRef | undefined,
 ): Promise<Uint8Array | undefined> {
-  if (version === undefined) return undefined;
+  if (version === undefined || key.length > keyBytesMax) return undefined;
   if (version.kind === "id") return afterKey(versionKey(bucket.id, key, version.order));
   const found = await readVersion(targetIn(store, bucket, key), version);
   if (found === undefined) return routedRange(space.versions, bucket.id, key).start;

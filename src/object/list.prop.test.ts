@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
 import { compareBytes, equalBytes, startsWithBytes, toHex } from "../base/bytes.ts";
-import type { UploadId } from "../format/ids.ts";
+import type { BlobId, UploadId } from "../format/ids.ts";
+import { noId } from "../format/ids.ts";
 import type { Partition } from "../keymap/keymap.ts";
 import { createHash } from "../node/hash.ts";
 import type { ListInput, ListItem } from "./list.ts";
@@ -261,4 +262,24 @@ test("list versions: a page costs what is on it, not what lies under its prefixe
   const page = ok(await listVersions(counted, { bucket: testBucket, ...query }));
   assert.deepEqual([page.items.length, page.truncated], [4, false]);
   assert.ok(rows <= 4 * 2 * 8, `${rows} rows`);
+});
+
+test("listings: prefixes and markers longer than any key list what comes behind them", async () => {
+  const store = await createTestStore(hash);
+  const long = new Uint8Array(5000).fill(0x6d);
+  for (const name of ["a", "z"]) ok(await put(store, name, ""));
+  const nothing = { bucket: testBucket, prefix: long, delimiter: undefined, limit: 10 };
+  const behind = { ...nothing, prefix: key("") };
+  const version = { kind: "id", order: 1, blob: noId as BlobId } as const; // made to be one
+  const upload = noId as UploadId; // made to be one
+  const counts = await Promise.all([
+    listObjects(store, { ...nothing, after: undefined }),
+    listVersions(store, { ...nothing, after: undefined }),
+    listUploads(store, { ...nothing, afterKey: undefined, afterUpload: undefined }),
+    listObjects(store, { ...behind, after: long }),
+    listVersions(store, { ...behind, after: { key: long, version } }),
+    listUploads(store, { ...behind, afterKey: long, afterUpload: upload }),
+  ]);
+  const lengths = counts.map((page) => ("refusal" in page ? page.refusal : page.items.length));
+  assert.deepEqual(lengths, [0, 0, 0, 1, 1, 0]);
 });

@@ -1,6 +1,7 @@
 import { afterKey, afterPrefix, compareBytes, startsWithBytes } from "../base/bytes.ts";
 import type { Row } from "../engine/engine.ts";
 import type { BucketId } from "../format/ids.ts";
+import { keyBytesMax } from "../format/limits.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import type { Partition } from "../keymap/keymap.ts";
 import type { ObjectStore } from "./object-store.ts";
@@ -100,7 +101,10 @@ export function firstKeyAfter(
   after: Uint8Array | undefined,
 ): Uint8Array | undefined {
   const { prefix } = grouping;
+  // No key is as long, and the index takes none that is.
+  if (prefix.length > keyBytesMax) return undefined;
   if (after === undefined || compareBytes(after, prefix) < 0) return prefix;
+  if (after.length > keyBytesMax) return afterKey(after.subarray(0, keyBytesMax));
   const group = commonPrefixOf(after, grouping);
   if (group !== undefined && group.length === after.length) return afterPrefix(after);
   return afterKey(after);

@@ -114,7 +114,11 @@ export class Exchange implements HttpRequest {
     const { status } = answer;
     const unread = this.#unread();
     const headers: string[] = [];
-    for (const [name, value] of answer.headers) headers.push(name, value);
+    // Behind a content-length, Node takes the bytes of a content-disposition for UTF-8: another header, or none.
+    for (const [name, value] of answer.headers) {
+      if (name === "content-disposition") headers.unshift(name, value);
+      else headers.push(name, value);
+    }
     if (closing || unread === "much") {
       this.#options.onLast();
       headers.push("connection", "close");
