@@ -19,7 +19,7 @@ export class ByteSlab {
     return this.#bytes;
   }
 
-  /** Where `count` bytes, all zero and no more than the slab's size, begin. */
+  /** Where `count` bytes, no more than the slab's size, begin; what is in them is nobody's. */
   take(count: number): number {
     if (this.#used + count > this.#size) {
       this.#bytes = new Uint8Array(this.#size);
@@ -30,7 +30,7 @@ export class ByteSlab {
     return start;
   }
 
-  /** The end of what was taken is not needed, and was not written to; of use if nothing was taken since. */
+  /** The end of what was taken is not needed; of use if nothing was taken since. */
   giveBack(bytes: Uint8Array, from: number, end: number): void {
     if (bytes === this.#bytes && end === this.#used) this.#used = from;
   }

@@ -140,7 +140,7 @@ export class ByteWriter {
     return bytes.subarray(this.#start, this.#end);
   }
 
-  /** Text whose characters are a byte each; false, and nothing written, where one is not. */
+  /** Text whose characters are a byte each; false, and the value as it was, where one is not. */
   #ascii(text: string): boolean {
     const before = this.#end - this.#start;
     const at = this.varint(text.length).#reserve(text.length);

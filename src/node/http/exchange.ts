@@ -114,7 +114,7 @@ export class Exchange implements HttpRequest {
     const { status } = answer;
     const unread = this.#unread();
     const headers: string[] = [];
-    // Behind a content-length, Node takes the bytes of a content-disposition for UTF-8: another header, or none.
+    // Node reads a content-disposition behind a content-length as UTF-8: it would send other bytes, or refuse them.
     for (const [name, value] of answer.headers) {
       if (name === "content-disposition") headers.unshift(name, value);
       else headers.push(name, value);
