@@ -2,10 +2,18 @@
 // The door to the CLI from whatever Node is at hand (14 or later): the program itself needs Node 26, which a checkout
 // brings as a package. Plain JavaScript of the old kind, so that an old Node can read it.
 import { spawn } from "child_process";
-import { createRequire } from "module";
+import { existsSync } from "fs";
+import nodeModule, { createRequire } from "module";
 import { fileURLToPath } from "url";
 
 const wanted = 26;
+
+// Compiled code is kept beside the packages: a start takes half the time with it. Whoever can write there can change the
+// program itself, so it is no new door. Child processes find the folder by the variable.
+const packages = fileURLToPath(new URL("../node_modules", import.meta.url));
+if (process.env.NODE_COMPILE_CACHE === undefined && existsSync(packages)) {
+  process.env.NODE_COMPILE_CACHE = packages + "/.cache/holdfast";
+}
 
 function checkoutNode() {
   const require = createRequire(import.meta.url);
@@ -39,6 +47,7 @@ function runAgainOn(node) {
 }
 
 if (Number(process.versions.node.split(".")[0]) >= wanted) {
+  if (process.env.NODE_COMPILE_CACHE) nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE);
   import("../src/cli/main.ts").then(({ main }) => main(process.argv.slice(2)));
 } else {
   const node = checkoutNode();

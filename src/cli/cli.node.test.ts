@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { must } from "../base/assert.ts";
 import { readRootKey } from "../node/root-key-file.ts";
@@ -24,7 +25,7 @@ function holdfast(parameters: readonly string[], environment: NodeJS.ProcessEnv 
 }
 
 test("cli: help lists the commands, and a command's flags with variable and default", () => {
-  assert.match(holdfast(["help"]).stdout, /serve .*\n\s+check .*\n\s+status /);
+  assert.match(holdfast(["help"]).stdout, /serve .*\n\s+env .*\n\s+check .*\n\s+status /);
   const { status, stdout } = holdfast(["serve", "--help"]);
   assert.equal(status, 0);
   assert.match(stdout, /--listen HOST:PORT .*HOLDFAST_LISTEN, default 127\.0\.0\.1:9000/);
@@ -164,6 +165,77 @@ test(
     );
   },
 );
+
+/** What `serve` prints with its output redirected, up to the end of its banner. */
+async function firstLines(data: string): Promise<{ lines: string[]; stop: () => Promise<void> }> {
+  const parameters = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"];
+  const child = spawn(process.execPath, [launcher, ...parameters], {
+    env: { PATH: process.env["PATH"] },
+    stdio: ["ignore", "pipe", "ignore"],
+    cwd: scratch,
+  });
+  const closed = new Promise<void>((done) => child.once("close", () => done()));
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (line.includes("aws s3 cp s3://first/hello.txt -")) break;
+  }
+  child.stdout.resume();
+  const stop = (): Promise<void> => {
+    child.kill("SIGTERM");
+    return closed;
+  };
+  return { lines, stop };
+}
+
+test("cli: the first lines hold no secret where they are redirected, and set a shell up in any folder", async () => {
+  const data = join(scratch, "a first 'one");
+  const { lines, stop } = await firstLines(data);
+  const root = must(readRootKey(data), "made at the start");
+  assert.match(lines[0] ?? "", /^Holdfast \d+\.\d+\.\d+: opening /);
+  const text = lines.join("\n");
+  assert.ok(!text.includes(root.secretAccessKey));
+  assert.ok(text.includes(`in ${join(data, "credentials.json")}`), text);
+  assert.doesNotMatch(text, /aws s3 (sync|mv|rm)|aws s3 cp \./);
+  const paste = must(
+    lines.find((line) => line.trim().startsWith("eval ")),
+    text,
+  );
+  const { stdout, stderr } = spawnSync("sh", ["-c", `${paste}\nenv`], {
+    env: { PATH: process.env["PATH"], AWS_SESSION_TOKEN: "of another account" },
+    encoding: "utf8",
+    cwd: "/",
+  });
+  const endpoint = /Endpoint +(\S+)/.exec(text)?.[1] ?? "none";
+  assert.ok(stdout.includes(`AWS_ACCESS_KEY_ID=${root.accessKeyId}\n`), stderr);
+  assert.ok(stdout.includes(`AWS_SECRET_ACCESS_KEY=${root.secretAccessKey}\n`));
+  assert.ok(stdout.includes(`AWS_ENDPOINT_URL=${endpoint}\n`));
+  assert.ok(!stdout.includes("AWS_SESSION_TOKEN"));
+  await stop();
+});
+
+test("cli: nobody else can read a data directory, one that was open to others too", async () => {
+  const data = join(scratch, "private");
+  mkdirSync(data, { mode: 0o755 });
+  await using server = new ServedStore([data]);
+  const { endpoint, accessKeyId, secretAccessKey = "" } = must(await server.ready, server.output);
+  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
+  await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket" });
+  const body = new Uint8Array(5000);
+  await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket/key", body });
+  const names = readdirSync(data, { recursive: true, encoding: "utf8" });
+  assert.ok(names.some((name) => name.endsWith(".extent")) && names.includes("index/data.mdb"));
+  for (const name of ["", ...names]) {
+    assert.equal(statSync(join(data, name)).mode & 0o077, 0, name);
+  }
+});
+
+test("cli: a data directory that cannot be made is named with the fix, and no stack trace", () => {
+  writeFileSync(join(scratch, "a-file"), "");
+  const { status, stderr } = holdfast(["serve", "--data", join(scratch, "a-file/data")]);
+  assert.equal(status, 2);
+  assert.match(stderr, /^holdfast: the data directory .*a-file\/data cannot be made .*--data\n$/);
+});
 
 test("cli: check refuses what is no store, and leaves it as it is", () => {
   const { status, stderr } = holdfast(["check", "--data", join(scratch, "none")]);

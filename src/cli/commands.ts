@@ -1,5 +1,6 @@
 import type { Command } from "./command.ts";
 import { check } from "./check.ts";
+import { env } from "./env.ts";
 import { keyCreate } from "./key-create.ts";
 import { keyDelete } from "./key-delete.ts";
 import { keyList } from "./key-list.ts";
@@ -10,6 +11,7 @@ import { trace } from "./trace.ts";
 /** In the order the help lists them. */
 export const commands: readonly Command[] = [
   serve,
+  env,
   check,
   status,
   trace,

@@ -42,7 +42,7 @@ export const connectionFlags: readonly Flag[] = [
   {
     name: "ca",
     value: "FILE",
-    help: "authorities to believe beside the usual ones, in PEM (HOLDFAST_CA)",
+    help: "additional CA certificates to trust, in PEM (HOLDFAST_CA)",
   },
   configFlag,
 ];
@@ -148,7 +148,7 @@ function errorOf(text: string): string | undefined {
   }
 }
 
-const keyFix =
+export const keyFix =
   `set ${rootKeyVariables.accessKeyId} and ${rootKeyVariables.secretAccessKey}, ` +
   "or name the data directory with --data";
 

@@ -18,6 +18,7 @@ import { Exchange } from "./http/exchange.ts";
 import { httpLimits, type HttpLimits } from "./http/limits.ts";
 import { PeerWatch } from "./http/peer-watch.ts";
 import { refuseUnparsed } from "./http/refuse-unparsed.ts";
+import { WrongProtocol } from "./http/wrong-protocol.ts";
 import { readTlsPair, reloadMs, type TlsFiles, TlsReload } from "./tls-files.ts";
 
 /*
@@ -131,7 +132,11 @@ export class HttpServer implements Service {
     for (const event of ["request", "checkContinue", "checkExpectation"] as const) {
       server.on(event, onRequest);
     }
-    server.on("clientError", (error, socket) => refuseUnparsed(error, socket, limits.lingerMs));
+    const wrongProtocol = new WrongProtocol(this.#options.log);
+    server.on("clientError", (error, socket) => {
+      if (wrongProtocol.answer(error, socket, limits.lingerMs)) return;
+      refuseUnparsed(error, socket, limits.lingerMs);
+    });
     return server;
   }
 

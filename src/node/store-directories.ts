@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { must } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
-import { StoreError } from "../base/errors.ts";
+import { messageOf, StoreError } from "../base/errors.ts";
 import {
   checkDataDirectories,
   initialiseDataDirectory,
@@ -16,6 +16,7 @@ import type { Platform } from "../platform/platform.ts";
 import { knownDisks, registerDisks, requireKnownDisks } from "../server/data-disks.ts";
 import { openDisk } from "./disk.ts";
 import { openLmdbEngine } from "./lmdb-engine.ts";
+import { makePrivate } from "./private-file.ts";
 import { StoreLock } from "./store-lock.ts";
 import { syncPath } from "./sync-path.ts";
 
@@ -65,11 +66,12 @@ export async function openStoreDirectories(options: OpenDirectoriesOptions): Pro
   const locks: StoreLock[] = [];
   try {
     for (const path of paths) {
-      if (isNew) makeDirectories(path);
+      if (isNew) makeDataDirectory(path);
       else if (!existsSync(path)) throw notThere(path);
       locks.push(StoreLock.take(path));
     }
     const location = await identify(options, paths, isNew);
+    if (mayCreate) for (const path of paths) makePrivate(path, platform.log);
     const release = (): void => locks.forEach((lock) => lock[Symbol.dispose]());
     platform.log("debug", "data_directories_locked", { count: paths.length });
     return { ...location, isNew, [Symbol.dispose]: release };
@@ -155,6 +157,16 @@ function requireIndex(location: StoreLocation): void {
 function notThere(path: string): StoreError {
   const fix = "mount its disk, or make an empty directory there to add one to the store";
   return new StoreError("missing", `${path} does not exist: ${fix}`);
+}
+
+function makeDataDirectory(path: string): void {
+  try {
+    makeDirectories(path);
+  } catch (cause) {
+    const fix = "name a directory that this user may make or write, with --data";
+    const message = `the data directory ${path} cannot be made (${messageOf(cause)}): ${fix}`;
+    throw new StoreError("invalid", message, { cause });
+  }
 }
 
 /** As `mkdir -p`, with each new name durable. */

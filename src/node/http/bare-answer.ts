@@ -17,6 +17,12 @@ const answers = {
     code: "RequestHeaderSectionTooLarge",
     message: "Your request header and query parameter sections exceed the maximum allowed size.",
   },
+  httpToTls: {
+    status: 400,
+    code: "InvalidRequest",
+    message:
+      "This port serves https, and the request was sent by http. Use an endpoint that begins with https://.",
+  },
   timeout: {
     status: 400,
     code: "RequestTimeout",

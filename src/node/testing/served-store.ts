@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../../base/assert.ts";
+import { readRootKey } from "../root-key-file.ts";
 
 const launcher = resolve(import.meta.dirname, "../../../bin/holdfast.js");
 
@@ -14,6 +15,8 @@ export interface ReadyEvent {
   readonly endpoint: string;
   readonly port: number;
   readonly accessKeyId: string;
+  readonly credentialsFile?: string | undefined;
+  /** Read from that file. */
   readonly secretAccessKey?: string | undefined;
   readonly pid: number;
 }
@@ -69,7 +72,11 @@ export class ServedStore implements AsyncDisposable {
     if (stdout === null) return undefined;
     for await (const line of createInterface({ input: stdout })) {
       stdout.resume();
-      return JSON.parse(line) as ReadyEvent; // our own output
+      const event = JSON.parse(line) as ReadyEvent; // our own output
+      const { credentialsFile } = event;
+      if (credentialsFile === undefined) return event;
+      const key = readRootKey(dirname(credentialsFile));
+      return { ...event, secretAccessKey: key?.secretAccessKey };
     }
     return undefined;
   }
@@ -90,8 +97,12 @@ export function isGone(pid: number): boolean {
   }
 }
 
+/** Generous: on a busy machine a process takes many seconds to do what takes it one otherwise. */
+const looksMax = 1200;
+
+/** Waits for an event that can only be looked for. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < looksMax; i++) {
     if (await holds()) return;
     await sleep(50);
   }

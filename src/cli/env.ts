@@ -1,0 +1,38 @@
+import { resolve } from "node:path";
+import { StoreError } from "../base/errors.ts";
+import { shellWord } from "./banner.ts";
+import { type Command, exitStatus, type GivenFlags } from "./command.ts";
+import { connectionFlags, connectionOf, keyFix } from "./connection.ts";
+
+export const env: Command = {
+  name: "env",
+  summary: 'print the variables that point S3 clients at this store: eval "$(holdfast env)"',
+  usage: "env [--data DIR] [--endpoint URL] [--json]",
+  flags: [...connectionFlags, { name: "json", help: "as one line of JSON" }],
+  run: runEnv,
+};
+
+/** Other credentials of the shell that clients would take before these, or mix with them. */
+const unset = ["AWS_PROFILE", "AWS_SESSION_TOKEN"];
+
+function runEnv(given: GivenFlags): Promise<number> {
+  const { endpoint, region, key } = connectionOf(given);
+  if (key === undefined) throw new StoreError("invalid", `there is no key to print: ${keyFix}`);
+  const bundle = given.flags.get("ca") ?? given.flags.get("tls-cert");
+  const variables = {
+    AWS_ACCESS_KEY_ID: key.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: key.secretAccessKey,
+    AWS_DEFAULT_REGION: region,
+    AWS_REGION: region,
+    AWS_ENDPOINT_URL: endpoint,
+    ...(bundle !== undefined && { AWS_CA_BUNDLE: resolve(bundle) }),
+  };
+  if (given.flags.has("json")) console.log(JSON.stringify(variables));
+  else {
+    console.log(`unset ${unset.join(" ")}`);
+    for (const [name, value] of Object.entries(variables)) {
+      console.log(`export ${name}=${shellWord(value)}`);
+    }
+  }
+  return Promise.resolve(exitStatus.ok);
+}
