@@ -63,6 +63,7 @@ export class Machine {
   /** How often each point was passed. */
   readonly points = new Map<string, number>();
   readonly logLines: string[] = [];
+  crashes = 0;
   /** Something no process may ever do: an assertion of ours failed, or a bug threw. */
   fatal: Error | undefined;
   onPoint: ((running: RunningProcess, point: string, happened: boolean) => void) | undefined;

@@ -93,7 +93,7 @@ class Run {
       unknownShare,
       waitingCommitsMax,
     });
-    this.#faults = planFaults(random);
+    this.#faults = planFaults(random.fork());
     const excused = new Set(excusesOf(this.#faults));
     // The index is asked what became of a commit, but cannot always say.
     if (unknownShare > 0) excused.add("unavailable").add("unknown");
@@ -186,7 +186,7 @@ class Run {
       operations: this.#operations,
       events: this.#scheduler.events,
       virtualMs: this.#scheduler.nowMs,
-      crashes: this.#nemesis.crashes,
+      crashes: machine.crashes,
       cuts: machine.cuts,
       points: machine.points,
       outcomes: this.#context.outcomes,

@@ -1,0 +1,18 @@
+import type { FaultKind } from "./fault.ts";
+import { pickDurationMs } from "./fault.ts";
+
+export const diskFull: FaultKind = {
+  name: "disk full",
+  weight: 1,
+  excuses: ["storage_full"],
+  plan(random) {
+    const forMs = pickDurationMs(random);
+    const roomBytes = random.below(20_000);
+    return ({ machine, random: choice, afterMs, onHeal }) => {
+      const disk = choice.pick(machine.disks);
+      disk.capacityBytes = disk.bytesUsed() + roomBytes;
+      afterMs(forMs, () => disk.makeRoom());
+      onHeal(() => disk.makeRoom());
+    };
+  },
+};

@@ -1,0 +1,46 @@
+import type { StoreErrorCode } from "../../base/errors.ts";
+import type { Machine, RunningProcess } from "../machine.ts";
+import type { SeededRandom } from "../random.ts";
+
+// What a fault is to the simulation: a file beside this one for each kind, and a line in ../faults.ts.
+
+export interface FaultKind {
+  /** As it is counted. */
+  readonly name: string;
+  /** How often it is picked, compared with the other kinds. */
+  readonly weight: number;
+  /** What clients may be told while, and after, it goes wrong. */
+  readonly excuses: readonly StoreErrorCode[];
+  /** Decides beforehand what one fault of this kind does. */
+  readonly plan: (random: SeededRandom) => Strike;
+}
+
+export type Strike = (scene: Scene) => void | Promise<void>;
+
+/** The machine that a fault strikes, and what all of them need. */
+export interface Scene {
+  readonly machine: Machine;
+  readonly random: SeededRandom;
+  /** Strikes as a process passes the point; at once, with no process, where there is none. */
+  readonly aim: (aim: Aim | undefined, strike: (running?: RunningProcess) => void) => void;
+  /** Done when the run is over and the machine has to be well again. */
+  readonly onHeal: (undo: () => void) => void;
+  readonly afterMs: (ms: number, run: () => void) => void;
+}
+
+export interface Aim {
+  /** The beginning of a point, with its role. */
+  readonly point: string;
+  /** As its effect has happened, or as it is asked for. */
+  readonly happened: boolean;
+}
+
+/** How long what passes lasts: short against a lease, about as long, long. */
+export function pickDurationMs(random: SeededRandom): number {
+  return random.pick([50, 2000, 20_000]);
+}
+
+export function anyRunning({ machine, random }: Scene): RunningProcess | undefined {
+  const { running } = machine;
+  return running.length === 0 ? undefined : random.pick(running);
+}
