@@ -6,9 +6,10 @@ import { createMemoryEngine } from "../engine/memory-engine.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/hash.ts";
 import { createSecretBox } from "../node/secret-box.ts";
-import type { HttpRequest } from "../platform/http.ts";
+import type { HeaderList, HttpRequest } from "../platform/http.ts";
 import { openAccessKeys } from "../server/testing/open-access-keys.ts";
 import { createAdminHandler } from "./admin-handler.ts";
+import { isFromBrowser } from "./welcome-page.ts";
 
 const noTraces = {
   fetch: () => Promise.resolve([]),
@@ -30,7 +31,12 @@ const verifier = createRequestVerifier({
   acceptsV2: false,
 });
 
-async function ask(target: string, method = "GET", ready = Promise.resolve<readonly string[]>([])) {
+async function ask(
+  target: string,
+  method = "GET",
+  ready = Promise.resolve<readonly string[]>([]),
+  headers: HeaderList = [],
+) {
   const handler = createAdminHandler({
     accessKeys: { platform, keys, verifier },
     trace: { platform, verifier, source: noTraces, stopping: new AbortController().signal },
@@ -41,14 +47,18 @@ async function ask(target: string, method = "GET", ready = Promise.resolve<reado
   const request: HttpRequest = {
     method,
     target,
-    headers: [],
+    headers,
     secure: false,
     remoteAddress: undefined,
     body: nothing(),
     signal: new AbortController().signal,
   };
-  const { status, body, headers } = await handler(request);
-  return { status, headers, text: body instanceof Uint8Array ? decodeUtf8(body) : undefined };
+  const { status, body, headers: answered } = await handler(request);
+  return {
+    status,
+    headers: answered,
+    text: body instanceof Uint8Array ? decodeUtf8(body) : undefined,
+  };
 }
 
 test("admin: live and ready answer, whatever the query", async () => {
@@ -77,6 +87,28 @@ test("admin: other paths are 404, other methods 405 with Allow", async () => {
   const { status, headers } = await ask("/-/health/live", "POST");
   assert.equal(status, 405);
   assert.deepEqual(headers.at(-1), ["allow", "GET, HEAD"]);
+});
+
+test("admin: /-/ says what this is and where to go, in HTML where that is asked for", async () => {
+  const plain = await ask("/-/");
+  assert.equal(plain.status, 200);
+  assert.match(plain.text ?? "", /Holdfast[^]*holdfast env[^]*\/-\/health\/ready/);
+  const accept: HeaderList = [["accept", "text/html,*/*;q=0.8"]];
+  const html = await ask("/-/", "GET", undefined, accept);
+  assert.match(html.text ?? "", /^<!doctype html>[^]*href="\/-\/metrics"/);
+  assert.deepEqual(html.headers[0], ["content-type", "text/html; charset=utf-8"]);
+});
+
+test("admin: a browser at the root is one that signs nothing and asks for HTML", () => {
+  const accept: HeaderList[number] = ["accept", "text/html"];
+  const at = (target: string, headers: HeaderList, method = "GET") =>
+    isFromBrowser({ method, target, headers } as HttpRequest); // all that is looked at
+  assert.ok(at("/", [accept]));
+  assert.ok(!at("/", []));
+  assert.ok(!at("/", [accept, ["authorization", "AWS4-HMAC-SHA256 …"]]));
+  assert.ok(!at("/?X-Amz-Signature=1", [accept]));
+  assert.ok(!at("/bucket", [accept]));
+  assert.ok(!at("/", [accept], "POST"));
 });
 
 test("admin: traces are no strangers' business", async () => {

@@ -8,6 +8,7 @@ import {
   answerAccessKeys,
 } from "./access-key-pages.ts";
 import { answerTrace, type TracePageOptions, tracePath } from "./trace-page.ts";
+import { welcomePage } from "./welcome-page.ts";
 import { prometheusContentType, prometheusText, type ProcessMetrics } from "./prometheus-text.ts";
 
 /*
@@ -51,6 +52,7 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
       return answerAccessKeys(options.accessKeys, request);
     }
     if (path === tracePath) return answerTrace(options.trace, request);
+    if (path === adminPrefix || path === "/") return welcomePage(request);
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page === undefined) return text(404, `nothing at ${path}\n`);
     if (request.method !== "GET" && request.method !== "HEAD") {

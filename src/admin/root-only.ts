@@ -4,13 +4,18 @@ import { isStoreError } from "../base/errors.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 
-/** What a page refuses, in the words of its answer: {"error": "…"}. */
+/**
+ * What a page refuses, in the words of its answer: {"error": "…"}, with the store's region where the request was signed for
+ * another one. The region is no secret: S3 tells it too.
+ */
 export class Refused extends Error {
   readonly status: number;
+  readonly region: string | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, region?: string) {
     super(message);
     this.status = status;
+    this.region = region;
   }
 }
 
@@ -28,14 +33,17 @@ export async function answerRoot(
   try {
     const verified = await verifier.verify(request);
     if (verified.kind === "refused") {
-      throw new Refused(403, `the request's signature is not accepted: ${verified.code}`);
+      const region = "region" in verified ? verified.region : undefined;
+      throw new Refused(403, `the request's signature is not accepted: ${verified.code}`, region);
     }
     if (!verified.principal.root || verified.presigned) {
       throw new Refused(403, "only the root's key may do this");
     }
     return await answer(verified);
   } catch (thrown) {
-    if (thrown instanceof Refused) return jsonAnswer(thrown.status, { error: thrown.message });
+    if (thrown instanceof Refused) {
+      return jsonAnswer(thrown.status, { error: thrown.message, region: thrown.region });
+    }
     if (!isStoreError(thrown)) throw thrown;
     if (thrown.code === "invalid") return jsonAnswer(400, { error: thrown.message });
     platform.log("error", "admin_failed", { code: thrown.code, message: thrown.message });

@@ -95,6 +95,15 @@ test("cli: status signs with the key of the data directory, and says where the k
   assert.deepEqual(names, ["background", "front-end-1", "supervisor"]);
   assert.match(report.version, /^\d+\.\d+\.\d+$/);
   assert.match(holdfast(ask).stderr, /there is no key to sign with: set HOLDFAST_ROOT_ACC/);
+  const elsewhere = [...ask, "--data", data, "--region", "eu-north-1"];
+  assert.match(
+    holdfast(elsewhere).stderr,
+    /serves region us-east-1, not eu-north-1: give --region us/,
+  );
+  const keys = ["key", "list", "--endpoint", endpoint, "--data", data, "--region", "eu-north-1"];
+  assert.match(holdfast(keys).stderr, /serves region us-east-1, not eu-north-1: give --region us/);
+  const page = await fetch(endpoint, { headers: { accept: "text/html" } });
+  assert.match(await page.text(), /^<!doctype html>/);
   const other = {
     HOLDFAST_ROOT_ACCESS_KEY_ID: root.accessKeyId,
     HOLDFAST_ROOT_SECRET_ACCESS_KEY: "not-the-secret",

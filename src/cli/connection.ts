@@ -86,7 +86,7 @@ export async function askS3(connection: Connection, target: string): Promise<str
   const { status, text } = await askSigned(connection, { method: "GET", target });
   if (status === 200) return text;
   const said = `${elementOf(text, "Code") ?? status}: ${elementOf(text, "Message") ?? text}`;
-  throw refusal(connection, status, said);
+  throw refusal(connection, status, said, elementOf(text, "Region"));
 }
 
 /**
@@ -134,17 +134,17 @@ export async function* askLines(
 }
 
 function adminRefusal(connection: Connection, status: number, text: string): StoreError {
-  const said = errorOf(text) ?? `${status}: ${text}`;
-  if (status === 403 || status >= 500) return refusal(connection, status, said);
+  const { error, region } = errorOf(text);
+  const said = error ?? `${status}: ${text}`;
+  if (status === 403 || status >= 500) return refusal(connection, status, said, region);
   return new StoreError("invalid", said);
 }
 
-function errorOf(text: string): string | undefined {
+function errorOf(text: string): { readonly error?: string; readonly region?: string } {
   try {
-    const { error } = JSON.parse(text) as { error?: unknown }; // the server's form of an error
-    return typeof error === "string" ? error : undefined;
+    return JSON.parse(text) as { error?: string; region?: string }; // the server's form of an error
   } catch {
-    return undefined;
+    return {};
   }
 }
 
@@ -164,7 +164,17 @@ function signedFor(
   return signedHeaders(new URL(endpoint).host, { ...key, region }, call);
 }
 
-function refusal({ endpoint, key }: Connection, status: number, said: string): StoreError {
+/** `region` is the server's, where the call was signed for another one. */
+function refusal(
+  { endpoint, key, region: given }: Connection,
+  status: number,
+  said: string,
+  region?: string,
+): StoreError {
+  if (region !== undefined) {
+    const message = `the server at ${endpoint} serves region ${region}, not ${given}: give --region ${region}`;
+    return new StoreError("invalid", message);
+  }
   if (status !== 403) {
     return new StoreError("unavailable", `the server at ${endpoint} answers ${said}`);
   }

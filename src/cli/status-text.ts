@@ -64,9 +64,9 @@ function storedText({ extents, aliveBytes, deadBytes, garbageRows }: StoredRepor
   const count = states.reduce((sum, [, of]) => sum + of, 0);
   const by = states.map(([state, of]) => `${of} ${state}`).join(", ");
   const among = by === "" ? "" : ` (${by})`;
-  // What is in open ones is counted when they are closed, after five minutes at the latest.
-  const bytes = `${bytesText(aliveBytes)} alive, ${bytesText(deadBytes)} dead in closed extents`;
-  return `${bytes}, ${count} extents${among}; ${garbageRows} records of garbage wait`;
+  // What is in open ones is counted when they are sealed, after five minutes at the latest.
+  const bytes = `${bytesText(aliveBytes)} live and ${bytesText(deadBytes)} to reclaim in sealed extents`;
+  return `${bytes}, ${count} extents${among}; ${garbageRows} deletions not counted yet`;
 }
 
 const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];

@@ -1,6 +1,6 @@
 import { parseHttpDate } from "../base/http-date.ts";
 import type { ReadConditions, WriteCondition } from "../object/conditions.ts";
-import { S3Error, headerNotImplemented } from "./errors.ts";
+import { S3Error, conditionNotImplemented } from "./errors.ts";
 import type { Headers } from "./headers.ts";
 
 /** @param prefix "" for GET and HEAD, "x-amz-copy-source-" for the source of a copy. */
@@ -44,7 +44,7 @@ export function parseWriteCondition(headers: Headers): WriteCondition {
   const ifNoneMatch = headers.get("if-none-match");
   if (ifMatch !== undefined && ifNoneMatch !== undefined) {
     const why = "Multiple conditional request headers present in the request";
-    throw headerNotImplemented("If-Match,If-None-Match", why);
+    throw conditionNotImplemented("If-Match,If-None-Match", why);
   }
   if (ifNoneMatch !== undefined) {
     if (ifNoneMatch.trim() === "*") return { kind: "ifAbsent" };
@@ -77,5 +77,5 @@ function refuseDates(headers: Headers): void {
 
 function notAccepted(header: string): S3Error {
   const why = `We don't accept the provided value of ${header} header for this API`;
-  return headerNotImplemented(header, why);
+  return conditionNotImplemented(header, why);
 }

@@ -182,9 +182,14 @@ export function fieldMissing(field: string): S3Error {
 }
 
 /** A header that asks for something this store does not do, and that must not be ignored. */
-export function headerNotImplemented(header: string, why?: string): S3Error {
-  const more = why === undefined ? {} : { additionalMessage: why };
-  return new S3Error("NotImplemented", { details: { Header: header, ...more } });
+export function headerNotImplemented(header: string): S3Error {
+  const message = `${header} is not implemented by this store.`;
+  return new S3Error("NotImplemented", { message, details: { Header: header } });
+}
+
+/** A combination of conditions that S3 itself does not do, in its words. */
+export function conditionNotImplemented(header: string, why: string): S3Error {
+  return new S3Error("NotImplemented", { details: { Header: header, additionalMessage: why } });
 }
 
 export const refusalCodes: Readonly<Record<RefusalCode, S3ErrorCode>> = {

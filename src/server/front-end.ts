@@ -1,4 +1,5 @@
 import { adminPrefix, createAdminHandler } from "../admin/admin-handler.ts";
+import { isFromBrowser } from "../admin/welcome-page.ts";
 import { Metrics } from "../admin/metrics.ts";
 import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { authorize } from "../auth/authorize.ts";
@@ -151,9 +152,9 @@ async function gatherMetrics(
   ];
 }
 
-/** A path that begins with /-/, except as a key of the bucket that the host names. */
+/** A path that begins with /-/, or a browser at the root; except as a key of the bucket that the host names. */
 function isForAdmin(request: HttpRequest, domains: readonly string[]): boolean {
-  if (!request.target.startsWith(adminPrefix)) return false;
+  if (!request.target.startsWith(adminPrefix) && !isFromBrowser(request)) return false;
   const host = request.headers.find(([name]) => name === "host")?.[1];
   return parseRequestTarget("/", host, domains).kind === "service";
 }
