@@ -19,6 +19,8 @@ export interface StatusReport {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly restarts: number;
+  /** Of the restarts, those of processes that hung. */
+  readonly hangs: number;
   readonly processes: readonly ProcessReport[];
   readonly disks: readonly DiskReport[];
   /** Undefined until the background worker has counted. */
@@ -74,6 +76,7 @@ export function statusOf(before: Look, after: Look): StatusReport {
     version: labelled("holdfast_build_info", "version") ?? "?",
     uptimeSeconds: Math.round(uptimes.get("supervisor") ?? 0),
     restarts: sumOf(figures, "holdfast_worker_restarts_total") ?? 0,
+    hangs: sumOf(figures, "holdfast_worker_hangs_total") ?? 0,
     processes: [...uptimes.keys()]
       .toSorted()
       .map((name) => processOf(name, figures, since, seconds)),

@@ -8,13 +8,14 @@ import type {
 
 /** A report for people: what needs their attention at the top, what goes on at the bottom. */
 export function statusLines(report: StatusReport): string[] {
-  const { processes, restarts, background, disks, stored, seconds } = report;
+  const { processes, restarts, hangs, background, disks, stored, seconds } = report;
   const resting = new Set(["idle", "stopped"]);
   const busy = background.filter(({ state }) => !resting.has(state));
   const doing = busy.map(({ name, state }) => `${name} ${state}`).join(", ");
+  const hung = hangs === 0 ? "" : `, ${hangs} of them because it hung`;
   const rows = [
     ["version", `${report.version}, up ${durationText(report.uptimeSeconds)}`],
-    ["processes", `${processes.length} (${restarts} restarted after a death)`],
+    ["processes", `${processes.length} (${restarts} restarted after a death${hung})`],
     ...disks.map(({ name, state, bytesFree }) => [
       "disk",
       `${name} ${state === "ok" ? "takes writes" : `takes no writes: ${state}`}, ${bytesText(bytesFree)} free`,

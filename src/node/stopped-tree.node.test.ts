@@ -4,13 +4,11 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { must } from "../base/assert.ts";
-import { encodeUtf8 } from "../base/bytes.ts";
-import { signedFetch } from "./signed-fetch.ts";
 import {
+  callerOf,
   childrenOf,
   isGone,
   noProc,
-  type ReadyEvent,
   Scratch,
   ServedStore,
   started,
@@ -18,16 +16,6 @@ import {
 } from "./testing/served-store.ts";
 
 // What brings the whole tree down at once, and what is there afterwards.
-
-type Call = (method: string, target: string, body?: string) => Promise<Response>;
-
-function callerOf({ endpoint, accessKeyId, secretAccessKey = "" }: ReadyEvent): Call {
-  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
-  return (method, target, body) => {
-    const bytes = body === undefined ? undefined : Uint8Array.from(encodeUtf8(body));
-    return signedFetch(endpoint, identity, { method, target, body: bytes });
-  };
-}
 
 /** From when this returns every sync of the file by this process fails; false where that cannot be done here. */
 async function failSyncs(t: TestContext, pid: number, path: string): Promise<boolean> {

@@ -92,6 +92,13 @@ export class Supervisor implements Service {
       () => this.#slots.map((slot) => [[slot.name], slot.restarts]),
       ["worker"],
     );
+    this.#metrics.sampled(
+      "counter",
+      "holdfast_worker_hangs_total",
+      "Workers killed because their event loop gave no sign of life; they were started again.",
+      () => this.#slots.map((slot) => [[slot.name], slot.hangs]),
+      ["worker"],
+    );
   }
 
   /** Until the signal aborts and every worker has finished; rejects where the tree cannot run. */
@@ -153,6 +160,7 @@ export class Supervisor implements Service {
       platform,
       threads: location.directories.length * diskThreadsMax + threadsReserve,
       stopMs: settings.drain + closingMs,
+      silenceMs: settings["worker-silence"],
       events: {
         begun: (slot, run) => this.#begun(slot, run),
         message: (slot, run, message) => this.#receive(slot, run, message),
@@ -175,6 +183,8 @@ export class Supervisor implements Service {
 
   #receive(slot: WorkerSlot, run: number, message: FromWorker): void {
     switch (message.type) {
+      case "alive":
+        return; // what the slot needs to know
       case "opened":
         this.#register.opened(run, message.session);
         this.#tellRoster();

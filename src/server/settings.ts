@@ -138,6 +138,12 @@ export const settingDefinitions = {
     "unfinished multipart uploads idle for as long are removed; 0 keeps them",
     parseCount(0, uploadIdleDaysMax),
   ),
+  "worker-silence": define(
+    "TIME",
+    "8s",
+    "a process that gives no sign of life for this long hangs: it is killed and replaced",
+    parseDuration(3000, 60 * minute),
+  ),
   drain: define(
     "TIME",
     "20s",

@@ -6,7 +6,9 @@ import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../../base/assert.ts";
+import { encodeUtf8 } from "../../base/bytes.ts";
 import { readRootKey } from "../root-key-file.ts";
+import { signedFetch } from "../signed-fetch.ts";
 
 const launcher = resolve(import.meta.dirname, "../../../bin/holdfast.js");
 
@@ -80,6 +82,17 @@ export class ServedStore implements AsyncDisposable {
     }
     return undefined;
   }
+}
+
+export type Call = (method: string, target: string, body?: string) => Promise<Response>;
+
+/** Calls a server with the root key of its first start. */
+export function callerOf({ endpoint, accessKeyId, secretAccessKey = "" }: ReadyEvent): Call {
+  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
+  return (method, target, body) => {
+    const bytes = body === undefined ? undefined : Uint8Array.from(encodeUtf8(body));
+    return signedFetch(endpoint, identity, { method, target, body: bytes });
+  };
 }
 
 /** Process ids of the children of a process. */

@@ -43,6 +43,8 @@ export type ToWorker =
     };
 
 export type FromWorker =
+  /** Its event loop goes on; sent every second. */
+  | { readonly type: "alive" }
   | { readonly type: "opened"; readonly session: SessionId }
   | { readonly type: "ready" }
   | { readonly type: "answer"; readonly request: number; readonly answer: TreeAnswer }

@@ -3,6 +3,7 @@ import type { SessionRoster } from "../../server/session-roster.ts";
 import { emptyRoster } from "../../server/session-roster.ts";
 import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import { aliveEveryMs } from "./silence.ts";
 
 /** How long who asks waits for the supervisor's answer (which waits 2 s for each process), before it goes without. */
 const gatherMs = 3_000;
@@ -21,6 +22,8 @@ export class WorkerChannel {
 
   constructor() {
     process.on("message", (message: ToWorker) => this.#receive(message));
+    // From the event loop, and so that it ends with it: what does not come round to this hangs.
+    setInterval(() => this.send({ type: "alive" }), aliveEveryMs).unref();
     // A terminal's Ctrl-C reaches the whole process group, but the order of ending is the supervisor's business.
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => undefined);
   }

@@ -1,7 +1,9 @@
 import cluster, { type Worker } from "node:cluster";
 import type { Platform } from "../../platform/platform.ts";
 import { rootKeyVariables } from "../../server/root-credentials.ts";
+import { readProcess } from "../process-table.ts";
 import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
+import { lookMs, Silence } from "./silence.ts";
 
 /** Between the death of a worker and the next try: from the first, doubled up to the last while it keeps dying … */
 const restartMinMs = 50;
@@ -31,6 +33,8 @@ export interface SlotOptions {
   readonly threads: number;
   /** A worker told to stop has this long. */
   readonly stopMs: number;
+  /** A worker that says nothing for this long hangs, and is replaced. */
+  readonly silenceMs: number;
 }
 
 /** One place in the tree, and the process that fills it: when that dies, another is started. */
@@ -40,6 +44,7 @@ export class WorkerSlot {
   readonly #options: SlotOptions;
   #worker: Worker | undefined;
   #restarts = 0;
+  #hangs = 0;
 
   constructor(options: SlotOptions) {
     this.#options = options;
@@ -49,6 +54,11 @@ export class WorkerSlot {
 
   get restarts(): number {
     return this.#restarts;
+  }
+
+  /** Restarts because the worker hung. */
+  get hangs(): number {
+    return this.#hangs;
   }
 
   send(message: ToWorker): void {
@@ -89,10 +99,20 @@ export class WorkerSlot {
       worker.once("error", (error) => resolve(error.message));
     });
     const first = events.begun(this, worker.id);
-    worker.on("message", (message: FromWorker) => events.message(this, worker.id, message));
-    this.send(first);
     const { clock } = this.#options.platform;
     const gone = new AbortController();
+    const pid = worker.process.pid ?? 0;
+    const silence = new Silence({
+      limitMs: this.#options.silenceMs,
+      read: () => readProcess(pid),
+    });
+    worker.on("message", (message: FromWorker) => {
+      silence.heard();
+      if (message.type === "ready") silence.started();
+      events.message(this, worker.id, message);
+    });
+    this.send(first);
+    void this.#killIfHung(worker, silence, gone.signal); // never rejects; ends with the worker
     const stop = async (): Promise<void> => {
       this.send({ type: "stop" });
       await clock.sleep(this.#options.stopMs, gone.signal);
@@ -106,5 +126,19 @@ export class WorkerSlot {
     this.#worker = undefined;
     events.ended(this, worker.id);
     return how;
+  }
+
+  async #killIfHung(worker: Worker, silence: Silence, gone: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options.platform;
+    let reason: string | undefined;
+    while (reason === undefined) {
+      await clock.sleep(lookMs, gone);
+      if (gone.aborted) return;
+      reason = silence.look();
+    }
+    this.#hangs++;
+    // Not asked to stop: it would not hear it. What it had under way is as after any death of a worker.
+    log("error", "worker_silent", { worker: this.name, pid: worker.process.pid, reason });
+    worker.process.kill("SIGKILL");
   }
 }
