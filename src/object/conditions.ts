@@ -15,6 +15,15 @@ export interface ReadConditions {
   readonly ifUnmodifiedSinceMs?: number | undefined;
 }
 
+/**
+ * What `If-Range` asks for: the range alone while the object is still the one that the client has a piece of, else all of it.
+ */
+export type RangeCondition =
+  /** Without quotes. A weak one keeps its mark, so that it is no object's. */
+  | { readonly kind: "etag"; readonly etag: string }
+  /** Last-Modified as it was shown, in ms. */
+  | { readonly kind: "modified"; readonly atMs: number };
+
 /** Preconditions of a write: three cases, never two at once. */
 export type WriteCondition =
   | { readonly kind: "always" }
@@ -63,6 +72,18 @@ export function checkCopySource(
   if (refusal === undefined) return undefined;
   const unchanged = conditions.ifNoneMatch === undefined ? "If-Modified-Since" : "If-None-Match";
   return failed(`x-amz-copy-source-${refusal.details?.["Condition"] ?? unchanged}`);
+}
+
+/** RFC 9110, section 13.1.5: both are compared for identity, so a date that is only later is another version. */
+export function isStillSame(condition: RangeCondition, row: ObjectRow): boolean {
+  switch (condition.kind) {
+    case "etag":
+      return condition.etag === etagOf(row);
+    case "modified":
+      return Math.floor(row.modifiedMs / 1000) === Math.floor(condition.atMs / 1000);
+    default:
+      return unreachable(condition);
+  }
 }
 
 /**

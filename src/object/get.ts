@@ -1,8 +1,8 @@
 import type { StoredChecksum } from "../format/checksum.ts";
 import type { ManifestPart } from "../format/manifest.ts";
 import type { ObjectRow } from "../format/object-row.ts";
-import type { ReadConditions } from "./conditions.ts";
-import { checkRead } from "./conditions.ts";
+import type { RangeCondition, ReadConditions } from "./conditions.ts";
+import { checkRead, isStillSame } from "./conditions.ts";
 import { etagOf } from "./etag.ts";
 import type { Span } from "./locations.ts";
 import { readParts } from "./locations.ts";
@@ -30,6 +30,8 @@ export interface GetInput {
   readonly version?: VersionRef | undefined;
   readonly conditions: ReadConditions;
   readonly range?: RangeRequest | undefined;
+  /** Where it does not hold, the whole object is read. */
+  readonly rangeIf?: RangeCondition | undefined;
   readonly partNumber?: number | undefined;
   /** Whose signal ends the read. It is asked for only where a read lasts: making one costs more than a small read. */
   readonly peer?: Peer | undefined;
@@ -42,7 +44,7 @@ export interface ObjectInfo {
   readonly versionId: string | undefined;
   /**
    * What is returned of the object: bytes first … first + length - 1; `partial` where that is asked
-   * for.
+   * for. No bytes are never partial: there is no way to say which of the object they are.
    */
   readonly first: number;
   readonly length: number;
@@ -143,9 +145,10 @@ async function select(
     const message = "Cannot specify both Range header and partNumber query parameter";
     return refuse("invalidRequest", { message });
   }
-  if (range !== undefined) {
+  const { rangeIf } = input;
+  if (range !== undefined && (rangeIf === undefined || isStillSame(rangeIf, version.row))) {
     const span = resolveRange(range, size);
-    if (span !== undefined) return { ...span, partial: true };
+    if (span !== undefined) return { ...span, partial: span.first < span.end };
     return refuse("invalidRange", { details: { ActualObjectSize: String(size) } });
   }
   if (partNumber === undefined) return { first: 0, end: size, partial: false };
@@ -161,6 +164,7 @@ async function select(
   // they were uploaded under.
   const sizes = parts.slice(0, partNumber).map((part) => part.size);
   const end = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const first = end - (sizes.at(-1) ?? 0);
   const partChecksum = parts[partNumber - 1]?.checksum;
-  return { first: end - (sizes.at(-1) ?? 0), end, partial: true, partCount, partChecksum };
+  return { first, end, partial: first < end, partCount, partChecksum };
 }

@@ -1,5 +1,5 @@
 import { parseHttpDate } from "../base/http-date.ts";
-import type { ReadConditions, WriteCondition } from "../object/conditions.ts";
+import type { RangeCondition, ReadConditions, WriteCondition } from "../object/conditions.ts";
 import { S3Error, conditionNotImplemented } from "./errors.ts";
 import type { Headers } from "./headers.ts";
 
@@ -11,6 +11,15 @@ export function parseReadConditions(headers: Headers, prefix: string): ReadCondi
     ifModifiedSinceMs: date(headers.get(`${prefix}if-modified-since`)),
     ifUnmodifiedSinceMs: date(headers.get(`${prefix}if-unmodified-since`)),
   };
+}
+
+/** `If-Range`: a date, or else an ETag; what is neither is the ETag of no object, so that the condition does not hold. */
+export function parseRangeCondition(headers: Headers): RangeCondition | undefined {
+  const sent = headers.get("if-range")?.trim();
+  if (sent === undefined) return undefined;
+  const atMs = parseHttpDate(sent);
+  if (atMs !== undefined) return { kind: "modified", atMs };
+  return { kind: "etag", etag: sent.replace(/^"(.*)"$/, "$1") };
 }
 
 /** What is not a date is as if it were not there. */

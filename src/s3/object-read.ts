@@ -3,7 +3,7 @@ import type { GetInput } from "../object/get.ts";
 import type { Refusal } from "../object/refusal.ts";
 import type { HttpResponse } from "../platform/http.ts";
 import { type S3Call, permit, refused } from "./call.ts";
-import { parseReadConditions } from "./condition-headers.ts";
+import { parseRangeCondition, parseReadConditions } from "./condition-headers.ts";
 import { parsePartNumber } from "./object-parameters.ts";
 import { checkResponseOverrides } from "./object-response.ts";
 import { parseRange } from "./range-header.ts";
@@ -23,6 +23,7 @@ export async function openRead(call: S3Call): Promise<GetInput> {
     version,
     conditions: parseReadConditions(call.headers, ""),
     range: parseRange(call.headers.get("range")),
+    rangeIf: parseRangeCondition(call.headers),
     partNumber: parsePartNumber(call),
     peer: call.request,
   };
