@@ -4,6 +4,7 @@ import type { Bucket } from "../object/buckets.ts";
 import { decodeHeaderText } from "./encoded-word.ts";
 import { S3Error } from "./errors.ts";
 import type { Headers } from "./headers.ts";
+import { parseStorageClass } from "./storage-class.ts";
 import { parseTaggingHeader } from "./tagging.ts";
 
 /** S3's limit for names and values of user metadata together. */
@@ -25,15 +26,13 @@ export function parseObjectAttributes(
   headers: Headers,
   bucket: Pick<Bucket, "owner" | "account">,
 ): ObjectAttributes {
-  const storageClass = headers.get("x-amz-storage-class") ?? "STANDARD";
-  if (storageClass !== "STANDARD") throw new S3Error("InvalidStorageClass");
   return {
     headers: systemHeaders(headers),
     metadata: userMetadata(headers),
     tags: parseTaggingHeader(headers.get("x-amz-tagging")),
     owner: bucket.owner,
     account: bucket.account,
-    storageClass,
+    storageClass: parseStorageClass(headers),
     encryption: undefined,
     lock: undefined,
   };

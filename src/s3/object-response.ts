@@ -7,6 +7,7 @@ import { checksumHeaders } from "./checksum-names.ts";
 import { encodeHeaderText } from "./encoded-word.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
 import { storedHeaders } from "./object-attributes.ts";
+import { storageClassHeaders } from "./storage-class.ts";
 import { madeVersionHeaders, versionHeaders } from "./versions.ts";
 
 const defaultContentType = "binary/octet-stream";
@@ -33,6 +34,7 @@ export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
   for (const [name, value] of row.attributes.metadata) {
     headers.push([`x-amz-meta-${name}`, encodeHeaderText(value)]);
   }
+  headers.push(...storageClassHeaders(row.attributes.storageClass));
   const tagCount = row.attributes.tags.length;
   if (tagCount > 0) headers.push(["x-amz-tagging-count", String(tagCount)]);
   if (partial) headers.push(["content-range", `bytes ${first}-${first + length - 1}/${row.size}`]);

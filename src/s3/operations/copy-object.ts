@@ -11,6 +11,7 @@ import { copyHeaders, openCopySource, refusedCopy } from "../copy-source.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
+import { namesStorageClass } from "../storage-class.ts";
 import { declaredChecksums } from "../upload-body.ts";
 import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
@@ -50,8 +51,7 @@ function chooseAttributes(
 ): (source: ObjectAttributes) => ObjectAttributes {
   const replaceMetadata = replaces(call, "x-amz-metadata-directive", "Unknown metadata directive.");
   const replaceTags = replaces(call, "x-amz-tagging-directive", "Unknown tagging directive.");
-  const named = call.headers.has("x-amz-storage-class");
-  if (!replaceMetadata && !named) refuseSelfCopy(call, source);
+  if (!replaceMetadata && !namesStorageClass(call.headers)) refuseSelfCopy(call, source);
   const own = parseObjectAttributes(call.headers, owned);
   return (kept) => ({
     ...own,
