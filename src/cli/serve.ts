@@ -38,7 +38,7 @@ async function runServe(given: GivenFlags): Promise<number> {
   };
   process.umask(ownerOnly); // for the workers too, which inherit it
   const tls = tlsFilesOf(settings["tls-cert"], settings["tls-key"]);
-  if (tls !== undefined) readTlsPair(tls); // each worker reads it for itself: this is to say now what is wrong
+  if (tls !== undefined) readTlsPair(tls); // before anything is locked or made: to say now what is wrong
   const style = jsonLog ? "json" : undefined;
   const log = createLog({ level: settings["log-level"], style });
   const platform = createPlatform({ log });

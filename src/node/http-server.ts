@@ -20,6 +20,7 @@ import { PeerWatch } from "./http/peer-watch.ts";
 import { refuseUnparsed } from "./http/refuse-unparsed.ts";
 import { WrongProtocol } from "./http/wrong-protocol.ts";
 import { readTlsPair, reloadMs, type TlsFiles, TlsReload } from "./tls-files.ts";
+import type { TlsPair } from "./tls-pair.ts";
 
 /*
  * The bridge from node:http to our own request and response: protocol code never meets a socket. It keeps the bounds a
@@ -36,6 +37,8 @@ export interface HttpServerOptions {
   readonly shared?: boolean | undefined;
   /** Serves https, with what these files hold at the time. */
   readonly tls?: TlsFiles | undefined;
+  /** Served with until they hold what can be used; without it, that they do not is an error. */
+  readonly tlsPair?: TlsPair | undefined;
   readonly tlsReloadMs?: number | undefined;
   /** After the stop signal, requests under way have this long. */
   readonly drainMs: number;
@@ -141,8 +144,8 @@ export class HttpServer implements Service {
   }
 
   #createTlsServer(files: TlsFiles, options: ServerOptions): TlsServer {
-    const { log, tlsReloadMs = reloadMs } = this.#options;
-    const pair = readTlsPair(files);
+    const { log, tlsReloadMs = reloadMs, tlsPair } = this.#options;
+    const pair = tlsPair ?? readTlsPair(files);
     const handshakeTimeout = this.#limits.headersMs;
     const server = createTlsServer({ ...options, ...pair, handshakeTimeout });
     this.#reload = new TlsReload({

@@ -16,6 +16,8 @@ import { listenError } from "./http-server.ts";
 import type { StoreLocation } from "./store-directories.ts";
 import type { FromWorker, ToWorker } from "./tree/messages.ts";
 import { Gathering } from "./tree/gathering.ts";
+import { readTlsPair, reloadMs, tlsFilesOf, TlsReload } from "./tls-files.ts";
+import type { TlsPair } from "./tls-pair.ts";
 import { sampleProcess } from "./tree/process-metrics.ts";
 import { WorkerSlot } from "./tree/worker-slot.ts";
 import { version } from "./version.ts";
@@ -71,6 +73,8 @@ export class Supervisor implements Service {
   #ready = false;
   #failure: StoreError | undefined;
   #indexFailure: string | undefined;
+  /** The last that could be used: what a worker begins with, whatever the files hold at that moment. */
+  #tlsPair: TlsPair | undefined;
   /** Ends the present set of workers. */
   #stopTree = new AbortController();
 
@@ -112,15 +116,33 @@ export class Supervisor implements Service {
     });
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     this.#port = await claimPort(settings.listen);
-    while (!signal.aborted) {
-      await this.#runTree(signal);
-      if (this.#failure !== undefined) throw this.#failure;
-      if (this.#indexFailure === undefined) return;
-      platform.log("error", "index_verification_started", { reason: this.#indexFailure });
-      this.#indexFailure = undefined;
-      await verifyIndex();
-      platform.log("warn", "index_verified", {});
+    const tls = this.#followTlsFiles();
+    try {
+      while (!signal.aborted) {
+        await this.#runTree(signal);
+        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#indexFailure === undefined) return;
+        platform.log("error", "index_verification_started", { reason: this.#indexFailure });
+        this.#indexFailure = undefined;
+        await verifyIndex();
+        platform.log("warn", "index_verified", {});
+      }
+    } finally {
+      tls?.stop();
     }
+  }
+
+  #followTlsFiles(): TlsReload | undefined {
+    const { settings } = this.#options;
+    const files = tlsFilesOf(settings["tls-cert"], settings["tls-key"]);
+    if (files === undefined) return undefined;
+    const use = (pair: TlsPair): void => {
+      this.#tlsPair = pair;
+    };
+    const pair = readTlsPair(files);
+    use(pair);
+    const log = (): void => undefined; // each front end looks for itself, and tells
+    return new TlsReload({ files, pair, log, intervalMs: reloadMs, use });
   }
 
   /** Ends every process now. What was acknowledged is safe; what is under way is cut. */
@@ -178,7 +200,7 @@ export class Supervisor implements Service {
     this.#register.begins(run);
     const { name, role } = slot;
     const common = { location, settings, rootKey, sealingKey, jsonLog };
-    return { type: "start", name, role, ...common, port: this.#port };
+    return { type: "start", name, role, ...common, port: this.#port, tlsPair: this.#tlsPair };
   }
 
   #receive(slot: WorkerSlot, run: number, message: FromWorker): void {

@@ -7,7 +7,14 @@ import type { HttpHandler } from "../platform/http.ts";
 import { callServer } from "./server-call.ts";
 import { makeCertificate, noOpenssl } from "./testing/certificates.ts";
 import { serve } from "./testing/http-peer.ts";
-import { Scratch, until } from "./testing/served-store.ts";
+import {
+  childrenOf,
+  noProc,
+  Scratch,
+  ServedStore,
+  started,
+  until,
+} from "./testing/served-store.ts";
 import { readTlsPair, tlsFilesOf } from "./tls-files.ts";
 
 const skip = noOpenssl;
@@ -73,6 +80,40 @@ test(
 );
 
 test(
+  "tls: files that are empty for a moment end nothing, not even a worker that starts just then",
+  { skip: skip === false ? noProc : skip, timeout: 120_000 },
+  async () => {
+    using scratch = new Scratch();
+    const tls = makeCertificate(scratch.path, "first");
+    const next = makeCertificate(scratch.path, "second");
+    const settings = ["--tls-cert", tls.certPath, "--tls-key", tls.keyPath];
+    await using server = new ServedStore([scratch.directory("a")], settings);
+    const { pid, port, endpoint } = await started(server);
+    const before = childrenOf(pid);
+    const own = readFileSync(tls.certPath, "utf8");
+    const isReady = async (): Promise<boolean> => {
+      const call = { method: "GET", target: "/-/health/live", signal: AbortSignal.timeout(10_000) };
+      const { text } = await callServer(endpoint, { ...call, trust: { own } });
+      return text === "live\n";
+    };
+    writeFileSync(tls.certPath, "");
+    await until("the empty file is noticed", async () => {
+      assert.ok(await isReady());
+      return /is empty.*tls_not_reloaded/.test(server.output);
+    });
+    assert.deepEqual(childrenOf(pid), before);
+    const [, frontEnd = 0] = before; // the background worker is the first
+    process.kill(frontEnd, "SIGKILL");
+    await until("a new front end serves", () => isReady().catch(() => false));
+    assert.doesNotMatch(server.output, /worker_failed/);
+    copyFileSync(next.certPath, tls.certPath);
+    copyFileSync(next.keyPath, tls.keyPath);
+    await until("the new pair is used", async () => (await shown(port)) === "second");
+    assert.equal(await server.stop(), 0, server.output);
+  },
+);
+
+test(
   "tls: who does not speak it, or breaks off the handshake, holds nothing",
   { skip },
   async () => {
@@ -109,9 +150,32 @@ test(
     assert.equal(tlsFilesOf("", ""), undefined);
     assert.throws(
       () => readTlsPair({ ...one, keyPath: two.keyPath }),
-      /--tls-cert .*one\.crt.*mismatch/,
+      /--tls-key .*two\.key is not the key of the certificate/,
     );
     assert.throws(() => readTlsPair({ ...one, keyPath: "/nowhere" }), /--tls-key: .*\/nowhere/);
     assert.throws(() => readTlsPair({ ...one, certPath: one.keyPath }), /not a certificate in PEM/);
+    const cut = `${scratch.path}/cut.pem`;
+    const cases = [
+      ["certPath", "", /--tls-cert .*cut\.pem is empty/],
+      ["certPath", readFileSync(one.certPath, "utf8").slice(0, 300), /breaks off in a certificate/],
+      ["certPath", readFileSync(one.certPath, "utf8").replace(/\nMI/, "\nXX"), /not a certificate/],
+      ["keyPath", "", /--tls-key .*cut\.pem is empty/],
+      [
+        "keyPath",
+        readFileSync(one.keyPath, "utf8").slice(0, 100),
+        /not an unencrypted private key/,
+      ],
+    ] as const;
+    for (const [which, text, message] of cases) {
+      writeFileSync(cut, text);
+      assert.throws(() => readTlsPair({ ...one, [which]: cut }), { code: "invalid", message });
+    }
+    const chain = readFileSync(one.certPath, "utf8") + readFileSync(two.certPath, "utf8");
+    for (let length = chain.length - 2; length > chain.length - 400; length -= 80) {
+      writeFileSync(cut, chain.slice(0, length));
+      assert.throws(() => readTlsPair({ ...one, certPath: cut }), /breaks off in a certificate/);
+    }
+    writeFileSync(cut, chain);
+    assert.equal(readTlsPair({ ...one, certPath: cut }).cert, chain);
   },
 );

@@ -1,19 +1,13 @@
-import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { createSecureContext } from "node:tls";
 import { messageOf, StoreError } from "../base/errors.ts";
 import type { Log } from "../platform/log.ts";
+import { endOf, faultOf, type TlsPair } from "./tls-pair.ts";
 
 /** A certificate with its chain and its key, as files in PEM. */
 export interface TlsFiles {
   readonly certPath: string;
   readonly keyPath: string;
-}
-
-export interface TlsPair {
-  readonly cert: string;
-  readonly key: string;
 }
 
 /** Files are looked at so often; a renewal has weeks. They are read, not watched: that works for every way to replace them. */
@@ -27,7 +21,7 @@ export function tlsFilesOf(certPath: string, keyPath: string): TlsFiles | undefi
 }
 
 /** StoreError `invalid`, with the file and the fix, where a server could not use them. */
-export function readTlsPair({ certPath, keyPath }: TlsFiles): TlsPair {
+export function readTlsPair(files: TlsFiles): TlsPair {
   const read = (flag: string, path: string): string => {
     try {
       return readFileSync(path, "utf8");
@@ -35,20 +29,18 @@ export function readTlsPair({ certPath, keyPath }: TlsFiles): TlsPair {
       throw new StoreError("invalid", `${flag}: ${messageOf(cause)}`, { cause });
     }
   };
-  const pair = { cert: read("--tls-cert", certPath), key: read("--tls-key", keyPath) };
-  const fault = faultOf(pair);
-  if (fault === undefined) return pair;
-  throw new StoreError("invalid", `--tls-cert ${certPath}, --tls-key ${keyPath}: ${fault}`);
+  const pair = { cert: read("--tls-cert", files.certPath), key: read("--tls-key", files.keyPath) };
+  const fault = faultText(pair, files);
+  if (fault !== undefined) throw new StoreError("invalid", fault);
+  return pair;
 }
 
-/** Why a server could not use the pair. */
-function faultOf(pair: TlsPair): string | undefined {
-  try {
-    createSecureContext(pair);
-    return undefined;
-  } catch (error) {
-    return `not a certificate in PEM with its key, unencrypted (${messageOf(error)})`;
-  }
+/** What is wrong with the pair, by the file that has to be mended. */
+function faultText(pair: TlsPair, { certPath, keyPath }: TlsFiles): string | undefined {
+  const fault = faultOf(pair);
+  if (fault === undefined) return undefined;
+  const file = fault.of === "cert" ? `--tls-cert ${certPath}` : `--tls-key ${keyPath}`;
+  return `${file} ${fault.message}`;
 }
 
 export interface TlsReloadOptions {
@@ -61,8 +53,9 @@ export interface TlsReloadOptions {
 }
 
 /**
- * Looks for new files, and has them used once they fit together: the two may be replaced one after the other, and until
- * then, or where what is new is wrong, the old pair stays in use and the log says why.
+ * Looks for new files, and has them used once they are proved to fit together: the two may be replaced one after the
+ * other, or be empty for a moment while they are written. Until then, or where what is new is wrong, the old pair stays
+ * in use and the log says why. Whatever goes wrong here ends nothing: the next look tries again.
  */
 export class TlsReload {
   readonly #options: TlsReloadOptions;
@@ -85,12 +78,21 @@ export class TlsReload {
   async #look(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
+    const { files, log } = this.#options;
+    try {
+      const found = await readBoth(files);
+      if (!isSame(found, this.#seen)) this.#take(found);
+    } catch (error) {
+      log("error", "tls_not_reloaded", { ...files, fault: messageOf(error) });
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  #take(found: TlsPair | string): void {
     const { files, log, use } = this.#options;
-    const found = await readBoth(files);
-    this.#looking = false;
-    if (isSame(found, this.#seen)) return;
     this.#seen = found;
-    const fault = typeof found === "string" ? found : faultOf(found);
+    const fault = typeof found === "string" ? found : faultText(found, files);
     if (fault === undefined && typeof found !== "string") {
       use(found);
       log("info", "tls_reloaded", { ...files });
@@ -116,9 +118,9 @@ function isSame(one: TlsPair | string, other: TlsPair | string): boolean {
 }
 
 /** It is used all the same: some clients do not look, and none is served better by no certificate. */
-function warnOfExpiry({ cert }: TlsPair, log: Log): void {
-  const { validToDate } = new X509Certificate(cert);
-  if (validToDate.getTime() < Date.now()) {
-    log("warn", "tls_certificate_expired", { since: validToDate.toISOString() });
+function warnOfExpiry(pair: TlsPair, log: Log): void {
+  const end = endOf(pair);
+  if (end.getTime() < Date.now()) {
+    log("warn", "tls_certificate_expired", { since: end.toISOString() });
   }
 }

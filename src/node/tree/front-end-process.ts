@@ -50,6 +50,7 @@ export async function runFrontEnd(
     port,
     shared: true,
     tls: tlsFilesOf(settings["tls-cert"], settings["tls-key"]),
+    tlsPair: start.tlsPair,
     drainMs: settings.drain,
     limits: { connections: settings.connections, requests: settings.requests },
   });

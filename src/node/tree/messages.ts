@@ -5,6 +5,7 @@ import type { SessionRoster } from "../../server/session-roster.ts";
 import type { Settings } from "../../server/settings.ts";
 import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { StoreLocation } from "../store-directories.ts";
+import type { TlsPair } from "../tls-pair.ts";
 
 /*
  * What the supervisor and its workers say to each other. Nothing a request needs travels here, and the channel is the
@@ -25,6 +26,8 @@ export interface StartMessage {
   /** In hexadecimal. */
   readonly sealingKey: string;
   readonly port: number;
+  /** The last that could be used, where TLS is on: the files may hold something else just now. */
+  readonly tlsPair: TlsPair | undefined;
   /** The log is for programs, also on a terminal. */
   readonly jsonLog: boolean;
 }
