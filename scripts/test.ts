@@ -29,10 +29,10 @@ if (all.length === 0) {
   process.exit(1);
 }
 const purePassed = run("pure", pure, ["--test-isolation=none"]);
-// A test that fails may leave something open: its process must end all the same.
+// A test that fails may leave something open: its process must end all the same. The limit is for a machine at load 15.
 const machinePassed = run("on the machine", onMachine, [
   "--test-concurrency=2",
-  "--test-timeout=120000",
+  "--test-timeout=600000",
   "--test-force-exit",
 ]);
 process.exit(purePassed && machinePassed ? 0 : 1);

@@ -8,6 +8,7 @@ export const comparisonHelp = `npm run bench [-- flags]: this store against a ba
   --keys N            of the large store that is listed (1000000)
   --seconds N, --rounds N  of each measurement (5, 3)
   --connections N     of the small transfers (64)
+  --uploads N         of 64 MiB at once, while memory is measured (64)
   --workers N, --processes N  of each server, of the load (2, 2)
   --cpu-prof DIR      profiles of our server's processes
   --json              one line of JSON`;
@@ -22,6 +23,7 @@ export function parseComparisons(args: readonly string[]): ComparisonRun {
       seconds: { type: "string", default: "5" },
       rounds: { type: "string", default: "3" },
       connections: { type: "string", default: "64" },
+      uploads: { type: "string", default: "64" },
       workers: { type: "string", default: "2" },
       processes: { type: "string", default: "2" },
       "cpu-prof": { type: "string" },
@@ -34,6 +36,7 @@ export function parseComparisons(args: readonly string[]): ComparisonRun {
     seconds: whole("seconds", values.seconds),
     rounds: whole("rounds", values.rounds),
     connections: whole("connections", values.connections),
+    uploads: whole("uploads", values.uploads),
     workers: whole("workers", values.workers),
     processes: whole("processes", values.processes),
     cpuProfiles: values["cpu-prof"] === undefined ? undefined : resolve(values["cpu-prof"]),

@@ -26,7 +26,7 @@ function begin(scratch: Scratch, flags: readonly string[]) {
 
 test("comparisons: each gives its figures, beside what it is compared with; nothing is left", async () => {
   using scratch = new Scratch();
-  const flags = ["--seconds", "1", "--rounds", "1", "--workers", "1", "--keys", "12000"];
+  const flags = ["--seconds", "1", "--rounds", "1", "--workers", "1", "--keys", "5000"];
   const some = [
     "--only",
     "small",
@@ -38,6 +38,8 @@ test("comparisons: each gives its figures, beside what it is compared with; noth
     "start",
     "--connections",
     "8",
+    "--uploads",
+    "4",
   ];
   const { code, output, errors } = await begin(scratch, [...flags, ...some]).ended;
   assert.equal(code, 0, errors);
@@ -47,11 +49,11 @@ test("comparisons: each gives its figures, beside what it is compared with; noth
     "put 4 KiB, 8 connections",
     "get 4 KiB, 8 connections",
     "records to one sync of an extent, put 4 KiB",
-    "private memory of the tree, 64 uploads of 64 MiB at once",
-    "private memory of the tree, 64 uploads of 64 MiB once more",
+    "private memory of the tree, 4 uploads of 64 MiB at once",
+    "private memory of the tree, 4 uploads of 64 MiB once more",
     "LIST page of 1,000",
     "LIST page of 1,000 with delimiter /",
-    "start, 12,000 keys beside none",
+    "start, 5,000 keys beside none",
   ]);
   for (const { what, ours, reference, ratio } of comparisons) {
     assert.ok(ours > 0, what);

@@ -18,6 +18,8 @@ export interface Context {
   readonly seconds: number;
   readonly rounds: number;
   readonly connections: number;
+  /** Large ones at once, while memory is measured. */
+  readonly uploads: number;
   /** Of the large bucket that is listed. */
   readonly keys: number;
   /** Where profiles of our server's processes go. */

@@ -11,7 +11,7 @@ import {
   startOurs,
 } from "./context.ts";
 
-const fewKeys = 10_000;
+const fewKeysMax = 10_000;
 const stores = { few: "index-of-few", many: "index-of-many" } as const;
 
 /** In order, and as many to a folder in either store: a page is as much work in both but for the size of the index. */
@@ -21,6 +21,7 @@ function spaceOf(count: number): KeySpace {
 
 /** The time of a page of 1,000 in a store of many keys to that in a store of 10,000, round by round. */
 export async function compareLists(context: Context): Promise<Comparison[]> {
+  const fewKeys = Math.min(fewKeysMax, Math.ceil(context.keys / 2));
   for (const [name, count] of [
     [stores.few, fewKeys],
     [stores.many, context.keys],

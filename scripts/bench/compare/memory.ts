@@ -4,7 +4,6 @@ import { shortNumber } from "../report/table.ts";
 import { type Comparison, type Context, planOf, startOurs } from "./context.ts";
 import { largeBytes } from "./transfers.ts";
 
-const uploads = 64;
 /** Of the context's seconds: until every upload has passed through all its stages on a slow machine, too. */
 const roundSecondsFactor = 4;
 
@@ -31,6 +30,7 @@ async function compareRound(
   { endpoint, pid }: { endpoint: string; pid: number },
   round: string,
 ): Promise<Comparison> {
+  const { uploads } = context;
   const seconds = context.seconds * roundSecondsFactor;
   const work = { operation: "put", objectBytes: largeBytes, connections: uploads } as const;
   const plan = planOf({ ...context, seconds }, endpoint, {
