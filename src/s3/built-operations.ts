@@ -27,11 +27,13 @@ import { postObject } from "./operations/post-object.ts";
 import { putBucketVersioning } from "./operations/put-bucket-versioning.ts";
 import { putObjectTagging } from "./operations/put-object-tagging.ts";
 import { putObject } from "./operations/put-object.ts";
+import { readUnsetConfigurations } from "./operations/read-unset-configuration.ts";
 import { uploadPartCopy } from "./operations/upload-part-copy.ts";
 import { uploadPart } from "./operations/upload-part.ts";
 
 /** What carries out each operation; those that are missing answer NotImplemented. */
 export const builtOperations: Readonly<Partial<Record<OperationName, Operation>>> = {
+  ...readUnsetConfigurations,
   AbortMultipartUpload: abortMultipartUpload,
   CompleteMultipartUpload: completeMultipartUpload,
   CopyObject: copyObject,

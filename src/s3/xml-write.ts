@@ -67,3 +67,9 @@ export function xmlTextDocument(root: string, text: string): Uint8Array {
 export function xmlPlainDocument(root: string, children: readonly Xml[]): Uint8Array {
   return encodeUtf8(`${prolog}<${root}>${children.join("")}</${root}>`);
 }
+
+/** Who is granted something; its kind stands in an attribute, which nothing else of S3's does. */
+export function granteeElement(id: Xml): Xml {
+  const instance = "http://www.w3.org/2001/XMLSchema-instance";
+  return `<Grantee xmlns:xsi="${instance}" xsi:type="CanonicalUser">${id}</Grantee>` as Xml; // around finished XML
+}
