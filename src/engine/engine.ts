@@ -21,8 +21,8 @@ export interface ScanOptions {
   readonly limit: number;
 }
 
-/** A scan hands out whole arrays, so it has a bound. */
-export const scanRowsMax = 10_000;
+/** A scan hands out whole arrays, and some engines read them in the thread that serves: a page of a listing and a little more. */
+export const scanRowsMax = 1024;
 
 export interface Check {
   readonly key: Uint8Array;

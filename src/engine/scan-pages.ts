@@ -1,6 +1,14 @@
 import { afterKey } from "../base/bytes.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import type { EngineReader, Row } from "./engine.ts";
+import { scanRowsMax } from "./engine.ts";
+
+/** All rows of a range, where it is known that they are few. */
+export async function scanAll(reader: EngineReader, range: KeyRange): Promise<Row[]> {
+  const all: Row[] = [];
+  for await (const rows of scanPages(reader, range, scanRowsMax)) all.push(...rows);
+  return all;
+}
 
 /** All rows of a range in key order, by pages of at most `limit`, each of its own moment. No page is empty. */
 export async function* scanPages(

@@ -11,6 +11,7 @@ import type { Database } from "./lmdb/environment.ts";
 import { openEnvironment } from "./lmdb/environment.ts";
 import { toStoreError } from "./lmdb/failures.ts";
 import { GroupCommit } from "./lmdb/group-commit.ts";
+import { LoopShare } from "./lmdb/loop-share.ts";
 import { Room, reserveBytesDefault } from "./lmdb/room.ts";
 import { readRow, readSealedRows } from "./lmdb/rows.ts";
 
@@ -81,6 +82,7 @@ class LmdbRows implements LmdbEngine {
   readonly #room: Room;
   readonly #commits: GroupCommit;
   readonly #reader: EngineReader;
+  readonly #share = new LoopShare();
   readonly #snapshots = new Set<EngineSnapshot>();
   #state: "open" | "failed" | "closed" = "open";
 
@@ -156,21 +158,33 @@ class LmdbRows implements LmdbEngine {
 
   #readerOf(transaction: Transaction | undefined, assertReadable: () => void): EngineReader {
     const { hash } = this.#options;
+    const share = this.#share;
+    // Reads of one snapshot are few, and what is made of them is made at once: only the first of them waits.
+    let isUnderWay = false;
     return {
       get: async (key) => {
-        assertReadable();
         assertRowKey(key);
-        return this.#attempt("get", () => readRow(this.#database, hash, key, transaction));
+        while (share.isSpent && !isUnderWay) await share.turn();
+        isUnderWay = transaction !== undefined;
+        assertReadable();
+        const row = this.#attempt("get", () => readRow(this.#database, hash, key, transaction));
+        share.count(1, row?.value.length ?? 0);
+        return row;
       },
       scan: async (range, options) => {
-        assertReadable();
         assertScan(range, options);
-        return this.#attempt("scan", () =>
-          readSealedRows(this.#database, range, options, transaction).map(({ key, sealed }) => ({
-            key,
-            ...openRow(hash, key, sealed),
-          })),
+        while (share.isSpent && !isUnderWay) await share.turn();
+        isUnderWay = transaction !== undefined;
+        assertReadable();
+        let bytes = 0;
+        const rows = this.#attempt("scan", () =>
+          readSealedRows(this.#database, range, options, transaction).map(({ key, sealed }) => {
+            bytes += sealed.length;
+            return { key, ...openRow(hash, key, sealed) };
+          }),
         );
+        share.count(rows.length, bytes);
+        return rows;
       },
     };
   }

@@ -21,7 +21,7 @@ import { inPhase } from "./request-phases.ts";
 import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
 import type { FoundPart, FoundUpload } from "./upload-rows.ts";
-import { planUploadRemoval, readParts, readUpload } from "./upload-rows.ts";
+import { planUploadRemoval, readAllParts, readUpload } from "./upload-rows.ts";
 import type { Version } from "./version-rows.ts";
 import { objectOf, readHead } from "./version-rows.ts";
 import { wholeChecksum } from "./whole-checksum.ts";
@@ -121,7 +121,7 @@ async function planCompletion(
   },
 ): Promise<Plan<MadeVersion> | Refusal> {
   const { input, head, upload, fence } = from;
-  const all = await readParts(target, upload.id);
+  const all = await readAllParts(target, upload.id);
   const parts = chooseParts(all, upload, input);
   if (isRefusal(parts)) return parts;
   const size = parts.reduce((sum, part) => sum + part.size, 0);

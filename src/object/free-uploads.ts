@@ -10,7 +10,7 @@ import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
 import type { KeyPlace } from "./target.ts";
 import { targetIn } from "./target.ts";
-import { planUploadRemoval, readParts, readUpload } from "./upload-rows.ts";
+import { planUploadRemoval, readAllParts, readUpload } from "./upload-rows.ts";
 
 /** Uploads of a bucket looked up at once. */
 const uploadBatch = 100;
@@ -35,7 +35,7 @@ export function freeUpload(
   const plan = async () => {
     const upload = await readUpload(target, id);
     if (upload === undefined) return refuse("noSuchUpload");
-    const parts = await readParts(target, id);
+    const parts = await readAllParts(target, id);
     const newestMs = parts.reduce((newest, { modifiedMs }) => Math.max(newest, modifiedMs), 0);
     if (Math.max(newestMs, upload.row.initiatedMs) >= idleSinceMs) {
       return refuse("conditionalConflict");

@@ -36,12 +36,22 @@ export async function readUpload(target: KeyPlace, id: UploadId): Promise<FoundU
   return stored === undefined ? undefined : { id, row: decodeUploadRow(stored.value), stored };
 }
 
-/** Parts in order of their numbers, from the first above `afterPart`. */
+/** All parts in order of their numbers. */
+export async function readAllParts(target: KeyPlace, upload: UploadId): Promise<FoundPart[]> {
+  const parts: FoundPart[] = [];
+  for (;;) {
+    const page = await readParts(target, upload, parts.at(-1)?.part ?? 0, scanRowsMax);
+    parts.push(...page);
+    if (page.length < scanRowsMax) return parts;
+  }
+}
+
+/** Parts in order of their numbers, from the first above `afterPart`; at most `limit`. */
 export async function readParts(
   target: KeyPlace,
   upload: UploadId,
-  afterPart = 0,
-  limit = scanRowsMax,
+  afterPart: number,
+  limit: number,
 ): Promise<FoundPart[]> {
   if (afterPart >= partNumberMax) return [];
   const { bucket, key, partition } = target;

@@ -1,6 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import type { Change, CommitResult, Engine, Row } from "../engine/engine.ts";
-import { scanRowsMax } from "../engine/engine.ts";
+import { scanAll } from "../engine/scan-pages.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import { decodeExtentRow } from "../format/extent-row.ts";
@@ -70,7 +70,7 @@ export class SimEngine {
 
   /** The rows of a space as they are. */
   rowsIn(spaceByte: Space): Promise<Row[]> {
-    return this.#memory.scan(spaceRange(spaceByte), { limit: scanRowsMax });
+    return scanAll(this.#memory, spaceRange(spaceByte));
   }
 
   /** The extent table as it is, for whoever judges or harms the machine. */

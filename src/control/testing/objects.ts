@@ -10,7 +10,7 @@ import { isRefusal } from "../../object/refusal.ts";
 import type { Refusal } from "../../object/refusal.ts";
 import type { Target } from "../../object/target.ts";
 import { targetIn } from "../../object/target.ts";
-import { planUploadRemoval, readParts, readUpload } from "../../object/upload-rows.ts";
+import { planUploadRemoval, readAllParts, readUpload } from "../../object/upload-rows.ts";
 import type { VersionRef } from "../../object/version-id.ts";
 import { parseVersionId, versionIdOf } from "../../object/version-id.ts";
 import { readHead } from "../../object/version-rows.ts";
@@ -131,7 +131,7 @@ export async function putPart(
     const plan = async () => {
       const found = await readUpload(target, upload);
       if (found === undefined) throw new Error("no such upload");
-      const before = (await readParts(target, upload)).find((one) => one.part === part);
+      const before = (await readAllParts(target, upload)).find((one) => one.part === part);
       const { key, stamp } = found.stored;
       const rowKey = partKey(target.bucket.id, target.key, upload, part);
       return {
@@ -162,7 +162,7 @@ export async function complete(
     const head = await readHead(target);
     const found = await readUpload(target, upload);
     if (found === undefined) throw new Error("no such upload");
-    const parts = await readParts(target, upload);
+    const parts = await readAllParts(target, upload);
     const blob = process.keymap.session.nextBlobId();
     const identity = { bucket: target.bucket.id, key: target.key, blob, upload, part: 0 };
     const writer = new BlobWriter(process.writer, identity);

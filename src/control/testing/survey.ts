@@ -1,3 +1,4 @@
+import { scanAll } from "../../engine/scan-pages.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import { space, spaceRange } from "../../format/row-keys.ts";
 import { bytesWithin, walkRecords } from "../extents/extent-walk.ts";
@@ -39,7 +40,7 @@ export async function survey(machine: TestMachine, process: TestProcess): Promis
   }
   let undrained = 0;
   for (const one of [space.garbage, space.garbageBatches]) {
-    undrained += (await machine.engine.scan(spaceRange(one), { limit: 10_000 })).length;
+    undrained += (await scanAll(machine.engine, spaceRange(one))).length;
   }
   const files = [...machine.disk.files.keys()].filter((path) => path.endsWith(".extent")).length;
   return { ...total, miscounted, extents: entries.length, files, undrained };

@@ -6,6 +6,7 @@ import type { KeyRange } from "../../format/row-keys.ts";
 import { garbageKey, headKey, objectKeyOfHead, parseRoutedKey } from "../../format/row-keys.ts";
 import { partKey, routedRange, space, spaceRange } from "../../format/row-keys.ts";
 import { uploadKey, versionKey } from "../../format/row-keys.ts";
+import { scanRowsMax } from "../engine.ts";
 import type { Bench } from "./rows.suite.ts";
 
 const bucket = 7 as BucketId;
@@ -84,13 +85,13 @@ export async function keysOfEveryShape({ engine, changes }: Bench): Promise<void
     assert.deepEqual(await engine.commit(changes.put(...puts)), { outcome: "ok" });
   }
   for (const { name, range, rowKey, objectKey } of spaces) {
-    const rows = await engine.scan(range, { limit: 10_000 });
+    const rows = await engine.scan(range, { limit: scanRowsMax });
     assert.equal(rows.length, keys.length, name);
     for (const [index, row] of rows.entries()) {
       assert.deepEqual(objectKey(row.key), keys[index], name);
       assert.deepEqual(row.value, keys[index], name);
     }
-    const backwards = await engine.scan(range, { limit: 10_000, reverse: true });
+    const backwards = await engine.scan(range, { limit: scanRowsMax, reverse: true });
     assert.deepEqual(backwards.reverse(), rows, name);
     for (const key of keys) assert.deepEqual((await engine.get(rowKey(key)))?.value, key, name);
   }

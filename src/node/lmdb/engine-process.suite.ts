@@ -1,5 +1,6 @@
 import { unlinkSync, writeSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
+import { scanAll } from "../../engine/scan-pages.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { bytesOf, ChangeMaker } from "../../engine/suite/rows.suite.ts";
 import { composeId } from "../../format/ids.ts";
@@ -89,7 +90,7 @@ const jobs: Readonly<Record<string, Job>> = {
     unlinkSync(ballast ?? "");
     for (let index = count; index < count + 200; index++) await put(index);
     say("put 200 rows after room was made");
-    const reads = await engine.scan({ start: keyOf(0), end: keyOf(65_535) }, { limit: 10_000 });
+    const reads = await scanAll(engine, { start: keyOf(0), end: keyOf(65_535) });
     say(reads.length === count + 100 ? "all rows are there" : `${reads.length} rows`);
   },
 };

@@ -1,5 +1,6 @@
 import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
 import { decodeGarbageRow } from "../../format/garbage-row.ts";
+import { scanAll } from "../../engine/scan-pages.ts";
 import { space, spaceRange } from "../../format/row-keys.ts";
 import type { ObjectStore } from "../object-store.ts";
 
@@ -7,7 +8,7 @@ import type { ObjectStore } from "../object-store.ts";
 export async function freedIn(store: ObjectStore): Promise<string[]> {
   const locations: DataLocation[] = [];
   for (const partition of store.keymap.partitions) {
-    const rows = await partition.scan(spaceRange(space.garbage), { limit: 10_000 });
+    const rows = await scanAll(partition, spaceRange(space.garbage));
     for (const row of rows) locations.push(...decodeGarbageRow(row.value).locations);
   }
   return refsOf(locations);

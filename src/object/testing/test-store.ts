@@ -1,4 +1,5 @@
 import { encodeUtf8 } from "../../base/bytes.ts";
+import type { Engine } from "../../engine/engine.ts";
 import type { MemoryEngine } from "../../engine/memory-engine.ts";
 import { createMemoryEngine } from "../../engine/memory-engine.ts";
 import { initialiseDataDirectory } from "../../extent/data-directories.ts";
@@ -81,32 +82,39 @@ export function createTestMachine(hash: Hash): TestMachine {
   const engine = createMemoryEngine();
   const disk = new MemoryDisk();
   const platform = createTestPlatform(hash);
+  return { engine, disk, platform, frontEnd: () => openTestStore({ engine, disk, platform }) };
+}
+
+/** A front end over an engine, and a disk in memory. */
+export async function openTestStore(machine: {
+  readonly engine: Engine;
+  readonly disk: MemoryDisk;
+  readonly platform: TestPlatform;
+}): Promise<TestStore> {
+  const { engine, disk, platform } = machine;
   const store = "5".repeat(32) as StoreId; // made up
-  const frontEnd = async (): Promise<TestStore> => {
-    const identity = await initialiseDataDirectory(
-      disk,
-      { store, holdsIndex: true },
-      platform.random,
-    );
-    const disks = { store, disks: [{ id: identity.disk, disk }] };
-    const engines = new Map([["main", engine]]);
-    const keymap = await openKeymap({ platform, engines, role: "front-end" });
-    const table = createExtentTable(keymap);
-    const session = keymap.session.id;
-    const options = { platform, disks, table, session, storageClass: "STANDARD" };
-    return {
-      platform,
-      keymap,
-      writer: new RecordingWriter(createExtentWriter(options)),
-      reader: createExtentReader({ platform, disks, table }),
-      reads: new ReadTracker(platform.clock),
-      bodies: new BodyBudget(platform.clock),
-      answers: new AnswerBudget(platform.clock),
-      buffers: createBodyBuffers(),
-      region: "us-east-1",
-    };
+  const identity = await initialiseDataDirectory(
+    disk,
+    { store, holdsIndex: true },
+    platform.random,
+  );
+  const disks = { store, disks: [{ id: identity.disk, disk }] };
+  const engines = new Map([["main", engine]]);
+  const keymap = await openKeymap({ platform, engines, role: "front-end" });
+  const table = createExtentTable(keymap);
+  const session = keymap.session.id;
+  const options = { platform, disks, table, session, storageClass: "STANDARD" };
+  return {
+    platform,
+    keymap,
+    writer: new RecordingWriter(createExtentWriter(options)),
+    reader: createExtentReader({ platform, disks, table }),
+    reads: new ReadTracker(platform.clock),
+    bodies: new BodyBudget(platform.clock),
+    answers: new AnswerBudget(platform.clock),
+    buffers: createBodyBuffers(),
+    region: "us-east-1",
   };
-  return { engine, disk, platform, frontEnd };
 }
 
 /** One front end of a machine of its own, with a bucket. */
