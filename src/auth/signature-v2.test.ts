@@ -273,7 +273,7 @@ test("V2: no session token is ours, in header or query; an unknown key is named"
   assert.ok(unknown.code === "access_key_unknown" && unknown.accessKeyId === "AKIDOTHER");
 });
 
-test("V2: chunks can't be signed by it; a digest that is sent counts", async () => {
+test("V2: it says nothing of the body, which is read as it comes, whatever a header says of it", async () => {
   const sent = async (contentSha256: string) => {
     const own = [
       ["x-amz-content-sha256", contentSha256],
@@ -288,9 +288,9 @@ test("V2: chunks can't be signed by it; a digest that is sent counts", async () 
     );
     return result.kind === "verified" ? result.payload.kind : result.code;
   };
-  assert.equal(await sent("ab".repeat(32)), "signed");
-  assert.equal(await sent("UNSIGNED-PAYLOAD"), "unsigned");
-  assert.equal(await sent("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "content_sha256_invalid");
+  for (const value of ["ab".repeat(32), "UNSIGNED-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"]) {
+    assert.equal(await sent(value), "unsigned", value);
+  }
 });
 
 test("V2: turned off it is refused with V4 named, in header and query", async () => {

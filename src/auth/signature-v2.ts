@@ -59,14 +59,22 @@ export interface V2Parts {
   readonly bucket: string | undefined;
 }
 
-/** The text as the request came, and where clients may have signed another for the same, that one too. */
+/** The text as the request came, and where clients may have signed another for the same, those too. */
 export function textsToSignV2(request: SignedRequest, parts: V2Parts): readonly string[] {
-  const sent = stringToSignV2(request, parts);
   const { path, query } = splitTarget(request.target);
-  if (parts.bucket !== undefined || !/^\/[^/]+$/.test(path)) return [sent];
   // boto3 asks for /bucket and signs /bucket/, which is what a bucket is called where the host names it.
-  const target = `${path}/${query === "" ? "" : `?${query}`}`;
-  return [sent, stringToSignV2({ ...request, target }, parts)];
+  const isBucket = parts.bucket === undefined && /^\/[^/]+$/.test(path);
+  const paths = isBucket ? [path, `${path}/`] : [path];
+  // Others sign ?uploads, and an HTTP library of theirs sends ?uploads=.
+  const bare = query.replaceAll(/=(?=&|$)/g, "");
+  const queries = bare === query ? [query] : [query, bare];
+  const { method, headers } = request;
+  return paths.flatMap((each) =>
+    queries.map((sent) => {
+      const target = sent === "" ? each : `${each}?${sent}`;
+      return stringToSignV2({ method, target, headers }, parts);
+    }),
+  );
 }
 
 export function stringToSignV2(request: SignedRequest, { date, bucket }: V2Parts): string {
@@ -88,9 +96,9 @@ function amzLines(headers: HeaderList, query: string): string[] {
   };
   for (const header of headers) if (header[0].startsWith("x-amz-")) add(header);
   const sent = new Set(values.keys());
-  for (const parameter of parseQuery(query)) {
-    const [name] = parameter;
-    if (name.startsWith("x-amz-") && !sent.has(name)) add(parameter);
+  for (const [parameter, value] of parseQuery(query)) {
+    const name = parameter.toLowerCase();
+    if (name.startsWith("x-amz-") && !sent.has(name)) add([name, value]);
   }
   return [...values]
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -16,6 +16,7 @@ import type { Principal } from "./authorize.ts";
 import { canonicalRequest, headerValue, parseQuery, splitTarget } from "./canonical-request.ts";
 import type { QueryParameter, SignedRequest } from "./canonical-request.ts";
 import type { Credential, Credentials } from "./credentials.ts";
+import { withSignedParameters } from "./hoisted-headers.ts";
 import { declaredPayload } from "./payload-mode.ts";
 import type { DeclaredPayload, PayloadMode } from "./payload-mode.ts";
 import { requestTimeOf, skewMsMax, skewOf } from "./request-time.ts";
@@ -72,6 +73,8 @@ export function createRequestVerifier(parts: RequestVerifierParts): RequestVerif
   };
 }
 
+const contentSha256Header = "x-amz-content-sha256";
+
 interface Verifier extends RequestVerifierParts {
   readonly keys: SigningKeys;
   readonly authorizations: AuthorizationHeaders;
@@ -90,7 +93,7 @@ async function verify(verifier: Verifier, request: SignedRequest): Promise<Verif
   if (claim === "anonymous") return verifyAnonymous(request);
   if ("kind" in claim) return claim;
   const isV2 = "textsToSign" in claim;
-  const headers = isV2 ? [] : headersNotSigned(request.headers, claim.signedHeaders);
+  const headers = isV2 ? [] : headersNotSigned(request.headers, claim);
   if (headers.length > 0) return { kind: "refused", code: "headers_not_signed", headers };
   const credential = await verifier.credentials.find(claim.accessKeyId);
   if (credential === undefined) {
@@ -100,7 +103,7 @@ async function verify(verifier: Verifier, request: SignedRequest): Promise<Verif
     return { kind: "refused", code: "token_invalid", token: claim.token };
   }
   return isV2
-    ? verifySignatureV2(verifier, request, { claim, credential })
+    ? verifySignatureV2(verifier, { claim, credential })
     : verifySignature(verifier, request, { claim, credential });
 }
 
@@ -156,7 +159,7 @@ function headerClaim(
   }
   const skew = skewOf(time, verifier.clock.now());
   if (skew !== undefined) return skew;
-  const contentSha256 = headerValue(headers, "x-amz-content-sha256");
+  const contentSha256 = headerValue(headers, contentSha256Header);
   if (contentSha256 === undefined) return { kind: "refused", code: "content_sha256_missing" };
   const token = headerValue(headers, "x-amz-security-token");
   return { ...claimed, timestamp, contentSha256, token, presigned: false };
@@ -185,7 +188,9 @@ function presignedClaim(
   }
   const untimely = presignUntimely(verifier.clock.now(), startsAtMs, claimed);
   if (untimely !== undefined) return untimely;
-  const declared = claimed.contentSha256 ?? headerValue(headers, "x-amz-content-sha256");
+  const isSigned = claimed.signedHeaders.includes(contentSha256Header);
+  const sent = isSigned ? headerValue(headers, contentSha256Header) : undefined;
+  const declared = claimed.contentSha256 ?? sent;
   const token = claimed.token ?? headerValue(headers, "x-amz-security-token");
   return { ...claimed, token, contentSha256: declared ?? unsignedPayload, presigned: true };
 }
@@ -204,12 +209,16 @@ function presignUntimely(
   return { kind: "refused", code, expiresAtMs, expiresSeconds, serverTimeMs };
 }
 
-/** S3 insists that all of its own headers are signed, and the host: else they could be added on the way. */
-function headersNotSigned(headers: HeaderList, signedHeaders: readonly string[]): string[] {
+/**
+ * S3 insists that all of its own headers are signed, and the host: else they could be added on the way. Some clients add
+ * `x-amz-content-sha256` to whatever they send: beside a presigned URL it is let pass, and means nothing.
+ */
+function headersNotSigned(headers: HeaderList, { signedHeaders, presigned }: Claim): string[] {
   const missing = new Set<string>();
   if (!signedHeaders.includes("host")) missing.add("host");
   for (const [name] of headers) {
-    if (name.startsWith("x-amz-") && !signedHeaders.includes(name)) missing.add(name);
+    if (!name.startsWith("x-amz-") || signedHeaders.includes(name)) continue;
+    if (!presigned || name !== contentSha256Header) missing.add(name);
   }
   return [...missing];
 }
@@ -224,7 +233,8 @@ function verifySignature(
   const declared = declarePayload(claim.contentSha256, request.headers);
   if ("code" in declared) return declared;
   const payloadHash = claim.contentSha256;
-  const canonical = canonicalRequest(request, { signedHeaders, payloadHash });
+  const covered = presigned ? withParameters(request, signedHeaders) : request;
+  const canonical = canonicalRequest(covered, { signedHeaders, payloadHash });
   const keyScope = { date: claim.date, region };
   const scope = scopeText(keyScope);
   const stringToSign = requestStringToSign(hash, { timestamp, scope, canonicalRequest: canonical });
@@ -244,9 +254,15 @@ function verifySignature(
   return { kind: "verified", principal, accessKeyId, payload, signedHeaders, presigned };
 }
 
+function withParameters(request: SignedRequest, signedHeaders: readonly string[]): SignedRequest {
+  const parameters = parseQuery(splitTarget(request.target).query);
+  const headers = withSignedParameters(request.headers, signedHeaders, parameters);
+  return { method: request.method, target: request.target, headers };
+}
+
+/** Signature V2 says nothing of the body: it is read as it comes. */
 function verifySignatureV2(
   { hash }: Verifier,
-  request: SignedRequest,
   { claim, credential }: { readonly claim: V2Claim; readonly credential: Credential },
 ): Verified | AuthFailure {
   const { accessKeyId, signature, textsToSign, presigned } = claim;
@@ -263,9 +279,8 @@ function verifySignatureV2(
       canonicalRequest: undefined,
     };
   }
-  const payload = payloadWithoutKey(request.headers);
-  if ("code" in payload) return payload;
   const { principal } = credential;
+  const payload = { kind: "unsigned" } as const;
   return { kind: "verified", principal, accessKeyId, payload, signedHeaders: [], presigned };
 }
 
@@ -284,7 +299,7 @@ function verifyAnonymous(request: SignedRequest): Verified | AuthFailure {
 
 /** Where no key of Signature V4 is at hand, chunks can't be signed. */
 function payloadWithoutKey(headers: HeaderList): PayloadMode | AuthFailure {
-  const contentSha256 = headerValue(headers, "x-amz-content-sha256") ?? unsignedPayload;
+  const contentSha256 = headerValue(headers, contentSha256Header) ?? unsignedPayload;
   const declared = declarePayload(contentSha256, headers);
   if ("code" in declared) return declared;
   if (declared.kind === "chunked" && declared.signed) {

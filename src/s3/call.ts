@@ -18,7 +18,10 @@ export interface S3Call {
   readonly authorize: Authorize;
   readonly region: string;
   readonly request: HttpRequest;
+  /** What the request means: as sent, with what a presigned URL says in a header's place. */
   readonly headers: Headers;
+  /** The same, each as it came. */
+  readonly headerList: HeaderList;
   readonly target: RequestTarget;
   readonly verified: Verified;
   /** Who signed a form: that stands among its fields, in the body, where `verified` knows nothing of. */

@@ -4,6 +4,7 @@ import type { ObjectInfo } from "../object/get.ts";
 import type { Stored } from "../object/put.ts";
 import type { S3Call } from "./call.ts";
 import { checksumHeaders } from "./checksum-names.ts";
+import { isHeaderValue } from "./headers.ts";
 import { encodeHeaderText } from "./encoded-word.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
 import { storedHeaders } from "./object-attributes.ts";
@@ -78,7 +79,7 @@ export function checkResponseOverrides(call: S3Call): void {
         message: "Request specific response headers cannot be used for anonymous GET requests.",
       });
     }
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) {
+    if (!isHeaderValue(value)) {
       throw invalidArgument(parameter, value, "The value cannot stand in a header");
     }
   }

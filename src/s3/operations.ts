@@ -222,15 +222,14 @@ export function route(
 
 /**
  * A parameter without a value that nobody knows is likely a sub-resource of some later S3. Reading may ignore
- * it; a change may not.
+ * it; a change may not. Presigned URLs have headers among their parameters, which may be empty.
  */
 function subResourcesOf(method: string, query: ReadonlyMap<string, string>): readonly string[] {
   const reads = method === "GET" || method === "HEAD";
   const names: string[] = [];
   for (const [name, value] of query) {
-    if (subResources.has(name) || (!reads && value === "" && !qualifiers.has(name))) {
-      names.push(name);
-    }
+    const isUnknown = value === "" && !qualifiers.has(name) && !/^x-amz-/i.test(name);
+    if (subResources.has(name) || (!reads && isUnknown)) names.push(name);
   }
   return names;
 }

@@ -1,4 +1,5 @@
 import type { Authorize } from "../auth/authorize.ts";
+import { effectiveHeaders } from "../auth/hoisted-headers.ts";
 import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
@@ -13,7 +14,7 @@ import { builtOperations } from "./built-operations.ts";
 import { type Operation, permit, permitOwn } from "./call.ts";
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
-import { headersByName } from "./headers.ts";
+import { checkHeaderForm, headersByName } from "./headers.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { ObservedRequest, RequestObserver } from "./observed-request.ts";
 import { type OperationName, route } from "./operations.ts";
@@ -106,7 +107,8 @@ class Exchange implements ObservedRequest {
   async #answer(): Promise<HttpResponse> {
     const { request, phases } = this;
     const { authorize, region, domains } = this.#options;
-    const headers = headersByName(request.headers);
+    const headerList = effectiveHeaders(request);
+    const headers = headersByName(headerList);
     const target = parseRequestTarget(request.target, headers.get("host"), domains);
     this.target = target;
     const name = route(request.method, target, headers);
@@ -120,6 +122,7 @@ class Exchange implements ObservedRequest {
     }
     this.sender = verified;
     this.#end = this.#options.perKey.begin(verified.accessKeyId);
+    if (headerList !== request.headers) checkHeaderForm(headerList);
     checkBucketName(target);
     const body = this.#counted(request.body);
     phases.enter("work");
@@ -129,6 +132,7 @@ class Exchange implements ObservedRequest {
       region,
       request,
       headers,
+      headerList,
       target,
       verified,
       verifyForm: async (fields) => {

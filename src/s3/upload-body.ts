@@ -29,14 +29,14 @@ interface SentBody extends Upload {
 }
 
 export function declaredChecksums(call: S3Call): DeclaredChecksums {
-  const declared = parseChecksumHeaders(call.request.headers);
+  const declared = parseChecksumHeaders(call.headerList);
   if ("kind" in declared) throw checksumError(declared);
   return declared;
 }
 
 /** The same where they speak of an object that is there already: no object matches what is no checksum at all. */
 export function expectedChecksums(call: S3Call): DeclaredChecksums {
-  const declared = parseChecksumHeaders(call.request.headers);
+  const declared = parseChecksumHeaders(call.headerList);
   if (!("kind" in declared)) return declared;
   if (declared.code !== "invalid_value") throw checksumError(declared);
   throw new S3Error("BadDigest", { message: declared.message });

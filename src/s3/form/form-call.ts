@@ -3,7 +3,7 @@ import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { S3Call } from "../call.ts";
 import { fieldMissing, invalidArgument } from "../errors.ts";
-import { headersByName } from "../headers.ts";
+import { headersByName, isHeaderValue } from "../headers.ts";
 import type { Form, FormField } from "./read-form.ts";
 
 /** The form with `${filename}` filled in, which may stand in any of its fields; without a file name it stays. */
@@ -52,15 +52,15 @@ export function asPut(call: S3Call, form: Form, verified: Verified): S3Call {
   const key = encodeUtf8(form.fields.get("key")?.value ?? "");
   if (key.length === 0) throw fieldMissing("key");
   const headers: HeaderList = [
-    ...call.request.headers.filter(([name]) => guards.has(name)),
+    ...call.headerList.filter(([name]) => guards.has(name)),
     ...[...form.fields].flatMap(([name, field]) => headerOf(name, field)),
   ];
   return {
     ...call,
     verified: { ...verified, payload: { kind: "unsigned" } },
     target: { ...call.target, kind: "object", key },
-    request: { ...call.request, headers },
     headers: headersByName(headers),
+    headerList: headers,
     body: form.file,
   };
 }
@@ -76,7 +76,7 @@ function headerOf(name: string, { value }: FormField): HeaderList {
 /** What is kept will stand in the headers of answers. */
 function headerValue(name: string, value: string): string {
   const text = wireText(value).trim();
-  if (/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) return text;
+  if (isHeaderValue(text)) return text;
   throw invalidArgument(name, value, "The value cannot stand in a header");
 }
 
