@@ -1,4 +1,4 @@
-import { tryDecodeUtf8 } from "../base/bytes.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
 import { getBucket } from "../object/buckets.ts";
 import type { Copied, CopySource } from "../object/copy.ts";
 import { type Refusal, isRefusal } from "../object/refusal.ts";
@@ -6,13 +6,14 @@ import type { HeaderList } from "../platform/http.ts";
 import { type Place, type S3Call, permitSource, refused } from "./call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
-import { percentDecode, percentDecodeText } from "./percent.ts";
+import { formDecode } from "./percent.ts";
 import { checkKey } from "./request-target.ts";
 import { isBucketName } from "./bucket-name.ts";
 import { versionHeaders, versionIn } from "./versions.ts";
 
 const header = "x-amz-copy-source";
 const rangeHeader = `${header}-range`;
+const versionMark = "?versionId=";
 
 /** The source of a copy, which the caller may read. */
 export async function openCopySource(call: S3Call): Promise<CopySource> {
@@ -23,22 +24,34 @@ export async function openCopySource(call: S3Call): Promise<CopySource> {
   return { bucket, key, version, conditions: parseReadConditions(call.headers, `${header}-`) };
 }
 
-/** `x-amz-copy-source`: `/bucket/key?versionId=…`, percent-encoded, with or without the slash in front. */
+/**
+ * `x-amz-copy-source`: `/bucket/key?versionId=…`, encoded as in forms, slashes too if the client likes, with or
+ * without the slash in front.
+ */
 function parseCopySource(call: S3Call) {
   const sent = call.headers.get(header) ?? "";
   // A `?` of the key itself is encoded, but not by every client: only `?versionId=` ends the key.
-  const [path = "", versionId] = sent.replace(/^\//, "").split("?versionId=");
-  const slash = path.indexOf("/");
-  if (slash < 0) throw invalidArgument(header, header, "Invalid copy source object key");
-  const bucket = percentDecodeText(path.slice(0, slash));
-  const key = percentDecode(path.slice(slash + 1));
-  const named = bucket !== undefined && key !== undefined && key.length > 0;
-  if (!named || !isBucketName(bucket) || tryDecodeUtf8(key) === undefined) {
+  const end = sent.indexOf(versionMark);
+  const encoded = end < 0 ? sent : sent.slice(0, end);
+  const path = formDecode(escapeBytes(encoded))?.replace(/^\//, "");
+  const slash = path?.indexOf("/") ?? -1;
+  if (path === undefined || slash < 0) {
+    throw invalidArgument(header, header, "Invalid copy source object key");
+  }
+  const bucket = path.slice(0, slash);
+  const key = encodeUtf8(path.slice(slash + 1));
+  if (!isBucketName(bucket) || key.length === 0) {
     const message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey";
     throw invalidArgument(header, sent, message);
   }
   checkKey(key);
+  const versionId = end < 0 ? undefined : sent.slice(end + versionMark.length);
   return { bucket, key, versionId };
+}
+
+/** Bytes beyond ASCII that a client did not escape. */
+function escapeBytes(wireText: string): string {
+  return wireText.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
 }
 
 /** S3 names the version that was copied only where it has an id of its own. */
