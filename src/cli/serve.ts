@@ -5,7 +5,7 @@ import { createLog } from "../node/log.ts";
 import { createPlatform } from "../node/platform.ts";
 import { rootKey } from "../node/root-key-file.ts";
 import { sealingKey } from "../node/sealing-key-file.ts";
-import { openStoreDirectories } from "../node/store-directories.ts";
+import { endGeneration, openStoreDirectories } from "../node/store-directories.ts";
 import { Supervisor } from "../node/supervisor.ts";
 import { readTlsPair, tlsFilesOf } from "../node/tls-files.ts";
 import { verifyIndex } from "../node/verify-index.ts";
@@ -51,7 +51,11 @@ async function runServe(given: GivenFlags): Promise<number> {
   say(store.isNew ? "made a new store; starting its processes" : "starting its processes");
   const supervisor = new Supervisor({
     platform,
-    location: { store: store.store, directories: store.directories },
+    location: {
+      store: store.store,
+      directories: store.directories,
+      generation: store.generation,
+    },
     settings,
     workers,
     rootKey: key.key,
@@ -65,6 +69,7 @@ async function runServe(given: GivenFlags): Promise<number> {
     verifyIndex: () => verifyIndex(platform, store),
   });
   await supervisor.run(stopSignal(() => supervisor.kill()));
+  await endGeneration(platform, store);
   return exitStatus.ok;
 }
 

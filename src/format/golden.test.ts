@@ -18,6 +18,12 @@ import {
 } from "./checksum.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
 import * as bucketRow from "./bucket-row.ts";
+import {
+  decodeDiskGeneration,
+  diskGenerationFileBytes,
+  diskGenerationOffset,
+  encodeDiskGeneration,
+} from "./disk-generation.ts";
 import { decodeExtentHeader, encodeExtentHeader } from "./extent-header.ts";
 import * as extentRow from "./extent-row.ts";
 import * as garbageRow from "./garbage-row.ts";
@@ -204,8 +210,8 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     garbageRow.encodeGarbageBatchRow,
     garbageRow.decodeGarbageBatchRow,
   ),
-  "store-row.v1": golden(
-    { store: id("d") as ids.StoreId, createdMs: 1 },
+  "store-row.v2": golden(
+    { store: id("d") as ids.StoreId, generation: 12, createdMs: 1 },
     systemRows.encodeStoreRow,
     systemRows.decodeStoreRow,
   ),
@@ -357,6 +363,30 @@ test("format extent-header.v1: the newer valid slot counts, a torn one does not"
   assert.deepEqual(decodeExtentHeader(hash, both), raised);
   both[extentHeaderSlotBytes + 3000] = 1;
   assert.deepEqual(decodeExtentHeader(hash, both), header);
+});
+
+test("format disk-generation.v1: the newer valid slot counts, a torn one does not; two bad ones are corrupt", () => {
+  const file = new Uint8Array(diskGenerationFileBytes);
+  const write = (generation: number) => {
+    const row = { store: id("d") as ids.StoreId, disk: id("1") as ids.DiskId, generation };
+    const slot = encodeDiskGeneration(hash, row);
+    file.set(slot, diskGenerationOffset(generation));
+    return { row, slot };
+  };
+  assert.equal(decodeDiskGeneration(hash, new Uint8Array(0)), undefined);
+  const first = write(7);
+  assert.equal(toHex(first.slot), toHex(kept("disk-generation.v1", first.slot)));
+  assert.deepEqual(decodeDiskGeneration(hash, file), first.row);
+  assert.deepEqual(
+    decodeDiskGeneration(hash, file.subarray(0, 4096 + first.slot.length)),
+    first.row,
+  );
+  file[diskGenerationOffset(7) + 20]! ^= 1; // the first write of all, torn
+  assert.equal(decodeDiskGeneration(hash, file), undefined);
+  const second = write(8);
+  assert.deepEqual(decodeDiskGeneration(hash, file), second.row);
+  file[diskGenerationOffset(8) + 20]! ^= 1;
+  assert.throws(() => decodeDiskGeneration(hash, file), { code: "corrupt" });
 });
 
 test("format checksum algorithms: each keeps its number", () => {

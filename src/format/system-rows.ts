@@ -1,9 +1,11 @@
 import { ByteReader, ByteWriter } from "./codec.ts";
 import type { DiskId, StoreId } from "./ids.ts";
 
-/** The one row of the store itself: which store this index belongs to. */
+/** The one row of the store itself: which store this index belongs to, and how old it is. */
 export interface StoreRow {
   readonly store: StoreId;
+  /** Counted up while the store is in use, and told to every data directory afterwards: none is ever ahead of its index. */
+  readonly generation: number;
   readonly createdMs: number;
 }
 
@@ -44,6 +46,7 @@ export interface DiskRow {
 }
 
 const version = 1;
+const storeRowVersion = 2;
 const roles: readonly SessionRow["role"][] = ["front-end", "background", "tool"];
 
 function read<T>(bytes: Uint8Array, what: string, fields: (reader: ByteReader) => T): T {
@@ -55,14 +58,20 @@ function read<T>(bytes: Uint8Array, what: string, fields: (reader: ByteReader) =
 }
 
 export function encodeStoreRow(row: StoreRow): Uint8Array {
-  return new ByteWriter(32).u8(version).id(row.store).u64(row.createdMs).finish();
+  const writer = new ByteWriter(64).u8(storeRowVersion).id(row.store);
+  return writer.u64(row.generation).u64(row.createdMs).finish();
 }
 
 export function decodeStoreRow(bytes: Uint8Array): StoreRow {
-  return read(bytes, "store row", (reader) => ({
+  const reader = new ByteReader(bytes, "store row");
+  reader.version(storeRowVersion);
+  const row = {
     store: reader.id<StoreId>(),
+    generation: reader.u64(),
     createdMs: reader.u64(),
-  }));
+  };
+  reader.end();
+  return row;
 }
 
 export function encodeCounterRow(row: CounterRow): Uint8Array {

@@ -17,7 +17,7 @@ import {
   restoreVersioning,
 } from "./bucket-fences.ts";
 import type { Keymap } from "./keymap.ts";
-import { openKeymap } from "./open-keymap.ts";
+import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
 
 const platform = createTestPlatform(createHash());
@@ -26,7 +26,7 @@ const key = bucketKey(encodeUtf8("photos"));
 
 async function openWithBucket(): Promise<Keymap> {
   const engines = new Map([["index", createMemoryEngine()]]);
-  const keymap = await openKeymap({ platform, engines, role: "tool" });
+  const keymap = await openTestKeymap({ platform, engines, role: "tool" });
   await putFences(keymap, id);
   const row = { id, createdMs: 1, owner: "o", account: "a", region: "r" };
   const value = encodeBucketRow({ ...row, versioning: "off", configurations: [] });

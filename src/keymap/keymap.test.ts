@@ -31,6 +31,7 @@ import { routedForm } from "./partition/routed-form.ts";
 import { ReadTracker } from "./read-tracker.ts";
 import type { Session } from "./session.ts";
 import { fenceSession, listSessions } from "./sessions.ts";
+import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
 
 const platform = createTestPlatform(createHash());
@@ -40,7 +41,7 @@ const head = (text: string): Uint8Array => headKey(bucket, key(text));
 const failsWith = (code: StoreErrorCode) => (thrown: unknown) => isStoreError(thrown, code);
 
 const open = (engine: Engine, store?: StoreId) =>
-  openKeymap({ platform, engines: new Map([["index", engine]]), role: "tool", store });
+  openTestKeymap({ platform, engines: new Map([["index", engine]]), role: "tool", store });
 
 function put(session: Session, rowKey: Uint8Array, expect?: ChangeId | "absent"): Change {
   const checks = expect === undefined ? [] : [{ key: rowKey, expect }];
@@ -60,7 +61,7 @@ function wrap(engine: Engine, around: (change: Change) => Promise<CommitResult>)
   };
 }
 
-test("openKeymap makes a store once, and a new session each time", async () => {
+test("first rows are made once, and a new session each time", async () => {
   const engine = createMemoryEngine();
   const [first, second] = await Promise.all([open(engine), open(engine)]);
   const third = await open(engine);
@@ -124,7 +125,11 @@ test("a session is registered, and fenced, in each engine of the map", async () 
     { start: noBytes, end: middle, epoch: 1, engine: "north" },
     { start: middle, end: noBytes, epoch: 1, engine: "south" },
   ].map(encodePartitionRow);
-  const store = encodeStoreRow({ store: "a".repeat(32) as StoreId, createdMs: 0 });
+  const store = encodeStoreRow({
+    store: "a".repeat(32) as StoreId,
+    generation: 0,
+    createdMs: 0,
+  });
   const made = (id: string, puts: Change["puts"]): Change => ({
     id: id.repeat(32) as ChangeId,
     checks: [],
@@ -272,7 +277,7 @@ test("the extent table replaces and removes only what it read", async () => {
 
 test("a lease says when the oldest read under way began", async () => {
   const own = createTestPlatform(createHash());
-  const keymap = await openKeymap({
+  const keymap = await openTestKeymap({
     platform: own,
     engines: new Map([["index", createMemoryEngine()]]),
     role: "tool",

@@ -1,57 +1,55 @@
 import { assert, must } from "../base/assert.ts";
-import { compareBytes, equalBytes, noBytes, toHex } from "../base/bytes.ts";
+import { compareBytes, equalBytes, noBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
-import type { Change, Engine } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import { scanRowsMax } from "../engine/engine.ts";
 import type { ChangeId, PartitionId, SessionId, StoreId } from "../format/ids.ts";
 import {
   idOfKey,
   leaseKey,
-  partitionKey,
   partitionSelfKey,
   sessionKey,
   space,
   spaceRange,
-  storeKey,
 } from "../format/row-keys.ts";
 import type { PartitionRow, SessionRow } from "../format/system-rows.ts";
 import {
   decodePartitionRow,
-  decodeStoreRow,
   encodeLeaseRow,
   encodePartitionRow,
   encodeSessionRow,
-  encodeStoreRow,
 } from "../format/system-rows.ts";
 import type { Platform } from "../platform/platform.ts";
 import { countUp } from "./counters.ts";
+import { commitEarly } from "./early-commit.ts";
 import type { Keymap } from "./keymap.ts";
 import type { RegisteredSession } from "./partition/engine-partition.ts";
 import { EnginePartition } from "./partition/engine-partition.ts";
-import { resolveCommit } from "./partition/resolve-commit.ts";
 import { isInRange, overlapsBucket, routedForm } from "./partition/routed-form.ts";
 import { Session } from "./session.ts";
+import { requireStoreRow } from "./store-generation.ts";
 
 export interface KeymapOptions {
   readonly platform: Platform;
   /** By the names the map uses. The first holds the system partition, and all else in a new store. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly role: SessionRow["role"];
-  /** The store the caller expects (of its data directories), and the id of a new one; StoreError `foreign` otherwise. */
+  /** The store of the data directories. */
   readonly store?: StoreId | undefined;
+  /** What the index must have reached: the highest that data directories or other processes have seen of it. */
+  readonly generation?: number | undefined;
 }
 
 const systemPartitionId = 0 as PartitionId; // partitions of the map count from 1
-const firstPartitionId = 1 as PartitionId;
 
 /**
- * Opens the index under a new session, making the first rows where there are none. Costs a handful of commits, however
- * many keys there are.
+ * Opens the index under a new session. Costs a handful of commits, however many keys there are. StoreError `missing` where the index
+ * is empty, `foreign` where it is not the one expected: then nothing was changed.
  */
 export async function openKeymap(options: KeymapOptions): Promise<Keymap> {
   const [home] = options.engines;
-  const [name, system] = must(home, "a keymap needs an engine");
-  await claimStore(options, name, system);
+  const [, system] = must(home, "a keymap needs an engine");
+  await requireStoreRow(system, { store: options.store, generation: options.generation ?? 0 });
   const map = await readMap(options, system);
   const registered = await registerSession(options, system, [...map.values()]);
   const { clock } = options.platform;
@@ -81,51 +79,6 @@ export async function openKeymap(options: KeymapOptions): Promise<Keymap> {
         .map(({ partition }) => partition);
     },
   };
-}
-
-/** Ids of changes made before there is a session: random, which no session's can be (they begin with zeros). */
-function earlyChangeId(platform: Platform): ChangeId {
-  return toHex(platform.random.bytes(16)) as ChangeId; // made to be one
-}
-
-/** Commits without a session; the id of the change if it happened. */
-async function commitEarly(
-  platform: Platform,
-  engine: Engine,
-  change: Omit<Change, "id">,
-): Promise<ChangeId | "conflict"> {
-  const whole = { ...change, id: earlyChangeId(platform) };
-  const result = await engine.commit(whole);
-  if (result.outcome === "conflict") return "conflict";
-  if (result.outcome === "ok") return whole.id;
-  const answer = await resolveCommit(engine, platform.clock, whole, result.cause);
-  if (answer === "happened") return whole.id;
-  throw new StoreError("unavailable", "the index did not take a commit", { cause: result.cause });
-}
-
-/** Makes the store's first rows unless they are there; of several processes, one does. */
-async function claimStore(options: KeymapOptions, name: string, system: Engine): Promise<void> {
-  const { platform } = options;
-  const present = await system.get(storeKey());
-  if (present === undefined) {
-    const store = options.store ?? (toHex(platform.random.bytes(16)) as StoreId); // made to be one
-    const whole = encodePartitionRow({ start: noBytes, end: noBytes, epoch: 1, engine: name });
-    await commitEarly(platform, system, {
-      checks: [{ key: storeKey(), expect: "absent" }],
-      puts: [
-        { key: storeKey(), value: encodeStoreRow({ store, createdMs: platform.clock.now() }) },
-        { key: partitionKey(firstPartitionId), value: whole },
-        { key: partitionSelfKey(), value: whole },
-      ],
-      deletes: [],
-    });
-  }
-  const row = must(present ?? (await system.get(storeKey())), "no store row after making it");
-  const { store } = decodeStoreRow(row.value);
-  if (options.store !== undefined && options.store !== store) {
-    const fix = "give the data directories that belong together";
-    throw new StoreError("foreign", `the index is of store ${store}, not ${options.store}: ${fix}`);
-  }
 }
 
 interface MapEntry {

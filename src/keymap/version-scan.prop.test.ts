@@ -9,7 +9,7 @@ import { encodeObjectRow } from "../format/object-row.ts";
 import { headKey, versionKey } from "../format/row-keys.ts";
 import { createHash } from "../node/hash.ts";
 import type { Keymap } from "./keymap.ts";
-import { openKeymap } from "./open-keymap.ts";
+import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
 import { allVersions, scanVersionPages, versionsOfKey } from "./version-scan.ts";
 
@@ -95,7 +95,7 @@ test("C5: a scan of versions meets each that stays just once and in order, howev
     fc.option(fc.constantFrom(...names), { nil: undefined }),
     async (before, between, limit, only) => {
       const engines = new Map([["main", createMemoryEngine()]]);
-      const rows = new Rows(await openKeymap({ platform, engines, role: "tool" }));
+      const rows = new Rows(await openTestKeymap({ platform, engines, role: "tool" }));
       const [partition] = rows.keymap.partitions;
       const apply = ({ name, isPush }: { name: string; isPush: boolean }) =>
         isPush ? rows.push(name) : rows.pop(name);

@@ -1,5 +1,5 @@
 import type { Transaction } from "lmdb";
-import { StoreError, messageOf } from "../base/errors.ts";
+import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
 import { assertChange, assertRowKey, assertScan } from "../engine/contract.ts";
 import type { Change, CommitResult, Engine, EngineReader } from "../engine/engine.ts";
 import type { EngineSnapshot, EngineStatistics, Row, ScanOptions } from "../engine/engine.ts";
@@ -8,13 +8,15 @@ import type { KeyRange } from "../format/row-keys.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Log } from "../platform/log.ts";
 import type { Database } from "./lmdb/environment.ts";
-import { openEnvironment } from "./lmdb/environment.ts";
+import { dataFileOf, openEnvironment } from "./lmdb/environment.ts";
+import { DataFilePlace } from "./lmdb/data-file-place.ts";
 import { toStoreError } from "./lmdb/failures.ts";
 import { GroupCommit } from "./lmdb/group-commit.ts";
 import { LoopShare } from "./lmdb/loop-share.ts";
 import { Room, reserveBytesDefault } from "./lmdb/room.ts";
 import { readRow, readSealedRows } from "./lmdb/rows.ts";
 
+export { hasEnvironment, makeEnvironment } from "./lmdb/environment.ts";
 export { verifyLmdb } from "./lmdb/verify.ts";
 export type { VerifyOptions, VerifyReport } from "./lmdb/verify.ts";
 
@@ -29,15 +31,16 @@ export type { VerifyOptions, VerifyReport } from "./lmdb/verify.ts";
  */
 
 export interface LmdbOptions {
-  /** A directory; made if it is not there (its parent must be). One process at a time may make it. */
+  /** A directory that `makeEnvironment` made. */
   readonly path: string;
   readonly hash: Hash;
   readonly log: Log;
   /**
-   * A write or sync failed and what the disk holds is not known. This engine answers `unavailable` from now on;
-   * the owner stops every process that has the environment open, verifies it, and starts again.
+   * A write or sync failed and what the disk holds is not known; or the data file is no longer at its path (StoreError `missing`).
+   * This engine answers `unavailable` from now on; the owner stops every process that has the environment open, verifies it, and
+   * starts again.
    */
-  readonly onFailedSync?: ((cause: unknown) => void) | undefined;
+  readonly onFailed?: ((cause: unknown) => void) | undefined;
   /** Room kept ahead in the data file for when the disk is full. */
   readonly reserveBytes?: number | undefined;
 }
@@ -52,14 +55,18 @@ export interface LmdbEngine extends Engine {
 
 export async function openLmdbEngine(options: LmdbOptions): Promise<LmdbEngine> {
   const { path, reserveBytes = reserveBytesDefault } = options;
+  const place = new DataFilePlace(dataFileOf(path));
   const database = openEnvironment(path);
   process.on("exit", endAtOnce);
   try {
+    // LMDB makes what it does not find: it must not have found another file than we did.
+    if (!place.isKept()) throw new StoreError("missing", `index in ${path}: replaced while opened`);
     const room = new Room(database, path, reserveBytes);
     await room.fill();
-    return new LmdbRows(options, database, room);
+    return new LmdbRows(options, { database, room, place });
   } catch (thrown) {
     await database.close();
+    place.close();
     process.off("exit", endAtOnce);
     throw thrown;
   }
@@ -75,28 +82,37 @@ function endAtOnce(): void {
   process.kill(process.pid, "SIGKILL");
 }
 
+interface OpenedFiles {
+  readonly database: Database;
+  readonly room: Room;
+  readonly place: DataFilePlace;
+}
+
 class LmdbRows implements LmdbEngine {
   readonly #options: LmdbOptions;
   readonly #what: string;
   readonly #database: Database;
   readonly #room: Room;
+  readonly #place: DataFilePlace;
   readonly #commits: GroupCommit;
   readonly #reader: EngineReader;
   readonly #share = new LoopShare();
   readonly #snapshots = new Set<EngineSnapshot>();
   #state: "open" | "failed" | "closed" = "open";
 
-  constructor(options: LmdbOptions, database: Database, room: Room) {
+  constructor(options: LmdbOptions, { database, room, place }: OpenedFiles) {
     this.#options = options;
     this.#what = `index in ${options.path}`;
     this.#database = database;
     this.#room = room;
+    this.#place = place;
     this.#reader = this.#readerOf(undefined, () => this.#assertOpen());
     this.#commits = new GroupCommit({
       database,
       hash: options.hash,
       what: this.#what,
       room,
+      isInPlace: () => place.isKept(),
       failed: (cause) => this.#fail(cause),
     });
   }
@@ -153,6 +169,7 @@ class LmdbRows implements LmdbEngine {
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#database.close();
     this.#room.close();
+    this.#place.close();
     process.off("exit", endAtOnce);
   }
 
@@ -199,16 +216,14 @@ class LmdbRows implements LmdbEngine {
 
   #assertOpen(): void {
     if (this.#state === "open") return;
-    const why = this.#state === "closed" ? "closed" : "awaits verification after a failed sync";
+    const why = this.#state === "closed" ? "closed" : "awaits verification after a failure";
     throw new StoreError("unavailable", `${this.#what}: ${why}`);
   }
 
   #fail(cause: unknown): void {
     if (this.#state === "open") this.#state = "failed";
-    this.#options.log("error", "index_sync_failed", {
-      path: this.#options.path,
-      cause: messageOf(cause),
-    });
-    this.#options.onFailedSync?.(cause);
+    const event = isStoreError(cause, "missing") ? "index_gone" : "index_sync_failed";
+    this.#options.log("error", event, { path: this.#options.path, cause: messageOf(cause) });
+    this.#options.onFailed?.(cause);
   }
 }

@@ -1,11 +1,7 @@
 import type { Platform } from "../platform/platform.ts";
 import type { StoreMachine } from "../server/store-parts.ts";
-import { openDisk } from "./disk.ts";
 import { type LmdbEngine, openLmdbEngine } from "./lmdb-engine.ts";
-import { indexPath, type StoreLocation } from "./store-directories.ts";
-
-/** The name of the one engine there is so far; rows of the map refer to it. */
-const engineName = "main";
+import { disksOf, engineName, indexPath, type StoreLocation } from "./store-directories.ts";
 
 export interface OpenedStore {
   readonly machine: StoreMachine;
@@ -18,18 +14,14 @@ export interface OpenedStore {
 export async function openStore(
   platform: Platform,
   location: StoreLocation,
-  onFailedSync: (cause: unknown) => void,
+  onIndexFailed: (cause: unknown) => void,
 ): Promise<OpenedStore> {
   const path = indexPath(location);
   const { hash, log } = platform;
-  const index = await openLmdbEngine({ path, hash, log, onFailedSync });
-  const disks = location.directories.map(({ path: directory, disk }) => ({
-    id: disk,
-    disk: openDisk(directory),
-  }));
+  const index = await openLmdbEngine({ path, hash, log, onFailed: onIndexFailed });
   const engines = new Map([[engineName, index]]);
   return {
-    machine: { platform, engines, disks: { store: location.store, disks } },
+    machine: { platform, engines, disks: disksOf(location), generation: location.generation },
     index,
     close: () => index.close(),
   };

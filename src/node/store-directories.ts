@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { must } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
@@ -8,14 +8,21 @@ import {
   initialiseDataDirectory,
   readIdentity,
 } from "../extent/data-directories.ts";
-import { extentsDirectory } from "../extent/extent-files.ts";
+import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { DiskId, StoreId } from "../format/ids.ts";
 import { idBytes } from "../format/ids.ts";
 import type { StoreIdentity } from "../format/store-identity.ts";
+import { requireStoreRow } from "../keymap/store-generation.ts";
 import type { Platform } from "../platform/platform.ts";
 import { knownDisks, registerDisks, requireKnownDisks } from "../server/data-disks.ts";
+import {
+  beginGeneration,
+  claimIndex,
+  requireNeverServed,
+  requireOwnIndex,
+} from "../server/index-admission.ts";
 import { openDisk } from "./disk.ts";
-import { openLmdbEngine } from "./lmdb-engine.ts";
+import { hasEnvironment, type LmdbEngine, makeEnvironment, openLmdbEngine } from "./lmdb-engine.ts";
 import { makePrivate } from "./private-file.ts";
 import { StoreLock } from "./store-lock.ts";
 import { syncPath } from "./sync-path.ts";
@@ -36,6 +43,8 @@ export interface StoreLocation {
   readonly store: StoreId;
   /** The first holds the index. */
   readonly directories: readonly StoreDirectory[];
+  /** Of the index, when the store was opened: no process may see a lower one from then on. */
+  readonly generation: number;
 }
 
 export interface LockedStore extends StoreLocation, Disposable {
@@ -50,10 +59,20 @@ export interface OpenDirectoriesOptions {
   readonly mayCreate: boolean;
 }
 
+/** The name of the one engine there is so far; rows of the map refer to it. */
+export const engineName = "main";
+
 /** The index lies here, in the first data directory. */
-export function indexPath(location: StoreLocation): string {
-  const [first] = location.directories;
+export function indexPath({ directories }: Pick<StoreLocation, "directories">): string {
+  const [first] = directories;
   return join(must(first, "a store has a data directory").path, "index");
+}
+
+export function disksOf({ store, directories }: Omit<StoreLocation, "generation">): ExtentDisks {
+  return {
+    store,
+    disks: directories.map(({ path, disk }) => ({ id: disk, disk: openDisk(path) })),
+  };
 }
 
 export async function openStoreDirectories(options: OpenDirectoriesOptions): Promise<LockedStore> {
@@ -70,7 +89,7 @@ export async function openStoreDirectories(options: OpenDirectoriesOptions): Pro
       else if (!existsSync(path)) throw notThere(path);
       locks.push(StoreLock.take(path));
     }
-    const location = await identify(options, paths, isNew);
+    const location = await identify(options, paths);
     if (mayCreate) for (const path of paths) makePrivate(path, platform.log);
     const release = (): void => locks.forEach((lock) => lock[Symbol.dispose]());
     platform.log("debug", "data_directories_locked", { count: paths.length });
@@ -101,7 +120,6 @@ async function refuseOthersStores(paths: readonly string[]): Promise<void> {
 async function identify(
   options: OpenDirectoriesOptions,
   paths: readonly string[],
-  isNew: boolean,
 ): Promise<StoreLocation> {
   const { platform, mayCreate } = options;
   const disks = paths.map((path) => openDisk(path));
@@ -118,10 +136,7 @@ async function identify(
   const locate = (): StoreDirectory[] =>
     [...identities].map(([i, { disk }]) => ({ path: paths[i]!, disk }));
   checkDataDirectories([...identities].map(([i, identity]) => ({ disk: disks[i]!, identity })));
-  if (!isNew) requireIndex({ store, directories: locate() });
-
-  const path = indexPath({ store, directories: locate() });
-  const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });
+  const index = await openIndex(options, { store, directories: locate() });
   try {
     const known = await knownDisks(index);
     requireKnownDisks(
@@ -135,23 +150,40 @@ async function identify(
     }
     const given = locate().map(({ path: name, disk: id }) => ({ name, id }));
     if (mayCreate) await registerDisks(index, platform, known, given);
+    const directories = locate();
+    const whole = { platform, index, disks: disksOf({ store, directories }) };
+    const { generation } = await requireStoreRow(index, { store, generation: 0 });
+    if (!mayCreate) return { store, directories, generation };
+    return { store, directories, generation: await beginGeneration(whole, generation) };
   } finally {
     await index.close();
   }
-  return { store, directories: locate() };
 }
 
-/** A store with extents but no index has lost it: to go on with a new one would orphan every object. */
-function requireIndex(location: StoreLocation): void {
+/**
+ * The index of these data directories, and no other (C9). It is made where the store was never served: an identity was written, and the first
+ * start was cut off.
+ */
+async function openIndex(
+  { platform, mayCreate }: OpenDirectoriesOptions,
+  location: Omit<StoreLocation, "generation">,
+): Promise<LmdbEngine> {
   const path = indexPath(location);
-  if (existsSync(path)) return;
-  const used = location.directories.find((directory) => {
-    const extents = join(directory.path, extentsDirectory);
-    return existsSync(extents) && readdirSync(extents).length > 0;
-  });
-  if (used === undefined) return; // the first start was cut off before it made one
-  const fix = "restore it from a backup, or name the directory that holds it first";
-  throw new StoreError("missing", `${path} is not there, but ${used.path} holds extents: ${fix}`);
+  const disks = disksOf(location);
+  if (!hasEnvironment(path)) {
+    await requireNeverServed(platform, disks, path);
+    if (!mayCreate) throw new StoreError("missing", `${path} holds no index: serve the store once`);
+    makeEnvironment(path);
+  }
+  const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });
+  try {
+    if (mayCreate) await claimIndex({ platform, index, engineName, disks }, path);
+    await requireOwnIndex({ platform, index, disks });
+    return index;
+  } catch (thrown) {
+    await index.close();
+    throw thrown;
+  }
 }
 
 function notThere(path: string): StoreError {
@@ -175,4 +207,16 @@ function makeDirectories(path: string): void {
   makeDirectories(dirname(path));
   mkdirSync(path);
   syncPath(dirname(path));
+}
+
+/** After the last process has ended: a copy of the index that was made while it ran is known to be older from then on. */
+export async function endGeneration(platform: Platform, location: StoreLocation): Promise<void> {
+  const path = indexPath(location);
+  const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });
+  try {
+    const disks = disksOf(location);
+    await beginGeneration({ platform, index, disks }, location.generation);
+  } finally {
+    await index.close();
+  }
 }

@@ -159,7 +159,7 @@ test("serve: C5: directories can be added, but none of a store may be missing", 
   assert.match(await outcome([b, a, c]), /does not hold the index: name the directory/);
   rmSync(`${a}/index`, { recursive: true });
   mkdirSync(`${b}/extents/00`, { recursive: true });
-  assert.match(await outcome([a, b, c]), /index is not there, but .*\/b holds extents: restore it/);
+  assert.match(await outcome([a, b, c]), /no index in .*\/a\/index, but .*was in use: mount/);
 });
 
 test("serve: an address in use ends the start with the fix", async () => {

@@ -225,6 +225,12 @@ export class Supervisor implements Service {
         this.#stopTree.abort();
         return;
       case "failed":
+        // The index is not where it was, or is another: whether the store can go on shows once every process has let go of it.
+        if (this.#ready && (message.code === "missing" || message.code === "foreign")) {
+          this.#indexFailure ??= `${slot.name}: ${message.message}`;
+          this.#stopTree.abort();
+          return;
+        }
         // What a person has to mend ends a start (an address in use); anything else may be over by the next try.
         if (this.#ready || !endsStart.has(message.code)) return;
         this.#failure ??= new StoreError(message.code ?? "unavailable", message.message);

@@ -1,18 +1,35 @@
 import { StoreError } from "../base/errors.ts";
+import { indexRemedy, leastGeneration, requireStoreRow } from "../keymap/store-generation.ts";
 import type { Platform } from "../platform/platform.ts";
-import { verifyLmdb } from "./lmdb-engine.ts";
-import { indexPath, type StoreLocation } from "./store-directories.ts";
+import { hasEnvironment, openLmdbEngine, verifyLmdb } from "./lmdb-engine.ts";
+import { disksOf, indexPath, type StoreLocation } from "./store-directories.ts";
 
 /**
- * Reads every row of the index; StoreError `corrupt`, with what to do, where one is damaged. For when a sync has
- * failed: what the disk holds then is known only by reading it.
+ * For when a sync has failed, or the index was not found where it was: what the disk holds then is known only by reading it. Reads
+ * every row; StoreError `corrupt`, with what to do, where one is damaged, `missing` or `foreign` where it is not the index of this store.
  */
 export async function verifyIndex(platform: Platform, location: StoreLocation): Promise<void> {
   const path = indexPath(location);
+  await requireThere(platform, location);
   const report = await verifyLmdb({ path, hash: platform.hash });
   if (report.problemCount === 0) return;
   for (const { message } of report.problems) platform.log("error", "index_damaged", { message });
   const damage = `${report.problemCount} of ${report.rows} rows of ${path} are damaged`;
   const fix = "see to the disk, copy the data directories elsewhere, then run holdfast check";
   throw new StoreError("corrupt", `${damage}; the server stays down: ${fix}`);
+}
+
+async function requireThere(platform: Platform, location: StoreLocation): Promise<void> {
+  const path = indexPath(location);
+  if (!hasEnvironment(path)) {
+    throw new StoreError("missing", `the index is no longer in ${path}: ${indexRemedy}`);
+  }
+  const disks = disksOf(location);
+  const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });
+  try {
+    const generation = await leastGeneration(platform, disks, location.generation);
+    await requireStoreRow(index, { store: location.store, generation });
+  } finally {
+    await index.close();
+  }
 }

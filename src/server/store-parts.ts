@@ -12,6 +12,7 @@ import { createExtentTable } from "../keymap/extent-table.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import { createLease } from "../keymap/leases.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
+import { leastGeneration } from "../keymap/store-generation.ts";
 import { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Service } from "../platform/service.ts";
@@ -22,6 +23,8 @@ export interface StoreMachine {
   /** By the names the map uses; the first holds the system partition. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly disks: ExtentDisks;
+  /** The generation that the index had when the store was opened; it has at least this one for ever. */
+  readonly generation: number;
 }
 
 export interface WriterLimits {
@@ -50,7 +53,8 @@ export async function openStoreParts(
   limits: WriterLimits,
 ): Promise<StoreParts> {
   const { platform, engines, disks } = machine;
-  const keymap = await openKeymap({ platform, engines, role, store: disks.store });
+  const generation = await leastGeneration(platform, disks, machine.generation);
+  const keymap = await openKeymap({ platform, engines, role, store: disks.store, generation });
   const table = createExtentTable(keymap);
   const session = keymap.session.id;
   const writer = createExtentWriter({ platform, disks, table, session, storageClass, ...limits });

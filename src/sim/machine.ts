@@ -4,6 +4,7 @@ import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { DiskId, SessionId, StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Platform } from "../platform/platform.ts";
+import { beginGeneration, claimIndex } from "../server/index-admission.ts";
 import { SessionRegister, isAlive } from "../server/session-roster.ts";
 import { WallClock } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
@@ -13,7 +14,7 @@ import { createSimPlatform } from "./platform.ts";
 import { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Role, RoleAccess } from "./roles.ts";
-import { runRole } from "./roles.ts";
+import { engineName, runRole } from "./roles.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /*
@@ -69,6 +70,8 @@ export class Machine {
   onPoint: ((running: RunningProcess, point: string, happened: boolean) => void) | undefined;
   #running: RunningProcess[] = [];
   #count = 0;
+  /** What the last start found. */
+  #generation = 0;
 
   constructor(options: MachineOptions) {
     const { scheduler, random } = options;
@@ -91,11 +94,15 @@ export class Machine {
   /** Makes the data directories, and starts all processes. */
   async install(): Promise<void> {
     const process = this.#newProcess("installer");
-    const { random } = this.#platformOf(process);
+    const platform = this.#platformOf(process);
     for (const [index, disk] of this.disks.entries()) {
       const options = { store: this.storeId, holdsIndex: index === 0 };
-      await initialiseDataDirectory(disk.view(process), options, random);
+      await initialiseDataDirectory(disk.view(process), options, platform.random);
     }
+    const index = this.engine.open(process);
+    const disks = await this.disksFor(process);
+    await claimIndex({ platform, index, engineName, disks }, "the simulated machine");
+    this.#generation = await beginGeneration({ platform, index, disks }, 0);
     process.kill();
     for (const role of roles) this.#start(role);
   }
@@ -204,6 +211,7 @@ export class Machine {
         platform: this.#platformOf(process),
         engine: this.engine.open(process),
         disks: await this.disksFor(process),
+        generation: this.#generation,
         extentBytes: this.options.extentBytes,
         isAlive: (session: SessionId) => isAlive(this.register.roster(), session),
         opened: (session: SessionId) => this.register.opened(numberOf(process), session),

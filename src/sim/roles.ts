@@ -24,6 +24,8 @@ export interface RolePlace {
   readonly platform: Platform;
   readonly engine: Engine;
   readonly disks: ExtentDisks;
+  /** What the supervisor's start found. */
+  readonly generation: number;
   readonly extentBytes: number;
   readonly isAlive: (session: SessionId) => boolean;
   readonly opened: (session: SessionId) => void;
@@ -40,7 +42,7 @@ export interface RoleAccess {
   readonly check?: (() => Promise<CheckReport>) | undefined;
 }
 
-const engineName = "index";
+export const engineName = "index";
 const region = "us-east-1";
 /** Of an extent: more than that must not stay dead. */
 export const deadShare = 0.3;
@@ -64,11 +66,11 @@ export async function runRole(
   place: RolePlace,
   serves: (access: RoleAccess) => void,
 ): Promise<void> {
-  const { platform, engine, disks, extentBytes, signal } = place;
+  const { platform, engine, disks, generation, extentBytes, signal } = place;
   const limits = { extentBytes, reserveBytes: 0, sealAfterMs };
   const kind = role === "front end" ? "front-end" : "background";
   const engines = new Map([[engineName, engine]]);
-  const parts = await openStoreParts({ platform, engines, disks }, kind, limits);
+  const parts = await openStoreParts({ platform, engines, disks, generation }, kind, limits);
   const { keymap, writer, reader, reads } = parts;
   place.opened(keymap.session.id);
   if (role === "front end") {

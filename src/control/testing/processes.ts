@@ -10,7 +10,7 @@ import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
 import type { SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import { createExtentTable } from "../../keymap/extent-table.ts";
-import { openKeymap } from "../../keymap/open-keymap.ts";
+import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
 import { ManualClock } from "../../extent/testing/manual-clock.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
@@ -83,7 +83,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     const life = new Life();
     const own = { store, disks: [{ id, disk: guardDisk(disk, life) }] };
     const engines = new Map([["main", guardEngine(engine, life)]]);
-    const keymap = await openKeymap({ platform, engines, role, store });
+    const keymap = await openTestKeymap({ platform, engines, role, store });
     const session = keymap.session.id;
     alive.add(session);
     life.onEnd = () => alive.delete(session);

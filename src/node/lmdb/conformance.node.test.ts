@@ -2,19 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testEngine } from "../../engine/engine.suite.ts";
-import { createHash } from "../hash.ts";
-import { openLmdbEngine } from "../lmdb-engine.ts";
+import { openTestIndex } from "../testing/test-index.ts";
 
 testEngine(
   "LMDB",
   async () => {
     const directory = mkdtempSync(join(tmpdir(), "holdfast-lmdb-"));
-    const engine = await openLmdbEngine({
-      path: join(directory, "index"),
-      hash: createHash(),
-      log: () => undefined,
-      reserveBytes: 0,
-    });
+    const engine = await openTestIndex(join(directory, "index"));
     return {
       engine,
       dispose: async () => {

@@ -5,9 +5,8 @@ import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { bytesOf, ChangeMaker } from "../../engine/suite/rows.suite.ts";
 import { composeId } from "../../format/ids.ts";
 import type { ChangeId, SessionId } from "../../format/ids.ts";
-import { createHash } from "../hash.ts";
 import type { LmdbEngine } from "../lmdb-engine.ts";
-import { openLmdbEngine } from "../lmdb-engine.ts";
+import { openTestIndex } from "../testing/test-index.ts";
 import { knownChange } from "./known-changes.suite.ts";
 
 /*
@@ -120,12 +119,9 @@ async function increment(engine: LmdbEngine, nextId: () => ChangeId): Promise<vo
 }
 
 const [path = "", job = "", ...words] = process.argv.slice(2);
-const engine = await openLmdbEngine({
-  path,
-  hash: createHash(),
-  log: () => undefined,
+const engine = await openTestIndex(path, {
   reserveBytes: 1024 * 1024,
-  onFailedSync: () => say("failed sync"),
+  onFailed: () => say("failed sync"),
 });
 say("ready");
 await jobs[job]?.(engine, ...words);

@@ -3,6 +3,7 @@ import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { open } from "lmdb";
 import type { RootDatabase } from "lmdb";
+import { StoreError } from "../../base/errors.ts";
 import { assertDataFile } from "./data-file.ts";
 import { toStoreError } from "./failures.ts";
 
@@ -34,10 +35,10 @@ const lockFileBytes = readersMax * 64 + 4096;
 
 export const dataFileOf = (path: string): string => join(path, "data.mdb");
 
-/** Opens the environment, or makes it: two processes must not do so at once for a new one. */
+/** Opens the environment that is there; StoreError `missing` where there is none. */
 export function openEnvironment(path: string): Database {
+  if (!hasEnvironment(path)) throw new StoreError("missing", `there is no index in ${path}`);
   try {
-    if (!existsSync(dataFileOf(path))) makeEnvironment(path);
     assertDataFile(dataFileOf(path));
     syncFile(dataFileOf(path));
     syncFile(path);
@@ -48,7 +49,15 @@ export function openEnvironment(path: string): Database {
   }
 }
 
-function makeEnvironment(path: string): void {
+export function hasEnvironment(path: string): boolean {
+  return existsSync(dataFileOf(path));
+}
+
+/**
+ * Makes an empty environment in a directory that is not there or empty (whose parent is). For the one process that holds the locks
+ * of the data directories, and that knows there never was another.
+ */
+export function makeEnvironment(path: string): void {
   const unfinished = `${path}.new`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished);
@@ -58,6 +67,7 @@ function makeEnvironment(path: string): void {
   syncFile(dataFileOf(unfinished));
   syncFile(unfinished);
   renameSync(unfinished, path);
+  syncFile(dirname(path));
 }
 
 function openDatabase(path: string): Database {

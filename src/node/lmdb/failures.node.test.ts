@@ -7,8 +7,9 @@ import { after, before, test } from "node:test";
 import { isStoreError } from "../../base/errors.ts";
 import { ChangeMaker, allRows, bytesOf, everything } from "../../engine/suite/rows.suite.ts";
 import { createHash } from "../hash.ts";
-import { openLmdbEngine, verifyLmdb } from "../lmdb-engine.ts";
+import { verifyLmdb } from "../lmdb-engine.ts";
 import type { LmdbEngine } from "../lmdb-engine.ts";
+import { openTestIndex } from "../testing/test-index.ts";
 import { openEnvironment } from "./environment.ts";
 import { queueChangesMax } from "./group-commit.ts";
 import { assertKnownRows } from "./known-changes.suite.ts";
@@ -22,7 +23,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }));
 
 function openEngine(path: string): Promise<LmdbEngine> {
-  return openLmdbEngine({ path, hash, log: () => undefined, reserveBytes: 0 });
+  return openTestIndex(path);
 }
 
 /** Why a tool cannot be used here, or false. */

@@ -39,6 +39,8 @@ export interface GroupCommitHost {
   /** For messages. */
   readonly what: string;
   readonly room: Room;
+  /** Whether the data file is still at its path: commits into one that was taken away would be lost with it. */
+  isInPlace(): boolean;
   /** Called once: nothing more may be read or written until the environment was verified. */
   failed(cause: unknown): void;
 }
@@ -103,6 +105,7 @@ export class GroupCommit {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
+      if (!this.#failed && !this.#host.isInPlace()) this.#leave();
       if (this.#failed) {
         const error = new StoreError("unavailable", `${this.#host.what}: awaits verification`);
         for (const waiting of this.#take()) waiting.refuse(error);
@@ -111,6 +114,12 @@ export class GroupCommit {
       }
     }
     this.#running = undefined;
+  }
+
+  #leave(): void {
+    this.#failed = true;
+    const what = `${this.#host.what}: its data file was moved away, removed or replaced`;
+    this.#host.failed(new StoreError("missing", what));
   }
 
   #take(): Waiting[] {

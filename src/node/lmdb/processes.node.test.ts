@@ -8,8 +8,9 @@ import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { allRows, bytesOf, ChangeMaker, textOf } from "../../engine/suite/rows.suite.ts";
 import { createHash } from "../hash.ts";
-import { openLmdbEngine, verifyLmdb } from "../lmdb-engine.ts";
+import { verifyLmdb } from "../lmdb-engine.ts";
 import type { LmdbEngine } from "../lmdb-engine.ts";
+import { openTestIndex } from "../testing/test-index.ts";
 import { assertKnownRows } from "./known-changes.suite.ts";
 
 const program = join(import.meta.dirname, "engine-process.suite.ts");
@@ -21,7 +22,7 @@ before(() => {
 after(() => rmSync(folder, { recursive: true }));
 
 function openEngine(path: string): Promise<LmdbEngine> {
-  return openLmdbEngine({ path, hash, log: () => undefined, reserveBytes: 0 });
+  return openTestIndex(path);
 }
 
 test("C2: two processes that count in one environment lose nothing", async () => {

@@ -10,7 +10,7 @@ import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { StoreId } from "../../format/ids.ts";
 import { createExtentTable } from "../../keymap/extent-table.ts";
-import { openKeymap } from "../../keymap/open-keymap.ts";
+import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
 import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
@@ -100,7 +100,7 @@ export async function openTestStore(machine: {
   );
   const disks = { store, disks: [{ id: identity.disk, disk }] };
   const engines = new Map([["main", engine]]);
-  const keymap = await openKeymap({ platform, engines, role: "front-end" });
+  const keymap = await openTestKeymap({ platform, engines, role: "front-end" });
   const table = createExtentTable(keymap);
   const session = keymap.session.id;
   const options = { platform, disks, table, session, storageClass: "STANDARD" };

@@ -2,7 +2,7 @@ import type { AccessKeys } from "../../auth/access-key.ts";
 import type { Credential, Credentials } from "../../auth/credentials.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
-import { openKeymap } from "../../keymap/open-keymap.ts";
+import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { SecretBox } from "../../platform/secret-box.ts";
 import { createAccessKeys } from "../access-keys.ts";
@@ -32,6 +32,6 @@ export async function openAccessKeys(
   box: SecretBox,
 ): Promise<OpenedKeys> {
   const engines = new Map([["main", engine]]);
-  const keymap = await openKeymap({ platform, engines, role: "front-end" });
+  const keymap = await openTestKeymap({ platform, engines, role: "front-end" });
   return { keys: createAccessKeys({ platform, keymap, box, rootKey }), keymap };
 }

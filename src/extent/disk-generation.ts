@@ -1,0 +1,91 @@
+import { StoreError, isStoreError } from "../base/errors.ts";
+import {
+  decodeDiskGeneration,
+  diskGenerationFile,
+  diskGenerationFileBytes,
+  diskGenerationOffset,
+  encodeDiskGeneration,
+} from "../format/disk-generation.ts";
+import type { StoreId } from "../format/ids.ts";
+import type { Disk, DiskFile } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
+import type { Hash } from "../platform/hash.ts";
+import type { DataDisk, ExtentDisks } from "./extent-files.ts";
+import { onDisk } from "./parts/disk-failure.ts";
+
+/**
+ * The newest generation of the index that a data directory has seen; 0 where it was never served from. StoreError `foreign` where the
+ * file is of another data directory, `corrupt` where it is damaged.
+ */
+export async function readDiskGeneration(
+  hash: Hash,
+  store: StoreId,
+  { id, disk }: DataDisk,
+): Promise<number> {
+  const path = `${disk.name}/${diskGenerationFile}`;
+  const bytes = await onDisk(readFile(disk));
+  try {
+    const found = decodeDiskGeneration(hash, bytes);
+    if (found === undefined) return 0;
+    if (found.store === store && found.disk === id) return found.generation;
+  } catch (cause) {
+    if (!isStoreError(cause, "corrupt")) throw cause;
+    const fix = "remove it if the index is known to belong to this data directory";
+    throw new StoreError("corrupt", `${path} is damaged (${cause.message}): ${fix}`, { cause });
+  }
+  const fix = "put back the file that belongs there";
+  throw new StoreError("foreign", `${path} is of another data directory: ${fix}`);
+}
+
+/** The highest generation that any of the data directories has seen. */
+export async function newestGeneration(
+  hash: Hash,
+  { store, disks }: ExtentDisks,
+): Promise<{ readonly generation: number; readonly on: string }> {
+  const generations = await Promise.all(disks.map((disk) => readDiskGeneration(hash, store, disk)));
+  const generation = Math.max(0, ...generations);
+  return { generation, on: disks[generations.indexOf(generation)]?.disk.name ?? "" };
+}
+
+/** Durable once this returns. Only after the index has this generation durably, which no other process gave it. */
+export async function writeDiskGeneration(
+  hash: Hash,
+  store: StoreId,
+  { id, disk }: DataDisk,
+  generation: number,
+): Promise<void> {
+  const slot = encodeDiskGeneration(hash, { store, disk: id, generation });
+  const { file, isNew } = await openOrCreate(disk);
+  try {
+    await file.write([slot], diskGenerationOffset(generation));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  if (isNew) await disk.syncDirectory("");
+}
+
+async function openOrCreate(disk: Disk): Promise<{ file: DiskFile; isNew: boolean }> {
+  try {
+    return { file: await disk.open(diskGenerationFile, "write"), isNew: false };
+  } catch (error) {
+    if (!isDiskError(error, "missing")) throw error;
+    return { file: await disk.open(diskGenerationFile, "create"), isNew: true };
+  }
+}
+
+async function readFile(disk: Disk): Promise<Uint8Array> {
+  let file: DiskFile;
+  try {
+    file = await disk.open(diskGenerationFile, "read");
+  } catch (error) {
+    if (isDiskError(error, "missing")) return new Uint8Array(0);
+    throw error;
+  }
+  try {
+    const buffer = new Uint8Array(diskGenerationFileBytes);
+    return buffer.subarray(0, await file.read(buffer, 0));
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,56 @@
+import type { ExtentId, SessionId } from "../format/ids.ts";
+import type { Hash } from "../platform/hash.ts";
+import type { DataDisk, ExtentDisks } from "./extent-files.ts";
+import { extentOfPath, extentsDirectory, pathsIn } from "./extent-files.ts";
+import { onDisk } from "./parts/disk-failure.ts";
+import { readHeader } from "./parts/member-file.ts";
+
+/** Directories listed at a time. */
+const listsAtOnce = 8;
+
+export interface NewestOnDisks {
+  /** The highest id that a file of an extent has … */
+  readonly extent: ExtentId;
+  readonly path: string;
+  /** … and the highest session in the headers of the newest extent of each disk; 0 where none can be read. */
+  readonly session: SessionId;
+}
+
+/** By the names of the files, and one header for each disk; undefined where no disk holds an extent. */
+export async function newestOnDisks(
+  hash: Hash,
+  { disks }: ExtentDisks,
+): Promise<NewestOnDisks | undefined> {
+  const found = await onDisk(Promise.all(disks.map((disk) => newestOf(hash, disk))));
+  const newest = found.filter((one) => one !== undefined);
+  const [first] = newest.toSorted((a, b) => b.extent - a.extent);
+  if (first === undefined) return undefined;
+  const session = Math.max(...newest.map((one) => one.session)) as SessionId; // one of them
+  return { ...first, session };
+}
+
+async function newestOf(hash: Hash, disk: DataDisk): Promise<NewestOnDisks | undefined> {
+  const folders = await pathsIn(disk, extentsDirectory);
+  let newest: { extent: ExtentId; path: string } | undefined;
+  const takeTurns = async (): Promise<void> => {
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      for (const path of await pathsIn(disk, folder)) {
+        const extent = extentOfPath(path);
+        if (extent !== undefined && extent > (newest?.extent ?? 0)) newest = { extent, path };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: listsAtOnce }, takeTurns));
+  if (newest === undefined) return undefined;
+  const { extent, path } = newest;
+  return { extent, path: `${disk.disk.name}/${path}`, session: await sessionOf(hash, disk, path) };
+}
+
+async function sessionOf(hash: Hash, { disk }: DataDisk, path: string): Promise<SessionId> {
+  const file = await disk.open(path, "read");
+  try {
+    return (await readHeader(hash, file))?.session ?? (0 as SessionId); // no session has it
+  } finally {
+    await file.close();
+  }
+}

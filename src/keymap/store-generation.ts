@@ -1,0 +1,102 @@
+import { StoreError, messageOf } from "../base/errors.ts";
+import type { Change, EngineReader } from "../engine/engine.ts";
+import { readDiskGeneration, writeDiskGeneration } from "../extent/disk-generation.ts";
+import type { ExtentDisks } from "../extent/extent-files.ts";
+import type { ChangeId, StoreId } from "../format/ids.ts";
+import { storeKey } from "../format/row-keys.ts";
+import type { StoreRow } from "../format/system-rows.ts";
+import { decodeStoreRow, encodeStoreRow } from "../format/system-rows.ts";
+import type { Platform } from "../platform/platform.ts";
+
+/*
+ * Whether the index belongs to the data directories, and is not behind them (C9). Both hold a generation, which is counted up in
+ * the index first, durably, and then written to every data directory. So no data directory is ever ahead of the index that
+ * belongs to it: where one is, the index is an older copy. To serve from it would be to take for dead, and remove, what it does not
+ * know of.
+ */
+
+/** What every message of a refusal ends with. */
+export const indexRemedy =
+  "mount the disk of the index, or put back the index that belongs to these data directories; nothing was changed";
+
+export interface StoredStoreRow extends StoreRow {
+  readonly stamp: ChangeId;
+}
+
+/** Undefined where the index has no rows yet. */
+export async function readStoreRow(index: EngineReader): Promise<StoredStoreRow | undefined> {
+  const row = await index.get(storeKey());
+  return row && { ...decodeStoreRow(row.value), stamp: row.stamp };
+}
+
+/**
+ * The row of the store; StoreError `missing` where the index is empty, `foreign` where it is of another store or its generation
+ * is below the one it must have reached.
+ */
+export async function requireStoreRow(
+  index: EngineReader,
+  { store, generation }: { readonly store: StoreId | undefined; readonly generation: number },
+): Promise<StoredStoreRow> {
+  const row = await readStoreRow(index);
+  if (row === undefined) throw new StoreError("missing", `the index is empty: ${indexRemedy}`);
+  if (store !== undefined && row.store !== store) {
+    const message = `the index is of store ${row.store}, not of ${store}`;
+    throw new StoreError("foreign", `${message}: ${indexRemedy}`);
+  }
+  if (row.generation < generation) {
+    const message = `the index is older than the data directories (generation ${row.generation}, they have seen ${generation})`;
+    throw new StoreError("foreign", `${message}: ${indexRemedy}`);
+  }
+  return row;
+}
+
+export interface AdvanceOptions {
+  readonly platform: Platform;
+  readonly disks: ExtentDisks;
+  /** Commits in the system partition; says whether the change happened. */
+  readonly commit: (change: Omit<Change, "id">) => Promise<boolean>;
+}
+
+/**
+ * Counts the generation up by one, from the row given: in the index, and then on every data directory that can be written (one
+ * that cannot stays behind, which does no harm). The new generation; undefined where somebody else was first.
+ */
+export async function advanceGeneration(
+  { platform, disks, commit }: AdvanceOptions,
+  row: StoredStoreRow,
+): Promise<number | undefined> {
+  const generation = row.generation + 1;
+  const key = storeKey();
+  const value = encodeStoreRow({ ...row, generation });
+  const checks = [{ key, expect: row.stamp }];
+  if (!(await commit({ checks, puts: [{ key, value }], deletes: [] }))) return undefined;
+  for (const disk of disks.disks) {
+    try {
+      await writeDiskGeneration(platform.hash, disks.store, disk, generation);
+    } catch (thrown) {
+      const fields = { disk: disk.disk.name, generation, message: messageOf(thrown) };
+      platform.log("warn", "generation_not_written", fields);
+    }
+  }
+  return generation;
+}
+
+/**
+ * What the index must have reached for a process that opens it: the highest that data directories have seen, read before the index.
+ * One that cannot be read says nothing; `atLeast` is what the store's start found.
+ */
+export async function leastGeneration(
+  { hash, log }: Platform,
+  { store, disks }: ExtentDisks,
+  atLeast: number,
+): Promise<number> {
+  const seen = disks.map(async (disk) => {
+    try {
+      return await readDiskGeneration(hash, store, disk);
+    } catch (thrown) {
+      log("warn", "generation_not_read", { disk: disk.disk.name, message: messageOf(thrown) });
+      return 0;
+    }
+  });
+  return Math.max(atLeast, ...(await Promise.all(seen)));
+}
