@@ -16,9 +16,9 @@ import { isRefusal } from "../object/refusal.ts";
 import { createTestS3 } from "../s3/testing/test-s3.ts";
 import type { TestRequest, TestS3 } from "../s3/testing/test-s3.ts";
 import { createHash } from "./hash.ts";
-import { openLmdbEngine } from "./lmdb-engine.ts";
 import { longestHoldMs } from "./testing/loop-meter.ts";
 import { Scratch } from "./testing/served-store.ts";
+import { openTestIndex } from "./testing/test-index.ts";
 
 /*
  * Nothing holds the event loop for long, and with it every other client. What is long is measured against a page of 1,000
@@ -37,12 +37,7 @@ interface Served extends AsyncDisposable {
 async function serve(): Promise<Served> {
   const scratch = new Scratch();
   const hash = createHash();
-  const engine = await openLmdbEngine({
-    path: join(scratch.path, "index"),
-    hash,
-    log: () => undefined,
-    reserveBytes: 0,
-  });
+  const engine = await openTestIndex(join(scratch.path, "index"));
   const platform = createTestPlatform(hash);
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
   const clock = { ...platform.clock, turn };
