@@ -140,8 +140,13 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     objectRow.encodeObjectRow,
     objectRow.decodeObjectRow,
   ),
-  "upload-row.v1": golden(
-    { initiatedMs: 7, attributes, checksum: { algorithm: "crc32c", type: "composite" } as const },
+  "upload-row.v2": golden(
+    {
+      initiatedMs: 7,
+      headBlob: object.blob,
+      attributes,
+      checksum: { algorithm: "crc32c", type: "composite" } as const,
+    },
     objectRow.encodeUploadRow,
     objectRow.decodeUploadRow,
   ),
@@ -249,6 +254,15 @@ const olderGoldens: Readonly<Record<string, Omit<Golden<unknown>, "encode">>> = 
   "object-row.inline.v1": {
     value: { ...object, data: { kind: "inline", bytes: Uint8Array.of(1, 2, 3) } },
     decode: objectRow.decodeObjectRow,
+  },
+  "upload-row.v1": {
+    value: {
+      initiatedMs: 7,
+      headBlob: undefined,
+      attributes,
+      checksum: { algorithm: "crc32c", type: "composite" },
+    },
+    decode: objectRow.decodeUploadRow,
   },
   "bucket-fence-row.v1": {
     value: { state: "deleting", epoch: 3, versioning: "off" },

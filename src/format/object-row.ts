@@ -56,6 +56,8 @@ export interface ObjectRow {
 
 export interface UploadRow {
   readonly initiatedMs: number;
+  /** The blob of the key's head when the upload was initiated: it tells each version from all others. Undefined: no head. */
+  readonly headBlob: BlobId | undefined;
   readonly attributes: ObjectAttributes;
   /** What the initiator chose for the whole object; undefined: left to the server. */
   readonly checksum:
@@ -75,6 +77,8 @@ export interface PartRow {
 const version = 1;
 /** 2: nullOrder; before, no key had versions. */
 const objectVersion = 2;
+/** 2: headBlob. */
+const uploadVersion = 2;
 
 function writePairs(writer: ByteWriter, pairs: readonly NameValue[]): void {
   writer.list(pairs, ([name, value]) => writer.text(name).text(value));
@@ -154,7 +158,8 @@ export function objectOrderOf(bytes: Uint8Array): number {
 }
 
 export function encodeUploadRow(row: UploadRow): Uint8Array {
-  const writer = new ByteWriter(512).u8(version).u64(row.initiatedMs);
+  const writer = new ByteWriter(512).u8(uploadVersion).u64(row.initiatedMs);
+  writer.optional(row.headBlob, (blob) => writer.id(blob));
   writeAttributes(writer, row.attributes);
   writer.optional(row.checksum, (checksum) => {
     writeChecksumAlgorithm(writer, checksum.algorithm);
@@ -165,9 +170,10 @@ export function encodeUploadRow(row: UploadRow): Uint8Array {
 
 export function decodeUploadRow(bytes: Uint8Array): UploadRow {
   const reader = new ByteReader(bytes, "upload row");
-  reader.version(version);
+  const stored = reader.version(uploadVersion);
   const row: UploadRow = {
     initiatedMs: reader.u64(),
+    headBlob: stored < 2 ? undefined : reader.optional(() => reader.id<BlobId>()),
     attributes: readAttributes(reader),
     checksum: reader.optional(() => ({
       algorithm: readChecksumAlgorithm(reader),

@@ -1,5 +1,6 @@
 import { equalBytes } from "../base/bytes.ts";
 import type { ChecksumType, StoredChecksum } from "../format/checksum.ts";
+import type { ManifestPart } from "../format/manifest.ts";
 import type { CompleteInput, CompletePart } from "./complete-upload.ts";
 import { md5Etag } from "./etag.ts";
 import type { Refusal } from "./refusal.ts";
@@ -29,9 +30,7 @@ export function chooseParts(
   if (wrongType !== undefined) return wrongType;
   const byNumber = new Map(stored.map((part) => [part.part, part]));
   const chosen: FoundPart[] = [];
-  for (const [index, asked] of parts.entries()) {
-    // Who sent a part anew may list it again: the last word counts.
-    if (asked.part === parts[index + 1]?.part) continue;
+  for (const asked of withoutRepeats(parts)) {
     const found = byNumber.get(asked.part);
     const foreign = checkAlgorithm(upload, asked);
     if (foreign !== undefined) return foreign;
@@ -42,6 +41,21 @@ export function chooseParts(
     chosen.push(found);
   }
   return tooSmall(chosen) ?? chosen;
+}
+
+/** Who sent a part anew may list it again: the last word counts. */
+function withoutRepeats(parts: readonly CompletePart[]): readonly CompletePart[] {
+  return parts.filter(({ part }, index) => part !== parts[index + 1]?.part);
+}
+
+/** Whether a Complete lists just the parts that an object was made of. */
+export function isSameList(made: readonly ManifestPart[], asked: readonly CompletePart[]): boolean {
+  const listed = withoutRepeats(asked);
+  if (listed.length !== made.length) return false;
+  return made.every(({ number, md5 }, index) => {
+    const { part, etag } = listed[index]!;
+    return part === number && etag === md5Etag(md5);
+  });
 }
 
 /**

@@ -10,11 +10,12 @@ import type { MadeVersion } from "./commit-head.ts";
 import { madeVersion, planVersion } from "./commit-head.ts";
 import type { WriteCondition } from "./conditions.ts";
 import { checkWrite, conditionName } from "./conditions.ts";
+import { partsOf } from "./get.ts";
 import type { UploadAddress } from "./multipart.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Stored } from "./put.ts";
 import { storedOf } from "./put.ts";
-import { chooseParts } from "./choose-parts.ts";
+import { chooseParts, isSameList } from "./choose-parts.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
 import { inPhase } from "./request-phases.ts";
@@ -63,36 +64,41 @@ export async function completeUpload(
     // The upload first: if another Complete of it happens in between, the head shows it.
     const upload = await readUpload(target, input.upload);
     const head = await readHead(target);
-    if (upload === undefined) return madeBefore(head, input, fence);
+    if (upload === undefined) return madeBefore(store, target, head, { input, fence });
     const planned =
       checkHead(head, input.condition, upload, repeated) ??
       (await planCompletion(store, target, { input, head, upload, fence }));
     if (!isRefusal(planned)) return planned;
     // What was found wrong may be that another Complete of it was first: it takes the parts.
     const isThere = (await readUpload(target, input.upload)) !== undefined;
-    return isThere ? planned : madeBefore(await readHead(target), input, fence);
+    return isThere ? planned : madeBefore(store, target, await readHead(target), { input, fence });
   });
   return isRefusal(made) ? made : storedOf(made);
 }
 
 /**
  * The upload is not there: an earlier Complete of it made the object, or it never was, or was
- * aborted.
+ * aborted. Only who lists what the object was made of repeats that Complete.
  */
-function madeBefore(
+async function madeBefore(
+  store: ObjectStore,
+  target: Target,
   head: Version | undefined,
-  { upload }: CompleteInput,
-  fence: BucketFenceRow,
-): Plan<MadeVersion> | Refusal {
+  { input, fence }: { readonly input: CompleteInput; readonly fence: BucketFenceRow },
+): Promise<Plan<MadeVersion> | Refusal> {
   const object = objectOf(head);
-  if (object === undefined || object.upload !== upload) return refuse("noSuchUpload");
+  if (head === undefined || object === undefined || object.upload !== input.upload) {
+    return refuse("noSuchUpload");
+  }
+  const made = await partsOf(store, target, head);
+  if (!isSameList(made, input.parts)) return refuse("noSuchUpload");
   return { checks: [], puts: [], deletes: [], freed: [], result: madeVersion(object, fence) };
 }
 
 /**
- * As AWS does: where the condition holds, but only because of an object or delete marker newer than the
- * upload, the client has to upload anew. A condition that held when this Complete began, and no longer
- * does, is a conflict too.
+ * As AWS does: where the condition holds, but only since the key's head changed while the upload was under way (another
+ * object, a delete marker, or its deletion), the client has to upload anew. A condition that held when this Complete
+ * began, and no longer does, is a conflict too.
  */
 function checkHead(
   head: Version | undefined,
@@ -105,8 +111,8 @@ function checkHead(
     details: { Condition: conditionName(condition) },
   });
   if (refusal !== undefined) return repeated ? conflict : refusal;
-  if (condition.kind === "always" || head === undefined) return undefined;
-  return head.row.modifiedMs > upload.row.initiatedMs ? conflict : undefined;
+  if (condition.kind === "always") return undefined;
+  return head?.row.blob === upload.row.headBlob ? undefined : conflict;
 }
 
 /** Writes the root manifest and plans the one commit that makes it an object. */
@@ -127,7 +133,7 @@ async function planCompletion(
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   const { hash } = store.platform;
   const checksum = wholeChecksum(hash, upload.row.checksum, parts);
-  const mismatch = checkExpected(size, checksum, input);
+  const mismatch = checkExpected(size, checksum, upload, input);
   if (mismatch !== undefined) return mismatch;
   const manifest = await writeRoot(store, target, upload, parts);
   const made = await planVersion(
@@ -161,6 +167,7 @@ async function planCompletion(
 function checkExpected(
   size: number,
   checksum: StoredChecksum | undefined,
+  upload: FoundUpload,
   { expectedSize, expectedChecksum }: CompleteInput,
 ): Refusal | undefined {
   if (expectedSize !== undefined && expectedSize !== size) {
@@ -168,7 +175,8 @@ function checkExpected(
     const message = `${said} does not match what was computed: ${size}`;
     return refuse("invalidRequest", { message });
   }
-  if (expectedChecksum === undefined) return undefined;
+  // AWS takes no notice of one where no algorithm was chosen for the upload.
+  if (expectedChecksum === undefined || upload.row.checksum === undefined) return undefined;
   const { algorithm, value } = expectedChecksum;
   if (checksum?.algorithm === algorithm && equalBytes(checksum.value, value)) return undefined;
   const name = checksum?.algorithm ?? algorithm;

@@ -121,7 +121,8 @@ export async function describeObject(
   return { ...info, parts };
 }
 
-function partsOf(
+/** The parts that a multipart object was made of, in order. */
+export function partsOf(
   store: ObjectStore,
   target: Target,
   version: Version,

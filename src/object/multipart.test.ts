@@ -284,7 +284,7 @@ test("complete: of a part that is listed twice the last word counts", async () =
   assert.deepEqual(ok(await get(store, "k")), small);
 });
 
-test("complete: conditions, and 409 where the object was written after the upload began", async () => {
+test("complete: conditions, and 409 where the object was written or deleted after the upload began", async () => {
   const store = await createTestStore(hash);
   const { etag } = ok(await put(store, "k", "there"));
   store.platform.advance(10);
@@ -303,7 +303,8 @@ test("complete: conditions, and 409 where the object was written after the uploa
   assert.equal(await complete({ condition: now }), "conditionalConflict");
   ok(await deleteObject(store, { bucket: testBucket, key: key("k"), condition: always }));
   assert.equal(await complete({ condition: { kind: "ifMatch", etag } }), "noSuchKey");
-  assert.equal(await complete({ condition: { kind: "ifAbsent" } }), "not refused");
+  assert.equal(await complete({ condition: { kind: "ifAbsent" } }), "conditionalConflict");
+  assert.equal(refusalOf(await upload.complete(parts)), "not refused");
 });
 
 test("C2: of 16 uploads completed at once with If-None-Match just one becomes the object", async () => {

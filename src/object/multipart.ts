@@ -15,6 +15,7 @@ import { isRefusal, refuse } from "./refusal.ts";
 import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
 import type { FoundUpload } from "./upload-rows.ts";
+import { readHead } from "./version-rows.ts";
 import { partNumberMax, readPart, readParts, readUpload } from "./upload-rows.ts";
 
 export { completeUpload, type CompleteInput, type CompletePart } from "./complete-upload.ts";
@@ -40,8 +41,11 @@ export async function initiateUpload(
   const { attributes, checksum } = input;
   const initiatedMs = store.platform.clock.now();
   const upload = newUploadId(store, initiatedMs);
+  // Not checked by the commit: a version that comes in between is one that came during the upload.
+  const head = await readHead(target);
   const key = uploadKey(target.bucket.id, target.key, upload);
-  const value = encodeUploadRow({ initiatedMs, attributes, checksum });
+  const headBlob = head?.row.blob;
+  const value = encodeUploadRow({ initiatedMs, headBlob, attributes, checksum });
   return commitPlan(store, target, async () => ({
     checks: [{ key, expect: "absent" }],
     puts: [{ key, value }],

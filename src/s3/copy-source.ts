@@ -54,11 +54,17 @@ function escapeBytes(wireText: string): string {
   return wireText.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
 }
 
-/** S3 names the version that was copied only where it has an id of its own. */
+/** S3 names the version that was copied where it has an id of its own … */
 export function copyHeaders({ versionId, sourceVersionId }: Copied): HeaderList {
   const named = sourceVersionId !== undefined && sourceVersionId !== "null";
   const source: HeaderList = named ? [[`${header}-version-id`, sourceVersionId]] : [];
   return [...source, ...versionHeaders(versionId)];
+}
+
+/** … and for a part the null version too, where the request named that. */
+export function partCopyHeaders(copied: Copied, { version }: CopySource): HeaderList {
+  if (version?.kind !== "null") return copyHeaders(copied);
+  return [[`${header}-version-id`, "null"], ...versionHeaders(copied.versionId)];
 }
 
 /** `x-amz-copy-source-range`: only `bytes=first-last`, inclusive. */

@@ -185,3 +185,100 @@ test("multipart: a copied part shows a checksum only where one was chosen, and i
   const outside = "InvalidRequest: The specified copy range is invalid for the source object size";
   assert.equal(errorOf(await copy(plain, "bytes=100-200")), outside);
 });
+
+// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_complete_multipart_parts_checksum_default.
+test("multipart: a checksum header of an upload without an algorithm is ignored by Complete", async () => {
+  const s3 = await withBucket();
+  for (const [name, value] of [
+    ["x-amz-checksum-crc32c", `${digest("crc32c", "other")}-2`],
+    ["x-amz-checksum-sha256", digest("sha256", "other")],
+    ["x-amz-checksum-crc64nvme", digest("crc64nvme", "other")],
+  ] as const) {
+    const upload = await begin(s3);
+    await upload.part();
+    const made = await upload.complete("", [[name, value]]);
+    assert.equal(made.status, 200, name);
+    assert.equal(elementOf(made.text, "ChecksumCRC64NVME"), digest("crc64nvme"));
+  }
+});
+
+// Recorded from AWS: LocalStack's test_s3_api.snapshot.json, test_multipart_if_none_match_with_delete, …_if_match_with_delete.
+test("multipart: what is deleted during an upload makes its conditional Complete a conflict", async () => {
+  const s3 = await withBucket();
+  const absent: HeaderList = [["if-none-match", "*"]];
+  const put = () => s3.send({ method: "PUT", target: "/bucket/k", body: "x" });
+  const remove = () => s3.send({ method: "DELETE", target: "/bucket/k" });
+  await put();
+  const upload = await begin(s3);
+  await upload.part();
+  const early = await upload.complete("", absent);
+  assert.deepEqual([early.status, elementOf(early.text, "Condition")], [412, "If-None-Match"]);
+  await remove();
+  const conflict = await upload.complete("", absent);
+  assert.equal(conflict.status, 409);
+  assert.match(errorOf(conflict), /^ConditionalRequestConflict: The conditional request cannot/);
+  assert.equal(elementOf(conflict.text, "Condition"), "If-None-Match");
+  assert.equal(elementOf(conflict.text, "Key"), "k");
+  // Another with the same content is another object all the same, to either condition.
+  const again = await put();
+  const same = [["if-match", again.headers.get("etag") ?? ""]] as const;
+  assert.equal((await upload.complete("", same)).status, 409);
+  await remove();
+  assert.match(errorOf(await upload.complete("", same)), /^NoSuchKey/);
+  // An upload that begins after the deletion has nothing in its way, and one without a condition never has.
+  const later = await begin(s3);
+  await later.part();
+  assert.equal((await later.complete("", absent)).status, 200);
+  assert.equal((await upload.complete()).status, 200);
+});
+
+// That the same list is answered alike: versity/versitygw, tests/integration, CompleteMultipartUpload_already_completed.
+// Of another list there is no upload any more: API reference of CompleteMultipartUpload, NoSuchUpload.
+test("multipart: a Complete is repeated by its own list of parts, and by no other", async () => {
+  const s3 = await withBucket();
+  const upload = await begin(s3);
+  const target = `/bucket/k?uploadId=${upload.id}`;
+  for (const part of [1, 2]) {
+    const body = part === 1 ? "x".repeat(5 * 1024 ** 2) : "part";
+    await s3.send({ method: "PUT", target: `${target}&partNumber=${part}`, body });
+  }
+  const large = toHex(hash.digest("md5", encodeUtf8("x".repeat(5 * 1024 ** 2))));
+  const list = (...parts: readonly (readonly [number: number, etag: string])[]) => {
+    const elements = parts.map(
+      ([part, tag]) => `<Part><PartNumber>${part}</PartNumber><ETag>${tag}</ETag></Part>`,
+    );
+    const body = `<CompleteMultipartUpload>${elements.join("")}</CompleteMultipartUpload>`;
+    return s3.send({ method: "POST", target, body });
+  };
+  const first = await list([1, large], [2, etag]);
+  assert.equal(first.status, 200);
+  const repeated = await list([1, large], [2, etag]);
+  assert.deepEqual([repeated.status, repeated.text], [200, first.text]);
+  for (const other of [
+    await list([1, large]),
+    await list([1, large], [3, etag]),
+    await list([1, large], [2, large]),
+    await list([1, large], [2, etag], [3, etag]),
+  ]) {
+    assert.deepEqual([other.status, elementOf(other.text, "Code")], [404, "NoSuchUpload"]);
+  }
+});
+
+// AWS names the version that was copied (API reference of UploadPartCopy, x-amz-copy-source-version-id).
+test("multipart: a part copied of the null version by its name says so", async () => {
+  const s3 = await withBucket();
+  await s3.send({ method: "PUT", target: "/bucket/source", body: "x" });
+  const upload = await begin(s3);
+  const copy = async (source: string) => {
+    const headers: HeaderList = [["x-amz-copy-source", source]];
+    const target = `/bucket/k?partNumber=1&uploadId=${upload.id}`;
+    const answer = await s3.send({ method: "PUT", target, headers });
+    assert.equal(answer.status, 200);
+    return answer.headers.get("x-amz-copy-source-version-id");
+  };
+  assert.equal(await copy("bucket/source?versionId=null"), "null");
+  assert.equal(await copy("bucket/source"), undefined);
+  const body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+  await s3.send({ method: "PUT", target: "/bucket?versioning", body });
+  assert.equal(await copy("bucket/source?versionId=null"), "null");
+});

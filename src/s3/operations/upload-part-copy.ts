@@ -5,7 +5,7 @@ import { isRefusal } from "../../object/refusal.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { partChecksumElements } from "../checksum-names.ts";
-import { copyHeaders, openCopySource, parseCopyRange, refusedCopy } from "../copy-source.ts";
+import { openCopySource, parseCopyRange, partCopyHeaders, refusedCopy } from "../copy-source.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
 import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
@@ -34,6 +34,6 @@ async function copy(call: S3Call, input: CopyPartInput, checksums: boolean): Pro
       etagElement(stored.etag),
       ...(checksums ? partChecksumElements(stored.checksum) : []),
     ]),
-    copyHeaders(stored),
+    partCopyHeaders(stored, input.source),
   );
 }
