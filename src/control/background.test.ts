@@ -176,6 +176,7 @@ test("C5: a part that becomes an object while its data moves is not lost", async
       if (completed++ === 0) await complete(other, "multipart", upload);
       return own.append(identity, payload);
     },
+    assertInPlace: (refs) => own.assertInPlace(refs),
     release: (refs) => own.release(refs),
     run: (signal) => own.run(signal),
     statistics: () => own.statistics(),

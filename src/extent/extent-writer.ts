@@ -43,6 +43,8 @@ export interface ExtentWriterStatistics {
   readonly bytes: number;
   readonly extentsOpened: number;
   readonly failures: number;
+  /** Extents whose file was removed, replaced or spoiled while they were written. */
+  readonly extentsLost: number;
   readonly disks: readonly DiskStatistics[];
 }
 
@@ -57,6 +59,11 @@ export interface ExtentWriter extends Service {
    * (the extent was sealed by others).
    */
   append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef>;
+  /**
+   * Looks whether the files of these chunks, not released yet, still stand at their paths: for what was appended a while
+   * before its row is committed. StoreError `io` where one does not.
+   */
+  assertInPlace(refs: readonly ChunkRef[]): Promise<void>;
   /**
    * The rows for these chunks are committed, or never will be. Until each chunk of a sealed extent
    * is released (and its outcome known), the extent is not settled and nothing in it can die.

@@ -13,10 +13,17 @@ export type Scheme =
       readonly parity: number;
     };
 
+/**
+ * As last seen: it is for people and for counting, and nothing is removed because of it.
+ *
+ * - `missing`: no file of it is at its path.
+ * - `damaged`: its file is there, but its header, its length or some of its records are not as they were written.
+ */
+export type MemberState = "whole" | "missing" | "damaged";
+
 export interface ExtentMember {
   readonly disk: DiskId;
-  /** `lost`: left behind by its writer or found bad; to be made again. */
-  readonly state: "whole" | "lost";
+  readonly state: MemberState;
 }
 
 /**
@@ -48,9 +55,10 @@ export interface ExtentRow {
   readonly droppedMs: number;
 }
 
-const version = 1;
+const version = 2;
 /** The place in this list is the stored number; only ever append. */
 const states: readonly ExtentState[] = ["open", "sealed", "settled", "dropping", "reconciled"];
+const memberStates: readonly MemberState[] = ["whole", "missing", "damaged"];
 
 export function writeScheme(writer: ByteWriter, scheme: Scheme): void {
   if (scheme.kind === "replicated") writer.u8(0).u8(scheme.copies).u8(scheme.quorum);
@@ -67,7 +75,9 @@ export function readScheme(reader: ByteReader): Scheme {
 export function encodeExtentRow(row: ExtentRow): Uint8Array {
   const writer = new ByteWriter(128).u8(version).u8(states.indexOf(row.state));
   writeScheme(writer, row.scheme);
-  writer.list(row.members, (member) => writer.id(member.disk).boolean(member.state === "lost"));
+  writer.list(row.members, (member) =>
+    writer.id(member.disk).u8(memberStates.indexOf(member.state)),
+  );
   writer.u64(row.epoch).u64(row.session).text(row.storageClass);
   writer.u64(row.createdMs).u64(row.sealedMs).u64(row.length).u64(row.deadBytes).u64(row.droppedMs);
   return writer.finish();
@@ -81,7 +91,7 @@ export function decodeExtentRow(bytes: Uint8Array): ExtentRow {
     scheme: readScheme(reader),
     members: reader.list(() => ({
       disk: reader.id<DiskId>(),
-      state: reader.boolean() ? "lost" : "whole",
+      state: memberStates[reader.u8()] ?? reader.fail("unknown state of a member"),
     })),
     epoch: reader.u64(),
     session: reader.u64() as SessionId, // the field's place says which id it is

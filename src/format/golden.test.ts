@@ -102,7 +102,7 @@ const extent: extentRow.ExtentRow = {
   scheme: { kind: "replicated", copies: 3, quorum: 2 },
   members: [
     { disk: id("1") as ids.DiskId, state: "whole" },
-    { disk: id("2") as ids.DiskId, state: "lost" },
+    { disk: id("2") as ids.DiskId, state: "damaged" },
   ],
   epoch: 2,
   session: 5 as ids.SessionId,
@@ -199,8 +199,8 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     accessKeyRow.encodeOwnerRow,
     accessKeyRow.decodeOwnerRow,
   ),
-  "extent-row.v1": golden(extent, extentRow.encodeExtentRow, extentRow.decodeExtentRow),
-  "extent-row.coded.v1": golden(
+  "extent-row.v2": golden(extent, extentRow.encodeExtentRow, extentRow.decodeExtentRow),
+  "extent-row.coded.v2": golden(
     { ...extent, scheme: { kind: "coded", code: "rs", data: 10, parity: 4 } as const },
     extentRow.encodeExtentRow,
     extentRow.decodeExtentRow,

@@ -1,4 +1,4 @@
-import { constants } from "node:fs";
+import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { BufferPool } from "../base/buffer-pool.ts";
 import { afterBytes, firstBytes, gatherBytes, lengthOf } from "./byte-parts.ts";
@@ -64,6 +64,10 @@ export class DirectFile {
     } finally {
       if (room !== undefined) rooms.give(room);
     }
+  }
+
+  stat(): Promise<BigIntStats> {
+    return this.#handle.stat({ bigint: true });
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -128,3 +128,27 @@ test(
     await file.close();
   },
 );
+
+test("disk: a file that was removed, replaced or moved is no longer in place", async () => {
+  await inDirectory(async (disk, directory) => {
+    const path = join(directory, "extents", "file");
+    await disk.makeDirectory("extents");
+    const file = await disk.open("extents/file", "create");
+    await file.write([bytes(10)], 0);
+    assert.equal(await file.isInPlace(), true);
+    renameSync(path, `${path}.old`);
+    assert.equal(await file.isInPlace(), false, "moved");
+    writeFileSync(path, "another file");
+    assert.equal(await file.isInPlace(), false, "replaced");
+    await file.write([bytes(2 * mebibyte)], 10);
+    assert.equal(readFileSync(path, "utf8"), "another file", "what is not ours is not written");
+    renameSync(`${path}.old`, path);
+    assert.equal(await file.isInPlace(), true);
+    renameSync(join(directory, "extents"), join(directory, "elsewhere"));
+    assert.equal(await file.isInPlace(), false, "its directory was moved");
+    renameSync(join(directory, "elsewhere"), join(directory, "extents"));
+    rmSync(path);
+    assert.equal(await file.isInPlace(), false, "removed");
+    await file.close();
+  });
+});

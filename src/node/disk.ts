@@ -1,5 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
-import { mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { AssertionError, assert } from "../base/assert.ts";
 import { messageOf } from "../base/errors.ts";
@@ -147,6 +148,8 @@ class NodeFile implements DiskFile {
   readonly #handle: FileHandle;
   /** The same file for large writes, from the first of them on; undefined where that does not work. */
   #direct: Promise<DirectFile | undefined> | undefined;
+  /** Its device and number; as long as the file is open the system gives them to no other one. */
+  #own: Promise<BigIntStats> | undefined;
 
   constructor(disk: NodeDisk, path: string, handle: FileHandle) {
     this.#disk = disk;
@@ -186,11 +189,28 @@ class NodeFile implements DiskFile {
     return this.#disk.reading("size", this.#path, async () => (await this.#handle.stat()).size);
   }
 
+  isInPlace(): Promise<boolean> {
+    return this.#disk.reading("look for", this.#path, async () => {
+      const own = await this.#stat();
+      try {
+        return isSameFile(own, await stat(this.#disk.inside(this.#path), { bigint: true }));
+      } catch (error) {
+        if (kinds[codeOf(error)] === "missing") return false;
+        throw error;
+      }
+    });
+  }
+
   close(): Promise<void> {
     return this.#disk.reading("close", this.#path, async () => {
       const direct = await this.#direct;
       await Promise.all([this.#handle.close(), direct?.close()]);
     });
+  }
+
+  #stat(): Promise<BigIntStats> {
+    this.#own ??= this.#handle.stat({ bigint: true });
+    return this.#own;
   }
 
   async #write(parts: readonly Uint8Array[], offset: number): Promise<void> {
@@ -204,6 +224,14 @@ class NodeFile implements DiskFile {
     }
   }
 
+  /** It is opened by its path once more, where another file may stand by now: that one must not be written. */
+  async #openDirect(): Promise<DirectFile | undefined> {
+    const direct = await DirectFile.open(this.#disk.inside(this.#path));
+    if (direct === undefined || isSameFile(await this.#stat(), await direct.stat())) return direct;
+    await direct.close();
+    return undefined;
+  }
+
   /**
    * Whole blocks directly, what stands before and behind them as usual: each page has just one way. False where the file
    * can't be written so.
@@ -213,7 +241,7 @@ class NodeFile implements DiskFile {
     offset: number,
     bytes: number,
   ): Promise<boolean> {
-    this.#direct ??= DirectFile.open(this.#disk.inside(this.#path));
+    this.#direct ??= this.#openDirect();
     const direct = await this.#direct;
     if (direct === undefined) return false;
     const first = Math.ceil(offset / directBlockBytes) * directBlockBytes;
@@ -228,4 +256,8 @@ class NodeFile implements DiskFile {
     await this.#write(afterBytes(parts, end - offset), end);
     return true;
   }
+}
+
+function isSameFile(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
 }

@@ -68,6 +68,8 @@ export class BlobWriter {
   async finish(): Promise<DataLocation> {
     const chunks = await this.#settle();
     if (chunks.length === 0) return { kind: "empty" };
+    // The last one was looked at with its sync; before others the file may have gone since.
+    if (chunks.length > 1) await this.#writer.assertInPlace(chunks);
     if (chunks.length <= rowChunksMax) return { kind: "chunks", chunks };
     return this.writeManifest({ kind: "leaf", chunks });
   }

@@ -41,6 +41,11 @@ export interface DiskFile {
   sync(): Promise<void>;
   /** Length in bytes. */
   size(): Promise<number>;
+  /**
+   * Whether the path it was opened by still leads to this file: false where it was removed, replaced or moved, or
+   * another directory is mounted above it. What is written to such a file is lost once the last process closes it.
+   */
+  isInPlace(): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -54,6 +54,11 @@ export function sampleStore(
   extents("bytes_total", "Bytes appended.", "bytes");
   extents("opened_total", "Extents begun.", "extentsOpened");
   extents("failures_total", "Writes and syncs that failed.", "failures");
+  extents(
+    "lost_total",
+    "Extents whose file was removed, replaced or spoiled while this process wrote it.",
+    "extentsLost",
+  );
   metrics.sampled(
     "gauge",
     "holdfast_disk_state",

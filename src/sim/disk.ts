@@ -116,6 +116,12 @@ export class SimDisk {
     return handle;
   }
 
+  isAt(path: string, inode: Inode): boolean {
+    if (this.outOfOrder === "vanished") return false;
+    const { directory, name } = locate(this.#root, path);
+    return directory.get(name) === inode;
+  }
+
   close(handle: Handle): void {
     this.#handles.delete(handle);
   }
@@ -226,7 +232,7 @@ class DiskView implements Disk {
     const handle = await this.#perform(`file ${mode}`, "cached", () =>
       this.#disk.open(this.#process, path, mode),
     );
-    return new FileView(this.#disk, handle);
+    return new FileView(this.#disk, path, handle);
   }
 
   list(directory: string): Promise<string[]> {
@@ -267,12 +273,14 @@ const headerBytes = 8192;
 
 class FileView implements DiskFile {
   readonly #disk: SimDisk;
+  readonly #path: string;
   readonly #handle: Handle;
   #open = true;
   #wrote = "nothing";
 
-  constructor(disk: SimDisk, handle: Handle) {
+  constructor(disk: SimDisk, path: string, handle: Handle) {
     this.#disk = disk;
+    this.#path = path;
     this.#handle = handle;
   }
 
@@ -310,6 +318,11 @@ class FileView implements DiskFile {
 
   size(): Promise<number> {
     return this.#perform("file size", "cached", () => this.#handle.inode.length);
+  }
+
+  isInPlace(): Promise<boolean> {
+    const { inode } = this.#handle;
+    return this.#perform("file look", "cached", () => this.#disk.isAt(this.#path, inode));
   }
 
   async close(): Promise<void> {

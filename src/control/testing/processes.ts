@@ -169,6 +169,7 @@ function guardDisk(disk: Disk, life: Life): Disk {
     write: (parts, offset) => alive(() => file.write(parts, offset)),
     sync: () => alive(() => file.sync()),
     size: () => alive(() => file.size()),
+    isInPlace: () => alive(() => file.isInPlace()),
     close: () => file.close(),
   });
   return {

@@ -2,6 +2,8 @@ import { assert } from "../../base/assert.ts";
 import type { StoreError } from "../../base/errors.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
+import type { MemberState } from "../../format/extent-row.ts";
+import type { ExtentId } from "../../format/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { DiskHealth } from "./disk-health.ts";
@@ -40,6 +42,8 @@ export interface LaneOwner {
   readonly giveBack: (records: readonly PendingRecord[], error: unknown) => void;
   readonly fenced: (error: StoreError) => void;
   readonly appended: (records: number, bytes: number) => void;
+  /** What was synced into the extent is not there any more, or not as it was written. */
+  readonly lost: (extent: ExtentId, found: MemberState) => void;
 }
 
 /**
@@ -57,6 +61,7 @@ export class AppendLane {
   #batchBytes = 0;
   #extent: OpenExtent | undefined;
   #sealRequested = false;
+  #lookRequested = false;
   #workingSinceMs: number | undefined;
   #loop: Promise<void> | undefined;
 
@@ -100,6 +105,18 @@ export class AppendLane {
     this.#wake();
   }
 
+  /** Looks, at the next moment nothing is being written, whether the open extent's file is still in place. */
+  look(): void {
+    if (this.#extent === undefined) return;
+    this.#lookRequested = true;
+    this.#wake();
+  }
+
+  /** The extent being written here, if it is this one. */
+  openExtentOf(extent: ExtentId): OpenExtent | undefined {
+    return this.#extent?.entry.id === extent ? this.#extent : undefined;
+  }
+
   /** The disk does not answer: hands what waits for it back to the owner. */
   abandonWork(error: unknown): void {
     this.#giveBack(this.#takeAll(), error);
@@ -118,7 +135,7 @@ export class AppendLane {
 
   async #run(): Promise<void> {
     try {
-      while (this.#queue.length > 0 || this.#sealRequested) {
+      while (this.#queue.length > 0 || this.#sealRequested || this.#lookRequested) {
         try {
           await this.#step();
         } catch (error) {
@@ -136,6 +153,11 @@ export class AppendLane {
     if (this.#sealRequested) {
       this.#sealRequested = false;
       await this.#leaveExtent();
+      return;
+    }
+    if (this.#lookRequested) {
+      this.#lookRequested = false;
+      if ((await this.#extent?.isInPlace()) === false) await this.#leaveLost();
       return;
     }
     await this.#gather();
@@ -206,17 +228,20 @@ export class AppendLane {
       if (this.#extent !== undefined) ledger.forget(this.#extent.entry.id);
       fenced(error);
     }
+    const isLost = this.#extent !== undefined && this.#extent.memberState !== "whole";
     if (isDiskError(error)) {
-      if (health.isWritable) health.failed(error);
+      // A file that has gone says nothing of its disk.
+      if (health.isWritable && !isLost) health.failed(error);
       // A disk that failed once may be well: it is tried at once, so that nobody has to wait for
       // the next look at it.
-      if (error.kind === "io") await health.check();
+      if (error.kind === "io" || error.kind === "missing") await health.check();
     }
     // Where the disk is well again the queue need not move. Without a batch it was the
     // opening of an extent that failed: then nothing in the queue could go on.
     const stays = health.isWritable && isDiskError(error) && this.#batch.length > 0;
     this.#giveBack(stays ? this.#takeBatchBack() : this.#takeAll(), error);
-    await this.#leaveExtent();
+    if (isLost) await this.#leaveLost();
+    else await this.#leaveExtent();
   }
 
   #giveBack(records: readonly PendingRecord[], error: unknown): void {
@@ -236,15 +261,28 @@ export class AppendLane {
     return records;
   }
 
+  /** Where the whole directory is not there, its files may come back with it. */
+  async #leaveLost(): Promise<void> {
+    const { health, lost } = this.#owner;
+    await health.check();
+    const extent = this.#extent;
+    const found = extent?.memberState ?? "whole";
+    if (extent === undefined || found === "whole" || health.state.kind === "missing") {
+      return this.#leaveExtent();
+    }
+    lost(extent.entry.id, found);
+    return this.#leaveExtent(found);
+  }
+
   /**
    * Whatever was written behind the last sync counts as gone: the extent ends there, and a new one
    * is opened.
    */
-  async #leaveExtent(): Promise<void> {
+  async #leaveExtent(found: MemberState = "whole"): Promise<void> {
     const extent = this.#extent;
     if (extent === undefined) return;
     this.#extent = undefined;
-    this.#owner.ledger.closed(extent.entry.id, extent.length);
+    this.#owner.ledger.closed(extent.entry.id, extent.length, found);
     try {
       await extent.close();
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { ChunkRef } from "../../format/chunk-ref.ts";
-import type { ExtentRow } from "../../format/extent-row.ts";
+import type { ExtentRow, MemberState } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { ExtentEntry, ExtentTable } from "../extent-table.ts";
@@ -10,6 +10,8 @@ interface Account {
   readonly outstanding: Set<number>;
   /** Final, once nothing is appended any more. */
   sealedLength: number | undefined;
+  /** What became of its file while it was written. */
+  memberState: MemberState;
 }
 
 /**
@@ -27,7 +29,12 @@ export class ExtentLedger {
   }
 
   opened(entry: ExtentEntry): void {
-    this.#accounts.set(entry.id, { entry, outstanding: new Set(), sealedLength: undefined });
+    this.#accounts.set(entry.id, {
+      entry,
+      outstanding: new Set(),
+      sealedLength: undefined,
+      memberState: "whole",
+    });
   }
 
   handedOut(refs: readonly ChunkRef[]): void {
@@ -40,9 +47,16 @@ export class ExtentLedger {
   }
 
   /** Nothing more is appended to the extent: `length` is final. */
-  closed(extent: ExtentId, length: number): void {
+  closed(extent: ExtentId, length: number, memberState: MemberState = "whole"): void {
     const account = this.#accounts.get(extent);
-    if (account !== undefined) account.sealedLength = length;
+    if (account === undefined) return;
+    account.sealedLength = length;
+    account.memberState = memberState;
+  }
+
+  /** The extent, until it is settled or others took it over. */
+  entryOf(extent: ExtentId): ExtentEntry | undefined {
+    return this.#accounts.get(extent)?.entry;
   }
 
   /** Others sealed it: what becomes of it is theirs. */
@@ -70,7 +84,12 @@ export class ExtentLedger {
     for (let state = targetState(account); state !== undefined; state = targetState(account)) {
       const { entry } = account;
       const sealedMs = entry.row.state === "open" ? this.#clock.now() : entry.row.sealedMs;
-      const replaced = await this.#table.replace(entry, { ...entry.row, state, length, sealedMs });
+      const members =
+        account.memberState === "whole"
+          ? entry.row.members
+          : entry.row.members.map((member) => ({ ...member, state: account.memberState }));
+      const row = { ...entry.row, state, members, length, sealedMs };
+      const replaced = await this.#table.replace(entry, row);
       if (replaced !== "conflict") {
         account.entry = replaced;
         if (state === "sealed") continue;

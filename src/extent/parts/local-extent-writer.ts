@@ -4,13 +4,14 @@ import { SizeCounts } from "../../base/size-counts.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
-import type { DiskId } from "../../format/ids.ts";
+import type { DiskId, ExtentId } from "../../format/ids.ts";
 import { chunkBytesMax, extentBytesMax, extentHeaderBytes } from "../../format/limits.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import { blockChecksums, recordBytes } from "../../format/record.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError, isDiskError } from "../../platform/disk.ts";
 import type { DataDisk } from "../extent-files.ts";
+import { examineExtent } from "../extent-examination.ts";
 import type { ExtentEntry } from "../extent-table.ts";
 import type {
   ExtentWriter,
@@ -19,7 +20,7 @@ import type {
 } from "../extent-writer.ts";
 import type { PendingRecord } from "./append-lane.ts";
 import { AppendLane } from "./append-lane.ts";
-import { codeOfDiskError } from "./disk-failure.ts";
+import { codeOfDiskError, onDisk } from "./disk-failure.ts";
 import type { StoppedKind } from "./disk-health.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { ExtentLedger } from "./extent-ledger.ts";
@@ -66,6 +67,7 @@ export class LocalExtentWriter implements ExtentWriter {
   #bytes = 0;
   #extentsOpened = 0;
   #failures = 0;
+  #extentsLost = 0;
 
   constructor(options: ExtentWriterOptions) {
     assert(options.disks.disks.length > 0, "a writer needs a data directory");
@@ -88,6 +90,13 @@ export class LocalExtentWriter implements ExtentWriter {
     this.#ledger.released(refs);
   }
 
+  async assertInPlace(refs: readonly ChunkRef[]): Promise<void> {
+    for (const extent of new Set(refs.map((ref) => ref.extent))) {
+      if (await onDisk(this.#isInPlace(extent))) continue;
+      throw new StoreError("io", `extent ${extent}: its file has gone since it was written`);
+    }
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all([
       this.#keepLedger(signal),
@@ -106,6 +115,7 @@ export class LocalExtentWriter implements ExtentWriter {
       bytes: this.#bytes,
       extentsOpened: this.#extentsOpened,
       failures: this.#failures,
+      extentsLost: this.#extentsLost,
       disks: this.#lanes.map(({ health }) => health.statistics()),
     };
   }
@@ -168,6 +178,10 @@ export class LocalExtentWriter implements ExtentWriter {
         this.#recordsPerSync.add(records);
         this.#bytes += bytes;
       },
+      lost: (extent, found) => {
+        this.#extentsLost++;
+        platform.log("error", "extent_file_lost", { extent, disk: disk.disk.name, found });
+      },
     });
   }
 
@@ -218,6 +232,18 @@ export class LocalExtentWriter implements ExtentWriter {
     await member.close();
     await removeMember(disk, id);
     throw new DiskError("io", `extent ${id} was sealed by others before it was written (${state})`);
+  }
+
+  async #isInPlace(extent: ExtentId): Promise<boolean> {
+    for (const lane of this.#lanes) {
+      const open = lane.openExtentOf(extent);
+      if (open !== undefined) return open.isInPlace();
+    }
+    const entry = this.#ledger.entryOf(extent);
+    // Others took it over: then the commit that would refer to it fails.
+    if (entry === undefined) return true;
+    const { platform, disks } = this.#options;
+    return (await examineExtent(platform.hash, disks, entry)) === "whole";
   }
 
   #newRow(disk: DiskId, createdMs: number): ExtentRow {
@@ -273,7 +299,10 @@ export class LocalExtentWriter implements ExtentWriter {
 
   async #watch(lane: AppendLane, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (lane.workingForMs <= answerMsMax) await lane.health.check();
+      if (lane.workingForMs <= answerMsMax) {
+        await lane.health.check();
+        lane.look();
+      }
       await this.#options.platform.clock.sleep(checkMs, signal);
     }
   }

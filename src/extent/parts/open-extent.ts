@@ -1,5 +1,6 @@
 import { StoreError } from "../../base/errors.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
+import type { MemberState } from "../../format/extent-row.ts";
 import { extentHeaderBytes, recordAlignment } from "../../format/limits.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import { encodeRecordHeader } from "../../format/record.ts";
@@ -22,8 +23,8 @@ const zeros = new Uint8Array(recordAlignment);
 
 /**
  * The writer's end of an open extent: each append is one vectored write and one sync on every
- * member, and counts only when the member's epoch is still ours afterwards. After a failure it must
- * not be appended to again: what was not synced counts as gone, and `length` is what was.
+ * member, and counts only when the member's epoch is still ours afterwards and its file still stands at its path. After a
+ * failure it must not be appended to again: what was not synced counts as gone, and `length` is what was.
  */
 export class OpenExtent {
   readonly entry: ExtentEntry;
@@ -31,6 +32,7 @@ export class OpenExtent {
   readonly #hash: Hash;
   readonly #members: readonly DiskFile[];
   #length = extentHeaderBytes;
+  #memberState: MemberState = "whole";
 
   constructor(options: {
     readonly hash: Hash;
@@ -54,9 +56,21 @@ export class OpenExtent {
     return this.#length === extentHeaderBytes;
   }
 
+  /** What an append, or a look, found of the file. */
+  get memberState(): MemberState {
+    return this.#memberState;
+  }
+
+  /** Whether the file still stands at its path; not while an append is under way. */
+  async isInPlace(): Promise<boolean> {
+    const found = await Promise.all(this.#members.map((member) => member.isInPlace()));
+    if (found.includes(false)) this.#memberState = "missing";
+    return this.#memberState === "whole";
+  }
+
   /**
-   * Resolves when the records are durable. DiskError; StoreError `fenced` where others sealed the
-   * extent.
+   * Resolves when the records are durable. DiskError, `missing` where the file is no longer at its path; StoreError
+   * `fenced` where others sealed the extent.
    */
   async append(records: readonly StagedRecord[]): Promise<ChunkRef[]> {
     const parts: Uint8Array[] = [];
@@ -95,13 +109,23 @@ export class OpenExtent {
     await member.sync();
     // Whoever seals raises the epoch first and looks for records then: if it is still ours after
     // the sync, they find these.
-    const header = await readHeader(this.#hash, member);
+    const [header, isInPlace] = await Promise.all([
+      readHeader(this.#hash, member),
+      member.isInPlace(),
+    ]);
     if (header === undefined) {
+      this.#memberState = "damaged";
       throw new DiskError("io", `extent ${this.entry.id}: its header can't be read any more`);
     }
     if (header.epoch !== this.entry.row.epoch) {
       const why = "sealed by others, who took this process for dead";
       throw new StoreError("fenced", `extent ${this.entry.id}: ${why}`);
+    }
+    // Bytes of a file without a name are gone with the last process that has it open.
+    if (!isInPlace) {
+      this.#memberState = "missing";
+      const why = "its file was removed, replaced or moved while it was written";
+      throw new DiskError("missing", `extent ${this.entry.id}: ${why}`);
     }
   }
 }

@@ -13,7 +13,8 @@ export type DiskOperation =
   | "space"
   | "read"
   | "write"
-  | "sync";
+  | "sync"
+  | "isInPlace";
 
 /**
  * A disk in memory for tests of what stands on disks. Nothing is ever lost in it (that is the
@@ -27,6 +28,8 @@ export class MemoryDisk implements Disk {
   readonly counts = new Map<DiskOperation, number>();
   bytesFree = 1024 ** 4;
   filesOpen = 0;
+  /** How often another file was given a name. */
+  readonly #replacements = new Map<string, number>();
   before: (operation: DiskOperation, path: string) => void | Promise<void> = () => {};
 
   constructor(name = "/data") {
@@ -62,7 +65,7 @@ export class MemoryDisk implements Disk {
 
   async rename(from: string, to: string): Promise<void> {
     await this.begin("rename", from);
-    this.files.set(to, this.bytesOf(from));
+    this.replace(to, this.bytesOf(from));
     this.files.delete(from);
   }
 
@@ -80,6 +83,16 @@ export class MemoryDisk implements Disk {
   async space(): Promise<{ bytesTotal: number; bytesFree: number }> {
     await this.begin("space", "");
     return { bytesTotal: 1024 ** 4, bytesFree: this.bytesFree };
+  }
+
+  /** Gives the name to another file: who has the one before open keeps that. */
+  replace(path: string, bytes: Uint8Array): void {
+    this.#replacements.set(path, this.replacementsOf(path) + 1);
+    this.files.set(path, bytes);
+  }
+
+  replacementsOf(path: string): number {
+    return this.#replacements.get(path) ?? 0;
   }
 
   async begin(operation: DiskOperation, path: string): Promise<void> {
@@ -107,15 +120,21 @@ export class MemoryDisk implements Disk {
 class MemoryFile implements DiskFile {
   readonly #disk: MemoryDisk;
   readonly #path: string;
+  readonly #replacements: number;
+  /** Without a name any more: only who has it open sees these. */
+  #unnamed: Uint8Array | undefined;
+  #lastSeen: Uint8Array;
 
   constructor(disk: MemoryDisk, path: string) {
     this.#disk = disk;
     this.#path = path;
+    this.#replacements = disk.replacementsOf(path);
+    this.#lastSeen = disk.bytesOf(path);
   }
 
   async read(buffer: Uint8Array, offset: number): Promise<number> {
     await this.#disk.begin("read", this.#path);
-    const bytes = this.#disk.bytesOf(this.#path).subarray(offset, offset + buffer.length);
+    const bytes = this.#bytes().subarray(offset, offset + buffer.length);
     buffer.set(bytes);
     return bytes.length;
   }
@@ -123,11 +142,13 @@ class MemoryFile implements DiskFile {
   async write(parts: readonly Uint8Array[], offset: number): Promise<void> {
     await this.#disk.begin("write", this.#path);
     const added = concatBytes(parts);
-    const before = this.#disk.bytesOf(this.#path);
+    const before = this.#bytes();
     const after = new Uint8Array(Math.max(before.length, offset + added.length));
     after.set(before);
     after.set(added, offset);
-    this.#disk.files.set(this.#path, after);
+    if (this.#unnamed === undefined) this.#disk.files.set(this.#path, after);
+    else this.#unnamed = after;
+    this.#lastSeen = after;
   }
 
   async sync(): Promise<void> {
@@ -135,11 +156,28 @@ class MemoryFile implements DiskFile {
   }
 
   async size(): Promise<number> {
-    return this.#disk.bytesOf(this.#path).length;
+    return this.#bytes().length;
+  }
+
+  async isInPlace(): Promise<boolean> {
+    await this.#disk.begin("isInPlace", this.#path);
+    this.#bytes();
+    return this.#unnamed === undefined;
   }
 
   async close(): Promise<void> {
     this.#disk.filesOpen--;
+  }
+
+  #bytes(): Uint8Array {
+    if (this.#unnamed !== undefined) return this.#unnamed;
+    const named = this.#disk.files.get(this.#path);
+    if (named === undefined || this.#disk.replacementsOf(this.#path) !== this.#replacements) {
+      this.#unnamed = this.#lastSeen;
+      return this.#unnamed;
+    }
+    this.#lastSeen = named;
+    return named;
   }
 }
 

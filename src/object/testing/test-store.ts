@@ -48,6 +48,10 @@ export class RecordingWriter implements ExtentWriter {
     }
   }
 
+  assertInPlace(refs: readonly ChunkRef[]): Promise<void> {
+    return this.#writer.assertInPlace(refs);
+  }
+
   release(refs: readonly ChunkRef[]): void {
     this.released.push(...refs);
     this.#writer.release(refs);

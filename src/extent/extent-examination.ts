@@ -1,0 +1,64 @@
+import { assert } from "../base/assert.ts";
+import type { ExtentHeader } from "../format/extent-header.ts";
+import type { MemberState } from "../format/extent-row.ts";
+import type { DiskFile } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
+import type { Hash } from "../platform/hash.ts";
+import type { DataDisk, ExtentDisks } from "./extent-files.ts";
+import { extentPath, findDisk } from "./extent-files.ts";
+import type { ExtentEntry } from "./extent-table.ts";
+import { onDisk } from "./parts/disk-failure.ts";
+import { assertPresent } from "./parts/disk-presence.ts";
+import { readHeader } from "./parts/member-file.ts";
+
+/**
+ * Looks at an extent's file, but not at its records: is it there, is its header the one meant, is it as long as its row
+ * says. StoreError `missing` where the whole data directory is not there (then nothing is known of its files), `io` and so
+ * on where the disk fails.
+ */
+export async function examineExtent(
+  hash: Hash,
+  disks: ExtentDisks,
+  entry: ExtentEntry,
+): Promise<MemberState> {
+  const [member] = entry.row.members;
+  assert(member !== undefined && entry.row.members.length === 1, "one member for now");
+  const place = findDisk(disks, member.disk);
+  const found = await onDisk(examineMember(hash, place, entry, disks));
+  // A file is missing only from a disk that is there.
+  if (found !== "whole") await assertPresent(place);
+  return found;
+}
+
+async function examineMember(
+  hash: Hash,
+  place: DataDisk,
+  entry: ExtentEntry,
+  { store }: ExtentDisks,
+): Promise<MemberState> {
+  let file: DiskFile;
+  try {
+    file = await place.disk.open(extentPath(entry.id), "read");
+  } catch (error) {
+    if (isDiskError(error, "missing")) return "missing";
+    throw error;
+  }
+  try {
+    const header = await readHeader(hash, file);
+    const isMeant =
+      header !== undefined && isHeaderOf(header, place, entry) && header.store === store;
+    return isMeant && (await file.size()) >= entry.row.length ? "whole" : "damaged";
+  } finally {
+    await file.close();
+  }
+}
+
+/** An epoch behind the row's is that of an older copy: sealing raises it in the file first. */
+function isHeaderOf(header: ExtentHeader, place: DataDisk, { id, row }: ExtentEntry): boolean {
+  return (
+    header.extent === id &&
+    header.disk === place.id &&
+    header.session === row.session &&
+    header.epoch >= row.epoch
+  );
+}
