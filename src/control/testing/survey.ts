@@ -24,7 +24,7 @@ export async function survey(machine: TestMachine, process: TestProcess): Promis
   const { signal } = new AbortController();
   const miscounted: ExtentId[] = [];
   const total = { aliveBytes: 0, deadBytes: 0 };
-  const entries = await process.table.list(undefined, 10_000);
+  const entries = await process.table.list(undefined, 1000);
   for (const entry of entries) {
     if (entry.row.state === "open") continue;
     let dead = 0;
