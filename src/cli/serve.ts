@@ -14,6 +14,7 @@ import { settingNames } from "../server/settings.ts";
 import { banner, readyEvent } from "./banner.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
+import { untilStopped } from "./stop-signal.ts";
 
 export const serve: Command = {
   name: "serve",
@@ -68,24 +69,29 @@ async function runServe(given: GivenFlags): Promise<number> {
     },
     verifyIndex: () => verifyIndex(platform, store),
   });
-  await supervisor.run(stopSignal(() => supervisor.kill()));
+  const tell = (event: string, text: string): void => {
+    // On a terminal the text is enough; a log that goes elsewhere has it too.
+    if (!process.stdout.isTTY || !process.stderr.isTTY) log("info", event, {});
+    say(text);
+  };
+  await supervisor.run(stopSignal(supervisor, settings.drain, tell));
   await endGeneration(platform, store);
+  tell("stopped", "stopped");
   return exitStatus.ok;
 }
 
-/** Aborts at the first request to end; the second ends everything at once. */
-function stopSignal(kill: () => void): AbortSignal {
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) {
-      kill();
+function stopSignal(
+  supervisor: Supervisor,
+  drainMs: number,
+  tell: (event: string, text: string) => void,
+): AbortSignal {
+  const drain = `${Math.round(drainMs / 1000)} s`;
+  return untilStopped({
+    stopping: () => tell("stopping", `stopping: requests under way have ${drain} to finish`),
+    endAtOnce: () => {
+      tell("ending_at_once", "asked to stop again: ending at once");
+      supervisor.kill();
       process.exit(exitStatus.failed);
-    }
-    stop.abort();
-  };
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(name, onSignal);
-  // Started through a channel (by bin/holdfast.js on an old Node): whoever holds the other end has gone.
-  process.once("disconnect", () => stop.abort());
-  process.channel?.unref();
-  return stop.signal;
+    },
+  });
 }

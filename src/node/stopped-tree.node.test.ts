@@ -84,7 +84,10 @@ test("serve: a second signal ends every process at once", { skip: noProc }, asyn
     );
   await until("no new connection is taken", isRefused);
   assert.equal(server.child.exitCode, null);
-  assert.equal(await server.stop(), 1, server.output);
+  // One that comes right behind the first is taken for the same request, so it is repeated.
+  const repeated = setInterval(() => server.child.kill("SIGTERM"), 200);
+  assert.equal(await server.ended, 1, server.output);
+  clearInterval(repeated);
   await assert.rejects(unread.text());
   await until("workers gone", () => workers.every(isGone));
   await using again = new ServedStore([directory]);

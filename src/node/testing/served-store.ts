@@ -36,6 +36,13 @@ export class Scratch implements Disposable {
   }
 }
 
+export interface ServedBy {
+  /** The Node that runs bin/holdfast.js. */
+  readonly node?: string | undefined;
+  /** With its children in a process group of its own, whose id is the child's. */
+  readonly detached?: boolean | undefined;
+}
+
 /** `holdfast serve` as a process, for tests of the tree of processes. */
 export class ServedStore implements AsyncDisposable {
   readonly child: ChildProcess;
@@ -44,10 +51,15 @@ export class ServedStore implements AsyncDisposable {
   readonly ended: Promise<number | null>;
   output = "";
 
-  constructor(directories: readonly string[], more: readonly string[] = []) {
+  constructor(
+    directories: readonly string[],
+    more: readonly string[] = [],
+    { node = process.execPath, detached = false }: ServedBy = {},
+  ) {
     const data = directories.join(",");
     const parameters = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"];
-    this.child = spawn(process.execPath, [launcher, ...parameters, "--json", ...more], {
+    this.child = spawn(node, [launcher, ...parameters, "--json", ...more], {
+      detached,
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env["PATH"] },
     });
