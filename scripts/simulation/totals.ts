@@ -8,6 +8,8 @@ export class Totals {
   operations = 0;
   crashes = 0;
   virtualMs = 0;
+  /** Histories of keys that the judge could not decide. */
+  undecided = 0;
   readonly cuts = new Map<string, number>();
   readonly faults = new Map<string, number>();
   readonly outcomes = new Map<string, number>();
@@ -22,6 +24,7 @@ export class Totals {
     this.operations += report.operations;
     this.crashes += report.crashes;
     this.virtualMs += report.virtualMs;
+    this.undecided += report.undecided;
     addAll(this.cuts, report.cuts);
     addAll(this.faults, report.faults);
     addAll(this.outcomes, report.outcomes);
@@ -31,7 +34,8 @@ export class Totals {
     const hours = (this.virtualMs / 3_600_000).toFixed(1);
     return (
       `${this.seeds} seeds, ${this.operations} operations, ${this.crashes} crashes, ` +
-      `${hours} simulated hours, ${this.failures.length} failures`
+      `${hours} simulated hours, ${this.undecided} histories undecided, ` +
+      `${this.failures.length} failures`
     );
   }
 

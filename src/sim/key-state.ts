@@ -114,6 +114,24 @@ export function applyStep(step: KeyStep, state: KeyState, etagOf: EtagOf): KeySt
   }
 }
 
+export function isRead({ kind }: KeyStep): boolean {
+  switch (kind) {
+    case "conditionFailed":
+    case "read":
+    case "listed":
+    case "versionRead":
+    case "versionsListed":
+    case "bucketSeen":
+      return true;
+    case "write":
+    case "versionRemoved":
+    case "versioningSet":
+    case "bucketMade":
+    case "bucketDeleted":
+      return false;
+  }
+}
+
 function valueOf(version: Version | undefined): ValueName | undefined {
   if (version === undefined) return absent;
   return version.isMarker ? undefined : version.name;

@@ -2,15 +2,24 @@
  * Is there an order of the operations, each at one instant between its call and its return, in
  * which every answer is right?
  *
- * The history is walked in time, keeping every configuration that is still possible: the state, and
- * which of the operations under way have already taken effect. When an operation returns, the
- * configurations in which it has, or can now be made to have taken effect (after others under way,
- * in any order) are those that remain. None left: not linearizable. An operation that was cut off
- * (its process died) may have happened before its end, or never.
+ * Whoever looks for such an order walks the history in time. Nothing has to take effect before some
+ * operation returns: then that one has to, perhaps after others that are under way. A configuration
+ * is how far the walk has come, the state, and which of the operations under way have taken effect.
+ * The search goes on from the configuration found last, and back to earlier ones where it ends; none
+ * is looked at twice. Where all have ended, the history is not linearizable. An operation that was
+ * cut off (its process died) may have happened before its end, or never.
  *
- * After Gavin Lowe, "Testing for linearizability" (2017), the just-in-time algorithm.
- * Configurations are few, as only what overlaps counts, and as what may never happen need not be
- * tried where it leads to a state that is reached without it.
+ * After Gavin Lowe, "Testing for linearizability" (2017): taking effect just in time, and
+ * remembering configurations, as a set of operations and a state.
+ *
+ * The number of configurations may grow with the factorial of what overlaps, so the search has a
+ * bound, and what it could not decide is neither right nor wrong. It is kept small by leaving out
+ * configurations that another makes needless:
+ * - A read that fits takes effect at once.
+ * - An operation that may never happen is left alone where it changes nothing, or where an equal one that
+ *   returns earlier can be had.
+ * - A configuration is needless beside one in the same state that differs only in operations that
+ *   may never happen, which that other one has yet to use.
  */
 
 export interface TimedStep<Step> {
@@ -24,102 +33,262 @@ export interface TimedStep<Step> {
   readonly label: string;
 }
 
-interface Configuration<State> {
-  readonly state: State;
-  /** Operations under way that have taken effect. */
-  readonly done: ReadonlySet<number>;
+export type Verdict<Step, State> =
+  | { readonly kind: "linearizable" }
+  /** The first step that fits no order, with the states that were possible before it. */
+  | {
+      readonly kind: "violation";
+      readonly step: TimedStep<Step>;
+      readonly possible: readonly State[];
+    }
+  /** The search came to its bound. */
+  | { readonly kind: "undecided" };
+
+export interface Model<Step, State> {
+  readonly initial: State;
+  /** Undefined: the step cannot happen in this state. */
+  readonly apply: (step: Step, state: State) => State | undefined;
+  /** Whether the step leaves every state in which it can happen as it is. */
+  readonly isRead: (step: Step) => boolean;
 }
 
-/**
- * The first step that fits no order, with the states that were possible before it; undefined: all
- * is well.
- */
-export function findViolation<Step, State extends string>(
+export function findOrder<Step, State extends string>(
   history: readonly TimedStep<Step>[],
-  initial: State,
-  apply: (step: Step, state: State) => State | undefined,
-): { readonly step: TimedStep<Step>; readonly possible: readonly State[] } | undefined {
+  model: Model<Step, State>,
+  configurationsMax: number,
+): Verdict<Step, State> {
+  return new Search(history, model).run(configurationsMax);
+}
+
+/** The numbers of all steps that are under way at a moment are told apart by a bit each. */
+type StepSet = bigint;
+type StateNumber = number;
+
+/** A return: nothing can happen between two of these that could not happen at the later one. */
+interface Moment {
+  readonly index: number;
+  /** Under way then, besides: those that are to take effect first come last. */
+  readonly others: readonly number[];
+  /** The bits of steps under way that must happen. */
+  readonly certain: StepSet;
+  /** Those among them that only read. */
+  readonly reads: readonly number[];
+}
+
+interface Configuration {
+  /** The moment that comes next. */
+  readonly at: number;
+  readonly state: StateNumber;
+  /** Steps under way that have taken effect. */
+  readonly done: StepSet;
+  /** How many steps have taken effect, until now, that need not have. */
+  readonly optional: number;
+}
+
+class Search<Step, State extends string> {
+  readonly #history: readonly TimedStep<Step>[];
+  readonly #bits: readonly StepSet[];
+  readonly #moments: readonly Moment[];
+  /** Steps of one number are equal. */
+  readonly #classes: readonly number[];
+  readonly #states: States<Step, State>;
+  /** By moment, state and what is done of what must happen: the other steps that are done. */
+  readonly #visited = new Map<string, StepSet[]>();
+  /** By how many steps took effect that need not have: fewest first, the newest of them first. */
+  readonly #open: Configuration[][];
+  #furthest = -1;
+  #possible = new Set<StateNumber>();
+
+  constructor(history: readonly TimedStep<Step>[], model: Model<Step, State>) {
+    const instants = instantsOf(history);
+    this.#history = history;
+    this.#bits = bitsOf(instants);
+    this.#moments = momentsOf(history, instants, this.#bits, model);
+    this.#classes = classesOf(history);
+    this.#states = new States(history, model);
+    this.#open = [[{ at: 0, state: 0, done: 0n, optional: 0 }]];
+  }
+
+  run(configurationsMax: number): Verdict<Step, State> {
+    let configurations = 0;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (++configurations > configurationsMax) return { kind: "undecided" };
+      if (this.#walk(next)) return { kind: "linearizable" };
+    }
+    const { index } = this.#moments[this.#furthest]!; // where the history is empty, it is fine
+    const possible = [...this.#possible].map((state) => this.#states.text(state));
+    return { kind: "violation", step: this.#history[index]!, possible };
+  }
+
+  #next(): Configuration | undefined {
+    return this.#open.find((some) => some.length > 0)?.pop();
+  }
+
+  #add(next: Configuration): void {
+    (this.#open[next.optional] ??= []).push(next);
+  }
+
+  /** Goes on to where there is a choice, and opens all that it leads to; true at the end. */
+  #walk({ at, state, done, optional }: Configuration): boolean {
+    for (; at < this.#moments.length; at++) {
+      const moment = this.#moments[at]!;
+      const bit = this.#bits[moment.index]!;
+      if ((done & bit) === 0n) {
+        done = this.#withReads(moment, state, done);
+        if ((done & bit) === 0n) {
+          this.#choose({ at, state, done, optional }, moment);
+          return false;
+        }
+      }
+      done &= ~bit;
+    }
+    return true;
+  }
+
+  #withReads({ reads }: Moment, state: StateNumber, done: StepSet): StepSet {
+    for (const read of reads) {
+      if (this.#states.after(read, state) !== undefined) done |= this.#bits[read]!;
+    }
+    return done;
+  }
+
+  /** The step of this moment takes effect, perhaps after others, or never where it need not. */
+  #choose(from: Configuration, { index, others, certain }: Moment): void {
+    const { at, state, done, optional } = from;
+    this.#noteReached(at, state);
+    if (this.#isNeedless(from, certain)) return;
+    const isOptional = (one: number): boolean => (this.#bits[one]! & certain) === 0n;
+    // Of equal ones the earliest end, which is that of this moment's own step.
+    const offered = new Set(isOptional(index) ? [this.#classes[index]!] : []);
+    for (const one of [...others, index]) {
+      const bit = this.#bits[one]!;
+      const next = (done & bit) === 0n ? this.#states.after(one, state) : undefined;
+      if (next === undefined) continue;
+      if (!isOptional(one)) this.#add({ at, state: next, done: done | bit, optional });
+      else if (next !== state && (one === index || !offered.has(this.#classes[one]!))) {
+        offered.add(this.#classes[one]!);
+        this.#add({ at, state: next, done: done | bit, optional: optional + 1 });
+      }
+    }
+    if (isOptional(index)) this.#add({ ...from, at: at + 1 });
+  }
+
+  #isNeedless({ at, state, done }: Configuration, certain: StepSet): boolean {
+    const key = `${at} ${state} ${done & certain}`;
+    const used = done & ~certain;
+    const before = this.#visited.get(key);
+    if (before === undefined) this.#visited.set(key, [used]);
+    else if (before.some((one) => (one & ~used) === 0n)) return true;
+    else before.push(used);
+    return false;
+  }
+
+  #noteReached(at: number, state: StateNumber): void {
+    if (at < this.#furthest) return;
+    if (at > this.#furthest) this.#possible = new Set();
+    this.#furthest = at;
+    this.#possible.add(state);
+  }
+}
+
+/** States by numbers, so that they are cheap to compare, and what each step makes of each. */
+class States<Step, State extends string> {
+  readonly #history: readonly TimedStep<Step>[];
+  readonly #apply: Model<Step, State>["apply"];
+  readonly #texts: State[];
+  readonly #numbers: Map<State, StateNumber>;
+  readonly #after: readonly Map<StateNumber, StateNumber | undefined>[];
+
+  constructor(history: readonly TimedStep<Step>[], { initial, apply }: Model<Step, State>) {
+    this.#history = history;
+    this.#apply = apply;
+    this.#texts = [initial];
+    this.#numbers = new Map([[initial, 0]]);
+    this.#after = history.map(() => new Map());
+  }
+
+  text(state: StateNumber): State {
+    return this.#texts[state]!;
+  }
+
+  after(index: number, state: StateNumber): StateNumber | undefined {
+    const known = this.#after[index]!;
+    if (known.has(state)) return known.get(state);
+    const text = this.#apply(this.#history[index]!.step, this.text(state));
+    const next = text === undefined ? undefined : this.#numberOf(text);
+    known.set(state, next);
+    return next;
+  }
+
+  #numberOf(text: State): StateNumber {
+    const known = this.#numbers.get(text);
+    if (known !== undefined) return known;
+    this.#numbers.set(text, this.#texts.length);
+    return this.#texts.push(text) - 1;
+  }
+}
+
+interface Instant {
+  readonly at: number;
+  readonly index: number;
+  readonly returns: boolean;
+}
+
+/** Calls and returns in their order; what begins as another ends overlaps it. */
+function instantsOf(history: readonly TimedStep<unknown>[]): Instant[] {
   const instants = history.flatMap((step, index) => [
     { at: step.start, index, returns: false },
     { at: step.end, index, returns: true },
   ]);
-  instants.sort((a, b) => a.at - b.at || Number(a.returns) - Number(b.returns));
-  const underWay = new Set<number>();
-  const isOptional = (index: number): boolean => !history[index]!.certain;
-  let possible: Configuration<State>[] = [{ state: initial, done: new Set() }];
+  return instants.sort((a, b) => a.at - b.at || Number(a.returns) - Number(b.returns));
+}
+
+/** A bit for each step, free again for another once it has returned. */
+function bitsOf(instants: readonly Instant[]): StepSet[] {
+  const bits: StepSet[] = [];
+  const free: StepSet[] = [];
+  let used = 0n;
   for (const { index, returns } of instants) {
-    const step = history[index]!;
+    if (returns) free.push(bits[index]!);
+    else bits[index] = free.pop() ?? 1n << used++;
+  }
+  return bits;
+}
+
+function momentsOf<Step>(
+  history: readonly TimedStep<Step>[],
+  instants: readonly Instant[],
+  bits: readonly StepSet[],
+  { isRead }: Pick<Model<Step, never>, "isRead">,
+): Moment[] {
+  const underWay = new Set<number>();
+  const moments: Moment[] = [];
+  for (const { index, returns } of instants) {
     if (!returns) {
       underWay.add(index);
       continue;
     }
-    const before = possible;
-    const reached = new Frontier<State>(isOptional);
-    reached.close(possible, underWay, (at, state) => apply(history[at]!.step, state));
-    const kept = new Frontier<State>(isOptional);
-    for (const { state, done } of reached.all()) {
-      if (!step.certain || done.has(index)) kept.add({ state, done: without(done, index) });
-    }
-    possible = kept.all();
+    const all = [...underWay];
+    const isCertain = (one: number): boolean => history[one]!.certain;
+    const certain = all.filter(isCertain).reduce((set, one) => set | bits[one]!, 0n);
+    const reads = all.filter((one) => isCertain(one) && isRead(history[one]!.step));
+    const byEnd = (a: number, b: number): number => history[a]!.end - history[b]!.end || a - b;
+    const others = all.filter((one) => one !== index).sort(byEnd);
+    // What need not happen is offered earliest end first, and tried last.
+    const optional = others.filter((one) => !isCertain(one));
+    const sorted = [...optional, ...others.filter(isCertain).reverse()];
+    moments.push({ index, others: sorted, certain, reads });
     underWay.delete(index);
-    if (possible.length === 0) {
-      return { step, possible: [...new Set(before.map(({ state }) => state))] };
-    }
   }
-  return undefined;
+  return moments;
 }
 
-/**
- * Configurations, less those that another makes needless: in the same state, with the same done
- * except for operations that may never happen, which that other one has yet to use.
- */
-class Frontier<State extends string> {
-  readonly #isOptional: (index: number) => boolean;
-  /** By the state and what is done for certain; the others as sets of optional operations. */
-  readonly #groups = new Map<string, Configuration<State>[]>();
-
-  constructor(isOptional: (index: number) => boolean) {
-    this.#isOptional = isOptional;
-  }
-
-  all(): Configuration<State>[] {
-    return [...this.#groups.values()].flat();
-  }
-
-  /** False where it is needless. */
-  add(next: Configuration<State>): boolean {
-    const certain = [...next.done].filter((index) => !this.#isOptional(index));
-    const key = `${next.state}|${certain.sort((a, b) => a - b).join()}`;
-    const group = this.#groups.get(key) ?? [];
-    if (group.some(({ done }) => done.isSubsetOf(next.done))) return false;
-    const left = group.filter(({ done }) => !next.done.isSubsetOf(done));
-    this.#groups.set(key, [...left, next]);
-    return true;
-  }
-
-  /** Adds these, and all that can be reached by letting operations under way take effect. */
-  close(
-    from: readonly Configuration<State>[],
-    underWay: ReadonlySet<number>,
-    apply: (index: number, state: State) => State | undefined,
-  ): void {
-    const open = [...from];
-    // First come, first served: the fewer have taken effect, the more others are needless.
-    for (let at = 0; at < open.length; at++) {
-      const next = open[at]!;
-      if (!this.add(next)) continue;
-      for (const index of underWay) {
-        if (next.done.has(index)) continue;
-        const state = apply(index, next.state);
-        if (state !== undefined) open.push({ state, done: new Set(next.done).add(index) });
-      }
-    }
-  }
-}
-
-function without(set: ReadonlySet<number>, index: number): ReadonlySet<number> {
-  if (!set.has(index)) return set;
-  const out = new Set(set);
-  out.delete(index);
-  return out;
+function classesOf(history: readonly TimedStep<unknown>[]): number[] {
+  const numbers = new Map<string, number>();
+  return history.map(({ step }) => {
+    const text = JSON.stringify(step);
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    return number;
+  });
 }

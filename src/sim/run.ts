@@ -41,6 +41,8 @@ export interface SeedReport {
   readonly points: ReadonlyMap<string, number>;
   readonly outcomes: ReadonlyMap<string, number>;
   readonly faults: ReadonlyMap<string, number>;
+  /** Keys whose history the judge could not decide within its bound. */
+  readonly undecided: number;
 }
 
 export const operationsMin = 200;
@@ -191,6 +193,7 @@ class Run {
       points: machine.points,
       outcomes: this.#context.outcomes,
       faults,
+      undecided: this.#history.undecided,
     };
   }
 }

@@ -11,9 +11,11 @@ export interface HistoryCounts {
   /** Steps that may have happened, at any time, or never. */
   readonly unsure: number;
   readonly versions: number;
+  /** Keys whose history the judge could not decide within its bound. */
+  readonly undecided: number;
 }
 
-export const noCounts: HistoryCounts = { steps: 0, keys: 0, unsure: 0, versions: 0 };
+export const noCounts: HistoryCounts = { steps: 0, keys: 0, unsure: 0, versions: 0, undecided: 0 };
 
 export function addCounts(a: HistoryCounts, b: HistoryCounts): HistoryCounts {
   return {
@@ -21,11 +23,13 @@ export function addCounts(a: HistoryCounts, b: HistoryCounts): HistoryCounts {
     keys: a.keys + b.keys,
     unsure: a.unsure + b.unsure,
     versions: a.versions + b.versions,
+    undecided: a.undecided + b.undecided,
   };
 }
 
-export function countsText({ steps, keys, unsure, versions }: HistoryCounts): string {
-  return `${steps} steps of ${keys} keys with ${versions} versions judged, ${unsure} of unknown outcome`;
+export function countsText({ steps, keys, unsure, versions, undecided }: HistoryCounts): string {
+  const judged = `${steps} steps of ${keys} keys with ${versions} versions judged`;
+  return `${judged}, ${unsure} of unknown outcome, ${undecided} histories undecided`;
 }
 
 /** Throws Violation where no order of each key's steps explains what the clients were told (C2). */
@@ -57,7 +61,8 @@ export function judgeHistory(observations: readonly Observation[]): HistoryCount
   });
   const versions = [...names.values()].reduce((sum, { size }) => sum + size, 0);
   const unsure = steps.filter(({ certain }) => !certain).length;
-  return { steps: steps.length, keys: places.size, unsure, versions };
+  const { undecided } = history;
+  return { steps: steps.length, keys: places.size, unsure, versions, undecided };
 }
 
 const bucketMade: TimedStep<KeyStep> = {
