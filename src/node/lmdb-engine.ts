@@ -1,5 +1,6 @@
 import type { Transaction } from "lmdb";
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
+import { LoopShare } from "../base/loop-share.ts";
 import { assertChange, assertRowKey, assertScan } from "../engine/contract.ts";
 import type { Change, CommitResult, Engine, EngineReader } from "../engine/engine.ts";
 import type { EngineSnapshot, EngineStatistics, Row, ScanOptions } from "../engine/engine.ts";
@@ -12,7 +13,6 @@ import { dataFileOf, openEnvironment } from "./lmdb/environment.ts";
 import { DataFilePlace } from "./lmdb/data-file-place.ts";
 import { toStoreError } from "./lmdb/failures.ts";
 import { GroupCommit } from "./lmdb/group-commit.ts";
-import { LoopShare } from "./lmdb/loop-share.ts";
 import { Room, reserveBytesDefault } from "./lmdb/room.ts";
 import { readRow, readSealedRows } from "./lmdb/rows.ts";
 
@@ -41,6 +41,8 @@ export interface LmdbOptions {
    * starts again.
    */
   readonly onFailed?: ((cause: unknown) => void) | undefined;
+  /** Of the process; its reads are counted there. */
+  readonly loop?: LoopShare | undefined;
   /** Room kept ahead in the data file for when the disk is full. */
   readonly reserveBytes?: number | undefined;
 }
@@ -88,6 +90,17 @@ interface OpenedFiles {
   readonly place: DataFilePlace;
 }
 
+/** Bytes that are as much work as a row: to check, to copy and to decode. */
+const bytesPerRow = 1024;
+
+function rowsOfWork(rows: number, bytes: number): number {
+  return rows + bytes / bytesPerRow;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
 class LmdbRows implements LmdbEngine {
   readonly #options: LmdbOptions;
   readonly #what: string;
@@ -96,12 +109,13 @@ class LmdbRows implements LmdbEngine {
   readonly #place: DataFilePlace;
   readonly #commits: GroupCommit;
   readonly #reader: EngineReader;
-  readonly #share = new LoopShare();
+  readonly #loop: LoopShare;
   readonly #snapshots = new Set<EngineSnapshot>();
   #state: "open" | "failed" | "closed" = "open";
 
   constructor(options: LmdbOptions, { database, room, place }: OpenedFiles) {
     this.#options = options;
+    this.#loop = options.loop ?? new LoopShare(nextTurn);
     this.#what = `index in ${options.path}`;
     this.#database = database;
     this.#room = room;
@@ -175,22 +189,22 @@ class LmdbRows implements LmdbEngine {
 
   #readerOf(transaction: Transaction | undefined, assertReadable: () => void): EngineReader {
     const { hash } = this.#options;
-    const share = this.#share;
+    const loop = this.#loop;
     // Reads of one snapshot are few, and what is made of them is made at once: only the first of them waits.
     let isUnderWay = false;
     return {
       get: async (key) => {
         assertRowKey(key);
-        while (share.isSpent && !isUnderWay) await share.turn();
+        while (loop.isSpent && !isUnderWay) await loop.turn();
         isUnderWay = transaction !== undefined;
         assertReadable();
         const row = this.#attempt("get", () => readRow(this.#database, hash, key, transaction));
-        share.count(1, row?.value.length ?? 0);
+        loop.count(rowsOfWork(1, row?.value.length ?? 0));
         return row;
       },
       scan: async (range, options) => {
         assertScan(range, options);
-        while (share.isSpent && !isUnderWay) await share.turn();
+        while (loop.isSpent && !isUnderWay) await loop.turn();
         isUnderWay = transaction !== undefined;
         assertReadable();
         let bytes = 0;
@@ -200,7 +214,7 @@ class LmdbRows implements LmdbEngine {
             return { key, ...openRow(hash, key, sealed) };
           }),
         );
-        share.count(rows.length, bytes);
+        loop.count(rowsOfWork(rows.length, bytes));
         return rows;
       },
     };

@@ -17,8 +17,8 @@ export async function openStore(
   onIndexFailed: (cause: unknown) => void,
 ): Promise<OpenedStore> {
   const path = indexPath(location);
-  const { hash, log } = platform;
-  const index = await openLmdbEngine({ path, hash, log, onFailed: onIndexFailed });
+  const { hash, log, loop } = platform;
+  const index = await openLmdbEngine({ path, hash, log, loop, onFailed: onIndexFailed });
   const engines = new Map([[engineName, index]]);
   return {
     machine: { platform, engines, disks: disksOf(location), generation: location.generation },

@@ -1,3 +1,4 @@
+import { LoopShare } from "../base/loop-share.ts";
 import type { Log } from "../platform/log.ts";
 import type { Platform } from "../platform/platform.ts";
 import { createClock } from "./clock.ts";
@@ -8,8 +9,10 @@ import { createRandom } from "./random.ts";
 
 /** The real world. One per process. */
 export function createPlatform(options: { readonly log?: Log | undefined } = {}): Platform {
+  const clock = createClock();
   return {
-    clock: createClock(),
+    clock,
+    loop: new LoopShare(() => clock.turn()),
     random: createRandom(),
     hash: createHash(new HashThreads()),
     log: options.log ?? createLog(),

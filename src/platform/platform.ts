@@ -1,3 +1,4 @@
+import type { LoopShare } from "../base/loop-share.ts";
 import type { Clock } from "./clock.ts";
 import type { Hash } from "./hash.ts";
 import type { Log } from "./log.ts";
@@ -12,4 +13,6 @@ export interface Platform {
   readonly random: Random;
   readonly hash: Hash;
   readonly log: Log;
+  /** Of the process's event loop, where work that takes long is counted. */
+  readonly loop: LoopShare;
 }

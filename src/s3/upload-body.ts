@@ -1,7 +1,9 @@
 import { checkSha256, decodePayload } from "../auth/decode-payload.ts";
 import { concatBytes, equalBytes } from "../base/bytes.ts";
-import { must } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
+import { StoreError } from "../base/errors.ts";
 import type { ChecksumAlgorithm, StoredChecksum } from "../format/checksum.ts";
+import { BodyShare, littleBytesMax } from "../object/body-budget.ts";
 import type { Upload } from "../object/put.ts";
 import type { HashAlgorithm } from "../platform/hash.ts";
 import type { S3Call } from "./call.ts";
@@ -160,35 +162,63 @@ function checkChecksum(
   });
 }
 
-/** A whole body in memory, verified like an upload; for requests in XML. */
+/** A whole small body in memory, verified like an upload; for requests in XML. */
 export function readBody(call: S3Call, bytesMax: number): Promise<Uint8Array> {
-  return readVerified(call, declaredChecksums(call), bytesMax);
+  assert(bytesMax <= littleBytesMax, "a larger body is counted in the memory of uploads");
+  return withBody(call, bytesMax, (body) => Promise.resolve(body));
+}
+
+/** The same for one that may be large: it is counted in the memory of uploads until `use` is done with it. */
+export function withBody<T>(call: S3Call, bytesMax: number, use: UseBody<T>): Promise<T> {
+  return withVerified(call, declaredChecksums(call), bytesMax, use);
 }
 
 /** The same where checksum headers speak of something else than this body. */
-export function readBodyOnly(call: S3Call, bytesMax: number): Promise<Uint8Array> {
-  return readVerified(call, { ...declaredChecksums(call), checksum: undefined }, bytesMax);
+export function withBodyOnly<T>(call: S3Call, bytesMax: number, use: UseBody<T>): Promise<T> {
+  return withVerified(call, { ...declaredChecksums(call), checksum: undefined }, bytesMax, use);
 }
 
-async function readVerified(
+type UseBody<T> = (body: Uint8Array) => Promise<T>;
+
+/** What a body in memory takes: its pieces, the whole, and the text that it is. */
+const copiesMax = 3;
+
+async function withVerified<T>(
   call: S3Call,
   declared: DeclaredChecksums,
   bytesMax: number,
-): Promise<Uint8Array> {
+  use: UseBody<T>,
+): Promise<T> {
   const upload = verifiedBody(call, declaredSize(call), declared, undefined);
   if ((upload.sizeBytes ?? 0) > bytesMax) throw tooBig(bytesMax);
-  const pieces: Uint8Array[] = [];
-  let length = 0;
-  for await (const piece of upload.bytes) {
-    length += piece.length;
-    if (length > bytesMax) throw tooBig(bytesMax);
-    pieces.push(piece);
+  const bytesToHold = copiesMax * (upload.sizeBytes ?? bytesMax);
+  let isTurnOver = false;
+  const endTurn = (): void => {
+    isTurnOver = true;
+  };
+  const share = new BodyShare(call.objects.bodies, endTurn, call.objects.phases);
+  try {
+    const pieces: Uint8Array[] = [];
+    const { hash } = call.objects.platform;
+    const names: readonly HashAlgorithm[] = ["md5", ...upload.algorithms];
+    const hashers = new Map(names.map((name) => [name, hash.create(name)]));
+    let length = 0;
+    for await (const piece of upload.bytes) {
+      length += piece.length;
+      if (length > bytesMax) throw tooBig(bytesMax);
+      if (isTurnOver) throw new StoreError("overloaded", "body too slow while others wait");
+      await share.cover(length, bytesToHold);
+      // Piece by piece, since 4 MiB at once would hold the event loop for 30 ms.
+      for (const hasher of hashers.values()) hasher.update(piece);
+      pieces.push(piece);
+    }
+    const digests = Array.from(hashers, ([name, hasher]) => [name, hasher.digest()] as const);
+    upload.accept(new Map(digests), length);
+    share.handOver();
+    return await use(concatBytes(pieces));
+  } finally {
+    share.close();
   }
-  const body = concatBytes(pieces);
-  const { hash } = call.objects.platform;
-  const algorithms: readonly HashAlgorithm[] = ["md5", ...upload.algorithms];
-  upload.accept(new Map(algorithms.map((name) => [name, hash.digest(name, body)])), length);
-  return body;
 }
 
 function tooBig(bytesMax: number): S3Error {

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { S3Error } from "./errors.ts";
-import { type XmlNode, childText, childrenOf, parseXml } from "./xml-read.ts";
+import { LoopShare } from "../base/loop-share.ts";
+import { type XmlNode, childText, childrenOf, parseLargeXml, parseXml } from "./xml-read.ts";
 
 const marks: readonly string[] = (
   "<a> </a> <a/> <Delete> </Delete> <x:a> <__proto__> </__proto__> <![CDATA[ ]]> <!-- --> <?pi ?> <!DOCTYPE ]> " +
@@ -66,4 +67,70 @@ test("XML: what an element holds as text is read as it was, however it was writt
       assert.equal(childText(root, "Key"), value);
     }),
   );
+});
+
+/** The children of the root as they come, and how many times they came. */
+async function parseLarge(text: string): Promise<{ children: XmlNode[]; slices: number }> {
+  const children: XmlNode[] = [];
+  let slices = 0;
+  const loop = new LoopShare(() => Promise.resolve());
+  for await (const root of parseLargeXml(encodeUtf8(text), "Delete", loop)) {
+    children.push(...root.children);
+    slices++;
+  }
+  return { children, slices };
+}
+
+test("XML: a document parsed in slices has the children that it has in one piece", async () => {
+  const inner = fc.constantFrom(
+    "text",
+    "&lt;",
+    "<b c='>'/>",
+    "<![CDATA[</Object>]]>",
+    "<!-- <a> -->",
+  );
+  const child = fc.tuple(
+    fc.constantFrom("Object", "x:Object", "Quiet"),
+    fc.array(inner),
+    fc.nat(900),
+  );
+  const between = fc.constantFrom("", "\n  ", "<!-- </Delete> -->", "<?pi <a?>");
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(child, between), { maxLength: 60 }), async (all) => {
+      const body = all.map(([[name, parts, more], gap]) => {
+        return `<${name}>${parts.join("")}<Key>${"k".repeat(more)}</Key></${name}>${gap}`;
+      });
+      // Enough of them that the document has several slices.
+      const text = `<?xml version="1.0"?>\n<Delete a="1">${body.join("").repeat(3)}</Delete>\n`;
+      const { children, slices } = await parseLarge(text);
+      assert.deepEqual(children, parseXml(encodeUtf8(text), "Delete").children);
+      assert.ok(slices > 1 || text.length < 30_000);
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test("XML: what a document parsed in slices is refused for", async () => {
+  const many = "<Object><Key>k</Key></Object>".repeat(2000);
+  const refused = [
+    `<Delete>${many}`,
+    `<Delete>${many}</Other>`,
+    `<Delete>${many}</Delete></Delete>`,
+    `<Delete>${many}</Delete><Delete>${many}</Delete>`,
+    `<Other>${many}</Other>`,
+    `<Delete>${many}<Object></Delete>`,
+    `<Delete>${many}<!-- </Delete>`,
+    `<Delete>${many}<!ELEMENT a></Delete>`,
+    `<Delete>${many}<Object a="></Delete>`,
+    `<Delete><Object>${many}</Object></Delete>`,
+    "<Delete>".repeat(100_000),
+    "<a".repeat(1_000_000),
+    "<!--".repeat(500_000),
+    "x".repeat(1_000_000),
+    `<Delete>${"x".repeat(1_000_000)}</Delete>`,
+  ];
+  for (const text of refused) {
+    const malformed = (error: unknown) => error instanceof S3Error && error.code === "MalformedXML";
+    await assert.rejects(parseLarge(text), malformed, text.slice(-80));
+  }
 });

@@ -1,3 +1,4 @@
+import { LoopShare } from "../base/loop-share.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Log } from "../platform/log.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -20,5 +21,6 @@ export function createSimPlatform(options: {
   readonly log: Log;
 }): Platform {
   const { process, scheduler, wall, random, hash, log } = options;
-  return { clock: createSimClock(process, scheduler, wall), random, hash, log };
+  const clock = createSimClock(process, scheduler, wall);
+  return { clock, loop: new LoopShare(() => clock.turn()), random, hash, log };
 }

@@ -1,3 +1,4 @@
+import { LoopShare } from "../../base/loop-share.ts";
 import type { BlobId, BucketId, DiskId, SessionId, StoreId } from "../../format/ids.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import type { Hash } from "../../platform/hash.ts";
@@ -49,6 +50,7 @@ export class TestStore {
     this.platform = {
       clock: this.clock,
       hash,
+      loop: new LoopShare(() => Promise.resolve()),
       random: { bytes: (count) => new Uint8Array(count).fill(++this.#drawn) },
       log: (level, event) => void this.logged.push({ level, event }),
     };

@@ -12,9 +12,9 @@ import { bareEtag, parseWriteCondition } from "../condition-headers.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { keyElement } from "../multipart-elements.ts";
 import { parseUploadAddress, partsMax } from "../object-parameters.ts";
-import { expectedChecksums, readBodyOnly } from "../upload-body.ts";
+import { expectedChecksums, withBodyOnly } from "../upload-body.ts";
 import { madeVersionHeaders } from "../versions.ts";
-import { type XmlNode, childText, childrenOf, parseXml } from "../xml-read.ts";
+import { type XmlNode, childText, childrenOf, parseLargeXml } from "../xml-read.ts";
 import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
 
 /** 10,000 parts with ETag, SHA-256 and indentation are about 220 bytes each. */
@@ -26,7 +26,7 @@ export const completeMultipartUpload: Operation = async (call) => {
   const address = parseUploadAddress(call);
   const condition = parseWriteCondition(call.headers);
   const expected = { ...expectedChecksum(call), expectedSize: expectedSize(call) };
-  const parts = parseParts(await readBodyOnly(call, listBytesMax));
+  const parts = await withBodyOnly(call, listBytesMax, (body) => parseParts(call, body));
   const input = { ...address, parts, condition, ...expected };
   return call.keepAlive(complete(call, input));
 };
@@ -46,13 +46,18 @@ async function complete(call: S3Call, input: CompleteInput): Promise<HttpRespons
   );
 }
 
-function parseParts(body: Uint8Array): readonly CompletePart[] {
+async function parseParts(call: S3Call, body: Uint8Array): Promise<readonly CompletePart[]> {
   if (body.length === 0) {
     throw new S3Error("InvalidRequest", { message: "You must specify at least one part" });
   }
-  const nodes = childrenOf(parseXml(body, "CompleteMultipartUpload"), "Part");
-  if (nodes.length === 0 || nodes.length > partsMax) throw new S3Error("MalformedXML");
-  return nodes.map(parsePart);
+  const parts: CompletePart[] = [];
+  const { loop } = call.objects.platform;
+  for await (const some of parseLargeXml(body, "CompleteMultipartUpload", loop)) {
+    for (const node of childrenOf(some, "Part")) parts.push(parsePart(node));
+    if (parts.length > partsMax) break;
+  }
+  if (parts.length === 0 || parts.length > partsMax) throw new S3Error("MalformedXML");
+  return parts;
 }
 
 function parsePart(node: XmlNode): CompletePart {

@@ -8,9 +8,9 @@ import { bareEtag } from "../condition-headers.ts";
 import { S3Error } from "../errors.ts";
 import { toS3Error } from "../error-response.ts";
 import { checkKey } from "../request-target.ts";
-import { declaredChecksums, readBody } from "../upload-body.ts";
+import { declaredChecksums, withBody } from "../upload-body.ts";
 import { knownVersion } from "../versions.ts";
-import { type XmlNode, childText, childrenOf, parseXml } from "../xml-read.ts";
+import { type XmlNode, childText, childrenOf, parseLargeXml } from "../xml-read.ts";
 import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 
 /** S3: keys in one request. */
@@ -26,18 +26,32 @@ export const deleteObjects: Operation = async (call) => {
   const { bucket } = call.target;
   await permit(call, "s3:DeleteObject", { bucket, key: anyKey });
   requireDigest(call);
-  const root = parseXml(await readBody(call, listBytesMax), "Delete");
-  const wanted = childrenOf(root, "Object");
-  if (wanted.length === 0 || wanted.length > keysMax) throw new S3Error("MalformedXML");
-  const keys = wanted.map((node) => childText(node, "Key"));
-  if (keys.some((key) => key === undefined || key === "")) throw new S3Error("MalformedXML");
-  const quiet = childText(root, "Quiet")?.trim() === "true";
+  const { wanted, quiet } = await withBody(call, listBytesMax, (body) => parseDelete(call, body));
   const limiter = new Limiter({ unitsMax: inFlightMax, waitersMax: keysMax, what: "deletions" });
   const results = await Promise.all(
     wanted.map((node) => limiter.run(1, () => deleteOne(call, node, quiet))),
   );
   return xmlResponse(xmlDocument("DeleteResult", results.flat()));
 };
+
+interface DeleteList {
+  readonly wanted: readonly XmlNode[];
+  readonly quiet: boolean;
+}
+
+async function parseDelete(call: S3Call, body: Uint8Array): Promise<DeleteList> {
+  const wanted: XmlNode[] = [];
+  const quiet: string[] = [];
+  for await (const some of parseLargeXml(body, "Delete", call.objects.platform.loop)) {
+    wanted.push(...childrenOf(some, "Object"));
+    quiet.push(...childrenOf(some, "Quiet").map(({ text }) => text.trim()));
+    if (wanted.length > keysMax || quiet.length > 1) throw new S3Error("MalformedXML");
+  }
+  if (wanted.length === 0) throw new S3Error("MalformedXML");
+  const keys = wanted.map((node) => childText(node, "Key"));
+  if (keys.some((key) => key === undefined || key === "")) throw new S3Error("MalformedXML");
+  return { wanted, quiet: quiet[0] === "true" };
+}
 
 /** A list that was damaged on its way would delete other objects. */
 function requireDigest(call: S3Call): void {
