@@ -1,25 +1,26 @@
 // Generated and malformed requests against a real server of two workers, from seeds: every answer is judged, every process, handle
 // and byte of budget accounted for, and what is stored afterwards compared with what may be. --count N cases at the most,
-// within --seconds S, from --seed N on; one seed is one client with buckets of its own, so each repeats by itself.
+// within --seconds S, from --seed N on or from one that the commit decides; one seed is one client with buckets of its own, so each repeats by itself.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { checkData, HoldfastServer } from "./acceptance/holdfast-server.ts";
+import { firstSeed } from "./first-seed.ts";
 import { casesPerSeed, type Finding, SeedRun } from "./fuzz/seed-run.ts";
 import { leaks, serverState } from "./fuzz/server-state.ts";
 import { Tally } from "./fuzz/tally.ts";
 
 const { values } = parseArgs({
   options: {
-    seed: { type: "string", default: "1" },
+    seed: { type: "string" },
     seconds: { type: "string", default: "60" },
     count: { type: "string" },
     clients: { type: "string", default: "24" },
   },
 });
 const limit = values.count === undefined ? Number(values.seconds) : Number.POSITIVE_INFINITY;
-const first = Number(values.seed);
+const first = firstSeed(values.seed);
 const seedsMax =
   values.count === undefined
     ? Number.POSITIVE_INFINITY

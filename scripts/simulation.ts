@@ -1,8 +1,9 @@
 // The simulation as CI runs it, within --seconds: first every planted bug must be found, then seeds
-// of the code as it is must all pass. Prints what was run and what crashes cut; fails where
-// anything is wrong.
+// of the code as it is must all pass, from --from N on or from one that the commit decides. Prints what was
+// run and what crashes cut; fails where anything is wrong.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
+import { firstSeed } from "./first-seed.ts";
 import { findBug, root, type Found } from "./simulation/plant.ts";
 import { plantedBugs } from "./simulation/planted-bugs.ts";
 import { runSeeds, SeedPool } from "./simulation/seed-pool.ts";
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "120" },
     /** Of planted bugs, only those whose name contains this; then no seeds are run. */
     planted: { type: "string" },
+    from: { type: "string" },
   },
 });
 const startMs = performance.now();
@@ -45,11 +47,12 @@ function describe({ bug, seed, seedsTried, complaint }: Found): string {
 
 async function passSeeds(): Promise<boolean> {
   const pool = new SeedPool(root);
-  const totals = new Totals();
+  const first = firstSeed(values.from);
+  const totals = new Totals(first);
   await runSeeds({
     pool,
     threads,
-    first: 1,
+    first,
     wants: () => elapsedMs() < limitMs && totals.failures.length === 0,
     done: (result) => totals.add(result),
   });

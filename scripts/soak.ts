@@ -23,6 +23,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [what = "all"] = positionals;
+const progressMs = 10_000;
 
 async function simulate(): Promise<boolean> {
   const first = Number(values.seed ?? values.from);
@@ -30,12 +31,16 @@ async function simulate(): Promise<boolean> {
   const startMs = performance.now();
   const deadlineMs = startMs + Number(values.seconds ?? Number.POSITIVE_INFINITY) * 1000;
   const pool = new SeedPool(root);
-  const totals = new Totals();
+  const totals = new Totals(first);
   let stopped = false;
   process.once("SIGINT", () => {
     stopped = true;
   });
-  const progress = setInterval(() => console.log(totals.summary()), 10_000);
+  const rate = (): number => totals.seeds / ((performance.now() - startMs) / 1000);
+  const progress = setInterval(() => {
+    const minutes = Math.ceil((end - totals.next) / rate() / 60);
+    console.log(`${totals.summary()}; ${rate().toFixed(1)} seeds/s, ${minutes} min to go`);
+  }, progressMs);
   await runSeeds({
     pool,
     threads: availableParallelism(),
@@ -49,8 +54,11 @@ async function simulate(): Promise<boolean> {
   clearInterval(progress);
   await pool.close();
   console.log(totals.details());
-  const perSecond = (totals.seeds / ((performance.now() - startMs) / 1000)).toFixed(1);
-  console.log(`${totals.summary()}; ${perSecond} seeds/s`);
+  console.log(`${totals.summary()}; ${rate().toFixed(1)} seeds/s`);
+  if (totals.next < end) {
+    const rest = `--from ${totals.next} --seeds ${end - totals.next}`;
+    console.log(`not all were run: go on with npm run soak -- sim ${rest}`);
+  }
   return totals.failures.length === 0;
 }
 

@@ -4,6 +4,11 @@ import type { SeedResult } from "./seed-worker.ts";
 /** What many seeds add up to. */
 export class Totals {
   readonly failures: string[] = [];
+  readonly #first: number;
+  /** Seeds that ended while an earlier one was under way. */
+  readonly #ahead = new Set<number>();
+  /** All seeds before this one have ended. */
+  next: number;
   seeds = 0;
   operations = 0;
   crashes = 0;
@@ -14,8 +19,15 @@ export class Totals {
   readonly faults = new Map<string, number>();
   readonly outcomes = new Map<string, number>();
 
+  constructor(first: number) {
+    this.#first = first;
+    this.next = first;
+  }
+
   add(result: SeedResult): void {
     this.seeds++;
+    this.#ahead.add(result.seed);
+    while (this.#ahead.delete(this.next)) this.next++;
     if ("failure" in result) this.failures.push(result.failure);
     else this.#addReport(result.report);
   }
@@ -33,10 +45,15 @@ export class Totals {
   summary(): string {
     const hours = (this.virtualMs / 3_600_000).toFixed(1);
     return (
-      `${this.seeds} seeds, ${this.operations} operations, ${this.crashes} crashes, ` +
+      `${this.seeds} seeds (${this.#range()}), ${this.operations} operations, ${this.crashes} crashes, ` +
       `${hours} simulated hours, ${this.undecided} histories undecided, ` +
       `${this.failures.length} failures`
     );
+  }
+
+  #range(): string {
+    const ahead = this.#ahead.size === 0 ? "" : `, and ${this.#ahead.size} behind`;
+    return `${this.#first}…${this.next - 1}${ahead}`;
   }
 
   /** How often a crash cut what, most seldom last. */
