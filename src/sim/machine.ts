@@ -79,7 +79,7 @@ export class Machine {
     this.wall = new WallClock(scheduler, startMs);
     this.engine = new SimEngine(random.fork(), {
       ...options,
-      onWrong: (wrong) => this.fail(new Violation(`C5: ${wrong}`)),
+      onWrong: (wrong) => this.fail(new Violation(wrong)),
     });
     this.disks = Array.from({ length: options.disks }, (_, index) => {
       const name = `/data${index + 1}`;
@@ -99,12 +99,23 @@ export class Machine {
       const options = { store: this.storeId, holdsIndex: index === 0 };
       await initialiseDataDirectory(disk.view(process), options, platform.random);
     }
-    const index = this.engine.open(process);
-    const disks = await this.disksFor(process);
-    await claimIndex({ platform, index, engineName, disks }, "the simulated machine");
-    this.#generation = await beginGeneration({ platform, index, disks }, 0);
+    while (!(await this.#begin(process, platform)));
     process.kill();
     for (const role of roles) this.#start(role);
+  }
+
+  /** What a supervisor does before others use the index. False: it was not available, and has to be tried again. */
+  async #begin(process: SimProcess, platform: Platform): Promise<boolean> {
+    const index = this.engine.open(process);
+    const disks = await this.disksFor(process);
+    try {
+      await claimIndex({ platform, index, engineName, disks }, "the simulated machine");
+      this.#generation = await beginGeneration({ platform, index, disks }, 0);
+      return true;
+    } catch (error) {
+      if (isStoreError(error) && error.code === "unavailable") return false;
+      throw error;
+    }
   }
 
   /** kill -9; the supervisor starts another. */

@@ -2,9 +2,17 @@ import { toHex } from "../../base/bytes.ts";
 import type { Change } from "../../engine/engine.ts";
 import type { ExtentRow, ExtentState } from "../../format/extent-row.ts";
 import { decodeExtentRow } from "../../format/extent-row.ts";
-import type { BlobId } from "../../format/ids.ts";
+import type { BlobId, SessionId } from "../../format/ids.ts";
+import { sessionOfId } from "../../format/ids.ts";
 import { decodeObjectRow } from "../../format/object-row.ts";
-import { headKey, parseHeadKey, parseRoutedKey, space, versionKey } from "../../format/row-keys.ts";
+import {
+  headKey,
+  idOfKey,
+  parseHeadKey,
+  parseRoutedKey,
+  space,
+  versionKey,
+} from "../../format/row-keys.ts";
 import { decodeCounterRow } from "../../format/system-rows.ts";
 
 /*
@@ -24,6 +32,7 @@ export class IndexWatch {
   readonly #counters = new Map<string, number>();
   /** Undefined: it was removed, and its id is never used again. */
   readonly #extents = new Map<string, ExtentRow | undefined>();
+  readonly #fenced = new Set<SessionId>();
   /** The version that each head is. */
   readonly #heads = new Map<string, VersionSeen>();
   /** The older versions, by their keys. */
@@ -31,6 +40,16 @@ export class IndexWatch {
 
   /** Called with every change that happened, in their order; returns what is wrong with it. */
   observe(change: Change): string | undefined {
+    const session = sessionOfId(change.id);
+    if (this.#fenced.has(session)) return `C1: session ${session} commits after it was fenced`;
+    for (const key of change.deletes) {
+      if (key[0] === space.sessions) this.#fenced.add(idOfKey<SessionId>(key));
+    }
+    const wrong = this.#observeRows(change);
+    return wrong === undefined ? undefined : `C5: ${wrong}`;
+  }
+
+  #observeRows(change: Change): string | undefined {
     const wrongVersion = this.#moveVersions(change);
     if (wrongVersion !== undefined) return wrongVersion;
     for (const key of change.deletes) {

@@ -8,7 +8,7 @@ import { anyRunning } from "./fault.ts";
  */
 
 /** Points of few occasions stand here more than once. */
-const aimedPoints: readonly string[] = [
+export const aimedPoints: readonly string[] = [
   "front end: records write",
   "front end: records sync",
   "front end: header write",
