@@ -16,7 +16,7 @@ import type { Bucket } from "./bucket-rows.ts";
 import { getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { PageSource } from "./page-scan.ts";
-import { firstKeyAfter, scanBucket, scanPage } from "./page-scan.ts";
+import { commonPrefixOf, firstKeyAfter, scanBucket, scanPage } from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal } from "./refusal.ts";
 
@@ -48,7 +48,8 @@ export async function listUploads(
   const source = uploadsOf(store, bucket);
   if (input.prefix.length > keyBytesMax) return { items: [], truncated: false };
   const isKey = afterKey !== undefined && afterKey.length <= keyBytesMax;
-  if (isKey && afterUpload !== undefined) {
+  const inPrefix = isKey && commonPrefixOf(afterKey, input) !== undefined;
+  if (isKey && !inPrefix && afterUpload !== undefined) {
     const behind = nextRowKey(uploadKey(bucket.id, afterKey, afterUpload));
     const first = source.startOf(input.prefix);
     return scanPage(source, input, laterOf(behind, first), limit);

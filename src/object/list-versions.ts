@@ -16,7 +16,7 @@ import type { Bucket } from "./bucket-rows.ts";
 import { getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { PageSource } from "./page-scan.ts";
-import { firstKeyAfter, scanPage, scanPartitions } from "./page-scan.ts";
+import { commonPrefixOf, firstKeyAfter, scanPage, scanPartitions } from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal } from "./refusal.ts";
 import { targetIn } from "./target.ts";
@@ -63,8 +63,10 @@ export async function listVersions(
   const source = versionsIn(store, bucket);
   const { after, limit } = input;
   if (input.prefix.length > keyBytesMax) return { items: [], truncated: false };
-  const behind = after && (await positionAfter(store, bucket, after.key, after.version));
-  if (behind !== undefined) {
+  const inPrefix = after !== undefined && commonPrefixOf(after.key, input) !== undefined;
+  const behind =
+    after && !inPrefix && (await positionAfter(store, bucket, after.key, after.version));
+  if (behind) {
     const first = source.startOf(input.prefix);
     const from = compareBytes(behind, first) > 0 ? behind : first;
     return scanPage(source, input, from, limit);

@@ -42,6 +42,7 @@ interface Query {
   readonly prefix: Uint8Array;
   readonly delimiter: Uint8Array | undefined;
   readonly after: Uint8Array | undefined;
+  readonly prefixOfAfter?: ListInput["prefixOfAfter"];
 }
 
 /** What a key is listed as: itself, or the common prefix it is in. */
@@ -63,9 +64,13 @@ function naive(names: readonly Uint8Array[], query: Query): string[] {
   for (const name of [...inPrefix].sort(compareBytes)) {
     if (after !== undefined && compareBytes(name, after) <= 0) continue;
     const group = groupOf(name, query);
-    // `after` is itself a common prefix: all under it was listed.
-    const afterIsGroup = after !== undefined && startsWithBytes(after, prefix);
-    if (group !== undefined && afterIsGroup && equalBytes(group, after)) continue;
+    // `after` is a common prefix or lies in one: all under that was listed.
+    const passed =
+      after !== undefined && startsWithBytes(after, prefix) ? groupOf(after, query) : undefined;
+    const isPassed = query.prefixOfAfter === undefined || passed?.length === after?.length;
+    if (group !== undefined && passed !== undefined && isPassed && equalBytes(group, passed)) {
+      continue;
+    }
     const item = group === undefined ? `key ${toHex(name)}` : `prefix ${toHex(group)}`;
     if (out.at(-1) !== item) out.push(item);
   }
@@ -99,8 +104,11 @@ test("list: pages of any size give what looking at every key gives", async () =>
     async (names, queries) => {
       const store = await createTestStore(hash);
       for (const name of names) ok(await put(store, name, ""));
-      for (const { limit, ...query } of queries) {
-        assert.deepEqual(await walk(store, query, limit), naive(names, query));
+      for (const { limit, ...each } of queries) {
+        for (const prefixOfAfter of [undefined, "again"] as const) {
+          const query = { ...each, prefixOfAfter };
+          assert.deepEqual(await walk(store, query, limit), naive(names, query));
+        }
       }
     },
   );

@@ -16,10 +16,12 @@ export interface ListInput {
   /** Undefined or empty: no grouping. */
   readonly delimiter: Uint8Array | undefined;
   /**
-   * List what comes after this key or common prefix, in byte order. If it is itself a common prefix
-   * (of this prefix and delimiter), everything under it is skipped.
+   * List what comes after this key or common prefix, in byte order. If it is a common prefix (of this
+   * prefix and delimiter), or lies in one, everything under that is skipped.
    */
   readonly after: Uint8Array | undefined;
+  /** Where `after` is a key that lies in a common prefix: list that prefix, if keys of it follow. */
+  readonly prefixOfAfter?: "again" | undefined;
   /** Keys and common prefixes together; 0 … 1,000. */
   readonly limit: number;
 }
@@ -42,7 +44,7 @@ export async function listObjects(
 ): Promise<ListPage | Refusal> {
   const bucket = await getBucket(store, input.bucket);
   if (isRefusal(bucket)) return bucket;
-  const first = firstKeyAfter(input, input.after);
+  const first = firstKeyAfter(input, input.after, input.prefixOfAfter);
   if (first === undefined) return { items: [], truncated: false };
   const source = headsOf(store, bucket);
   return scanPage(source, input, source.startOf(first), input.limit);

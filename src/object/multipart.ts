@@ -1,9 +1,11 @@
 import { toHex } from "../base/bytes.ts";
 import { ByteWriter } from "../format/codec.ts";
-import type { UploadId } from "../format/ids.ts";
+import type { BucketId, UploadId } from "../format/ids.ts";
 import type { ObjectAttributes, PartRow, UploadRow } from "../format/object-row.ts";
 import { encodePartRow, encodeUploadRow } from "../format/object-row.ts";
 import { partKey, uploadKey } from "../format/row-keys.ts";
+import type { Hash } from "../platform/hash.ts";
+import type { Bucket } from "./bucket-rows.ts";
 import { storeBody } from "./body-writer.ts";
 import { readFence, commitPlan, releasing } from "./commit.ts";
 import { etagOf } from "./etag.ts";
@@ -12,7 +14,7 @@ import type { ObjectStore } from "./object-store.ts";
 import type { Stored, Upload } from "./put.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
-import type { Target } from "./target.ts";
+import type { KeyPlace, Target } from "./target.ts";
 import { openTarget } from "./target.ts";
 import type { FoundUpload } from "./upload-rows.ts";
 import { readHead } from "./version-rows.ts";
@@ -40,7 +42,7 @@ export async function initiateUpload(
   if (isRefusal(target)) return target;
   const { attributes, checksum } = input;
   const initiatedMs = store.platform.clock.now();
-  const upload = newUploadId(store, initiatedMs);
+  const upload = newUploadId(store, target, initiatedMs);
   // Not checked by the commit: a version that comes in between is one that came during the upload.
   const head = await readHead(target);
   const key = uploadKey(target.bucket.id, target.key, upload);
@@ -56,12 +58,32 @@ export async function initiateUpload(
 }
 
 /**
- * The time first, so that uploads of a key sort by age; the rest is chance, so that nobody guesses
- * another's.
+ * The time first, so that uploads of a key sort by age; then which key it is of, so that a marker of
+ * another is noticed whether its upload is there or not; the rest is chance, so that nobody guesses another's.
  */
-function newUploadId(store: ObjectStore, nowMs: number): UploadId {
-  const bytes = new ByteWriter(16).u64(nowMs).raw(store.platform.random.bytes(8)).finish();
+function newUploadId(store: ObjectStore, { bucket, key }: KeyPlace, nowMs: number): UploadId {
+  const { hash, random } = store.platform;
+  const writer = new ByteWriter(16).u16(Math.floor(nowMs / 2 ** 32)).u32(nowMs % 2 ** 32);
+  const bytes = writer
+    .u16(keyCheck(hash, bucket.id, key))
+    .raw(random.bytes(8))
+    .finish();
   return toHex(bytes) as UploadId; // made to be one
+}
+
+function keyCheck(hash: Hash, bucket: BucketId, key: Uint8Array): number {
+  return hash.crc32(key, bucket % 2 ** 32) % 2 ** 16;
+}
+
+/** Whether it is the id of an upload of this key, as far as ids tell: one in 65,536 others passes for one. */
+export function isUploadOf(
+  store: ObjectStore,
+  bucket: Pick<Bucket, "id">,
+  { key, upload }: Pick<UploadAddress, "key" | "upload">,
+): boolean {
+  return (
+    Number.parseInt(upload.slice(12, 16), 16) === keyCheck(store.platform.hash, bucket.id, key)
+  );
 }
 
 /** The upload as it was initiated; `noSuchUpload`. */

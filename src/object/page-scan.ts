@@ -94,24 +94,26 @@ export async function scanPage<Item, Found>(
 
 /**
  * Where a page begins that lists what comes after `after` (a key or a common prefix), or
- * everything.
+ * everything. A common prefix has come with the first of its keys, so where `after` lies in one, all of it is behind;
+ * `prefixOfAfter: "again"` lists it once more, for the keys of it that follow.
  */
 export function firstKeyAfter(
   grouping: Grouping,
   after: Uint8Array | undefined,
+  prefixOfAfter: "behind" | "again" = "behind",
 ): Uint8Array | undefined {
   const { prefix } = grouping;
   // No key is as long, and the index takes none that is.
   if (prefix.length > keyBytesMax) return undefined;
   if (after === undefined || compareBytes(after, prefix) < 0) return prefix;
-  if (after.length > keyBytesMax) return afterKey(after.subarray(0, keyBytesMax));
   const group = commonPrefixOf(after, grouping);
-  if (group !== undefined && group.length === after.length) return afterPrefix(after);
-  return afterKey(after);
+  const isBehind = prefixOfAfter === "behind" || group?.length === after.length;
+  if (group !== undefined && isBehind && group.length <= keyBytesMax) return afterPrefix(group);
+  return afterKey(after.subarray(0, keyBytesMax));
 }
 
 /** The key up to the first delimiter behind the prefix; undefined where there is none. */
-function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array | undefined {
+export function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array | undefined {
   const { prefix, delimiter } = grouping;
   if (delimiter === undefined || delimiter.length === 0) return undefined;
   if (!startsWithBytes(key, prefix)) return undefined;

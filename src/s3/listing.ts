@@ -1,7 +1,7 @@
 import { noBytes } from "../base/bytes.ts";
 import type { StoredChecksum } from "../format/checksum.ts";
 import { etagOf } from "../object/etag.ts";
-import { type ListItem, type ListPage, listObjects } from "../object/list.ts";
+import { type ListInput, type ListItem, type ListPage, listObjects } from "../object/list.ts";
 import { type S3Call, granted, permit } from "./call.ts";
 import { checksumName, checksumTypeName } from "./checksum-names.ts";
 import { formatIsoDate } from "./iso-date.ts";
@@ -24,6 +24,7 @@ export interface Listing {
 
 export interface ListOptions {
   readonly after: Uint8Array | undefined;
+  readonly prefixOfAfter?: ListInput["prefixOfAfter"];
   /** Whether each object names its owner. */
   readonly withOwner: boolean;
   /** Which of the encoding's ways to write the prefix. */
@@ -38,7 +39,8 @@ export async function listPage(call: S3Call, options: ListOptions): Promise<List
   const limit = parseCount(call, "max-keys", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
-  const input = { bucket, prefix, delimiter, after: options.after, limit };
+  const { after, prefixOfAfter } = options;
+  const input = { bucket, prefix, delimiter, after, prefixOfAfter, limit };
   const found = granted(await listObjects(call.objects, input), { bucket });
   // S3 calls an empty page complete if it was asked for: going on from it would never end.
   const page = { items: found.items, truncated: found.truncated && limit > 0 };

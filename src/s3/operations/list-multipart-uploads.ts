@@ -1,6 +1,6 @@
 import { noBytes } from "../../base/bytes.ts";
-import type { UploadId } from "../../format/ids.ts";
-import { type UploadListItem, listUploads } from "../../object/multipart.ts";
+import type { Bucket } from "../../object/buckets.ts";
+import { type UploadListItem, isUploadOf, listUploads } from "../../object/multipart.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
@@ -13,12 +13,12 @@ import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 
 export const listMultipartUploads: Operation = async (call) => {
   const { bucket, query } = call.target;
-  await permit(call, "s3:ListBucketMultipartUploads", { bucket });
+  const found = await permit(call, "s3:ListBucketMultipartUploads", { bucket });
   const encoding = keyEncodingOf(call);
   const limit = parseCount(call, "max-uploads", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
-  const markers = parseMarkers(call);
+  const markers = parseMarkers(call, found);
   const input = { bucket, prefix, delimiter, ...markers, limit };
   const { items, truncated } = granted(await listUploads(call.objects, input), { bucket });
   const more = truncated && limit > 0;
@@ -38,18 +38,18 @@ export const listMultipartUploads: Operation = async (call) => {
   );
 };
 
-/** The upload id counts only next to a key. */
-function parseMarkers(call: S3Call) {
+/** The upload id counts only next to a key, and then has to be of that. */
+function parseMarkers(call: S3Call, bucket: Bucket) {
   const { query } = call.target;
   const afterKey = keyParameter(query, "key-marker");
-  const upload = query.get("upload-id-marker");
-  const named = afterKey !== undefined && afterKey.length > 0 && upload !== undefined;
-  return { afterKey, afterUpload: named && upload !== "" ? parseMarker(upload) : undefined };
-}
-
-function parseMarker(text: string): UploadId {
+  const text = query.get("upload-id-marker") ?? "";
+  if (afterKey === undefined || afterKey.length === 0 || text === "") {
+    return { afterKey, afterUpload: undefined };
+  }
   const upload = asUploadId(text);
-  if (upload !== undefined) return upload;
+  if (upload !== undefined && isUploadOf(call.objects, bucket, { key: afterKey, upload })) {
+    return { afterKey, afterUpload: upload };
+  }
   throw invalidArgument("upload-id-marker", text, "Invalid uploadId marker");
 }
 

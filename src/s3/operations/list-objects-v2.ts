@@ -8,11 +8,14 @@ import { textElement, xmlDocument } from "../xml-write.ts";
 export const listObjectsV2: Operation = async (call) => {
   const { query } = call.target;
   const token = query.get("continuation-token");
-  const startAfter = keyParameter(query, "start-after");
-  const after = decodeContinuationToken(token) ?? startAfter;
+  const begun = decodeContinuationToken(token);
+  // A token knows where the listing is: what it began after no longer matters, and is not repeated.
+  const startAfter = begun === undefined ? keyParameter(query, "start-after") : undefined;
   const withOwner = query.get("fetch-owner") === "true";
   const { encoding, page, elements } = await listPage(call, {
-    after,
+    after: begun ?? startAfter,
+    // A marker has always passed its prefix; start-after is a key, and nothing recorded of AWS says more.
+    prefixOfAfter: begun === undefined ? "again" : undefined,
     withOwner,
     prefixAs: "keyElement",
   });
