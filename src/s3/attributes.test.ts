@@ -102,13 +102,15 @@ test("attributes: the parts of a composite object, page by page", async () => {
   );
 });
 
-test("attributes: the parts of an object whose checksum is of the whole have none of their own", async () => {
+// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_complete_multipart_parts_checksum_full_object,
+// test_get_object_attributes.
+test("attributes: of an object whose checksum is of the whole, parts are counted and not listed", async () => {
   const s3 = await withBucket();
   await putParts(s3, [], "");
   const { text } = await attributes(s3, all);
   assert.equal(elementOf(text, "ChecksumType"), "FULL_OBJECT");
   assert.equal(text.match(/<ChecksumCRC64NVME>/g)?.length, 1);
-  assert.match(text, /<Part><PartNumber>3<\/PartNumber><Size>5<\/Size><\/Part>/);
+  assert.match(text, /<ObjectParts><PartsCount>3<\/PartsCount><\/ObjectParts>/);
 });
 
 test("parts: a read by number has the checksum of the part, and the whole's type", async () => {
@@ -124,4 +126,27 @@ test("parts: a read by number has the checksum of the part, and the whole's type
   }
   const whole = await s3.send({ method: "HEAD", target: "/bucket/k", headers });
   assert.match(whole.headers.get("x-amz-checksum-crc32") ?? "", /==-3$/);
+});
+
+// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_complete_multipart_parts_checksum_full_object (part 3 of 3),
+// test_get_object_part_checksum[FULL_OBJECT] (the only part).
+test("parts: a read by number of an object whose checksum is of the whole has it if that is the whole", async () => {
+  const s3 = await withBucket();
+  await putParts(s3, [], "");
+  const headers: HeaderList = [["x-amz-checksum-mode", "ENABLED"]];
+  for (const method of ["GET", "HEAD"]) {
+    const part = await s3.send({ method, target: "/bucket/k?partNumber=3", headers });
+    assert.deepEqual([part.status, part.headers.get("x-amz-mp-parts-count")], [206, "3"]);
+    const names = [...part.headers.keys()].filter((name) => name.startsWith("x-amz-checksum-"));
+    assert.deepEqual(names, []);
+  }
+  const begun = await s3.send({ method: "POST", target: "/bucket/one?uploads" });
+  const upload = `/bucket/one?uploadId=${elementOf(begun.text, "UploadId")}`;
+  const sent = await s3.send({ method: "PUT", target: `${upload}&partNumber=1`, body: small });
+  const list = `<Part><PartNumber>1</PartNumber><ETag>${sent.headers.get("etag")}</ETag></Part>`;
+  const body = `<CompleteMultipartUpload>${list}</CompleteMultipartUpload>`;
+  await s3.send({ method: "POST", target: upload, body });
+  const only = await s3.send({ method: "HEAD", target: "/bucket/one?partNumber=1", headers });
+  assert.equal(only.headers.get("x-amz-checksum-crc64nvme"), digest("crc64nvme", small));
+  assert.equal(only.headers.get("x-amz-checksum-type"), "FULL_OBJECT");
 });

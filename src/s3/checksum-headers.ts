@@ -35,6 +35,8 @@ export interface ChecksumRefusal {
   readonly kind: "refused";
   readonly code: "invalid_request" | "invalid_value" | "invalid_digest" | "malformed_trailer";
   readonly message: string;
+  /** The Content-MD5 that is none, as it was sent. */
+  readonly md5?: string;
 }
 
 const digestBytes: Readonly<Record<ChecksumAlgorithm, number>> = {
@@ -54,12 +56,16 @@ const valuePrefix = "x-amz-checksum-";
 /** These begin like the header of a value. */
 const notValues = ["algorithm", "type", "mode"];
 
-export function parseChecksumHeaders(headers: HeaderList): DeclaredChecksums | ChecksumRefusal {
+/** @param choosing whether the request may choose an algorithm for what it makes: else a name that is none is ignored. */
+export function parseChecksumHeaders(
+  headers: HeaderList,
+  choosing = false,
+): DeclaredChecksums | ChecksumRefusal {
   const md5 = parseMd5(only(headers, "content-md5"));
   if (isRefusal(md5)) return md5;
   const type = parseType(only(headers, "x-amz-checksum-type"));
   if (isRefusal(type)) return type;
-  const named = parseNamedAlgorithm(headers);
+  const named = parseNamedAlgorithm(headers, choosing);
   if (isRefusal(named)) return named;
   const given = parseGiven(headers);
   if (isRefusal(given)) return given;
@@ -137,15 +143,22 @@ function parsePromise(header: string): DeclaredChecksum | ChecksumRefusal {
   return typeof algorithm === "string" ? { kind: "trailer", algorithm, header } : algorithm;
 }
 
+/** What S3 knows of new uploads and copies alone. */
+const choiceHeader = "x-amz-checksum-algorithm";
+
 interface NamedAlgorithm {
   readonly algorithm: ChecksumAlgorithm;
   readonly header: string;
 }
 
-function parseNamedAlgorithm(headers: HeaderList): NamedAlgorithm | undefined | ChecksumRefusal {
-  for (const header of ["x-amz-checksum-algorithm", "x-amz-sdk-checksum-algorithm"]) {
+function parseNamedAlgorithm(
+  headers: HeaderList,
+  choosing: boolean,
+): NamedAlgorithm | undefined | ChecksumRefusal {
+  for (const header of [choiceHeader, "x-amz-sdk-checksum-algorithm"]) {
     const name = only(headers, header);
-    if (name === undefined) continue;
+    const isIdle = header === choiceHeader && !choosing;
+    if (name === undefined || (isIdle && !isAlgorithm(name.toLowerCase()))) continue;
     const algorithm = parseAlgorithm(
       name.toLowerCase(),
       "Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
@@ -169,7 +182,7 @@ function parseMd5(text: string | undefined): Uint8Array | undefined | ChecksumRe
   const md5 = fromBase64(text);
   if (md5?.length === digestBytes.md5) return md5;
   const message = "The Content-MD5 you specified was invalid.";
-  return { kind: "refused", code: "invalid_digest", message };
+  return { kind: "refused", code: "invalid_digest", message, md5: text };
 }
 
 function parseType(text: string | undefined): ChecksumType | undefined | ChecksumRefusal {

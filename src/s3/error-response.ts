@@ -39,8 +39,9 @@ function payloadError({ code, message, sha256 }: PayloadError): S3Error {
   });
 }
 
-export function checksumError(refusal: ChecksumRefusal): S3Error {
-  return new S3Error(checksumRefusalCodes[refusal.code], { message: refusal.message });
+export function checksumError({ code, message, md5 }: ChecksumRefusal): S3Error {
+  const details = md5 === undefined ? {} : { "Content-MD5": md5 };
+  return new S3Error(checksumRefusalCodes[code], { message, details });
 }
 
 export function authError(failure: AuthFailure): S3Error {
@@ -167,18 +168,14 @@ function argument(name: string, value: string, message: string): Words {
 /** @param ids this answer's `x-amz-request-id` and `x-amz-id-2`, which the body repeats. */
 export function errorResponse(
   error: S3Error,
-  resource: string,
   ids: { readonly requestId: string; readonly hostId: string },
 ): HttpResponse {
   const headers = errorHeaders(error);
   if (error.status === 304) return { status: 304, headers };
-  const details = Object.entries(error.details);
   const body = xmlPlainDocument("Error", [
     textElement("Code", error.code),
     textElement("Message", error.message),
-    ...(details.length > 0 ? details : [["Resource", resource] as const]).map(([name, value]) =>
-      textElement(name, value),
-    ),
+    ...Object.entries(error.details).map(([name, value]) => textElement(name, value)),
     textElement("RequestId", ids.requestId),
     textElement("HostId", ids.hostId),
   ]);

@@ -13,6 +13,7 @@ const s3Errors = {
   AccessDenied: [403, "Access Denied"],
   AuthorizationHeaderMalformed: [400, "The authorization header you provided is invalid."],
   AuthorizationQueryParametersError: [400, "The authorization query parameters are invalid."],
+  BadRequest: [400, "An error occurred when parsing the HTTP request."],
   BadDigest: [400, "The Content-MD5 you specified did not match what we received."],
   BucketAlreadyExists: [
     409,

@@ -46,12 +46,11 @@ export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
   return wanted ? [...headers, ...checksumsOf(info)] : headers;
 }
 
-/** Of the whole, or of the part that is read; there is none of other ranges. */
+/** Of what is read: the whole, or a part of those whose checksums the whole's is made of. */
 function checksumsOf({ row, length, partCount, partChecksum }: ObjectInfo): HeaderList {
-  if (partCount === undefined) {
+  if (partCount === undefined || row.checksum?.type !== "composite") {
     return length === row.size ? checksumHeaders(row.checksum, row.partCount) : [];
   }
-  if (partChecksum === undefined || partChecksum.algorithm !== row.checksum?.algorithm) return [];
   const [value] = checksumHeaders(partChecksum, 0);
   const [, type] = checksumHeaders(row.checksum, 0);
   return value === undefined || type === undefined ? [] : [value, type];
@@ -63,16 +62,24 @@ function contentHeaders(call: S3Call, { row }: ObjectInfo): readonly [string, st
   const headers: [string, string][] = [];
   for (const [name, parameter] of overrides) {
     const fallback = name === "content-type" ? defaultContentType : undefined;
-    const value = call.target.query.get(parameter) ?? kept.get(name) ?? fallback;
+    const value = overrideOf(call, parameter) ?? kept.get(name) ?? fallback;
     if (value !== undefined) headers.push([name, value]);
   }
   return headers;
 }
 
-/** Only who signs may choose the headers of the answer, and only those that a header can hold. */
+/** An empty one is as if it were not there. */
+function overrideOf(call: S3Call, parameter: string): string | undefined {
+  const value = call.target.query.get(parameter);
+  return value === "" ? undefined : value;
+}
+
+/** Only who signs may choose the headers of the answer, and only these, and what a header can hold. */
 export function checkResponseOverrides(call: S3Call): void {
-  for (const [, parameter] of overrides) {
-    const value = call.target.query.get(parameter);
+  for (const name of call.target.query.keys()) {
+    if (!name.startsWith("response-")) continue;
+    const value = overrideOf(call, name);
+    if (!overrides.some(([, parameter]) => parameter === name)) throw notOverridable(name, value);
     if (value === undefined) continue;
     if (call.verified.accessKeyId === undefined) {
       throw new S3Error("InvalidRequest", {
@@ -80,7 +87,14 @@ export function checkResponseOverrides(call: S3Call): void {
       });
     }
     if (!isHeaderValue(value)) {
-      throw invalidArgument(parameter, value, "The value cannot stand in a header");
+      throw invalidArgument(name, value, "The value cannot stand in a header");
     }
   }
+}
+
+function notOverridable(parameter: string, value = ""): S3Error {
+  const message =
+    `${parameter} is not in the set of overridable response headers. Please refer to the S3 API ` +
+    "documentation for a complete list of overridable response headers.";
+  return invalidArgument(parameter, value, message);
 }

@@ -79,8 +79,7 @@ test("form: stored as a PUT would have, and answered with 204", async () => {
   assert.equal(stored.headers.get("cache-control"), "no-cache");
   assert.equal(stored.headers.get("expires"), "never");
   assert.equal(stored.headers.get("x-amz-tagging-count"), "1");
-  const colour = toBase64(encodeUtf8("blå ä.txt"));
-  assert.equal(stored.headers.get("x-amz-meta-colour"), `=?UTF-8?B?${colour}?=`);
+  assert.equal(stored.headers.get("x-amz-meta-colour"), "=?UTF-8?Q?bl=C3=A5_=C3=A4.txt?=");
 });
 
 test("form: signed by Signature V2, with field names in any case", async () => {
@@ -111,8 +110,7 @@ test("form: as FormData encodes it, which is what browsers send", async () => {
   assert.equal(answer.status, 204, answer.text);
   const stored = await s3.send({ method: "GET", target: "/bucket/k/%C3%A4;b.txt" });
   assert.equal(stored.text, content);
-  const lines = toBase64(encodeUtf8("two\r\nlines"));
-  assert.equal(stored.headers.get("x-amz-meta-text"), `=?UTF-8?B?${lines}?=`);
+  assert.equal(stored.headers.get("x-amz-meta-text"), "=?UTF-8?Q?two=0D=0Alines?=");
 });
 
 test("form: without a file name the variable stays in the key; an empty one leaves it empty", async () => {

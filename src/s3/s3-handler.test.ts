@@ -243,6 +243,16 @@ test("handler: overrides of the answer's headers are for who signs, and can't ad
   assert.equal(signed.headers.get("content-type"), "text/x");
   const anonymous = await s3.send({ method: "GET", target, signature: "none" });
   assert.equal(anonymous.status, 400);
+  // An empty one is as none: floci-io/floci#923. An unknown one: jamhall/s3rver and versity/versitygw, after AWS's answer.
+  const empty = await s3.send({ method: "GET", target: "/bucket/k?response-content-type=" });
+  assert.equal(empty.headers.get("content-type"), "binary/octet-stream");
+  for (const method of ["GET", "HEAD"]) {
+    const unknown = await s3.send({ method, target: "/bucket/k?response-x-y=z" });
+    assert.equal(unknown.status, 400);
+    if (method === "HEAD") continue;
+    assert.match(unknown.text, /response-x-y is not in the set of overridable response headers/);
+    assert.match(unknown.text, /<ArgumentName>response-x-y<.*<ArgumentValue>z</);
+  }
   const split = "/bucket/k?response-expires=a%0D%0Ax:%20y";
   assert.equal((await s3.send({ method: "GET", target: split })).status, 400);
 });

@@ -99,7 +99,7 @@ class Exchange implements ObservedRequest {
 
   /** Takes note of a failure and words it. */
   readonly #errorResponse = (thrown: unknown): HttpResponse =>
-    errorResponse(this.#failed(thrown), pathOf(this.request.target), {
+    errorResponse(this.#failed(thrown), {
       requestId: this.requestId,
       hostId: this.#options.hostId,
     });
@@ -236,10 +236,6 @@ function notBuilt(name: OperationName): Operation {
 function checkBucketName({ kind, bucket }: RequestTarget): void {
   if (kind === "service" || isBucketName(bucket)) return;
   throw new S3Error("InvalidBucketName", { details: { BucketName: bucket } });
-}
-
-function pathOf(target: string): string {
-  return target.split("?", 1)[0] ?? target;
 }
 
 function describe(thrown: unknown): string {

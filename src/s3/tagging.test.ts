@@ -69,7 +69,8 @@ test("tagging: what is wrong with tags, in S3's words", async () => {
   const invalid = (word: string) => `InvalidTag: The ${word} you have provided is invalid`;
   const many = Array.from({ length: 11 }, (_, index) => [`${index}`, ""] as const);
   for (const [body, expected] of [
-    [documentOf(many), "InvalidTag: Object tags cannot be greater than 10"],
+    // Here and of empty keys: versity/versitygw, s3err/s3err.go and backend/common.go, which follow AWS's answers.
+    [documentOf(many), "BadRequest: Object tags cannot be greater than 10"],
     [documentOf([["k".repeat(129), ""]]), invalid("TagKey")],
     [documentOf([["", "v"]]), invalid("TagKey")],
     [documentOf([["k1,k2", "v"]]), invalid("TagKey")],
@@ -139,10 +140,13 @@ test("tagging: tags that come with a PUT, an upload or a copy", async () => {
   const words =
     "InvalidArgument: The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query " +
     "parameters without tag name duplicates.";
-  for (const value of ["a=1&a=2", "a=1,b=2", "a=%zz"]) {
+  for (const value of ["a=1&a=2", "a=1,b=2", "a=%zz", "=v", "a=1&="]) {
     assert.equal(errorOf(await send("PUT", "/bucket/k", tagging(value))), words);
     assert.equal(errorOf(await send("POST", "/bucket/k?uploads", tagging(value))), words);
   }
+  const many = Array.from({ length: 11 }, (_, index) => `t${index}=`).join("&");
+  const tooMany = "BadRequest: Object tags cannot be greater than 10";
+  assert.equal(errorOf(await send("PUT", "/bucket/k", tagging(many))), tooMany);
   const source = ["x-amz-copy-source", "bucket/k"] as const;
   await send("PUT", "/bucket/c", [source, ...tagging("other=1")]);
   assert.deepEqual(await tagsOf(s3, "/bucket/c?tagging"), ["bar=", "foo=bar"]);

@@ -27,7 +27,7 @@ function parsePair(pair: string, header: string): NameValue {
   const equals = pair.indexOf("=");
   const key = formDecode(equals < 0 ? pair : pair.slice(0, equals));
   const value = formDecode(equals < 0 ? "" : pair.slice(equals + 1));
-  if (key === undefined || value === undefined) throw malformedHeader(header);
+  if (key === undefined || key === "" || value === undefined) throw malformedHeader(header);
   return [key, value];
 }
 
@@ -65,7 +65,7 @@ export function taggingDocument(tags: readonly NameValue[]): Uint8Array {
 function checkTags(tags: readonly NameValue[]): readonly NameValue[] {
   if (tags.length > tagsMax) {
     const message = `Object tags cannot be greater than ${tagsMax}`;
-    throw new S3Error("InvalidTag", { message });
+    throw new S3Error("BadRequest", { message });
   }
   const keys = new Set<string>();
   for (const [key, value] of tags) {

@@ -1,5 +1,5 @@
 import { checkSha256, decodePayload } from "../auth/decode-payload.ts";
-import { concatBytes, equalBytes } from "../base/bytes.ts";
+import { concatBytes, equalBytes, toBase64, toHex } from "../base/bytes.ts";
 import { assert, must } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
 import type { ChecksumAlgorithm, StoredChecksum } from "../format/checksum.ts";
@@ -30,8 +30,9 @@ interface SentBody extends Upload {
   sent(): StoredChecksum | undefined;
 }
 
-export function declaredChecksums(call: S3Call): DeclaredChecksums {
-  const declared = parseChecksumHeaders(call.headerList);
+/** @param choosing as `parseChecksumHeaders` has it. */
+export function declaredChecksums(call: S3Call, choosing = false): DeclaredChecksums {
+  const declared = parseChecksumHeaders(call.headerList, choosing);
   if ("kind" in declared) throw checksumError(declared);
   return declared;
 }
@@ -142,7 +143,12 @@ function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): 
 type DigestOf = (algorithm: HashAlgorithm) => Uint8Array;
 
 function checkMd5(md5: Uint8Array | undefined, digestOf: DigestOf): void {
-  if (md5 !== undefined && !equalBytes(md5, digestOf("md5"))) throw new S3Error("BadDigest");
+  if (md5 === undefined) return;
+  const computed = digestOf("md5");
+  if (equalBytes(md5, computed)) return;
+  // Each in another form, as S3 has it.
+  const details = { ExpectedDigest: toHex(md5), CalculatedDigest: toBase64(computed) };
+  throw new S3Error("BadDigest", { details });
 }
 
 function checkChecksum(

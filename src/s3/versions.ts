@@ -65,10 +65,8 @@ export function refusedVersion(refusal: Refusal, call: S3Call): S3Error {
   }
   const error = refused(DeleteMarker === undefined ? refusal : { ...refusal, details }, target);
   if (error.code !== "NoSuchKey") return error;
-  if (DeleteMarker !== undefined)
-    return new S3Error(error.code, { message: error.message, headers });
   return new S3Error(error.code, {
     details: error.details,
-    headers: [["x-amz-delete-marker", "false"]],
+    headers: DeleteMarker === undefined ? [["x-amz-delete-marker", "false"]] : headers,
   });
 }

@@ -23,7 +23,7 @@ export const copyObject: Operation = async (call) => {
   if (tagged) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const condition = parseWriteCondition(call.headers);
   const attributes = chooseAttributes(call, source, owned);
-  const checksum = declaredChecksums(call).checksum?.algorithm;
+  const checksum = declaredChecksums(call, true).checksum?.algorithm;
   const { signal } = call.request;
   const input = { source, bucket, key, attributes, checksum, condition, signal };
   return call.keepAlive(copy(call, input));

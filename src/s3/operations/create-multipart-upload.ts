@@ -31,7 +31,7 @@ export const createMultipartUpload: Operation = async (call) => {
 
 /** The checksum of the whole object: composite, unless it is one that only exists in full. */
 function chooseChecksum(call: S3Call): UploadRow["checksum"] {
-  const declared = declaredChecksums(call);
+  const declared = declaredChecksums(call, true);
   const algorithm = declared.checksum?.algorithm;
   if (algorithm === undefined) {
     if (declared.type === undefined) return undefined;

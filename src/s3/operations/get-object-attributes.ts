@@ -85,15 +85,19 @@ function checksumElement({ checksum }: ObjectRow): Xml {
   ]);
 }
 
-/** Parts count from 1 without gaps, as they do for reads by part number. */
+/**
+ * Parts are listed where their checksums are what the object's is made of; else S3 tells how many there are. They count
+ * from 1 without gaps, as they do for reads by part number.
+ */
 function partsElement(call: S3Call, { checksum }: ObjectRow, parts: readonly ManifestPart[]): Xml {
   const after = headerCount(call, "x-amz-part-number-marker", 0, parts.length + 1);
   const limit = headerCount(call, "x-amz-max-parts", pagePartsMax, pagePartsMax);
   const page = parts.slice(after, after + limit);
   const next = page.length === 0 ? 0 : after + page.length;
-  const composite = checksum?.type === "composite";
+  const count = plainElement("PartsCount", parts.length);
+  if (checksum?.type !== "composite") return element("ObjectParts", [count]);
   return element("ObjectParts", [
-    plainElement("PartsCount", parts.length),
+    count,
     textElement("PartNumberMarker", call.headers.get("x-amz-part-number-marker") ?? 0),
     plainElement("NextPartNumberMarker", next),
     plainElement("MaxParts", limit),
@@ -102,7 +106,7 @@ function partsElement(call: S3Call, { checksum }: ObjectRow, parts: readonly Man
       element("Part", [
         plainElement("PartNumber", after + index + 1),
         plainElement("Size", part.size),
-        ...(composite ? partChecksumElements(part.checksum) : []),
+        ...partChecksumElements(part.checksum),
       ]),
     ),
   ]);

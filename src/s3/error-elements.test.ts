@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { encodeUtf8, toBase64 } from "../base/bytes.ts";
+import { createHash } from "../node/hash.ts";
+import { type TestS3, createTestS3, elementOf, errorOf } from "./testing/test-s3.ts";
+
+// What stands in errors beside Code and Message. Recorded from AWS: LocalStack's test_s3.snapshot.json,
+// test_s3_invalid_content_md5, test_get_object_attributes_versioned, test_multipart_parts_checksum_exceptions_composite.
+// Of the more than 500 errors recorded there, none has an element Resource.
+
+const hash = createHash();
+
+async function withBucket(): Promise<TestS3> {
+  const s3 = await createTestS3(hash);
+  await s3.send({ method: "PUT", target: "/bucket" });
+  return s3;
+}
+
+test("errors: a Content-MD5 that is none is shown, one of other bytes beside what it should be", async () => {
+  const s3 = await withBucket();
+  const begun = await s3.send({ method: "POST", target: "/bucket/k?uploads" });
+  const part = `/bucket/k?partNumber=1&uploadId=${elementOf(begun.text, "UploadId")}`;
+  for (const target of ["/bucket/k", part]) {
+    const put = (md5: string) =>
+      s3.send({ method: "PUT", target, headers: [["content-md5", md5]], body: "something" });
+    for (const md5 of ["__invalid__", "000", "not base64 encoded checksum", "MTIz"]) {
+      const invalid = await put(md5);
+      assert.match(errorOf(invalid), /^InvalidDigest: The Content-MD5 you specified was invalid/);
+      assert.equal(elementOf(invalid.text, "Content-MD5"), md5);
+    }
+    const other = await put(toBase64(hash.digest("md5", encodeUtf8("other"))));
+    assert.match(errorOf(other), /^BadDigest/);
+    // The one in hexadecimal, the other in base64, as AWS has them.
+    assert.equal(elementOf(other.text, "ExpectedDigest"), "795f3202b17cb6bc3d4b771d8c6c9eaf");
+    assert.equal(elementOf(other.text, "CalculatedDigest"), "Q3uTDbhLgHnC3YBKcZNrXw==");
+  }
+});
+
+test("errors: NoSuchKey names the key, also where a delete marker stands there", async () => {
+  const s3 = await withBucket();
+  const body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+  await s3.send({ method: "PUT", target: "/bucket?versioning", body });
+  await s3.send({ method: "DELETE", target: "/bucket/marked" });
+  for (const key of ["marked", "never"]) {
+    for (const query of ["", "?attributes", "?partNumber=1"]) {
+      const target = `/bucket/${key}${query}`;
+      const headers = [["x-amz-object-attributes", "ETag"]] as const;
+      const { status, text } = await s3.send({ method: "GET", target, headers });
+      assert.deepEqual([status, elementOf(text, "Key")], [404, key]);
+      assert.equal(elementOf(text, "DeleteMarker"), undefined);
+    }
+  }
+});
+
+test("errors: no Resource, which AWS's have not", async () => {
+  const s3 = await withBucket();
+  const denied = await s3.send({ method: "GET", target: "/bucket/k", as: "bob" });
+  const malformed = await s3.send({ method: "PUT", target: "/bucket?versioning", body: "<" });
+  const notBuilt = await s3.send({ method: "PUT", target: "/bucket?cors", body: "<x/>" });
+  for (const { text } of [denied, malformed, notBuilt]) {
+    assert.match(text, /<Error><Code>.*<\/Message><RequestId>.*<\/HostId><\/Error>$/);
+  }
+});
+
+test("checksums: an algorithm nobody knows is ignored but where one is chosen", async () => {
+  const s3 = await withBucket();
+  const headers = [["x-amz-checksum-algorithm", "TEST"]] as const;
+  const stored = await s3.send({ method: "PUT", target: "/bucket/k", headers, body: "x" });
+  assert.equal(stored.status, 200);
+  const unsupported = /^InvalidRequest: Checksum algorithm provided is unsupported/;
+  const begun = await s3.send({ method: "POST", target: "/bucket/k?uploads", headers });
+  assert.match(errorOf(begun), unsupported);
+  const source = ["x-amz-copy-source", "bucket/k"] as const;
+  const copy = { method: "PUT", target: "/bucket/c", headers: [...headers, source] };
+  assert.match(errorOf(await s3.send(copy)), unsupported);
+});
