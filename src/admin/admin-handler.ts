@@ -21,7 +21,8 @@ import { prometheusContentType, prometheusText, type ProcessMetrics } from "./pr
  * it says no, a balancer sends them elsewhere. Where data directories take no writes (full, read-only, gone) it stays
  * ready: all else goes on, reading and above all deleting, which makes room, and every process of the machine has the
  * same disks. The answer then says "ready, but:" and names each directory and its state, as do the metrics
- * (holdfast_disk_state) and `holdfast status`; alarms belong on those.
+ * (holdfast_disk_state) and `holdfast status`; alarms belong on those. So it does where extent files are missing or damaged
+ * (holdfast_extents_lost): what is written now is kept, and no balancer could give back what is lost.
  */
 
 export interface AdminOptions {

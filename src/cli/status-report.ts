@@ -52,6 +52,14 @@ export interface StoredReport {
   readonly aliveBytes: number;
   readonly deadBytes: number;
   readonly garbageRows: number;
+  /** Extents whose file is missing or damaged, by which it is. */
+  readonly lost: readonly LostReport[];
+}
+
+export interface LostReport {
+  readonly state: string;
+  readonly extents: number;
+  readonly bytes: number;
 }
 
 export interface OperationReport {
@@ -128,7 +136,15 @@ function storedIn(figures: readonly Figure[]): StoredReport | undefined {
     aliveBytes,
     deadBytes: sumOf(figures, "holdfast_extents_dead_bytes") ?? 0,
     garbageRows: sumOf(figures, "holdfast_garbage_rows") ?? 0,
+    lost: lostIn(figures),
   };
+}
+
+function lostIn(figures: readonly Figure[]): LostReport[] {
+  const bytes = sumsBy(figures, "holdfast_extents_lost_bytes", "state");
+  return [...sumsBy(figures, "holdfast_extents_lost", "state")]
+    .filter(([, extents]) => extents > 0)
+    .map(([state, extents]) => ({ state, extents, bytes: bytes.get(state) ?? 0 }));
 }
 
 /** The busiest first. */

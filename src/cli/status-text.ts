@@ -21,6 +21,10 @@ export function statusLines(report: StatusReport): string[] {
       `${name} ${state === "ok" ? "takes writes" : `takes no writes: ${state}`}, ${bytesText(bytesFree)} free`,
     ]),
     ["stored", stored === undefined ? "not counted yet" : storedText(stored)],
+    ...(stored?.lost ?? []).map(({ state, extents, bytes }) => [
+      state,
+      `${extents} extents, ${bytesText(bytes)}: see extent_file_lost in the log, and holdfast check`,
+    ]),
     ["background", doing === "" ? "idle" : doing],
     [
       "requests",

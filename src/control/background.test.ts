@@ -346,6 +346,7 @@ test("createBackground runs all workers until told to stop, and shows what they 
       ["dead writers", "stopped"],
       ["bucket sweep", "stopped"],
       ["stray sweep", "stopped"],
+      ["extent inventory", "stopped"],
       ["reclaim", "stopped"],
     ],
   );

@@ -8,6 +8,7 @@ import { BucketSweep } from "./bucket-sweep.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import { createCounters } from "./counters.ts";
 import { DeadWriters } from "./dead-writers.ts";
+import { ExtentInventory } from "./extent-inventory.ts";
 import { ExtentSweep } from "./extent-sweep.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
@@ -44,6 +45,9 @@ export const backgroundLimits: BackgroundLimits = {
   straySweepMs: 3_600_000,
 };
 
+/** Looking for files takes a tenth of the time at the most. */
+const inventoryRestShare = 9;
+
 export interface BackgroundOptions extends StoragePlane {
   readonly keymap: Keymap;
   /** Of this process's session, running; without a reserve, since compaction makes room. */
@@ -71,13 +75,14 @@ export function createBackground(options: BackgroundOptions): Background {
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
   const { platform } = options;
   const workers = createWorkers(options, limits);
-  const { deadWriters, bucketSweep, straySweep, reclaim, counters } = workers;
+  const { deadWriters, bucketSweep, straySweep, inventory, reclaim, counters } = workers;
   const { idleMs, restShare } = limits;
   const rare = { idleMs, restShare: 0 };
   const loops = [
     createWorkerLoop(platform, deadWriters, rare),
     createWorkerLoop(platform, bucketSweep, rare),
     createWorkerLoop(platform, straySweep, { idleMs, restShare }),
+    createWorkerLoop(platform, inventory, { idleMs, restShare: inventoryRestShare }),
     createWorkerLoop(platform, reclaim, { idleMs, restShare }),
     ...(options.moreWorkers?.(counters) ?? []).map((worker) =>
       createWorkerLoop(platform, worker, { idleMs, restShare }),
@@ -109,6 +114,7 @@ export function createWorkers(
   readonly deadWriters: Worker;
   readonly bucketSweep: Worker;
   readonly straySweep: Worker;
+  readonly inventory: Worker;
   readonly reclaim: Worker;
   readonly counters: BackgroundCounters;
   close(): Promise<void>;
@@ -124,6 +130,7 @@ export function createWorkers(
     deadWriters: new DeadWriters({ ...options, counters }),
     bucketSweep: new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs }),
     straySweep: new StraySweep({ ...options, counters, everyMs: limits.straySweepMs }),
+    inventory: new ExtentInventory(options),
     reclaim: inTurn("reclaim", [drain, sweep]),
     counters,
     close: () => sweep.close(),

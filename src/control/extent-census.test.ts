@@ -16,7 +16,7 @@ test("census: counts extents by state, their bytes alive and dead, and the garba
   await front.stop();
   const background = await machine.start("background");
   const { clock } = machine.platform;
-  const census = new ExtentCensus({ ...background, clock });
+  const census = new ExtentCensus({ ...background, disks: machine.disks, clock });
   const count = async () => {
     await clock.advance(10_000);
     while ((await census.step()) === "busy");

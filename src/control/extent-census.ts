@@ -1,7 +1,10 @@
 import { afterKey } from "../base/bytes.ts";
+import { isDiskPresent } from "../extent/extent-examination.ts";
+import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
-import type { ExtentState } from "../format/extent-row.ts";
-import type { ExtentId } from "../format/ids.ts";
+import type { ExtentState, MemberState } from "../format/extent-row.ts";
+import { lostExtentOf } from "../format/extent-row.ts";
+import type { DiskId, ExtentId } from "../format/ids.ts";
 import { space, spaceRange } from "../format/row-keys.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -16,8 +19,10 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
 const rowsPerStep = 1000;
 /** Garbage rows are counted up to here: more of them is a number that only says "many". */
 export const garbageRowsMax = 100_000;
-/** Between the end of a walk and the next: a table of 4,000 extents (1 TB) takes some 20 ms. */
+/** Between the end of a walk and the next, at the least: a table of 4,000 extents (1 TB) takes some 20 ms. */
 const censusMs = 10_000;
+/** For each row that the walk read: so it is 500 rows a second in the long run, however many extents there are. */
+const restPerRowMs = 2;
 
 export interface Census {
   readonly extents: Readonly<Record<ExtentState, number>>;
@@ -25,11 +30,18 @@ export interface Census {
   readonly bytes: number;
   /** Those of them that are known to be dead. */
   readonly deadBytes: number;
+  /** Extents whose file is missing or damaged, and those on a disk that is not there, by what was found. */
+  readonly lost: Readonly<Record<LostState, number>>;
+  /** Bytes of them that are not known to be dead. */
+  readonly lostBytes: Readonly<Record<LostState, number>>;
   /** Waiting to be added up; at most `garbageRowsMax`. */
   readonly garbageRows: number;
 }
 
+type LostState = Exclude<MemberState, "whole">;
+
 export interface ExtentCensusOptions {
+  readonly disks: ExtentDisks;
   readonly clock: Clock;
   readonly keymap: Keymap;
   readonly table: ExtentTable;
@@ -41,6 +53,7 @@ export class ExtentCensus implements Worker {
   #walk: AsyncGenerator<void, Census, undefined> | undefined;
   #notBeforeMs = 0;
   #last: Census | undefined;
+  #rowsRead = 0;
 
   constructor(options: ExtentCensusOptions) {
     this.#options = options;
@@ -64,7 +77,8 @@ export class ExtentCensus implements Worker {
       return "busy";
     }
     this.#last = value;
-    this.#notBeforeMs = clock.monotonicMs() + censusMs;
+    this.#notBeforeMs = clock.monotonicMs() + Math.max(censusMs, this.#rowsRead * restPerRowMs);
+    this.#rowsRead = 0;
     return "idle";
   }
 
@@ -72,13 +86,23 @@ export class ExtentCensus implements Worker {
     const extents = { open: 0, sealed: 0, settled: 0, reconciled: 0, dropping: 0 };
     let bytes = 0;
     let deadBytes = 0;
+    const lost = { missing: 0, damaged: 0 };
+    const lostBytes = { missing: 0, damaged: 0 };
+    const absent = await this.#absentDisks();
     let after: ExtentId | undefined;
     do {
       const page = await this.#options.table.list(after, rowsPerStep);
+      this.#rowsRead += page.length;
       for (const { row } of page) {
         extents[row.state]++;
+        const rowDeadBytes = row.state === "dropping" ? row.length : row.deadBytes;
         bytes += row.length;
-        deadBytes += row.state === "dropping" ? row.length : row.deadBytes;
+        deadBytes += rowDeadBytes;
+        const isAbsent = row.members.every(({ disk }) => absent.has(disk));
+        const state = isAbsent ? "missing" : lostExtentOf(row)?.state;
+        if (state === undefined) continue;
+        lost[state]++;
+        lostBytes[state] += row.length - rowDeadBytes;
       }
       after = page.length < rowsPerStep ? undefined : page.at(-1)?.id;
       yield;
@@ -86,12 +110,21 @@ export class ExtentCensus implements Worker {
     let garbageRows = 0;
     for (const partition of this.#options.keymap.partitions) {
       for await (const count of garbageIn(partition)) {
+        this.#rowsRead += count;
         garbageRows = Math.min(garbageRows + count, garbageRowsMax);
         if (garbageRows === garbageRowsMax) break;
         yield;
       }
     }
-    return { extents, bytes, deadBytes, garbageRows };
+    return { extents, bytes, deadBytes, lost, lostBytes, garbageRows };
+  }
+
+  async #absentDisks(): Promise<ReadonlySet<DiskId>> {
+    const absent = new Set<DiskId>();
+    for (const place of this.#options.disks.disks) {
+      if (!(await isDiskPresent(place))) absent.add(place.id);
+    }
+    return absent;
   }
 }
 

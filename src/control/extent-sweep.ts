@@ -1,5 +1,6 @@
 import { toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
+import { examineExtent, noteMemberState } from "../extent/extent-examination.ts";
 import { dropExtent } from "../extent/extent-drop.ts";
 import type { ExtentEntry } from "../extent/extent-table.ts";
 import type { ExtentId } from "../format/ids.ts";
@@ -92,6 +93,7 @@ export class ExtentSweep implements Worker {
       case "sealed":
         return false;
       case "settled": {
+        if (isMissing(entry)) return this.#searchFor(entry);
         const replaced = await reconcileExtent(this.#options, entry, signal);
         if (replaced !== "conflict") counters.extentsReconciled++;
         // Its turn comes again at once: it may be worth compacting already.
@@ -100,6 +102,7 @@ export class ExtentSweep implements Worker {
       }
       case "reconciled":
         if (!this.#isWorthCompacting(entry)) return false;
+        if (isMissing(entry)) return this.#searchFor(entry);
         this.#compaction = new Compaction(this.#options, entry, signal);
         return true;
       case "dropping":
@@ -119,7 +122,11 @@ export class ExtentSweep implements Worker {
     await this.close();
     if (outcome === "again") return true;
     const { entry } = compaction;
-    if (outcome === "emptied") return this.#giveUp(entry);
+    return outcome === "emptied" ? this.#giveUp(entry) : this.#searchFor(entry);
+  }
+
+  /** Nothing can be read of it, or not all: whether anything refers to it is for the index to say. */
+  #searchFor(entry: ExtentEntry): true {
     const known = this.#damaged.get(entry.id);
     this.#search = { entry, references: new ReferenceSearch(this.#options, entry.id, known) };
     return true;
@@ -131,12 +138,17 @@ export class ExtentSweep implements Worker {
     if (search === undefined || found === undefined || found === "busy") return true;
     this.#search = undefined;
     if (found === "none") return this.#giveUp(search.entry);
-    this.#leaveDamaged(search.entry, found);
+    await this.#leaveDamaged(search.entry, found);
     return true;
   }
 
-  #leaveDamaged({ id }: ExtentEntry, reference: Reference): void {
-    const { counters, platform } = this.#options;
+  async #leaveDamaged(entry: ExtentEntry, reference: Reference): Promise<void> {
+    const { counters, platform, table } = this.#options;
+    const { id } = entry;
+    if (entry.row.members.every(({ state }) => state === "whole")) {
+      const found = await examineExtent(platform.hash, this.#options.disks, entry);
+      await noteMemberState(platform, table, entry, found === "whole" ? "damaged" : found);
+    }
     if (!this.#damaged.has(id)) {
       counters.corruptions++;
       const row = toHex(reference.rowKey);
@@ -210,4 +222,8 @@ export class ExtentSweep implements Worker {
     this.#restingUntil.delete(extent);
     return false;
   }
+}
+
+function isMissing({ row }: ExtentEntry): boolean {
+  return row.members.every(({ state }) => state === "missing");
 }

@@ -1,12 +1,14 @@
 import { assert } from "../base/assert.ts";
+import { isStoreError } from "../base/errors.ts";
 import type { ExtentHeader } from "../format/extent-header.ts";
 import type { MemberState } from "../format/extent-row.ts";
 import type { DiskFile } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
+import type { Platform } from "../platform/platform.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentPath, findDisk } from "./extent-files.ts";
-import type { ExtentEntry } from "./extent-table.ts";
+import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
 import { readHeader } from "./parts/member-file.ts";
@@ -28,6 +30,17 @@ export async function examineExtent(
   // A file is missing only from a disk that is there.
   if (found !== "whole") await assertPresent(place);
   return found;
+}
+
+/** Whether the data directory is there, and the one it was. */
+export async function isDiskPresent(place: DataDisk): Promise<boolean> {
+  try {
+    await assertPresent(place);
+    return true;
+  } catch (error) {
+    if (!isStoreError(error)) throw error;
+    return false;
+  }
 }
 
 async function examineMember(
@@ -61,4 +74,19 @@ function isHeaderOf(header: ExtentHeader, place: DataDisk, { id, row }: ExtentEn
     header.session === row.session &&
     header.epoch >= row.epoch
   );
+}
+
+/** Notes what was found of an extent's file; undefined where the row changed meanwhile. */
+export async function noteMemberState(
+  { log }: Pick<Platform, "log">,
+  table: ExtentTable,
+  entry: ExtentEntry,
+  found: MemberState,
+): Promise<ExtentEntry | undefined> {
+  const members = entry.row.members.map((member) => ({ ...member, state: found }));
+  const replaced = await table.replace(entry, { ...entry.row, members });
+  if (replaced === "conflict") return undefined;
+  if (found === "whole") log("info", "extent_file_whole_again", { extent: entry.id });
+  else log("error", "extent_file_lost", { extent: entry.id, found });
+  return replaced;
 }

@@ -1,4 +1,4 @@
-import type { ExtentRow } from "../format/extent-row.ts";
+import type { ExtentRow, LostExtentRow } from "../format/extent-row.ts";
 import type { ChangeId, ExtentId } from "../format/ids.ts";
 
 export interface ExtentEntry {
@@ -21,6 +21,8 @@ export interface ExtentTable {
   /** Replaces the row if nobody did since `entry` was read. */
   replace(entry: ExtentEntry, row: ExtentRow): Promise<ExtentEntry | "conflict">;
   remove(entry: ExtentEntry): Promise<"ok" | "conflict">;
+  /** Those with records whose file is missing or damaged. */
+  listLost(limit: number): Promise<LostExtentRow[]>;
   /** In order of id, from the first id greater than `after`. */
   list(after: ExtentId | undefined, limit: number): Promise<ExtentEntry[]>;
 }

@@ -105,3 +105,34 @@ export function decodeExtentRow(bytes: Uint8Array): ExtentRow {
   reader.end();
   return row;
 }
+
+/** Stands beside the row of an extent whose file is not whole, so that these are found without the others. */
+export interface LostExtentRow {
+  readonly state: Exclude<MemberState, "whole">;
+  /** The extent's length. */
+  readonly bytes: number;
+}
+
+const lostVersion = 1;
+
+/** The row to stand beside this one; undefined where nothing of it is lost. */
+export function lostExtentOf({ members, length }: ExtentRow): LostExtentRow | undefined {
+  const states = members.map(({ state }) => state);
+  const state = states.find((one) => one !== "whole");
+  if (state === undefined) return undefined;
+  return { state, bytes: length };
+}
+
+export function encodeLostExtentRow({ state, bytes }: LostExtentRow): Uint8Array {
+  return new ByteWriter(16).u8(lostVersion).u8(memberStates.indexOf(state)).u64(bytes).finish();
+}
+
+export function decodeLostExtentRow(bytes: Uint8Array): LostExtentRow {
+  const reader = new ByteReader(bytes, "lost extent row");
+  reader.version(lostVersion);
+  const state = memberStates[reader.u8()];
+  if (state === undefined || state === "whole") return reader.fail("unknown state of a member");
+  const row = { state, bytes: reader.u64() };
+  reader.end();
+  return row;
+}

@@ -200,6 +200,11 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     accessKeyRow.decodeOwnerRow,
   ),
   "extent-row.v2": golden(extent, extentRow.encodeExtentRow, extentRow.decodeExtentRow),
+  "lost-extent-row.v1": golden(
+    { state: "missing", bytes: 3 },
+    extentRow.encodeLostExtentRow,
+    extentRow.decodeLostExtentRow,
+  ),
   "extent-row.coded.v2": golden(
     { ...extent, scheme: { kind: "coded", code: "rs", data: 10, parity: 4 } as const },
     extentRow.encodeExtentRow,

@@ -19,6 +19,7 @@ export const space = {
   disks: 0x0a,
   accessKeys: 0x0b,
   owners: 0x0c,
+  lostExtents: 0x0d,
 
   partitionSelf: 0x20,
   sessions: 0x21,
@@ -57,6 +58,7 @@ export const counterKey = (name: string): Uint8Array =>
   new ByteWriter(32).u8(space.counters).raw(new ByteWriter(32).text(name).finish()).finish();
 export const leaseKey = (session: SessionId): Uint8Array => plain(space.leases, session);
 export const extentKey = (extent: ExtentId): Uint8Array => plain(space.extents, extent);
+export const lostExtentKey = (extent: ExtentId): Uint8Array => plain(space.lostExtents, extent);
 export const partitionKey = (partition: PartitionId): Uint8Array =>
   plain(space.partitions, partition);
 export const drainKey = (partition: PartitionId): Uint8Array => plain(space.drains, partition);

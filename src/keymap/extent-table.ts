@@ -1,9 +1,16 @@
 import { assert } from "../base/assert.ts";
 import type { Row } from "../engine/engine.ts";
 import type { ExtentEntry, ExtentTable } from "../extent/extent-table.ts";
-import { decodeExtentRow, encodeExtentRow } from "../format/extent-row.ts";
+import type { ExtentRow } from "../format/extent-row.ts";
+import {
+  decodeExtentRow,
+  decodeLostExtentRow,
+  encodeExtentRow,
+  encodeLostExtentRow,
+  lostExtentOf,
+} from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
-import { extentKey, idOfKey, space, spaceRange } from "../format/row-keys.ts";
+import { extentKey, idOfKey, lostExtentKey, space, spaceRange } from "../format/row-keys.ts";
 import { nextId } from "./counters.ts";
 import type { Keymap } from "./keymap.ts";
 
@@ -33,8 +40,8 @@ export function createExtentTable(keymap: Keymap): ExtentTable {
       const { outcome } = await system.commit({
         id: change,
         checks: [{ key, expect: entry.stamp }],
-        puts: [{ key, value: encodeExtentRow(row) }],
-        deletes: [],
+        puts: [{ key, value: encodeExtentRow(row) }, ...lostRowOf(entry.id, row)],
+        deletes: noLongerLost(entry, row),
       });
       return outcome === "ok" ? { id: entry.id, row, stamp: change } : "conflict";
     },
@@ -44,9 +51,13 @@ export function createExtentTable(keymap: Keymap): ExtentTable {
         id: session.nextChangeId(),
         checks: [{ key, expect: entry.stamp }],
         puts: [],
-        deletes: [key],
+        deletes: [key, ...noLongerLost(entry, undefined)],
       });
       return outcome;
+    },
+    async listLost(limit) {
+      const rows = await system.scan(spaceRange(space.lostExtents), { limit });
+      return rows.map(({ value }) => decodeLostExtentRow(value));
     },
     async list(after, limit) {
       const all = spaceRange(space.extents);
@@ -59,4 +70,15 @@ export function createExtentTable(keymap: Keymap): ExtentTable {
 
 function entryOf(row: Row): ExtentEntry {
   return { id: idOfKey<ExtentId>(row.key), row: decodeExtentRow(row.value), stamp: row.stamp };
+}
+
+function lostRowOf(id: ExtentId, row: ExtentRow): { key: Uint8Array; value: Uint8Array }[] {
+  const lost = lostExtentOf(row);
+  return lost === undefined ? [] : [{ key: lostExtentKey(id), value: encodeLostExtentRow(lost) }];
+}
+
+/** The key of the row beside it, where that has to go. */
+function noLongerLost({ id, row }: ExtentEntry, next: ExtentRow | undefined): Uint8Array[] {
+  const isLost = next !== undefined && lostExtentOf(next) !== undefined;
+  return lostExtentOf(row) === undefined || isLost ? [] : [lostExtentKey(id)];
 }

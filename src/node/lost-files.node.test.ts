@@ -57,7 +57,7 @@ function contentOf(key: string): Uint8Array<ArrayBuffer> {
   return bytes.fill(key.length * 7 + (key.charCodeAt(key.length - 1) & 0x3f));
 }
 
-test("C1: what is put and answered 200 after files were removed or replaced can be read", async (t) => {
+test("C1, C8: what is put and answered 200 after files were removed or replaced can be read, and the rest is told", async (t) => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
   await using server = new ServedStore([directory]);
@@ -66,11 +66,14 @@ test("C1: what is put and answered 200 after files were removed or replaced can 
   const call: Call = (method, target, body) =>
     signedFetch(endpoint, identity, { method, target, body });
   assert.equal((await call("PUT", "/bucket")).status, 200);
+  const page = async (name: string): Promise<string> =>
+    (await fetch(`${endpoint}/-/${name}`)).text();
   for (const [deed, happens] of Object.entries(deeds)) {
     await t.test(deed, async () => {
       const putters = [0, 1, 2];
       let isOver = false;
       const load = putters.map((n) => putUntil(call, `before${n}`, () => isOver));
+      assert.equal((await call("PUT", "/bucket/first", contentOf("first"))).status, 200);
       const isWritten = (): boolean =>
         existsSync(join(directory, "extents")) && extentsIn(directory).length > 0;
       await until("extents are written", isWritten);
@@ -92,6 +95,11 @@ test("C1: what is put and answered 200 after files were removed or replaced can 
         assert.equal(Buffer.compare(bytes, contentOf(key)), 0, key);
       }
       assert.match(server.output.slice(told), /extent_file_lost/);
+      await until("readiness tells of it", async () =>
+        /extents \(\d+ bytes\)/.test(await page("health/ready")),
+      );
     });
   }
+  const lostFigure = /holdfast_extents_lost\{[^}]*state="missing"\} [1-9]/;
+  await until("metrics count them", async () => lostFigure.test(await page("metrics")));
 });

@@ -41,7 +41,12 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
   const limits = { sealAfterMs, reserveBytes: 0 };
   const parts = await openStoreParts(machine, "background", limits);
   const { keymap, table, writer, reader, reads, services } = parts;
-  const census = new ExtentCensus({ clock: machine.platform.clock, keymap, table });
+  const census = new ExtentCensus({
+    clock: machine.platform.clock,
+    disks: machine.disks,
+    keymap,
+    table,
+  });
   const background = createBackground({
     platform: machine.platform,
     disks: machine.disks,

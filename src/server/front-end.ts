@@ -6,7 +6,9 @@ import { authorize } from "../auth/authorize.ts";
 import type { Credentials } from "../auth/credentials.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { StoreError } from "../base/errors.ts";
+import type { ExtentTable } from "../extent/extent-table.ts";
 import type { ExtentWriter } from "../extent/extent-writer.ts";
+import type { LostExtentRow } from "../format/extent-row.ts";
 import type { SessionId } from "../format/ids.ts";
 import { storeKey } from "../format/row-keys.ts";
 import type { Keymap } from "../keymap/keymap.ts";
@@ -66,7 +68,7 @@ export interface FrontEnd {
 export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
   const { machine, rootKey, secretBox, region, domains, name, askOthers, stopping } = options;
   const { platform } = machine;
-  const { keymap, writer, reader, reads, services } = await openStoreParts(
+  const { keymap, table, writer, reader, reads, services } = await openStoreParts(
     machine,
     "front-end",
     options.limits,
@@ -115,7 +117,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     trace: { platform, verifier, source: traceSource(watch, askOthers), stopping },
     log: platform.log,
     metrics: () => gatherMetrics(name, metrics, askOthers),
-    ready: () => readiness(keymap, writer),
+    ready: () => readiness(keymap, table, writer),
   });
   return {
     session: keymap.session.id,
@@ -128,12 +130,32 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   };
 }
 
-async function readiness(keymap: Keymap, writer: ExtentWriter): Promise<readonly string[]> {
+/** Lost extents are counted up to here: more of them is a number that only says "many". */
+const lostExtentsMax = 1000;
+
+async function readiness(
+  keymap: Keymap,
+  table: ExtentTable,
+  writer: ExtentWriter,
+): Promise<readonly string[]> {
   if ((await keymap.system.get(storeKey())) === undefined) {
     throw new StoreError("corrupt", "the index has lost its first row");
   }
   const stopped = writer.statistics().disks.filter(({ condition }) => condition !== "ok");
-  return stopped.map(({ name, condition }) => `${name} takes no writes (${condition})`);
+  return [
+    ...stopped.map(({ name, condition }) => `${name} takes no writes (${condition})`),
+    ...lostTexts(await table.listLost(lostExtentsMax)),
+  ];
+}
+
+function lostTexts(lost: readonly LostExtentRow[]): string[] {
+  return (["missing", "damaged"] as const).flatMap((state) => {
+    const those = lost.filter((row) => row.state === state);
+    if (those.length === 0) return [];
+    const bytes = those.reduce((sum, row) => sum + row.bytes, 0);
+    const count = lost.length === lostExtentsMax ? `${those.length} or more` : `${those.length}`;
+    return [`files of ${count} extents (${bytes} bytes) are ${state}`];
+  });
 }
 
 /** What the whole tree of processes has counted, this one first. */

@@ -129,6 +129,20 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
     () => Object.entries(last()?.extents ?? {}).map(([state, count]) => [[state], count]),
     ["state"],
   );
+  metrics.sampled(
+    "gauge",
+    "holdfast_extents_lost",
+    "Extents whose file is missing or damaged, or on a disk that is not there, as last counted.",
+    () => Object.entries(last()?.lost ?? {}).map(([state, count]) => [[state], count]),
+    ["state"],
+  );
+  metrics.sampled(
+    "gauge",
+    "holdfast_extents_lost_bytes",
+    "Bytes of them that are not known to be dead.",
+    () => Object.entries(last()?.lostBytes ?? {}).map(([state, bytes]) => [[state], bytes]),
+    ["state"],
+  );
   const gauge = (name: string, help: string, read: (census: Census) => number): void => {
     const sample = (): readonly Sample[] => {
       const census = last();
@@ -138,8 +152,8 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
   };
   gauge(
     "extents_alive_bytes",
-    "Bytes of closed extents that are not known to be dead.",
-    ({ bytes, deadBytes }) => bytes - deadBytes,
+    "Bytes of closed extents that are not known to be dead; without those of missing extents.",
+    ({ bytes, deadBytes, lostBytes }) => bytes - deadBytes - lostBytes.missing,
   );
   gauge(
     "extents_dead_bytes",

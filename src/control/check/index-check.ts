@@ -4,7 +4,7 @@ import type { Row } from "../../engine/engine.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
 import { decodeAccessKeyRow, decodeOwnerRow } from "../../format/access-key-row.ts";
 import { decodeBucketFenceRow, decodeBucketRow } from "../../format/bucket-row.ts";
-import { decodeExtentRow } from "../../format/extent-row.ts";
+import { decodeExtentRow, decodeLostExtentRow } from "../../format/extent-row.ts";
 import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
 import type { BucketId } from "../../format/ids.ts";
 import type { Space } from "../../format/row-keys.ts";
@@ -115,6 +115,7 @@ export class IndexCheck {
       [space.drains, (row) => void decodeCounterRow(row.value)],
       [space.disks, (row) => void decodeDiskRow(row.value)],
       [space.accessKeys, (row) => void decodeAccessKeyRow(row.value)],
+      [space.lostExtents, (row) => void decodeLostExtentRow(row.value)],
       [space.owners, (row) => this.#checkOwner(row)],
     ]);
   }

@@ -11,8 +11,10 @@ import type { StoragePlane } from "../storage-plane.ts";
 
 /** Opens a member of the extent for reading; StoreError `missing` where there is none. */
 export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promise<DiskFile> {
-  const member = entry.row.members.find(({ state }) => state === "whole");
-  if (member === undefined) throw new StoreError("missing", `extent ${entry.id} has no whole copy`);
+  const { members } = entry.row;
+  // What is said of a member may be out of date.
+  const member = members.find(({ state }) => state === "whole") ?? members[0];
+  if (member === undefined) throw new StoreError("missing", `extent ${entry.id} has no member`);
   try {
     return await findDisk(disks, member.disk).disk.open(extentPath(entry.id), "read");
   } catch (thrown) {

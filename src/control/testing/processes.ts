@@ -201,7 +201,7 @@ export function workersOf(
 ): TestWorkers {
   const options = { ...process, isAlive: (session: SessionId) => machine.alive.has(session) };
   const all = createWorkers(options, { ...backgroundLimits, deadShare: 1e-9, ...limits });
-  const workers = [all.deadWriters, all.bucketSweep, all.straySweep, all.reclaim];
+  const workers = [all.deadWriters, all.bucketSweep, all.straySweep, all.inventory, all.reclaim];
   const { signal } = new AbortController();
   return {
     workers,

@@ -267,7 +267,8 @@ export class AppendLane {
     await health.check();
     const extent = this.#extent;
     const found = extent?.memberState ?? "whole";
-    if (extent === undefined || found === "whole" || health.state.kind === "missing") {
+    const isNothingLost = extent === undefined || extent.isEmpty || found === "whole";
+    if (isNothingLost || health.state.kind === "missing") {
       return this.#leaveExtent();
     }
     lost(extent.entry.id, found);

@@ -3,11 +3,14 @@ import { equalBytes } from "../../base/bytes.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
+import type { MemberState } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import { blockBytes, chunkBytesMax } from "../../format/limits.ts";
 import type { RecordHeader, RecordIdentity } from "../../format/record.ts";
 import { decodeRecordHeader, recordHeaderBytes, verifyBlocks } from "../../format/record.ts";
 import type { DiskFile } from "../../platform/disk.ts";
+import { isDiskError } from "../../platform/disk.ts";
+import { examineExtent, noteMemberState } from "../extent-examination.ts";
 import { extentPath, findDisk } from "../extent-files.ts";
 import type {
   ExtentReader,
@@ -85,7 +88,10 @@ export class LocalExtentReader implements ExtentReader {
       const skipped = start - plan.firstBlock * blockBytes;
       return bytes.subarray(skipped, skipped + end - start);
     } catch (error) {
-      if (isStoreError(error, "corrupt")) this.#noteCorruption(ref, error);
+      if (isStoreError(error, "corrupt")) {
+        this.#noteCorruption(ref, error);
+        await this.#noteLost(ref.extent, "damaged");
+      } else if (isDiskError(error, "missing")) await this.#noteLost(ref.extent, "missing");
       throw storeFailure(error);
     }
   }
@@ -106,6 +112,22 @@ export class LocalExtentReader implements ExtentReader {
       offset,
       message: messageOf(error),
     });
+  }
+
+  /** Where it can be: the read fails with what it met, whatever becomes of this. */
+  async #noteLost(extent: ExtentId, found: MemberState): Promise<void> {
+    const { platform, table, disks } = this.#options;
+    try {
+      const entry = await table.get(extent);
+      if (entry === undefined || entry.row.state === "dropping") return;
+      if (entry.row.members.every(({ state }) => state !== "whole")) return;
+      const now = await examineExtent(platform.hash, disks, entry);
+      if (found === "missing" && now !== found) return;
+      await noteMemberState(platform, table, entry, now === "whole" ? found : now);
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      platform.log("warn", "lost_extent_not_noted", { extent, message: messageOf(error) });
+    }
   }
 
   /** The blocks the plan names, each verified. */
@@ -136,7 +158,9 @@ export class LocalExtentReader implements ExtentReader {
   async #open(extent: ExtentId): Promise<DiskFile> {
     const { table, disks } = this.#options;
     const entry = await table.get(extent);
-    const member = entry?.row.members.find((candidate) => candidate.state === "whole");
+    // What is said of a member may be out of date, and each read is verified.
+    const members = entry?.row.members ?? [];
+    const member = members.find(({ state }) => state === "whole") ?? members[0];
     if (member === undefined) throw new StoreError("missing", `extent ${extent} has gone`);
     const { disk } = findDisk(disks, member.disk);
     return disk.open(extentPath(extent), "read");

@@ -1,6 +1,7 @@
 import type { ChangeId, ExtentId, SessionId } from "../../format/ids.ts";
 import { composeId } from "../../format/ids.ts";
-import type { ExtentRow } from "../../format/extent-row.ts";
+import type { ExtentRow, LostExtentRow } from "../../format/extent-row.ts";
+import { lostExtentOf } from "../../format/extent-row.ts";
 import type { ExtentEntry, ExtentTable } from "../extent-table.ts";
 
 /** The extent table as a Map, for tests of the storage plane alone. `before` may throw. */
@@ -30,6 +31,11 @@ export class MemoryExtentTable implements ExtentTable {
     if (this.entries.get(entry.id)?.stamp !== entry.stamp) return "conflict";
     this.entries.delete(entry.id);
     return "ok";
+  }
+
+  async listLost(limit: number): Promise<LostExtentRow[]> {
+    const lost = [...this.entries.values()].flatMap(({ row }) => lostExtentOf(row) ?? []);
+    return lost.slice(0, limit);
   }
 
   async list(after: ExtentId | undefined, limit: number): Promise<ExtentEntry[]> {
