@@ -75,7 +75,8 @@ export interface EngineReader {
 /**
  * Reads and commits throw StoreError: `corrupt` (a row's checksum), `unavailable` (closed, or awaiting
  * verification after a failed sync), `overloaded` (the commit queue is full), `storage_full`, `io`.
- * A commit that throws has not happened.
+ * A commit that throws has not happened; but for `unknown`: it may still happen, and no read can tell yet.
+ * Every commit ends within a bounded time.
  */
 export interface Engine extends EngineReader {
   commit(change: Change): Promise<CommitResult>;

@@ -16,23 +16,32 @@ export interface LeaseOptions {
   readonly renewMs?: number | undefined;
 }
 
+export interface Lease extends Service {
+  /** How long ago a commit of this process last succeeded: a renewal, which is due every three seconds. */
+  sinceRenewedMs(): number;
+}
+
 /**
  * Renews this process's lease until the signal aborts. A failed renewal is tried again at the next turn, except when the
  * session was fenced: then `run` rejects, since the process can do nothing any more and must end.
  */
-export function createLease(options: LeaseOptions): Service {
+export function createLease(options: LeaseOptions): Lease {
   const { platform, renewMs = leaseRenewMs } = options;
+  const { clock } = platform;
+  let renewedMs = clock.monotonicMs(); // this process's session was registered just now
   return {
     name: "lease",
+    sinceRenewedMs: () => clock.monotonicMs() - renewedMs,
     async run(signal) {
       while (!signal.aborted) {
         try {
           await renewLease(options);
+          renewedMs = clock.monotonicMs();
         } catch (thrown) {
           if (!isStoreError(thrown) || thrown.code === "fenced") throw thrown;
           platform.log("warn", "lease_not_renewed", { error: messageOf(thrown) });
         }
-        await platform.clock.sleep(renewMs, signal);
+        await clock.sleep(renewMs, signal);
       }
     },
   };

@@ -98,6 +98,48 @@ test(
 );
 
 test(
+  "C6: while the index takes no commit, writes end with 503 and the server is not ready; then all goes on",
+  { skip: noProc, timeout: 180_000 },
+  async () => {
+    using scratch = new Scratch();
+    const settings = ["--workers", "2", "--worker-silence", "1h"];
+    await using server = new ServedStore([scratch.directory("a")], settings);
+    const ready = await started(server);
+    const call = callerOf(ready);
+    assert.equal((await call("PUT", "/bucket")).status, 200);
+    const stopped = must(childrenOf(ready.pid)[1], "a front end");
+    const writers = new Writers(call, 16);
+    const readiness = async (): Promise<string> => {
+      // A connection may be one of the process that stands still.
+      const signal = AbortSignal.timeout(2_000);
+      const page = fetch(`${ready.endpoint}/-/health/ready`, {
+        signal,
+        headers: { connection: "close" },
+      });
+      return page.then((response) => response.text()).catch(() => "none");
+    };
+    try {
+      await until("writes succeed", () => writers.with(200).length > 50);
+      await stopWithLock(stopped, writers);
+      await until("not ready", async () => (await readiness()).startsWith("not ready"));
+      await until("writes are refused", () => writers.with(503).length > 0);
+      assert.equal(server.output.match(/"event":"commits_stalled"/g)?.length, 2); // two processes wait
+    } finally {
+      process.kill(stopped, "SIGCONT");
+      const { length } = writers.with(200);
+      await until("writes go on", () => writers.with(200).length > length + 50);
+      await writers.stop();
+    }
+    await until("ready", async () => (await readiness()) === "ready\n");
+    for (const key of writers.with(200)) {
+      assert.equal(await (await call("GET", `/bucket/${key}`)).text(), key);
+    }
+    assert.deepEqual(new Set(writers.answered.values()), new Set([200, 503]), server.output);
+    assert.equal(await server.stop(), 0, server.output);
+  },
+);
+
+test(
   "C8: a supervisor that stood still for longer than the limit kills nobody for it",
   { skip: noProc, timeout: 60_000 },
   async () => {

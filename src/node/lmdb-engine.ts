@@ -12,7 +12,7 @@ import type { Database } from "./lmdb/environment.ts";
 import { dataFileOf, openEnvironment } from "./lmdb/environment.ts";
 import { DataFilePlace } from "./lmdb/data-file-place.ts";
 import { toStoreError } from "./lmdb/failures.ts";
-import { GroupCommit } from "./lmdb/group-commit.ts";
+import { commitWaitMs, GroupCommit } from "./lmdb/group-commit.ts";
 import { Room, reserveBytesDefault } from "./lmdb/room.ts";
 import { readRow, readSealedRows } from "./lmdb/rows.ts";
 
@@ -43,6 +43,8 @@ export interface LmdbOptions {
   readonly onFailed?: ((cause: unknown) => void) | undefined;
   /** Of the process; its reads are counted there. */
   readonly loop?: LoopShare | undefined;
+  /** A commit waits no longer than this: then it is refused, or its outcome is `unknown`. */
+  readonly commitWaitMs?: number | undefined;
   /** Room kept ahead in the data file for when the disk is full. */
   readonly reserveBytes?: number | undefined;
 }
@@ -127,6 +129,9 @@ class LmdbRows implements LmdbEngine {
       what: this.#what,
       room,
       isInPlace: () => place.isKept(),
+      waitMs: options.commitWaitMs ?? commitWaitMs,
+      stalled: (waitedMs, waitFor) => this.#tellStalled(waitedMs, waitFor),
+      wentOn: () => options.log("info", "commits_go_on", { path: options.path }),
       failed: (cause) => this.#fail(cause),
     });
   }
@@ -179,7 +184,7 @@ class LmdbRows implements LmdbEngine {
   async close(): Promise<void> {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    await this.#commits.drained();
+    await this.#commits.close();
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#database.close();
     this.#room.close();
@@ -232,6 +237,15 @@ class LmdbRows implements LmdbEngine {
     if (this.#state === "open") return;
     const why = this.#state === "closed" ? "closed" : "awaits verification after a failure";
     throw new StoreError("unavailable", `${this.#what}: ${why}`);
+  }
+
+  #tellStalled(waitedMs: number, waitFor: "lock" | "sync"): void {
+    const reasons = {
+      lock: "another process has the lock of the index's writer",
+      sync: "the disk of the index does not finish a sync",
+    };
+    const fields = { waitedMs, reason: reasons[waitFor] };
+    this.#options.log("warn", "commits_stalled", { path: this.#options.path, ...fields });
   }
 
   #fail(cause: unknown): void {

@@ -252,7 +252,10 @@ export const storeErrorCodes: Readonly<
   missing: { code: "InternalError" },
   io: { code: "InternalError" },
   fenced: { code: "ServiceUnavailable" },
-  unknown: { code: "InternalError" },
+  unknown: {
+    code: "ServiceUnavailable",
+    message: "The store does not know yet whether the request took effect. Look, or try again.",
+  },
   unsupported_format: { code: "InternalError" },
   foreign: { code: "InternalError" },
   stalled: { code: "RequestTimeout" },

@@ -74,6 +74,7 @@ test("handler: a failure of the store becomes S3's error, and only our own fault
     ["overloaded", 503, "SlowDown", true],
     ["unavailable", 503, "ServiceUnavailable", true],
     ["storage_full", 507, "InsufficientStorage", true],
+    ["unknown", 503, "ServiceUnavailable", true],
     ["read_only", 503, "ServiceUnavailable", true],
     ["corrupt", 500, "InternalError", true],
     ["io", 500, "InternalError", true],

@@ -5,13 +5,7 @@ import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { authorize } from "../auth/authorize.ts";
 import type { Credentials } from "../auth/credentials.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
-import { StoreError } from "../base/errors.ts";
-import type { ExtentTable } from "../extent/extent-table.ts";
-import type { ExtentWriter } from "../extent/extent-writer.ts";
-import type { LostExtentRow } from "../format/extent-row.ts";
 import type { SessionId } from "../format/ids.ts";
-import { storeKey } from "../format/row-keys.ts";
-import type { Keymap } from "../keymap/keymap.ts";
 import { AnswerBudget } from "../object/answer-budget.ts";
 import { BodyBudget } from "../object/body-budget.ts";
 import { createBodyBuffers } from "../object/body-buffers.ts";
@@ -27,6 +21,7 @@ import { createAccessKeys } from "./access-keys.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
 import { sampleStore } from "./store-metrics.ts";
+import { readiness } from "./readiness.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
@@ -68,11 +63,8 @@ export interface FrontEnd {
 export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
   const { machine, rootKey, secretBox, region, domains, name, askOthers, stopping } = options;
   const { platform } = machine;
-  const { keymap, table, writer, reader, reads, services } = await openStoreParts(
-    machine,
-    "front-end",
-    options.limits,
-  );
+  const parts = await openStoreParts(machine, "front-end", options.limits);
+  const { keymap, writer, reader, reads, services } = parts;
   const keys = createAccessKeys({ platform, keymap, box: secretBox, rootKey });
   const verifier = createRequestVerifier({
     ...platform,
@@ -117,7 +109,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     trace: { platform, verifier, source: traceSource(watch, askOthers), stopping },
     log: platform.log,
     metrics: () => gatherMetrics(name, metrics, askOthers),
-    ready: () => readiness(keymap, table, writer),
+    ready: () => readiness(parts),
   });
   return {
     session: keymap.session.id,
@@ -128,34 +120,6 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
       question.kind === "metrics" ? { families: metrics.read() } : watch.answer(question),
     close: () => reader.close(),
   };
-}
-
-/** Lost extents are counted up to here: more of them is a number that only says "many". */
-const lostExtentsMax = 1000;
-
-async function readiness(
-  keymap: Keymap,
-  table: ExtentTable,
-  writer: ExtentWriter,
-): Promise<readonly string[]> {
-  if ((await keymap.system.get(storeKey())) === undefined) {
-    throw new StoreError("corrupt", "the index has lost its first row");
-  }
-  const stopped = writer.statistics().disks.filter(({ condition }) => condition !== "ok");
-  return [
-    ...stopped.map(({ name, condition }) => `${name} takes no writes (${condition})`),
-    ...lostTexts(await table.listLost(lostExtentsMax)),
-  ];
-}
-
-function lostTexts(lost: readonly LostExtentRow[]): string[] {
-  return (["missing", "damaged"] as const).flatMap((state) => {
-    const those = lost.filter((row) => row.state === state);
-    if (those.length === 0) return [];
-    const bytes = those.reduce((sum, row) => sum + row.bytes, 0);
-    const count = lost.length === lostExtentsMax ? `${those.length} or more` : `${those.length}`;
-    return [`files of ${count} extents (${bytes} bytes) are ${state}`];
-  });
 }
 
 /** What the whole tree of processes has counted, this one first. */

@@ -10,7 +10,7 @@ import { createExtentWriter, type ExtentWriter } from "../extent/extent-writer.t
 import type { SessionRow } from "../format/system-rows.ts";
 import { createExtentTable } from "../keymap/extent-table.ts";
 import type { Keymap } from "../keymap/keymap.ts";
-import { createLease } from "../keymap/leases.ts";
+import { createLease, type Lease } from "../keymap/leases.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { leastGeneration } from "../keymap/store-generation.ts";
 import { ReadTracker } from "../keymap/read-tracker.ts";
@@ -43,6 +43,7 @@ export interface StoreParts {
   readonly writer: ExtentWriter;
   readonly reader: ExtentReader;
   readonly reads: ReadTracker;
+  readonly lease: Lease;
   /** In the order they stand on one another, for runServices. */
   readonly services: readonly Service[];
 }
@@ -63,5 +64,5 @@ export async function openStoreParts(
   const reader = createExtentReader({ platform, disks, table, cacheBytes });
   const reads = new ReadTracker(platform.clock);
   const lease = createLease({ platform, keymap, reads });
-  return { keymap, table, writer, reader, reads, services: [lease, writer] };
+  return { keymap, table, writer, reader, reads, lease, services: [lease, writer] };
 }

@@ -281,11 +281,15 @@ export class LocalExtentWriter implements ExtentWriter {
   async #keepLedger(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.platform;
     const sealAfterMs = this.#options.sealAfterMs ?? sealAfterMsDefault;
+    // Late at two looks, a second apart: where this process itself stood still, the answer has come by the second.
+    const late = new Set<AppendLane>();
     while (!signal.aborted) {
       await clock.sleep(tickMs, signal);
       for (const lane of this.#lanes) {
         lane.sealOpenedBefore(clock.monotonicMs() - sealAfterMs);
-        if (lane.workingForMs > answerMsMax) this.#abandon(lane);
+        if (lane.workingForMs <= answerMsMax) late.delete(lane);
+        else if (late.delete(lane)) this.#abandon(lane);
+        else late.add(lane);
       }
       await this.#advance();
     }

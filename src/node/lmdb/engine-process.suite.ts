@@ -7,6 +7,7 @@ import { composeId } from "../../format/ids.ts";
 import type { ChangeId, SessionId } from "../../format/ids.ts";
 import type { LmdbEngine } from "../lmdb-engine.ts";
 import { openTestIndex } from "../testing/test-index.ts";
+import { openEnvironment } from "./environment.ts";
 import { knownChange } from "./known-changes.suite.ts";
 
 /*
@@ -49,6 +50,21 @@ const jobs: Readonly<Record<string, Job>> = {
   async put(engine, key, value) {
     const puts = [{ key: bytesOf(key ?? ""), value: bytesOf(value ?? "") }];
     say((await engine.commit(new ChangeMaker().change({ puts }))).outcome);
+  },
+
+  /** Puts a row that is not synced in time; says what it is told, and when the row is there. */
+  async putLate(engine) {
+    const key = bytesOf("late");
+    await engine.commit(new ChangeMaker().put({ key, value: key })).catch((thrown: unknown) => {
+      say(isStoreError(thrown) ? thrown.code : messageOf(thrown));
+    });
+    while ((await engine.get(key)) === undefined) await setTimeout(50);
+    say("there");
+  },
+
+  /** Stops itself in the middle of a transaction, with the lock of the environment's writer. */
+  async stopInWrite() {
+    openEnvironment(path).transactionSync(() => process.kill(process.pid, "SIGSTOP"));
   },
 
   /** Exits in the middle of commits, as an uncaught error would make it. */
@@ -121,6 +137,7 @@ async function increment(engine: LmdbEngine, nextId: () => ChangeId): Promise<vo
 const [path = "", job = "", ...words] = process.argv.slice(2);
 const engine = await openTestIndex(path, {
   reserveBytes: 1024 * 1024,
+  commitWaitMs: job === "putLate" ? 500 : undefined,
   onFailed: () => say("failed sync"),
 });
 say("ready");

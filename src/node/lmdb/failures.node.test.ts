@@ -158,6 +158,19 @@ for (const [title, injected] of [
 }
 
 test(
+  "C1: a commit that is not synced in time is unknown, since it may still happen",
+  { skip: strace },
+  async () => {
+    const path = join(folder, "late-sync");
+    await (await openEngine(path)).close();
+    const inject = ["-e", "inject=fdatasync:delay_enter=2000000", "-e", "trace=fdatasync"];
+    const words = ["-f", "-o", "/dev/null", ...inject, process.execPath, program, path, "putLate"];
+    const run = spawnSync("strace", words, { env: oneThread, timeout: 60_000 });
+    assert.match(run.stdout.toString(), /^ready\nunknown\nthere\nclosed$/m, String(run.stderr));
+  },
+);
+
+test(
   "a full disk: storage_full, reads and deletes go on, and so do writes once there is room",
   { skip: unshare },
   () => {

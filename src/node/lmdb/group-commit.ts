@@ -15,6 +15,8 @@ import type { Room } from "./room.ts";
  * What a failure means:
  * - No room ahead for a change (see room.ts): it is refused before anything of it was written.
  * - An error while judging or writing: LMDB marks the transaction, so it ends without a trace. Not happened.
+ * - Waited too long for the lock that all processes share: it leaves the queue and is refused. Not happened.
+ * - Waited too long for the sync: it may happen any moment, or not. StoreError `unknown`.
  * - An error from the commit itself: a write or sync failed. Perhaps the meta page is on the disk, perhaps not; what
  *   the disk keeps from then on is not known. The group is answered `unknown`, and no more is taken.
  */
@@ -23,6 +25,15 @@ import type { Room } from "./room.ts";
 export const queueChangesMax = 4096;
 /** Bytes that may wait, though a single larger change finds place when nothing else waits. */
 const queueBytesMax = 64 * 1024 * 1024;
+/**
+ * A change waits no longer than this. More than a process that hangs needs to be replaced (--worker-silence), so that its
+ * clients see a delay and no error.
+ */
+export const commitWaitMs = 15_000;
+/** From here on the log says that commits wait. */
+const stalledMs = 5_000;
+/** Between looks at how long changes have waited. */
+const waitLookMs = 250;
 /** Rows of one group, though a single larger change is taken: 10 µs a row, so 20 ms of this thread. */
 const groupRowsMax = 2048;
 /**
@@ -41,6 +52,12 @@ export interface GroupCommitHost {
   readonly room: Room;
   /** Whether the data file is still at its path: commits into one that was taken away would be lost with it. */
   isInPlace(): boolean;
+  /** A change waits no longer than this. */
+  readonly waitMs: number;
+  /** Changes have waited for so long. Called once, and again after `wentOn`. */
+  stalled(waitedMs: number, waitFor: "lock" | "sync"): void;
+  /** After `stalled`: the transaction has ended, however. */
+  wentOn(): void;
   /** Called once: nothing more may be read or written until the environment was verified. */
   failed(cause: unknown): void;
 }
@@ -54,6 +71,8 @@ interface SealedChange {
 }
 
 interface Waiting {
+  /** On the clock of looks. */
+  readonly sinceMs: number;
   readonly change: SealedChange;
   readonly answer: (result: CommitResult) => void;
   readonly refuse: (error: StoreError) => void;
@@ -63,6 +82,12 @@ export class GroupCommit {
   readonly #host: GroupCommitHost;
   #queue: Waiting[] = [];
   #queueBytes = 0;
+  /** Part of the transaction under way. */
+  #taken: readonly Waiting[] = [];
+  #isStalled = false;
+  /** Counts looks, not time: what this process itself stood still is nobody's delay. */
+  #lookedMs = 0;
+  readonly #waitTimer: NodeJS.Timeout;
   #running: Promise<void> | undefined;
   #failed = false;
   #commits = 0;
@@ -72,6 +97,7 @@ export class GroupCommit {
 
   constructor(host: GroupCommitHost) {
     this.#host = host;
+    this.#waitTimer = setInterval(() => this.#lookAtWaits(), waitLookMs).unref();
   }
 
   get counts(): Omit<EngineStatistics, "bytesOnDisk"> {
@@ -92,15 +118,40 @@ export class GroupCommit {
       throw new StoreError("overloaded", `${this.#host.what}: ${length} commits are waiting`);
     }
     return await new Promise<CommitResult>((answer, refuse) => {
-      this.#queue.push({ change: sealed, answer, refuse });
+      this.#queue.push({ sinceMs: this.#lookedMs, change: sealed, answer, refuse });
       this.#queueBytes += sealed.bytes;
       this.#running ??= this.#run();
     });
   }
 
-  /** Resolves once nothing waits. */
-  async drained(): Promise<void> {
+  /** Resolves once nothing waits; nothing may be committed any more. */
+  async close(): Promise<void> {
     await this.#running;
+    clearInterval(this.#waitTimer);
+  }
+
+  /** Ends the waits that last too long, and tells of those that last long. */
+  #lookAtWaits(): void {
+    this.#lookedMs += waitLookMs;
+    const oldest = this.#taken[0] ?? this.#queue[0];
+    if (oldest === undefined) return;
+    const { what, waitMs } = this.#host;
+    const waitedMs = this.#lookedMs - oldest.sinceMs;
+    if (waitedMs >= stalledMs && !this.#isStalled) {
+      this.#isStalled = true;
+      this.#host.stalled(waitedMs, this.#taken.length > 0 ? "sync" : "lock");
+    }
+    if (waitedMs < waitMs) return;
+    const seconds = waitMs / 1000;
+    // Those in the transaction are answered once more when it ends: nobody hears it any more.
+    const sync = `${what}: a commit is not synced after ${seconds} s: it may happen or not`;
+    for (const waiting of this.#taken) waiting.refuse(new StoreError("unknown", sync));
+    const lock = `${what}: a commit did not begin within ${seconds} s`;
+    const fresh = this.#queue.findIndex(({ sinceMs }) => this.#lookedMs - sinceMs < waitMs);
+    for (const waiting of this.#queue.splice(0, fresh < 0 ? this.#queue.length : fresh)) {
+      this.#queueBytes -= waiting.change.bytes;
+      waiting.refuse(new StoreError("unavailable", lock));
+    }
   }
 
   async #run(): Promise<void> {
@@ -144,11 +195,15 @@ export class GroupCommit {
     try {
       await this.#host.database.transaction(() => {
         attempt.group = this.#take();
+        this.#taken = attempt.group;
         judgeAll(this.#host, attempt);
       });
     } catch (thrown) {
       refusal = { cause: await commitCause(thrown) };
     }
+    this.#taken = [];
+    if (this.#isStalled) this.#host.wentOn();
+    this.#isStalled = false;
     const { group, error, wrote } = attempt;
     const partial = error !== undefined && wrote && refusal === undefined;
     if (partial) this.#giveUp(group, error);

@@ -7,9 +7,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 import { allRows, bytesOf, ChangeMaker, textOf } from "../../engine/suite/rows.suite.ts";
+import { isStoreError } from "../../base/errors.ts";
 import { createHash } from "../hash.ts";
 import { verifyLmdb } from "../lmdb-engine.ts";
 import type { LmdbEngine } from "../lmdb-engine.ts";
+import { readProcess } from "../process-table.ts";
+import { noProc, until } from "../testing/served-store.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 import { assertKnownRows } from "./known-changes.suite.ts";
 
@@ -103,6 +106,39 @@ test("C1: a process that exits in the middle of commits ends, and lets others co
   }
   await engine.close();
 });
+
+test(
+  "C6: commits wait for a stopped process no longer than their limit, and go on when it is killed",
+  { skip: noProc },
+  async () => {
+    const path = join(folder, "stopped");
+    const events: string[] = [];
+    const log = (_level: string, event: string): void => void events.push(event);
+    const engine = await openTestIndex(path, { commitWaitMs: 6_000, log });
+    const child = spawn(process.execPath, [program, path, "stopInWrite"], { stdio: "ignore" });
+    await until("it is stopped", () => readProcess(child.pid ?? 0)?.state === "T");
+    const changes = new ChangeMaker();
+    const keys = Array.from({ length: 100 }, (_, index) => bytesOf(`refused ${index}`));
+    const results = await Promise.allSettled(
+      keys.map((key) => engine.commit(changes.put({ key, value: key }))),
+    );
+    for (const result of results) {
+      assert.ok(result.status === "rejected" && isStoreError(result.reason, "unavailable"));
+    }
+    assert.deepEqual(events, ["commits_stalled"]);
+    const waiting = engine.commit(changes.put({ key: bytesOf("waits"), value: bytesOf("") }));
+    child.kill("SIGKILL");
+    assert.equal((await waiting).outcome, "ok");
+    assert.deepEqual(events, ["commits_stalled", "commits_go_on"]);
+    const rows = await allRows(engine);
+    assert.deepEqual(
+      rows.map(({ key }) => textOf(key)),
+      ["waits"],
+    );
+    await engine.close();
+    assert.deepEqual((await verifyLmdb({ path, hash })).problems, []);
+  },
+);
 
 test("what a process held that died while reading is cleared", async () => {
   const path = join(folder, "stale");
