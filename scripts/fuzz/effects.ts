@@ -122,14 +122,12 @@ function unescape(text: string): string {
 /** Of the source as it was when it was asked for. */
 function copiedContent({ draft, meaning, buckets }: Effect): Buffer | "unknown" | undefined {
   const sources = draft.headers.filter(([name]) => name === "x-amz-copy-source");
-  const [path = "", versionId] = (sources[0]?.[1] ?? "")
-    .trim()
-    .replace(/^\//, "")
-    .split("?versionId=");
-  const slash = path.indexOf("/");
-  const bucket = buckets.find(({ name }) => name === unescape(path.slice(0, slash)));
+  const [encoded = "", versionId] = (sources[0]?.[1] ?? "").trim().split("?versionId=");
   // As it came and as it is read: bytes, one character each.
-  const key = unescape(path.slice(slash + 1));
+  const path = unescape(encoded.replaceAll("+", " ")).replace(/^\//, "");
+  const slash = path.indexOf("/");
+  const bucket = buckets.find(({ name }) => name === path.slice(0, slash));
+  const key = path.slice(slash + 1);
   if (bucket === undefined || sources.length > 1) return "unknown";
   if (bucket.keysAreLoose || bucket.loose.has(key)) return "unknown";
   const content = bucket.version(key, versionId)?.content;

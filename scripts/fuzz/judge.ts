@@ -7,6 +7,7 @@ const bareCodes = new Set([
   "RequestHeaderSectionTooLarge",
   "RequestTimeout",
   "ExpectationFailed",
+  "NotImplemented", // a transfer coding
 ]);
 
 const element = (text: string, name: string): string | undefined =>

@@ -154,7 +154,7 @@ test("http server: a hang-up ends the body with cancelled and aborts the signal"
   });
   const peer = new Peer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\nsome");
-  setTimeout(() => peer.socket.destroy(), 20);
+  setTimeout(() => peer.socket.resetAndDestroy(), 20);
   const [error, aborted] = await outcome.promise;
   assert.ok(isStoreError(error, "cancelled"), String(error));
   assert.equal(aborted, true);

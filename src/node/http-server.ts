@@ -17,7 +17,6 @@ import { Connections } from "./http/connections.ts";
 import { Exchange } from "./http/exchange.ts";
 import { httpLimits, type HttpLimits } from "./http/limits.ts";
 import { PeerWatch } from "./http/peer-watch.ts";
-import { refuseUnparsed } from "./http/refuse-unparsed.ts";
 import { WrongProtocol } from "./http/wrong-protocol.ts";
 import { readTlsPair, reloadMs, type TlsFiles, TlsReload } from "./tls-files.ts";
 import type { TlsPair } from "./tls-pair.ts";
@@ -118,9 +117,11 @@ export class HttpServer implements Service {
       requestTimeout: 0, // a 5 GiB part over a slow line takes its time; the body's pace is watched instead
       keepAliveTimeout: limits.keepAliveMs,
       requireHostHeader: false, // the exchange answers it in S3's form
+      allowHalfOpen: true, // with TLS too: who has sent all may say so, and still reads the answer
     };
     const { tls } = this.#options;
     const server = tls === undefined ? createServer(options) : this.#createTlsServer(tls, options);
+    (server as HalfOpenServer).httpAllowHalfOpen = true; // node:http has it, its types do not
     server.maxHeadersCount = 0; // none dropped silently: the exchange refuses too many
     server.maxConnections = limits.connections + limits.surplusConnections;
     server.timeout = limits.silentMs;
@@ -137,8 +138,10 @@ export class HttpServer implements Service {
     }
     const wrongProtocol = new WrongProtocol(this.#options.log);
     server.on("clientError", (error, socket) => {
-      if (wrongProtocol.answer(error, socket, limits.lingerMs)) return;
-      refuseUnparsed(error, socket, limits.lingerMs);
+      // Whoever is being served speaks the right protocol, whatever follows.
+      const isServing = this.#connections.of(socket)?.isServing === true;
+      if (!isServing && wrongProtocol.answer(error, socket, limits.lingerMs)) return;
+      this.#connections.cannotRead(error, socket);
     });
     return server;
   }
@@ -183,7 +186,9 @@ export class HttpServer implements Service {
         log,
         secure: this.#options.tls !== undefined,
         onLast: () => connection.end(),
+        isUnreadable: () => connection.isUnreadable,
       });
+      connection.reading((failure) => exchange.loseBody(failure));
       // Never rejects; its owner is the connection, which closes with us.
       void exchange.run(handler, () => this.#stopping || connection.isSurplus).then(onEnd);
     });
@@ -205,6 +210,10 @@ export class HttpServer implements Service {
       });
     });
   }
+}
+
+interface HalfOpenServer {
+  httpAllowHalfOpen?: boolean;
 }
 
 /** A peer that is too slow with its headers is noticed at most so much of their time late. */

@@ -13,8 +13,9 @@ export interface HttpRequest {
   readonly remoteAddress: string | undefined;
   /**
    * The body's bytes, pulled; transfer-encoding is undone, nothing else. With `Expect: 100-continue`, the
-   * interim answer is sent at the first pull. Ends early with StoreError `cancelled` if the peer leaves. Pieces are
-   * the reader's for good: what is alone in its memory may be freed.
+   * interim answer is sent at the first pull. Ends early with StoreError `cancelled` if the peer leaves, `stalled` if it
+   * is too slow, and with PayloadError where it is not whole or not well-formed. Pieces are the reader's for good: what
+   * is alone in its memory may be freed.
    */
   readonly body: AsyncIterable<Uint8Array>;
   /** Aborts when the peer leaves or the server must stop. */

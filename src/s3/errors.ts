@@ -25,6 +25,8 @@ const s3Errors = {
     "Your previous request to create the named bucket succeeded and you already own it.",
   ],
   BucketNotEmpty: [409, "The bucket you tried to delete is not empty"],
+  // S3 has no such answer: nobody reads it. It stands in metrics, log and traces.
+  ClientDisconnected: [499, "The client closed the connection before the answer was complete."],
   ConditionalRequestConflict: [
     409,
     "The conditional request cannot succeed due to a conflicting operation against this resource.",

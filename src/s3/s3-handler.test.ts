@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Authorize } from "../auth/authorize.ts";
+import { presignRequest } from "../auth/sign.ts";
 import { AssertionError } from "../base/assert.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { StoreError, type StoreErrorCode } from "../base/errors.ts";
@@ -91,6 +92,29 @@ test("handler: a failure of the store becomes S3's error, and only our own fault
     const events = s3.store.platform.logged.map(({ event }) => event);
     assert.equal(events.includes("s3_request_failed"), logged, code);
   }
+});
+
+test("handler: a client that leaves is no failure of the server, in what is counted and traced", async () => {
+  const s3 = await createTestS3(hash);
+  await s3.send({ method: "PUT", target: "/bucket" });
+  const identity = { accessKeyId: "root", secretAccessKey: "secret", region: "us-east-1" };
+  const request = { method: "PUT", target: "/bucket/k", headers: [["host", "s3.test"]] as const };
+  const time = { timeMs: s3.store.platform.clock.now(), expiresSeconds: 60 };
+  async function* broken(): AsyncGenerator<Uint8Array> {
+    yield encodeUtf8("ab");
+    throw new StoreError("cancelled", "the client left");
+  }
+  await s3.handler({
+    ...request,
+    target: presignRequest(hash, identity, request, time),
+    headers: [...request.headers, ["content-length", "4"]],
+    secure: false,
+    remoteAddress: undefined,
+    body: broken(),
+    signal: AbortSignal.abort(),
+  });
+  const last = s3.done.at(-1);
+  assert.deepEqual([last?.status, last?.code], [499, "ClientDisconnected"]);
 });
 
 test("handler: a bug answers InternalError and leaves its stack in the log", async () => {

@@ -147,7 +147,7 @@ class Exchange implements ObservedRequest {
 
   /** Takes note of what went wrong; only what is the store's own fault goes to the log. */
   #failed(thrown: unknown): S3Error {
-    const error = toS3Error(thrown);
+    const error = this.#isGone(thrown) ? new S3Error("ClientDisconnected") : toS3Error(thrown);
     this.code = error.code;
     const expected = error.status < 500 || error === thrown || isStoreError(thrown, "cancelled");
     if (!expected) {
@@ -160,6 +160,11 @@ class Exchange implements ObservedRequest {
       });
     }
     return error;
+  }
+
+  /** Whatever is given up because nobody waits for it is no failure of ours. */
+  #isGone(thrown: unknown): boolean {
+    return isStoreError(thrown, "cancelled") && this.request.signal.aborted;
   }
 
   #ownHeaders(): readonly (readonly [string, string])[] {

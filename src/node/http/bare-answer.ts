@@ -30,6 +30,12 @@ const answers = {
       "Your socket connection to the server was not read from or written to within the timeout period. " +
       "Idle connections will be closed.",
   },
+  transferEncoding: {
+    status: 501,
+    code: "NotImplemented",
+    message: "A header you provided implies functionality that is not implemented",
+    header: "Transfer-Encoding",
+  },
   overloaded: { status: 503, code: "SlowDown", message: "Please reduce your request rate." },
   internal: {
     status: 500,
@@ -40,21 +46,26 @@ const answers = {
 
 export type BareAnswer = keyof typeof answers;
 
-function document(code: string, message: string): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`;
+function document(what: BareAnswer): string {
+  const answer = answers[what];
+  const header = "header" in answer ? `<Header>${answer.header}</Header>` : "";
+  return (
+    '<?xml version="1.0" encoding="UTF-8"?>\n' +
+    `<Error><Code>${answer.code}</Code><Message>${answer.message}</Message>${header}</Error>`
+  );
 }
 
 export function bareAnswer(what: BareAnswer): HttpResponse {
-  const { status, code, message } = answers[what];
+  const { status } = answers[what];
   const headers: [string, string][] = [["content-type", "application/xml"]];
   if (status === 503) headers.push(["retry-after", "1"]);
-  return { status, headers, body: encodeUtf8(document(code, message)) };
+  return { status, headers, body: encodeUtf8(document(what)) };
 }
 
 /** The same as raw HTTP, for a socket on which nothing could be parsed. */
 export function rawAnswer(what: BareAnswer): string {
-  const { status, code, message } = answers[what];
-  const body = document(code, message);
+  const { status } = answers[what];
+  const body = document(what);
   return (
     `HTTP/1.1 ${status} ${status === 400 ? "Bad Request" : "Error"}\r\ncontent-type: application/xml\r\n` +
     `content-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`

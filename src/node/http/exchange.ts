@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { PayloadError } from "../../auth/payload-error.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { isStoreError, messageOf, StoreError } from "../../base/errors.ts";
 import type { HeaderList, HttpHandler, HttpRequest, HttpResponse } from "../../platform/http.ts";
@@ -16,6 +17,8 @@ export interface ExchangeOptions {
   readonly secure: boolean;
   /** Called before an answer says that the connection ends with it. */
   readonly onLast: () => void;
+  /** Whether the peer sent what can't be read: this answer is the last one. */
+  readonly isUnreadable: () => boolean;
 }
 
 /** One request and its answer, between node:http's objects and ours. */
@@ -82,6 +85,11 @@ export class Exchange implements HttpRequest {
     }
   }
 
+  /** No more of the body can be read; does nothing where it is whole. */
+  loseBody(failure: PayloadError): void {
+    if (!this.#message.complete) this.#requestBody?.fail(failure);
+  }
+
   #openBody(): RequestBody {
     const { watch, limits } = this.#options;
     const { bodyWindowMs: windowMs, bodyWindowBytes: bytesMin, bodyBufferBytes } = limits;
@@ -98,9 +106,12 @@ export class Exchange implements HttpRequest {
   async #answer(handler: HttpHandler): Promise<HttpResponse> {
     if (this.headers.length > this.#options.limits.headers) return bareAnswer("headersTooLarge");
     if (!hasOneHost(this.headers, this.#message.httpVersion)) return bareAnswer("malformed");
+    if (!isPlainOrChunked(this.headers)) return bareAnswer("transferEncoding");
     try {
       return await handler(this);
     } catch (error) {
+      if (error instanceof PayloadError) return bareAnswer("malformed");
+      if (isStoreError(error, "stalled")) return bareAnswer("timeout");
       if (!this.#gone) {
         const stack = error instanceof Error ? error.stack : undefined;
         const failure = { target: this.target, message: messageOf(error), stack };
@@ -158,14 +169,28 @@ export class Exchange implements HttpRequest {
     const { lingerMs, lingerBytes } = this.#options.limits;
     const timer = Promise.withResolvers<void>();
     const timeout = setTimeout(timer.resolve, lingerMs);
-    await Promise.race([this.#requestBody?.discard(lingerBytes), timer.promise]);
+    const ends = [this.#peerEnds(), timer.promise];
+    if (!this.#message.complete && this.#requestBody !== undefined) {
+      ends.push(this.#requestBody.discard(lingerBytes));
+    }
+    await Promise.race(ends);
     clearTimeout(timeout);
     this.#sending.wait();
     this.#response.end();
   }
 
+  /** The peer has sent all it will. */
+  #peerEnds(): Promise<void> {
+    const { socket } = this.#message;
+    if (socket.readableEnded || socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      socket.once("end", resolve).once("close", resolve);
+    });
+  }
+
   /** How much of the request's body is still to come: `little` is thrown away, for `much` the connection ends. */
   #unread(): "nothing" | "little" | "much" {
+    if (this.#options.isUnreadable()) return "much";
     if (this.#requestBody === undefined || this.#message.complete) return "nothing";
     if (this.#requestBody.failed) return "much"; // who was too slow is not waited for again
     if (this.#expectsContinue && !this.#requestBody.pulled) return "much";
@@ -205,6 +230,13 @@ function hasBody(message: IncomingMessage): boolean {
 function hasOneHost(headers: HeaderList, version: string): boolean {
   const count = headers.reduce((sum, [name]) => sum + (name === "host" ? 1 : 0), 0);
   return count === 1 || (count === 0 && version === "1.0");
+}
+
+/** What is in another coding would be stored in it. */
+function isPlainOrChunked(headers: HeaderList): boolean {
+  return headers.every(
+    ([name, value]) => name !== "transfer-encoding" || value.trim().toLowerCase() === "chunked",
+  );
 }
 
 function headerList(raw: readonly string[]): HeaderList {

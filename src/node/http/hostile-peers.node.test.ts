@@ -23,7 +23,7 @@ const cases: Readonly<Record<string, readonly [text: string, answer: RegExp | un
   "Content-Length below zero": [`${head}content-length: -3\r\n\r\nabc`, /^HTTP\/1\.1 400 /],
   "Transfer-Encoding nobody knows": [
     `${head}transfer-encoding: gzip, chunked, x\r\n\r\n0\r\n\r\n`,
-    /^HTTP\/1\.1 400 /,
+    /^HTTP\/1\.1 501 .*NotImplemented/s,
   ],
   "Host twice": ["GET /a HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", /^HTTP\/1\.1 400 .*BadRequest/s],
   "no Host": ["GET /a HTTP/1.1\r\n\r\n", /^HTTP\/1\.1 400 .*BadRequest/s],
@@ -46,35 +46,33 @@ const cases: Readonly<Record<string, readonly [text: string, answer: RegExp | un
   ],
   "a chunk size that is no number": [
     `${head}transfer-encoding: chunked\r\n\r\nzz\r\nabc`,
-    undefined,
+    /^HTTP\/1\.1 400 .*BadRequest/s,
   ],
   "a chunk size beyond all numbers": [
     `${head}transfer-encoding: chunked\r\n\r\nfffffffffffffffffffff\r\nabc`,
-    undefined,
+    /^HTTP\/1\.1 400 .*BadRequest/s,
   ],
   "a chunk longer than its size": [
     `${head}transfer-encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n`,
-    undefined,
+    /^HTTP\/1\.1 400 .*BadRequest/s,
   ],
   "a chunked body without an end": [
     `${head}transfer-encoding: chunked\r\n\r\n2\r\nab\r\n`,
-    /^HTTP\/1\.1 (400|500) /,
+    /^HTTP\/1\.1 400 /,
   ],
   "a chunk extension without an end": [
     `${head}transfer-encoding: chunked\r\n\r\n2;${"x".repeat(100_000)}`,
-    undefined,
+    /^HTTP\/1\.1 400 .*BadRequest/s,
   ],
-  "a body shorter than declared": [
-    `${head}content-length: 10\r\n\r\nabc`,
-    /^HTTP\/1\.1 (400|500) /,
-  ],
+  "a body shorter than declared": [`${head}content-length: 10\r\n\r\nabc`, /^HTTP\/1\.1 400 /],
   "a body longer than declared": [
     `${head}content-length: 3\r\n\r\nabcdefgh`,
-    /^$|^HTTP\/1\.1 200 .*got 3/s,
+    /^HTTP\/1\.1 200 .*connection: close.*got 3/s,
   ],
   "an HTTP version of the future": ["GET /a HTTP/9.9\r\nhost: h\r\n\r\n", /^HTTP\/1\.1 400 /],
   "HTTP/2 without asking": ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", /^HTTP\/1\.1 400 /],
-  "a TLS greeting": ["\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", /^HTTP\/1\.1 400 /],
+  // By an alert of TLS.
+  "a TLS greeting": ["\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", /^[^H]{7}$/],
   CONNECT: ["CONNECT h:443 HTTP/1.1\r\nhost: h\r\n\r\n", undefined],
   "a method nobody knows": ["BREW /a HTTP/1.1\r\nhost: h\r\n\r\n", /^HTTP\/1\.1 400 /],
   "a request to upgrade": [

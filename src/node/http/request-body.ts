@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import type { PayloadError } from "../../auth/payload-error.ts";
 import type { StoreError } from "../../base/errors.ts";
 import type { Transfer } from "./peer-watch.ts";
 
@@ -28,7 +29,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   readonly #chunks: Uint8Array[] = [];
   #buffered = 0;
   #state: "unread" | "reading" | "ended" | "failed" = "unread";
-  #failure: StoreError | undefined;
+  #failure: StoreError | PayloadError | undefined;
   #waiting: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined;
   /** Bytes that came off the wire. */
   received = 0;
@@ -76,8 +77,11 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return Promise.resolve(ended);
   }
 
-  /** The peer has gone, or is waited for no longer. What is here already is still handed out, then this is thrown. */
-  fail(failure: StoreError): void {
+  /**
+   * The peer has gone, or is waited for no longer, or the rest can't be read. What is here already is still handed out,
+   * then this is thrown.
+   */
+  fail(failure: StoreError | PayloadError): void {
     if (this.#state === "ended" || this.#state === "failed") return;
     this.#state = "failed";
     this.#failure = failure;

@@ -184,7 +184,7 @@ test("slow peers: who hangs up in the middle of a body is gone, not slow", async
   });
   const peer = new Peer(server.port);
   peer.send(`${put(10)}abc`);
-  peer.socket.end();
+  peer.socket.resetAndDestroy();
   assert.ok(isStoreError(await ended.promise, "cancelled"));
   await peer.closed;
 });

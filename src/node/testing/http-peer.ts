@@ -50,7 +50,9 @@ export class Peer {
 
   async until(text: string): Promise<string> {
     while (!this.received.includes(text)) {
-      await new Promise((resolve) => this.socket.once("data", resolve));
+      if (this.socket.destroyed) throw new Error(`closed before ${text}: ${this.received}`);
+      const data = new Promise((resolve) => this.socket.once("data", resolve));
+      await Promise.race([data, this.closed]);
     }
     return this.received;
   }
