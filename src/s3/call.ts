@@ -104,6 +104,10 @@ function resourceName({ bucket, key }: Place): string {
   return key === undefined ? bucketArn(bucket) : `${bucketArn(bucket)}/${decodeUtf8(key)}`;
 }
 
+export function bucketRegionHeader({ region }: Pick<Bucket, "region">): HeaderList[number] {
+  return ["x-amz-bucket-region", region];
+}
+
 export function bucketArn(bucket: string): string {
   return `arn:aws:s3:::${bucket}`;
 }

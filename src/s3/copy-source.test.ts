@@ -69,3 +69,22 @@ test("copy source: what names no bucket and key is refused", async () => {
     assert.match(errorOf(answer), /^InvalidArgument/, source);
   }
 });
+
+// As AWS answers: openstack/swift, swift/common/middleware/s3api/controllers/obj.py, whose tests are run against AWS too.
+test("copy source: a range is for parts, and never passed over where a whole object is copied", async () => {
+  const s3 = await createTestS3(hash);
+  await s3.send({ method: "PUT", target: "/bucket" });
+  await s3.send({ method: "PUT", target: "/bucket/k", body: "hello" });
+  const headers = [
+    ["x-amz-copy-source", "bucket/k"],
+    ["x-amz-copy-source-range", "bytes=0-1"],
+  ] as const;
+  const refused = await s3.send({ method: "PUT", target: "/bucket/copy", headers });
+  assert.deepEqual(
+    [refused.status, errorOf(refused)],
+    [400, "InvalidArgument: Illegal copy header"],
+  );
+  assert.equal(elementOf(refused.text, "ArgumentName"), "x-amz-copy-source-range");
+  assert.equal(elementOf(refused.text, "ArgumentValue"), "bytes=0-1");
+  assert.equal((await s3.send({ method: "GET", target: "/bucket/copy" })).status, 404);
+});

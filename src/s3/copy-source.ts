@@ -82,6 +82,12 @@ export function parseCopyRange(
   throw invalidArgument(rangeHeader, sent, message);
 }
 
+/** A whole object is copied or nothing: part of one is asked for where parts are copied. */
+export function refuseCopyRange(call: S3Call): void {
+  const sent = call.headers.get(rangeHeader);
+  if (sent !== undefined) throw invalidArgument(rangeHeader, sent, "Illegal copy header");
+}
+
 /** A copy's refusal, naming the bucket or key that it is about: the source's or the target's. */
 export async function refusedCopy(
   call: S3Call,

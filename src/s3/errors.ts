@@ -11,6 +11,7 @@ import type { ChecksumRefusal } from "./checksum-headers.ts";
 /** Status and default message per S3 error code, as AWS words them where AWS has the code. */
 const s3Errors = {
   AccessDenied: [403, "Access Denied"],
+  AccessForbidden: [403, "Access Forbidden"],
   AuthorizationHeaderMalformed: [400, "The authorization header you provided is invalid."],
   AuthorizationQueryParametersError: [400, "The authorization query parameters are invalid."],
   BadRequest: [400, "An error occurred when parsing the HTTP request."],

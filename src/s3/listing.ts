@@ -1,8 +1,9 @@
 import { noBytes } from "../base/bytes.ts";
 import type { StoredChecksum } from "../format/checksum.ts";
+import type { HeaderList } from "../platform/http.ts";
 import { etagOf } from "../object/etag.ts";
 import { type ListInput, type ListItem, type ListPage, listObjects } from "../object/list.ts";
-import { type S3Call, granted, permit } from "./call.ts";
+import { type S3Call, bucketRegionHeader, granted, permit } from "./call.ts";
 import { checksumName, checksumTypeName } from "./checksum-names.ts";
 import { formatIsoDate } from "./iso-date.ts";
 import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "./key-encoding.ts";
@@ -20,6 +21,7 @@ export interface Listing {
   readonly page: ListPage;
   /** Name, Prefix, Delimiter and so on, as far as the versions agree. */
   readonly elements: readonly Xml[];
+  readonly headers: HeaderList;
 }
 
 export interface ListOptions {
@@ -34,7 +36,7 @@ export interface ListOptions {
 /** One page after `after`. */
 export async function listPage(call: S3Call, options: ListOptions): Promise<Listing> {
   const { bucket, query } = call.target;
-  await permit(call, "s3:ListBucket", { bucket });
+  const { region } = await permit(call, "s3:ListBucket", { bucket });
   const encoding = keyEncodingOf(call);
   const limit = parseCount(call, "max-keys", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
@@ -54,7 +56,8 @@ export async function listPage(call: S3Call, options: ListOptions): Promise<List
     textElement("IsTruncated", page.truncated),
     ...itemElements(page.items, encoding, options.withOwner),
   ];
-  return { encoding, delimiter: shownDelimiter, page, elements };
+  const headers = [bucketRegionHeader({ region })];
+  return { encoding, delimiter: shownDelimiter, page, elements, headers };
 }
 
 /** The objects first and then the common prefixes, as S3 writes them, each in order. */

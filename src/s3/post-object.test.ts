@@ -308,6 +308,20 @@ test("form: what this store does not do is refused, as in a PUT", async () => {
   assert.equal(await isStored(s3, "b"), false);
 });
 
+// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_post_object_with_tags[invalid] and [notxml].
+test("form: tagging that is another document is none, what is no XML is refused", async () => {
+  const s3 = await withBucket();
+  const tagged = (tagging: string) =>
+    post(s3, { key: "b", tagging }, { conditions: [["eq", "$tagging", tagging]] });
+  const malformed = await tagged("not-xml");
+  assert.equal(malformed.status, 400);
+  assert.match(errorOf(malformed.text), /^MalformedXML/);
+  assert.equal(await isStored(s3, "b"), false);
+  assert.equal((await tagged("<InvalidXmlTagging></InvalidXmlTagging>")).status, 204);
+  const stored = await s3.send({ method: "HEAD", target: "/bucket/b" });
+  assert.deepEqual([stored.status, stored.headers.has("x-amz-tagging-count")], [200, false]);
+});
+
 test("form: a key of more than 1,024 bytes is refused, and what must not be replaced is not", async () => {
   const s3 = await withBucket();
   const long = await post(s3, { key: "é".repeat(513) });

@@ -4,20 +4,22 @@ import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
-import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { HeaderList, HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
-import { requestView } from "../object/buckets.ts";
+import { getBucket, requestView } from "../object/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
+import { isRefusal } from "../object/refusal.ts";
 import { RequestPhases } from "../object/request-phases.ts";
 import { isBucketName } from "./bucket-name.ts";
 import { builtOperations } from "./built-operations.ts";
-import { type Operation, permit, permitOwn } from "./call.ts";
+import { type Operation, bucketRegionHeader, permit, permitOwn } from "./call.ts";
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { checkHeaderForm, headersByName } from "./headers.ts";
 import { keepAlive } from "./keep-alive.ts";
 import type { ObservedRequest, RequestObserver } from "./observed-request.ts";
 import { type OperationName, route } from "./operations.ts";
+import { refusePreflight } from "./preflight.ts";
 import type { RequestsPerKey } from "./requests-per-key.ts";
 import { type RequestTarget, parseRequestTarget } from "./request-target.ts";
 
@@ -93,8 +95,21 @@ class Exchange implements ObservedRequest {
     try {
       return await this.#answer();
     } catch (thrown) {
-      return this.#errorResponse(thrown);
+      return this.#withRegion(this.#errorResponse(thrown));
     }
+  }
+
+  /**
+   * Whoever is refused is told in which region the bucket is: that is how clients find it. A refusal that is the store's
+   * own fault asks nothing more of it.
+   */
+  async #withRegion(response: HttpResponse): Promise<HttpResponse> {
+    const { status, headers } = response;
+    const { kind, bucket } = this.target ?? { kind: "service", bucket: "" };
+    const isOurFault = status >= 500 && status !== 501;
+    if (kind === "service" || status < 400 || isOurFault || !isBucketName(bucket)) return response;
+    const found = await regionOf(this.#options.objects, bucket);
+    return found === undefined ? response : { ...response, headers: [...headers, found] };
   }
 
   /** Takes note of a failure and words it. */
@@ -114,6 +129,7 @@ class Exchange implements ObservedRequest {
     const name = route(request.method, target, headers);
     if (name === undefined) throw methodNotAllowed(request.method, target);
     this.operation = name;
+    if (name === "CorsPreflight") return refusePreflight(this.#options.objects, target, headers);
     const operation = builtOperations[name] ?? notBuilt(name);
     const verified = await this.#options.verifier.verify(request);
     if (verified.kind === "refused") {
@@ -235,6 +251,19 @@ function notBuilt(name: OperationName): Operation {
     else await permit(call, action, kind === "object" ? { bucket, key } : { bucket });
     throw new S3Error("NotImplemented", { message: `${name} is not implemented by this store.` });
   };
+}
+
+/** Undefined where there is no such bucket, or where the index does not say. */
+async function regionOf(
+  objects: ObjectStore,
+  bucket: string,
+): Promise<HeaderList[number] | undefined> {
+  try {
+    const found = await getBucket(objects, bucket);
+    return isRefusal(found) ? undefined : bucketRegionHeader(found);
+  } catch {
+    return undefined; // what the client asked for was refused already, and that is its answer
+  }
 }
 
 /** A name that no bucket can have is refused before it gets anywhere near a key of the index. */

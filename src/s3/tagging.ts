@@ -1,7 +1,8 @@
+import { encodeUtf8 } from "../base/bytes.ts";
 import type { NameValue } from "../format/object-row.ts";
 import { type ErrorDetails, S3Error, invalidArgument } from "./errors.ts";
 import { formDecode } from "./percent.ts";
-import { type XmlNode, childText, childrenOf, parseXml } from "./xml-read.ts";
+import { type XmlNode, childText, childrenOf, parseAnyXml, parseXml } from "./xml-read.ts";
 import { element, textElement, xmlDocument } from "./xml-write.ts";
 
 /** S3's limits for the tags of an object; lengths in characters. */
@@ -40,7 +41,17 @@ function malformedHeader(header: string): S3Error {
 
 /** The tags of `<Tagging>`, a document. */
 export function parseTagging(body: Uint8Array): readonly NameValue[] {
-  const sets = childrenOf(parseXml(body, "Tagging"), "TagSet");
+  return tagsIn(parseXml(body, "Tagging"));
+}
+
+/** The same in a form's field, where S3 takes a document of something else for one without tags. */
+export function parseTaggingField(field: string): readonly NameValue[] {
+  const root = parseAnyXml(encodeUtf8(field));
+  return root.name === "Tagging" ? tagsIn(root) : [];
+}
+
+function tagsIn(root: XmlNode): readonly NameValue[] {
+  const sets = childrenOf(root, "TagSet");
   if (sets.length !== 1) throw new S3Error("MalformedXML");
   return checkTags(sets.flatMap((set) => childrenOf(set, "Tag")).map(parseTag));
 }

@@ -43,6 +43,11 @@ export function parseXml(bytes: Uint8Array, root: string): XmlNode {
   return parseRoot(decodeXml(bytes), root);
 }
 
+/** The root element, whatever it is called. */
+export function parseAnyXml(bytes: Uint8Array): XmlNode {
+  return parseRoot(decodeXml(bytes));
+}
+
 /**
  * The root element of a body that may be large, its children some at a time, with turns of the event loop in between;
  * `MalformedXML` as above.
@@ -65,10 +70,11 @@ function decodeXml(bytes: Uint8Array): string {
   return text;
 }
 
-function parseRoot(text: string, root: string): XmlNode {
-  const roots = toNodes(parse(text));
-  if (roots.length !== 1 || roots[0]?.name !== root) throw new S3Error("MalformedXML");
-  return roots[0];
+function parseRoot(text: string, name?: string): XmlNode {
+  const [root, ...others] = toNodes(parse(text));
+  const isNamed = name === undefined || root?.name === name;
+  if (root === undefined || others.length > 0 || !isNamed) throw new S3Error("MalformedXML");
+  return root;
 }
 
 function parse(text: string): readonly Parsed[] {

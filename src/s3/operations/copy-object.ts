@@ -7,7 +7,7 @@ import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, permit, xmlResponse } from "../call.ts";
 import { checksumElements, partCountOf } from "../checksum-names.ts";
 import { parseWriteCondition } from "../condition-headers.ts";
-import { copyHeaders, openCopySource, refusedCopy } from "../copy-source.ts";
+import { copyHeaders, openCopySource, refuseCopyRange, refusedCopy } from "../copy-source.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
@@ -21,6 +21,7 @@ export const copyObject: Operation = async (call) => {
   const owned = await permit(call, "s3:PutObject", { bucket, key });
   const tagged = call.headers.has("x-amz-tagging");
   if (tagged) await permit(call, "s3:PutObjectTagging", { bucket, key });
+  refuseCopyRange(call);
   const condition = parseWriteCondition(call.headers);
   const attributes = chooseAttributes(call, source, owned);
   const checksum = declaredChecksums(call, true).checksum?.algorithm;

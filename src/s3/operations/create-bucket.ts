@@ -2,14 +2,12 @@ import { createBucket as createBucketRow } from "../../object/buckets.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, bucketArn, permitOwn, refused } from "../call.ts";
 import { S3Error } from "../errors.ts";
+import { firstRegion, isRegion } from "../regions.ts";
 import { readBody } from "../upload-body.ts";
 import { type XmlNode, childText, parseXml } from "../xml-read.ts";
 
 /** A configuration with its fifty tags takes 20 KiB. */
 const configurationBytesMax = 64 * 1024;
-/** The region that S3 began with and that keeps its first habits. */
-const firstRegion = "us-east-1";
-
 export const createBucket: Operation = async (call) => {
   const { bucket } = call.target;
   await permitOwn(call, "s3:CreateBucket", { bucket });
@@ -48,12 +46,16 @@ function refuseElement(root: XmlNode, name: string): void {
   throw new S3Error("NotImplemented", { message });
 }
 
+/**
+ * S3's first region refuses to be named, but its own older clients do (aws-sdk-js 2), so here it is taken. A name that is
+ * no region is told so by the first region alone.
+ */
 function checkLocation(wanted: string | undefined, region: string): void {
-  if (wanted === firstRegion) {
-    throw new S3Error("InvalidLocationConstraint", { details: { LocationConstraint: wanted } });
-  }
   const location = wanted === "EU" ? "eu-west-1" : wanted;
   if ((location ?? firstRegion) === region) return;
+  if (wanted !== undefined && region === firstRegion && !isRegion(location ?? "", region)) {
+    throw new S3Error("InvalidLocationConstraint", { details: { LocationConstraint: wanted } });
+  }
   const message =
     `The ${wanted ?? "unspecified"} location constraint is incompatible for the region specific ` +
     "endpoint this request was sent to.";

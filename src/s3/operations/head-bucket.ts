@@ -1,4 +1,4 @@
-import { type Operation, bucketArn, permit } from "../call.ts";
+import { type Operation, bucketArn, bucketRegionHeader, permit } from "../call.ts";
 
 export const headBucket: Operation = async (call) => {
   const { bucket: name } = call.target;
@@ -7,7 +7,7 @@ export const headBucket: Operation = async (call) => {
     status: 200,
     headers: [
       ["content-type", "application/xml"],
-      ["x-amz-bucket-region", bucket.region],
+      bucketRegionHeader(bucket),
       ["x-amz-bucket-arn", bucketArn(name)],
       ["x-amz-access-point-alias", "false"],
     ],

@@ -1,9 +1,10 @@
 import { type Bucket, listBuckets as listBucketRows } from "../../object/buckets.ts";
 import { type Operation, type S3Call, bucketArn, permitOwn, xmlResponse } from "../call.ts";
 import { decodeNameToken, encodeNameToken } from "../continuation-token.ts";
-import { invalidArgument } from "../errors.ts";
+import { S3Error, invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../iso-date.ts";
 import { ownerElement } from "../listing.ts";
+import { isRegion } from "../regions.ts";
 import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
 
 /** S3: buckets on a page, and on the only one where no page was asked for. */
@@ -16,6 +17,10 @@ export const listBuckets: Operation = async (call) => {
   const { query } = call.target;
   const { owner, account, root } = call.verified.principal;
   const region = query.get("bucket-region");
+  if (region !== undefined && !isRegion(region, call.region)) {
+    const message = `Argument value ${region} is not a valid AWS Region`;
+    throw new S3Error("InvalidArgument", { message, details: { ArgumentName: "bucket-region" } });
+  }
   const prefix = query.get("prefix");
   // S3 tells more of each to clients that know its newer parameters.
   const paginated = pageParameters.some((name) => query.has(name));

@@ -12,7 +12,7 @@ export const listObjectsV2: Operation = async (call) => {
   // A token knows where the listing is: what it began after no longer matters, and is not repeated.
   const startAfter = begun === undefined ? keyParameter(query, "start-after") : undefined;
   const withOwner = query.get("fetch-owner") === "true";
-  const { encoding, page, elements } = await listPage(call, {
+  const { encoding, page, elements, headers } = await listPage(call, {
     after: begun ?? startAfter,
     // A marker has always passed its prefix; start-after is a key, and nothing recorded of AWS says more.
     prefixOfAfter: begun === undefined ? "again" : undefined,
@@ -30,5 +30,6 @@ export const listObjectsV2: Operation = async (call) => {
       textElement("KeyCount", page.items.length),
       ...elements,
     ]),
+    headers,
   );
 };

@@ -21,5 +21,6 @@ export const listObjects: Operation = async (call) => {
       encoding.keyElement("NextMarker", next),
       ...listing.elements,
     ]),
+    listing.headers,
   );
 };

@@ -1,6 +1,5 @@
 import { decodePayload } from "../../auth/decode-payload.ts";
 import type { Verified } from "../../auth/verify-request.ts";
-import { encodeUtf8 } from "../../base/bytes.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { type Upload, putObject as storeObject } from "../../object/put.ts";
 import { type Operation, type S3Call, granted, permit } from "../call.ts";
@@ -19,7 +18,7 @@ import {
 } from "../form/policy.ts";
 import { type Form, readForm } from "../form/read-form.ts";
 import { parseObjectAttributes } from "../object-attributes.ts";
-import { parseTagging } from "../tagging.ts";
+import { parseTaggingField } from "../tagging.ts";
 import { openFile } from "../upload-body.ts";
 
 /** An HTML form as a browser sends it: fields that say what PutObject's headers say, then the file. */
@@ -73,7 +72,7 @@ function checkedPolicy(put: S3Call, { fields }: Form): Policy | undefined {
 /** `tagging` is a document here. */
 function tagsOf({ fields }: Form): { readonly tags?: readonly NameValue[] } {
   const tagging = fields.get("tagging")?.value;
-  return tagging === undefined ? {} : { tags: parseTagging(encodeUtf8(tagging)) };
+  return tagging === undefined ? {} : { tags: parseTaggingField(tagging) };
 }
 
 function withinSize(upload: Upload, policy: Policy | undefined): Upload {
