@@ -25,6 +25,7 @@ import { openDisk } from "./disk.ts";
 import { hasEnvironment, type LmdbEngine, makeEnvironment, openLmdbEngine } from "./lmdb-engine.ts";
 import { makePrivate } from "./private-file.ts";
 import { StoreLock } from "./store-lock.ts";
+import { endLeftWorkers } from "./tree/worker-list.ts";
 import { syncPath } from "./sync-path.ts";
 
 /*
@@ -89,6 +90,7 @@ export async function openStoreDirectories(options: OpenDirectoriesOptions): Pro
       else if (!existsSync(path)) throw notThere(path);
       locks.push(StoreLock.take(path));
     }
+    await endLeftWorkers(first, platform);
     const location = await identify(options, paths);
     if (mayCreate) for (const path of paths) makePrivate(path, platform.log);
     const release = (): void => locks.forEach((lock) => lock[Symbol.dispose]());

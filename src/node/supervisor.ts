@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { AccessKey } from "../auth/access-key.ts";
 import { Metrics } from "../admin/metrics.ts";
+import { must } from "../base/assert.ts";
 import { aborted } from "../base/aborted.ts";
 import { StoreError, type StoreErrorCode } from "../base/errors.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -19,6 +20,7 @@ import { Gathering } from "./tree/gathering.ts";
 import { readTlsPair, reloadMs, tlsFilesOf, TlsReload } from "./tls-files.ts";
 import type { TlsPair } from "./tls-pair.ts";
 import { sampleProcess } from "./tree/process-metrics.ts";
+import { WorkerList } from "./tree/worker-list.ts";
 import { WorkerSlot } from "./tree/worker-slot.ts";
 import { version } from "./version.ts";
 
@@ -67,6 +69,7 @@ export class Supervisor implements Service {
   readonly #register = new SessionRegister();
   readonly #metrics = new Metrics();
   readonly #gathering: Gathering;
+  readonly #list: WorkerList;
   readonly #waiting = new Set<WorkerSlot>();
   #slots: readonly WorkerSlot[] = [];
   #port = 0;
@@ -81,6 +84,9 @@ export class Supervisor implements Service {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#gathering = new Gathering(options.platform.clock);
+    const [first] = options.location.directories;
+    const directory = must(first, "a store has a data directory").path;
+    this.#list = new WorkerList(directory, options.platform.log);
     sampleProcess(this.#metrics);
     this.#metrics.sampled(
       "gauge",
@@ -180,6 +186,7 @@ export class Supervisor implements Service {
       name,
       role,
       platform,
+      list: this.#list,
       threads: location.directories.length * diskThreadsMax + threadsReserve,
       stopMs: settings.drain + closingMs,
       silenceMs: settings["worker-silence"],

@@ -4,6 +4,7 @@ import { rootKeyVariables } from "../../server/root-credentials.ts";
 import { readProcess } from "../process-table.ts";
 import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { lookMs, Silence } from "./silence.ts";
+import type { WorkerList } from "./worker-list.ts";
 
 /** Between the death of a worker and the next try: from the first, doubled up to the last while it keeps dying … */
 const restartMinMs = 50;
@@ -29,6 +30,8 @@ export interface SlotOptions {
   readonly role: WorkerRole;
   readonly platform: Platform;
   readonly events: SlotEvents;
+  /** Shared by all slots. */
+  readonly list: WorkerList;
   /** Threads for file operations in the worker. */
   readonly threads: number;
   /** A worker told to stop has this long. */
@@ -111,6 +114,7 @@ export class WorkerSlot {
       if (message.type === "ready") silence.started();
       events.message(this, worker.id, message);
     });
+    this.#options.list.add(pid);
     this.send(first);
     void this.#killIfHung(worker, silence, gone.signal); // never rejects; ends with the worker
     const stop = async (): Promise<void> => {
@@ -124,6 +128,7 @@ export class WorkerSlot {
     gone.abort();
     signal.removeEventListener("abort", onAbort);
     this.#worker = undefined;
+    this.#options.list.remove(pid);
     events.ended(this, worker.id);
     return how;
   }
