@@ -65,6 +65,32 @@ export interface EngineStatistics {
   readonly changesPerTransaction?: readonly number[] | undefined;
 }
 
+/**
+ * - `row`: a row that is not as it was written; what it said is lost.
+ * - `structure`: the engine's own bookkeeping is damaged, so that rows may not be found that are there.
+ */
+export interface IndexProblem {
+  readonly kind: "row" | "structure";
+  /** Of a row. */
+  readonly key?: Uint8Array | undefined;
+  readonly message: string;
+}
+
+export interface VerifyReport {
+  readonly rows: number;
+  /** Keys and values together. */
+  readonly bytes: number;
+  readonly problemCount: number;
+  /** The first `verifyProblemsMax` of them. */
+  readonly problems: readonly IndexProblem[];
+}
+
+/** Problems listed; more are counted only. */
+export const verifyProblemsMax = 100;
+
+/** Each step is short and says how far it came; in the end stands the whole. */
+export type Verification = AsyncGenerator<VerifyReport, VerifyReport, undefined>;
+
 export interface EngineReader {
   /** The row as of the last commit before the call, or undefined. The bytes belong to the caller. */
   get(key: Uint8Array): Promise<Row | undefined>;
@@ -83,6 +109,11 @@ export interface Engine extends EngineReader {
   /** A reader of this moment; holds resources until closed. */
   snapshot(): EngineSnapshot;
   statistics(): EngineStatistics;
+  /**
+   * Looks at everything stored for damage, beside reads and commits of any process. Not there where rows cannot be
+   * damaged, or the engine does it by itself.
+   */
+  verify?(): Verification;
   /** Waits for commits under way. */
   close(): Promise<void>;
 }

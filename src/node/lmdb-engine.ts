@@ -4,6 +4,7 @@ import { LoopShare } from "../base/loop-share.ts";
 import { assertChange, assertRowKey, assertScan } from "../engine/contract.ts";
 import type { Change, CommitResult, Engine, EngineReader } from "../engine/engine.ts";
 import type { EngineSnapshot, EngineStatistics, Row, ScanOptions } from "../engine/engine.ts";
+import type { Verification } from "../engine/engine.ts";
 import { openRow } from "../format/row-envelope.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import type { Hash } from "../platform/hash.ts";
@@ -15,10 +16,11 @@ import { toStoreError } from "./lmdb/failures.ts";
 import { commitWaitMs, GroupCommit } from "./lmdb/group-commit.ts";
 import { Room, reserveBytesDefault } from "./lmdb/room.ts";
 import { readRow, readSealedRows } from "./lmdb/rows.ts";
+import { verifyDatabase } from "./lmdb/verify.ts";
 
 export { hasEnvironment, makeEnvironment } from "./lmdb/environment.ts";
 export { verifyLmdb } from "./lmdb/verify.ts";
-export type { VerifyOptions, VerifyReport } from "./lmdb/verify.ts";
+export type { VerifyOptions } from "./lmdb/verify.ts";
 
 /*
  * The engine of one machine: LMDB, a B-tree in one file, mapped by every process of the machine that opens it. One
@@ -174,6 +176,11 @@ class LmdbRows implements LmdbEngine {
 
   statistics(): EngineStatistics {
     return { ...this.#commits.counts, bytesOnDisk: this.#room.fileBytes };
+  }
+
+  verify(): Verification {
+    this.#assertOpen();
+    return verifyDatabase(this.#database, this.#options.path, this.#options.hash);
   }
 
   clearStaleReaders(): number {

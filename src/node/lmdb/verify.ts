@@ -1,84 +1,154 @@
 import { existsSync } from "node:fs";
-import { setImmediate } from "node:timers/promises";
-import { afterKey, noBytes } from "../../base/bytes.ts";
-import { StoreError, messageOf } from "../../base/errors.ts";
+import { afterKey, compareBytes, toHex } from "../../base/bytes.ts";
+import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
+import type { IndexProblem, Verification, VerifyReport } from "../../engine/engine.ts";
+import { verifyProblemsMax } from "../../engine/engine.ts";
 import { openRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
+import type { DataSnapshot } from "./data-snapshot.ts";
+import { openDataSnapshot } from "./data-snapshot.ts";
 import type { Database } from "./environment.ts";
 import { dataFileOf, openEnvironment } from "./environment.ts";
-import { toStoreError } from "./failures.ts";
-import type { SealedRow } from "./rows.ts";
-import { readSealedRows } from "./rows.ts";
+import type { TreeFault, WalkedCounts } from "./tree-walk.ts";
+import { TreeWalk, readFreePages } from "./tree-walk.ts";
+
+/*
+ * Verification of an environment. LMDB has no checksums and believes its pages: with one bit wrong in a branch, keys are
+ * not found; in a pointer, an old copy of a page is read, in which everything is in order. Reading rows through the binding
+ * shows little of that. So the pages themselves are read, and compared with one another (tree-walk.ts).
+ *
+ * A snapshot keeps every page that is written since from being used again, and the file would grow while a large index is
+ * gone through. So each step has a snapshot of its own, and goes on behind the last key of the one before.
+ */
 
 export interface VerifyOptions {
   readonly path: string;
   readonly hash: Hash;
-  /** Called after every thousand rows. */
+  /** Called after each step. */
   readonly onProgress?:
     | ((soFar: { readonly rows: number; readonly bytes: number }) => void)
     | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface VerifyReport {
-  readonly rows: number;
-  /** Keys and sealed values together. */
-  readonly bytes: number;
-  /** Rows whose checksum or version is wrong, and the error that ended the walk early, if one did. */
-  readonly problemCount: number;
-  /** The first of them. */
-  readonly problems: readonly { readonly key: Uint8Array; readonly message: string }[];
-}
+/** Leaves in one step: 16 MiB, some 100 ms, in which writers use as many new pages as they fill. */
+const leavesPerStep = 4096;
 
-const batchRows = 1000;
-/** Problems listed; more are counted only. */
-const problemsMax = 100;
-/** Behind every key: keys are at most 1,900 bytes. */
-const end = new Uint8Array(1901).fill(0xff);
-
-/** Reads every row and verifies its checksum. May run beside processes that write. */
+/** Verifies the whole of it at once. May run beside processes that write. */
 export async function verifyLmdb(options: VerifyOptions): Promise<VerifyReport> {
-  const { path } = options;
+  const { path, hash, onProgress, signal } = options;
   if (!existsSync(dataFileOf(path))) throw new StoreError("missing", `no index in ${path}`);
   const database = openEnvironment(path);
   try {
-    return await walk(database, options);
+    const steps = verifyDatabase(database, path, hash);
+    for (;;) {
+      if (signal?.aborted === true) {
+        throw new StoreError("cancelled", "the verification was stopped");
+      }
+      const { done, value } = await steps.next();
+      onProgress?.(value);
+      if (done === true) return value;
+    }
   } finally {
     await database.close();
   }
 }
 
-async function walk(database: Database, options: VerifyOptions): Promise<VerifyReport> {
-  const { path, hash, onProgress, signal } = options;
-  let [rows, bytes, problemCount] = [0, 0, 0];
-  const problems: { key: Uint8Array; message: string }[] = [];
-  const report = (key: Uint8Array, thrown: unknown): void => {
-    problemCount++;
-    if (problems.length < problemsMax) problems.push({ key, message: messageOf(thrown) });
-  };
-  for (let start: Uint8Array = noBytes; ;) {
-    if (signal?.aborted === true) throw new StoreError("cancelled", "the verification was stopped");
-    let batch: SealedRow[];
-    try {
-      batch = readSealedRows(database, { start, end }, { limit: batchRows });
-    } catch (thrown) {
-      report(start, toStoreError(thrown, `index in ${path}: rows from here on cannot be read`));
-      break;
+/** Step by step, for a process that has the environment open. */
+export async function* verifyDatabase(
+  database: Database,
+  path: string,
+  hash: Hash,
+  leavesMax = leavesPerStep,
+): Verification {
+  const notes = new VerifyNotes(hash);
+  for (let from: Uint8Array | undefined; ;) {
+    await using snapshot = await openDataSnapshot(database, path);
+    const step = await verifyStep(snapshot, from, leavesMax, notes);
+    if (step.next === undefined) {
+      if (from === undefined) notes.compareCounts(snapshot, step.counts);
+      return notes.report();
     }
-    for (const { key, sealed } of batch) {
-      rows++;
-      bytes += key.length + sealed.length;
-      try {
-        openRow(hash, key, sealed);
-      } catch (thrown) {
-        report(key, thrown);
-      }
-    }
-    onProgress?.({ rows, bytes });
-    const last = batch.at(-1);
-    if (last === undefined || batch.length < batchRows) break;
-    start = afterKey(last.key);
-    await setImmediate();
+    from = step.next;
+    yield notes.report();
   }
-  return { rows, bytes, problemCount, problems };
+}
+
+/** The key to go on from; undefined at the end. */
+async function verifyStep(
+  snapshot: DataSnapshot,
+  from: Uint8Array | undefined,
+  leavesMax: number,
+  notes: VerifyNotes,
+): Promise<{ readonly next: Uint8Array | undefined; readonly counts: WalkedCounts }> {
+  const fault = (one: TreeFault): void => notes.structure(one);
+  const free = await readFreePages(snapshot, fault);
+  const walk = new TreeWalk({ snapshot, root: snapshot.meta.rows, from, free, fault });
+  let leaves = 0;
+  for await (const rows of walk.leaves()) {
+    for (const { key, data } of rows) notes.row(key, data, from);
+    const last = rows.at(-1);
+    if (++leaves < leavesMax || last === undefined) continue;
+    if (from !== undefined && compareBytes(last.key, from) < 0) continue;
+    return { next: afterKey(last.key), counts: walk.counts };
+  }
+  return { next: undefined, counts: walk.counts };
+}
+
+class VerifyNotes {
+  readonly #hash: Hash;
+  readonly #problems: IndexProblem[] = [];
+  /** Each is met again in every snapshot. */
+  readonly #seen = new Set<string>();
+  #rows = 0;
+  #bytes = 0;
+  #problemCount = 0;
+
+  constructor(hash: Hash) {
+    this.#hash = hash;
+  }
+
+  row(key: Uint8Array, sealed: Uint8Array, from: Uint8Array | undefined): void {
+    if (from !== undefined && compareBytes(key, from) < 0) return;
+    this.#rows++;
+    this.#bytes += key.length + sealed.length;
+    try {
+      openRow(this.#hash, key, sealed);
+    } catch (thrown) {
+      if (!isStoreError(thrown)) throw thrown;
+      this.#note({ kind: "row", key: new Uint8Array(key), message: messageOf(thrown) });
+    }
+  }
+
+  structure({ message, start, end }: TreeFault): void {
+    const text = (key: Uint8Array | undefined): string => (key === undefined ? "…" : toHex(key));
+    const rows = `rows from ${text(start)} to ${text(end)} may be missing`;
+    this.#note({ kind: "structure", message: `${message}; ${rows}` });
+  }
+
+  /** Of a walk through all of it in one snapshot. */
+  compareCounts({ meta: { rows } }: DataSnapshot, counts: WalkedCounts): void {
+    for (const name of ["branchPages", "leafPages", "overflowPages", "entries"] as const) {
+      if (counts[name] === rows[name] || this.#problemCount > 0) continue;
+      const message = `${counts[name]} ${name} instead of ${rows[name]}`;
+      this.#note({ kind: "structure", message });
+    }
+  }
+
+  report(): VerifyReport {
+    return {
+      rows: this.#rows,
+      bytes: this.#bytes,
+      problemCount: this.#problemCount,
+      problems: [...this.#problems],
+    };
+  }
+
+  #note(problem: IndexProblem): void {
+    if (this.#seen.has(problem.message)) return;
+    this.#problemCount++;
+    if (this.#problems.length >= verifyProblemsMax) return;
+    this.#seen.add(problem.message);
+    this.#problems.push(problem);
+  }
 }
