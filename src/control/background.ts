@@ -3,6 +3,7 @@ import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { SessionId } from "../format/ids.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
+import type { IndexDamage } from "../engine/index-damage.ts";
 import type { Service } from "../platform/service.ts";
 import { BucketSweep } from "./bucket-sweep.ts";
 import type { BackgroundCounters } from "./counters.ts";
@@ -10,6 +11,7 @@ import { createCounters } from "./counters.ts";
 import { DeadWriters } from "./dead-writers.ts";
 import { ExtentInventory } from "./extent-inventory.ts";
 import { ExtentSweep } from "./extent-sweep.ts";
+import { whileIndexIsGood } from "./index-verification.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
@@ -49,6 +51,8 @@ export const backgroundLimits: BackgroundLimits = {
 const inventoryRestShare = 9;
 
 export interface BackgroundOptions extends StoragePlane {
+  /** What is known of damage in the index. */
+  readonly damage: IndexDamage;
   readonly keymap: Keymap;
   /** Of this process's session, running; without a reserve, since compaction makes room. */
   readonly writer: ExtentWriter;
@@ -126,12 +130,16 @@ export function createWorkers(
   const { deadShare, oldReadMs } = limits;
   const parts = { manifests, liveness, counters, deadShare, oldReadMs };
   const sweep = new ExtentSweep({ ...options, ...parts });
+  const guarded = (worker: Worker): Worker => whileIndexIsGood(options.damage, worker);
+  const bucketSweep = new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs });
+  const straySweep = new StraySweep({ ...options, counters, everyMs: limits.straySweepMs });
   return {
+    // They give up nothing but what their writers had not synced.
     deadWriters: new DeadWriters({ ...options, counters }),
-    bucketSweep: new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs }),
-    straySweep: new StraySweep({ ...options, counters, everyMs: limits.straySweepMs }),
+    bucketSweep: guarded(bucketSweep),
+    straySweep: guarded(straySweep),
     inventory: new ExtentInventory(options),
-    reclaim: inTurn("reclaim", [drain, sweep]),
+    reclaim: guarded(inTurn("reclaim", [drain, sweep])),
     counters,
     close: () => sweep.close(),
   };

@@ -1,3 +1,4 @@
+import type { StoreError } from "../base/errors.ts";
 import type { ChangeId } from "../format/ids.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 
@@ -19,6 +20,8 @@ export interface ScanOptions {
   readonly reverse?: boolean | undefined;
   /** At most this many rows; 1 … scanRowsMax. */
   readonly limit: number;
+  /** Given, a row that is not as it was written is left out, and told here; without it the scan fails (`corrupt`). */
+  readonly onDamaged?: ((thrown: StoreError) => void) | undefined;
 }
 
 /** A scan hands out whole arrays, and some engines read them in the thread that serves: a page of a listing and a little more. */

@@ -1,5 +1,5 @@
 import { afterKey, compareBytes } from "../base/bytes.ts";
-import type { Row } from "../engine/engine.ts";
+import type { Row, ScanOptions } from "../engine/engine.ts";
 import { objectOrderOf } from "../format/object-row.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import {
@@ -61,12 +61,12 @@ export function versionsFrom({ heads, older }: VersionRange, start: Uint8Array):
 export function scanVersions(
   partition: Partition,
   range: VersionRange,
-  limit: number,
+  { limit, onDamaged }: Pick<ScanOptions, "limit" | "onDamaged">,
 ): Promise<ScannedVersion[]> {
   return partition.inSnapshot(async (reader) => {
     // The head of the first key may lie before the range, being newer than its start.
-    const heads = await reader.scan(range.heads, { limit: limit + 1 });
-    const older = await reader.scan(range.older, { limit });
+    const heads = await reader.scan(range.heads, { limit: limit + 1, onDamaged });
+    const older = await reader.scan(range.older, { limit, onDamaged });
     const all = [
       ...heads.map(headAt).filter(({ position }) => compareBytes(position, range.older.start) >= 0),
       ...older.map((row) => ({ position: row.key, row, isHead: false })),
@@ -87,7 +87,7 @@ export async function* scanVersionPages(
   limit: number,
 ): AsyncGenerator<ScannedVersion[], void, undefined> {
   for (let rest = range; ;) {
-    const versions = await scanVersions(partition, rest, limit);
+    const versions = await scanVersions(partition, rest, { limit });
     const last = versions.at(-1);
     if (last === undefined) return;
     yield versions;

@@ -1,49 +1,18 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { test } from "node:test";
-import { encodeUtf8 } from "../base/bytes.ts";
-import { signedFetch } from "./signed-fetch.ts";
 import {
   childrenOf,
   noProc,
-  type ReadyEvent,
   Scratch,
   ServedStore,
   started,
   until,
 } from "./testing/served-store.ts";
+import { bodyOf, StoreClient } from "./testing/store-client.ts";
 
 // An index that does not belong to the data directories: gone, empty, older than they are, of another store, or taken away while
 // servers run. Nothing is ever removed because of it, and with the right one back everything can be read.
-
-const body = (key: string): string => `${key};`.repeat(2000);
-
-/** The keys of one store, whichever of its servers runs; the secret is told only by the first. */
-class Client {
-  #secretAccessKey = "";
-
-  async call(ready: ReadyEvent, method: string, target: string, text?: string): Promise<Response> {
-    this.#secretAccessKey = ready.secretAccessKey ?? this.#secretAccessKey;
-    const { accessKeyId } = ready;
-    const identity = { accessKeyId, secretAccessKey: this.#secretAccessKey, region: "us-east-1" };
-    const bytes = text === undefined ? undefined : Uint8Array.from(encodeUtf8(text));
-    return await signedFetch(ready.endpoint, identity, { method, target, body: bytes });
-  }
-
-  async put(ready: ReadyEvent, keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      const response = await this.call(ready, "PUT", `/bucket/${key}`, body(key));
-      assert.equal(response.status, 200, await response.text());
-    }
-  }
-
-  async assertHeld(ready: ReadyEvent, keys: readonly string[]): Promise<void> {
-    for (const key of keys) {
-      const response = await this.call(ready, "GET", `/bucket/${key}`);
-      assert.equal(await response.text(), body(key), key);
-    }
-  }
-}
 
 const keysOf = (name: string): string[] => Array.from({ length: 5 }, (_, i) => `${name}-${i}`);
 
@@ -63,7 +32,7 @@ async function refusal(directory: string): Promise<string> {
 }
 
 /** A stopped store with a bucket and some objects. */
-async function storeWith(directory: string, client: Client, keys: readonly string[]) {
+async function storeWith(directory: string, client: StoreClient, keys: readonly string[]) {
   await using server = new ServedStore([directory]);
   const ready = await started(server);
   assert.equal((await client.call(ready, "PUT", "/bucket")).status, 200);
@@ -71,7 +40,7 @@ async function storeWith(directory: string, client: Client, keys: readonly strin
   assert.equal(await server.stop(), 0, server.output);
 }
 
-async function assertServes(directory: string, client: Client, keys: readonly string[]) {
+async function assertServes(directory: string, client: StoreClient, keys: readonly string[]) {
   await using server = new ServedStore([directory]);
   const ready = await started(server);
   await client.assertHeld(ready, keys);
@@ -82,7 +51,7 @@ async function assertServes(directory: string, client: Client, keys: readonly st
 test("C9: with an empty directory in place of its index a store does not start, and loses nothing", async () => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
-  const client = new Client();
+  const client = new StoreClient();
   const keys = keysOf("before");
   await storeWith(directory, client, keys);
   const extents = extentsIn(directory);
@@ -99,7 +68,7 @@ test("C9: with an empty directory in place of its index a store does not start, 
 test("C9: with an older copy of its index a store does not start, and loses nothing", async () => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
-  const client = new Client();
+  const client = new StoreClient();
   const keys = keysOf("before");
   await storeWith(directory, client, keys);
   cpSync(`${directory}/index`, scratch.directory("older"), { recursive: true });
@@ -123,10 +92,10 @@ test("C9: with an older copy of its index a store does not start, and loses noth
 test("C9: with the index of another store a store does not start, and loses nothing", async () => {
   using scratch = new Scratch();
   const [directory, other] = [scratch.directory("a"), scratch.directory("b")];
-  const client = new Client();
+  const client = new StoreClient();
   const keys = keysOf("before");
   await storeWith(directory, client, keys);
-  await storeWith(other, new Client(), []);
+  await storeWith(other, new StoreClient(), []);
   const extents = extentsIn(directory);
   renameSync(`${directory}/index`, scratch.directory("index"));
   renameSync(`${other}/index`, `${directory}/index`);
@@ -143,7 +112,7 @@ test(
   async () => {
     using scratch = new Scratch();
     const directory = scratch.directory("a");
-    const client = new Client();
+    const client = new StoreClient();
     const keys = keysOf("before");
     await using server = new ServedStore([directory], ["--workers", "2"]);
     const ready = await started(server);
@@ -167,7 +136,7 @@ test(
   async () => {
     using scratch = new Scratch();
     const directory = scratch.directory("a");
-    const client = new Client();
+    const client = new StoreClient();
     const keys = keysOf("before");
     await using server = new ServedStore([directory]);
     const ready = await started(server);
@@ -177,7 +146,7 @@ test(
     let ended = false;
     void server.ended.then(() => (ended = true));
     await until("no write is acknowledged", async () => {
-      const write = client.call(ready, "PUT", "/bucket/late", body("late"));
+      const write = client.call(ready, "PUT", "/bucket/late", bodyOf("late"));
       return await write.then(
         ({ status }) => status !== 200,
         () => true,

@@ -5,7 +5,6 @@ import { assertChange, assertRowKey, assertScan } from "../engine/contract.ts";
 import type { Change, CommitResult, Engine, EngineReader } from "../engine/engine.ts";
 import type { EngineSnapshot, EngineStatistics, Row, ScanOptions } from "../engine/engine.ts";
 import type { Verification } from "../engine/engine.ts";
-import { openRow } from "../format/row-envelope.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Log } from "../platform/log.ts";
@@ -15,7 +14,7 @@ import { DataFilePlace } from "./lmdb/data-file-place.ts";
 import { toStoreError } from "./lmdb/failures.ts";
 import { commitWaitMs, GroupCommit } from "./lmdb/group-commit.ts";
 import { Room, reserveBytesDefault } from "./lmdb/room.ts";
-import { readRow, readSealedRows } from "./lmdb/rows.ts";
+import { readRow, readRows } from "./lmdb/rows.ts";
 import { verifyDatabase } from "./lmdb/verify.ts";
 
 export { hasEnvironment, makeEnvironment } from "./lmdb/environment.ts";
@@ -219,13 +218,10 @@ class LmdbRows implements LmdbEngine {
         while (loop.isSpent && !isUnderWay) await loop.turn();
         isUnderWay = transaction !== undefined;
         assertReadable();
-        let bytes = 0;
         const rows = this.#attempt("scan", () =>
-          readSealedRows(this.#database, range, options, transaction).map(({ key, sealed }) => {
-            bytes += sealed.length;
-            return { key, ...openRow(hash, key, sealed) };
-          }),
+          readRows(this.#database, { hash, range, options, transaction }),
         );
+        const bytes = rows.reduce((sum, { value }) => sum + value.length, 0);
         loop.count(rowsOfWork(rows.length, bytes));
         return rows;
       },

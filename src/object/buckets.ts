@@ -8,7 +8,7 @@ import type { Bucket, FoundBucket } from "./bucket-rows.ts";
 import { bucketOf, bucketRowKey, findBucket } from "./bucket-rows.ts";
 import { freeUploads } from "./free-uploads.ts";
 import type { ObjectStore } from "./object-store.ts";
-import { scanBucket } from "./page-scan.ts";
+import { passOverDamaged, scanBucket } from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
 
@@ -107,9 +107,10 @@ async function deleteClosed(
 }
 
 async function isEmpty(store: ObjectStore, bucket: BucketId): Promise<boolean> {
-  const heads = await scanBucket(store, bucket, spaceRange(space.heads, bucket), 1);
+  const one = { limit: 1 };
+  const heads = await scanBucket(store, bucket, spaceRange(space.heads, bucket), one);
   if (heads.length > 0) return false;
-  const versions = await scanBucket(store, bucket, spaceRange(space.versions, bucket), 1);
+  const versions = await scanBucket(store, bucket, spaceRange(space.versions, bucket), one);
   return versions.length === 0;
 }
 
@@ -132,7 +133,10 @@ export async function listBuckets(
   const behind = afterKey(bucketRowKey(input.after ?? ""));
   let start = compareBytes(behind, first) > 0 ? behind : first;
   while (compareBytes(start, end) < 0) {
-    const rows = await store.keymap.system.scan({ start, end }, { limit: bucketBatch });
+    const rows = await store.keymap.system.scan(
+      { start, end },
+      { limit: bucketBatch, onDamaged: passOverDamaged },
+    );
     for (const bucket of rows.map(bucketOf)) {
       if (input.account !== undefined && bucket.account !== input.account) continue;
       if (input.region !== undefined && bucket.region !== input.region) continue;

@@ -55,7 +55,7 @@ export async function freeUploads(
   const ending = { fence: "deleting" } as const;
   for (;;) {
     const range = spaceRange(space.uploads, bucket.id);
-    const rows = await scanBucket(store, bucket.id, range, uploadBatch);
+    const rows = await scanBucket(store, bucket.id, range, { limit: uploadBatch });
     if (rows.length === 0) return undefined;
     for (const row of rows) {
       const { key, id } = parseUploadKey(row.key);

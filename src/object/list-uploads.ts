@@ -16,7 +16,13 @@ import type { Bucket } from "./bucket-rows.ts";
 import { getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { PageSource } from "./page-scan.ts";
-import { commonPrefixOf, firstKeyAfter, scanBucket, scanPage } from "./page-scan.ts";
+import {
+  commonPrefixOf,
+  firstKeyAfter,
+  passOverDamaged,
+  scanBucket,
+  scanPage,
+} from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal } from "./refusal.ts";
 
@@ -69,7 +75,7 @@ function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListIte
   return {
     scan: (from, end, limit) => {
       const range = { start: from, end: end === undefined ? all.end : startOf(end) };
-      return scanBucket(store, bucket.id, range, limit);
+      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged });
     },
     startOf,
     positionOf: (row) => row.key,

@@ -16,7 +16,13 @@ import type { Bucket } from "./bucket-rows.ts";
 import { getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { PageSource } from "./page-scan.ts";
-import { commonPrefixOf, firstKeyAfter, scanPage, scanPartitions } from "./page-scan.ts";
+import {
+  commonPrefixOf,
+  firstKeyAfter,
+  passOverDamaged,
+  scanPage,
+  scanPartitions,
+} from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal } from "./refusal.ts";
 import { targetIn } from "./target.ts";
@@ -108,7 +114,7 @@ function versionsIn(
       if (compareBytes(from, older.end) >= 0) return [];
       const range = versionsFrom({ heads, older }, from);
       return scanPartitions(store, id, limit, (partition, rows) =>
-        scanVersions(partition, range, rows),
+        scanVersions(partition, range, { limit: rows, onDamaged: passOverDamaged }),
       );
     },
     startOf,

@@ -6,7 +6,7 @@ import type { Bucket } from "./bucket-rows.ts";
 import { getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { PageSource } from "./page-scan.ts";
-import { firstKeyAfter, scanBucket, scanPage } from "./page-scan.ts";
+import { firstKeyAfter, passOverDamaged, scanBucket, scanPage } from "./page-scan.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal } from "./refusal.ts";
 
@@ -55,7 +55,7 @@ function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
   return {
     scan: (from, end, limit) => {
       const range = { start: from, end: end === undefined ? all.end : headKey(bucket.id, end) };
-      return scanBucket(store, bucket.id, range, limit);
+      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged });
     },
     startOf: (key) => headKey(bucket.id, key),
     positionOf: (row) => row.key,

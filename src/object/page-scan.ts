@@ -1,5 +1,5 @@
 import { afterKey, afterPrefix, compareBytes, startsWithBytes } from "../base/bytes.ts";
-import type { Row } from "../engine/engine.ts";
+import type { Row, ScanOptions } from "../engine/engine.ts";
 import type { BucketId } from "../format/ids.ts";
 import { keyBytesMax } from "../format/limits.ts";
 import type { KeyRange } from "../format/row-keys.ts";
@@ -128,12 +128,19 @@ export async function scanBucket(
   store: ObjectStore,
   bucket: BucketId,
   range: KeyRange,
-  limit: number,
+  { limit, onDamaged }: Pick<ScanOptions, "limit" | "onDamaged">,
 ): Promise<Row[]> {
   if (compareBytes(range.start, range.end) >= 0) return [];
-  const scan = (partition: Partition, rows: number) => partition.scan(range, { limit: rows });
+  const scan = (partition: Partition, rows: number) =>
+    partition.scan(range, { limit: rows, onDamaged });
   return scanPartitions(store, bucket, limit, scan);
 }
+
+/**
+ * A listing goes on behind a row that is damaged, so that one does not hide a million others. The row is told in log, metrics
+ * and status by what watches the index; reading its key, or deciding whether the bucket is empty, still fails.
+ */
+export const passOverDamaged = (): void => undefined;
 
 /** What the partitions of a bucket have, one after the other in key order. */
 export async function scanPartitions<Found>(

@@ -1,9 +1,11 @@
 import { Metrics } from "../admin/metrics.ts";
 import { type BackgroundStatistics, createBackground } from "../control/background.ts";
 import { ExtentCensus } from "../control/extent-census.ts";
+import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
 import { UploadSweep } from "../object/upload-sweep.ts";
 import type { Service } from "../platform/service.ts";
+import { sampleIndexDamage, sampleVerification } from "./index-metrics.ts";
 import { sampleBackground, sampleCensus, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
@@ -18,6 +20,8 @@ export interface BackgroundOptions {
   readonly compactAt?: number | undefined;
   /** Unfinished uploads that are idle for as many days are ended; 0: none is. */
   readonly uploadIdleDays?: number | undefined;
+  /** From one verification of the index to the next. */
+  readonly verifyIndexMs: number;
   /** Whether a session's process still runs; those of which it does not are fenced. */
   readonly isAlive: (session: SessionId) => boolean;
 }
@@ -36,20 +40,19 @@ export interface BackgroundProcess {
 }
 
 export async function openBackground(options: BackgroundOptions): Promise<BackgroundProcess> {
-  const { machine, sealAfterMs, compactAt, uploadIdleDays = 0, isAlive } = options;
+  const { machine, sealAfterMs, compactAt, uploadIdleDays = 0, verifyIndexMs, isAlive } = options;
   // Compaction makes room, so it may use the room that is kept from others.
   const limits = { sealAfterMs, reserveBytes: 0 };
   const parts = await openStoreParts(machine, "background", limits);
-  const { keymap, table, writer, reader, reads, services } = parts;
-  const census = new ExtentCensus({
-    clock: machine.platform.clock,
-    disks: machine.disks,
-    keymap,
-    table,
-  });
+  const { engines, damage, keymap, table, writer, reader, reads, services } = parts;
+  const { platform, disks } = machine;
+  const census = new ExtentCensus({ clock: platform.clock, disks, keymap, table });
+  const everyMs = verifyIndexMs;
+  const verification = new IndexVerification({ platform, engines, damage, everyMs });
   const background = createBackground({
-    platform: machine.platform,
+    platform,
     disks: machine.disks,
+    damage,
     keymap,
     table,
     writer,
@@ -58,17 +61,19 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
     isAlive,
     limits: compactAt === undefined ? undefined : { deadShare: compactAt },
     moreWorkers(counters) {
-      if (uploadIdleDays === 0) return [census];
+      if (uploadIdleDays === 0) return [census, verification];
       const onEnded = () => counters.uploadsEnded++;
       const pace = { idleMs: uploadIdleDays * 24 * 3_600_000, everyMs: uploadSweepMs };
-      const { platform } = machine;
-      return [census, new UploadSweep({ platform, keymap, writer, ...pace, onEnded })];
+      const sweep = new UploadSweep({ platform, keymap, writer, ...pace, onEnded });
+      return [census, verification, whileIndexIsGood(damage, sweep)];
     },
   });
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
   sampleBackground(metrics, background);
   sampleCensus(metrics, () => census.last);
+  sampleIndexDamage(metrics, damage);
+  sampleVerification(metrics, verification);
   return {
     session: keymap.session.id,
     services: [...services, background],

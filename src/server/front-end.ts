@@ -20,6 +20,7 @@ import { sampleAdmission } from "./admission-metrics.ts";
 import { createAccessKeys } from "./access-keys.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
+import { sampleIndexDamage } from "./index-metrics.ts";
 import { sampleStore } from "./store-metrics.ts";
 import { readiness } from "./readiness.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
@@ -64,7 +65,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const { machine, rootKey, secretBox, region, domains, name, askOthers, stopping } = options;
   const { platform } = machine;
   const parts = await openStoreParts(machine, "front-end", options.limits);
-  const { keymap, writer, reader, reads, services } = parts;
+  const { damage, keymap, writer, reader, reads, services } = parts;
   const keys = createAccessKeys({ platform, keymap, box: secretBox, rootKey });
   const verifier = createRequestVerifier({
     ...platform,
@@ -79,6 +80,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const buffers = createBodyBuffers();
   const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
+  sampleIndexDamage(metrics, damage);
   const requests = new RequestMetrics(metrics);
   const perKey = new RequestsPerKey(options.requestsPerKey);
   const watch = new RequestWatch({ clock, process: name, requests, log: options.requestLog });

@@ -8,11 +8,13 @@ const sinceCommitMsMax = 7_000;
 /** Lost extents are counted up to here: more of them is a number that only says "many". */
 const lostExtentsMax = 1000;
 
+const indexDamaged = "the index is damaged, and nothing is reclaimed until it was found good";
+
 /** Resolves where requests can be served, with what is amiss nonetheless; rejects with what stands against it. */
 export async function readiness(
-  parts: Pick<StoreParts, "keymap" | "table" | "writer" | "lease">,
+  parts: Pick<StoreParts, "keymap" | "table" | "writer" | "lease" | "damage">,
 ): Promise<readonly string[]> {
-  const { keymap, table, writer, lease } = parts;
+  const { keymap, table, writer, lease, damage } = parts;
   const sinceMs = lease.sinceRenewedMs();
   if (sinceMs > sinceCommitMsMax) {
     const what = `the index has taken no commit for ${Math.round(sinceMs / 1000)} s`;
@@ -25,6 +27,7 @@ export async function readiness(
   return [
     ...stopped.map(({ name, condition }) => `${name} takes no writes (${condition})`),
     ...lostTexts(await table.listLost(lostExtentsMax)),
+    ...((await damage.mark()) === undefined ? [] : [indexDamaged]),
   ];
 }
 

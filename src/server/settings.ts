@@ -138,6 +138,12 @@ export const settingDefinitions = {
     "unfinished multipart uploads idle for as long are removed; 0 keeps them",
     parseCount(0, uploadIdleDaysMax),
   ),
+  "verify-index-every": define(
+    "TIME",
+    "24h",
+    "from one verification of the whole index to the next, in the background",
+    parseDuration(1000, 30 * 24 * 60 * minute),
+  ),
   "worker-silence": define(
     "TIME",
     "8s",

@@ -1,4 +1,6 @@
+import { must } from "../base/assert.ts";
 import type { Engine } from "../engine/engine.ts";
+import { IndexDamage, watchDamage } from "../engine/index-damage.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import {
   createExtentReader,
@@ -38,6 +40,9 @@ const storageClass = "STANDARD";
 
 /** The storage plane and the index as one process uses them, under a session of its own. */
 export interface StoreParts {
+  /** The machine's, with damage told. */
+  readonly engines: ReadonlyMap<string, Engine>;
+  readonly damage: IndexDamage;
   readonly keymap: Keymap;
   readonly table: ExtentTable;
   readonly writer: ExtentWriter;
@@ -53,7 +58,12 @@ export async function openStoreParts(
   role: SessionRow["role"],
   limits: WriterLimits,
 ): Promise<StoreParts> {
-  const { platform, engines, disks } = machine;
+  const { platform, disks } = machine;
+  const [home] = disks.disks;
+  const damage = new IndexDamage(platform, must(home, "a store has a data directory").disk);
+  const engines = new Map(
+    [...machine.engines].map(([name, engine]) => [name, watchDamage(engine, damage)]),
+  );
   const generation = await leastGeneration(platform, disks, machine.generation);
   const keymap = await openKeymap({ platform, engines, role, store: disks.store, generation });
   const table = createExtentTable(keymap);
@@ -64,5 +74,6 @@ export async function openStoreParts(
   const reader = createExtentReader({ platform, disks, table, cacheBytes });
   const reads = new ReadTracker(platform.clock);
   const lease = createLease({ platform, keymap, reads });
-  return { keymap, table, writer, reader, reads, lease, services: [lease, writer] };
+  const parts = { engines, damage, keymap, table, writer, reader, reads, lease };
+  return { ...parts, services: [lease, writer] };
 }

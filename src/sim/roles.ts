@@ -1,6 +1,7 @@
 import type { Background } from "../control/background.ts";
 import { createBackground } from "../control/background.ts";
 import type { CheckReport } from "../control/check.ts";
+import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
 import { checkStore } from "../control/check.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
@@ -51,6 +52,7 @@ const sealAfterMs = 5000;
 /** Uploads that are idle for so long are ended. */
 export const uploadIdleMs = 30_000;
 const uploadSweepMs = 5000;
+const verifyIndexMs = 20_000;
 const backgroundLimits = {
   deadShare,
   restShare: 1,
@@ -93,7 +95,8 @@ async function runBackground(
 ): Promise<void> {
   const { platform, disks, isAlive, signal } = place;
   const limits = backgroundLimits;
-  const { keymap, writer } = parts;
+  const { keymap, writer, engines, damage } = parts;
+  const verifyEvery = { platform, engines, damage, everyMs: verifyIndexMs };
   const background = createBackground({
     platform,
     disks,
@@ -103,7 +106,8 @@ async function runBackground(
     moreWorkers(counters) {
       const onEnded = () => counters.uploadsEnded++;
       const pace = { idleMs: uploadIdleMs, everyMs: uploadSweepMs };
-      return [new UploadSweep({ platform, keymap, writer, ...pace, onEnded })];
+      const sweep = new UploadSweep({ platform, keymap, writer, ...pace, onEnded });
+      return [new IndexVerification(verifyEvery), whileIndexIsGood(damage, sweep)];
     },
   });
   const check = () =>

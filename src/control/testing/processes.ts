@@ -1,3 +1,4 @@
+import { IndexDamage, watchDamage } from "../../engine/index-damage.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { MemoryEngine } from "../../engine/memory-engine.ts";
 import { createMemoryEngine } from "../../engine/memory-engine.ts";
@@ -45,6 +46,7 @@ export interface TestMachine {
 }
 
 export interface TestProcess extends ObjectStore {
+  readonly damage: IndexDamage;
   readonly platform: TestPlatform;
   readonly table: ExtentTable;
   readonly disks: ExtentDisks;
@@ -81,8 +83,10 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
   const disks = { store, disks: [{ id, disk }] };
   const start = async (role: "front-end" | "background"): Promise<TestProcess> => {
     const life = new Life();
-    const own = { store, disks: [{ id, disk: guardDisk(disk, life) }] };
-    const engines = new Map([["main", guardEngine(engine, life)]]);
+    const ownDisk = guardDisk(disk, life);
+    const own = { store, disks: [{ id, disk: ownDisk }] };
+    const damage = new IndexDamage(platform, ownDisk);
+    const engines = new Map([["main", watchDamage(guardEngine(engine, life), damage)]]);
     const keymap = await openTestKeymap({ platform, engines, role, store });
     const session = keymap.session.id;
     alive.add(session);
@@ -98,6 +102,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     return {
       ...shared,
       keymap,
+      damage,
       writer,
       reader: createExtentReader(shared),
       reads: new ReadTracker(platform.clock),

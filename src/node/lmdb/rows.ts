@@ -1,6 +1,7 @@
 import type { RangeOptions, Transaction } from "lmdb";
-import type { Row } from "../../engine/engine.ts";
+import type { Row, ScanOptions } from "../../engine/engine.ts";
 import { compareBytes } from "../../base/bytes.ts";
+import { isStoreError } from "../../base/errors.ts";
 import { openRow } from "../../format/row-envelope.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
@@ -12,7 +13,7 @@ import type { Database } from "./environment.ts";
  * 3.3 µs a get), unless it reads from a snapshot's own transaction.
  */
 
-export interface SealedRow {
+interface SealedRow {
   readonly key: Uint8Array;
   readonly sealed: Uint8Array;
 }
@@ -43,29 +44,46 @@ function copied(bytes: Uint8Array): Uint8Array {
   return plain(copy);
 }
 
-export function readSealedRows(
+export interface RowsQuery {
+  readonly hash: Hash;
+  readonly range: KeyRange;
+  readonly options: ScanOptions;
+  readonly transaction: Transaction | undefined;
+}
+
+/** Rows that are as they were written: the first that is not ends the scan, or is left out, as the options say. */
+export function readRows(database: Database, { hash, ...query }: RowsQuery): Row[] {
+  const { onDamaged, limit } = query.options;
+  const rows: Row[] = [];
+  for (const { key, sealed } of sealedRows(database, query)) {
+    try {
+      rows.push({ key, ...openRow(hash, key, sealed) });
+    } catch (thrown) {
+      if (onDamaged === undefined || !isStoreError(thrown, "corrupt")) throw thrown;
+      onDamaged(thrown);
+    }
+    if (rows.length === limit) break;
+  }
+  return rows;
+}
+
+function* sealedRows(
   database: Database,
-  range: KeyRange,
-  options: { readonly reverse?: boolean | undefined; readonly limit: number },
-  transaction?: Transaction,
-): SealedRow[] {
-  if (compareBytes(range.start, range.end) >= 0) return [];
+  { range, options, transaction }: Omit<RowsQuery, "hash">,
+): Generator<SealedRow> {
+  if (compareBytes(range.start, range.end) >= 0) return;
   if (transaction === undefined) database.resetReadTxn();
   const bounds: RangeOptions =
     options.reverse === true
       ? { start: range.end, exclusiveStart: true, end: range.start, inclusiveEnd: true }
       : { start: range.start, end: range.end };
-  const query: RangeOptions = {
-    ...bounds,
-    limit: options.limit,
-    reverse: options.reverse === true,
-  };
+  const query: RangeOptions = { ...bounds, reverse: options.reverse === true };
+  // Rows that are left out do not count.
+  if (options.onDamaged === undefined) query.limit = options.limit;
   if (transaction !== undefined) query.transaction = transaction;
-  const rows: SealedRow[] = [];
   for (const { key, value } of database.getRange(query)) {
-    rows.push({ key: plain(key), sealed: plain(value) });
+    yield { key: plain(key), sealed: plain(value) };
   }
-  return rows;
 }
 
 /** The binding gives Buffers, whose `slice` is not that of a Uint8Array. */

@@ -7,10 +7,10 @@ import fc from "fast-check";
 import { must } from "../../base/assert.ts";
 import { ChangeMaker, allRows, bytesOf } from "../../engine/suite/rows.suite.ts";
 import { createHash } from "../hash.ts";
-import type { LmdbEngine } from "../lmdb-engine.ts";
-import { openLmdbEngine, verifyLmdb } from "../lmdb-engine.ts";
+import { verifyLmdb } from "../lmdb-engine.ts";
 import type { UsedPage } from "../testing/damaged-index.ts";
 import { flipBit, offsetOf, usedPages } from "../testing/damaged-index.ts";
+import { openTestIndex } from "../testing/test-index.ts";
 import { dataFileOf, openEnvironment } from "./environment.ts";
 import { verifyDatabase } from "./verify.ts";
 
@@ -22,16 +22,12 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-function openEngine(path: string): Promise<LmdbEngine> {
-  return openLmdbEngine({ path, hash, log: () => undefined, reserveBytes: 0 });
-}
-
 const keyOf = (i: number): string => `key/${String(i).padStart(5, "0")}`;
 
 /** Rows of many sizes, some on pages of their own; replaced and removed, so that pages are free. */
 async function makeIndex(name: string, rows: number): Promise<string> {
   const path = join(folder, name);
-  const engine = await openEngine(path);
+  const engine = await openTestIndex(path);
   for (let round = 0; round < 3; round++) {
     const commits = Array.from({ length: rows }, (_, i) => {
       const key = bytesOf(keyOf(i));
@@ -82,7 +78,7 @@ test("C8: whatever bit of a used page flips, it is found, or every row is read a
   const path = await makeIndex("any-bit", 1200);
   const pages = usedPages(path);
   const branches = pages.filter(({ kind }) => kind === "branch");
-  const engine = await openEngine(path);
+  const engine = await openTestIndex(path);
   const expected = await allRows(engine);
   await engine.close();
   const page = fc.oneof(fc.constantFrom(...pages), fc.constantFrom(...branches));
@@ -90,7 +86,7 @@ test("C8: whatever bit of a used page flips, it is found, or every row is read a
     flipBit(path, used.offset + at, bit);
     try {
       if ((await verifyLmdb({ path, hash })).problemCount > 0) return;
-      const damaged = await openEngine(path);
+      const damaged = await openTestIndex(path);
       try {
         assert.deepEqual(await allRows(damaged), expected);
         for (const row of expected) assert.deepEqual(await damaged.get(row.key), row);
@@ -133,7 +129,7 @@ test("C8: a pointer to any other page is found, an old copy of a page too", asyn
 
 test("C8: while rows come and go, no damage is seen where there is none, whatever the steps", async () => {
   const path = await makeIndex("busy", 600);
-  const engine = await openEngine(path);
+  const engine = await openTestIndex(path);
   const database = openEnvironment(path);
   let isDone = false;
   const verifying = (async () => {

@@ -63,24 +63,19 @@ export async function* verifyDatabase(
 ): Verification {
   const notes = new VerifyNotes(hash);
   for (let from: Uint8Array | undefined; ;) {
-    await using snapshot = await openDataSnapshot(database, path);
-    const step = await verifyStep(snapshot, from, leavesMax, notes);
-    if (step.next === undefined) {
-      if (from === undefined) notes.compareCounts(snapshot, step.counts);
-      return notes.report();
-    }
-    from = step.next;
+    from = await verifyStep(database, path, { from, leavesMax, notes });
+    if (from === undefined) return notes.report();
     yield notes.report();
   }
 }
 
 /** The key to go on from; undefined at the end. */
 async function verifyStep(
-  snapshot: DataSnapshot,
-  from: Uint8Array | undefined,
-  leavesMax: number,
-  notes: VerifyNotes,
-): Promise<{ readonly next: Uint8Array | undefined; readonly counts: WalkedCounts }> {
+  database: Database,
+  path: string,
+  { from, leavesMax, notes }: VerifyStep,
+): Promise<Uint8Array | undefined> {
+  await using snapshot = await openDataSnapshot(database, path);
   const fault = (one: TreeFault): void => notes.structure(one);
   const free = await readFreePages(snapshot, fault);
   const walk = new TreeWalk({ snapshot, root: snapshot.meta.rows, from, free, fault });
@@ -90,9 +85,16 @@ async function verifyStep(
     const last = rows.at(-1);
     if (++leaves < leavesMax || last === undefined) continue;
     if (from !== undefined && compareBytes(last.key, from) < 0) continue;
-    return { next: afterKey(last.key), counts: walk.counts };
+    return afterKey(last.key);
   }
-  return { next: undefined, counts: walk.counts };
+  if (from === undefined) notes.compareCounts(snapshot, walk.counts);
+  return undefined;
+}
+
+interface VerifyStep {
+  readonly from: Uint8Array | undefined;
+  readonly leavesMax: number;
+  readonly notes: VerifyNotes;
 }
 
 class VerifyNotes {

@@ -22,6 +22,7 @@ export async function runBackground(
     sealAfterMs: settings["seal-after"],
     compactAt: settings["compact-at"],
     uploadIdleDays: settings["upload-idle-days"],
+    verifyIndexMs: settings["verify-index-every"],
     isAlive: (session) => isAlive(channel.roster, session),
   });
   channel.send({ type: "opened", session: background.session });
