@@ -3,8 +3,8 @@ import { presignRequest, signRequest } from "../../src/auth/sign.ts";
 import { signatureV2, stringToSignV2 } from "../../src/auth/signature-v2.ts";
 import {
   type ChunkSigning,
-  chunkSignature,
-  trailerSignature,
+  chunkStringToSign,
+  trailerStringToSign,
 } from "../../src/auth/signature-v4.ts";
 import { toBase64, toHex } from "../../src/base/bytes.ts";
 import { createHash } from "../../src/node/hash.ts";
@@ -103,7 +103,8 @@ function awsChunks(body: Buffer, signing: ChunkSigning | undefined, hasTrailer: 
     const size = bytes.length.toString(16);
     if (signing === undefined) return `${size}\r\n`;
     const sha256 = hash.digest("sha256", bytes);
-    previousSignature = chunkSignature(hash, signing, { previousSignature, sha256 });
+    const stringToSign = chunkStringToSign(signing, { previousSignature, sha256 });
+    previousSignature = hash.hmacSha256Text(signing.key, stringToSign);
     return `${size};chunk-signature=${previousSignature}\r\n`;
   };
   const pieces: Buffer[] = [];
@@ -117,7 +118,8 @@ function awsChunks(body: Buffer, signing: ChunkSigning | undefined, hasTrailer: 
     const trailers = new Map([["x-amz-checksum-crc32", toBase64(hash.digest("crc32", body))]]);
     for (const [name, value] of trailers) end += `${name}:${value}\r\n`;
     if (signing !== undefined) {
-      const signature = trailerSignature(hash, signing, { previousSignature, trailers });
+      const stringToSign = trailerStringToSign(hash, signing, { previousSignature, trailers });
+      const signature = hash.hmacSha256Text(signing.key, stringToSign);
       end += `x-amz-trailer-signature:${signature}\r\n`;
     }
   }

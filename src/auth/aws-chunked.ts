@@ -15,7 +15,7 @@ import type { Hash, Hasher } from "../platform/hash.ts";
 import { ByteSource } from "./byte-source.ts";
 import { PayloadError } from "./payload-error.ts";
 import type { ChunkedPayload } from "./payload-mode.ts";
-import { chunkSignature, sameSignature, trailerSignature } from "./signature-v4.ts";
+import { chunkStringToSign, sameSignature, trailerStringToSign } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
 
 /** 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and room for an extension nobody uses. */
@@ -86,7 +86,7 @@ class SignatureChain {
   endChunk(provided: string | undefined): void {
     if (provided === undefined) throw framing("a chunk without its signature");
     const chunk = { previousSignature: this.#previous, sha256: this.#chunk.digest() };
-    this.#previous = this.#check(chunkSignature(this.#hash, this.#signing, chunk), provided);
+    this.#previous = this.#check(chunkStringToSign(this.#signing, chunk), provided);
     this.#chunk = this.#hash.create("sha256");
   }
 
@@ -97,12 +97,16 @@ class SignatureChain {
     if (provided === undefined) throw malformedTrailer("the trailer has no signature");
     trailers.delete(trailerSignatureHeader);
     const parts = { previousSignature: this.#previous, trailers };
-    this.#check(trailerSignature(this.#hash, this.#signing, parts), provided);
+    this.#check(trailerStringToSign(this.#hash, this.#signing, parts), provided);
   }
 
-  #check(expected: string, provided: string): string {
+  #check(stringToSign: string, provided: string): string {
+    const expected = this.#hash.hmacSha256Text(this.#signing.key, stringToSign);
     if (sameSignature(expected, provided)) return expected;
-    throw new PayloadError("signature_mismatch", "the signature of a chunk does not match it");
+    const message = "the signature of a chunk does not match it";
+    throw new PayloadError("signature_mismatch", message, {
+      signature: { stringToSign, provided },
+    });
   }
 }
 

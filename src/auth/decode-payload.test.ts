@@ -214,9 +214,11 @@ test("a signed digest is compared with the body's, and both are told", async () 
   const decoded = decodePayload(hash, { kind: "signed", sha256 }, other);
   await assert.rejects(Array.fromAsync(decoded.body), {
     code: "sha256_mismatch",
-    sha256: {
-      declared: "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
-      computed: "3fc2118d352cbb01db0d8b015d9df5926e416c4b75379601277187da80329c6b",
+    quoted: {
+      sha256: {
+        declared: "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
+        computed: "3fc2118d352cbb01db0d8b015d9df5926e416c4b75379601277187da80329c6b",
+      },
     },
   });
 });

@@ -50,7 +50,6 @@ async function* verifySha256(
 export function checkSha256(sha256: Uint8Array, computed: Uint8Array): void {
   if (equalBytes(computed, sha256)) return;
   throw new PayloadError("sha256_mismatch", "the body is not the one that was signed", {
-    declared: toHex(sha256),
-    computed: toHex(computed),
+    sha256: { declared: toHex(sha256), computed: toHex(computed) },
   });
 }

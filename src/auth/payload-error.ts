@@ -17,19 +17,22 @@ export type PayloadErrorCode =
   | "chunk_size"
   | "trailer";
 
+/** What S3's answer quotes. */
+interface QuotedByS3 {
+  /** For `sha256_mismatch`, in hexadecimal. */
+  readonly sha256?: { readonly declared: string; readonly computed: string };
+  /** For `signature_mismatch`: what should have been signed, and the signature that came. */
+  readonly signature?: { readonly stringToSign: string; readonly provided: string };
+}
+
 export class PayloadError extends Error {
   override readonly name = "PayloadError";
   readonly code: PayloadErrorCode;
-  /** For `sha256_mismatch`: what S3's answer quotes, in hexadecimal. */
-  readonly sha256: { readonly declared: string; readonly computed: string } | undefined;
+  readonly quoted: QuotedByS3;
 
-  constructor(
-    code: PayloadErrorCode,
-    message: string,
-    sha256?: { readonly declared: string; readonly computed: string },
-  ) {
+  constructor(code: PayloadErrorCode, message: string, quoted: QuotedByS3 = {}) {
     super(message);
     this.code = code;
-    this.sha256 = sha256;
+    this.quoted = quoted;
   }
 }

@@ -46,12 +46,12 @@ export function requestStringToSign(
   return `${signatureAlgorithm}\n${parts.timestamp}\n${parts.scope}\n${digest}`;
 }
 
-export function chunkSignature(
-  hash: Hash,
+/** What the signature of a chunk signs. */
+export function chunkStringToSign(
   signing: ChunkSigning,
   chunk: { readonly previousSignature: string; readonly sha256: Uint8Array },
 ): string {
-  const text = [
+  return [
     `${signatureAlgorithm}-PAYLOAD`,
     signing.timestamp,
     signing.scope,
@@ -59,24 +59,22 @@ export function chunkSignature(
     emptySha256,
     toHex(chunk.sha256),
   ].join("\n");
-  return hash.hmacSha256Text(signing.key, text);
 }
 
-/** `trailers` as sent, in order, without the signature's own. */
-export function trailerSignature(
+/** The same of the trailer. `trailers` as sent, in order, without the signature's own. */
+export function trailerStringToSign(
   hash: Hash,
   signing: ChunkSigning,
   parts: { readonly previousSignature: string; readonly trailers: ReadonlyMap<string, string> },
 ): string {
   const lines = [...parts.trailers].map(([name, value]) => `${name}:${value}\n`).join("");
-  const text = [
+  return [
     `${signatureAlgorithm}-TRAILER`,
     signing.timestamp,
     signing.scope,
     parts.previousSignature,
     hash.sha256Text(lines),
   ].join("\n");
-  return hash.hmacSha256Text(signing.key, text);
 }
 
 /** Takes as long whatever differs, so that answers' times say nothing about the right signature. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeUtf8, toBase64 } from "../base/bytes.ts";
+import { encodeUtf8, toBase64, toHex } from "../base/bytes.ts";
 import { createHash } from "../node/hash.ts";
+import { putChunked } from "./testing/chunked.ts";
 import { type TestS3, createTestS3, elementOf, errorOf } from "./testing/test-s3.ts";
 
 // What stands in errors beside Code and Message. Recorded from AWS: LocalStack's test_s3.snapshot.json,
@@ -73,4 +74,22 @@ test("checksums: an algorithm nobody knows is ignored but where one is chosen", 
   const source = ["x-amz-copy-source", "bucket/k"] as const;
   const copy = { method: "PUT", target: "/bucket/c", headers: [...headers, source] };
   assert.match(errorOf(await s3.send(copy)), unsupported);
+});
+
+// versity/versitygw, s3api/utils/signed-chunk-reader.go, after AWS's answers; the string is that of AWS's API reference,
+// "Transferring Payload in Multiple Chunks".
+test("errors: a chunk whose signature is wrong shows what it should have signed, as requests do", async () => {
+  const s3 = await withBucket();
+  const put = { mode: "signed", body: "hello" } as const;
+  const { text } = await putChunked(s3, {
+    ...put,
+    tamper: (sent) => sent.replace("hello", "jello"),
+  });
+  assert.equal(elementOf(text, "Code"), "SignatureDoesNotMatch");
+  assert.equal(elementOf(text, "AWSAccessKeyId"), "root");
+  const signed = (elementOf(text, "StringToSign") ?? "").split("&#xa;");
+  assert.equal(signed[0], "AWS4-HMAC-SHA256-PAYLOAD");
+  assert.equal(signed.at(-1), toHex(hash.digest("sha256", encodeUtf8("jello"))));
+  assert.match(elementOf(text, "StringToSignBytes") ?? "", /^41 57 53 34 /);
+  assert.match(elementOf(text, "SignatureProvided") ?? "", /^[0-9a-f]{64}$/);
 });

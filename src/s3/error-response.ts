@@ -20,16 +20,26 @@ import { textElement, xmlPlainDocument } from "./xml-write.ts";
 /** Seconds after which a client that was told to slow down may come again. */
 const retryAfterSeconds = 1;
 
-/** Anything that was thrown, as S3 would have put it. */
-export function toS3Error(thrown: unknown): S3Error {
+/**
+ * Anything that was thrown, as S3 would have put it.
+ *
+ * @param accessKeyId of who signed the request: S3 repeats it where a chunk's signature is wrong.
+ */
+export function toS3Error(thrown: unknown, accessKeyId?: string): S3Error {
   if (thrown instanceof S3Error) return thrown;
-  if (thrown instanceof PayloadError) return payloadError(thrown);
+  if (thrown instanceof PayloadError) return payloadError(thrown, accessKeyId);
   if (!isStoreError(thrown)) return new S3Error("InternalError");
   const { code, message } = storeErrorCodes[thrown.code];
   return new S3Error(code, { message });
 }
 
-function payloadError({ code, message, sha256 }: PayloadError): S3Error {
+function payloadError({ code, message, quoted }: PayloadError, accessKeyId = ""): S3Error {
+  const { sha256, signature } = quoted;
+  if (signature !== undefined) {
+    const { stringToSign, provided } = signature;
+    const details = signatureDetails({ accessKeyId, stringToSign, signatureProvided: provided });
+    return new S3Error(payloadErrorCodes[code], { details });
+  }
   if (sha256 === undefined) return new S3Error(payloadErrorCodes[code], { message });
   return new S3Error(payloadErrorCodes[code], {
     details: {
@@ -37,6 +47,20 @@ function payloadError({ code, message, sha256 }: PayloadError): S3Error {
       S3ComputedContentSHA256: sha256.computed,
     },
   });
+}
+
+/** What S3 shows of a signature that is wrong. */
+function signatureDetails(failure: {
+  readonly accessKeyId: string;
+  readonly stringToSign: string;
+  readonly signatureProvided: string;
+}): ErrorDetails {
+  return {
+    AWSAccessKeyId: failure.accessKeyId,
+    StringToSign: failure.stringToSign,
+    SignatureProvided: failure.signatureProvided,
+    StringToSignBytes: wireHex(failure.stringToSign),
+  };
 }
 
 export function checksumError({ code, message, md5 }: ChecksumRefusal): S3Error {
@@ -76,10 +100,7 @@ function wordsOf(failure: AuthFailure): Words {
     case "signature_mismatch":
       return {
         details: {
-          AWSAccessKeyId: failure.accessKeyId,
-          StringToSign: failure.stringToSign,
-          SignatureProvided: failure.signatureProvided,
-          StringToSignBytes: wireHex(failure.stringToSign),
+          ...signatureDetails(failure),
           ...(failure.canonicalRequest === undefined
             ? {}
             : {

@@ -163,7 +163,9 @@ class Exchange implements ObservedRequest {
 
   /** Takes note of what went wrong; only what is the store's own fault goes to the log. */
   #failed(thrown: unknown): S3Error {
-    const error = this.#isGone(thrown) ? new S3Error("ClientDisconnected") : toS3Error(thrown);
+    const error = this.#isGone(thrown)
+      ? new S3Error("ClientDisconnected")
+      : toS3Error(thrown, this.sender?.accessKeyId);
     this.code = error.code;
     const expected = error.status < 500 || error === thrown || isStoreError(thrown, "cancelled");
     if (!expected) {

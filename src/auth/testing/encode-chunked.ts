@@ -2,7 +2,7 @@
 import type { Hash } from "../../platform/hash.ts";
 import { trailerSignatureHeader } from "../aws-chunked.ts";
 import { wireBytes } from "../canonical-request.ts";
-import { chunkSignature, trailerSignature } from "../signature-v4.ts";
+import { chunkStringToSign, trailerStringToSign } from "../signature-v4.ts";
 import type { ChunkSigning } from "../signature-v4.ts";
 
 export interface ChunkedEncoding {
@@ -23,7 +23,8 @@ export async function* encodeChunked(
     const size = bytes.length.toString(16);
     if (signing === undefined) return wireBytes(`${size}\r\n`);
     const sha256 = hash.digest("sha256", bytes);
-    previousSignature = chunkSignature(hash, signing, { previousSignature, sha256 });
+    const stringToSign = chunkStringToSign(signing, { previousSignature, sha256 });
+    previousSignature = hash.hmacSha256Text(signing.key, stringToSign);
     return wireBytes(`${size};chunk-signature=${previousSignature}\r\n`);
   };
   for await (const piece of body) {
@@ -45,7 +46,8 @@ function trailerLines(
   const trailers = options.trailers();
   const lines = [...trailers].map(([name, value]) => `${name}:${value}\r\n`);
   if (signing !== undefined) {
-    const signature = trailerSignature(hash, signing, { previousSignature, trailers });
+    const stringToSign = trailerStringToSign(hash, signing, { previousSignature, trailers });
+    const signature = hash.hmacSha256Text(signing.key, stringToSign);
     lines.push(`${trailerSignatureHeader}:${signature}\r\n`);
   }
   return lines.join("");
