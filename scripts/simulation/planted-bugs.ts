@@ -107,8 +107,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 1,
     promise: "C5",
     file: "src/object/upload-rows.ts",
-    find: "deletes: checks.map((check) => check.key)",
-    replace: "deletes: [upload.stored.key]",
+    find: "deletes: [...deletes, key] };",
+    replace: "deletes: [key] };",
+  },
+  {
+    name: "compaction moves a part whose data is an object's",
+    seed: 1,
+    promise: "C1",
+    file: "src/control/extents/row-flip.ts",
+    find: 'if (isLeftOver(whole.value, parsePartKey(row.key).part)) return "left over";',
+    replace: "",
   },
   {
     name: "a listing skips the key behind each page",

@@ -31,6 +31,7 @@ import type * as ids from "./ids.ts";
 import { extentHeaderSlotBytes } from "./limits.ts";
 import { decodeManifest, encodeManifest } from "./manifest.ts";
 import * as objectRow from "./object-row.ts";
+import { partSetOf } from "./part-set.ts";
 import { blockChecksums, decodeRecordHeader, encodeRecordHeader } from "./record.ts";
 import { decodeStoreIdentity, encodeStoreIdentity } from "./store-identity.ts";
 import * as systemRows from "./system-rows.ts";
@@ -146,6 +147,7 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
       headBlob: object.blob,
       attributes,
       checksum: { algorithm: "crc32c", type: "composite" } as const,
+      ended: partSetOf([1, 9, 10_000]),
     },
     objectRow.encodeUploadRow,
     objectRow.decodeUploadRow,
@@ -266,6 +268,7 @@ const olderGoldens: Readonly<Record<string, Omit<Golden<unknown>, "encode">>> = 
       headBlob: undefined,
       attributes,
       checksum: { algorithm: "crc32c", type: "composite" },
+      ended: undefined,
     },
     decode: objectRow.decodeUploadRow,
   },

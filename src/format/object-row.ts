@@ -9,6 +9,7 @@ import {
 } from "./checksum.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
 import type { BlobId, UploadId } from "./ids.ts";
+import type { PartSet } from "./part-set.ts";
 
 export type NameValue = readonly [name: string, value: string];
 
@@ -63,6 +64,11 @@ export interface UploadRow {
   readonly checksum:
     | { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType }
     | undefined;
+  /**
+   * It was completed or aborted, and some of its parts' rows are still to be taken away: these parts are an object's now,
+   * the others are garbage when their rows go. Undefined: it goes on.
+   */
+  readonly ended: PartSet | undefined;
 }
 
 export interface PartRow {
@@ -165,6 +171,7 @@ export function encodeUploadRow(row: UploadRow): Uint8Array {
     writeChecksumAlgorithm(writer, checksum.algorithm);
     writer.boolean(checksum.type === "composite");
   });
+  writer.optional(row.ended, (parts) => writer.bytes(parts));
   return writer.finish();
 }
 
@@ -179,6 +186,7 @@ export function decodeUploadRow(bytes: Uint8Array): UploadRow {
       algorithm: readChecksumAlgorithm(reader),
       type: reader.boolean() ? "composite" : "full",
     })),
+    ended: stored < 2 ? undefined : reader.optional(() => reader.bytes()),
   };
   reader.end();
   return row;

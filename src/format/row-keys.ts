@@ -218,6 +218,16 @@ export function parseUploadKey(
   return { ...place, id: toHex(rest) as UploadId }; // what stands behind the key there
 }
 
+/** The parts of a row key in the parts space. */
+export function parsePartKey(rowKey: Uint8Array): Omit<RoutedKey, "rest"> & {
+  readonly upload: UploadId;
+  readonly part: number;
+} {
+  const { rest, ...place } = parseRoutedKey(rowKey);
+  const reader = new ByteReader(rest, "part row key");
+  return { ...place, upload: reader.id(), part: reader.u16() };
+}
+
 export function versionOrderOf(rest: Uint8Array): number {
   return orderMax - new ByteReader(rest, "version order").u64();
 }

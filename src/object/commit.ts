@@ -25,7 +25,7 @@ import type { KeyPlace } from "./target.ts";
 export const commitAttemptsMax = 128;
 
 /** What a commit needs of a store. */
-export interface CommitStore extends Pick<ObjectStore, "keymap" | "phases"> {
+export interface CommitStore extends Pick<ObjectStore, "keymap" | "phases" | "partsPerCommit"> {
   readonly writer: Pick<ObjectStore["writer"], "release">;
 }
 

@@ -3,6 +3,7 @@ import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../format/checksum.ts";
 import type { BucketFenceRow } from "../format/bucket-row.ts";
 import type { ObjectRow } from "../format/object-row.ts";
+import { partSetOf } from "../format/part-set.ts";
 import { BlobWriter } from "./blob-writer.ts";
 import type { Plan } from "./commit.ts";
 import { commitPlan } from "./commit.ts";
@@ -11,6 +12,7 @@ import { madeVersion, planVersion } from "./commit-head.ts";
 import type { WriteCondition } from "./conditions.ts";
 import { checkWrite, conditionName } from "./conditions.ts";
 import { partsOf } from "./get.ts";
+import { clearUploadIfPossible } from "./free-uploads.ts";
 import type { UploadAddress } from "./multipart.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Stored } from "./put.ts";
@@ -22,7 +24,7 @@ import { inPhase } from "./request-phases.ts";
 import type { Target } from "./target.ts";
 import { openTarget } from "./target.ts";
 import type { FoundPart, FoundUpload } from "./upload-rows.ts";
-import { planUploadRemoval, readAllParts, readUpload } from "./upload-rows.ts";
+import { planUploadEnd, readAllParts, readUpload } from "./upload-rows.ts";
 import type { Version } from "./version-rows.ts";
 import { objectOf, readHead } from "./version-rows.ts";
 import { wholeChecksum } from "./whole-checksum.ts";
@@ -47,8 +49,8 @@ export interface CompleteInput extends UploadAddress {
 }
 
 /**
- * One instant: the object appears, the upload and its parts go, unlisted parts become garbage (C3,
- * C5). Repeating it after it succeeded answers the same. `invalidPart`, `invalidPartOrder`,
+ * One instant: the object appears and the upload goes (C3). Of a large one rows of parts go in the commits that follow, or
+ * that the sweep makes; unlisted parts are garbage when theirs go (C5). Repeating it after it succeeded answers the same. `invalidPart`, `invalidPartOrder`,
  * `entityTooSmall`, `noSuchUpload`, `preconditionFailed`, `conditionalConflict`, `badDigest`,
  * `invalidRequest` (object size or kind of checksum differ from the expected).
  */
@@ -73,7 +75,9 @@ export async function completeUpload(
     const isThere = (await readUpload(target, input.upload)) !== undefined;
     return isThere ? planned : madeBefore(store, target, await readHead(target), { input, fence });
   });
-  return isRefusal(made) ? made : storedOf(made);
+  if (isRefusal(made)) return made;
+  await clearUploadIfPossible(store, target, input.upload);
+  return storedOf(made);
 }
 
 /**
@@ -132,7 +136,7 @@ async function planCompletion(
   if (isRefusal(parts)) return parts;
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   const { hash } = store.platform;
-  const checksum = wholeChecksum(hash, upload.row.checksum, parts);
+  const checksum = await wholeChecksum(store.platform, upload.row.checksum, parts);
   const mismatch = checkExpected(size, checksum, upload, input);
   if (mismatch !== undefined) return mismatch;
   const manifest = await writeRoot(store, target, upload, parts);
@@ -151,14 +155,13 @@ async function planCompletion(
       ...manifest.object,
     },
   );
-  const removal = planUploadRemoval(upload, all);
-  const listed = new Set(parts);
-  const unlisted = all.filter((part) => !listed.has(part));
+  const listed = partSetOf(parts.map(({ part }) => part));
+  const ending = planUploadEnd(upload, all, listed, store.partsPerCommit);
   return {
-    checks: [...made.checks, ...removal.checks],
-    puts: made.puts,
-    deletes: [...made.deletes, ...removal.deletes],
-    freed: [...made.freed, ...unlisted.map((part) => part.data)],
+    checks: [...made.checks, ...ending.checks],
+    puts: [...made.puts, ...ending.puts],
+    deletes: [...made.deletes, ...ending.deletes],
+    freed: [...made.freed, ...ending.freed],
     appended: manifest.appended,
     result: made.result,
   };

@@ -1,5 +1,7 @@
+import { isStoreError } from "../base/errors.ts";
 import type { BucketFenceRow } from "../format/bucket-row.ts";
 import type { UploadId } from "../format/ids.ts";
+import { noParts } from "../format/part-set.ts";
 import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
 import type { Bucket } from "./bucket-rows.ts";
 import type { CommitStore } from "./commit.ts";
@@ -10,7 +12,14 @@ import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
 import type { KeyPlace } from "./target.ts";
 import { targetIn } from "./target.ts";
-import { planUploadRemoval, readAllParts, readUpload } from "./upload-rows.ts";
+import {
+  partsPerCommitMax,
+  planUploadEnd,
+  readAllParts,
+  readParts,
+  readUpload,
+  readUploadRow,
+} from "./upload-rows.ts";
 
 /** Uploads of a bucket looked up at once. */
 const uploadBatch = 100;
@@ -23,10 +32,11 @@ export interface EndingUpload {
 }
 
 /**
- * Ends an upload; its parts become garbage in the same commit (C5). `noSuchUpload`, `conditionalConflict` (it is
- * not idle).
+ * Ends an upload; its parts become garbage in the commits that take their rows away (C5), the first of which ends it. However many
+ * there are, each commit is small enough for the space that the index keeps for such when the disk is full.
+ * `noSuchUpload`, `conditionalConflict` (it is not idle).
  */
-export function freeUpload(
+export async function freeUpload(
   store: CommitStore,
   target: KeyPlace,
   id: UploadId,
@@ -40,11 +50,50 @@ export function freeUpload(
     if (Math.max(newestMs, upload.row.initiatedMs) >= idleSinceMs) {
       return refuse("conditionalConflict");
     }
-    const freed = parts.map((part) => part.data);
     const result: { aborted: true } = { aborted: true };
-    return { ...planUploadRemoval(upload, parts), puts: [], freed, result };
+    return { ...planUploadEnd(upload, parts, noParts, store.partsPerCommit), result };
   };
-  return commitPlan(store, target, plan, fence);
+  const aborted = await commitPlan(store, target, plan, fence);
+  if (!isRefusal(aborted)) await clearUploadIfPossible(store, target, id, fence);
+  return aborted;
+}
+
+/**
+ * Takes away what is left of an upload that has ended. Clients know it as gone already: what does not succeed now is done by
+ * the sweep (upload-sweep.ts).
+ */
+export async function clearUploadIfPossible(
+  store: CommitStore,
+  target: KeyPlace,
+  id: UploadId,
+  fence: BucketFenceRow["state"] = "active",
+): Promise<void> {
+  try {
+    await clearUpload(store, target, id, fence);
+  } catch (thrown) {
+    if (!isStoreError(thrown)) throw thrown;
+  }
+}
+
+/** Takes away what is left of an upload that has ended, a bounded number of parts in each commit. `operationAborted`. */
+export async function clearUpload(
+  store: CommitStore,
+  target: KeyPlace,
+  id: UploadId,
+  fence: BucketFenceRow["state"],
+): Promise<Refusal | undefined> {
+  const { partsPerCommit = partsPerCommitMax } = store;
+  const plan = async () => {
+    const upload = await readUploadRow(target, id);
+    const kept = upload?.row.ended;
+    if (upload === undefined || kept === undefined) return refuse("noSuchUpload");
+    const parts = await readParts(target, id, 0, partsPerCommit + 1);
+    return { ...planUploadEnd(upload, parts, kept, partsPerCommit), result: {} };
+  };
+  for (;;) {
+    const cleared = await commitPlan(store, target, plan, fence);
+    if (isRefusal(cleared)) return cleared.refusal === "noSuchUpload" ? undefined : cleared;
+  }
 }
 
 /** Ends all uploads of a bucket that is being deleted. A refusal: it is not, any more. */
@@ -59,8 +108,12 @@ export async function freeUploads(
     if (rows.length === 0) return undefined;
     for (const row of rows) {
       const { key, id } = parseUploadKey(row.key);
-      const freed = await freeUpload(store, targetIn(store, bucket, key), id, ending);
+      const target = targetIn(store, bucket, key);
+      const freed = await freeUpload(store, target, id, ending);
       if (isRefusal(freed) && freed.refusal !== "noSuchUpload") return freed;
+      // Its end may have been begun by somebody else.
+      const left = await clearUpload(store, target, id, "deleting");
+      if (left !== undefined) return left;
     }
   }
 }

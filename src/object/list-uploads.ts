@@ -84,7 +84,9 @@ function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListIte
   };
 }
 
-function uploadItem({ key: rowKey, value }: Row): UploadListItem {
+function uploadItem({ key: rowKey, value }: Row): UploadListItem | undefined {
+  const row = decodeUploadRow(value);
+  if (row.ended !== undefined) return undefined;
   const { key, id: upload } = parseUploadKey(rowKey);
-  return { kind: "upload", key, upload, row: decodeUploadRow(value) };
+  return { kind: "upload", key, upload, row };
 }

@@ -47,7 +47,13 @@ export async function initiateUpload(
   const head = await readHead(target);
   const key = uploadKey(target.bucket.id, target.key, upload);
   const headBlob = head?.row.blob;
-  const value = encodeUploadRow({ initiatedMs, headBlob, attributes, checksum });
+  const value = encodeUploadRow({
+    initiatedMs,
+    headBlob,
+    attributes,
+    checksum,
+    ended: undefined,
+  });
   return commitPlan(store, target, async () => ({
     checks: [{ key, expect: "absent" }],
     puts: [{ key, value }],

@@ -26,6 +26,8 @@ export interface ObjectStore {
   readonly bucketsDecoded?: DecodedBuckets | undefined;
   /** Buckets that the request at hand has read, by name: see `requestView`. */
   readonly bucketsRead?: Map<string, Bucket> | undefined;
+  /** Fewer than `partsPerCommitMax` in tests, which have few parts. */
+  readonly partsPerCommit?: number | undefined;
   /** Of the request at hand. */
   readonly phases?: RequestPhases | undefined;
 }

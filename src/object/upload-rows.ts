@@ -1,11 +1,11 @@
-import type { Check, Row } from "../engine/engine.ts";
+import type { Row } from "../engine/engine.ts";
 import { scanRowsMax } from "../engine/engine.ts";
-import { ByteReader } from "../format/codec.ts";
-import { idBytes } from "../format/ids.ts";
 import type { ChangeId, UploadId } from "../format/ids.ts";
 import type { PartRow, UploadRow } from "../format/object-row.ts";
-import { decodePartRow, decodeUploadRow } from "../format/object-row.ts";
-import { parseRoutedKey, partKey, partsRange, uploadKey } from "../format/row-keys.ts";
+import { decodePartRow, decodeUploadRow, encodeUploadRow } from "../format/object-row.ts";
+import type { PartSet } from "../format/part-set.ts";
+import { hasPart } from "../format/part-set.ts";
+import { parsePartKey, partKey, partsRange, uploadKey } from "../format/row-keys.ts";
 import type { Plan } from "./commit.ts";
 import type { KeyPlace } from "./target.ts";
 
@@ -18,6 +18,11 @@ import type { KeyPlace } from "./target.ts";
 
 /** S3: parts are numbered 1 … 10,000. */
 export const partNumberMax = 10_000;
+/**
+ * Parts taken away in one commit: 2 ms of the event loop, and 2 MiB of the space that the index keeps for what frees some when
+ * the disk is full. Ending an upload of 10,000 parts takes 40 commits.
+ */
+export const partsPerCommitMax = 256;
 
 export interface FoundUpload {
   readonly id: UploadId;
@@ -31,7 +36,17 @@ export interface FoundPart extends PartRow {
   readonly stamp: ChangeId;
 }
 
+/** An upload that goes on. */
 export async function readUpload(target: KeyPlace, id: UploadId): Promise<FoundUpload | undefined> {
+  const found = await readUploadRow(target, id);
+  return found?.row.ended === undefined ? found : undefined;
+}
+
+/** The row of an upload that goes on or has ended. */
+export async function readUploadRow(
+  target: KeyPlace,
+  id: UploadId,
+): Promise<FoundUpload | undefined> {
   const stored = await target.partition.get(uploadKey(target.bucket.id, target.key, id));
   return stored === undefined ? undefined : { id, row: decodeUploadRow(stored.value), stored };
 }
@@ -70,20 +85,29 @@ export async function readPart(
 }
 
 function foundPart({ key, value, stamp }: Row): FoundPart {
-  const number = parseRoutedKey(key).rest.subarray(idBytes);
-  const part = new ByteReader(number, "part number").u16();
-  return { ...decodePartRow(value), part, rowKey: key, stamp };
+  return { ...decodePartRow(value), part: parsePartKey(key).part, rowKey: key, stamp };
 }
 
 /**
- * Takes an upload away with all its parts. The parts' own stamps are checked too: compaction moves
- * a part's data without touching the upload's row.
+ * Ends an upload, or goes on with it: takes away the rows of its first `partsPerCommit` parts, and with the last of
+ * them its own. Until then its row says that it has ended, which parts are an object's, and so which are garbage when their
+ * rows go. Its stamp stands for all of its parts: whoever changes one puts the upload's row again.
+ *
+ * @param parts from the first on; one more than `partsPerCommit`, where there are as many.
  */
-export function planUploadRemoval(
-  upload: FoundUpload,
+export function planUploadEnd(
+  { stored, row }: FoundUpload,
   parts: readonly FoundPart[],
-): Pick<Plan<unknown>, "checks" | "deletes"> {
-  const checks: Check[] = [{ key: upload.stored.key, expect: upload.stored.stamp }];
-  for (const { rowKey, stamp } of parts) checks.push({ key: rowKey, expect: stamp });
-  return { checks, deletes: checks.map((check) => check.key) };
+  kept: PartSet,
+  partsPerCommit = partsPerCommitMax,
+): Pick<Plan<unknown>, "checks" | "puts" | "deletes" | "freed"> {
+  const { key, stamp } = stored;
+  const removed = parts.slice(0, partsPerCommit);
+  const deletes = removed.map(({ rowKey }) => rowKey);
+  const rest = {
+    checks: [{ key, expect: stamp }],
+    freed: removed.filter(({ part }) => !hasPart(kept, part)).map(({ data }) => data),
+  };
+  if (removed.length === parts.length) return { ...rest, puts: [], deletes: [...deletes, key] };
+  return { ...rest, puts: [{ key, value: encodeUploadRow({ ...row, ended: kept }) }], deletes };
 }

@@ -5,13 +5,13 @@ import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
 import type { Partition } from "../keymap/keymap.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { CommitStore } from "./commit.ts";
-import { freeUpload } from "./free-uploads.ts";
+import { clearUpload, freeUpload } from "./free-uploads.ts";
 import { isRefusal } from "./refusal.ts";
 
 /*
  * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
  * objects. One that has been idle for long (since its newest part, or since it was initiated) is ended as an abort would
- * end it. It is background work, but what ends an upload is decided here with everything else about uploads, so the
+ * end it. One that has ended but has rows left is cleared: whoever ended it died, or the disk was full. It is background work, but what ends an upload is decided here with everything else about uploads, so the
  * background is given this as one more worker (control/worker-loop.ts says what that is).
  */
 
@@ -20,7 +20,8 @@ const uploadsPerStep = 64;
 
 export interface UploadSweepOptions extends CommitStore {
   readonly platform: Platform;
-  readonly idleMs: number;
+  /** Undefined: however long an upload is idle, it stays. */
+  readonly idleMs: number | undefined;
   /** From the end of one round to the next. */
   readonly everyMs: number;
   /** Called for each upload that was ended. */
@@ -66,10 +67,16 @@ export class UploadSweep {
 
   async #look(partition: Partition, row: Row): Promise<void> {
     const { platform, idleMs } = this.#options;
-    const idleSinceMs = platform.clock.now() - idleMs;
-    if (decodeUploadRow(row.value).initiatedMs >= idleSinceMs) return;
     const { bucket, key, id } = parseUploadKey(row.key);
     const place = { bucket: { id: bucket }, key, partition };
+    const { ended, initiatedMs } = decodeUploadRow(row.value);
+    if (ended !== undefined) {
+      await clearUpload(this.#options, place, id, "active");
+      return;
+    }
+    if (idleMs === undefined) return;
+    const idleSinceMs = platform.clock.now() - idleMs;
+    if (initiatedMs >= idleSinceMs) return;
     const ending = { fence: "active", idleSinceMs } as const;
     // Refused: somebody else has ended it, or still works on it, or deletes its bucket.
     if (isRefusal(await freeUpload(this.#options, place, id, ending))) return;

@@ -2,7 +2,8 @@ import { must } from "../base/assert.ts";
 import { concatBytes } from "../base/bytes.ts";
 import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../format/checksum.ts";
 import type { PartRow, UploadRow } from "../format/object-row.ts";
-import type { CrcAlgorithm, Hash } from "../platform/hash.ts";
+import type { CrcAlgorithm } from "../platform/hash.ts";
+import type { Platform } from "../platform/platform.ts";
 
 /**
  * The checksum of a multipart object from those of its parts: the CRC of the whole, which follows
@@ -10,11 +11,11 @@ import type { CrcAlgorithm, Hash } from "../platform/hash.ts";
  * nothing, what S3 does by default with the algorithm that all parts have; undefined where they
  * have none in common.
  */
-export function wholeChecksum(
-  hash: Hash,
+export async function wholeChecksum(
+  { hash, loop }: Pick<Platform, "hash" | "loop">,
   chosen: UploadRow["checksum"],
   parts: readonly Pick<PartRow, "size" | "checksum">[],
-): StoredChecksum | undefined {
+): Promise<StoredChecksum | undefined> {
   const algorithm = chosen?.algorithm ?? parts[0]?.checksum?.algorithm;
   if (algorithm === undefined) return undefined;
   if (parts.some((part) => part.checksum?.algorithm !== algorithm)) return undefined;
@@ -24,11 +25,13 @@ export function wholeChecksum(
   }));
   const type = chosen?.type ?? checksumTypes(algorithm)[0];
   if (type === "full" && isCrc(algorithm)) {
-    const combined = digests.reduce((before, next) => ({
-      size: before.size + next.size,
-      value: hash.combineCrc(algorithm, before.value, next.value, next.size),
-    }));
-    return { algorithm, type, value: combined.value };
+    let whole = digests[0]?.value;
+    for (const { value, size } of digests.slice(1)) {
+      while (loop.isSpent) await loop.turn();
+      loop.count(1);
+      whole = whole && hash.combineCrc(algorithm, whole, value, size);
+    }
+    return whole && { algorithm, type, value: whole };
   }
   const value = hash.digest(algorithm, concatBytes(digests.map((digest) => digest.value)));
   return { algorithm, type: "composite", value };

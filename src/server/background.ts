@@ -61,9 +61,9 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
     isAlive,
     limits: compactAt === undefined ? undefined : { deadShare: compactAt },
     moreWorkers(counters) {
-      if (uploadIdleDays === 0) return [census, verification];
       const onEnded = () => counters.uploadsEnded++;
-      const pace = { idleMs: uploadIdleDays * 24 * 3_600_000, everyMs: uploadSweepMs };
+      const idleMs = uploadIdleDays === 0 ? undefined : uploadIdleDays * 24 * 3_600_000;
+      const pace = { idleMs, everyMs: uploadSweepMs };
       const sweep = new UploadSweep({ platform, keymap, writer, ...pace, onEnded });
       return [census, verification, whileIndexIsGood(damage, sweep)];
     },

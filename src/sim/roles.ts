@@ -53,6 +53,8 @@ const sealAfterMs = 5000;
 export const uploadIdleMs = 30_000;
 const uploadSweepMs = 5000;
 const verifyIndexMs = 20_000;
+/** Few, so that most uploads end in several commits. */
+const partsPerCommit = 1;
 const backgroundLimits = {
   deadShare,
   restShare: 1,
@@ -79,8 +81,9 @@ export async function runRole(
     const bodies = new BodyBudget(platform.clock);
     const answers = new AnswerBudget(platform.clock);
     const buffers = createBodyBuffers();
+    const budgets = { bodies, answers, buffers };
     serves({
-      store: { platform, keymap, writer, reader, reads, bodies, answers, buffers, region },
+      store: { platform, keymap, writer, reader, reads, ...budgets, region, partsPerCommit },
     });
     await runServices(parts.services, signal);
   } else await runBackground(place, parts, serves);
@@ -106,7 +109,7 @@ async function runBackground(
     moreWorkers(counters) {
       const onEnded = () => counters.uploadsEnded++;
       const pace = { idleMs: uploadIdleMs, everyMs: uploadSweepMs };
-      const sweep = new UploadSweep({ platform, keymap, writer, ...pace, onEnded });
+      const sweep = new UploadSweep({ platform, keymap, writer, partsPerCommit, ...pace, onEnded });
       return [new IndexVerification(verifyEvery), whileIndexIsGood(damage, sweep)];
     },
   });

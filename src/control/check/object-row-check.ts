@@ -2,21 +2,22 @@ import { decodeUtf8 } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { Row } from "../../engine/engine.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
-import type { BucketId, UploadId } from "../../format/ids.ts";
+import type { BucketId } from "../../format/ids.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
 import { decodeObjectRow, decodePartRow, decodeUploadRow } from "../../format/object-row.ts";
 import {
   bucketFenceKey,
   headKey,
   parseHeadKey,
+  parsePartKey,
   parseRoutedKey,
   space,
   uploadKey,
   versionKey,
   versionOrderOf,
 } from "../../format/row-keys.ts";
-import { ByteReader } from "../../format/codec.ts";
 import type { Partition } from "../../keymap/keymap.ts";
+import { isLeftOver } from "../extents/liveness.ts";
 import { checkData } from "./data-check.ts";
 import type { CheckNotes, ProblemKind } from "./report.ts";
 
@@ -100,12 +101,13 @@ export class ObjectRowCheck {
     const part = decodePartRow(row.value);
     notes.counts.parts++;
     notes.counts.objectBytes += part.size;
-    const { bucket, key, rest } = parseRoutedKey(row.key);
-    const behind = new ByteReader(rest, "part row key");
-    const upload = behind.id<UploadId>();
-    const number = behind.u16();
-    if ((await partition.get(uploadKey(bucket, key, upload))) === undefined) {
+    const { bucket, key, upload, part: number } = parsePartKey(row.key);
+    const whole = await partition.get(uploadKey(bucket, key, upload));
+    if (whole === undefined) {
       await this.#problem("dangling", row, `part ${number} of an upload that is not there`);
+    } else if (isLeftOver(whole.value, number)) {
+      // The row is left over: its data is an object's, which may have been deleted since.
+      return;
     }
     const owner = { bucket, key, blob: part.blob, upload, part: number };
     assertSize(await checkData(reader, owner, part.data), part.size);

@@ -2,9 +2,10 @@ import type { Row } from "../../engine/engine.ts";
 import { scanPages } from "../../engine/scan-pages.ts";
 import type { DataLocation } from "../../format/chunk-ref.ts";
 import { decodeGarbageRow } from "../../format/garbage-row.ts";
-import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
+import { decodeObjectRow, decodePartRow, decodeUploadRow } from "../../format/object-row.ts";
+import { hasPart } from "../../format/part-set.ts";
 import type { RecordHeader } from "../../format/record.ts";
-import { partKey, routedRange, space } from "../../format/row-keys.ts";
+import { partKey, routedRange, space, uploadKey } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import { scanVersionPages, versionsOfKey } from "../../keymap/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
@@ -83,6 +84,9 @@ export class Liveness {
     if (upload === undefined) return [];
     const row = await partition.get(partKey(bucket, key, upload, part));
     if (row === undefined) return [];
+    // Read after the part: if a Complete comes in between, the versions, which are read later still, show the object.
+    const whole = await partition.get(uploadKey(bucket, key, upload));
+    if (whole === undefined || isLeftOver(whole.value, part)) return [];
     const refers = await this.#refers(decodePartRow(row.value).data, header);
     return refers ? [{ kind: "part", partition, rowKey: row.key }] : [];
   }
@@ -111,6 +115,12 @@ export class Liveness {
       header,
     );
   }
+}
+
+/** The row of such a part is still to be taken away, and refers to nothing: its data is an object's. */
+export function isLeftOver(uploadRow: Uint8Array, part: number): boolean {
+  const { ended } = decodeUploadRow(uploadRow);
+  return ended !== undefined && hasPart(ended, part);
 }
 
 function isAt(

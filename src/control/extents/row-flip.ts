@@ -11,8 +11,9 @@ import {
   encodeObjectRow,
   encodePartRow,
 } from "../../format/object-row.ts";
-import { garbageKey, uploadKey } from "../../format/row-keys.ts";
+import { garbageKey, parsePartKey, uploadKey } from "../../format/row-keys.ts";
 import type { Session } from "../../keymap/session.ts";
+import { isLeftOver } from "./liveness.ts";
 import type { Referent } from "./liveness.ts";
 import { Relocation } from "./relocation.ts";
 import type { RelocationOptions } from "./relocation.ts";
@@ -61,7 +62,8 @@ export async function flipRow(
     if (value === undefined) return false;
     const { freed } = relocation;
     const change = await planFlip(options.session, row, { ...stored, value }, freed);
-    if (change === undefined || (await partition.commit(change)).outcome !== "ok") continue;
+    if (change === "left over") return false;
+    if (change === "again" || (await partition.commit(change)).outcome !== "ok") continue;
     const left = new Set(freed.flatMap((ref) => (ref.extent === options.extent ? ref.offset : [])));
     return row.places.isSubsetOf(left);
   }
@@ -87,13 +89,13 @@ async function relocateRow(
   return data === row.data ? undefined : encodePartRow({ ...row, data });
 }
 
-/** Undefined where the upload of a part has ended meanwhile. */
+/** `again`: the upload of a part has gone meanwhile. `left over`: so has the part, but for its row. */
 async function planFlip(
   session: Session,
   { referent, bucket, key, upload }: MovedRow,
   row: Row,
   freed: readonly ChunkRef[],
-): Promise<Change | undefined> {
+): Promise<Change | "again" | "left over"> {
   const id = session.nextChangeId();
   const garbage = encodeGarbageRow({ locations: locationsOf(freed) });
   const checks = [{ key: row.key, expect: row.stamp }];
@@ -105,7 +107,8 @@ async function planFlip(
     // Whoever works on the upload may check its row alone: a new stamp says that a part is not what it was.
     assert(upload !== undefined, "a part without an upload");
     const whole = await referent.partition.get(uploadKey(bucket, key, upload));
-    if (whole === undefined) return undefined;
+    if (whole === undefined) return "again";
+    if (isLeftOver(whole.value, parsePartKey(row.key).part)) return "left over";
     checks.push({ key: whole.key, expect: whole.stamp });
     puts.push({ key: whole.key, value: whole.value });
   }

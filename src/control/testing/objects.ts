@@ -10,7 +10,7 @@ import { isRefusal } from "../../object/refusal.ts";
 import type { Refusal } from "../../object/refusal.ts";
 import type { Target } from "../../object/target.ts";
 import { targetIn } from "../../object/target.ts";
-import { planUploadRemoval, readAllParts, readUpload } from "../../object/upload-rows.ts";
+import { planUploadEnd, readAllParts, readUpload } from "../../object/upload-rows.ts";
 import type { VersionRef } from "../../object/version-id.ts";
 import { parseVersionId, versionIdOf } from "../../object/version-id.ts";
 import { readHead } from "../../object/version-rows.ts";
@@ -21,6 +21,7 @@ import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { UploadId } from "../../format/ids.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
 import { encodePartRow } from "../../format/object-row.ts";
+import { partSetOf } from "../../format/part-set.ts";
 import { partKey } from "../../format/row-keys.ts";
 import type { TestProcess } from "./processes.ts";
 
@@ -173,11 +174,14 @@ export async function complete(
     const kind = "object" as const;
     const next = { ...rest, kind, attributes, blob, data, size, upload };
     const made = await planVersion(process, target, { head, fence }, next);
-    const removal = planUploadRemoval(found, parts);
+    const numbers = parts.map(({ part }) => part);
+    const ending = planUploadEnd(found, parts, partSetOf(numbers), process.partsPerCommit);
     return {
       ...made,
-      checks: [...made.checks, ...removal.checks],
-      deletes: [...made.deletes, ...removal.deletes],
+      checks: [...made.checks, ...ending.checks],
+      puts: [...made.puts, ...ending.puts],
+      deletes: [...made.deletes, ...ending.deletes],
+      freed: [...made.freed, ...ending.freed],
       appended: writer.appended,
     };
   };
