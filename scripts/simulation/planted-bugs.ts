@@ -39,6 +39,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "await member.sync().catch(() => member.sync());",
   },
   {
+    name: "the file is not looked for after the sync",
+    seed: 5,
+    promise: "C1",
+    file: "src/extent/parts/open-extent.ts",
+    find: "if (!isInPlace) {",
+    replace: "if (!isInPlace && member === undefined) {",
+  },
+  {
     name: "what an overwrite frees is not recorded",
     seed: 1,
     promise: "C5",

@@ -202,7 +202,8 @@ export class ExtentSweep implements Worker {
     } catch (thrown) {
       await this.close();
       if (!isPassing(thrown)) throw thrown;
-      this.#rest(entry.id, restMs);
+      const isLost = isStoreError(thrown, "corrupt") || isStoreError(thrown, "missing");
+      this.#rest(entry.id, isLost ? damagedRestMs : restMs);
       if (isStoreError(thrown, "corrupt")) counters.corruptions++;
       const fields = { extent: entry.id, state: entry.row.state, message: messageOf(thrown) };
       platform.log("error", "extent_left_alone", fields);

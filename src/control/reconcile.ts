@@ -1,4 +1,6 @@
+import { isStoreError } from "../base/errors.ts";
 import type { ExtentEntry } from "../extent/extent-table.ts";
+import type { RecordHeader } from "../format/record.ts";
 import { bytesWithin, walkRecords } from "./extents/extent-walk.ts";
 import type { Liveness } from "./extents/liveness.ts";
 import type { StoragePlane } from "./storage-plane.ts";
@@ -21,10 +23,20 @@ export async function reconcileExtent(
   let deadBytes = 0;
   for await (const seen of walkRecords(options, entry, signal)) {
     if (seen.kind === "record") {
-      if ((await liveness.referentOf(seen.header)) !== undefined) continue;
-      if (await liveness.isAwaitingDrain(seen.header)) continue;
+      if (await isKept(liveness, seen.header)) continue;
     }
     deadBytes += bytesWithin(entry, seen);
   }
   return table.replace(entry, { ...entry.row, state: "reconciled", deadBytes });
+}
+
+/** What a manifest lists that is lost itself cannot be known: then the record is kept (C9). */
+async function isKept(liveness: Liveness, header: RecordHeader): Promise<boolean> {
+  try {
+    const referent = await liveness.referentOf(header);
+    return referent !== undefined || (await liveness.isAwaitingDrain(header));
+  } catch (thrown) {
+    if (isStoreError(thrown, "missing") || isStoreError(thrown, "corrupt")) return true;
+    throw thrown;
+  }
 }

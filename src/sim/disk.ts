@@ -188,6 +188,13 @@ export class SimDisk {
     directory.change([{ name, node: undefined }]);
   }
 
+  /** Somebody removes a file, or puts an empty one in its place: durable at once. */
+  takeAway(path: string, isReplaced: boolean): void {
+    const { directory, name } = locate(this.#root, path);
+    directory.change([{ name, node: isReplaced ? new Inode() : undefined }]);
+    directory.sync();
+  }
+
   syncDirectory(path: string): void {
     this.#assertThere();
     const directory = directoryAt(this.#root, path);

@@ -5,6 +5,7 @@ import { crash } from "./faults/crash.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { diskOutOfOrder } from "./faults/disk-out-of-order.ts";
 import { syncsFail, writesFail } from "./faults/failing-io.ts";
+import { fileRemoved } from "./faults/file-removed.ts";
 import type { FaultKind, Strike } from "./faults/fault.ts";
 import { indexOutOfService } from "./faults/index-out-of-service.ts";
 import { workerPauses } from "./faults/worker-pauses.ts";
@@ -21,6 +22,7 @@ const kinds: readonly FaultKind[] = [
   diskOutOfOrder,
   indexOutOfService,
   bitsFlip,
+  fileRemoved,
   clockSet,
   workerStops,
 ];

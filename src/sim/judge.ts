@@ -1,4 +1,4 @@
-import { extentPath, extentsDirectory } from "../extent/extent-files.ts";
+import { extentOfPath, extentPath, extentsDirectory } from "../extent/extent-files.ts";
 import { must } from "../base/assert.ts";
 import { noBytes, toHex } from "../base/bytes.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
@@ -64,10 +64,16 @@ async function checkClean({ machine, excused }: WorkloadContext): Promise<void> 
     machine.background?.access.check,
     "no background worker to check with",
   )();
-  await checkCounted(machine, report.counts.unreferencedBytes, excused.has("corrupt"));
+  const isDamaged = excused.has("corrupt") || machine.taken.size > 0;
+  await checkCounted(machine, report.counts.unreferencedBytes, isDamaged);
   // A record that was damaged while its extent was sealed, as its last, lies behind it once healed.
   const isExcused = excused.has("corrupt");
-  const found = report.problems.filter(({ kind }) => !(isExcused && kind === "inconsistent"));
+  const found = report.problems.filter(({ kind, where, message }) => {
+    if (machine.isOfTakenFile(message) || machine.isOfTakenFile(where)) return false;
+    const taken = extentOfPath(where.slice(where.indexOf(extentsDirectory)));
+    if (kind === "stray" && taken !== undefined && machine.taken.has(taken)) return false;
+    return !(isExcused && kind === "inconsistent");
+  });
   if (found.length === 0) return;
   const problems = found.map(({ kind, where, message }) => `${kind} ${where}: ${message}`);
   throw new Violation(`C5: the store is not clean:\n${problems.join("\n")}`);
@@ -125,15 +131,25 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
   const names = await machine.diskNames();
   const expected = new Set<string>();
   for (const { id, row } of await machine.engine.extents()) {
+    if (machine.taken.has(id)) {
+      const isTold = row.state === "open" || row.members.some(({ state }) => state !== "whole");
+      if (!isTold) return `extent ${id} was taken away, and nobody says so`;
+      continue;
+    }
     if (row.state !== "open" && row.state !== "reconciled")
       return `extent ${id} stays ${row.state}`;
-    const isWasteful = row.deadBytes > deadShare * (row.length - extentHeaderBytes);
+    // What a manifest listed that was taken away can't be moved.
+    const isWasteful =
+      machine.taken.size === 0 && row.deadBytes > deadShare * (row.length - extentHeaderBytes);
     if (isWasteful) return `extent ${id} keeps ${row.deadBytes} dead bytes`;
     for (const { disk } of row.members) expected.add(`${names.get(disk)}/${extentPath(id)}`);
   }
   for (const disk of machine.disks) {
     for (const path of disk.files().keys()) {
       if (!path.startsWith(extentsDirectory) || expected.delete(`${disk.name}/${path}`)) continue;
+      const extent = extentOfPath(path);
+      // What was put in its place is not ours.
+      if (extent !== undefined && machine.taken.has(extent)) continue;
       return `${disk.name}/${path} is a stray: no extent has it`;
     }
   }
@@ -147,11 +163,13 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
  */
 async function findLeftover({ machine, excused }: WorkloadContext): Promise<string | undefined> {
   for (const name of emptySpaces) {
+    // What a manifest listed that was taken away is not known any more.
+    if (name === "garbage" && machine.taken.size > 0) continue;
     const [row] = await machine.engine.rowsIn(space[name]);
     if (row !== undefined) return `all is deleted, but not row ${toHex(row.key)} of ${name}`;
   }
   for (const { id, row } of await machine.engine.extents()) {
-    if (row.state === "open" || excused.has("corrupt")) continue;
+    if (row.state === "open" || excused.has("corrupt") || machine.taken.size > 0) continue;
     const what = `${row.state}, ${row.deadBytes} of ${row.length} bytes known to be dead`;
     return `all is deleted, but not extent ${id}: ${what}`;
   }

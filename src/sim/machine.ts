@@ -1,7 +1,7 @@
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
 import { initialiseDataDirectory, readIdentity } from "../extent/data-directories.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
-import type { DiskId, SessionId, StoreId } from "../format/ids.ts";
+import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Platform } from "../platform/platform.ts";
 import { beginGeneration, claimIndex } from "../server/index-admission.ts";
@@ -64,6 +64,8 @@ export class Machine {
   /** How often each point was passed. */
   readonly points = new Map<string, number>();
   readonly logLines: string[] = [];
+  /** Extents whose file somebody took away, and how long it was then: what lay in it may be unreadable. */
+  readonly taken = new Map<ExtentId, number>();
   crashes = 0;
   /** Something no process may ever do: an assertion of ours failed, or a bug threw. */
   fatal: Error | undefined;
@@ -155,6 +157,13 @@ export class Machine {
   /** The background worker, where one is there to stay. */
   get background(): RunningProcess | undefined {
     return this.#running.find(({ access, isReplaced }) => access.background && !isReplaced);
+  }
+
+  /** Whether what an error or a report says follows from a file that was taken away. */
+  isOfTakenFile(message: string): boolean {
+    const [, extent, , offset] = /extent (\d+)(, record at (\d+))?/.exec(message) ?? [];
+    const bytes = this.taken.get(Number(extent) as ExtentId); // compared with those there are
+    return bytes !== undefined && Number(offset ?? 0) < bytes;
   }
 
   log(process: string, line: string): void {

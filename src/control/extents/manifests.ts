@@ -1,4 +1,4 @@
-import { StoreError } from "../../base/errors.ts";
+import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
 import type { Manifest } from "../../format/manifest.ts";
 import { decodeManifest } from "../../format/manifest.ts";
@@ -80,6 +80,9 @@ export class Manifests {
       const bytes = new Uint8Array(recordHeaderBytesMax);
       const length = await file.read(bytes, ref.offset);
       return decodeRecordHeader(platform.hash, bytes.subarray(0, length));
+    } catch (thrown) {
+      if (!isStoreError(thrown, "corrupt")) throw thrown;
+      throw new StoreError("corrupt", `${where(ref)}: ${messageOf(thrown)}`, { cause: thrown });
     } finally {
       await file.close();
     }

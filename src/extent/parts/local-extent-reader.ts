@@ -91,7 +91,11 @@ export class LocalExtentReader implements ExtentReader {
       if (isStoreError(error, "corrupt")) {
         this.#noteCorruption(ref, error);
         await this.#noteLost(ref.extent, "damaged");
-      } else if (isDiskError(error, "missing")) await this.#noteLost(ref.extent, "missing");
+      } else if (isDiskError(error, "missing")) {
+        await this.#noteLost(ref.extent, "missing");
+        const where = `extent ${ref.extent}, record at ${ref.offset}`;
+        throw new StoreError("missing", `${where}: its file is not there`, { cause: error });
+      }
       throw storeFailure(error);
     }
   }

@@ -151,7 +151,7 @@ export class Session {
     this.#tally(`failed ${error.code}`);
     // Extents are kept for reads of those that are not taken for dead.
     const isUnguarded = running.isReplaced && error.code === "missing";
-    if (!isUnguarded && !excused.has(error.code)) {
+    if (!isUnguarded && !excused.has(error.code) && !machine.isOfTakenFile(error.message)) {
       const message = `${times.label}: failed with ${error.code}, and no fault explains it`;
       throw new Violation(`${message}: ${error.message}`, { cause: error });
     }
