@@ -6,7 +6,7 @@ import { extentDirectory, extentPath } from "../extent/extent-files.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import type { BucketId, ExtentId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import { bucketFenceKey } from "../format/row-keys.ts";
+import { bucketFenceKey, space, spaceRange } from "../format/row-keys.ts";
 import { renewLease } from "../keymap/leases.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
@@ -17,6 +17,7 @@ import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
 import { createBackground } from "./background.ts";
+import { around } from "./testing/around.ts";
 import {
   beginUpload,
   complete,
@@ -155,6 +156,34 @@ test("C4: an extent with a record that does not verify is left as it is, and sai
   await assert.rejects(read(background, "kept 0"), (thrown) => isStoreError(thrown, "corrupt"));
   bytes[kept]! ^= 1;
   await assertKept(background);
+});
+
+test("an extent whose rows clients overwrite all the time is put off, which is no error", async () => {
+  const machine = await withGarbage();
+  const front = await machine.start("front-end");
+  const background = await machine.start("background");
+  const [partition] = front.keymap.partitions;
+  let isBusy = true;
+  const keymap = around(background.keymap, async (call) => {
+    if (call !== "commit" || !isBusy) return;
+    const heads = await partition!.scan(spaceRange(space.heads), { limit: 100 });
+    const puts = heads.map(({ key, value }) => ({ key, value }));
+    await partition!.commit({
+      id: front.keymap.session.nextChangeId(),
+      checks: [],
+      puts,
+      deletes: [],
+    });
+  });
+  const workers = workersOf(machine, { ...background, keymap });
+  await workers.runUntilIdle();
+  assert.ok(machine.platform.events.includes("extent_put_off"));
+  assert.ok(!machine.platform.events.includes("extent_left_alone"));
+  isBusy = false;
+  await machine.platform.clock.advance(61_000);
+  await workers.runUntilIdle();
+  assert.ok(workers.counters.extentsCompacted > 0);
+  await assertKept(front);
 });
 
 test("C5: a part that becomes an object while its data moves is not lost", async () => {
