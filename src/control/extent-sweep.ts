@@ -5,10 +5,10 @@ import { dropExtent } from "../extent/extent-drop.ts";
 import type { ExtentEntry } from "../extent/extent-table.ts";
 import type { ExtentId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import { listSessions } from "../keymap/sessions.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import { Compaction } from "./compaction.ts";
 import type { CompactionOptions } from "./compaction.ts";
+import { OldReads } from "./extents/old-reads.ts";
 import type { Reference } from "./extents/reference-search.ts";
 import { ReferenceSearch } from "./extents/reference-search.ts";
 import { reconcileExtent } from "./reconcile.ts";
@@ -47,6 +47,7 @@ export interface ExtentSweepOptions extends CompactionOptions {
 export class ExtentSweep implements Worker {
   readonly name = "extent sweep";
   readonly #options: ExtentSweepOptions;
+  readonly #oldReads: OldReads;
   readonly #restingUntil = new Map<ExtentId, number>();
   #after: ExtentId | undefined;
   #compaction: Compaction | undefined;
@@ -56,6 +57,7 @@ export class ExtentSweep implements Worker {
 
   constructor(options: ExtentSweepOptions) {
     this.#options = options;
+    this.#oldReads = new OldReads(options);
   }
 
   /** Idle once the whole table was gone through. */
@@ -181,14 +183,11 @@ export class ExtentSweep implements Worker {
   }
 
   async #drop(entry: ExtentEntry): Promise<boolean> {
-    const { platform, keymap, counters, reads } = this.#options;
-    const { droppedMs, length } = entry.row;
-    const others = (await listSessions(keymap)).filter((one) => one.session !== keymap.session.id);
-    const oldest = [reads.oldestMs(), ...others.map(({ lease }) => lease.oldestReadMs)];
-    const isRead = oldest.some((began) => began <= droppedMs);
-    const isLate = platform.clock.now() - droppedMs > this.#options.oldReadMs;
-    if (isRead && !isLate) return false;
+    const { counters } = this.#options;
+    const { length } = entry.row;
+    if (!(await this.#oldReads.haveEnded(entry.id))) return false;
     if ((await dropExtent({ ...this.#options, entry })) === "conflict") return true;
+    this.#oldReads.forget(entry.id);
     counters.extentsDropped++;
     counters.bytesDropped += length;
     return true;

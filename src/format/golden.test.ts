@@ -242,8 +242,8 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     systemRows.encodeSessionRow,
     systemRows.decodeSessionRow,
   ),
-  "lease-row.v1": golden(
-    { renewedMs: 10, oldestReadMs: 9 },
+  "lease-row.v2": golden(
+    { period: 10, oldestReadPeriod: 9 },
     systemRows.encodeLeaseRow,
     systemRows.decodeLeaseRow,
   ),
@@ -261,6 +261,10 @@ const olderGoldens: Readonly<Record<string, Omit<Golden<unknown>, "encode">>> = 
   "object-row.inline.v1": {
     value: { ...object, data: { kind: "inline", bytes: Uint8Array.of(1, 2, 3) } },
     decode: objectRow.decodeObjectRow,
+  },
+  "lease-row.v1": {
+    value: { period: 0, oldestReadPeriod: 0 },
+    decode: systemRows.decodeLeaseRow,
   },
   "upload-row.v1": {
     value: {

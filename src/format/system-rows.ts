@@ -33,9 +33,10 @@ export interface SessionRow {
 
 /** What a live process says of itself every few seconds. */
 export interface LeaseRow {
-  readonly renewedMs: number;
-  /** When its oldest read still under way began; extents dropped later than that must stay. */
-  readonly oldestReadMs: number;
+  /** Counted up by each renewal: reads that begin after it begin in a later period. */
+  readonly period: number;
+  /** In which its oldest read still under way began; the same period, where there is none. */
+  readonly oldestReadPeriod: number;
 }
 
 export interface DiskRow {
@@ -47,6 +48,8 @@ export interface DiskRow {
 
 const version = 1;
 const storeRowVersion = 2;
+/** 2: periods in place of times. */
+const leaseRowVersion = 2;
 const roles: readonly SessionRow["role"][] = ["front-end", "background", "tool"];
 
 function read<T>(bytes: Uint8Array, what: string, fields: (reader: ByteReader) => T): T {
@@ -108,14 +111,16 @@ export function decodeSessionRow(bytes: Uint8Array): SessionRow {
 }
 
 export function encodeLeaseRow(row: LeaseRow): Uint8Array {
-  return new ByteWriter(32).u8(version).u64(row.renewedMs).u64(row.oldestReadMs).finish();
+  return new ByteWriter(32).u8(leaseRowVersion).u64(row.period).u64(row.oldestReadPeriod).finish();
 }
 
 export function decodeLeaseRow(bytes: Uint8Array): LeaseRow {
-  return read(bytes, "lease row", (reader) => ({
-    renewedMs: reader.u64(),
-    oldestReadMs: reader.u64(),
-  }));
+  const reader = new ByteReader(bytes, "lease row");
+  const stored = reader.version(leaseRowVersion);
+  const row = { period: reader.u64(), oldestReadPeriod: reader.u64() };
+  reader.end();
+  // 1 had times there. Processes of that version are gone: a lease of theirs says that nothing is known.
+  return stored < 2 ? { period: 0, oldestReadPeriod: 0 } : row;
 }
 
 export function encodeDiskRow(row: DiskRow): Uint8Array {

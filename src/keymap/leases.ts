@@ -47,12 +47,14 @@ export function createLease(options: LeaseOptions): Lease {
   };
 }
 
-export async function renewLease({ platform, keymap, reads }: LeaseOptions): Promise<void> {
-  const lease = { oldestReadMs: reads.oldestMs(), renewedMs: platform.clock.now() };
+export async function renewLease({ keymap, reads }: LeaseOptions): Promise<void> {
+  const lease = { period: reads.period, oldestReadPeriod: reads.oldestPeriod() };
   await keymap.system.commit({
     id: keymap.session.nextChangeId(),
     checks: [],
     puts: [{ key: leaseKey(keymap.session.id), value: encodeLeaseRow(lease) }],
     deletes: [],
   });
+  // Only now: whoever reads the lease concludes from the period that has ended in which one reads begin.
+  reads.endPeriod();
 }

@@ -134,7 +134,7 @@ async function registerSession(
   const now = platform.clock.now();
   const lease = await commitEarly(platform, system, {
     checks: [{ key: leaseKey(id), expect: "absent" }],
-    puts: [{ key: leaseKey(id), value: encodeLeaseRow({ renewedMs: now, oldestReadMs: now }) }],
+    puts: [{ key: leaseKey(id), value: encodeLeaseRow({ period: 0, oldestReadPeriod: 0 }) }],
     deletes: [],
   });
   assert(lease !== "conflict", `session ${id} has a lease although its id is new`);

@@ -72,7 +72,7 @@ export async function openStoreParts(
   // What runs in the background reads everything once, and to see what is on the disk.
   const cacheBytes = role === "front-end" ? readCacheBytesMax : 0;
   const reader = createExtentReader({ platform, disks, table, cacheBytes });
-  const reads = new ReadTracker(platform.clock);
+  const reads = new ReadTracker();
   const lease = createLease({ platform, keymap, reads });
   const parts = { engines, damage, keymap, table, writer, reader, reads, lease };
   return { ...parts, services: [lease, writer] };

@@ -105,7 +105,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
       damage,
       writer,
       reader: createExtentReader(shared),
-      reads: new ReadTracker(platform.clock),
+      reads: new ReadTracker(),
       bodies: new BodyBudget(platform.clock),
       answers: new AnswerBudget(platform.clock),
       buffers: createBodyBuffers(),

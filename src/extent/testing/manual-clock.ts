@@ -8,10 +8,16 @@ interface Sleeper {
 /** A clock that moves when the test says so. */
 export class ManualClock implements Clock {
   #nowMs = 1_700_000_000_000;
+  #wallByMs = 0;
   readonly #sleepers = new Set<Sleeper>();
 
   now(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.#wallByMs;
+  }
+
+  /** Sets the wall clock, by so much from now on. */
+  setWall(byMs: number): void {
+    this.#wallByMs += byMs;
   }
 
   monotonicMs(): number {

@@ -113,7 +113,7 @@ export async function openTestStore(machine: {
     keymap,
     writer: new RecordingWriter(createExtentWriter(options)),
     reader: createExtentReader({ platform, disks, table }),
-    reads: new ReadTracker(platform.clock),
+    reads: new ReadTracker(),
     bodies: new BodyBudget(platform.clock),
     answers: new AnswerBudget(platform.clock),
     buffers: createBodyBuffers(),
