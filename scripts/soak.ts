@@ -1,5 +1,5 @@
 // Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to
-// repeat a failure; `kills`: kill -9 of a real server, --kills N; `fuzz`: hostile requests, --cases N
+// repeat a failure; `kills`: kills of a real server and what else befalls it, --kills N; `fuzz`: hostile requests, --cases N
 // from --from A; `linear`: --rounds N of races of conditional writes, --seconds S of histories of a real server;
 // without any: 10,000 seeds, 500 kills, a million requests, 200 rounds and 600 s. Ctrl-C ends with what there is.
 import { spawnSync } from "node:child_process";
@@ -67,8 +67,10 @@ function run(script: string, ...more: readonly string[]): boolean {
   return spawnSync(process.execPath, args, { stdio: "inherit" }).status === 0;
 }
 
-const kill = (): boolean =>
-  run("kills.ts", "--kills", values.kills, "--seconds", values.seconds ?? String(24 * 3600));
+function kill(): boolean {
+  const seconds = values.seconds ?? String(24 * 3600);
+  return run("kills.ts", "--kills", values.kills, "--seconds", seconds, "--stop-seconds", "60");
+}
 
 function fuzz(): boolean {
   const limit =

@@ -47,6 +47,8 @@ export class HoldfastServer {
       readonly nodeOptions?: string;
       /** Where the program is, if not here. */
       readonly program?: string;
+      /** What it says of its failure to start is expected. */
+      readonly isQuiet?: boolean;
     } = {},
   ): Promise<HoldfastServer> {
     const began = performance.now();
@@ -67,7 +69,7 @@ export class HoldfastServer {
         ...holdfastEnvironment(),
         ...(options.nodeOptions !== undefined && { NODE_OPTIONS: options.nodeOptions }),
       },
-      stdio: ["ignore", "pipe", "inherit"],
+      stdio: ["ignore", "pipe", options.isQuiet === true ? "ignore" : "inherit"],
     });
     for await (const line of createInterface({ input: child.stdout })) {
       const event = JSON.parse(line) as { event: string; endpoint?: string }; // our own output

@@ -20,6 +20,8 @@ const multipartBytes = 5 * 1024 * 1024;
 export class KillClient {
   readonly counts: KillCounts = { acknowledged: 0, unknown: 0, verified: 0 };
   readonly #keys = new Map<string, Possible>();
+  /** When the oldest write began that a key may hold. */
+  readonly #begunMs = new Map<string, number>();
   readonly #name: string;
   readonly #bucket: string;
   #sequence = 0;
@@ -82,9 +84,11 @@ export class KillClient {
 
   async #write(key: string, next: string | undefined, act: () => Promise<boolean>): Promise<void> {
     const before = this.#keys.get(key) ?? new Set([undefined]);
+    const begunMs = performance.now();
     this.#keys.set(key, new Set([...before, next]));
     if (await act().catch(() => false)) {
       this.#keys.set(key, new Set([next]));
+      this.#begunMs.set(key, begunMs);
       this.counts.acknowledged++;
     } else {
       this.counts.unknown++;
@@ -116,14 +120,33 @@ export class KillClient {
     this.counts.verified++;
   }
 
-  /** Every key, with nothing running: what it may hold is what it holds. */
-  async verifyAll(connection: S3Connection): Promise<string[]> {
-    const present: string[] = [];
+  /**
+   * Every key, with nothing running: what it may hold is what it holds. Of what `mayBeLost` the bytes may not come, but it is
+   * there.
+   */
+  async verifyAll(
+    connection: S3Connection,
+    mayBeLost: (key: string, begunMs: number) => boolean,
+  ): Promise<Verified> {
+    const verified: Verified = { present: [], unread: [] };
     for (const key of this.#keys.keys()) {
-      const answer = await connection.send("GET", `/${this.#bucket}/${key}`);
+      const begunMs = this.#begunMs.get(key) ?? 0;
+      const answer = await connection
+        .send("GET", `/${this.#bucket}/${key}`)
+        .catch((error: unknown) => ({ status: 0, body: Buffer.from(String(error)) }));
+      if ((answer.status === 0 || answer.status >= 500) && mayBeLost(key, begunMs)) {
+        verified.unread.push(key);
+        continue;
+      }
       this.#judge(key, answer.status, answer.body);
-      if (answer.status === 200) present.push(key);
+      if (answer.status === 200) verified.present.push(key);
     }
-    return present;
+    return verified;
   }
+}
+
+export interface Verified {
+  readonly present: string[];
+  /** There, but their bytes are gone. */
+  readonly unread: string[];
 }

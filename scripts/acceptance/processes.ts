@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface ProcessInfo {
   readonly pid: number;
@@ -55,5 +56,19 @@ export function isAlive(pid: number): boolean {
     return status[status.lastIndexOf(")") + 2] !== "Z";
   } catch {
     return false;
+  }
+}
+
+/** Far more than it takes on a machine that has nothing else to do. */
+const goneMsMax = 60_000;
+
+/** Until none of them is there any more. */
+export async function untilGone(processes: readonly ProcessInfo[]): Promise<void> {
+  const start = performance.now();
+  while (processes.some(({ pid }) => isAlive(pid))) {
+    if (performance.now() - start > goneMsMax) {
+      throw new Error(`still there after ${goneMsMax / 1000} s: ${JSON.stringify(processes)}`);
+    }
+    await sleep(20);
   }
 }
