@@ -7,13 +7,18 @@ import { statusOf } from "./status-report.ts";
 import { bytesText, durationText, statusLines } from "./status-text.ts";
 
 /** A front end that answered so many requests of each operation, each in so many seconds. */
-function page(answered: Readonly<Record<string, readonly number[]>>, process = "front-end-1") {
+function page(
+  answered: Readonly<Record<string, readonly number[]>>,
+  process = "front-end-1",
+  filesUnexplained = 0,
+) {
   const metrics = new Metrics();
   const requests = metrics.counter("holdfast_requests_total", "R.", ["operation", "status"]);
   const bounds = [0.01, 0.1, 1];
   const name = "holdfast_request_duration_seconds";
   const durations = metrics.histogram(name, "D.", bounds, ["operation"]);
   metrics.sampled("gauge", "holdfast_process_uptime_seconds", "U.", () => 5);
+  metrics.sampled("gauge", "holdfast_extent_files_unexplained", "F.", () => filesUnexplained);
   for (const [operation, times] of Object.entries(answered)) {
     requests.at(operation, "200").add(times.length);
     for (const seconds of times) durations.at(operation).observe(seconds);
@@ -56,6 +61,15 @@ test("status: a quantile above the last bound is that bound, one of nothing is n
   const figures = readFigures(page({ GetObject: [50], PutObject: [] }));
   const quantiles = quantilesBy(figures, name, "operation", [0.5]);
   assert.deepEqual([...quantiles], [["GetObject", [1]]]);
+});
+
+test("C8: files that the index does not know are told of, where there are any", () => {
+  const linesFor = (files: number): string => {
+    const figures = readFigures(page({}, "background", files));
+    return statusLines(statusOf({ atMs: 0, figures: [] }, { atMs: 1, figures })).join("\n");
+  };
+  assert.doesNotMatch(linesFor(0), /kept/);
+  assert.match(linesFor(3), /kept +3 files under extents\/ that the index does not know: stop/);
 });
 
 test("status: what is shown is for people", () => {

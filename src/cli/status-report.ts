@@ -25,6 +25,8 @@ export interface StatusReport {
   readonly disks: readonly DiskReport[];
   /** Undefined until the background worker has counted. */
   readonly stored: StoredReport | undefined;
+  /** Files on the data directories that nothing in the index explains; undefined until they were looked for. */
+  readonly filesUnexplained: number | undefined;
   readonly background: readonly { readonly name: string; readonly state: string }[];
   /** Between the looks. */
   readonly seconds: number;
@@ -90,6 +92,7 @@ export function statusOf(before: Look, after: Look): StatusReport {
       .map((name) => processOf(name, figures, since, seconds)),
     disks: disksIn(figures),
     stored: storedIn(figures),
+    filesUnexplained: sumOf(figures, "holdfast_extent_files_unexplained"),
     background: figures
       .filter(({ name }) => name === "holdfast_background_state")
       .map(({ labels }) => ({

@@ -25,6 +25,7 @@ export function statusLines(report: StatusReport): string[] {
       state,
       `${extents} extents, ${bytesText(bytes)}: see extent_file_lost in the log, and holdfast check`,
     ]),
+    ...unexplainedRows(report.filesUnexplained),
     ["background", doing === "" ? "idle" : doing],
     [
       "requests",
@@ -43,6 +44,13 @@ export function statusLines(report: StatusReport): string[] {
     ...columns([["PROCESS", "CPU", "PRIVATE", "LOOP P99 MS"], ...processes.map(processRow)]),
     ...(report.operations.length === 0 ? [] : ["", ...operationLines(report.operations)]),
   ].map((line) => (line === "" ? "" : `  ${line}`));
+}
+
+/** Only where there are any: nothing removes them, and space is short one day. */
+function unexplainedRows(files: number | undefined): string[][] {
+  if (files === undefined || files === 0) return [];
+  const what = `${files} files under extents/ that the index does not know`;
+  return [["kept", `${what}: stop the server and run holdfast check to see which`]];
 }
 
 function processRow(process: ProcessReport): string[] {

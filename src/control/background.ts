@@ -67,6 +67,8 @@ export interface BackgroundOptions extends StoragePlane {
 export interface BackgroundStatistics {
   readonly workers: readonly WorkerStatistics[];
   readonly counters: Readonly<BackgroundCounters>;
+  /** Files that no row explains, and nothing removes; undefined until they were looked for. */
+  readonly filesUnexplained: number | undefined;
 }
 
 export interface Background extends Service {
@@ -106,6 +108,7 @@ export function createBackground(options: BackgroundOptions): Background {
     statistics: () => ({
       workers: loops.map((loop) => loop.statistics()),
       counters: { ...counters },
+      filesUnexplained: straySweep.filesUnexplained,
     }),
   };
 }
@@ -117,8 +120,8 @@ export function createWorkers(
 ): {
   readonly deadWriters: Worker;
   readonly bucketSweep: Worker;
-  readonly straySweep: Worker;
   readonly inventory: Worker;
+  readonly straySweep: StraySweep;
   readonly reclaim: Worker;
   readonly counters: BackgroundCounters;
   close(): Promise<void>;

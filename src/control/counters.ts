@@ -15,6 +15,8 @@ export interface BackgroundCounters {
   versioningRestored: number;
   fencesRemoved: number;
   straysRemoved: number;
+  /** Files of dropped extents that were not removed, since their header did not prove them. */
+  filesKept: number;
   uploadsEnded: number;
 }
 
@@ -34,6 +36,7 @@ export function createCounters(): BackgroundCounters {
     versioningRestored: 0,
     fencesRemoved: 0,
     straysRemoved: 0,
+    filesKept: 0,
     uploadsEnded: 0,
   };
 }

@@ -88,7 +88,8 @@ export class DeadWriters implements Worker {
     const { state } = entry.row;
     try {
       if (state === "open") {
-        await sealAbandoned({ ...this.#options, entry });
+        const { session } = this.#options.keymap;
+        await sealAbandoned({ ...this.#options, entry, session: session.id });
         counters.extentsSealed++;
       } else if (state === "sealed") {
         const replaced = await table.replace(entry, { ...entry.row, state: "settled" });

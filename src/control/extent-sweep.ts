@@ -186,8 +186,13 @@ export class ExtentSweep implements Worker {
     const { counters } = this.#options;
     const { length } = entry.row;
     if (!(await this.#oldReads.haveEnded(entry.id))) return false;
-    if ((await dropExtent({ ...this.#options, entry })) === "conflict") return true;
+    const dropped = await dropExtent({ ...this.#options, entry });
+    if (dropped === "conflict") return true;
     this.#oldReads.forget(entry.id);
+    if (dropped === "kept") {
+      counters.filesKept++;
+      return true;
+    }
     counters.extentsDropped++;
     counters.bytesDropped += length;
     return true;

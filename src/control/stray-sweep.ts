@@ -1,9 +1,10 @@
 import type { DataDisk, ExtentDisks } from "../extent/extent-files.ts";
 import { extentOfPath, extentsDirectory, pathsIn } from "../extent/extent-files.ts";
+import type { StrayOutcome } from "../extent/extent-drop.ts";
 import { dropStray } from "../extent/extent-drop.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import { lastId } from "../keymap/counters.ts";
-import type { SessionId } from "../format/ids.ts";
+import type { ExtentId, SessionId } from "../format/ids.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -17,9 +18,9 @@ import { isPassing } from "./worker-loop.ts";
  * back. Such a file is looked for, now and then, and removed.
  *
  * It is a stray if no row has its id, read after the file was seen, the index has given that id, and
- * nothing but a header is in it. A file with records, or one whose id was not given yet, is left alone:
- * the index may be older than the disk (it was restored, say), and the file may be all there is of somebody's
- * objects. `holdfast check` tells.
+ * nothing is in it but a header, of this store and disk and of a session that has ended. A file with records, or one whose id
+ * was not given yet, is left alone: the index may be older than the disk (it was restored, say), and the file may be all
+ * there is of somebody's objects. Such files are counted and logged, and `holdfast check` tells.
  */
 
 export interface StraySweepOptions {
@@ -37,9 +38,15 @@ export class StraySweep implements Worker {
   readonly #options: StraySweepOptions;
   #round: AsyncGenerator<void, void, undefined> | undefined;
   #notBeforeMs = 0;
+  #kept: number | undefined;
 
   constructor(options: StraySweepOptions) {
     this.#options = options;
+  }
+
+  /** Files that no row explains and nothing removes, as of the last round that came to its end. */
+  get filesUnexplained(): number | undefined {
+    return this.#kept;
   }
 
   /** One folder of one disk. */
@@ -55,10 +62,11 @@ export class StraySweep implements Worker {
   }
 
   async *#sweep(): AsyncGenerator<void, void, undefined> {
+    let kept = 0;
     for (const disk of this.#options.disks.disks) {
       try {
         for (const folder of await pathsIn(disk, extentsDirectory)) {
-          await this.#sweepFolder(disk, folder);
+          kept += await this.#sweepFolder(disk, folder);
           yield;
         }
       } catch (thrown) {
@@ -66,19 +74,34 @@ export class StraySweep implements Worker {
         if (!isPassing(thrown)) throw thrown;
       }
     }
+    this.#kept = kept;
   }
 
-  async #sweepFolder(disk: DataDisk, folder: string): Promise<void> {
-    const { platform, keymap, table, counters } = this.#options;
-    for (const path of await pathsIn(disk, folder)) {
+  /** Returns how many files it left alone. */
+  async #sweepFolder(place: DataDisk, folder: string): Promise<number> {
+    const { platform, table, counters } = this.#options;
+    let kept = 0;
+    for (const path of await pathsIn(place, folder)) {
       const extent = extentOfPath(path);
-      if (extent === undefined || (await table.get(extent)) !== undefined) continue;
-      if (extent > (await lastId(keymap, "extents"))) continue;
-      const sessions = new Set((await listSessions(keymap)).map(({ session }) => session));
-      const mayWrite = (session: SessionId): boolean => sessions.has(session);
-      if (!(await dropStray(platform.hash, disk, extent, mayWrite))) continue;
-      counters.straysRemoved++;
-      platform.log("warn", "stray_extent_removed", { extent, disk: disk.disk.name });
+      const entry = extent === undefined ? undefined : await table.get(extent);
+      if (entry?.row.members.some(({ disk }) => disk === place.id) === true) continue;
+      const isStray = extent !== undefined && entry === undefined;
+      const outcome = isStray ? await this.#drop(place, extent) : "kept";
+      if (outcome === "removed") counters.straysRemoved++;
+      if (outcome !== "kept") continue;
+      kept++;
+      platform.log("warn", "extent_file_unexplained", { path: `${place.disk.name}/${path}` });
     }
+    return kept;
+  }
+
+  async #drop(place: DataDisk, extent: ExtentId): Promise<StrayOutcome> {
+    const { platform, keymap, disks } = this.#options;
+    if (extent > (await lastId(keymap, "extents"))) return "kept";
+    const last = await lastId(keymap, "sessions");
+    const alive = new Set((await listSessions(keymap)).map(({ session }) => session));
+    const writerIs = (session: SessionId) =>
+      alive.has(session) ? "alive" : session <= last ? "ended" : "unknown";
+    return dropStray({ platform, disks, place, extent, writerIs });
   }
 }

@@ -1,69 +1,110 @@
 import { assert } from "../base/assert.ts";
+import type { ExtentHeader } from "../format/extent-header.ts";
 import type { ExtentId, SessionId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import type { Disk } from "../platform/disk.ts";
-import type { Hash } from "../platform/hash.ts";
+import type { DiskFile } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
+import type { Platform } from "../platform/platform.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
-import { readHeader, removeMember } from "./parts/member-file.ts";
+import { dropMember, expectedHeaderOf, isBlank } from "./parts/member-drop.ts";
+import { readHeader } from "./parts/member-file.ts";
 
 export interface DropOptions {
+  readonly platform: Platform;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
-  /** Dropping, and nobody can still read from it; or without any record. */
+  /** Dropping, and nobody can still read from it. */
   readonly entry: ExtentEntry;
 }
 
 /**
  * Removes an extent's file and then its row: a crash between them leaves the row, and dropping
- * again finds no file, which is no error. StoreError `missing` where the data directory is not
- * there: the file would come back with it.
+ * again finds no file, which is no error. A file that does not prove to be the one the row means is
+ * kept, without a row then (`kept`): it is a person's to look at. StoreError `missing` where the data
+ * directory is not there: the file would come back with it.
  */
-export async function dropExtent({ disks, table, entry }: DropOptions): Promise<"ok" | "conflict"> {
+export async function dropExtent(options: DropOptions): Promise<"ok" | "kept" | "conflict"> {
+  const { platform, disks, table, entry } = options;
   const { state, length } = entry.row;
-  const isEmpty = state === "settled" && length === 0;
-  assert(state === "dropping" || isEmpty, `extent ${entry.id} is ${state}: it can't be dropped`);
-  const places = entry.row.members.map((member) => findDisk(disks, member.disk));
-  for (const place of places) {
-    await assertPresent(place);
-    await onDisk(removeMember(place.disk, entry.id));
+  assert(state === "dropping", `extent ${entry.id} is ${state}: it can't be dropped`);
+  // Whoever closed it at length 0 found no file of it, or had just made one.
+  const bytesMax = length === 0 ? extentHeaderBytes : undefined;
+  const drops = entry.row.members.map((member) => {
+    const place = findDisk(disks, member.disk);
+    const expected = expectedHeaderOf(disks.store, member.disk, entry);
+    return { place, expected, bytesMax, why: "nothing refers to it" };
+  });
+  let isKept = false;
+  for (const drop of drops) {
+    await assertPresent(drop.place);
+    isKept = (await onDisk(dropMember(platform, drop))).outcome === "kept" || isKept;
   }
   if ((await table.remove(entry)) === "conflict") return "conflict";
+  if (isKept) return "kept";
   // A writer that was only paused when it was taken for dead may have made its file between the
   // two, and found the row still there. Later than now it finds none, and removes it itself.
-  for (const { disk } of places) await onDisk(removeMember(disk, entry.id, "if there"));
+  for (const drop of drops) await onDisk(dropMember(platform, { ...drop, sync: "if there" }));
   return "ok";
 }
 
-/**
- * Removes the file of an extent that has no row any more, if nothing but its header was ever written: that is all a
- * writer taken for dead can leave, and `mayWrite` says whether it is dead. A file with records and without a row is not explained by that, and is left for a person to
- * look at. StoreError `missing` as above.
- */
-export async function dropStray(
-  hash: Hash,
-  place: DataDisk,
-  extent: ExtentId,
-  mayWrite: (session: SessionId) => boolean,
-): Promise<boolean> {
-  await assertPresent(place);
-  return onDisk(removeIfLeft(hash, place.disk, extent, mayWrite));
+export interface StrayOptions {
+  readonly platform: Platform;
+  readonly disks: ExtentDisks;
+  readonly place: DataDisk;
+  readonly extent: ExtentId;
+  /** What became of the process of a session; `unknown`: the index never gave it. */
+  readonly writerIs: (session: SessionId) => "alive" | "ended" | "unknown";
 }
 
-async function removeIfLeft(
-  hash: Hash,
-  disk: Disk,
-  extent: ExtentId,
-  mayWrite: (session: SessionId) => boolean,
-): Promise<boolean> {
-  const file = await disk.open(extentPath(extent), "read");
-  const bytes = await file.size();
-  const header = await readHeader(hash, file);
-  await file.close();
-  if (bytes > extentHeaderBytes || (header !== undefined && mayWrite(header.session))) return false;
-  await removeMember(disk, extent);
-  return true;
+/** `in use`: by a writer that is alive. `kept`: for a person to look at. */
+export type StrayOutcome = "removed" | "gone" | "in use" | "kept";
+
+/**
+ * Removes the file of an extent that has no row any more, if nothing but its header was ever written
+ * by a writer that has ended: that is all a writer taken for dead can leave. A file with records and
+ * without a row is not explained by that, and is left for a person to look at. StoreError `missing`
+ * as above.
+ */
+export async function dropStray(options: StrayOptions): Promise<StrayOutcome> {
+  const { platform, disks, place, extent, writerIs } = options;
+  await assertPresent(place);
+  const found = await onDisk(readStray(options));
+  if (found === "gone") return "gone";
+  if (found === "unexplained") return "kept";
+  const { session, createdMs, epoch } = found === "blank" ? blankHeader : found;
+  const writer = found === "blank" ? "ended" : writerIs(session);
+  if (writer !== "ended") return writer === "alive" ? "in use" : "kept";
+  const expected = { store: disks.store, disk: place.id, extent, session, createdMs, epoch };
+  const why = "it has no row, and holds no record";
+  const drop = { place, expected, bytesMax: extentHeaderBytes, why };
+  const { outcome } = await onDisk(dropMember(platform, drop));
+  return outcome === "absent" ? "gone" : outcome;
+}
+
+/** That no file has: one with any header is kept. */
+const blankHeader = { session: 0 as SessionId, createdMs: -1, epoch: 0 };
+
+async function readStray({
+  platform,
+  place,
+  extent,
+}: StrayOptions): Promise<ExtentHeader | "blank" | "unexplained" | "gone"> {
+  let file: DiskFile;
+  try {
+    file = await place.disk.open(extentPath(extent), "read");
+  } catch (error) {
+    if (isDiskError(error, "missing")) return "gone";
+    throw error;
+  }
+  try {
+    if ((await file.size()) > extentHeaderBytes) return "unexplained";
+    const header = await readHeader(platform.hash, file);
+    return header ?? ((await isBlank(file)) ? "blank" : "unexplained");
+  } finally {
+    await file.close();
+  }
 }

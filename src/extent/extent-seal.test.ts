@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
+import type { SessionId } from "../format/ids.ts";
 import { extentHeaderBytes, extentHeaderSlotBytes } from "../format/limits.ts";
 import { recordBytes } from "../format/record.ts";
 import { createHash } from "../node/hash.ts";
@@ -14,6 +15,7 @@ import { settle } from "./testing/manual-clock.ts";
 import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
 
 const hash = createHash();
+const sealer = 1 as SessionId; // made up
 const bytesEach = recordBytes(identityOf(0).key.length, 1000);
 
 /** A store with an extent of some records whose writer is never heard of again. */
@@ -29,7 +31,20 @@ const onlyEntry = (store: TestStore): ExtentEntry =>
   must([...store.table.entries.values()][0], "no extent");
 
 const seal = (store: TestStore, entry = onlyEntry(store)): Promise<ExtentEntry> =>
-  sealAbandoned({ platform: store.platform, disks: store.disks, table: store.table, entry });
+  sealAbandoned({
+    platform: store.platform,
+    disks: store.disks,
+    table: store.table,
+    entry,
+    session: sealer,
+  });
+
+/** The row as it is once nothing refers to the extent, and what dropping is told. */
+async function toDrop(store: TestStore, sealed: ExtentEntry) {
+  const entry = await store.table.replace(sealed, { ...sealed.row, state: "dropping" });
+  assert.ok(entry !== "conflict");
+  return { platform: store.platform, disks: store.disks, table: store.table, entry };
+}
 
 const onlyFile = (store: TestStore): Uint8Array =>
   store.memoryDisks[0]!.bytesOf(must(store.extentFiles()[0], "no file"));
@@ -168,7 +183,7 @@ test("seal: the epoch goes to the slot that is not current, and the records foun
   await seal(store);
   assert.deepEqual(onlyFile(store).slice(0, extentHeaderSlotBytes), slot);
   const afterIdentity = operations.slice(2);
-  const epoch = ["open", "read", "write", "sync"];
+  const epoch = ["open", "read", "read", "write", "sync"];
   assert.deepEqual(afterIdentity, [...epoch, "read", "read", "write", "sync"]);
 });
 
@@ -228,7 +243,7 @@ test("seal: an extent without a file has length 0 and can be dropped", async () 
   const entry = await seal(store);
   assert.equal(entry.row.length, 0);
   assert.equal(entry.row.state, "settled");
-  assert.equal(await dropExtent({ disks: store.disks, table: store.table, entry }), "ok");
+  assert.equal(await dropExtent(await toDrop(store, entry)), "ok");
   assert.equal(store.table.entries.size, 0);
 });
 
@@ -241,10 +256,8 @@ test("C5: while its disk is not mounted an extent is neither sealed as empty nor
   assert.equal(onlyEntry(store).row.state, "open");
   for (const [path, bytes] of files) disk!.files.set(path, bytes);
   const sealed = await seal(store);
-  const dropping = await store.table.replace(sealed, { ...sealed.row, state: "dropping" });
-  assert.ok(dropping !== "conflict");
+  const drop = await toDrop(store, sealed);
   disk!.files.clear();
-  const drop = { disks: store.disks, table: store.table, entry: dropping };
   await assert.rejects(dropExtent(drop), { code: "missing" });
   assert.equal(store.table.entries.size, 1);
 });
@@ -261,9 +274,7 @@ test("seal: somebody else's seal is found, and rows changed meanwhile are kept",
 test("drop: the file goes before the row, durably, and dropping again is no error", async () => {
   const { store } = await abandoned(1);
   const sealed = await seal(store);
-  const entry = await store.table.replace(sealed, { ...sealed.row, state: "dropping" });
-  assert.ok(entry !== "conflict");
-  const drop = { disks: store.disks, table: store.table, entry };
+  const drop = await toDrop(store, sealed);
   store.table.before = () => {
     throw new Error("crash before the row is removed");
   };
@@ -286,7 +297,7 @@ for (const pausedAt of ["create", "syncDirectory"] as const) {
       if (operation !== pausedAt || isSetUp || dropped !== undefined) return;
       const entry = await seal(store);
       dropped = entry.id;
-      assert.equal(await dropExtent({ disks: store.disks, table: store.table, entry }), "ok");
+      assert.equal(await dropExtent(await toDrop(store, entry)), "ok");
     };
     // Had its session been fenced, opening another extent would have failed.
     const ref = await store.writer().append(identityOf(0), payloadOf(1000));
@@ -303,16 +314,17 @@ test("C5: a file that a writer taken for dead makes while its row is removed goe
   await writer.append(identityOf(0), payloadOf(1000));
   const path = store.extentFiles()[0]!;
   disk!.files.delete(path);
-  const entry = await seal(store);
+  const drop = await toDrop(store, await seal(store));
   store.table.before = () => {
     disk!.files.set(path, new Uint8Array(10));
   };
-  assert.equal(await dropExtent({ disks: store.disks, table: store.table, entry }), "ok");
+  assert.equal(await dropExtent(drop), "ok");
   assert.deepEqual(store.extentFiles(), []);
 });
 
 test("drop: an extent that is in use is not dropped", async () => {
   const { store } = await abandoned(1);
-  const drop = { disks: store.disks, table: store.table, entry: onlyEntry(store) };
+  const { platform, disks, table } = store;
+  const drop = { platform, disks, table, entry: onlyEntry(store) };
   await assert.rejects(dropExtent(drop), /can't be dropped/);
 });

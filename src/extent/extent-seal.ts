@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
 import type { ExtentHeader } from "../format/extent-header.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
+import type { SessionId } from "../format/ids.ts";
 import type { DiskFile } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -12,7 +13,9 @@ import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { batchBytesMax } from "./parts/append-lane.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
+import { expectedHeaderOf, isBlank, mismatchOf } from "./parts/member-drop.ts";
 import { readHeader, writeHeader } from "./parts/member-file.ts";
+import { writerEpoch } from "./parts/open-new-extent.ts";
 
 export interface SealOptions {
   readonly platform: Platform;
@@ -20,6 +23,8 @@ export interface SealOptions {
   readonly table: ExtentTable;
   /** An open extent whose writer's session is fenced in every partition. */
   readonly entry: ExtentEntry;
+  /** Of whoever seals. */
+  readonly session: SessionId;
 }
 
 /**
@@ -32,8 +37,11 @@ export interface SealOptions {
  * torn by a crash, counts in as well if one behind it is whole; nothing refers to it.
  *
  * A crash anywhere leaves the row open, and the whole is done again. No writer can have rows to
- * commit for it any more, so the extent is settled at once. Without a file or any record the length
- * is 0.
+ * commit for it any more, so the extent is settled at once. Without a record it ends behind its header. Its length
+ * is 0 where there is no file that proves to be its own: one that is another's is not touched (C9).
+ *
+ * The epoch is made from the session of whoever seals. So one that was only paused, and taken for dead, cannot raise it
+ * past what the row says once others have sealed the extent.
  *
  * Returns the row as it is now, which is another's where somebody else sealed it first. StoreError
  * `missing` where the data directory is not there: the extent stays open, since its records may
@@ -64,16 +72,18 @@ async function closeMember(
   assert(member !== undefined && entry.row.members.length === 1, "one member for now");
   const place = findDisk(options.disks, member.disk);
   await assertPresent(place);
+  const epoch = sealingEpoch(options);
   let file: DiskFile;
   try {
     file = await place.disk.open(extentPath(entry.id), "write");
   } catch (error) {
     // Its writer died between committing the row and making the file.
-    if (isDiskError(error, "missing")) return { length: 0, epoch: entry.row.epoch + 1 };
+    if (isDiskError(error, "missing")) return { length: 0, epoch };
     throw error;
   }
   try {
-    const epoch = await raiseEpoch(options, entry, place, file);
+    if (!(await isOwn(options, entry, place, file))) return { length: 0, epoch };
+    await raiseEpoch(options, entry, place, file);
     const length = await validLength(options, entry, file);
     await writeTailAgain(file, length);
     await file.sync();
@@ -96,15 +106,53 @@ async function writeTailAgain(file: DiskFile, length: number): Promise<void> {
   await file.write([tail], start);
 }
 
-/** Durable once this returns. */
-async function raiseEpoch(
+/** Above the writer's, and above that of everybody who sealed before. */
+function sealingEpoch({ session }: SealOptions): number {
+  return writerEpoch + session;
+}
+
+/**
+ * Whether this is the file that the row means. Records name their extent and session, so they prove it where both header slots have
+ * gone bad; a file with nothing in it is as good as none.
+ */
+async function isOwn(
   { platform, disks }: SealOptions,
+  entry: ExtentEntry,
+  place: DataDisk,
+  file: DiskFile,
+): Promise<boolean> {
+  const { id } = entry;
+  const header = await readHeader(platform.hash, file);
+  let doubt: string | undefined;
+  if (header !== undefined)
+    doubt = mismatchOf(header, expectedHeaderOf(disks.store, place.id, entry));
+  else if (!(await isBlank(file))) {
+    doubt = "neither its header nor a record of its writer can be read";
+    for await (const seen of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {
+      if (seen.kind === "record" && seen.header.session === entry.row.session) return true;
+    }
+  }
+  if (doubt === undefined) return true;
+  platform.log("error", "extent_file_kept", { extent: id, disk: place.disk.name, why: doubt });
+  return false;
+}
+
+/** Durable once this returns. StoreError `fenced` where a later session has sealed it. */
+async function raiseEpoch(
+  options: SealOptions,
   { id, row }: ExtentEntry,
   place: DataDisk,
   file: DiskFile,
-): Promise<number> {
+): Promise<void> {
+  const { platform, disks } = options;
+  const epoch = sealingEpoch(options);
   const current = await readHeader(platform.hash, file);
-  const epoch = Math.max(current?.epoch ?? 0, row.epoch) + 1;
+  if (current !== undefined && current.epoch > epoch) {
+    throw new StoreError(
+      "fenced",
+      `extent ${id}: a later process has sealed it (epoch ${current.epoch})`,
+    );
+  }
   const header: ExtentHeader = {
     sequence: (current?.sequence ?? 0) + 1,
     store: disks.store,
@@ -117,19 +165,15 @@ async function raiseEpoch(
     createdMs: row.createdMs,
   };
   await writeHeader(platform.hash, file, header);
-  return epoch;
 }
 
-/**
- * Records name their extent and offset and carry their own checksums, so they count even where both
- * header slots have gone bad: to call the extent empty then would lose what was acknowledged.
- */
+/** Up to the end of the last valid record. */
 async function validLength(
   { platform }: SealOptions,
   { id }: ExtentEntry,
   file: DiskFile,
 ): Promise<number> {
-  let length = 0;
+  let length = extentHeaderBytes;
   let bytesBad = 0;
   let bytesBadWithin = 0;
   for await (const seen of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {

@@ -59,6 +59,11 @@ export function sampleStore(
     "Extents whose file was removed, replaced or spoiled while this process wrote it.",
     "extentsLost",
   );
+  extents(
+    "files_in_the_way_total",
+    "Files found where a new extent's was to be made; each was left as it is.",
+    "filesInTheWay",
+  );
   metrics.sampled(
     "gauge",
     "holdfast_disk_state",
@@ -104,6 +109,20 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
   count("uploads_ended", "Unfinished uploads ended because they were idle.", "uploadsEnded");
   count("strays_removed", "Files of extents that are in no table removed.", "straysRemoved");
+  count(
+    "files_kept",
+    "Files of dropped extents that were kept, since their header did not prove whose they are.",
+    "filesKept",
+  );
+  metrics.sampled(
+    "gauge",
+    "holdfast_extent_files_unexplained",
+    "Files among the extents that no row of the index explains, as of the last look; nothing removes them.",
+    () => {
+      const { filesUnexplained } = background.statistics();
+      return filesUnexplained === undefined ? [] : [[[], filesUnexplained]];
+    },
+  );
   metrics.sampled(
     "gauge",
     "holdfast_background_state",

@@ -2,17 +2,13 @@ import { assert } from "../../base/assert.ts";
 import { StoreError, messageOf } from "../../base/errors.ts";
 import { SizeCounts } from "../../base/size-counts.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
-import type { ExtentHeader } from "../../format/extent-header.ts";
-import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
-import type { DiskId, ExtentId } from "../../format/ids.ts";
+import type { ExtentId } from "../../format/ids.ts";
 import { chunkBytesMax, extentBytesMax, extentHeaderBytes } from "../../format/limits.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import { blockChecksums, recordBytes } from "../../format/record.ts";
-import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError, isDiskError } from "../../platform/disk.ts";
 import type { DataDisk } from "../extent-files.ts";
 import { examineExtent } from "../extent-examination.ts";
-import type { ExtentEntry } from "../extent-table.ts";
 import type {
   ExtentWriter,
   ExtentWriterOptions,
@@ -24,8 +20,9 @@ import { codeOfDiskError, onDisk } from "./disk-failure.ts";
 import type { StoppedKind } from "./disk-health.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { ExtentLedger } from "./extent-ledger.ts";
-import { createMember, removeMember } from "./member-file.ts";
-import { OpenExtent } from "./open-extent.ts";
+import type { OpenExtent } from "./open-extent.ts";
+import type { OpeningCounts } from "./open-new-extent.ts";
+import { openNewExtent } from "./open-new-extent.ts";
 
 /** Nothing of an open extent can be reclaimed: a quiet store seals what it wrote within this. */
 const sealAfterMsDefault = 5 * 60 * 1000;
@@ -50,9 +47,6 @@ const failuresMax = 3;
 const finalTriesMax = 3;
 const finalRetryMs = 200;
 
-const scheme: Scheme = { kind: "replicated", copies: 1, quorum: 1 };
-const firstEpoch = 1;
-
 export class LocalExtentWriter implements ExtentWriter {
   readonly name = "extent writer";
   readonly #options: ExtentWriterOptions;
@@ -65,7 +59,7 @@ export class LocalExtentWriter implements ExtentWriter {
   #syncs = 0;
   readonly #recordsPerSync = new SizeCounts();
   #bytes = 0;
-  #extentsOpened = 0;
+  readonly #opening: OpeningCounts = { extentsOpened: 0, filesInTheWay: 0 };
   #failures = 0;
   #extentsLost = 0;
 
@@ -113,7 +107,7 @@ export class LocalExtentWriter implements ExtentWriter {
       syncs: this.#syncs,
       recordsPerSync: this.#recordsPerSync.read(),
       bytes: this.#bytes,
-      extentsOpened: this.#extentsOpened,
+      ...this.#opening,
       failures: this.#failures,
       extentsLost: this.#extentsLost,
       disks: this.#lanes.map(({ health }) => health.statistics()),
@@ -185,53 +179,9 @@ export class LocalExtentWriter implements ExtentWriter {
     });
   }
 
-  /**
-   * The row comes first, so that no file is without one; then the file; only then is anything
-   * appended.
-   */
-  async #openExtent({ id, disk }: DataDisk, health: DiskHealth): Promise<OpenExtent> {
-    const { platform, disks, table, session } = this.#options;
+  async #openExtent(place: DataDisk, health: DiskHealth): Promise<OpenExtent> {
     await health.checkFor(extentHeaderBytes);
-    const createdMs = platform.clock.now();
-    const entry = await table.create(this.#newRow(id, createdMs));
-    this.#ledger.opened(entry);
-    this.#extentsOpened++;
-    const header: ExtentHeader = {
-      sequence: 0,
-      store: disks.store,
-      disk: id,
-      extent: entry.id,
-      scheme,
-      member: 0,
-      epoch: firstEpoch,
-      session,
-      createdMs,
-    };
-    try {
-      const member = await createMember(platform.hash, disk, header);
-      await this.#assertStillOpen(entry, disk, member);
-      const openedMs = platform.clock.monotonicMs();
-      return new OpenExtent({ hash: platform.hash, entry, members: [member], openedMs });
-    } catch (error) {
-      // There may be a file or none: either way nothing is in it.
-      this.#ledger.closed(entry.id, 0);
-      throw error;
-    }
-  }
-
-  /**
-   * Others may have taken us for dead before there was a file, and dropped the extent: then nobody
-   * would ever remove it. Whether they were right shows at the next commit, which checks the
-   * session; here it only means that this extent is not ours to write, and another is opened.
-   */
-  async #assertStillOpen({ id, stamp }: ExtentEntry, disk: Disk, member: DiskFile): Promise<void> {
-    const found = await this.#options.table.get(id);
-    if (found?.stamp === stamp) return;
-    const state = found?.row.state ?? "gone";
-    this.#options.platform.log("warn", "extent_taken_away", { extent: id, state });
-    await member.close();
-    await removeMember(disk, id);
-    throw new DiskError("io", `extent ${id} was sealed by others before it was written (${state})`);
+    return openNewExtent(this.#options, place, this.#ledger, this.#opening);
   }
 
   async #isInPlace(extent: ExtentId): Promise<boolean> {
@@ -244,22 +194,6 @@ export class LocalExtentWriter implements ExtentWriter {
     if (entry === undefined) return true;
     const { platform, disks } = this.#options;
     return (await examineExtent(platform.hash, disks, entry)) === "whole";
-  }
-
-  #newRow(disk: DiskId, createdMs: number): ExtentRow {
-    return {
-      state: "open",
-      scheme,
-      members: [{ disk, state: "whole" }],
-      epoch: firstEpoch,
-      session: this.#options.session,
-      storageClass: this.#options.storageClass,
-      createdMs,
-      sealedMs: 0,
-      length: 0,
-      deadBytes: 0,
-      droppedMs: 0,
-    };
   }
 
   /**

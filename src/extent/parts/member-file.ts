@@ -12,7 +12,10 @@ import { isDiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import { extentDirectory, extentPath, extentsDirectory } from "../extent-files.ts";
 
-/** Creates an extent's file on one disk: durable with its name and header once this returns. */
+/**
+ * Creates an extent's file on one disk: durable with its name and header once this returns. DiskError `exists` where there is a file of
+ * that name already: it is not ours, whatever it is.
+ */
 export async function createMember(
   hash: Hash,
   disk: Disk,
@@ -36,19 +39,14 @@ export async function createMember(
 }
 
 /**
- * Removes an extent's file, durably; it is no error if there is none, and then the name is synced
- * all the same (a crash may have come before that), unless `if there` asks for less.
+ * Removes whatever file has an extent's name, durably; it is no error if there is none, and then the name
+ * is synced all the same (a crash may have come before that). Only for who has proved what it is: member-drop.ts.
  */
-export async function removeMember(
-  disk: Disk,
-  extent: ExtentId,
-  sync: "always" | "if there" = "always",
-): Promise<void> {
+export async function unlinkMember(disk: Disk, extent: ExtentId): Promise<void> {
   try {
     await disk.remove(extentPath(extent));
   } catch (error) {
     if (!isDiskError(error, "missing")) throw error;
-    if (sync === "if there") return;
   }
   try {
     await disk.syncDirectory(extentDirectory(extent));
@@ -65,12 +63,15 @@ export async function writeHeader(hash: Hash, file: DiskFile, header: ExtentHead
   await file.sync();
 }
 
-/** The current header; undefined where no slot is valid. */
+/**
+ * The current header; undefined where no slot is valid. Behind its fields a slot is zeros, so a file that a crash cut off there counts as if it
+ * had them.
+ */
 export async function readHeader(hash: Hash, file: DiskFile): Promise<ExtentHeader | undefined> {
   const slots = new Uint8Array(extentHeaderBytes);
-  const length = await file.read(slots, 0);
+  await file.read(slots, 0);
   try {
-    return decodeExtentHeader(hash, slots.subarray(0, length));
+    return decodeExtentHeader(hash, slots);
   } catch (error) {
     if (isStoreError(error, "corrupt")) return undefined;
     throw error;

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { must } from "../base/assert.ts";
+import type { ExtentHeader } from "../format/extent-header.ts";
+import { encodeExtentHeader } from "../format/extent-header.ts";
+import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
+import { createHash } from "../node/hash.ts";
+import { dropExtent, dropStray } from "./extent-drop.ts";
+import { extentPath } from "./extent-files.ts";
+import { sealAbandoned } from "./extent-seal.ts";
+import type { ExtentEntry } from "./extent-table.ts";
+import { readHeader } from "./parts/member-file.ts";
+import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+
+const hash = createHash();
+const sealer = 9 as SessionId; // made up
+
+/** A store with one extent that nothing refers to, and what dropping it is told. */
+async function unreferenced() {
+  const store = await TestStore.create(hash);
+  await store.writer().append(identityOf(0), payloadOf(1000));
+  const { platform, disks, table } = store;
+  const sealed = await seal(store, must([...table.entries.values()][0], "an extent"));
+  const entry = await table.replace(sealed, { ...sealed.row, state: "dropping" });
+  assert.ok(entry !== "conflict");
+  const path = extentPath(entry.id);
+  return { store, entry, path, drop: { platform, disks, table, entry } };
+}
+
+function seal({ platform, disks, table }: TestStore, entry: ExtentEntry): Promise<ExtentEntry> {
+  return sealAbandoned({ platform, disks, table, entry, session: sealer });
+}
+
+/** Makes the header of a file say something else. */
+async function rewrite(
+  store: TestStore,
+  path: string,
+  change: Partial<ExtentHeader>,
+): Promise<void> {
+  const file = await store.memoryDisks[0]!.open(path, "write");
+  const header = must(await readHeader(hash, file), "a header");
+  const { sequence } = header;
+  const slot = encodeExtentHeader(hash, { ...header, ...change, sequence: sequence + 2 });
+  await file.write([slot], (sequence % 2) * (extentHeaderBytes / 2));
+  await file.close();
+}
+
+const bytesOf = (store: TestStore, path: string): Uint8Array =>
+  store.memoryDisks[0]!.bytesOf(path).slice();
+
+const eventsOf = (store: TestStore): string[] => store.logged.map(({ event }) => event);
+
+test("C9: a file is removed once its header proved it, and that is logged", async () => {
+  const { store, drop, path } = await unreferenced();
+  assert.equal(await dropExtent(drop), "ok");
+  assert.ok(!store.memoryDisks[0]!.files.has(path));
+  assert.ok(eventsOf(store).includes("extent_removed"));
+});
+
+const others: readonly (readonly [string, Partial<ExtentHeader>])[] = [
+  ["store", { store: "6".repeat(32) as StoreId }],
+  ["disk", { disk: "7".repeat(32) as DiskId }],
+  ["extent", { extent: 999 as ExtentId }],
+  ["session", { session: 8 as SessionId }],
+  ["time of creation", { createdMs: 12_345 }],
+  ["epoch, a newer one", { epoch: 1000 }],
+];
+for (const [what, change] of others) {
+  test(`C9: a file whose header names another ${what} is kept, and told`, async () => {
+    const { store, drop, path } = await unreferenced();
+    await rewrite(store, path, change);
+    const before = bytesOf(store, path);
+    assert.equal(await dropExtent(drop), "kept");
+    assert.deepEqual(bytesOf(store, path), before);
+    assert.ok(eventsOf(store).includes("extent_file_kept"));
+    assert.equal(store.table.entries.size, 0);
+  });
+}
+
+test("C9: a file whose header cannot be read is kept", async () => {
+  const { store, drop, path } = await unreferenced();
+  store.memoryDisks[0]!.bytesOf(path).fill(0xee, 0, extentHeaderBytes);
+  assert.equal(await dropExtent(drop), "kept");
+  assert.ok(store.memoryDisks[0]!.files.has(path));
+});
+
+test("C9: an extent of length 0 whose file has records is kept", async () => {
+  const { store, entry, drop, path } = await unreferenced();
+  const empty = await store.table.replace(entry, { ...entry.row, length: 0 });
+  assert.ok(empty !== "conflict");
+  assert.equal(await dropExtent({ ...drop, entry: empty }), "kept");
+  assert.ok(store.memoryDisks[0]!.files.has(path));
+});
+
+/** A file at the place of the next extent, as another store or an older index left it. */
+async function withFileInTheWay(more: Partial<ExtentHeader> = {}) {
+  const donor = await TestStore.create(hash);
+  await donor.writer().append(identityOf(0), payloadOf(1000));
+  const [source] = donor.extentFiles();
+  const store = await TestStore.create(hash);
+  const path = extentPath(1 as ExtentId);
+  assert.equal(source, path);
+  for (const directory of donor.memoryDisks[0]!.directories) {
+    store.memoryDisks[0]!.directories.add(directory);
+  }
+  store.memoryDisks[0]!.files.set(path, bytesOf(donor, path));
+  await rewrite(store, path, more);
+  return { store, path, bytes: bytesOf(store, path) };
+}
+
+test("C9: a file that is there already never becomes a writer's own: another id is taken", async () => {
+  const { store, path, bytes } = await withFileInTheWay({ session: 3 as SessionId });
+  const writer = store.writer();
+  const ref = await writer.append(identityOf(0), payloadOf(500));
+  assert.equal(ref.extent, 2);
+  assert.deepEqual([...store.table.entries.keys()], [2]);
+  assert.deepEqual(bytesOf(store, path), bytes);
+  assert.equal(writer.statistics().filesInTheWay, 1);
+  assert.ok(eventsOf(store).includes("extent_file_in_the_way"));
+});
+
+test("C9: a row that could not be taken back never leads to the file that was in its way", async () => {
+  // Written by a session of the same number, as where two copies of one index were in use.
+  const { store, path, bytes } = await withFileInTheWay({ createdMs: 77 });
+  store.table.before = (operation) => {
+    if (operation === "remove") throw new Error("the index is away");
+  };
+  await store.writer().append(identityOf(0), payloadOf(500));
+  store.table.before = () => {};
+  const sealed = await seal(store, must(await store.table.get(1 as ExtentId), "the row"));
+  assert.deepEqual([sealed.row.state, sealed.row.length], ["settled", 0]);
+  assert.deepEqual(bytesOf(store, path), bytes, "sealing does not touch it");
+  const entry = await store.table.replace(sealed, { ...sealed.row, state: "dropping" });
+  assert.ok(entry !== "conflict");
+  const { platform, disks, table } = store;
+  assert.equal(await dropExtent({ platform, disks, table, entry }), "kept");
+  assert.deepEqual(bytesOf(store, path), bytes);
+});
+
+test("C9: where every id has a file already, the writer says so and touches none", async () => {
+  const { store, bytes } = await withFileInTheWay();
+  const [disk] = store.memoryDisks;
+  for (let id = 1; id <= 100; id++) {
+    const path = extentPath(id as ExtentId);
+    disk!.directories.add(path.slice(0, path.lastIndexOf("/")));
+    disk!.files.set(path, bytes.slice());
+  }
+  await assert.rejects(store.writer().append(identityOf(0), payloadOf(10)), /run holdfast check/);
+  assert.equal(store.table.entries.size, 0);
+  for (const path of store.extentFiles()) assert.deepEqual(bytesOf(store, path), bytes);
+});
+
+test("C9: whoever seals and was only paused cannot raise the epoch past the row's", async () => {
+  const store = await TestStore.create(hash);
+  await store.writer().append(identityOf(0), payloadOf(1000));
+  const { platform, disks, table } = store;
+  const entry = must([...table.entries.values()][0], "an extent");
+  const sealed = await seal(store, entry);
+  const late = { platform, disks, table, entry, session: (sealer - 1) as SessionId };
+  await assert.rejects(sealAbandoned(late), { code: "fenced" });
+  const dropping = await table.replace(sealed, { ...sealed.row, state: "dropping" });
+  assert.ok(dropping !== "conflict");
+  assert.equal(await dropExtent({ platform, disks, table, entry: dropping }), "ok");
+});
+
+test("C9: a file without a row goes only if nothing but the header of a session that ended is in it", async () => {
+  const outcomeOf = async (
+    length: number | undefined,
+    writer: "alive" | "ended" | "unknown",
+    change: Partial<ExtentHeader> = {},
+  ) => {
+    const { store, path } = await withFileInTheWay();
+    await rewrite(store, path, { ...change });
+    const { files } = store.memoryDisks[0]!;
+    files.set(path, bytesOf(store, path).slice(0, length));
+    const place = must(store.disks.disks[0], "a disk");
+    const { platform, disks } = store;
+    const extent = 1 as ExtentId;
+    const outcome = await dropStray({ platform, disks, place, extent, writerIs: () => writer });
+    assert.equal(files.has(path), outcome !== "removed");
+    return outcome;
+  };
+  assert.equal(await outcomeOf(undefined, "ended"), "kept", "it has a record");
+  assert.equal(await outcomeOf(extentHeaderBytes, "ended"), "removed");
+  assert.equal(await outcomeOf(0, "unknown"), "removed", "nothing is in it");
+  assert.equal(await outcomeOf(extentHeaderBytes, "alive"), "in use");
+  assert.equal(await outcomeOf(extentHeaderBytes, "unknown"), "kept");
+  const foreign = { store: "6".repeat(32) as StoreId };
+  assert.equal(await outcomeOf(extentHeaderBytes, "ended", foreign), "kept");
+});

@@ -1,0 +1,119 @@
+import type { ExtentHeader } from "../../format/extent-header.ts";
+import type { DiskId, ExtentId, SessionId, StoreId } from "../../format/ids.ts";
+import { extentHeaderBytes } from "../../format/limits.ts";
+import type { DiskFile } from "../../platform/disk.ts";
+import { isDiskError } from "../../platform/disk.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { DataDisk } from "../extent-files.ts";
+import { extentPath } from "../extent-files.ts";
+import type { ExtentEntry } from "../extent-table.ts";
+import { readHeader, unlinkMember } from "./member-file.ts";
+
+/*
+ * The one place where a file of an extent is removed (C9): only after its own header proved that it is the file that is meant. Whatever
+ * cannot be proved is kept, and told.
+ */
+
+/** What the header of the file that is meant says. */
+export interface ExpectedHeader {
+  readonly store: StoreId;
+  readonly disk: DiskId;
+  readonly extent: ExtentId;
+  readonly session: SessionId;
+  /** Tells apart two extents that got the same id and session from two copies of one index. */
+  readonly createdMs: number;
+  /** The newest that whoever wants the file removed knows of. */
+  readonly epoch: number;
+}
+
+export function expectedHeaderOf(
+  store: StoreId,
+  disk: DiskId,
+  { id, row }: ExtentEntry,
+): ExpectedHeader {
+  const { session, createdMs, epoch } = row;
+  return { store, disk, extent: id, session, createdMs, epoch };
+}
+
+/** What speaks against this being the header that is meant, whatever its epoch; undefined: nothing does. */
+export function mismatchOf(found: ExtentHeader, expected: ExpectedHeader): string | undefined {
+  const fields = ["store", "disk", "extent", "session", "createdMs"] as const;
+  const field = fields.find((name) => found[name] !== expected[name]);
+  if (field === undefined) return undefined;
+  return `its header says ${field} ${found[field]}, not ${expected[field]}`;
+}
+
+export interface MemberDrop {
+  readonly place: DataDisk;
+  readonly expected: ExpectedHeader;
+  /** A longer file is kept, for whoever knows that nothing but a header can be in it. */
+  readonly bytesMax?: number | undefined;
+  /** For the log. */
+  readonly why: string;
+  /** Whether the name is synced also where there is no file: it may have been removed just before a crash. Default: always. */
+  readonly sync?: "always" | "if there" | undefined;
+}
+
+export type MemberDropped =
+  | { readonly outcome: "removed"; readonly bytes: number }
+  | { readonly outcome: "absent" }
+  | { readonly outcome: "kept"; readonly why: string };
+
+/** Removes the file, durably, if it is the one that is meant, or if there is nothing in it at all. DiskError where the disk fails. */
+export async function dropMember(platform: Platform, drop: MemberDrop): Promise<MemberDropped> {
+  const { place, expected, why } = drop;
+  const { disk } = place;
+  const fields = { extent: expected.extent, disk: disk.name };
+  const found = await look(platform, drop);
+  if (found === "absent") {
+    if (drop.sync !== "if there") await unlinkMember(disk, expected.extent);
+    return { outcome: "absent" };
+  }
+  if (found.doubt !== undefined) {
+    platform.log("error", "extent_file_kept", { ...fields, bytes: found.bytes, why: found.doubt });
+    return { outcome: "kept", why: found.doubt };
+  }
+  await unlinkMember(disk, expected.extent);
+  platform.log("info", "extent_removed", { ...fields, bytes: found.bytes, why });
+  return { outcome: "removed", bytes: found.bytes };
+}
+
+/** Whether a file holds nothing: no header and no bytes but zeros, as a crash leaves it that came before its header was durable. */
+export async function isBlank(file: DiskFile): Promise<boolean> {
+  if ((await file.size()) > extentHeaderBytes) return false;
+  const bytes = new Uint8Array(extentHeaderBytes);
+  await file.read(bytes, 0);
+  return bytes.every((byte) => byte === 0);
+}
+
+async function look(
+  { hash }: Platform,
+  { place, expected, bytesMax = Number.POSITIVE_INFINITY }: MemberDrop,
+): Promise<"absent" | { readonly bytes: number; readonly doubt: string | undefined }> {
+  let file: DiskFile;
+  try {
+    file = await place.disk.open(extentPath(expected.extent), "read");
+  } catch (error) {
+    if (isDiskError(error, "missing")) return "absent";
+    throw error;
+  }
+  try {
+    const bytes = await file.size();
+    const header = await readHeader(hash, file);
+    if (header === undefined) {
+      const doubt = (await isBlank(file)) ? undefined : "its header cannot be read";
+      return { bytes, doubt };
+    }
+    return { bytes, doubt: mismatchOf(header, expected) ?? doubtOf(header, bytes) };
+  } finally {
+    await file.close();
+  }
+
+  function doubtOf(header: ExtentHeader, bytes: number): string | undefined {
+    if (header.epoch > expected.epoch) {
+      return `its header says epoch ${header.epoch}, the index knows ${expected.epoch}`;
+    }
+    if (bytes <= bytesMax) return undefined;
+    return `it has ${bytes} bytes, and nothing but a header should be in it`;
+  }
+}

@@ -1,0 +1,132 @@
+import { messageOf } from "../../base/errors.ts";
+import type { ExtentHeader } from "../../format/extent-header.ts";
+import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
+import type { DiskFile } from "../../platform/disk.ts";
+import { DiskError, isDiskError } from "../../platform/disk.ts";
+import type { DataDisk } from "../extent-files.ts";
+import { extentPath } from "../extent-files.ts";
+import type { ExtentEntry } from "../extent-table.ts";
+import type { ExtentWriterOptions } from "../extent-writer.ts";
+import type { ExtentLedger } from "./extent-ledger.ts";
+import { dropMember, expectedHeaderOf } from "./member-drop.ts";
+import { createMember } from "./member-file.ts";
+import { OpenExtent } from "./open-extent.ts";
+
+const scheme: Scheme = { kind: "replicated", copies: 1, quorum: 1 };
+/** Of an extent's writer; whoever seals it for him has a higher one. */
+export const writerEpoch = 1;
+/** Ids tried for one extent. Files in the way are rare: an index that is behind its disks is refused at the start. */
+const idsTriedMax = 16;
+
+export interface OpeningCounts {
+  extentsOpened: number;
+  /** Files found where a new extent's was to be made. */
+  filesInTheWay: number;
+}
+
+/**
+ * The row comes first, so that no file is without one; then the file; only then is anything
+ * appended. A file that is there already never becomes ours, whatever it is (C9): its id is given up, with the
+ * row, so that nothing ever removes it on the row's behalf.
+ */
+export async function openNewExtent(
+  options: ExtentWriterOptions,
+  place: DataDisk,
+  ledger: ExtentLedger,
+  counts: OpeningCounts,
+): Promise<OpenExtent> {
+  const { platform, table } = options;
+  for (let tried = 1; ; tried++) {
+    const entry = await table.create(newRow(options, place, platform.clock.now()));
+    ledger.opened(entry);
+    counts.extentsOpened++;
+    try {
+      const member = await createMember(platform.hash, place.disk, headerOf(options, place, entry));
+      await assertStillOpen(options, entry, place, member);
+      const openedMs = platform.clock.monotonicMs();
+      return new OpenExtent({ hash: platform.hash, entry, members: [member], openedMs });
+    } catch (error) {
+      if (!isDiskError(error, "exists")) {
+        // There may be a file or none: either way nothing is in it.
+        ledger.closed(entry.id, 0);
+        throw error;
+      }
+      counts.filesInTheWay++;
+      await giveUp(options, entry, place, ledger);
+      if (tried < idsTriedMax) continue;
+      const path = `${place.disk.name}/${extentPath(entry.id)}`;
+      const message = `files are where new extents were to be made, the last is ${path}`;
+      throw new DiskError("io", `${message}: run holdfast check`, { cause: error });
+    }
+  }
+}
+
+/** Where the row can't be removed, it is sealed at length 0 once our session has ended: then the header is looked at. */
+async function giveUp(
+  { platform, table }: ExtentWriterOptions,
+  entry: ExtentEntry,
+  place: DataDisk,
+  ledger: ExtentLedger,
+): Promise<void> {
+  const fields = { extent: entry.id, disk: place.disk.name };
+  platform.log("error", "extent_file_in_the_way", fields);
+  ledger.forget(entry.id);
+  try {
+    await table.remove(entry);
+  } catch (thrown) {
+    platform.log("warn", "extent_row_not_removed", { ...fields, message: messageOf(thrown) });
+  }
+}
+
+/**
+ * Others may have taken us for dead before there was a file, and dropped the extent: then nobody
+ * would ever remove it. Whether they were right shows at the next commit, which checks the
+ * session; here it only means that this extent is not ours to write, and another is opened.
+ */
+async function assertStillOpen(
+  { platform, disks, table }: ExtentWriterOptions,
+  entry: ExtentEntry,
+  place: DataDisk,
+  member: DiskFile,
+): Promise<void> {
+  const { id, stamp } = entry;
+  const found = await table.get(id);
+  if (found?.stamp === stamp) return;
+  const state = found?.row.state ?? "gone";
+  platform.log("warn", "extent_taken_away", { extent: id, state });
+  await member.close();
+  const expected = expectedHeaderOf(disks.store, place.id, entry);
+  const why = "sealed by others before anything was written to it";
+  await dropMember(platform, { place, expected, why });
+  throw new DiskError("io", `extent ${id} was sealed by others before it was written (${state})`);
+}
+
+function newRow(
+  { session, storageClass }: ExtentWriterOptions,
+  { id }: DataDisk,
+  createdMs: number,
+): ExtentRow {
+  return {
+    state: "open",
+    scheme,
+    members: [{ disk: id, state: "whole" }],
+    epoch: writerEpoch,
+    session,
+    storageClass,
+    createdMs,
+    sealedMs: 0,
+    length: 0,
+    deadBytes: 0,
+    droppedMs: 0,
+  };
+}
+
+function headerOf(
+  { disks }: ExtentWriterOptions,
+  place: DataDisk,
+  { id, row }: ExtentEntry,
+): ExtentHeader {
+  const { session, createdMs, epoch } = row;
+  const own = { store: disks.store, disk: place.id, extent: id, session, createdMs, epoch };
+  return { ...own, sequence: 0, scheme, member: 0 };
+}
