@@ -16,6 +16,7 @@ import { ExtentSweep } from "./extent-sweep.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
+import { GenerationKeeper } from "./generation-keeper.ts";
 import { createBackground } from "./background.ts";
 import { around } from "./testing/around.ts";
 import {
@@ -260,7 +261,8 @@ test("C5: a manifest stays while garbage that is not drained yet needs it", asyn
   const liveness = new Liveness(background.keymap, manifests);
   const counters = createCounters();
   const parts = { ...background, manifests, liveness, counters };
-  const sweep = new ExtentSweep({ ...parts, deadShare: 1e-9, oldReadMs: 1000 });
+  const generation = new GenerationKeeper({ ...background, everyMs: 1000 });
+  const sweep = new ExtentSweep({ ...parts, generation, deadShare: 1e-9, oldReadMs: 1000 });
   const drain = new GarbageDrain(parts);
   const { signal } = new AbortController();
   // As if much of each were known to be dead, so that all are compacted before the drain gets to this deletion.
@@ -399,6 +401,7 @@ test("createBackground runs all workers until told to stop, and shows what they 
   assert.deepEqual(
     background.statistics().workers.map(({ name, state }) => [name, state]),
     [
+      ["generation", "stopped"],
       ["dead writers", "stopped"],
       ["bucket sweep", "stopped"],
       ["stray sweep", "stopped"],

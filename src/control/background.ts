@@ -15,6 +15,7 @@ import { whileIndexIsGood } from "./index-verification.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
+import { GenerationKeeper } from "./generation-keeper.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 import { StraySweep } from "./stray-sweep.ts";
 import type { Worker, WorkerStatistics } from "./worker-loop.ts";
@@ -33,6 +34,8 @@ export interface BackgroundLimits {
   readonly bucketSweepMs: number;
   /** Between looks for files that no extent has. */
   readonly straySweepMs: number;
+  /** Between two generations of the store: a copy of the index that lacks more than is written in that time is known to be older. */
+  readonly generationMs: number;
 }
 
 export const backgroundLimits: BackgroundLimits = {
@@ -45,6 +48,8 @@ export const backgroundLimits: BackgroundLimits = {
   bucketSweepMs: 60_000,
   // Strays are rare, and looking for them costs a look at each extent.
   straySweepMs: 3_600_000,
+  // One commit and one sync of each data directory: as much as a lease costs in a third of that time.
+  generationMs: 10_000,
 };
 
 /** Looking for files takes a tenth of the time at the most. */
@@ -81,10 +86,11 @@ export function createBackground(options: BackgroundOptions): Background {
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
   const { platform } = options;
   const workers = createWorkers(options, limits);
-  const { deadWriters, bucketSweep, straySweep, inventory, reclaim, counters } = workers;
+  const { generation, deadWriters, bucketSweep, straySweep, inventory, reclaim, counters } = workers;
   const { idleMs, restShare } = limits;
   const rare = { idleMs, restShare: 0 };
   const loops = [
+    createWorkerLoop(platform, generation, rare),
     createWorkerLoop(platform, deadWriters, rare),
     createWorkerLoop(platform, bucketSweep, rare),
     createWorkerLoop(platform, straySweep, { idleMs, restShare }),
@@ -108,7 +114,7 @@ export function createBackground(options: BackgroundOptions): Background {
     statistics: () => ({
       workers: loops.map((loop) => loop.statistics()),
       counters: { ...counters },
-      filesUnexplained: straySweep.filesUnexplained,
+      filesUnexplained: workers.filesUnexplained(),
     }),
   };
 }
@@ -118,12 +124,14 @@ export function createWorkers(
   options: BackgroundOptions,
   limits: BackgroundLimits,
 ): {
+  readonly generation: GenerationKeeper;
   readonly deadWriters: Worker;
   readonly bucketSweep: Worker;
   readonly inventory: Worker;
-  readonly straySweep: StraySweep;
+  readonly straySweep: Worker;
   readonly reclaim: Worker;
   readonly counters: BackgroundCounters;
+  filesUnexplained(): number | undefined;
   close(): Promise<void>;
 } {
   const counters = createCounters();
@@ -131,12 +139,15 @@ export function createWorkers(
   const liveness = new Liveness(options.keymap, manifests);
   const drain = new GarbageDrain({ ...options, manifests, counters });
   const { deadShare, oldReadMs } = limits;
-  const parts = { manifests, liveness, counters, deadShare, oldReadMs };
+  const generation = new GenerationKeeper({ ...options, everyMs: limits.generationMs });
+  const parts = { manifests, liveness, counters, generation, deadShare, oldReadMs };
   const sweep = new ExtentSweep({ ...options, ...parts });
   const guarded = (worker: Worker): Worker => whileIndexIsGood(options.damage, worker);
   const bucketSweep = new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs });
-  const straySweep = new StraySweep({ ...options, counters, everyMs: limits.straySweepMs });
+  const { straySweepMs } = limits;
+  const straySweep = new StraySweep({ ...options, counters, generation, everyMs: straySweepMs });
   return {
+    generation,
     // They give up nothing but what their writers had not synced.
     deadWriters: new DeadWriters({ ...options, counters }),
     bucketSweep: guarded(bucketSweep),
@@ -144,6 +155,7 @@ export function createWorkers(
     inventory: new ExtentInventory(options),
     reclaim: guarded(inTurn("reclaim", [drain, sweep])),
     counters,
+    filesUnexplained: () => straySweep.filesUnexplained,
     close: () => sweep.close(),
   };
 }

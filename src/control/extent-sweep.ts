@@ -11,6 +11,7 @@ import type { CompactionOptions } from "./compaction.ts";
 import { OldReads } from "./extents/old-reads.ts";
 import type { Reference } from "./extents/reference-search.ts";
 import { ReferenceSearch } from "./extents/reference-search.ts";
+import type { GenerationKeeper } from "./generation-keeper.ts";
 import { reconcileExtent } from "./reconcile.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 import { isPassing } from "./worker-loop.ts";
@@ -38,6 +39,7 @@ const restingMax = 1024;
 export interface ExtentSweepOptions extends CompactionOptions {
   /** Of this process; those of others are told by their leases. */
   readonly reads: ReadTracker;
+  readonly generation: Pick<GenerationKeeper, "assertOwnIndex">;
   /** Compacted when this share of its record bytes is dead, 0 … 1. */
   readonly deadShare: number;
   /** An extent nobody refers to is dropped after this long even if an older read is still under way. */
@@ -186,6 +188,7 @@ export class ExtentSweep implements Worker {
     const { counters } = this.#options;
     const { length } = entry.row;
     if (!(await this.#oldReads.haveEnded(entry.id))) return false;
+    await this.#options.generation.assertOwnIndex();
     const dropped = await dropExtent({ ...this.#options, entry });
     if (dropped === "conflict") return true;
     this.#oldReads.forget(entry.id);

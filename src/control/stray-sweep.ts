@@ -9,6 +9,7 @@ import type { Keymap } from "../keymap/keymap.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { BackgroundCounters } from "./counters.ts";
+import type { GenerationKeeper } from "./generation-keeper.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 import { isPassing } from "./worker-loop.ts";
 
@@ -29,6 +30,7 @@ export interface StraySweepOptions {
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
   readonly counters: BackgroundCounters;
+  readonly generation: Pick<GenerationKeeper, "assertOwnIndex">;
   /** From the end of one sweep to the next. */
   readonly everyMs: number;
 }
@@ -102,6 +104,7 @@ export class StraySweep implements Worker {
     const alive = new Set((await listSessions(keymap)).map(({ session }) => session));
     const writerIs = (session: SessionId) =>
       alive.has(session) ? "alive" : session <= last ? "ended" : "unknown";
+    await this.#options.generation.assertOwnIndex();
     return dropStray({ platform, disks, place, extent, writerIs });
   }
 }

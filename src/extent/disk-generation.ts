@@ -12,6 +12,7 @@ import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { onDisk } from "./parts/disk-failure.ts";
+import { assertPresent } from "./parts/disk-presence.ts";
 
 /**
  * The newest generation of the index that a data directory has seen; 0 where it was never served from. StoreError `foreign` where the
@@ -47,13 +48,18 @@ export async function newestGeneration(
   return { generation, on: disks[generations.indexOf(generation)]?.disk.name ?? "" };
 }
 
-/** Durable once this returns. Only after the index has this generation durably, which no other process gave it. */
+/**
+ * Durable once this returns. Only after the index has this generation durably, which no other process gave it. StoreError `missing`
+ * where the data directory is not there: then nothing is written in its place.
+ */
 export async function writeDiskGeneration(
   hash: Hash,
   store: StoreId,
-  { id, disk }: DataDisk,
+  place: DataDisk,
   generation: number,
 ): Promise<void> {
+  await assertPresent(place);
+  const { id, disk } = place;
   const slot = encodeDiskGeneration(hash, { store, disk: id, generation });
   const { file, isNew } = await openOrCreate(disk);
   try {

@@ -46,6 +46,8 @@ export class SimDisk {
   readonly #handles = new Set<Handle>();
   capacityBytes = roomyBytes;
   outOfOrder: OutOfOrder | undefined;
+  /** Told where a process is about to change anything. */
+  onChange: (() => void) | undefined;
   /** Of so many syncs or writes from now on, any may fail. */
   syncsInDoubt = 0;
   writesInDoubt = 0;
@@ -214,6 +216,7 @@ export class SimDisk {
 
   #assertWritable(): void {
     this.#assertThere();
+    this.onChange?.();
     if (this.outOfOrder === "readOnly") {
       throw new DiskError("read_only", `${this.name} is mounted read-only`);
     }

@@ -1,6 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import type { Change, CommitResult, Engine, Row } from "../engine/engine.ts";
 import { scanAll } from "../engine/scan-pages.ts";
+import type { MemoryEngine } from "../engine/memory-engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import { decodeExtentRow } from "../format/extent-row.ts";
@@ -37,6 +38,8 @@ export interface SimEngineOptions {
 
 export class SimEngine {
   readonly #memory = createMemoryEngine();
+  /** What processes find in its place: another one while the index is away. */
+  #found: MemoryEngine = this.#memory;
   readonly #random: SeededRandom;
   readonly #watch = new IndexWatch();
   readonly #onWrong: (wrong: string) => void;
@@ -50,6 +53,20 @@ export class SimEngine {
     this.#unknownShare = options.unknownShare;
     this.#waitingMax = options.waitingCommitsMax;
     this.#onWrong = options.onWrong;
+  }
+
+  /** The index as it is now, for `replaceBy`. */
+  copy(): MemoryEngine {
+    return this.#memory.clone();
+  }
+
+  /** Processes that are started from now on find this one, into which none may ever commit; until `putBack`. */
+  replaceBy(other: MemoryEngine): void {
+    this.#found = other;
+  }
+
+  putBack(): void {
+    this.#found = this.#memory;
   }
 
   /** From now on syncs fail, until `recover`. */
@@ -97,12 +114,12 @@ export class SimEngine {
       return results;
     });
     return {
-      get: (key) => this.#read(process, () => this.#memory.get(key)),
-      scan: (range, options) => this.#read(process, () => this.#memory.scan(range, options)),
+      get: (key) => this.#read(process, () => this.#found.get(key)),
+      scan: (range, options) => this.#read(process, () => this.#found.scan(range, options)),
       commit: (change) => queue.add(change, this.#waitingMax),
       snapshot: () => {
         this.#assertInService();
-        const snapshot = this.#memory.snapshot();
+        const snapshot = this.#found.snapshot();
         return {
           get: (key) => this.#read(process, () => snapshot.get(key)),
           scan: (range, options) => this.#read(process, () => snapshot.scan(range, options)),
@@ -139,9 +156,13 @@ export class SimEngine {
   }
 
   async #apply(change: Change): Promise<CommitResult> {
+    if (this.#found !== this.#memory) {
+      this.#onWrong(`C9: ${nameOfChange(change)} into an index that does not belong to the disks`);
+      return this.#found.commit(change);
+    }
     const result = await this.#memory.commit(change);
     const wrong = result.outcome === "ok" ? this.#watch.observe(change) : undefined;
-    if (wrong !== undefined) this.#onWrong(wrong);
+    if (wrong !== undefined) this.#onWrong(`C5: ${wrong}`);
     return result;
   }
 

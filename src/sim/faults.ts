@@ -7,6 +7,7 @@ import { diskOutOfOrder } from "./faults/disk-out-of-order.ts";
 import { syncsFail, writesFail } from "./faults/failing-io.ts";
 import { fileRemoved } from "./faults/file-removed.ts";
 import type { FaultKind, Strike } from "./faults/fault.ts";
+import { indexGoesBack } from "./faults/index-goes-back.ts";
 import { indexOutOfService } from "./faults/index-out-of-service.ts";
 import { workerPauses } from "./faults/worker-pauses.ts";
 import { workerStops } from "./faults/worker-stops.ts";
@@ -21,6 +22,7 @@ const kinds: readonly FaultKind[] = [
   diskFull,
   diskOutOfOrder,
   indexOutOfService,
+  indexGoesBack,
   bitsFlip,
   fileRemoved,
   clockSet,

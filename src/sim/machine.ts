@@ -1,10 +1,10 @@
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
 import { initialiseDataDirectory, readIdentity } from "../extent/data-directories.ts";
+import type { MemoryEngine } from "../engine/memory-engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Platform } from "../platform/platform.ts";
-import { beginGeneration, claimIndex } from "../server/index-admission.ts";
 import { SessionRegister, isAlive } from "../server/session-roster.ts";
 import { WallClock } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
@@ -14,8 +14,9 @@ import { createSimPlatform } from "./platform.ts";
 import { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Role, RoleAccess } from "./roles.ts";
-import { engineName, runRole } from "./roles.ts";
+import { runRole } from "./roles.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { startStore } from "./start-store.ts";
 
 /*
  * One machine: data directories and an index that outlive processes, two front ends and a
@@ -74,6 +75,9 @@ export class Machine {
   #count = 0;
   /** What the last start found. */
   #generation = 0;
+  #supervisor: SimProcess | undefined;
+  /** Counts power cuts: what was to be started before one is not. */
+  #boots = 0;
 
   constructor(options: MachineOptions) {
     const { scheduler, random } = options;
@@ -101,23 +105,8 @@ export class Machine {
       const options = { store: this.storeId, holdsIndex: index === 0 };
       await initialiseDataDirectory(disk.view(process), options, platform.random);
     }
-    while (!(await this.#begin(process, platform)));
     process.kill();
-    for (const role of roles) this.#start(role);
-  }
-
-  /** What a supervisor does before others use the index. False: it was not available, and has to be tried again. */
-  async #begin(process: SimProcess, platform: Platform): Promise<boolean> {
-    const index = this.engine.open(process);
-    const disks = await this.disksFor(process);
-    try {
-      await claimIndex({ platform, index, engineName, disks }, "the simulated machine");
-      this.#generation = await beginGeneration({ platform, index, disks }, 0);
-      return true;
-    } catch (error) {
-      if (isStoreError(error) && error.code === "unavailable") return false;
-      throw error;
-    }
+    await this.#boot();
   }
 
   /** kill -9; the supervisor starts another. */
@@ -132,9 +121,34 @@ export class Machine {
 
   /** All processes die, and the disks forget what was not synced. */
   cutPower(): void {
-    for (const running of this.#running) this.kill(running);
+    this.#supervisor?.kill();
+    this.killAll();
+    this.#boots++;
     for (const disk of this.disks) disk.crash();
     this.engine.recover();
+    void this.#boot();
+  }
+
+  /** kill -9 of all but the supervisor. */
+  killAll(): void {
+    for (const running of this.#running) this.kill(running);
+  }
+
+  /** In place of the index another one is found; no process may commit into it, nor change any disk. No process is alive. */
+  takeIndexBack(other: MemoryEngine): void {
+    this.engine.replaceBy(other);
+    for (const disk of this.disks) {
+      disk.onChange = () => {
+        this.fail(
+          new Violation(`C9: ${disk.name} is changed while the index is not the right one`),
+        );
+      };
+    }
+  }
+
+  putIndexBack(): void {
+    this.engine.putBack();
+    for (const disk of this.disks) disk.onChange = undefined;
   }
 
   /**
@@ -198,9 +212,32 @@ export class Machine {
     return new Map(disks.map(({ id, disk }) => [id, disk.name]));
   }
 
+  /** The supervisor starts the store, as often as it takes, and then its workers. */
+  async #boot(): Promise<void> {
+    const { scheduler } = this.options;
+    const boot = this.#boots;
+    for (let isStarted = false; !isStarted;) {
+      const { process, platform } = this.newProcess("supervisor");
+      this.#supervisor = process;
+      try {
+        const disks = await this.disksFor(process);
+        this.#generation = await startStore(platform, this.engine.open(process), disks);
+        isStarted = true;
+      } catch (error) {
+        this.log(process.name, `ends: ${messageOf(error)}`);
+        if (!isStoreError(error)) this.fail(error);
+        process.kill();
+        await new Promise<void>((resolve) => void scheduler.after(restartMs, resolve));
+      }
+      if (boot !== this.#boots) return;
+    }
+    for (const role of roles) this.#start(role);
+  }
+
   #startLater(role: Role): void {
+    const boot = this.#boots;
     this.options.scheduler.after(restartMs, () => {
-      this.#start(role);
+      if (boot === this.#boots) this.#start(role);
     });
   }
 

@@ -62,6 +62,7 @@ const backgroundLimits = {
   oldReadMs: 120_000,
   bucketSweepMs: 10_000,
   straySweepMs: 10_000,
+  generationMs: 2000,
 };
 
 /** Runs until the signal aborts; throws what ends the process. */

@@ -46,8 +46,13 @@ class GrowingBytes {
     this.#length = length;
   }
 
-  flip(offset: number, mask: number): void {
-    this.#buffer[offset]! ^= mask;
+  /** Returns what undoes it, unless the byte was written anew meanwhile. */
+  flip(offset: number, mask: number): () => void {
+    const flipped = this.#buffer[offset]! ^ mask;
+    this.#buffer[offset] = flipped;
+    return () => {
+      if (this.#buffer[offset] === flipped) this.#buffer[offset] = flipped ^ mask;
+    };
   }
 
   copyFrom(other: GrowingBytes): void {
@@ -60,6 +65,7 @@ export class Inode {
   readonly #seen = new GrowingBytes();
   readonly #durable = new GrowingBytes();
   #waiting: WaitingWrite[] = [];
+  readonly #flipped = new Set<number>();
 
   get length(): number {
     return this.#seen.length;
@@ -105,10 +111,17 @@ export class Inode {
     this.#seen.copyFrom(this.#durable);
   }
 
-  /** Damage at rest: seen by whoever reads next, and staying. Doing it again undoes it. */
-  flip(offset: number, mask: number): void {
-    this.#seen.flip(offset, mask);
-    this.#durable.flip(offset, mask);
+  /**
+   * Damage at rest: seen by whoever reads next, and staying. Returns what undoes it; a byte that is damaged already stays as it is.
+   * Whoever read a byte before may write it anew, as sealing does: then there is nothing to undo.
+   */
+  flip(offset: number, mask: number): () => void {
+    if (this.#flipped.has(offset)) return () => {};
+    this.#flipped.add(offset);
+    const undo = [this.#seen, this.#durable].map((bytes) => bytes.flip(offset, mask));
+    return () => {
+      for (const one of undo) one();
+    };
   }
 
   /**

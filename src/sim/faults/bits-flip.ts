@@ -24,6 +24,5 @@ async function flipOne({ machine: { disks, engine }, random, onHeal }: Scene): P
   if (inode.length <= extentHeaderBytes || inode.isWaiting) return;
   const offset = random.between(extentHeaderBytes, inode.length - 1);
   const mask = 1 << random.below(8);
-  inode.flip(offset, mask);
-  onHeal(() => inode.flip(offset, mask));
+  onHeal(inode.flip(offset, mask));
 }
