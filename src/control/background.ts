@@ -86,7 +86,8 @@ export function createBackground(options: BackgroundOptions): Background {
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
   const { platform } = options;
   const workers = createWorkers(options, limits);
-  const { generation, deadWriters, bucketSweep, straySweep, inventory, reclaim, counters } = workers;
+  const { generation, deadWriters, bucketSweep, straySweep, inventory, reclaim, counters } =
+    workers;
   const { idleMs, restShare } = limits;
   const rare = { idleMs, restShare: 0 };
   const loops = [
