@@ -36,7 +36,10 @@ export function sampleStore(
       }),
     ["engine"],
   );
+  sampleWriter(metrics, writer);
+}
 
+function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
   const extents = (
     name: string,
     help: string,
