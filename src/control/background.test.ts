@@ -13,6 +13,7 @@ import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/hash.ts";
 import { createCounters } from "./counters.ts";
 import { ExtentSweep } from "./extent-sweep.ts";
+import { ExtentWorklist } from "./extents/extent-worklist.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
@@ -260,10 +261,12 @@ test("C5: a manifest stays while garbage that is not drained yet needs it", asyn
   const manifests = new Manifests(background);
   const liveness = new Liveness(background.keymap, manifests);
   const counters = createCounters();
-  const parts = { ...background, manifests, liveness, counters };
+  const worklist = new ExtentWorklist(background.table, machine.platform.clock);
+  const parts = { ...background, manifests, liveness, counters, worklist };
   const generation = new GenerationKeeper({ ...background, everyMs: 1000 });
-  const sweep = new ExtentSweep({ ...parts, generation, deadShare: 1e-9, oldReadMs: 1000 });
-  const drain = new GarbageDrain(parts);
+  const limits = { deadShare: 1e-9, smallBytes: 0, oldReadMs: 1000 };
+  const sweep = new ExtentSweep({ ...parts, ...limits, generation });
+  const drain = new GarbageDrain({ ...parts, counted: (extent) => worklist.add(extent) });
   const { signal } = new AbortController();
   // As if much of each were known to be dead, so that all are compacted before the drain gets to this deletion.
   for (const entry of await background.table.list(undefined, 100)) {

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { ExtentWriter } from "../extent/extent-writer.ts";
-import type { SessionId } from "../format/ids.ts";
+import type { ExtentId, SessionId } from "../format/ids.ts";
+import { extentBytesMax } from "../format/limits.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
@@ -12,6 +13,7 @@ import { DeadWriters } from "./dead-writers.ts";
 import { ExtentInventory } from "./extent-inventory.ts";
 import { ExtentSweep } from "./extent-sweep.ts";
 import { whileIndexIsGood } from "./index-verification.ts";
+import { ExtentWorklist } from "./extents/extent-worklist.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
@@ -24,6 +26,8 @@ import { createWorkerLoop } from "./worker-loop.ts";
 export interface BackgroundLimits {
   /** Extents are compacted when this share of their record bytes is dead, above 0, up to 1. */
   readonly deadShare: number;
+  /** Extents with less than this alive are merged. */
+  readonly smallBytes: number;
   /** Rest after each piece of reclaiming, in parts of the time it took: what serves clients goes first. */
   readonly restShare: number;
   /** Between looks for something to do. */
@@ -41,6 +45,8 @@ export interface BackgroundLimits {
 export const backgroundLimits: BackgroundLimits = {
   // A third dead: two bytes copied for each one won, and at most half as much again on the disks as is alive.
   deadShare: 1 / 3,
+  // A quarter of a full extent; a smaller one is not worth coding.
+  smallBytes: extentBytesMax / 4,
   restShare: 1,
   idleMs: 2000,
   // A GET of an object of 5 TiB at 100 Mbit/s takes days; ten minutes is a page that somebody forgot.
@@ -138,11 +144,13 @@ export function createWorkers(
   const counters = createCounters();
   const manifests = new Manifests(options);
   const liveness = new Liveness(options.keymap, manifests);
-  const drain = new GarbageDrain({ ...options, manifests, counters });
-  const { deadShare, oldReadMs } = limits;
+  const worklist = new ExtentWorklist(options.table, options.platform.clock);
+  const counted = (extent: ExtentId): void => worklist.add(extent);
+  const drain = new GarbageDrain({ ...options, manifests, counters, counted });
+  const { deadShare, smallBytes, oldReadMs } = limits;
   const generation = new GenerationKeeper({ ...options, everyMs: limits.generationMs });
-  const parts = { manifests, liveness, counters, generation, deadShare, oldReadMs };
-  const sweep = new ExtentSweep({ ...options, ...parts });
+  const parts = { manifests, liveness, counters, worklist, generation };
+  const sweep = new ExtentSweep({ ...options, ...parts, deadShare, smallBytes, oldReadMs });
   const guarded = (worker: Worker): Worker => whileIndexIsGood(options.damage, worker);
   const bucketSweep = new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs });
   const { straySweepMs } = limits;
@@ -153,7 +161,7 @@ export function createWorkers(
     deadWriters: new DeadWriters({ ...options, counters }),
     bucketSweep: guarded(bucketSweep),
     straySweep: guarded(straySweep),
-    inventory: new ExtentInventory(options),
+    inventory: new ExtentInventory({ ...options, worklist }),
     reclaim: guarded(inTurn("reclaim", [drain, sweep])),
     counters,
     filesUnexplained: () => straySweep.filesUnexplained,

@@ -5,6 +5,8 @@ export interface BackgroundCounters {
   garbageRowsDrained: number;
   extentsReconciled: number;
   extentsCompacted: number;
+  /** Chosen to be merged with others, since they are small. */
+  extentsMerged: number;
   extentsDropped: number;
   bytesDropped: number;
   recordsMoved: number;
@@ -27,6 +29,7 @@ export function createCounters(): BackgroundCounters {
     garbageRowsDrained: 0,
     extentsReconciled: 0,
     extentsCompacted: 0,
+    extentsMerged: 0,
     extentsDropped: 0,
     bytesDropped: 0,
     recordsMoved: 0,

@@ -5,6 +5,7 @@ import type { ExtentEntry } from "../extent/extent-table.ts";
 import type { MemberState } from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
+import type { ExtentWorklist } from "./extents/extent-worklist.ts";
 import { openExtent } from "./extents/extent-walk.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
@@ -23,24 +24,30 @@ const roundRestMs = 30_000;
 /** … and for each extent looked at: so it is 50 files a second in the long run, however many there are. */
 const restPerExtentMs = 20;
 
+export interface ExtentInventoryOptions extends StoragePlane {
+  /** Is told of each extent, in case that others forgot to. */
+  readonly worklist: ExtentWorklist;
+}
+
 export class ExtentInventory implements Worker {
   readonly name = "extent inventory";
-  readonly #options: StoragePlane;
+  readonly #options: ExtentInventoryOptions;
   #after: ExtentId | undefined;
   #looked = 0;
   #notBeforeMs = 0;
 
-  constructor(options: StoragePlane) {
+  constructor(options: ExtentInventoryOptions) {
     this.#options = options;
   }
 
   async step(signal: AbortSignal): Promise<StepOutcome> {
-    const { platform, table } = this.#options;
+    const { platform, table, worklist } = this.#options;
     if (platform.clock.monotonicMs() < this.#notBeforeMs) return "idle";
     const entries = await table.list(this.#after, extentsPerStep);
     for (const entry of entries) {
       this.#after = entry.id;
       await this.#look(entry, signal);
+      worklist.add(entry.id);
     }
     this.#looked += entries.length;
     if (entries.length === extentsPerStep) return "busy";

@@ -10,6 +10,8 @@ import { Compaction } from "./compaction.ts";
 import type { CompactionOptions } from "./compaction.ts";
 import { OldReads } from "./extents/old-reads.ts";
 import type { Reference } from "./extents/reference-search.ts";
+import type { ExtentWorklist } from "./extents/extent-worklist.ts";
+import { SmallExtents } from "./extents/small-extents.ts";
 import { ReferenceSearch } from "./extents/reference-search.ts";
 import type { GenerationKeeper } from "./generation-keeper.ts";
 import { reconcileExtent } from "./reconcile.ts";
@@ -21,14 +23,16 @@ import { isPassing } from "./worker-loop.ts";
  *
  *     settled      look up its records, then reconciled
  *     reconciled   if enough of it is dead: copy out what is alive, then dropping
- *                  (where some of it could not be read: if besides no row of the index refers to it)
+ *                  (where some of it could not be read: if besides no row of the index refers to it);
+ *                  and so where there are several small ones to be merged
  *     dropping     when no read can need it any more: remove file and row
  *
- * The sweep goes round the extent table and does one piece of that in each step. An extent whose work fails rests.
+ * The sweep goes round the extents that something may have to be done with (extents/extent-worklist.ts), and does one
+ * piece of that in each step. An extent whose work fails rests.
  */
 
-/** Rows of the table looked at in one step. */
-const rowsPerStep = 256;
+/** Extents looked at in one step. */
+const looksPerStep = 256;
 /** An extent that failed is left alone for this long. */
 const restMs = 60_000;
 /** One with damaged records that rows refer to is looked at again after this long: damage seldom heals. */
@@ -42,6 +46,9 @@ export interface ExtentSweepOptions extends CompactionOptions {
   readonly generation: Pick<GenerationKeeper, "assertOwnIndex">;
   /** Compacted when this share of its record bytes is dead, 0 … 1. */
   readonly deadShare: number;
+  /** Extents with less than this alive are merged with others. */
+  readonly smallBytes: number;
+  readonly worklist: ExtentWorklist;
   /** An extent nobody refers to is dropped after this long even if an older read is still under way. */
   readonly oldReadMs: number;
 }
@@ -51,7 +58,9 @@ export class ExtentSweep implements Worker {
   readonly #options: ExtentSweepOptions;
   readonly #oldReads: OldReads;
   readonly #restingUntil = new Map<ExtentId, number>();
-  #after: ExtentId | undefined;
+  readonly #small: SmallExtents;
+  /** Chosen to be merged: what is alive in them is copied out, one after the other, into the same open extents. */
+  readonly #merging = new Set<ExtentId>();
   #compaction: Compaction | undefined;
   #search: { readonly entry: ExtentEntry; readonly references: ReferenceSearch } | undefined;
   /** What refers to damaged extents, found once. */
@@ -60,9 +69,11 @@ export class ExtentSweep implements Worker {
   constructor(options: ExtentSweepOptions) {
     this.#options = options;
     this.#oldReads = new OldReads(options);
+    const dataDirectories = options.disks.disks.length;
+    this.#small = new SmallExtents({ smallBytes: options.smallBytes, dataDirectories });
   }
 
-  /** Idle once the whole table was gone through. */
+  /** Idle once all were looked at that something may have to be done with. */
   async step(signal: AbortSignal): Promise<StepOutcome> {
     if (this.#compaction !== undefined) {
       await this.#withEntry(this.#compaction.entry, () => this.#compact());
@@ -72,15 +83,14 @@ export class ExtentSweep implements Worker {
       await this.#withEntry(this.#search.entry, () => this.#searchOn());
       return "busy";
     }
-    const entries = await this.#options.table.list(this.#after, rowsPerStep);
-    for (const entry of entries) {
-      this.#after = entry.id;
-      if (this.#isResting(entry.id)) continue;
+    const { worklist } = this.#options;
+    for (let looks = 0; looks < looksPerStep; looks++) {
+      const entry = await worklist.next((id) => !this.#isResting(id));
+      if (entry === undefined) return "idle";
+      if (entry === "more") return "busy";
       if (await this.#withEntry(entry, () => this.#work(entry, signal))) return "busy";
     }
-    if (entries.length === rowsPerStep) return "busy";
-    this.#after = undefined;
-    return "idle";
+    return "busy";
   }
 
   /** Gives up what is half done. */
@@ -100,12 +110,16 @@ export class ExtentSweep implements Worker {
         if (isMissing(entry)) return this.#searchFor(entry);
         const replaced = await reconcileExtent(this.#options, entry, signal);
         if (replaced !== "conflict") counters.extentsReconciled++;
-        // Its turn comes again at once: it may be worth compacting already.
-        this.#after = (entry.id - 1) as ExtentId; // the place before it
+        // It may be worth compacting already.
+        this.#options.worklist.again(entry.id);
         return true;
       }
       case "reconciled":
-        if (!this.#isWorthCompacting(entry)) return false;
+        if (!this.#merging.has(entry.id) && !this.#isWorthCompacting(entry)) {
+          this.#noteSmall(entry);
+          return false;
+        }
+        this.#small.forget(entry.id);
         if (isMissing(entry)) return this.#searchFor(entry);
         this.#compaction = new Compaction(this.#options, entry, signal);
         return true;
@@ -119,13 +133,25 @@ export class ExtentSweep implements Worker {
     return bytes <= 0 || row.deadBytes >= bytes * this.#options.deadShare;
   }
 
+  /** There is nothing to do with it alone. */
+  #noteSmall(entry: ExtentEntry): void {
+    const { worklist, counters } = this.#options;
+    worklist.done(entry.id);
+    for (const id of this.#small.note(entry)) {
+      this.#merging.add(id);
+      worklist.again(id);
+      counters.extentsMerged++;
+    }
+  }
+
   async #compact(): Promise<boolean> {
     const compaction = this.#compaction;
     const outcome = await compaction?.step();
     if (compaction === undefined || outcome === "busy") return true;
     await this.close();
-    if (outcome === "again") return true;
     const { entry } = compaction;
+    this.#merging.delete(entry.id);
+    if (outcome === "again") return true;
     return outcome === "emptied" ? this.#giveUp(entry) : this.#searchFor(entry);
   }
 
@@ -209,6 +235,7 @@ export class ExtentSweep implements Worker {
     } catch (thrown) {
       await this.close();
       if (!isPassing(thrown)) throw thrown;
+      this.#merging.delete(entry.id);
       if (isStoreError(thrown, "overloaded")) {
         // Clients overwrite one of its rows all the time: later there is less of it to move.
         this.#rest(entry.id, restMs);

@@ -50,6 +50,8 @@ export interface GarbageDrainOptions {
   readonly keymap: Keymap;
   readonly manifests: Manifests;
   readonly counters: BackgroundCounters;
+  /** More of this extent is known to be dead. */
+  counted(extent: ExtentId): void;
 }
 
 type Sums = Map<ExtentId, number>;
@@ -170,7 +172,10 @@ export class GarbageDrain implements Worker {
       }
       const id = session.nextChangeId();
       const { outcome } = await system.commit({ id, checks, puts, deletes: [] });
-      if (outcome === "ok") return;
+      if (outcome === "ok") {
+        for (const { extent } of extents) this.#options.counted(extent);
+        return;
+      }
     }
     throw new StoreError("overloaded", `extents changed under ${attemptsMax} attempts to count`);
   }

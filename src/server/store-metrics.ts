@@ -98,6 +98,7 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   count("garbage_rows_drained", "Records of garbage added up.", "garbageRowsDrained");
   count("extents_reconciled", "Extents compared with the index.", "extentsReconciled");
   count("extents_compacted", "Extents whose live records were moved out.", "extentsCompacted");
+  count("extents_merged", "Small extents whose records were merged with others.", "extentsMerged");
   count("extents_dropped", "Extents removed.", "extentsDropped");
   count("dropped_bytes", "Bytes of extents removed.", "bytesDropped");
   count("records_moved", "Records moved by compaction.", "recordsMoved");

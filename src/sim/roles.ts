@@ -98,7 +98,7 @@ async function runBackground(
   serves: (access: RoleAccess) => void,
 ): Promise<void> {
   const { platform, disks, isAlive, signal } = place;
-  const limits = backgroundLimits;
+  const limits = { ...backgroundLimits, smallBytes: place.extentBytes / 4 };
   const { keymap, writer, engines, damage } = parts;
   const verifyEvery = { platform, engines, damage, everyMs: verifyIndexMs };
   const background = createBackground({

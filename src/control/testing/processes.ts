@@ -205,7 +205,12 @@ export function workersOf(
   limits: Partial<BackgroundLimits> = {},
 ): TestWorkers {
   const options = { ...process, isAlive: (session: SessionId) => machine.alive.has(session) };
-  const all = createWorkers(options, { ...backgroundLimits, deadShare: 1e-9, ...limits });
+  const all = createWorkers(options, {
+    ...backgroundLimits,
+    deadShare: 1e-9,
+    smallBytes: 0,
+    ...limits,
+  });
   const workers = [all.deadWriters, all.bucketSweep, all.straySweep, all.inventory, all.reclaim];
   const { signal } = new AbortController();
   return {
