@@ -5,7 +5,7 @@
  *     <size, hexadecimal>[;chunk-signature=<64 digits>] CRLF <bytes> CRLF      any number of times
  *     0[;chunk-signature=<64 digits>] CRLF
  *     <name>:<value> CRLF                          with a trailer only; its signature is the last of them
- *     CRLF
+ *     CRLF                                         S3 does without, and does not look at what follows
  *
  * Each chunk's signature covers the one before it, so that chunks can't be left out or change places; the
  * first is chained to the request's own. Bytes are handed on as they come and judged when their chunk
@@ -22,6 +22,8 @@ import type { ChunkSigning } from "./signature-v4.ts";
 const chunkLineBytesMax = 256;
 /** All trailing headers with their signature; the longest checksum takes 120 bytes. */
 const trailerBytesMax = 4096;
+/** What may follow it all, unread: another line end or two. */
+const afterBytesMax = 4096;
 /** S3's rule for signed chunks but the last: each costs two HMACs' time, whatever its size. */
 const signedChunkBytesMin = 8192;
 
@@ -41,24 +43,22 @@ export async function* decodeChunks(hash: Hash, input: ChunkedInput): AsyncGener
   try {
     let restBytes = payload.decodedBytes;
     let beforeBytes = Infinity;
-    for (let last = false; !last;) {
+    for (let [last, number] = [false, 1]; !last; number++) {
       const chunk = parseChunkLine(await readLine(source, chunkLineBytesMax));
       last = chunk.bytes === 0;
-      if (chunk.bytes > restBytes) throw framing("more bytes than x-amz-decoded-content-length");
+      if (chunk.bytes > restBytes) throw wrongLength(payload, chunk.bytes - restBytes);
       restBytes -= chunk.bytes;
       // Judged by what follows: a small one is the last of a body that is shorter than it said.
-      if (chain && beforeBytes < signedChunkBytesMin && !last) {
-        throw new PayloadError("chunk_size", `a chunk of ${beforeBytes} bytes is not the last one`);
-      }
+      if (chain && beforeBytes < signedChunkBytesMin && !last) throw tooSmall(number, beforeBytes);
       beforeBytes = chunk.bytes;
       yield* chunkBytes(source, chunk.bytes, chain);
       chain?.endChunk(chunk.signature);
       if (!last) await expectEndOfChunk(source);
     }
-    if (restBytes > 0) throw incomplete(`${restBytes} bytes before the declared length`);
+    if (restBytes > 0) throw wrongLength(payload, -restBytes);
     const trailers = await readTrailers(source, payload.trailer);
     chain?.checkTrailers(trailers, payload.trailer);
-    if ((await source.take(1)) !== undefined) throw framing("bytes after the last chunk");
+    await passOver(source, afterBytesMax);
     for (const [name, value] of trailers) input.trailers.set(name, value);
   } finally {
     await source.close();
@@ -94,7 +94,7 @@ class SignatureChain {
   checkTrailers(trailers: Map<string, string>, expected: boolean): void {
     if (!expected) return;
     const provided = trailers.get(trailerSignatureHeader);
-    if (provided === undefined) throw malformedTrailer("the trailer has no signature");
+    if (provided === undefined) throw incomplete("before the trailer's signature");
     trailers.delete(trailerSignatureHeader);
     const parts = { previousSignature: this.#previous, trailers };
     this.#check(trailerStringToSign(this.#hash, this.#signing, parts), provided);
@@ -105,7 +105,9 @@ class SignatureChain {
     if (sameSignature(expected, provided)) return expected;
     const message = "the signature of a chunk does not match it";
     throw new PayloadError("signature_mismatch", message, {
-      signature: { stringToSign, provided },
+      kind: "signature",
+      stringToSign,
+      provided,
     });
   }
 }
@@ -118,9 +120,14 @@ interface ChunkLine {
 /** As HTTP has them: a name, and perhaps a value. */
 const extensionForm = /^[\w!#$%&'*+.^`|~-]+(?:=[^\s"]+|="[^"]*")?$/;
 
+/** The blanks that HTTP once allowed, and S3 does. */
+const aroundEquals = /\s*=\s*/;
+
 /** Thirteen digits hold any size below 2^52. Extensions that we do not know are passed over, as HTTP's are. */
 function parseChunkLine(line: string): ChunkLine {
-  const [size = "", ...extensions] = line.split(";").map((each) => each.trim());
+  const [size = "", ...extensions] = line
+    .split(";")
+    .map((each) => each.trim().replace(aroundEquals, "="));
   if (!/^[0-9a-fA-F]{1,13}$/.test(size)) throw framing("a chunk has no valid size");
   if (!extensions.every((each) => extensionForm.test(each))) {
     throw framing("what stands behind a chunk's size is no extension");
@@ -146,24 +153,24 @@ async function* chunkBytes(
 
 async function expectEndOfChunk(source: ByteSource): Promise<void> {
   const line = await source.line(0);
-  if (line === "end") throw incomplete("behind a chunk's bytes");
+  if (line === "end" || line === "cut") throw incomplete("behind a chunk's bytes");
   if (line === "long" || line.text !== "") throw framing("a chunk is longer than its size says");
 }
 
-/** Up to the empty line. */
+/** Up to the empty line, or to the end of the body. */
 async function readTrailers(source: ByteSource, expected: boolean): Promise<Map<string, string>> {
   const trailers = new Map<string, string>();
   let restBytes = trailerBytesMax;
   for (;;) {
     const line = await source.line(restBytes);
-    if (line === "end") throw incomplete("within the trailer");
+    if (line === "end") return trailers;
+    if (line === "cut") throw incomplete("within the trailer");
     if (line === "long") throw malformedTrailer(`the trailer exceeds ${trailerBytesMax} bytes`);
     if (line.text === "") return trailers;
     if (!expected) throw framing("a trailer that was not announced");
     restBytes -= line.text.length;
     const [name, value] = parseTrailer(line.text);
-    if (trailers.has(name)) throw malformedTrailer("a trailing header appears twice");
-    trailers.set(name, value);
+    trailers.set(name, value); // of several, S3 takes the last
   }
 }
 
@@ -176,9 +183,30 @@ function parseTrailer(line: string): readonly [name: string, value: string] {
 
 async function readLine(source: ByteSource, bytesMax: number): Promise<string> {
   const line = await source.line(bytesMax);
-  if (line === "end") throw incomplete("within a chunk's first line");
+  if (line === "end" || line === "cut") throw incomplete("within a chunk's first line");
   if (line === "long") throw framing(`a chunk's first line exceeds ${bytesMax} bytes`);
   return line.text;
+}
+
+async function passOver(source: ByteSource, bytesMax: number): Promise<void> {
+  for (let bytes = 0; bytes < bytesMax;) {
+    const piece = await source.take(bytesMax);
+    if (piece === undefined) return;
+    bytes += piece.length;
+  }
+}
+
+/** @param moreBytes than declared, or fewer. */
+function wrongLength({ decodedBytes: expected }: ChunkedPayload, moreBytes: number): PayloadError {
+  const provided = expected + moreBytes;
+  const message = `The chunks hold ${provided} bytes, not the ${expected} that were declared.`;
+  return new PayloadError("length", message, { kind: "length", expected, provided });
+}
+
+/** S3 names the chunk that follows the small one. */
+function tooSmall(number: number, bytes: number): PayloadError {
+  const message = `A chunk of ${bytes} bytes is not the last one.`;
+  return new PayloadError("chunk_size", message, { kind: "chunk", number, bytes });
 }
 
 function framing(problem: string): PayloadError {

@@ -23,10 +23,10 @@ export class ByteSource {
   }
 
   /**
-   * The next line without its CRLF, one character a byte. `end`: the bytes ended within it; `long`: it is longer
-   * than `bytesMax`.
+   * The next line without its CRLF, one character a byte. `end`: there is none; `cut`: the bytes ended within it; `long`:
+   * it is longer than `bytesMax`.
    */
-  async line(bytesMax: number): Promise<{ readonly text: string } | "end" | "long"> {
+  async line(bytesMax: number): Promise<{ readonly text: string } | "end" | "cut" | "long"> {
     let text = "";
     while (await this.#fill()) {
       while (this.#at < this.#piece.length) {
@@ -36,7 +36,7 @@ export class ByteSource {
         if (text.length >= bytesMax + 2) return "long";
       }
     }
-    return "end";
+    return text === "" ? "end" : "cut";
   }
 
   /** Tells the stream that nobody reads on. */

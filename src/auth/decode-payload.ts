@@ -2,7 +2,7 @@ import { equalBytes, toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
 import { decodeChunks } from "./aws-chunked.ts";
 import { PayloadError } from "./payload-error.ts";
-import type { PayloadMode } from "./payload-mode.ts";
+import type { PayloadMode, SignedPayload } from "./payload-mode.ts";
 
 export interface DecodedPayload {
   /**
@@ -27,7 +27,7 @@ export function decodePayload(
     case "unsigned":
       return { ...decoded, body };
     case "signed":
-      return { ...decoded, body: verifySha256(hash, mode.sha256, body) };
+      return { ...decoded, body: verifySha256(hash, mode, body) };
     case "chunked":
       return { ...decoded, body: decodeChunks(hash, { payload: mode, body, trailers }) };
   }
@@ -35,7 +35,7 @@ export function decodePayload(
 
 async function* verifySha256(
   hash: Hash,
-  sha256: Uint8Array,
+  payload: SignedPayload,
   body: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
   const hasher = hash.create("sha256");
@@ -43,13 +43,15 @@ async function* verifySha256(
     hasher.update(piece);
     yield piece;
   }
-  checkSha256(sha256, hasher.digest());
+  checkSha256(payload, hasher.digest());
 }
 
-/** PayloadError `sha256_mismatch`, where a body whose digest was signed is another. */
-export function checkSha256(sha256: Uint8Array, computed: Uint8Array): void {
-  if (equalBytes(computed, sha256)) return;
+/** PayloadError `sha256_mismatch`, where a body is not the one that was declared. */
+export function checkSha256({ sha256, declared }: SignedPayload, computed: Uint8Array): void {
+  if (sha256 !== undefined && equalBytes(computed, sha256)) return;
   throw new PayloadError("sha256_mismatch", "the body is not the one that was signed", {
-    sha256: { declared: toHex(sha256), computed: toHex(computed) },
+    kind: "sha256",
+    declared,
+    computed: toHex(computed),
   });
 }

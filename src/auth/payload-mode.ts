@@ -5,10 +5,16 @@ import type { ChunkSigning } from "./signature-v4.ts";
 /** How the body is protected and framed: what `decodePayload` needs to know. */
 export type PayloadMode =
   /** The bytes as they come; nothing vouches for them (UNSIGNED-PAYLOAD, presigned, anonymous). */
-  | { readonly kind: "unsigned" }
-  /** The bytes as they come; their SHA-256 was signed. */
-  | { readonly kind: "signed"; readonly sha256: Uint8Array }
-  | ChunkedPayload;
+  { readonly kind: "unsigned" } | SignedPayload | ChunkedPayload;
+
+/** The bytes as they come; `x-amz-content-sha256` says what their SHA-256 is. */
+export interface SignedPayload {
+  readonly kind: "signed";
+  /** As sent. */
+  readonly declared: string;
+  /** Undefined where what was sent is no digest, so that no body can be the right one. */
+  readonly sha256: Uint8Array | undefined;
+}
 
 /** `aws-chunked` framing: chunks with or without a signature each, then perhaps trailing headers. */
 export interface ChunkedPayload {
@@ -24,7 +30,7 @@ export interface ChunkedPayload {
 /** What `x-amz-content-sha256` and `x-amz-decoded-content-length` say, before anything was verified. */
 export type DeclaredPayload =
   | { readonly kind: "unsigned" }
-  | { readonly kind: "signed"; readonly sha256: Uint8Array }
+  | SignedPayload
   | {
       readonly kind: "chunked";
       readonly signed: boolean;
@@ -73,12 +79,35 @@ function chunked(
   framing: { readonly signed: boolean; readonly trailer: boolean },
   decodedLength: string | undefined,
 ): DeclaredPayload | PayloadRefusal {
-  if (decodedLength === undefined) return { code: "decoded_length_missing" };
-  const decodedBytes = /^\d{1,15}$/.test(decodedLength) ? Number(decodedLength) : Number.NaN;
-  if (!(decodedBytes <= decodedBytesMax)) {
+  const decodedBytes = byteCount(decodedLength);
+  if (decodedLength === undefined || decodedBytes === undefined) {
+    return { code: "decoded_length_missing" };
+  }
+  if (decodedBytes > decodedBytesMax) {
     return { code: "decoded_length_invalid", value: decodedLength };
   }
   return { kind: "chunked", ...framing, decodedBytes };
+}
+
+function byteCount(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+/**
+ * What the same two headers say beside a presigned URL or Signature V2: there the body is read as it comes, whatever
+ * they say. The first can only be its digest; a name that means chunks is one that no body has.
+ */
+export function declaredRawPayload(
+  contentSha256: string | undefined,
+  decodedLength: string | undefined,
+): { readonly kind: "unsigned" } | SignedPayload | PayloadRefusal {
+  if (contentSha256 === undefined || contentSha256 === unsignedPayload) return { kind: "unsigned" };
+  if (contentSha256.startsWith("STREAMING-") && byteCount(decodedLength) === undefined) {
+    return { code: "decoded_length_missing" };
+  }
+  const sha256 = fromHex(contentSha256);
+  const isDigest = sha256?.length === 32;
+  return { kind: "signed", declared: contentSha256, sha256: isDigest ? sha256 : undefined };
 }
 
 function digest(contentSha256: string): DeclaredPayload | PayloadRefusal {
@@ -88,5 +117,5 @@ function digest(contentSha256: string): DeclaredPayload | PayloadRefusal {
   }
   const sha256 = fromHex(contentSha256);
   if (sha256?.length !== 32) return { code: "content_sha256_invalid", value: contentSha256 };
-  return { kind: "signed", sha256 };
+  return { kind: "signed", declared: contentSha256, sha256 };
 }

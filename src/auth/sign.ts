@@ -62,6 +62,8 @@ export interface PresignOptions {
   readonly timeMs: number;
   /** At most a week. */
   readonly expiresSeconds: number;
+  /** Where the request has an `x-amz-content-sha256`: its value. */
+  readonly contentSha256?: string | undefined;
 }
 
 /** The target, with its signature in the query; to be sent with the same headers. */
@@ -69,7 +71,7 @@ export function presignRequest(
   hash: Hash,
   identity: SigningIdentity,
   request: SignedRequest,
-  { timeMs, expiresSeconds }: PresignOptions,
+  { timeMs, expiresSeconds, contentSha256 = unsignedPayload }: PresignOptions,
 ): string {
   const timestamp = formatTimestamp(timeMs);
   const scope = scopeText({ date: timestamp.slice(0, 8), region: identity.region });
@@ -82,7 +84,6 @@ export function presignRequest(
   ] as const;
   const query = parameters.map(([name, value]) => `${name}=${percentEncode(value)}`).join("&");
   const target = `${request.target}${request.target.includes("?") ? "&" : "?"}${query}`;
-  const contentSha256 = unsignedPayload;
   const signing = sign(hash, identity, { ...request, target }, { timestamp, contentSha256 });
   return `${target}&X-Amz-Signature=${signing.seedSignature}`;
 }

@@ -17,7 +17,7 @@ import { canonicalRequest, headerValue, parseQuery, splitTarget } from "./canoni
 import type { QueryParameter, SignedRequest } from "./canonical-request.ts";
 import type { Credential, Credentials } from "./credentials.ts";
 import { withSignedParameters } from "./hoisted-headers.ts";
-import { declaredPayload } from "./payload-mode.ts";
+import { declaredPayload, declaredRawPayload } from "./payload-mode.ts";
 import type { DeclaredPayload, PayloadMode } from "./payload-mode.ts";
 import { requestTimeOf, skewMsMax, skewOf } from "./request-time.ts";
 import { signatureV2 } from "./signature-v2.ts";
@@ -74,6 +74,7 @@ export function createRequestVerifier(parts: RequestVerifierParts): RequestVerif
 }
 
 const contentSha256Header = "x-amz-content-sha256";
+const decodedLengthHeader = "x-amz-decoded-content-length";
 
 interface Verifier extends RequestVerifierParts {
   readonly keys: SigningKeys;
@@ -103,7 +104,7 @@ async function verify(verifier: Verifier, request: SignedRequest): Promise<Verif
     return { kind: "refused", code: "token_invalid", token: claim.token };
   }
   return isV2
-    ? verifySignatureV2(verifier, { claim, credential })
+    ? verifySignatureV2(verifier, request, { claim, credential })
     : verifySignature(verifier, request, { claim, credential });
 }
 
@@ -230,7 +231,9 @@ function verifySignature(
 ): Verified | AuthFailure {
   const { hash, region } = verifier;
   const { accessKeyId, signedHeaders, timestamp, presigned, signature } = claim;
-  const declared = declarePayload(claim.contentSha256, request.headers);
+  const declared = presigned
+    ? declareRawPayload(claim.contentSha256, request.headers)
+    : declarePayload(claim.contentSha256, request.headers);
   if ("code" in declared) return declared;
   const payloadHash = claim.contentSha256;
   const covered = presigned ? withParameters(request, signedHeaders) : request;
@@ -260,9 +263,9 @@ function withParameters(request: SignedRequest, signedHeaders: readonly string[]
   return { method: request.method, target: request.target, headers };
 }
 
-/** Signature V2 says nothing of the body: it is read as it comes. */
 function verifySignatureV2(
   { hash }: Verifier,
+  request: SignedRequest,
   { claim, credential }: { readonly claim: V2Claim; readonly credential: Credential },
 ): Verified | AuthFailure {
   const { accessKeyId, signature, textsToSign, presigned } = claim;
@@ -280,7 +283,9 @@ function verifySignatureV2(
     };
   }
   const { principal } = credential;
-  const payload = { kind: "unsigned" } as const;
+  const contentSha256 = headerValue(request.headers, contentSha256Header);
+  const payload = declareRawPayload(contentSha256, request.headers);
+  if ("code" in payload) return payload;
   return { kind: "verified", principal, accessKeyId, payload, signedHeaders: [], presigned };
 }
 
@@ -309,9 +314,13 @@ function payloadWithoutKey(headers: HeaderList): PayloadMode | AuthFailure {
 }
 
 function declarePayload(contentSha256: string, headers: HeaderList): DeclaredPayload | AuthFailure {
-  const decodedLength = headerValue(headers, "x-amz-decoded-content-length");
-  const declared = declaredPayload(contentSha256, decodedLength);
+  const declared = declaredPayload(contentSha256, headerValue(headers, decodedLengthHeader));
   return "code" in declared ? { kind: "refused", ...declared } : declared;
+}
+
+function declareRawPayload(contentSha256: string | undefined, headers: HeaderList) {
+  const declared = declaredRawPayload(contentSha256, headerValue(headers, decodedLengthHeader));
+  return "code" in declared ? ({ kind: "refused", ...declared } as const) : declared;
 }
 
 function payloadMode(declared: DeclaredPayload, signing: ChunkSigning | undefined): PayloadMode {

@@ -102,8 +102,10 @@ function parseGiven(headers: HeaderList): DeclaredChecksum | undefined | Checksu
   const values = headers.filter(([name]) => isValueHeader(name));
   const promised = headers
     .filter(([name]) => name === "x-amz-trailer")
-    .flatMap(([, value]) => value.split(","))
-    .map((name) => name.trim().toLowerCase());
+    .flatMap(([, value]) => promisedNames(value))
+    .map(parsePromise);
+  const unsupported = promised.find(isRefusal);
+  if (unsupported !== undefined) return unsupported;
   if (values.length + promised.length > 1) {
     const single = "Expecting a single x-amz-checksum- header";
     return invalid(
@@ -112,8 +114,13 @@ function parseGiven(headers: HeaderList): DeclaredChecksum | undefined | Checksu
   }
   const [value] = values;
   if (value !== undefined) return parseValue(...value);
-  const [trailer] = promised;
-  return trailer === undefined ? undefined : parsePromise(trailer);
+  return promised[0];
+}
+
+/** As S3 splits it: empty names at the end are none, elsewhere they are names it does not know. */
+function promisedNames(value: string): string[] {
+  const names = value.trim().replace(/,+$/, "").split(",");
+  return names.map((name) => name.trim().toLowerCase());
 }
 
 function isValueHeader(name: string): boolean {

@@ -34,18 +34,39 @@ export function toS3Error(thrown: unknown, accessKeyId?: string): S3Error {
 }
 
 function payloadError({ code, message, quoted }: PayloadError, accessKeyId = ""): S3Error {
-  const { sha256, signature } = quoted;
-  if (signature !== undefined) {
-    const { stringToSign, provided } = signature;
-    const details = signatureDetails({ accessKeyId, stringToSign, signatureProvided: provided });
-    return new S3Error(payloadErrorCodes[code], { details });
+  const name = payloadErrorCodes[code];
+  switch (quoted?.kind) {
+    case undefined:
+      return new S3Error(name, name === "IncompleteBody" ? {} : { message });
+    case "sha256":
+      return new S3Error(name, {
+        details: {
+          ClientComputedContentSHA256: quoted.declared,
+          S3ComputedContentSHA256: quoted.computed,
+        },
+      });
+    case "signature": {
+      const { stringToSign, provided } = quoted;
+      const details = signatureDetails({ accessKeyId, stringToSign, signatureProvided: provided });
+      return new S3Error(name, { details });
+    }
+    case "length":
+      return wrongLength(quoted);
+    case "chunk":
+      return new S3Error(name, {
+        details: { Chunk: quoted.number, BadChunkSize: quoted.bytes },
+      });
   }
-  if (sha256 === undefined) return new S3Error(payloadErrorCodes[code], { message });
-  return new S3Error(payloadErrorCodes[code], {
-    details: {
-      ClientComputedContentSHA256: sha256.declared,
-      S3ComputedContentSHA256: sha256.computed,
-    },
+}
+
+/** A body has another length than its headers say. */
+export function wrongLength(bytes: {
+  readonly expected: number;
+  readonly provided: number;
+}): S3Error {
+  return new S3Error("IncompleteBody", {
+    message: "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    details: { NumberBytesExpected: bytes.expected, NumberBytesProvided: bytes.provided },
   });
 }
 

@@ -54,7 +54,7 @@ const s3Errors = {
   ],
   InvalidBucketName: [400, "The specified bucket is not valid."],
   InvalidChunkSizeError: [
-    400,
+    403,
     "Only the last chunk is allowed to have a size less than 8192 bytes",
   ],
   InvalidDigest: [400, "The Content-MD5 you specified was invalid."],
@@ -293,7 +293,8 @@ export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> 
   signature_mismatch: "SignatureDoesNotMatch",
   sha256_mismatch: "XAmzContentSHA256Mismatch",
   incomplete: "IncompleteBody",
-  framing: "InvalidRequest",
+  framing: "IncompleteBody",
+  length: "IncompleteBody",
   chunk_size: "InvalidChunkSizeError",
   trailer: "MalformedTrailerError",
 };

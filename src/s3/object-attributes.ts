@@ -21,13 +21,18 @@ export const storedHeaders: readonly string[] = [
   "expires",
 ];
 
-/** What the headers of a PUT, copy or new upload say about the object; it belongs to whoever owns the bucket. */
+/**
+ * What the headers of a PUT, copy or new upload say about the object; it belongs to whoever owns the bucket.
+ *
+ * @param isChunked whether the body came as aws-chunked.
+ */
 export function parseObjectAttributes(
   headers: Headers,
   bucket: Pick<Bucket, "owner" | "account">,
+  isChunked = false,
 ): ObjectAttributes {
   return {
-    headers: systemHeaders(headers),
+    headers: systemHeaders(headers, isChunked),
     metadata: userMetadata(headers),
     tags: parseTaggingHeader(headers.get("x-amz-tagging")),
     owner: bucket.owner,
@@ -38,11 +43,11 @@ export function parseObjectAttributes(
   };
 }
 
-function systemHeaders(headers: Headers): NameValue[] {
+function systemHeaders(headers: Headers, isChunked: boolean): NameValue[] {
   const kept: NameValue[] = [];
   for (const name of storedHeaders) {
     const sent = headers.get(name);
-    const value = name === "content-encoding" ? withoutTransport(sent) : sent;
+    const value = isChunked && name === "content-encoding" ? withoutTransport(sent) : sent;
     if (value !== undefined && value !== "") kept.push([name, value]);
   }
   return kept;
@@ -50,9 +55,9 @@ function systemHeaders(headers: Headers): NameValue[] {
 
 /** `aws-chunked` is how the body travelled, not what it is. */
 function withoutTransport(encoding: string | undefined): string | undefined {
-  if (encoding === undefined || !encoding.includes("aws-chunked")) return encoding;
-  const rest = encoding.split(",").map((coding) => coding.trim());
-  return rest.filter((coding) => coding !== "aws-chunked" && coding !== "").join(",");
+  if (encoding === undefined || !/aws-chunked/i.test(encoding)) return encoding;
+  const codings = encoding.split(",").map((coding) => coding.trim());
+  return codings.filter((coding) => !/^(aws-chunked)?$/i.test(coding)).join(", ");
 }
 
 function userMetadata(headers: Headers): NameValue[] {

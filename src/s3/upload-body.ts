@@ -16,7 +16,7 @@ import {
 } from "./checksum-headers.ts";
 import { checksumName } from "./checksum-names.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
-import { checksumError } from "./error-response.ts";
+import { checksumError, wrongLength } from "./error-response.ts";
 
 /** S3: 5 GiB in one request, for objects and parts alike. */
 const uploadBytesMax = 5 * 1024 ** 3;
@@ -80,8 +80,14 @@ function declaredSize(call: S3Call): number | undefined {
   if (payload.kind === "chunked") return payload.decodedBytes;
   const length = call.headers.get("content-length");
   if (length === undefined) return undefined;
-  if (/^\d{1,15}$/.test(length)) return Number(length);
-  throw invalidArgument("Content-Length", length, "Content-Length must be a number of bytes");
+  if (!/^\d{1,15}$/.test(length)) {
+    throw invalidArgument("Content-Length", length, "Content-Length must be a number of bytes");
+  }
+  const provided = Number(length);
+  // Who says so means another body than the one that is read: chunks, where no chunks are read.
+  const decoded = call.headers.get("x-amz-decoded-content-length") ?? "";
+  if (!/^\d{1,15}$/.test(decoded) || Number(decoded) === provided) return provided;
+  throw wrongLength({ expected: Number(decoded), provided });
 }
 
 function verifiedBody(
@@ -96,7 +102,7 @@ function verifiedBody(
   const kept = keep ?? checksum?.algorithm ?? defaultChecksum;
   const { payload } = call.verified;
   // Where the whole body's digest was signed, it is computed with the others and not while the body is read.
-  const sha256 = payload.kind === "signed" ? payload.sha256 : undefined;
+  const signed = payload.kind === "signed" ? payload : undefined;
   const framing = payload.kind === "signed" ? ({ kind: "unsigned" } as const) : payload;
   const decoded = decodePayload(call.objects.platform.hash, framing, call.body);
   return {
@@ -105,15 +111,16 @@ function verifiedBody(
     pieces: framing.kind === "chunked" ? "lasting" : "given",
     sizeBytes,
     algorithms: [
-      ...new Set([kept, checksum?.algorithm ?? kept, sha256 === undefined ? kept : "sha256"]),
+      ...new Set([kept, checksum?.algorithm ?? kept, signed === undefined ? kept : "sha256"]),
     ],
     sent: () => sent,
     accept(digests): StoredChecksum {
       const digestOf = (algorithm: HashAlgorithm): Uint8Array =>
         must(digests.get(algorithm), `no ${algorithm} was computed`);
-      if (sha256 !== undefined) checkSha256(sha256, digestOf("sha256"));
+      if (signed !== undefined) checkSha256(signed, digestOf("sha256"));
       checkMd5(declared.md5, digestOf);
       checkChecksum(checksum, decoded.trailers(), digestOf);
+      if (isTrailerMissing(call, checksum)) throw new S3Error("IncompleteBody");
       if (checksum !== undefined) {
         const { algorithm } = checksum;
         sent = { algorithm, type: "full", value: digestOf(algorithm) };
@@ -138,6 +145,13 @@ function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): 
     const missing = "no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
     throw new S3Error("InvalidRequest", { message: `${sdkHeader} specified, but ${missing}` });
   }
+}
+
+/** A signed trailer that promises nothing is one that was forgotten, to S3; without signatures it may be empty. */
+function isTrailerMissing({ verified }: S3Call, checksum: DeclaredChecksum | undefined): boolean {
+  const { payload } = verified;
+  const isSigned = payload.kind === "chunked" && payload.trailer && payload.signing !== undefined;
+  return isSigned && checksum === undefined;
 }
 
 type DigestOf = (algorithm: HashAlgorithm) => Uint8Array;

@@ -11,7 +11,8 @@ export const putObject: Operation = async (call) => {
   const owned = await permit(call, "s3:PutObject", { bucket, key });
   refuseVersion(call);
   const condition = parseWriteCondition(call.headers);
-  const attributes = parseObjectAttributes(call.headers, owned);
+  const isChunked = call.verified.payload.kind === "chunked";
+  const attributes = parseObjectAttributes(call.headers, owned, isChunked);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const upload = openUpload(call, undefined);
   const { signal } = call.request;

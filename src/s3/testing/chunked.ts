@@ -12,6 +12,8 @@ export interface ChunkedPut {
   readonly body: string;
   /** Where it is not the body's. */
   readonly decodedLength?: number;
+  /** Of one chunk; else the body is one. */
+  readonly pieceBytes?: number;
   /** Changes the body as it travels. */
   readonly tamper?: (encoded: string) => string;
 }
@@ -45,7 +47,12 @@ export async function putChunked(
     signing: put.mode === "unsignedWithTrailer" ? undefined : signing,
     trailers: put.mode === "signed" ? undefined : () => trailers ?? new Map<string, string>(),
   };
-  const encoded = concatBytes(await Array.fromAsync(encodeChunked(hash, [body], encoding)));
+  const { pieceBytes = Math.max(1, body.length) } = put;
+  const count = Math.ceil(body.length / pieceBytes);
+  const cut = Array.from({ length: count }, (_, i) =>
+    body.subarray(i * pieceBytes, (i + 1) * pieceBytes),
+  );
+  const encoded = concatBytes(await Array.fromAsync(encodeChunked(hash, cut, encoding)));
   const text = put.tamper === undefined ? encoded : encodeUtf8(put.tamper(decodeUtf8(encoded)));
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < text.length; at += 7) yield text.subarray(at, at + 7);
