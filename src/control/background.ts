@@ -71,6 +71,8 @@ export interface BackgroundOptions extends StoragePlane {
   /** False only of a session whose process is known to have ended: it is fenced. Never asked of our own. */
   isAlive(session: SessionId): boolean;
   readonly limits?: Partial<BackgroundLimits> | undefined;
+  /** What becomes of a loop that throws; it ends all of them unless told otherwise. */
+  keep?(loop: Service): Service;
   /** Work of layers above this one, each kind in a loop of its own. */
   moreWorkers?(counters: BackgroundCounters): readonly Worker[];
 }
@@ -113,7 +115,9 @@ export function createBackground(options: BackgroundOptions): Background {
       // When one ends early its failure ends all.
       const failed = new AbortController();
       const either = AbortSignal.any([signal, failed.signal]);
-      const runs = loops.map((loop) => loop.run(either).finally(() => failed.abort()));
+      const runs = loops
+        .map((loop) => options.keep?.(loop) ?? loop)
+        .map((loop) => loop.run(either).finally(() => failed.abort()));
       const ends = await Promise.allSettled(runs);
       await workers.close();
       for (const end of ends) if (end.status === "rejected") throw end.reason;

@@ -56,10 +56,10 @@ export function createWorkerLoop(
       state = await worker.step(signal);
     } catch (thrown) {
       if (signal.aborted && thrown === signal.reason) return 0;
-      if (!isPassing(thrown)) throw thrown;
       state = "failing";
       failures++;
       failure = messageOf(thrown);
+      if (!isPassing(thrown)) throw thrown;
       platform.log("error", "background_step_failed", { worker: worker.name, message: failure });
       const pauseMs = failurePause;
       failurePause = Math.min(2 * failurePause, failurePauseMsMax);

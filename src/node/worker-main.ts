@@ -15,6 +15,10 @@ const platform = createPlatform({
     style: start.jsonLog ? "json" : undefined,
   }),
 });
+channel.onFault = (thrown) => {
+  const stack = thrown instanceof Error ? thrown.stack : undefined;
+  platform.log("error", "message_failed", { message: messageOf(thrown), stack });
+};
 try {
   const run = start.role === "front-end" ? runFrontEnd : runBackground;
   await run(platform, channel, start);

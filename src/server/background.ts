@@ -3,6 +3,7 @@ import { type BackgroundStatistics, createBackground } from "../control/backgrou
 import { ExtentCensus } from "../control/extent-census.ts";
 import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
+import { KeptServices } from "./kept-services.ts";
 import { UploadSweep } from "../object/upload-sweep.ts";
 import type { Service } from "../platform/service.ts";
 import { sampleIndexDamage, sampleVerification } from "./index-metrics.ts";
@@ -49,8 +50,11 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
   const census = new ExtentCensus({ clock: platform.clock, disks, keymap, table });
   const everyMs = verifyIndexMs;
   const verification = new IndexVerification({ platform, engines, damage, everyMs });
+  const metrics = new Metrics();
+  const kept = new KeptServices(platform, metrics);
   const background = createBackground({
     platform,
+    keep: (loop) => kept.keep(loop),
     disks: machine.disks,
     damage,
     keymap,
@@ -68,7 +72,6 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
       return [census, verification, whileIndexIsGood(damage, sweep)];
     },
   });
-  const metrics = new Metrics();
   sampleStore(metrics, machine.engines, writer);
   sampleBackground(metrics, background);
   sampleCensus(metrics, () => census.last);
@@ -76,7 +79,7 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
   sampleVerification(metrics, verification);
   return {
     session: keymap.session.id,
-    services: [...services, background],
+    services: [...services.map((service) => kept.keep(service)), background],
     metrics,
     answer: ({ kind }) => (kind === "metrics" ? { families: metrics.read() } : {}),
     statistics: () => background.statistics(),

@@ -22,6 +22,7 @@ import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
 import { sampleIndexDamage } from "./index-metrics.ts";
 import { sampleStore } from "./store-metrics.ts";
+import { KeptServices } from "./kept-services.ts";
 import { readiness } from "./readiness.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
@@ -79,6 +80,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const answers = new AnswerBudget(clock);
   const buffers = createBodyBuffers();
   const metrics = new Metrics();
+  const kept = new KeptServices(platform, metrics);
   sampleStore(metrics, machine.engines, writer);
   sampleIndexDamage(metrics, damage);
   const requests = new RequestMetrics(metrics);
@@ -116,7 +118,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   return {
     session: keymap.session.id,
     handler: (request) => (isForAdmin(request, domains) ? admin(request) : s3(request)),
-    services,
+    services: services.map((service) => kept.keep(service)),
     metrics,
     answer: (question) =>
       question.kind === "metrics" ? { families: metrics.read() } : watch.answer(question),

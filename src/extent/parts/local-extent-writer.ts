@@ -92,10 +92,15 @@ export class LocalExtentWriter implements ExtentWriter {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([
-      this.#keepLedger(signal),
-      ...this.#lanes.map((lane) => this.#watch(lane, signal)),
-    ]);
+    // When one of them fails all end, so that a next run does not find them running.
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const loops = [
+      this.#keepLedger(either),
+      ...this.#lanes.map((lane) => this.#watch(lane, either)),
+    ];
+    const ends = await Promise.allSettled(loops.map((loop) => loop.finally(() => failed.abort())));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
     this.#closedBy ??= new StoreError("cancelled", "the server is stopping");
     await Promise.all(this.#lanes.map((lane) => lane.finish()));
     await this.#advanceFinally();

@@ -19,9 +19,17 @@ export class WorkerChannel {
   answer: ((question: TreeQuestion) => TreeAnswer) | undefined;
   /** Called when somebody began or died. */
   onRoster: (() => void) | undefined;
+  /** Called with what was thrown while a message was taken. */
+  onFault: ((thrown: unknown) => void) | undefined;
 
   constructor() {
-    process.on("message", (message: ToWorker) => this.#receive(message));
+    process.on("message", (message: ToWorker) => {
+      try {
+        this.#receive(message);
+      } catch (error) {
+        this.onFault?.(error); // whoever asked goes without; nothing here is worth the end of a process that serves
+      }
+    });
     // From the event loop, and so that it ends with it: what does not come round to this hangs.
     setInterval(() => this.send({ type: "alive" }), aliveEveryMs).unref();
     // A terminal's Ctrl-C reaches the whole process group, but the order of ending is the supervisor's business.

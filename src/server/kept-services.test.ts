@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Metrics } from "../admin/metrics.ts";
+import { prometheusText } from "../admin/prometheus-text.ts";
+import { StoreError } from "../base/errors.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { Service } from "../platform/service.ts";
+import { KeptServices } from "./kept-services.ts";
+
+function kept(run: Service["run"]) {
+  const sleeps: number[] = [];
+  const events: string[] = [];
+  const clock: Pick<Clock, "monotonicMs" | "sleep"> = {
+    monotonicMs: () => 0,
+    sleep: (ms) => {
+      sleeps.push(ms);
+      return Promise.resolve();
+    },
+  };
+  const log = (_level: string, event: string): void => void events.push(event);
+  const metrics = new Metrics();
+  const services = new KeptServices({ clock: clock as Clock, log }, metrics); // all it uses of one
+  const page = () => prometheusText([{ process: "p", families: metrics.read() }]);
+  return { service: services.keep({ name: "task", run }), sleeps, events, page };
+}
+
+test("C8: a task that throws is logged, counted and begun again, ever more slowly", async () => {
+  const stop = new AbortController();
+  let runs = 0;
+  const { service, sleeps, events, page } = kept(() => {
+    runs++;
+    if (runs === 9) stop.abort();
+    if (runs === 3) return Promise.resolve(); // it ends although not asked to
+    return runs < 9 ? Promise.reject(new TypeError("a bug")) : Promise.resolve();
+  });
+  await service.run(stop.signal);
+  assert.equal(runs, 9);
+  assert.deepEqual(sleeps, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  assert.deepEqual(events, Array.from({ length: 8 }).fill("service_failed"));
+  assert.match(page(), /holdfast_service_failures_total\{.*service="task"\} 8\n/);
+});
+
+test("the end of the session ends a task for good", async () => {
+  const fenced = new StoreError("fenced", "ended by another");
+  const { service, events } = kept(() => Promise.reject(fenced));
+  await assert.rejects(service.run(new AbortController().signal), fenced);
+  assert.deepEqual(events, []);
+});

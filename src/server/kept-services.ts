@@ -1,0 +1,68 @@
+import type { Metrics } from "../admin/metrics.ts";
+import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
+import type { Platform } from "../platform/platform.ts";
+import type { Service } from "../platform/service.ts";
+
+/** Between the failure of a service and its next run: from the first, doubled up to the last while it keeps failing. */
+const rerunMinMs = 1_000;
+const rerunMaxMs = 60_000;
+
+/**
+ * Keeps services running that others need, whatever they throw: a process that serves goes on serving while one of its
+ * tasks fails, and the failure is logged, counted and tried again. Only the end of this process's session is passed on,
+ * since nothing it does can succeed any more. Services must be able to run again after they threw.
+ */
+export class KeptServices {
+  readonly #platform: Pick<Platform, "clock" | "log">;
+  readonly #failures = new Map<string, number>();
+
+  constructor(platform: Pick<Platform, "clock" | "log">, metrics: Metrics) {
+    this.#platform = platform;
+    metrics.sampled(
+      "counter",
+      "holdfast_service_failures_total",
+      "Tasks of a process that failed and were begun again; the log says why.",
+      () => [...this.#failures].map(([name, count]) => [[name], count]),
+      ["service"],
+    );
+  }
+
+  keep(service: Service): Service {
+    this.#failures.set(service.name, 0);
+    return { name: service.name, run: (signal) => this.#run(service, signal) };
+  }
+
+  async #run(service: Service, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#platform;
+    let pauseMs = rerunMinMs;
+    for (;;) {
+      const beganMs = clock.monotonicMs();
+      const failure = await failureOf(service, signal);
+      if (failure === undefined) return;
+      if (isStoreError(failure, "fenced")) throw failure;
+      if (clock.monotonicMs() - beganMs > rerunMaxMs) pauseMs = rerunMinMs;
+      this.#tell(service.name, failure, pauseMs);
+      if (signal.aborted) return; // what it left open is closed like that of a dead process
+      await clock.sleep(pauseMs, signal);
+      pauseMs = Math.min(2 * pauseMs, rerunMaxMs);
+    }
+  }
+
+  #tell(service: string, failure: unknown, againInMs: number): void {
+    this.#failures.set(service, (this.#failures.get(service) ?? 0) + 1);
+    const stack = failure instanceof Error && !isStoreError(failure) ? failure.stack : undefined;
+    const fields = { service, message: messageOf(failure), againInMs, stack };
+    this.#platform.log("error", "service_failed", fields);
+  }
+}
+
+/** Undefined where it ended as it was asked to. */
+async function failureOf(service: Service, signal: AbortSignal): Promise<unknown> {
+  try {
+    await service.run(signal);
+  } catch (failure) {
+    return failure ?? new Error("threw nothing");
+  }
+  if (signal.aborted) return undefined;
+  return new StoreError("unavailable", `${service.name} ended although not asked to`);
+}
