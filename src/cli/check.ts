@@ -1,21 +1,31 @@
 import { StoreError } from "../base/errors.ts";
-import { checkStore, type CheckProgress, type CheckReport } from "../control/check.ts";
+import { checkStore, type CheckReport } from "../control/check.ts";
+import type { VerifyReport } from "../engine/engine.ts";
 import { createExtentTable } from "../keymap/extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { createLog } from "../node/log.ts";
 import { openStore } from "../node/open-store.ts";
 import { createPlatform } from "../node/platform.ts";
+import {
+  type IndexRepair,
+  type IndexTask,
+  inspectIndex,
+  repairIndex,
+} from "../node/repair-index.ts";
 import { openStoreDirectories } from "../node/store-directories.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
+import { damageLines, repairLines } from "./repair-report.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 
 export const check: Command = {
   name: "check",
   summary: "verify every checksum and reference of a stopped store",
-  usage: "check [--data DIR[,DIR…]] [--json]",
+  usage: "check [--data DIR[,DIR…]] [--repair [--accept-loss]] [--json]",
   flags: [
     settingFlag("data"),
     configFlag,
+    { name: "repair", help: "make a damaged index anew from every row that can be proved" },
+    { name: "accept-loss", help: "with --repair: go on without the rows that it said are lost" },
     { name: "json", help: "the whole report as one line of JSON" },
   ],
   run: runCheck,
@@ -24,40 +34,88 @@ export const check: Command = {
 /** Between two lines of progress on a terminal. */
 const progressMs = 200;
 
-async function runCheck(given: GivenFlags): Promise<number> {
-  const settings = settingsOf(given);
+async function runCheck({ flags }: GivenFlags): Promise<number> {
+  const settings = settingsOf({ flags, operands: [] });
   const platform = createPlatform({ log: createLog({ level: settings["log-level"] }) });
-  using store = await openStoreDirectories({ platform, paths: settings.data, mayCreate: false });
-  const opened = await openStore(platform, store, () => undefined);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new StoreError("cancelled", "the check was stopped"));
   process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
-  const progress = process.stderr.isTTY ? showProgress() : undefined;
+  const line = process.stderr.isTTY ? new ProgressLine() : undefined;
+  const json = flags.has("json");
+  try {
+    const task = {
+      platform,
+      paths: settings.data,
+      signal: stop.signal,
+      onProgress: (doing: string, rows: number) => line?.show(`${doing} the index: ${rows} rows`),
+    };
+    const index = await checkIndex(task, flags);
+    line?.end();
+    if (index.lines.length > 0 && !json) console.log(index.lines.join("\n"));
+    if (!index.mayOpen) {
+      if (json) console.log(JSON.stringify({ isClean: false, ...index.report }));
+      return exitStatus.failed;
+    }
+    const report = await checkOpened(task, line);
+    line?.end();
+    if (json) console.log(JSON.stringify({ ...report, ...index.report }));
+    else print(report);
+    return report.isClean ? exitStatus.ok : exitStatus.failed;
+  } finally {
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+}
+
+interface CheckedIndex {
+  readonly lines: readonly string[];
+  /** For programs. */
+  readonly report: { readonly repair?: IndexRepair; readonly index?: VerifyReport };
+  /** False where the binding might follow a damaged page out of the file. */
+  readonly mayOpen: boolean;
+}
+
+async function checkIndex(task: IndexTask, flags: GivenFlags["flags"]): Promise<CheckedIndex> {
+  const acceptLoss = flags.has("accept-loss");
+  if (flags.has("repair")) {
+    const repair = await repairIndex(task, acceptLoss);
+    const mayOpen = repair.outcome === "sound" || repair.outcome === "repaired";
+    return { lines: repairLines(repair), report: { repair }, mayOpen };
+  }
+  if (acceptLoss) throw new StoreError("invalid", "--accept-loss needs --repair");
+  const index = await inspectIndex(task);
+  // Rows that are damaged by themselves are named by what follows.
+  const mayOpen = index.problems.every(({ kind }) => kind === "row");
+  return mayOpen
+    ? { lines: [], report: {}, mayOpen }
+    : { lines: damageLines(index), report: { index }, mayOpen };
+}
+
+async function checkOpened(
+  { platform, paths, signal }: IndexTask,
+  line: ProgressLine | undefined,
+): Promise<CheckReport> {
+  using store = await openStoreDirectories({ platform, paths, mayCreate: false });
+  const opened = await openStore(platform, store, () => undefined);
   try {
     const { engines, disks } = opened.machine;
     const keymap = await openKeymap({ platform, engines, role: "tool", store: store.store });
-    const report = await checkStore({
+    return await checkStore({
       platform,
       keymap,
       disks,
       table: createExtentTable(keymap),
-      signal: stop.signal,
-      ...(progress === undefined ? {} : { onProgress: progress }),
+      signal,
+      onProgress: ({ phase, counts, problems }) => {
+        const done = `${counts.rows} rows, ${counts.extents} extents, ${counts.records} records`;
+        line?.show(`checking ${phase}: ${done}, ${problems} problems`);
+      },
     });
-    if (progress !== undefined) process.stderr.write("\r\u001b[K");
-    print(report, given.flags.has("json"));
-    return report.isClean ? exitStatus.ok : exitStatus.failed;
   } finally {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
     await opened.close();
   }
 }
 
-function print(report: CheckReport, json: boolean): void {
-  if (json) {
-    console.log(JSON.stringify(report));
-    return;
-  }
+function print(report: CheckReport): void {
   const { counts, problems, problemCounts } = report;
   console.log(
     `${counts.objects} objects in ${counts.buckets} buckets, ${counts.objectBytes} bytes`,
@@ -72,12 +130,17 @@ function print(report: CheckReport, json: boolean): void {
   console.log(report.isClean ? "No problems." : `Problems: ${found.join(", ")}.`);
 }
 
-function showProgress(): (progress: CheckProgress) => void {
-  let nextMs = 0;
-  return ({ phase, counts, problems }) => {
-    if (performance.now() < nextMs) return;
-    nextMs = performance.now() + progressMs;
-    const done = `${counts.rows} rows, ${counts.extents} extents, ${counts.records} records`;
-    process.stderr.write(`\r\u001b[Kchecking ${phase}: ${done}, ${problems} problems`);
-  };
+/** One line on a terminal that is written again and again. */
+class ProgressLine {
+  #nextMs = 0;
+
+  show(text: string): void {
+    if (performance.now() < this.#nextMs) return;
+    this.#nextMs = performance.now() + progressMs;
+    process.stderr.write(`\r\u001b[K${text}`);
+  }
+
+  end(): void {
+    process.stderr.write("\r\u001b[K");
+  }
 }

@@ -48,6 +48,22 @@ test("status: rates and quantiles are those of the time between two looks, over 
   assert.equal(report.stored, undefined);
 });
 
+test("C8: status says whether the index is damaged, and when it was verified", () => {
+  const metrics = new Metrics();
+  let damaged = 0;
+  metrics.sampled("gauge", "holdfast_index_damaged", "D.", () => damaged);
+  metrics.sampled("gauge", "holdfast_index_verified_timestamp_seconds", "V.", () => 1_790_000_000);
+  metrics.sampled("gauge", "holdfast_index_problems", "P.", () => 3);
+  const lines = (): string => {
+    const text = prometheusText([{ process: "background", families: metrics.read() }]);
+    const look = { atMs: 0, figures: readFigures(text) };
+    return statusLines(statusOf(look, look)).join("\n");
+  };
+  assert.match(lines(), /index +verified at 2026-09-21T/);
+  damaged = 1;
+  assert.match(lines(), /index +DAMAGED, nothing is reclaimed.*3 problems.*check --repair/);
+});
+
 test("status: a process that was started again counts from its start", () => {
   const look = (atMs: number, count: number) => ({
     atMs,

@@ -27,6 +27,8 @@ export interface StatusReport {
   readonly stored: StoredReport | undefined;
   /** Files on the data directories that nothing in the index explains; undefined until they were looked for. */
   readonly filesUnexplained: number | undefined;
+  /** Undefined until the background worker runs. */
+  readonly index: IndexReport | undefined;
   readonly background: readonly { readonly name: string; readonly state: string }[];
   /** Between the looks. */
   readonly seconds: number;
@@ -40,6 +42,16 @@ export interface StatusReport {
   readonly inFlight: number;
   /** Those asked for between the looks, and those under way. */
   readonly operations: readonly OperationReport[];
+}
+
+export interface IndexReport {
+  /** Seen damaged, and not found good since: nothing is reclaimed. */
+  readonly isDamaged: boolean;
+  /** That the last verification found; undefined before the first. */
+  readonly problems: number | undefined;
+  readonly verifiedAt: string | undefined;
+  /** Left out of listings, by all processes since they began. */
+  readonly rowsSkipped: number;
 }
 
 export interface ProcessReport {
@@ -93,6 +105,7 @@ export function statusOf(before: Look, after: Look): StatusReport {
     disks: disksIn(figures),
     stored: storedIn(figures),
     filesUnexplained: sumOf(figures, "holdfast_extent_files_unexplained"),
+    index: indexIn(figures),
     background: figures
       .filter(({ name }) => name === "holdfast_background_state")
       .map(({ labels }) => ({
@@ -128,6 +141,18 @@ function processOf(
     cpuShare: rounded((cpuSeconds ?? 0) / seconds),
     privateBytes: sumsBy(figures, "holdfast_process_private_bytes", "process").get(name),
     loopDelayP99Ms: milliseconds(p99),
+  };
+}
+
+function indexIn(figures: readonly Figure[]): IndexReport | undefined {
+  const damaged = sumOf(figures, "holdfast_index_damaged");
+  if (damaged === undefined) return undefined;
+  const verifiedAt = sumOf(figures, "holdfast_index_verified_timestamp_seconds");
+  return {
+    isDamaged: damaged > 0,
+    problems: sumOf(figures, "holdfast_index_problems"),
+    verifiedAt: verifiedAt === undefined ? undefined : new Date(verifiedAt * 1000).toISOString(),
+    rowsSkipped: sumOf(figures, "holdfast_index_rows_skipped_total") ?? 0,
   };
 }
 

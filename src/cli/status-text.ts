@@ -1,5 +1,6 @@
 import { columns } from "./columns.ts";
 import type {
+  IndexReport,
   OperationReport,
   ProcessReport,
   StatusReport,
@@ -26,6 +27,7 @@ export function statusLines(report: StatusReport): string[] {
       `${extents} extents, ${bytesText(bytes)}: see extent_file_lost in the log, and holdfast check`,
     ]),
     ...unexplainedRows(report.filesUnexplained),
+    ...(report.index === undefined ? [] : [["index", indexText(report.index)]]),
     ["background", doing === "" ? "idle" : doing],
     [
       "requests",
@@ -70,6 +72,15 @@ function operationLines(operations: readonly OperationReport[]): string[] {
     String(operation.inFlight),
   ]);
   return columns([heads, ...rows]);
+}
+
+function indexText({ isDamaged, problems, verifiedAt, rowsSkipped }: IndexReport): string {
+  const verified = verifiedAt === undefined ? "not verified yet" : `verified at ${verifiedAt}`;
+  if (!isDamaged) return verified;
+  const found = problems === undefined ? "" : `, ${problems} problems found`;
+  const skipped = `${rowsSkipped} rows left out of listings`;
+  const next = "see index_damaged in the log, stop the server, then holdfast check --repair";
+  return `DAMAGED, nothing is reclaimed; ${verified}${found}; ${skipped}: ${next}`;
 }
 
 function storedText({ extents, aliveBytes, deadBytes, garbageRows }: StoredReport): string {

@@ -18,7 +18,9 @@ import { readRow, readRows } from "./lmdb/rows.ts";
 import { verifyDatabase } from "./lmdb/verify.ts";
 
 export { hasEnvironment, makeEnvironment } from "./lmdb/environment.ts";
-export { verifyLmdb } from "./lmdb/verify.ts";
+export { repairLmdb } from "./lmdb/repair.ts";
+export type { RepairOptions, RepairResult } from "./lmdb/repair.ts";
+export { verifyDataFile, verifyLmdb } from "./lmdb/verify.ts";
 export type { VerifyOptions } from "./lmdb/verify.ts";
 
 /*

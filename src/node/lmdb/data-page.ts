@@ -68,6 +68,13 @@ export function readHeader(
   return { flags: view.getUint16(18, little), transaction: readNumber(bytes, 8) };
 }
 
+/** The pages that one of these takes whose header is whole: more than one only where it holds data. */
+export function pagesOf(bytes: Uint8Array, page: number): number {
+  const { flags } = readHeader(bytes, page);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return flags === overflowFlag ? view.getUint32(20, little) : 1;
+}
+
 /** A branch or leaf page; StoreError `corrupt` where it cannot be one. The nodes are views of `bytes`. */
 export function parsePage(bytes: Uint8Array, page: number): DataPage {
   const { flags, transaction } = readHeader(bytes, page);
@@ -99,6 +106,21 @@ export function parsePage(bytes: Uint8Array, page: number): DataPage {
   }
   if (at !== bytes.length || ends.size > 0) throw damaged(page, `its nodes end at ${at}`);
   return { kind, transaction, nodes };
+}
+
+/** What can be made out of a leaf that is no whole page any more; each node may be nonsense, and only a checksum says. */
+export function salvageNodes(bytes: Uint8Array): PageNode[] {
+  if (bytes.length < pageHeaderBytes) return [];
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const lower = Math.min(view.getUint16(20, little) + pageHeaderBytes, bytes.length - 1);
+  const nodes: PageNode[] = [];
+  for (let at = pageHeaderBytes; at + 2 <= lower; at += 2) {
+    const offset = view.getUint16(at, little) + pageHeaderBytes;
+    if (offset + nodeHeaderBytes > bytes.length) continue;
+    const { node, end } = parseNode(bytes, "leaf", offset);
+    if (end <= bytes.length) nodes.push(node);
+  }
+  return nodes;
 }
 
 function parseNode(

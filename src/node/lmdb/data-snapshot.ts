@@ -25,6 +25,11 @@ const metaReadsMax = 100;
 export async function openDataSnapshot(database: Database, path: string): Promise<DataSnapshot> {
   database.resetReadTxn();
   const transaction = database.useReadTransaction();
+  return openDataFile(path, () => transaction.done());
+}
+
+/** The newest moment of a data file; `closed` is called in the end. Without a transaction: of one that nobody has open. */
+export async function openDataFile(path: string, closed: () => void): Promise<DataSnapshot> {
   try {
     const file = await open(dataFileOf(path), "r");
     const read = async (offset: number, length: number): Promise<Uint8Array> => {
@@ -38,7 +43,7 @@ export async function openDataSnapshot(database: Database, path: string): Promis
         meta,
         read: (page, count) => read(page * meta.pageBytes, count * meta.pageBytes),
         [Symbol.asyncDispose]: async () => {
-          transaction.done();
+          closed();
           await file.close();
         },
       };
@@ -47,7 +52,7 @@ export async function openDataSnapshot(database: Database, path: string): Promis
       throw thrown;
     }
   } catch (thrown) {
-    transaction.done();
+    closed();
     throw thrown;
   }
 }

@@ -20,6 +20,8 @@ export interface TreeFault {
   /** Rows with start <= key < end may be missing; undefined: from the first, to the last. */
   readonly start: Uint8Array | undefined;
   readonly end: Uint8Array | undefined;
+  /** Where it is only the data of one row that cannot be read. */
+  readonly key?: Uint8Array | undefined;
 }
 
 export interface TreeRow {
@@ -52,6 +54,8 @@ export interface TreeWalkOptions {
   readonly isUnordered?: boolean | undefined;
   /** Pages that may not be in the tree. */
   readonly free?: PageSet | undefined;
+  /** Told of every page of the tree. */
+  onPages?: ((first: number, count: number) => void) | undefined;
   fault(fault: TreeFault): void;
 }
 
@@ -118,27 +122,21 @@ export class TreeWalk {
       try {
         rows.push({ key: node.key, data: node.data ?? (await this.#overflow(node)) });
       } catch (thrown) {
-        this.#fault({ ...place, start: node.key, end: node.key }, thrown);
+        this.#fault({ ...place, key: node.key }, thrown);
       }
     }
     return rows;
   }
 
-  async #overflow({ overflow, dataBytes }: PageNode): Promise<Uint8Array> {
-    const place = must(overflow, "data stands in the node or elsewhere");
-    const { first, count } = place;
-    const { snapshot } = this.#options;
+  async #overflow(node: PageNode): Promise<Uint8Array> {
+    const { first, count } = must(node.overflow, "data stands in the node or elsewhere");
     this.#assertUsed(first, count);
-    const needed = Math.ceil((pageHeaderBytes + dataBytes) / snapshot.meta.pageBytes);
-    if (needed > count || dataBytes > rowBytesMax) {
-      throw new StoreError("corrupt", `page ${first}: ${count} pages for ${dataBytes} bytes`);
-    }
     this.counts.overflowPages += count;
-    return parseOverflow(await snapshot.read(first, needed), place, dataBytes);
+    return readOverflow(this.#options.snapshot, node);
   }
 
   #assertUsed(first: number, count: number): void {
-    const { snapshot, free } = this.#options;
+    const { snapshot, free, onPages } = this.#options;
     if (!(first >= 2 && count >= 1) || first + count - 1 > snapshot.meta.lastPage) {
       throw new StoreError("corrupt", `page ${first}: there is no such page`);
     }
@@ -147,12 +145,26 @@ export class TreeWalk {
         throw new StoreError("corrupt", `page ${page}: in use although it is free`);
       }
     }
+    onPages?.(first, count);
   }
 
-  #fault({ start, end }: Pick<Place, "start" | "end">, thrown: unknown): void {
+  #fault({ start, end, key }: Omit<TreeFault, "message">, thrown: unknown): void {
     if (!isStoreError(thrown, "corrupt")) throw thrown;
-    this.#options.fault({ message: thrown.message, start, end });
+    this.#options.fault({ message: thrown.message, start, end, key });
   }
+}
+
+/** Data that does not stand in its node; StoreError `corrupt` where it cannot be that of the node. */
+export async function readOverflow(snapshot: DataSnapshot, node: PageNode): Promise<Uint8Array> {
+  const place = must(node.overflow, "data stands in the node or elsewhere");
+  const { first, count } = place;
+  const { pageBytes, lastPage } = snapshot.meta;
+  const needed = Math.ceil((pageHeaderBytes + node.dataBytes) / pageBytes);
+  const isThere = first >= 2 && first + count - 1 <= lastPage;
+  if (!isThere || needed > count || node.dataBytes > rowBytesMax) {
+    throw new StoreError("corrupt", `page ${first}: ${count} pages for ${node.dataBytes} bytes`);
+  }
+  return parseOverflow(await snapshot.read(first, needed), place, node.dataBytes);
 }
 
 /** Ascending, and within what the branch above says. The first key of a branch stands for all that is less. */
@@ -191,25 +203,26 @@ export class PageSet {
   }
 }
 
-/** The pages that are free in a snapshot. */
+/** The pages of a snapshot that no row stands on: those that are free, and those on which the list of them stands. */
 export async function readFreePages(
   snapshot: DataSnapshot,
   fault: (fault: TreeFault) => void,
 ): Promise<PageSet> {
   const { meta } = snapshot;
   const pages = new PageSet(meta.lastPage);
-  const walk = new TreeWalk({ snapshot, root: meta.free, isUnordered: true, fault });
+  // One that is named twice could be given out twice.
+  const add = (first: number, count: number): void => {
+    for (let page = first; page < first + count; page++) {
+      if (pages.add(page)) continue;
+      const message = `page ${page}: free twice, or in use for the list of free pages`;
+      fault({ message, start: undefined, end: undefined });
+      return;
+    }
+  };
+  const walk = new TreeWalk({ snapshot, root: meta.free, isUnordered: true, fault, onPages: add });
   for await (const rows of walk.leaves()) {
     for (const { data } of rows) {
-      for (const { first, count } of freePages(data)) {
-        for (let page = first; page < first + count; page++) {
-          // One that is named twice could be given out twice.
-          if (pages.add(page)) continue;
-          const message = `page ${page}: free twice, or not there`;
-          fault({ message, start: undefined, end: undefined });
-          return pages;
-        }
-      }
+      for (const { first, count } of freePages(data)) add(first, count);
     }
   }
   return pages;

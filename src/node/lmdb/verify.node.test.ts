@@ -10,6 +10,7 @@ import { createHash } from "../hash.ts";
 import { verifyLmdb } from "../lmdb-engine.ts";
 import type { UsedPage } from "../testing/damaged-index.ts";
 import { flipBit, offsetOf, usedPages } from "../testing/damaged-index.ts";
+import { fillIndex, keyOf } from "../testing/filled-index.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 import { dataFileOf, openEnvironment } from "./environment.ts";
 import { verifyDatabase } from "./verify.ts";
@@ -22,24 +23,9 @@ before(() => {
 });
 after(() => rmSync(folder, { recursive: true }));
 
-const keyOf = (i: number): string => `key/${String(i).padStart(5, "0")}`;
-
-/** Rows of many sizes, some on pages of their own; replaced and removed, so that pages are free. */
 async function makeIndex(name: string, rows: number): Promise<string> {
   const path = join(folder, name);
-  const engine = await openTestIndex(path);
-  for (let round = 0; round < 3; round++) {
-    const commits = Array.from({ length: rows }, (_, i) => {
-      const key = bytesOf(keyOf(i));
-      const value = new Uint8Array((i * 37 * (round + 1)) % (i % 50 === 0 ? 9000 : 400)).fill(i);
-      const isRemoved = round === 1 && i % 3 === 0;
-      return engine.commit(
-        isRemoved ? changes.change({ deletes: [key] }) : changes.put({ key, value }),
-      );
-    });
-    await Promise.all(commits);
-  }
-  await engine.close();
+  await fillIndex(path, rows);
   return path;
 }
 

@@ -1,12 +1,13 @@
 import { existsSync } from "node:fs";
-import { afterKey, compareBytes, toHex } from "../../base/bytes.ts";
+import { afterKey, compareBytes } from "../../base/bytes.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import type { IndexProblem, Verification, VerifyReport } from "../../engine/engine.ts";
 import { verifyProblemsMax } from "../../engine/engine.ts";
 import { openRow } from "../../format/row-envelope.ts";
+import { nameOfRow } from "../../format/row-name.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { DataSnapshot } from "./data-snapshot.ts";
-import { openDataSnapshot } from "./data-snapshot.ts";
+import { openDataFile, openDataSnapshot } from "./data-snapshot.ts";
 import type { Database } from "./environment.ts";
 import { dataFileOf, openEnvironment } from "./environment.ts";
 import type { TreeFault, WalkedCounts } from "./tree-walk.ts";
@@ -54,6 +55,23 @@ export async function verifyLmdb(options: VerifyOptions): Promise<VerifyReport> 
   }
 }
 
+/**
+ * The same of an environment that nobody has open, and without opening it: the binding may follow a damaged page out of the
+ * file and end the process.
+ */
+export async function verifyDataFile(options: VerifyOptions): Promise<VerifyReport> {
+  const { path, hash, onProgress, signal } = options;
+  if (!existsSync(dataFileOf(path))) throw new StoreError("missing", `no index in ${path}`);
+  const notes = new VerifyNotes(hash);
+  await using snapshot = await openDataFile(path, () => undefined);
+  for (let from: Uint8Array | undefined; ;) {
+    signal?.throwIfAborted();
+    from = await verifyStep(snapshot, { from, leavesMax: leavesPerStep, notes });
+    onProgress?.(notes.report());
+    if (from === undefined) return notes.report();
+  }
+}
+
 /** Step by step, for a process that has the environment open. */
 export async function* verifyDatabase(
   database: Database,
@@ -63,20 +81,28 @@ export async function* verifyDatabase(
 ): Verification {
   const notes = new VerifyNotes(hash);
   for (let from: Uint8Array | undefined; ;) {
-    from = await verifyStep(database, path, { from, leavesMax, notes });
+    const step = { from, leavesMax, notes };
+    from = await inSnapshot(database, path, (snapshot) => verifyStep(snapshot, step));
     if (from === undefined) return notes.report();
     yield notes.report();
   }
 }
 
-/** The key to go on from; undefined at the end. */
-async function verifyStep(
+async function inSnapshot<T>(
   database: Database,
   path: string,
+  use: (snapshot: DataSnapshot) => Promise<T>,
+): Promise<T> {
+  await using snapshot = await openDataSnapshot(database, path);
+  return await use(snapshot);
+}
+
+/** The key to go on from; undefined at the end. */
+async function verifyStep(
+  snapshot: DataSnapshot,
   { from, leavesMax, notes }: VerifyStep,
 ): Promise<Uint8Array | undefined> {
-  await using snapshot = await openDataSnapshot(database, path);
-  const fault = (one: TreeFault): void => notes.structure(one);
+  const fault = (one: TreeFault): void => notes.fault(one);
   const free = await readFreePages(snapshot, fault);
   const walk = new TreeWalk({ snapshot, root: snapshot.meta.rows, from, free, fault });
   let leaves = 0;
@@ -118,13 +144,23 @@ class VerifyNotes {
       openRow(this.#hash, key, sealed);
     } catch (thrown) {
       if (!isStoreError(thrown)) throw thrown;
-      this.#note({ kind: "row", key: new Uint8Array(key), message: messageOf(thrown) });
+      const message = `${nameOfRow(key)}: ${messageOf(thrown)}`;
+      this.#note({ kind: "row", key: new Uint8Array(key), message });
     }
   }
 
-  structure({ message, start, end }: TreeFault): void {
-    const text = (key: Uint8Array | undefined): string => (key === undefined ? "…" : toHex(key));
-    const rows = `rows from ${text(start)} to ${text(end)} may be missing`;
+  fault({ message, start, end, key }: TreeFault): void {
+    if (key !== undefined) {
+      this.#note({
+        kind: "row",
+        key: new Uint8Array(key),
+        message: `${nameOfRow(key)}: ${message}`,
+      });
+      return;
+    }
+    const text = (bound: Uint8Array | undefined): string =>
+      bound === undefined ? "the end" : nameOfRow(bound);
+    const rows = `rows between ${text(start)} and ${text(end)} may be missing`;
     this.#note({ kind: "structure", message: `${message}; ${rows}` });
   }
 
