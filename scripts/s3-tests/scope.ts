@@ -3,7 +3,8 @@
 
 /** Whole groups of tests, by what their names say, and single ones: they touch operations that are not built. */
 const outOfScope: readonly (readonly [reason: string, pattern: RegExp])[] = [
-  ["object lock", /^test_object_lock_/],
+  // What buckets without a lock answer to reads is built.
+  ["object lock", /^test_object_lock_(?!get_\w+_invalid_bucket$)/],
   ["lifecycle", /lifecycle|^test_delete_marker_expiration$/],
   ["server-side encryption", /_sse_|encrypt|_obj_enc_|^test_copy_(part_)?enc$/],
   ["bucket logging", /bucket_logging/],
@@ -13,9 +14,9 @@ const outOfScope: readonly (readonly [reason: string, pattern: RegExp])[] = [
   ],
   ["CORS", /cors/],
   ["object ownership", /ownership|^test_create_bucket_(bucket_owner|object_writer)/],
-  ["access control lists", /_acl(_|$)|^test_access_bucket_/],
+  ["access control lists", /^(?!test_object_presigned_put_).*_acl(_|$)|^test_access_bucket_/],
   // These read what an access control list made public, or wait for one to allow it.
-  ["access control lists", /^test_object_raw_(get|authenticated|response)|_bucket_gone$/],
+  ["access control lists", /^test_object_raw_(get|authenticated)|_bucket_gone$/],
   [
     "access control lists",
     /^test_bucket_list(v2)?_objects_anonymous$|^test_object_anon_put_write_access$/,
@@ -65,6 +66,17 @@ const compositeAttribute: Deviation = {
   source: "answer recorded from AWS: GetObjectAttributes of an object of parts",
 };
 
+const fullObjectPart: Deviation = {
+  suite: "a part that is read of an object whose checksum is of the whole shows that part's",
+  ours: "none, as AWS",
+  source: "answer recorded from AWS: GetObject of part 3 of a full-object CRC32 upload",
+};
+const fullObjectParts: Deviation = {
+  suite: "GetObjectAttributes lists the parts of an object whose checksum is of the whole",
+  ours: "how many there are and no more, as AWS",
+  source: "answer recorded from AWS: GetObjectAttributes of a full-object upload",
+};
+
 /** Tests where an answer recorded from AWS says otherwise than the suite; AWS wins. */
 export const deviations: Readonly<Record<string, Deviation>> = {
   test_bucket_listv2_continuationtoken_empty: {
@@ -93,6 +105,22 @@ export const deviations: Readonly<Record<string, Deviation>> = {
     source:
       "Swift's test_input_errors.py, run against AWS: a body that is not chunked, but named so",
   },
+  test_bucket_listv2_both_continuationtoken_startafter: {
+    suite: "StartAfter is repeated beside a token",
+    ours: "it is not, as AWS",
+    source: "answer recorded from AWS: ListObjectsV2 with a token and start-after",
+  },
+  test_put_excess_tags: {
+    suite: "more than ten tags are InvalidTag",
+    ours: "BadRequest, as AWS",
+    source: "error of AWS that versity/versitygw follows: Object tags cannot be greater than 10",
+  },
+  test_multipart_use_cksum_helper_crc64nvme: fullObjectPart,
+  test_multipart_use_cksum_helper_crc32: fullObjectPart,
+  test_multipart_use_cksum_helper_crc32c: fullObjectPart,
+  test_get_multipart_object_attributes: fullObjectParts,
+  test_get_paginated_multipart_object_attributes: fullObjectParts,
+  test_get_single_multipart_object_attributes: fullObjectParts,
   test_multipart_get_part: partNumber,
   test_multipart_single_get_part: partNumber,
   test_non_multipart_get_part: partNumber,
