@@ -104,7 +104,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "generations are not compared",
-    seed: 1,
+    seed: 100,
     promise: "C9",
     file: "src/keymap/store-generation.ts",
     find: "if (row.generation < generation) {",
@@ -112,11 +112,19 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "any index that is empty is taken for a new one",
-    seed: 1,
+    seed: 13,
     promise: "C9",
     file: "src/server/index-admission.ts",
     find: "  await requireNeverServed(platform, disks, where);\n",
     replace: "",
+  },
+  {
+    name: "a file is removed whatever its header says",
+    seed: 1,
+    promise: "C9",
+    file: "src/extent/parts/member-drop.ts",
+    find: "if (found.doubt !== undefined) {",
+    replace: "if (found.bytes < 0) {",
   },
   {
     name: "completing an upload leaves its parts",

@@ -54,7 +54,7 @@ export const backgroundLimits: BackgroundLimits = {
   bucketSweepMs: 60_000,
   // Strays are rare, and looking for them costs a look at each extent.
   straySweepMs: 3_600_000,
-  // One commit and one sync of each data directory: as much as a lease costs in a third of that time.
+  // One commit, and two syncs of each data directory: less than leases cost.
   generationMs: 10_000,
 };
 

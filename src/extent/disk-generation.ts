@@ -1,9 +1,10 @@
 import { StoreError, isStoreError } from "../base/errors.ts";
+import type { DiskGeneration } from "../format/disk-generation.ts";
 import {
   decodeDiskGeneration,
   diskGenerationFile,
   diskGenerationFileBytes,
-  diskGenerationOffset,
+  diskGenerationOffsets,
   encodeDiskGeneration,
 } from "../format/disk-generation.ts";
 import type { StoreId } from "../format/ids.ts";
@@ -60,15 +61,30 @@ export async function writeDiskGeneration(
 ): Promise<void> {
   await assertPresent(place);
   const { id, disk } = place;
-  const slot = encodeDiskGeneration(hash, { store, disk: id, generation });
   const { file, isNew } = await openOrCreate(disk);
   try {
-    await file.write([slot], diskGenerationOffset(generation));
-    await file.sync();
+    const bytes = new Uint8Array(diskGenerationFileBytes);
+    const before = decodeDiskGeneration(hash, bytes.subarray(0, await file.read(bytes, 0)));
+    // What is read may never have reached the disk, if a sync failed: it must have before the other slot is touched.
+    if (before !== undefined) await writeSlot(hash, file, before, before.offset);
+    const row = { store, disk: id, generation };
+    await writeSlot(hash, file, row, before?.otherOffset ?? firstOffset);
   } finally {
     await file.close();
   }
   if (isNew) await disk.syncDirectory("");
+}
+
+const [firstOffset] = diskGenerationOffsets;
+
+async function writeSlot(
+  hash: Hash,
+  file: DiskFile,
+  row: DiskGeneration,
+  offset: number,
+): Promise<void> {
+  await file.write([encodeDiskGeneration(hash, row)], offset);
+  await file.sync();
 }
 
 async function openOrCreate(disk: Disk): Promise<{ file: DiskFile; isNew: boolean }> {

@@ -5,8 +5,8 @@ import type { DiskId, StoreId } from "./ids.ts";
 
 /*
  * The file `holdfast.generation` of a data directory: the newest generation of the index that this directory has seen. It has two
- * slots, and each generation is written to the slot that the one before is not in, so a torn write leaves the other: the valid slot
- * with the higher generation counts. A slot is magic, CRC-32 of what follows the CRC, version, store, disk, generation.
+ * slots, at 0 and 4096: the valid one with the higher generation counts, and the next is written to the other, so a torn write leaves
+ * this one. A slot is magic, CRC-32 of what follows the CRC, version, store, disk, generation.
  */
 export interface DiskGeneration {
   readonly store: StoreId;
@@ -24,10 +24,8 @@ const magic = 0x4846474e; // "HFGN"
 const version = 1;
 const slotBytes = 4 + 4 + 1 + 16 + 16 + 8;
 
-/** Where the slot for a generation lies. */
-export function diskGenerationOffset(generation: number): number {
-  return (generation % 2) * slotStrideBytes;
-}
+/** Where the two slots lie. */
+export const diskGenerationOffsets = [0, slotStrideBytes] as const;
 
 export function encodeDiskGeneration(hash: Hash, row: DiskGeneration): Uint8Array {
   const writer = new ByteWriter(slotBytes).u32(magic).u32(0).u8(version);
@@ -36,19 +34,33 @@ export function encodeDiskGeneration(hash: Hash, row: DiskGeneration): Uint8Arra
   return slot;
 }
 
+export interface DiskGenerationSlot extends DiskGeneration {
+  /** Where it lies, and where the next one goes. */
+  readonly offset: number;
+  readonly otherOffset: number;
+}
+
 /**
  * What the whole file says; undefined where none was ever written, or where the very first was torn: then the other slot is blank.
  * StoreError `corrupt` otherwise.
  */
-export function decodeDiskGeneration(hash: Hash, bytes: Uint8Array): DiskGeneration | undefined {
-  const slots = [0, 1].map((i) =>
-    bytes.subarray(i * slotStrideBytes, i * slotStrideBytes + slotBytes),
-  );
-  const valid = slots.map((slot) => decodeSlot(hash, slot)).filter((one) => one !== undefined);
-  const [a, b] = valid;
-  if (a !== undefined) return b !== undefined && b.generation > a.generation ? b : a;
-  if (slots.some((slot) => slot.every((byte) => byte === 0))) return undefined;
+export function decodeDiskGeneration(
+  hash: Hash,
+  bytes: Uint8Array,
+): DiskGenerationSlot | undefined {
+  const [firstOffset, secondOffset] = diskGenerationOffsets;
+  const [first, second] = [slotAt(bytes, firstOffset), slotAt(bytes, secondOffset)];
+  const [a, b] = [decodeSlot(hash, first), decodeSlot(hash, second)];
+  if (b !== undefined && b.generation >= (a?.generation ?? 0)) {
+    return { ...b, offset: secondOffset, otherOffset: firstOffset };
+  }
+  if (a !== undefined) return { ...a, offset: firstOffset, otherOffset: secondOffset };
+  if ([first, second].some((slot) => slot.every((byte) => byte === 0))) return undefined;
   throw new StoreError("corrupt", "no valid slot");
+}
+
+function slotAt(bytes: Uint8Array, offset: number): Uint8Array {
+  return bytes.subarray(offset, offset + slotBytes);
 }
 
 function decodeSlot(hash: Hash, slot: Uint8Array): DiskGeneration | undefined {

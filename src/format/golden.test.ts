@@ -21,7 +21,7 @@ import * as bucketRow from "./bucket-row.ts";
 import {
   decodeDiskGeneration,
   diskGenerationFileBytes,
-  diskGenerationOffset,
+  diskGenerationOffsets,
   encodeDiskGeneration,
 } from "./disk-generation.ts";
 import { decodeExtentHeader, encodeExtentHeader } from "./extent-header.ts";
@@ -393,25 +393,24 @@ test("format extent-header.v1: the newer valid slot counts, a torn one does not"
 
 test("format disk-generation.v1: the newer valid slot counts, a torn one does not; two bad ones are corrupt", () => {
   const file = new Uint8Array(diskGenerationFileBytes);
-  const write = (generation: number) => {
+  const [first, second] = diskGenerationOffsets;
+  const write = (generation: number, offset: number) => {
     const row = { store: id("d") as ids.StoreId, disk: id("1") as ids.DiskId, generation };
     const slot = encodeDiskGeneration(hash, row);
-    file.set(slot, diskGenerationOffset(generation));
+    file.set(slot, offset);
     return { row, slot };
   };
   assert.equal(decodeDiskGeneration(hash, new Uint8Array(0)), undefined);
-  const first = write(7);
-  assert.equal(toHex(first.slot), toHex(kept("disk-generation.v1", first.slot)));
-  assert.deepEqual(decodeDiskGeneration(hash, file), first.row);
-  assert.deepEqual(
-    decodeDiskGeneration(hash, file.subarray(0, 4096 + first.slot.length)),
-    first.row,
-  );
-  file[diskGenerationOffset(7) + 20]! ^= 1; // the first write of all, torn
+  const { row, slot } = write(7, first);
+  assert.equal(toHex(slot), toHex(kept("disk-generation.v1", slot)));
+  const inFirst = { ...row, offset: first, otherOffset: second };
+  assert.deepEqual(decodeDiskGeneration(hash, file), inFirst);
+  assert.deepEqual(decodeDiskGeneration(hash, file.subarray(0, slot.length)), inFirst);
+  file[first + 20]! ^= 1; // the first write of all, torn
   assert.equal(decodeDiskGeneration(hash, file), undefined);
-  const second = write(8);
-  assert.deepEqual(decodeDiskGeneration(hash, file), second.row);
-  file[diskGenerationOffset(8) + 20]! ^= 1;
+  const inSecond = { ...write(8, second).row, offset: second, otherOffset: first };
+  assert.deepEqual(decodeDiskGeneration(hash, file), inSecond);
+  file[second + 20]! ^= 1;
   assert.throws(() => decodeDiskGeneration(hash, file), { code: "corrupt" });
 });
 

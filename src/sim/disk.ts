@@ -190,10 +190,10 @@ export class SimDisk {
     directory.change([{ name, node: undefined }]);
   }
 
-  /** Somebody removes a file, or puts an empty one in its place: durable at once. */
-  takeAway(path: string, isReplaced: boolean): void {
+  /** Somebody removes a file, or puts another in its place: durable at once. */
+  takeAway(path: string, replacement: Inode | undefined): void {
     const { directory, name } = locate(this.#root, path);
-    directory.change([{ name, node: isReplaced ? new Inode() : undefined }]);
+    directory.change([{ name, node: replacement }]);
     directory.sync();
   }
 

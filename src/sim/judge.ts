@@ -56,6 +56,8 @@ export async function judge(session: Session): Promise<void> {
   await session.sleep(agingMs);
   await untilWell(session, () => findLeftover(session.context));
   await checkClean(session.context);
+  const removed = machine.findForeignRemoved();
+  if (removed !== undefined) throw new Violation(`C9: ${removed} of another store was removed`);
 }
 
 /** `holdfast check` finds nothing wrong, and no more is kept than compaction allows. */

@@ -8,6 +8,7 @@ import type { Platform } from "../platform/platform.ts";
 import { SessionRegister, isAlive } from "../server/session-roster.ts";
 import { WallClock } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
+import type { Inode } from "./disk/inode.ts";
 import { SimEngine } from "./engine.ts";
 import { Violation } from "./history.ts";
 import { createSimPlatform } from "./platform.ts";
@@ -67,6 +68,8 @@ export class Machine {
   readonly logLines: string[] = [];
   /** Extents whose file somebody took away, and how long it was then: what lay in it may be unreadable. */
   readonly taken = new Map<ExtentId, number>();
+  /** Files of another store in the place of extents', by disk and path: they stay as they are. */
+  readonly foreign = new Map<string, Inode>();
   crashes = 0;
   /** Something no process may ever do: an assertion of ours failed, or a bug threw. */
   fatal: Error | undefined;
@@ -178,6 +181,15 @@ export class Machine {
     const [, extent, , offset] = /extent (\d+)(, record at (\d+))?/.exec(message) ?? [];
     const bytes = this.taken.get(Number(extent) as ExtentId); // compared with those there are
     return bytes !== undefined && Number(offset ?? 0) < bytes;
+  }
+
+  /** A foreign file that somebody removed. */
+  findForeignRemoved(): string | undefined {
+    const files = this.disks.flatMap((disk) =>
+      [...disk.files()].map(([path, inode]) => [`${disk.name}/${path}`, inode] as const),
+    );
+    const there = new Map<string, Inode>(files);
+    return [...this.foreign].find(([path, inode]) => there.get(path) !== inode)?.[0];
   }
 
   log(process: string, line: string): void {

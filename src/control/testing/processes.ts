@@ -193,6 +193,8 @@ export interface TestWorkers {
   readonly counters: BackgroundCounters;
   /** Steps all workers until none has anything to do. */
   runUntilIdle(): Promise<void>;
+  /** Not among `workers`: it never comes to an end. */
+  readonly generation: Worker;
   readonly workers: readonly Worker[];
 }
 
@@ -215,6 +217,7 @@ export function workersOf(
   const { signal } = new AbortController();
   return {
     workers,
+    generation: all.generation,
     counters: all.counters,
     async runUntilIdle() {
       for (let step = 0; step < stepsMax; step++) {
