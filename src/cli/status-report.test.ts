@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Metrics } from "../admin/metrics.ts";
 import { prometheusText } from "../admin/prometheus-text.ts";
+import { sampleCensus } from "../server/store-metrics.ts";
 import { quantilesBy, readFigures } from "./figures.ts";
 import { statusOf } from "./status-report.ts";
 import { bytesText, durationText, statusLines } from "./status-text.ts";
@@ -107,4 +108,25 @@ test("status: what is shown is for people", () => {
   const lines = statusLines(statusOf({ atMs: 0, figures: [] }, { atMs: 1000, figures })).join("\n");
   assert.match(lines, /requests +10\.0\/s, 0\.0\/s in error/);
   assert.match(lines, /OPERATION +PER S.*\n +GetObject +10\.0/);
+});
+
+test("C8: status tells extents whose files are missing, and does not count their bytes as live", () => {
+  const metrics = new Metrics();
+  const extents = { open: 0, sealed: 0, settled: 0, reconciled: 3, dropping: 0 };
+  const lost = { missing: 2, damaged: 0 };
+  const lostBytes = { missing: 2048, damaged: 0 };
+  sampleCensus(metrics, () => ({
+    extents,
+    lost,
+    lostBytes,
+    bytes: 4096,
+    deadBytes: 1024,
+    garbageRows: 0,
+  }));
+  const families = metrics.read();
+  const figures = readFigures(prometheusText([{ process: "background", families }]));
+  const lines = statusLines(statusOf({ atMs: 0, figures: [] }, { atMs: 1000, figures })).join("\n");
+  assert.match(lines, /stored +1\.0 KiB live/);
+  assert.match(lines, /missing +2 extents, 2\.0 KiB: /);
+  assert.ok(!lines.includes("damaged"));
 });

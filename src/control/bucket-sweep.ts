@@ -1,10 +1,11 @@
 import type { Row } from "../engine/engine.ts";
 import { scanPages } from "../engine/scan-pages.ts";
 import { decodeBucketFenceRow, decodeBucketRow } from "../format/bucket-row.ts";
-import type { BucketId } from "../format/ids.ts";
+import type { BucketId, SessionId } from "../format/ids.ts";
 import { sessionOfId } from "../format/ids.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
 import { reopenBucket, restoreVersioning } from "../keymap/bucket-fences.ts";
+import { lastId } from "../keymap/counters.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -20,8 +21,12 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  *   taken back.
  * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that failed. It is removed.
  *
- * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail.
+ * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail. So there
+ * is something to look for only once a session has ended: where none has, nothing is read of the buckets.
  */
+
+/** A session may be on its way into the list of sessions as it is read, so one sweep more follows. */
+const sweepsAfterAnEnd = 2;
 
 /** Rows read at once: 30 bytes of each fence … */
 const fencesAtOnce = 1000;
@@ -40,6 +45,11 @@ export class BucketSweep implements Worker {
   readonly name = "bucket sweep";
   readonly #options: BucketSweepOptions;
   #notBeforeMs = 0;
+  /** At the last look. */
+  #alive: ReadonlySet<SessionId> = new Set();
+  /** Sessions up to this one had begun at the last look. */
+  #lastSession = 0;
+  #sweepsDue = sweepsAfterAnEnd;
 
   constructor(options: BucketSweepOptions) {
     this.#options = options;
@@ -48,9 +58,25 @@ export class BucketSweep implements Worker {
   async step(): Promise<StepOutcome> {
     const { platform, keymap, everyMs } = this.#options;
     if (platform.clock.monotonicMs() < this.#notBeforeMs) return "idle";
-    for (const partition of keymap.partitions) await this.#sweep(partition);
+    if (await this.#hasSessionEnded()) this.#sweepsDue = sweepsAfterAnEnd;
+    if (this.#sweepsDue > 0) {
+      for (const partition of keymap.partitions) await this.#sweep(partition);
+      this.#sweepsDue--;
+    }
     this.#notBeforeMs = platform.clock.monotonicMs() + everyMs;
     return "idle";
+  }
+
+  /** Since the last look: one that was alive then, or one that came after it and has gone. */
+  async #hasSessionEnded(): Promise<boolean> {
+    const last = await lastId(this.#options.keymap, "sessions");
+    const alive = new Set((await listSessions(this.#options.keymap)).map(({ session }) => session));
+    const ended = [...this.#alive].filter((session) => !alive.has(session));
+    const begun = [...alive].filter((session) => session > this.#lastSession && session <= last);
+    const hasEnded = ended.length > 0 || begun.length < last - this.#lastSession;
+    this.#alive = alive;
+    this.#lastSession = last;
+    return hasEnded;
   }
 
   async #sweep(partition: Partition): Promise<void> {

@@ -135,7 +135,7 @@ test("C5: the row of a missing extent goes once nothing refers to it", async () 
     await rounds(machine, workers);
     assert.equal((await statesOf(background)).length, 2);
     await remove(background, "a");
-    for (let i = 0; i < 12; i++) await rounds(machine, workers);
+    for (let i = 0; i < 5; i++) await rounds(machine, workers);
     assert.deepEqual(await statesOf(background), ["whole"], `reconciled: ${isReconciled}`);
     assert.deepEqual(await background.table.listLost(10), []);
   }

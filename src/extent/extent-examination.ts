@@ -1,6 +1,5 @@
 import { assert } from "../base/assert.ts";
 import { isStoreError } from "../base/errors.ts";
-import type { ExtentHeader } from "../format/extent-header.ts";
 import type { MemberState } from "../format/extent-row.ts";
 import type { DiskFile } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
@@ -11,6 +10,7 @@ import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
+import { expectedHeaderOf, mismatchOf } from "./parts/member-drop.ts";
 import { readHeader } from "./parts/member-file.ts";
 
 /**
@@ -58,22 +58,14 @@ async function examineMember(
   }
   try {
     const header = await readHeader(hash, file);
-    const isMeant =
-      header !== undefined && isHeaderOf(header, place, entry) && header.store === store;
-    return isMeant && (await file.size()) >= entry.row.length ? "whole" : "damaged";
+    const expected = expectedHeaderOf(store, place.id, entry);
+    if (header === undefined || mismatchOf(header, expected) !== undefined) return "damaged";
+    // Sealing raises the epoch in the file before it does in the row: one behind that is of an older copy.
+    const isOlder = header.epoch < expected.epoch;
+    return isOlder || (await file.size()) < entry.row.length ? "damaged" : "whole";
   } finally {
     await file.close();
   }
-}
-
-/** An epoch behind the row's is that of an older copy: sealing raises it in the file first. */
-function isHeaderOf(header: ExtentHeader, place: DataDisk, { id, row }: ExtentEntry): boolean {
-  return (
-    header.extent === id &&
-    header.disk === place.id &&
-    header.session === row.session &&
-    header.epoch >= row.epoch
-  );
 }
 
 /** Notes what was found of an extent's file; undefined where the row changed meanwhile. */
