@@ -1,25 +1,42 @@
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-const clock = "(\\d{2}):(\\d{2}):(\\d{2})";
+const clock = "(\\d{1,2}):(\\d{2})(?::(\\d{2}))?";
+const zone = "([A-Z]{1,3}|(?:GMT|UTC)?[+-]\\d{2}:?\\d{2})";
 /**
- * RFC 9110, section 5.6.7: what is sent, and the two obsolete forms that must still be read. Mail's way to write the first
- * (a day of one digit, `+0000`) comes from clients that sign their `Date`.
+ * RFC 9110, section 5.6.7: what is sent, and the two obsolete forms that must still be read. Clients write the first with
+ * the freedom of mail (RFC 5322, sections 3.3 and 4.3): other zones, digits and weekdays left out.
  */
-const imf = new RegExp(`^\\w{3}, (\\d{1,2}) (\\w{3}) (\\d{4}) ${clock} (?:GMT|\\+0000)$`);
-const rfc850 = new RegExp(`^\\w{6,9}, (\\d{2})-(\\w{3})-(\\d{2}) ${clock} GMT$`);
-const asctime = new RegExp(`^\\w{3} (\\w{3}) ([ \\d]\\d) ${clock} (\\d{4})$`);
+const imf = new RegExp(`^(?:[A-Z][a-z]{2}, ?)?(\\d{1,2}) (\\w{3}) (\\d{4}) ${clock} ${zone}$`);
+const rfc850 = new RegExp(`^\\w{6,9}, (\\d{2})-(\\w{3})-(\\d{2}) ${clock} ${zone}$`);
+const asctime = new RegExp(`^\\w{3} (\\w{3}) ([ \\d]?\\d) ${clock} (?:${zone} )?(\\d{4})$`);
+
+/** Mail's names of zones, in hours from UTC: what else a client calls its zone is not known. */
+const zoneHours: ReadonlyMap<string, number> = new Map([
+  ["GMT", 0],
+  ["UTC", 0],
+  ["UT", 0],
+  ["Z", 0],
+  ["EDT", -4],
+  ["EST", -5],
+  ["CDT", -5],
+  ["CST", -6],
+  ["MDT", -6],
+  ["MST", -7],
+  ["PDT", -7],
+  ["PST", -8],
+]);
 
 /** Milliseconds since 1970, or undefined where the text is not a date of HTTP. */
 export function parseHttpDate(text: string): number | undefined {
   const modern = imf.exec(text) ?? rfc850.exec(text);
   if (modern !== null) {
-    const [, day, month, year, hour, minute, second] = modern;
-    return toMs([fullYear(year!), month!, day!, hour!, minute!, second!]);
+    const [, day, month, year, hour, minute, second = "0", zoneName] = modern;
+    return toMs([fullYear(year!), month!, day!, hour!, minute!, second], zoneName);
   }
   const old = asctime.exec(text);
   if (old === null) return undefined;
-  const [, month, day, hour, minute, second, year] = old;
-  return toMs([year!, month!, day!, hour!, minute!, second!]);
+  const [, month, day, hour, minute, second = "0", zoneName, year] = old;
+  return toMs([year!, month!, day!, hour!, minute!, second], zoneName);
 }
 
 /** Two digits: POSIX's rule, 69 … 99 are of the last century. */
@@ -28,16 +45,13 @@ function fullYear(year: string): string {
   return Number(year) >= 69 ? `19${year}` : `20${year}`;
 }
 
-function toMs([year, monthName, day, hour, minute, second]: readonly [
-  string,
-  string,
-  string,
-  string,
-  string,
-  string,
-]): number | undefined {
+type Fields = readonly [string, string, string, string, string, string];
+
+function toMs(fields: Fields, zoneName = "GMT"): number | undefined {
+  const [year, monthName, day, hour, minute, second] = fields;
   const month = months.indexOf(monthName);
-  if (month < 0) return undefined;
+  const offsetMinutes = zoneMinutes(zoneName);
+  if (month < 0 || offsetMinutes === undefined) return undefined;
   const ms = Date.UTC(
     Number(year),
     month,
@@ -47,7 +61,17 @@ function toMs([year, monthName, day, hour, minute, second]: readonly [
     Number(second),
   );
   const inRange = Number(hour) < 24 && Number(minute) < 60 && Number(second) <= 60;
-  return inRange && new Date(ms).getUTCDate() === Number(day) ? ms : undefined;
+  if (!inRange || new Date(ms).getUTCDate() !== Number(day)) return undefined;
+  return ms - offsetMinutes * 60_000;
+}
+
+/** East of UTC. */
+function zoneMinutes(name: string): number | undefined {
+  const hours = zoneHours.get(name);
+  if (hours !== undefined) return hours * 60;
+  const [, sign, hour, minute] = /([+-])(\d{2}):?(\d{2})$/.exec(name) ?? [];
+  if (sign === undefined || Number(hour) > 23 || Number(minute) > 59) return undefined;
+  return (sign === "-" ? -1 : 1) * (Number(hour) * 60 + Number(minute));
 }
 
 /** A formatHttpDate for the time of day, which is the same for all that happens in a second. */

@@ -1,6 +1,6 @@
 import { parseHttpDate } from "../base/http-date.ts";
 import type { RangeCondition, ReadConditions, WriteCondition } from "../object/conditions.ts";
-import { S3Error, conditionNotImplemented } from "./errors.ts";
+import { S3Error, conditionNotImplemented, invalidArgument } from "./errors.ts";
 import type { Headers } from "./headers.ts";
 
 /** @param prefix "" for GET and HEAD, "x-amz-copy-source-" for the source of a copy. */
@@ -8,8 +8,8 @@ export function parseReadConditions(headers: Headers, prefix: string): ReadCondi
   return {
     ifMatch: etagList(headers.get(`${prefix}if-match`)),
     ifNoneMatch: etagList(headers.get(`${prefix}if-none-match`)),
-    ifModifiedSinceMs: date(headers.get(`${prefix}if-modified-since`)),
-    ifUnmodifiedSinceMs: date(headers.get(`${prefix}if-unmodified-since`)),
+    ifModifiedSinceMs: date(headers, `${prefix}if-modified-since`),
+    ifUnmodifiedSinceMs: date(headers, `${prefix}if-unmodified-since`),
   };
 }
 
@@ -22,9 +22,13 @@ export function parseRangeCondition(headers: Headers): RangeCondition | undefine
   return { kind: "etag", etag: sent.replace(/^"(.*)"$/, "$1") };
 }
 
-/** What is not a date is as if it were not there. */
-function date(header: string | undefined): number | undefined {
-  return header === undefined ? undefined : parseHttpDate(header.trim());
+/** What is not a date is refused: ignored, the client would take the answer for one to its condition. */
+function date(headers: Headers, name: string): number | undefined {
+  const sent = headers.get(name);
+  if (sent === undefined) return undefined;
+  const ms = parseHttpDate(sent.trim());
+  if (ms === undefined) throw invalidArgument(name, sent, "The value of the header is not a date");
+  return ms;
 }
 
 function etagList(header: string | undefined): readonly string[] | undefined {

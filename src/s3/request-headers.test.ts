@@ -57,6 +57,27 @@ test("conditions: ETags with and without quotes, in lists, weak or not", () => {
   assert.deepEqual(ifNoneMatch, ["*"]);
 });
 
+test("conditions: a date that can't be read is refused, never the same as none", () => {
+  for (const prefix of ["", "x-amz-copy-source-"]) {
+    for (const name of ["if-modified-since", "if-unmodified-since"]) {
+      for (const [value, ms] of [
+        ["Sun, 06 Nov 1994 00:49:37 PST", Date.UTC(1994, 10, 6, 8, 49, 37)],
+        ["Sun, 06 Nov 1994 08:49:37 UTC", Date.UTC(1994, 10, 6, 8, 49, 37)],
+      ] as const) {
+        const read = parseReadConditions(headers({ [`${prefix}${name}`]: value }), prefix);
+        assert.ok(read.ifModifiedSinceMs === ms || read.ifUnmodifiedSinceMs === ms);
+      }
+      for (const value of ["", "yesterday", "Sun, 06 Nov 1994 08:49:37 XYZ", "784111777"]) {
+        const sent = headers({ [`${prefix}${name}`]: value });
+        assert.equal(
+          codeOf(() => parseReadConditions(sent, prefix)),
+          "InvalidArgument",
+        );
+      }
+    }
+  }
+});
+
 test("conditions: a write takes the three cases of S3 and refuses the others", () => {
   const write = (entries: Record<string, string>) => parseWriteCondition(headers(entries));
   assert.deepEqual(write({}), { kind: "always" });
