@@ -49,7 +49,10 @@ export function isPresignedV2(query: readonly QueryParameter[]): boolean {
   return query.some(([name]) => name === "AWSAccessKeyId" || name === "Signature");
 }
 
-/** `?AWSAccessKeyId=…&Expires=…&Signature=…`; there is no latest time of expiry. */
+/** S3 takes no time of expiry that a signed number of 32 bits does not hold. */
+const expiresMax = 2 ** 31 - 1;
+
+/** `?AWSAccessKeyId=…&Expires=…&Signature=…` */
 export function presignedClaimV2(
   request: SignedRequest,
   query: readonly QueryParameter[],
@@ -62,7 +65,7 @@ export function presignedClaimV2(
       "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters";
     return { kind: "refused", code, message };
   }
-  if (!/^-?\d{1,15}$/.test(expires)) {
+  if (!/^-?\d{1,15}$/.test(expires) || Number(expires) > expiresMax) {
     const message = `Invalid date (should be seconds since epoch): ${expires}`;
     return { kind: "refused", code, message };
   }

@@ -137,8 +137,8 @@ export function parsePresigned(
 
 function parseExpires(text: string): number | Malformed {
   if (!/^-?\d+$/.test(text)) return { malformed: "X-Amz-Expires should be a number" };
-  // A negative one has expired before it began, however long before.
-  const seconds = Math.max(Number(text), -expiresSecondsMax);
+  const seconds = Number(text);
+  if (seconds < 0) return { malformed: "X-Amz-Expires must be non-negative" };
   if (seconds <= expiresSecondsMax) return seconds;
   const rule = "must be less than a week (in seconds); that is, the given X-Amz-Expires must be";
   return { malformed: `X-Amz-Expires ${rule} less than ${expiresSecondsMax} seconds` };

@@ -32,6 +32,7 @@ import type { ChunkSigning } from "./signature-v4.ts";
 import { SigningKeys } from "./signing-keys.ts";
 import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
 import { type FormFields, verifyForm } from "./verify-form.ts";
+import { otherHosts } from "./virtual-host.ts";
 
 export type { AuthFailure, FormFields };
 
@@ -151,7 +152,8 @@ function headerClaim(
   }
   const time = requestTimeOf(headers);
   if ("kind" in time) return time;
-  const timestamp = time.text.endsWith("Z") ? time.text : formatTimestamp(time.ms);
+  const isTimestamp = parseTimestamp(time.text) !== undefined;
+  const timestamp = isTimestamp ? time.text : formatTimestamp(time.ms);
   if (!timestamp.startsWith(claimed.date)) {
     const message =
       `The authorization header is malformed; Invalid credential date "${claimed.date}". ` +
@@ -237,12 +239,21 @@ function verifySignature(
   if ("code" in declared) return declared;
   const payloadHash = claim.contentSha256;
   const covered = presigned ? withParameters(request, signedHeaders) : request;
-  const canonical = canonicalRequest(covered, { signedHeaders, payloadHash });
   const keyScope = { date: claim.date, region };
   const scope = scopeText(keyScope);
-  const stringToSign = requestStringToSign(hash, { timestamp, scope, canonicalRequest: canonical });
   const key = verifier.keys.derive(credential.secretAccessKey, keyScope);
-  if (!sameSignature(hash.hmacSha256Text(key, stringToSign), signature)) {
+  const textsOf = (signed: SignedRequest) => {
+    const canonical = canonicalRequest(signed, { signedHeaders, payloadHash });
+    const parts = { timestamp, scope, canonicalRequest: canonical };
+    return { canonical, stringToSign: requestStringToSign(hash, parts) };
+  };
+  const isRight = (text: string): boolean =>
+    sameSignature(hash.hmacSha256Text(key, text), signature);
+  const { canonical, stringToSign } = textsOf(covered);
+  const isVerified =
+    isRight(stringToSign) ||
+    hostVariants(covered).some((variant) => isRight(textsOf(variant).stringToSign));
+  if (!isVerified) {
     return {
       kind: "refused",
       code: "signature_mismatch",
@@ -255,6 +266,16 @@ function verifySignature(
   const payload = payloadMode(declared, { key, timestamp, scope, seedSignature: signature });
   const { principal } = credential;
   return { kind: "verified", principal, accessKeyId, payload, signedHeaders, presigned };
+}
+
+/** The request with its host written in other ways. */
+function hostVariants({ method, target, headers }: SignedRequest): readonly SignedRequest[] {
+  const others = headers.filter(([name]) => name !== "host");
+  return otherHosts(headerValue(headers, "host") ?? "").map((host) => ({
+    method,
+    target,
+    headers: [...others, ["host", host]],
+  }));
 }
 
 function withParameters(request: SignedRequest, signedHeaders: readonly string[]): SignedRequest {

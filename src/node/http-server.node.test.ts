@@ -26,6 +26,34 @@ test("http server: hands on target, method and headers as sent, names in lower c
   peer.socket.destroy();
 });
 
+test("http server: a whole URL as the target means its path and query", async () => {
+  // RFC 9112, section 3.2.2: servers must accept it. Proxies send it, and the .NET SDK with one configured.
+  const seen: string[] = [];
+  await using server = await serve((request) => {
+    seen.push(request.target);
+    return Promise.resolve({ status: 200, headers: [] });
+  });
+  const cases = [
+    ["http://h/a%2Fb//../c?x=%20&y", "/a%2Fb//../c?x=%20&y"],
+    ["HTTPS://h:9000/-/ready", "/-/ready"],
+    ["http://h", "/"],
+    ["http://h?list-type=2", "/?list-type=2"],
+    ["//h/a", "//h/a"],
+    ["/http://h/a", "/http://h/a"],
+    ["ftp://h/a", "ftp://h/a"],
+  ] as const;
+  const peer = new Peer(server.port);
+  for (const [target] of cases) {
+    peer.send(`GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`);
+  }
+  while (seen.length < cases.length) await new Promise(setImmediate);
+  assert.deepEqual(
+    seen,
+    cases.map(([, target]) => target),
+  );
+  peer.socket.destroy();
+});
+
 test("http server: serves several requests on one connection, bodies sized or chunked", async () => {
   await using server = await serve(echoLength);
   const peer = new Peer(server.port);

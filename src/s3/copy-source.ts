@@ -7,13 +7,14 @@ import { type Place, type S3Call, permitSource, refused } from "./call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
 import { S3Error, invalidArgument } from "./errors.ts";
 import { formDecode } from "./percent.ts";
-import { checkKey } from "./request-target.ts";
+import { checkKey, climbsAboveRoot } from "./request-target.ts";
 import { isBucketName } from "./bucket-name.ts";
 import { versionHeaders, versionIn } from "./versions.ts";
 
 const header = "x-amz-copy-source";
 const rangeHeader = `${header}-range`;
 const versionMark = "?versionId=";
+const invalidKey = "Invalid copy source object key";
 
 /** The source of a copy, which the caller may read. */
 export async function openCopySource(call: S3Call): Promise<CopySource> {
@@ -36,7 +37,7 @@ function parseCopySource(call: S3Call) {
   const path = formDecode(escapeBytes(encoded))?.replace(/^\//, "");
   const slash = path?.indexOf("/") ?? -1;
   if (path === undefined || slash < 0) {
-    throw invalidArgument(header, header, "Invalid copy source object key");
+    throw invalidArgument(header, header, invalidKey);
   }
   const bucket = path.slice(0, slash);
   const key = encodeUtf8(path.slice(slash + 1));
@@ -45,6 +46,7 @@ function parseCopySource(call: S3Call) {
     throw invalidArgument(header, sent, message);
   }
   checkKey(key);
+  if (climbsAboveRoot(key)) throw invalidArgument(header, path.slice(slash + 1), invalidKey);
   const versionId = end < 0 ? undefined : sent.slice(end + versionMark.length);
   return { bucket, key, versionId };
 }

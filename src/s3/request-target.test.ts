@@ -37,6 +37,9 @@ test("target: <bucket>.<domain> names the bucket, dots and port and all", () => 
   assert.equal(place("/a/b", "My.Bucket.S3.Test:9000"), "object my.bucket a/b");
   assert.equal(place("//a", "b.other"), "object b /a");
   assert.equal(place("/b/k", "xs3.test"), "object b k");
+  // With the dot of the root it is the same host (RFC 3986, section 3.2.2).
+  assert.equal(place("/k", "b.s3.test."), "object b k");
+  assert.equal(place("/k", "b.s3.test.:443"), "object b k");
 });
 
 test("target: keys are decoded once and otherwise left alone", () => {
@@ -44,7 +47,7 @@ test("target: keys are decoded once and otherwise left alone", () => {
   assert.equal(parse("/b/a%252Fb").key, "a%2Fb");
   assert.equal(parse("/b/a+b").key, "a+b");
   assert.equal(parse("/b//").key, "/");
-  assert.equal(parse("/b/../..//.").key, "../..//.");
+  assert.equal(parse("/b/a/..//.").key, "a/..//.");
   assert.equal(parse("/b/a/").key, "a/");
   assert.equal(parse("/b/%F0%9F%98%80").key, "😀");
 });
@@ -57,6 +60,26 @@ test("target: ?acl and ?acl= are alike, + is a space, the first of several count
 test("target: what is not percent-encoded UTF-8 is refused", () => {
   for (const target of ["/b/%zz", "/b/%f", "/b/%ff", "/%ff", "/b?a=%ff", "*", "http://b/k"]) {
     assert.equal(codeOf(target), "InvalidURI", target);
+  }
+});
+
+test("target: a key that leads out of its bucket is refused, wherever the dots are", () => {
+  // AWS answers 400 (CLI against AWS, floci-io/floci#1231 and #1320; versitygw's PutObject_invalid_object_names).
+  for (const key of ["..", "../x", "../../etc/passwd", "a/../../b", "a/a/../../../x", "%2e%2e/x"]) {
+    assert.equal(codeOf(`/b/${key}`), "BadRequest", key);
+  }
+  for (const key of [
+    ".",
+    "./x",
+    "a/..",
+    "a/../b",
+    "...",
+    "..a/x",
+    "a/b/../../c",
+    ".../..",
+    "//../x",
+  ]) {
+    assert.equal(parse(`/b/${key}`).key, key);
   }
 });
 

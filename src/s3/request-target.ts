@@ -33,9 +33,9 @@ export function parseRequestTarget(
   const query = parseQuery(question < 0 ? "" : target.slice(question + 1));
   const virtual = bucketOfHost(host, domains);
   if (virtual !== undefined) return located(virtual, path.slice(1), query);
-  const slash = path.indexOf("/", 1);
-  const bucket = decodeText(slash < 0 ? path.slice(1) : path.slice(1, slash));
-  return located(bucket, slash < 0 ? "" : path.slice(slash + 1), query);
+  const second = path.indexOf("/", 1);
+  const bucket = decodeText(second < 0 ? path.slice(1) : path.slice(1, second));
+  return located(bucket, second < 0 ? "" : path.slice(second + 1), query);
 }
 
 function located(bucket: string, rawKey: string, query: ReadonlyMap<string, string>) {
@@ -43,6 +43,7 @@ function located(bucket: string, rawKey: string, query: ReadonlyMap<string, stri
   if (key === undefined || !isText(rawKey, key)) throw new S3Error("InvalidURI");
   if (bucket === "" && key.length > 0) throw new S3Error("InvalidBucketName");
   checkKey(key);
+  if (climbsAboveRoot(key)) throw new S3Error("BadRequest", { message: "Bad Request" });
   const kind = bucket === "" ? "service" : key.length === 0 ? "bucket" : "object";
   return { kind, bucket, key, query } as const;
 }
@@ -58,6 +59,23 @@ export function checkKey(key: Uint8Array): void {
   throw new S3Error("KeyTooLongError", {
     details: { Size: key.length, MaxSizeAllowed: keyBytesMax },
   });
+}
+
+const dot = 0x2e;
+const slash = 0x2f;
+
+/** Whether the key, read as a path, leads out of its bucket: keys are no paths, but S3 has none of these. */
+export function climbsAboveRoot(key: Uint8Array): boolean {
+  let depth = 0;
+  for (let start = 0; start < key.length && depth >= 0;) {
+    const found = key.indexOf(slash, start);
+    const end = found < 0 ? key.length : found;
+    const length = end - start;
+    if (length === 2 && key[start] === dot && key[start + 1] === dot) depth--;
+    else if (length !== 1 || key[start] !== dot) depth++;
+    start = end + 1;
+  }
+  return depth < 0;
 }
 
 function decodeText(raw: string): string {

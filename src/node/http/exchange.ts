@@ -42,7 +42,7 @@ export class Exchange implements HttpRequest {
     this.#response = response;
     this.#options = options;
     this.method = message.method ?? "";
-    this.target = message.url ?? "";
+    this.target = originForm(message.url ?? "");
     this.headers = headerList(message.rawHeaders);
     this.secure = options.secure;
     this.#expectsContinue = expectsContinue(message);
@@ -212,6 +212,15 @@ const peerLeft = (): StoreError => new StoreError("cancelled", "the client left"
 
 async function* onlyChunk(bytes: Uint8Array = noBytes): AsyncGenerator<Uint8Array, void> {
   yield bytes;
+}
+
+/** Proxies, and SDKs that think there is one, send the whole URL as the target: it means its path and query. */
+function originForm(target: string): string {
+  if (target.startsWith("/")) return target;
+  const authority = /^https?:\/\/[^/?#]*/i.exec(target)?.[0];
+  if (authority === undefined) return target;
+  const rest = target.slice(authority.length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
 }
 
 /** HTTP/1.0 has no interim answers. What else a client may expect is ignored. */

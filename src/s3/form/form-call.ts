@@ -2,8 +2,9 @@ import type { Verified } from "../../auth/verify-request.ts";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { S3Call } from "../call.ts";
-import { fieldMissing, invalidArgument } from "../errors.ts";
+import { S3Error, fieldMissing, invalidArgument } from "../errors.ts";
 import { headersByName, isHeaderValue } from "../headers.ts";
+import { climbsAboveRoot } from "../request-target.ts";
 import type { Form, FormField } from "./read-form.ts";
 
 /** The form with `${filename}` filled in, which may stand in any of its fields; without a file name it stays. */
@@ -51,6 +52,7 @@ const guards: ReadonlySet<string> = new Set([
 export function asPut(call: S3Call, form: Form, verified: Verified): S3Call {
   const key = encodeUtf8(form.fields.get("key")?.value ?? "");
   if (key.length === 0) throw fieldMissing("key");
+  if (climbsAboveRoot(key)) throw new S3Error("BadRequest", { message: "Bad Request" });
   const headers: HeaderList = [
     ...call.headerList.filter(([name]) => guards.has(name)),
     ...[...form.fields].flatMap(([name, field]) => headerOf(name, field)),
