@@ -116,11 +116,15 @@ async function checkOpened(
 }
 
 function print(report: CheckReport): void {
-  const { counts, problems, problemCounts } = report;
+  const { counts, generation, problems, problemCounts } = report;
   console.log(
     `${counts.objects} objects in ${counts.buckets} buckets, ${counts.objectBytes} bytes`,
   );
   console.log(`${counts.rows} rows, ${counts.extents} extents, ${counts.records} records verified`);
+  const seen = generation.disks.map((one) => one.generation).join(", ");
+  console.log(
+    `generation ${generation.index} of the index; the data directories have seen ${seen}`,
+  );
   console.log(`${counts.unreferencedBytes} bytes wait for compaction`);
   if (counts.unreadableBytes > 0) {
     console.log(`${counts.unreadableBytes} of them can't be read, as a crash may leave them`);

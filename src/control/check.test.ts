@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { must } from "../base/assert.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
+import { writeDiskGeneration } from "../extent/disk-generation.ts";
+import { extentPath } from "../extent/extent-files.ts";
 import { encodeAccessKeyRow, encodeOwnerRow } from "../format/access-key-row.ts";
 import { composeId } from "../format/ids.ts";
-import type { BucketId, ChangeId, SessionId, UploadId } from "../format/ids.ts";
+import type { BucketId, ChangeId, ExtentId, SessionId, UploadId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import type { ObjectRow } from "../format/object-row.ts";
 import { decodeObjectRow, encodeObjectRow } from "../format/object-row.ts";
@@ -139,6 +142,39 @@ test("checkStore finds every flipped byte of a record, and files that lack or ar
   machine.disk.files.delete(path!);
   machine.disk.files.set(`${path}.old`, bytes);
   assert.deepEqual(kindsOf(await check(process)), ["missing", "stray"]);
+});
+
+test("C8: checkStore tells the generations of index and disks, and a disk that is ahead of the index", async () => {
+  const { machine, process } = await createStore();
+  const [place] = machine.disks.disks;
+  const { store } = machine.disks;
+  assert.deepEqual((await check(process)).generation, {
+    index: 0,
+    disks: [{ disk: machine.disk.name, generation: 0 }],
+  });
+  await writeDiskGeneration(hash, store, place!, 3);
+  const { problems, generation } = await check(process);
+  assert.deepEqual([generation.index, generation.disks[0]?.generation], [0, 3]);
+  assert.match(problems[0]?.message ?? "", /seen generation 3, the index is at 0: .*older copy/);
+});
+
+test("C8: checkStore tells whose a file is that no row knows", async () => {
+  const { machine, process } = await createStore();
+  const [path, bytes] = must(
+    [...machine.disk.files].find(([name]) => name.endsWith(".extent")),
+    "an extent",
+  );
+  assert.equal(path, extentPath(1 as ExtentId));
+  machine.disk.directories.add("extents/63");
+  machine.disk.files.set(extentPath(99 as ExtentId), bytes.slice());
+  const { problems } = await check(process);
+  assert.deepEqual(
+    problems.map(({ kind }) => kind),
+    ["stray"],
+  );
+  const size = bytes.length;
+  const what = `no row knows this file: ${size} bytes, extent 1 of this store, written in session 1`;
+  assert.equal(problems[0]?.message, what);
 });
 
 test("checkStore finds rows that contradict others", async () => {

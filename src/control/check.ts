@@ -4,6 +4,7 @@ import { createExtentReader } from "../extent/extent-reader.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { Platform } from "../platform/platform.ts";
+import { checkGeneration } from "./check/generation-check.ts";
 import { checkExtents, checkStrays } from "./check/extent-check.ts";
 import { IndexCheck } from "./check/index-check.ts";
 import type { CheckProgress, CheckReport } from "./check/report.ts";
@@ -39,6 +40,7 @@ export async function checkStore(options: CheckOptions): Promise<CheckReport> {
     options.onProgress?.({ phase, counts: notes.counts, problems: notes.problemsFound });
   try {
     const shared = { ...options, reader, notes, signal, manifests };
+    await checkGeneration(shared);
     await new IndexCheck({ ...shared, progress: progressOf("index") }).run();
     const liveness = new Liveness(keymap, manifests);
     await checkExtents({ ...shared, liveness, progress: progressOf("extents") });

@@ -172,15 +172,42 @@ export async function checkStrays(options: ExtentCheckOptions): Promise<void> {
 }
 
 async function checkPath(
-  { table, notes }: ExtentCheckOptions,
+  options: ExtentCheckOptions,
   disk: DataDisk,
   folder: string,
   path: string,
 ): Promise<void> {
+  const { table, notes } = options;
   const id = extentOfPath(path);
   const entry = id === undefined ? undefined : await table.get(id);
   if (entry?.row.members.some((member) => member.disk === disk.id) === true) return;
   // Dropped while we looked: then it has gone.
   if (!(await pathsIn(disk, folder)).includes(path)) return;
-  notes.problem("stray", `${disk.disk.name}/${path}`, "no row knows this file");
+  const what = `no row knows this file: ${await describeStray(options, disk, path)}`;
+  notes.problem("stray", `${disk.disk.name}/${path}`, what);
+}
+
+/** What a person wants to know who has to decide about it. */
+async function describeStray(
+  { platform, disks }: ExtentCheckOptions,
+  { disk }: DataDisk,
+  path: string,
+): Promise<string> {
+  try {
+    const file = await disk.open(path, "read");
+    try {
+      const bytes = new Uint8Array(extentHeaderBytes);
+      const length = await file.read(bytes, 0);
+      const size = `${await file.size()} bytes`;
+      if (length === 0) return size;
+      const { store, extent, session } = decodeExtentHeader(platform.hash, bytes);
+      const whose = store === disks.store ? "this store" : `store ${store}`;
+      return `${size}, extent ${extent} of ${whose}, written in session ${session}`;
+    } finally {
+      await file.close();
+    }
+  } catch (thrown) {
+    if (!isStoreError(thrown) && !isDiskError(thrown)) throw thrown;
+    return messageOf(thrown);
+  }
 }

@@ -44,8 +44,15 @@ export interface CheckCounts {
   files: number;
 }
 
+/** What the index says, and what each data directory has seen of it. */
+export interface CheckedGeneration {
+  readonly index: number;
+  readonly disks: readonly { readonly disk: string; readonly generation: number }[];
+}
+
 export interface CheckReport {
   readonly isClean: boolean;
+  readonly generation: CheckedGeneration;
   readonly counts: Readonly<CheckCounts>;
   /** The first of them; `problemCounts` has all. */
   readonly problems: readonly CheckProblem[];
@@ -62,6 +69,7 @@ export interface CheckProgress {
 const problemsListedMax = 1000;
 
 export class CheckNotes {
+  generation: CheckedGeneration = { index: 0, disks: [] };
   readonly counts: CheckCounts = {
     rows: 0,
     buckets: 0,
@@ -96,6 +104,7 @@ export class CheckNotes {
   report(): CheckReport {
     return {
       isClean: this.#found === 0,
+      generation: this.generation,
       counts: { ...this.counts },
       problems: [...this.#problems],
       problemCounts: { ...this.#problemCounts },

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isStoreError } from "../../base/errors.ts";
 import { ChangeMaker, allRows, bytesOf, everything } from "../../engine/suite/rows.suite.ts";
 import { createHash } from "../hash.ts";
-import { verifyLmdb } from "../lmdb-engine.ts";
+import { openLmdbEngine, verifyLmdb } from "../lmdb-engine.ts";
 import type { LmdbEngine } from "../lmdb-engine.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 import { openEnvironment } from "./environment.ts";
@@ -188,3 +189,33 @@ test(
     ]);
   },
 );
+
+test("C9: opening makes no index, whatever is there in its place", async () => {
+  const path = join(folder, "none");
+  const open = () => openLmdbEngine({ path, hash, log: () => undefined, reserveBytes: 0 });
+  await assert.rejects(open(), { code: "missing" });
+  assert.ok(!existsSync(path));
+  mkdirSync(path);
+  await assert.rejects(open(), { code: "missing" });
+  assert.deepEqual(readdirSync(path), []);
+});
+
+for (const how of ["moved away", "removed", "replaced by a copy"] as const) {
+  test(`C9: once its data file was ${how} an index takes no commit, and says so`, async () => {
+    const path = join(folder, how);
+    const failures: unknown[] = [];
+    const engine = await openTestIndex(path, { onFailed: (cause) => failures.push(cause) });
+    const changes = new ChangeMaker();
+    const row = { key: bytesOf("a"), value: bytesOf("a") };
+    assert.equal((await engine.commit(changes.put(row))).outcome, "ok");
+    const data = join(path, "data.mdb");
+    if (how === "removed") rmSync(data);
+    else renameSync(data, `${data}.away`);
+    if (how === "replaced by a copy") copyFileSync(`${data}.away`, data);
+    await assert.rejects(engine.commit(changes.put(row)), { code: "unavailable" });
+    await assert.rejects(engine.get(row.key), { code: "unavailable" });
+    assert.equal(failures.length, 1);
+    assert.ok(isStoreError(failures[0], "missing"), `${String(failures[0])}`);
+    await engine.close();
+  });
+}
