@@ -247,11 +247,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "checks: stamp ? [] : [],",
   },
   {
-    name: "an upload is taken for idle by its beginning",
+    name: "an upload is taken for idle by its beginning and the wall clock",
     seed: 7,
     promise: "C1",
-    file: "src/object/free-uploads.ts",
-    find: "if (Math.max(newestMs, upload.row.initiatedMs) >= idleSinceMs) {",
-    replace: "if (Math.min(newestMs, upload.row.initiatedMs) >= idleSinceMs) {",
+    file: "src/object/upload-sweep.ts",
+    find: "if (this.#activity?.isIdle(row.stamp) !== true) return;",
+    replace: `const { initiatedMs } = decodeUploadRow(row.value);
+    if (platform.clock.now() - initiatedMs < (this.#options.idleMs ?? Infinity)) return;`,
   },
 ];

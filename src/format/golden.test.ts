@@ -31,6 +31,7 @@ import type * as ids from "./ids.ts";
 import { extentHeaderSlotBytes } from "./limits.ts";
 import { decodeManifest, encodeManifest } from "./manifest.ts";
 import * as objectRow from "./object-row.ts";
+import { decodeActivityRow, encodeActivityRow } from "./activity-row.ts";
 import { partSetOf } from "./part-set.ts";
 import { blockChecksums, decodeRecordHeader, encodeRecordHeader } from "./record.ts";
 import { decodeStoreIdentity, encodeStoreIdentity } from "./store-identity.ts";
@@ -246,6 +247,14 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     { period: 10, oldestReadPeriod: 9 },
     systemRows.encodeLeaseRow,
     systemRows.decodeLeaseRow,
+  ),
+  "activity-row.v1": golden(
+    {
+      watchedMs: 3_600_000,
+      marks: [{ watchedMs: 7, sessions: [{ session: 3 as ids.SessionId, changes: 4711 }] }],
+    },
+    encodeActivityRow,
+    decodeActivityRow,
   ),
   "disk-row.v1": golden(
     { disk: id("e") as ids.DiskId, addedMs: 1, name: "/srv/data" },

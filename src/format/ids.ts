@@ -30,6 +30,11 @@ export function composeId(session: SessionId, counter: number): string {
   return session.toString(16).padStart(16, "0") + counter.toString(16).padStart(16, "0");
 }
 
+/** The number of such an id among those of its session. */
+export function counterOfId(id: ChangeId | BlobId): number {
+  return Number.parseInt(id.slice(16), 16);
+}
+
 /** The session of an id that `composeId` made. */
 export function sessionOfId(id: ChangeId | BlobId): SessionId {
   return Number.parseInt(id.slice(0, 16), 16) as SessionId; // the first half is one

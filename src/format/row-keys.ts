@@ -20,6 +20,7 @@ export const space = {
   accessKeys: 0x0b,
   owners: 0x0c,
   lostExtents: 0x0d,
+  activity: 0x0e,
 
   partitionSelf: 0x20,
   sessions: 0x21,
@@ -53,6 +54,7 @@ function plain(spaceByte: Space, id?: number): Uint8Array {
   return new ByteWriter(9).u8(spaceByte).u64(id).finish();
 }
 
+export const activityKey = (): Uint8Array => plain(space.activity);
 export const storeKey = (): Uint8Array => plain(space.store);
 export const counterKey = (name: string): Uint8Array =>
   new ByteWriter(32).u8(space.counters).raw(new ByteWriter(32).text(name).finish()).finish();

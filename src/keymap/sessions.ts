@@ -1,4 +1,4 @@
-import type { SessionId } from "../format/ids.ts";
+import type { ChangeId, SessionId } from "../format/ids.ts";
 import { scanRowsMax } from "../engine/engine.ts";
 import { scanPages } from "../engine/scan-pages.ts";
 import { idOfKey, leaseKey, sessionKey, space, spaceRange } from "../format/row-keys.ts";
@@ -14,6 +14,8 @@ import type { Keymap } from "./keymap.ts";
 export interface SessionEntry {
   readonly session: SessionId;
   readonly lease: LeaseRow;
+  /** Of the renewal. */
+  readonly stamp: ChangeId;
 }
 
 /** Every session not yet wholly fenced; there are as many as processes, alive or dead since the last sweep. */
@@ -21,7 +23,8 @@ export async function listSessions(keymap: Keymap): Promise<SessionEntry[]> {
   const out: SessionEntry[] = [];
   for await (const rows of scanPages(keymap.system, spaceRange(space.leases), scanRowsMax)) {
     for (const row of rows) {
-      out.push({ session: idOfKey<SessionId>(row.key), lease: decodeLeaseRow(row.value) });
+      const { key, value, stamp } = row;
+      out.push({ session: idOfKey<SessionId>(key), lease: decodeLeaseRow(value), stamp });
     }
   }
   return out;

@@ -1,6 +1,6 @@
 import { isStoreError } from "../base/errors.ts";
 import type { BucketFenceRow } from "../format/bucket-row.ts";
-import type { UploadId } from "../format/ids.ts";
+import type { ChangeId, UploadId } from "../format/ids.ts";
 import { noParts } from "../format/part-set.ts";
 import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
 import type { Bucket } from "./bucket-rows.ts";
@@ -15,7 +15,6 @@ import { targetIn } from "./target.ts";
 import {
   partsPerCommitMax,
   planUploadEnd,
-  readAllParts,
   readParts,
   readUpload,
   readUploadRow,
@@ -27,8 +26,8 @@ const uploadBatch = 100;
 /** In which state of the bucket, and of the upload, an upload may be ended. */
 export interface EndingUpload {
   readonly fence: BucketFenceRow["state"];
-  /** Only if neither the upload nor a part of it is as young as this. */
-  readonly idleSinceMs?: number | undefined;
+  /** Only if the upload's row still has this stamp: no part has come since. */
+  readonly stamp?: ChangeId | undefined;
 }
 
 /**
@@ -40,18 +39,18 @@ export async function freeUpload(
   store: CommitStore,
   target: KeyPlace,
   id: UploadId,
-  { fence, idleSinceMs = Infinity }: EndingUpload,
+  { fence, stamp }: EndingUpload,
 ): Promise<{ aborted: true } | Refusal> {
   const plan = async () => {
     const upload = await readUpload(target, id);
     if (upload === undefined) return refuse("noSuchUpload");
-    const parts = await readAllParts(target, id);
-    const newestMs = parts.reduce((newest, { modifiedMs }) => Math.max(newest, modifiedMs), 0);
-    if (Math.max(newestMs, upload.row.initiatedMs) >= idleSinceMs) {
+    if (upload.stored.stamp !== (stamp ?? upload.stored.stamp)) {
       return refuse("conditionalConflict");
     }
+    const { partsPerCommit = partsPerCommitMax } = store;
+    const parts = await readParts(target, id, 0, partsPerCommit + 1);
     const result: { aborted: true } = { aborted: true };
-    return { ...planUploadEnd(upload, parts, noParts, store.partsPerCommit), result };
+    return { ...planUploadEnd(upload, parts, noParts, partsPerCommit), result };
   };
   const aborted = await commitPlan(store, target, plan, fence);
   if (!isRefusal(aborted)) await clearUploadIfPossible(store, target, id, fence);

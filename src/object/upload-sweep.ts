@@ -2,6 +2,7 @@ import { afterKey } from "../base/bytes.ts";
 import type { Row } from "../engine/engine.ts";
 import { decodeUploadRow } from "../format/object-row.ts";
 import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
+import { Activity } from "../keymap/activity.ts";
 import type { Partition } from "../keymap/keymap.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { CommitStore } from "./commit.ts";
@@ -10,9 +11,10 @@ import { isRefusal } from "./refusal.ts";
 
 /*
  * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
- * objects. One that has been idle for long (since its newest part, or since it was initiated) is ended as an abort would
- * end it. One that has ended but has rows left is cleared: whoever ended it died, or the disk was full. It is background work, but what ends an upload is decided here with everything else about uploads, so the
- * background is given this as one more worker (control/worker-loop.ts says what that is).
+ * objects. One that has been idle for long (since its newest part, or since it was initiated; keymap/activity.ts says what time
+ * is here) is ended as an abort would end it. One that has ended but has rows left is cleared: whoever ended it died, or
+ * the disk was full. It is background work, but what ends an upload is decided here with everything else about uploads, so
+ * the background is given this as one more worker (control/worker-loop.ts says what that is).
  */
 
 /** Uploads looked at in one step, some 500 bytes each; each may have 10,000 parts. */
@@ -31,11 +33,14 @@ export interface UploadSweepOptions extends CommitStore {
 export class UploadSweep {
   readonly name = "upload sweep";
   readonly #options: UploadSweepOptions;
+  readonly #activity: Activity | undefined;
   #round: AsyncGenerator<undefined, void, undefined> | undefined;
   #notBeforeMs = 0;
 
   constructor(options: UploadSweepOptions) {
     this.#options = options;
+    const { idleMs } = options;
+    this.#activity = idleMs === undefined ? undefined : new Activity({ ...options, idleMs });
   }
 
   async step(): Promise<"busy" | "idle"> {
@@ -52,6 +57,7 @@ export class UploadSweep {
   /** Pauses after each step. */
   async *#sweep(): AsyncGenerator<undefined, void, undefined> {
     const { keymap } = this.#options;
+    await this.#activity?.advance();
     for (const partition of keymap.partitions) {
       const { end, start: first } = spaceRange(space.uploads);
       for (let start = first; ;) {
@@ -66,18 +72,15 @@ export class UploadSweep {
   }
 
   async #look(partition: Partition, row: Row): Promise<void> {
-    const { platform, idleMs } = this.#options;
+    const { platform } = this.#options;
     const { bucket, key, id } = parseUploadKey(row.key);
     const place = { bucket: { id: bucket }, key, partition };
-    const { ended, initiatedMs } = decodeUploadRow(row.value);
-    if (ended !== undefined) {
+    if (decodeUploadRow(row.value).ended !== undefined) {
       await clearUpload(this.#options, place, id, "active");
       return;
     }
-    if (idleMs === undefined) return;
-    const idleSinceMs = platform.clock.now() - idleMs;
-    if (initiatedMs >= idleSinceMs) return;
-    const ending = { fence: "active", idleSinceMs } as const;
+    if (this.#activity?.isIdle(row.stamp) !== true) return;
+    const ending = { fence: "active", stamp: row.stamp } as const;
     // Refused: somebody else has ended it, or still works on it, or deletes its bucket.
     if (isRefusal(await freeUpload(this.#options, place, id, ending))) return;
     this.#options.onEnded();

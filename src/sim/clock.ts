@@ -2,32 +2,32 @@ import type { Clock } from "../platform/clock.ts";
 import type { SimProcess } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** The machine's wall clock; it may be set, as an operator or NTP does. */
+/** The machine's wall clock; it may be set, as an operator or NTP does, and may differ from process to process. */
 export class WallClock {
   readonly #scheduler: Scheduler;
   #offsetMs: number;
-  /** It went otherwise than time does. */
-  wasSet = false;
+  /** By how much the clocks of processes started one after the other differ, as those of several machines do. */
+  apartMs = 0;
 
   constructor(scheduler: Scheduler, startMs: number) {
     this.#scheduler = scheduler;
     this.#offsetMs = startMs;
   }
 
-  now(): number {
-    return Math.floor(this.#offsetMs + this.#scheduler.nowMs);
+  now(process: SimProcess): number {
+    const apartMs = ((process.number % 3) - 1) * this.apartMs;
+    return Math.floor(this.#offsetMs + apartMs + this.#scheduler.nowMs);
   }
 
   jump(byMs: number): void {
     this.#offsetMs += byMs;
-    this.wasSet = true;
   }
 }
 
 /** Virtual time as one process sees it: it advances only when everybody waits. */
 export function createSimClock(process: SimProcess, scheduler: Scheduler, wall: WallClock): Clock {
   return {
-    now: () => wall.now(),
+    now: () => wall.now(process),
     monotonicMs: () => scheduler.nowMs,
     turn: () => new Promise((resolve) => void process.later(0, resolve)),
     sleep: (ms, signal) =>

@@ -1,6 +1,7 @@
 import type { StoreErrorCode } from "../base/errors.ts";
 import { bitsFlip } from "./faults/bits-flip.ts";
 import { clockSet } from "./faults/clock-set.ts";
+import { clocksApart } from "./faults/clocks-apart.ts";
 import { crash } from "./faults/crash.ts";
 import { diskFull } from "./faults/disk-full.ts";
 import { diskOutOfOrder } from "./faults/disk-out-of-order.ts";
@@ -26,6 +27,7 @@ const kinds: readonly FaultKind[] = [
   bitsFlip,
   fileRemoved,
   clockSet,
+  clocksApart,
   workerStops,
 ];
 

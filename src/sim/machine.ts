@@ -161,7 +161,7 @@ export class Machine {
   presumeDead(running: RunningProcess): void {
     if (running.isReplaced) return;
     running.isReplaced = true;
-    this.register.ended(numberOf(running.process));
+    this.register.ended(running.process.number);
     this.#startLater(running.role);
   }
 
@@ -267,7 +267,7 @@ export class Machine {
       if (happened) this.points.set(name, (this.points.get(name) ?? 0) + 1);
       this.onPoint?.(running, name, happened);
     };
-    this.register.begins(numberOf(process));
+    this.register.begins(process.number);
     this.#running.push(running);
     void this.#run(running);
   }
@@ -283,7 +283,7 @@ export class Machine {
         generation: this.#generation,
         extentBytes: this.options.extentBytes,
         isAlive: (session: SessionId) => isAlive(this.register.roster(), session),
-        opened: (session: SessionId) => this.register.opened(numberOf(process), session),
+        opened: (session: SessionId) => this.register.opened(process.number, session),
         signal: running.stop.signal,
       };
       await runRole(role, place, (access) => {
@@ -300,7 +300,7 @@ export class Machine {
     running.access = {};
     running.end();
     this.#running = this.#running.filter((one) => one !== running);
-    this.register.ended(numberOf(running.process));
+    this.register.ended(running.process.number);
     if (!running.isReplaced) this.#startLater(running.role);
   }
 
@@ -317,9 +317,4 @@ export class Machine {
     const { wall } = this;
     return createSimPlatform({ process, scheduler, wall, random: random.fork(), hash, log });
   }
-}
-
-/** The number that a process was given: none is given twice. */
-function numberOf(process: SimProcess): number {
-  return Number.parseInt(process.name.slice(process.name.indexOf("#") + 1), 10);
 }

@@ -30,6 +30,8 @@ export interface CutOperation {
 
 export class SimProcess {
   readonly name: string;
+  /** Given to it when it was made: none is given twice. */
+  readonly number: number;
   readonly #scheduler: Scheduler;
   readonly #random: SeededRandom;
   readonly #underWay = new Set<Operation>();
@@ -40,6 +42,7 @@ export class SimProcess {
 
   constructor(name: string, scheduler: Scheduler, random: SeededRandom) {
     this.name = name;
+    this.number = Number.parseInt(name.slice(name.indexOf("#") + 1), 10);
     this.#scheduler = scheduler;
     this.#random = random;
   }

@@ -10,7 +10,7 @@ const forever = Number.POSITIVE_INFINITY;
 
 function world() {
   const scheduler = new Scheduler(() => setImmediate());
-  const process = new SimProcess("p", scheduler, new SeededRandom(1));
+  const process = new SimProcess("p #1", scheduler, new SeededRandom(1));
   const clock = createSimClock(process, scheduler, new WallClock(scheduler, 1_000_000));
   return { scheduler, process, clock };
 }

@@ -3,6 +3,7 @@ import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { Row } from "../../engine/engine.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
 import { decodeAccessKeyRow, decodeOwnerRow } from "../../format/access-key-row.ts";
+import { decodeActivityRow } from "../../format/activity-row.ts";
 import { decodeBucketFenceRow, decodeBucketRow } from "../../format/bucket-row.ts";
 import { decodeExtentRow, decodeLostExtentRow } from "../../format/extent-row.ts";
 import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
@@ -112,6 +113,7 @@ export class IndexCheck {
         },
       ],
       [space.partitions, (row) => void decodePartitionRow(row.value)],
+      [space.activity, (row) => void decodeActivityRow(row.value)],
       [space.drains, (row) => void decodeCounterRow(row.value)],
       [space.disks, (row) => void decodeDiskRow(row.value)],
       [space.accessKeys, (row) => void decodeAccessKeyRow(row.value)],

@@ -271,8 +271,7 @@ function expectGone(
   const { refusal } = attempt.refusal;
   if (refusal === "noSuchUpload") {
     if (upload.mayBeGone || session.context.deletions.has(upload.bucket)) return;
-    const isIdle = session.nowMs() - upload.activeMs >= uploadIdleMs;
-    if (isIdle || session.context.machine.wall.wasSet) return;
+    if (session.nowMs() - upload.activeMs >= uploadIdleMs) return;
     throw new Violation(`C1: ${attempt.label}: the upload is gone`);
   }
   session.addRefusal(targetName(upload.bucket, upload.key), attempt);
