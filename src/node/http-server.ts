@@ -117,7 +117,6 @@ export class HttpServer implements Service {
       requestTimeout: 0, // a 5 GiB part over a slow line takes its time; the body's pace is watched instead
       keepAliveTimeout: limits.keepAliveMs,
       requireHostHeader: false, // the exchange answers it in S3's form
-      allowHalfOpen: true, // with TLS too: who has sent all may say so, and still reads the answer
     };
     const { tls } = this.#options;
     const server = tls === undefined ? createServer(options) : this.#createTlsServer(tls, options);
@@ -126,7 +125,11 @@ export class HttpServer implements Service {
     server.maxConnections = limits.connections + limits.surplusConnections;
     server.timeout = limits.silentMs;
     server.on("connection", (socket) => this.#connections.accepted(socket));
-    const opened = (socket: Socket): void => this.#connections.opened(socket);
+    const opened = (socket: Socket): void => {
+      // With TLS too, who has sent all may say so and still reads the answer; but not before the handshake.
+      socket.allowHalfOpen = true;
+      this.#connections.opened(socket);
+    };
     if (tls === undefined) server.on("connection", opened);
     else server.on("secureConnection", opened);
     const onRequest = (message: IncomingMessage, response: ServerResponse): void => {

@@ -110,6 +110,17 @@ test(
   },
 );
 
+test("who leaves before the handshake of TLS is let go at once", { skip: noOpenssl }, async () => {
+  using scratch = new Scratch();
+  const tls = makeCertificate(scratch.path, "left");
+  await using server = await serve(echoLength, { headersMs: 600_000 }, 2_000, { tls });
+  for (const sent of ["", "\x16\x03\x01\x02\x00"]) {
+    const socket = connect({ port: server.port, host: "127.0.0.1" });
+    socket.resume().end(sent);
+    await once(socket, "close");
+  }
+});
+
 test("a body that ends early, or is chunked wrongly, is the client's fault and is answered so", async () => {
   const failures: string[] = [];
   await using server = await serve(async (request) => {
