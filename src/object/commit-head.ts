@@ -25,6 +25,12 @@ import { objectOf, readHead, readNewestOlder, readOlder } from "./version-rows.t
  *     off          as suspended, where every version is the null version
  *
  * Which of these is said by the fence that the commit checks.
+ *
+ * A head that is damaged is not replaced, by nobody: what it refers to is not known, so it could not be
+ * recorded as garbage, and the bytes might be all there is of an older version. Reading it fails
+ * (`corrupt`), and with it every plan for its key, until the row is repaired or given up (`holdfast check
+ * --repair`). Checks in commits compare the stamp alone; one that is damaged is a conflict, and the next
+ * reading fails. A plan that read the row while it was whole has its data from then.
  */
 
 /** A new version, without what is decided at commit. */

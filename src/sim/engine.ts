@@ -8,6 +8,7 @@ import { decodeExtentRow } from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
 import type { Space } from "../format/row-keys.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
+import { DamagedRows } from "./engine/damaged-rows.ts";
 import { IndexWatch } from "./engine/index-watch.ts";
 import { nameOfChange } from "./engine/name-of-change.ts";
 import type { SimProcess } from "./process.ts";
@@ -37,6 +38,7 @@ export interface SimEngineOptions {
 }
 
 export class SimEngine {
+  readonly damagedRows = new DamagedRows();
   readonly #memory = createMemoryEngine();
   /** What processes find in its place: another one while the index is away. */
   #found: MemoryEngine = this.#memory;
@@ -113,19 +115,21 @@ export class SimEngine {
       }
       return results;
     });
+    const rows = this.damagedRows;
     return {
-      get: (key) => this.#read(process, () => this.#found.get(key)),
-      scan: (range, options) => this.#read(process, () => this.#found.scan(range, options)),
+      get: (key) => this.#read(process, () => rows.get(this.#found, key)),
+      scan: (range, options) => this.#read(process, () => rows.scan(this.#found, range, options)),
       commit: (change) => queue.add(change, this.#waitingMax),
       snapshot: () => {
         this.#assertInService();
         const snapshot = this.#found.snapshot();
         return {
-          get: (key) => this.#read(process, () => snapshot.get(key)),
-          scan: (range, options) => this.#read(process, () => snapshot.scan(range, options)),
+          get: (key) => this.#read(process, () => rows.get(snapshot, key)),
+          scan: (range, options) => this.#read(process, () => rows.scan(snapshot, range, options)),
           close: () => snapshot.close(),
         };
       },
+      verify: () => rows.verify(() => this.#read(process, () => Promise.resolve())),
       statistics: () => ({ commits, transactions, conflicts, bytesOnDisk: 0 }),
       close: () => queue.idle(),
     };
@@ -134,7 +138,10 @@ export class SimEngine {
   async #read<T>(process: SimProcess, read: () => Promise<T>): Promise<T> {
     return process.perform("index read", between(this.#random, readMs), () => {
       this.#assertInService();
-      return read();
+      const answer = read();
+      // A failure is met when the answer arrives, and not before.
+      void answer.catch(() => undefined);
+      return answer;
     });
   }
 
@@ -161,6 +168,7 @@ export class SimEngine {
       return this.#found.commit(change);
     }
     const result = await this.#memory.commit(change);
+    if (result.outcome === "ok") this.damagedRows.replaced(change);
     const wrong = result.outcome === "ok" ? this.#watch.observe(change) : undefined;
     if (wrong !== undefined) this.#onWrong(`C5: ${wrong}`);
     return result;

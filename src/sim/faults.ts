@@ -10,6 +10,7 @@ import { fileRemoved } from "./faults/file-removed.ts";
 import type { FaultKind, Strike } from "./faults/fault.ts";
 import { indexGoesBack } from "./faults/index-goes-back.ts";
 import { indexOutOfService } from "./faults/index-out-of-service.ts";
+import { rowsDamaged } from "./faults/rows-damaged.ts";
 import { workerPauses } from "./faults/worker-pauses.ts";
 import { workerStops } from "./faults/worker-stops.ts";
 import { SeededRandom } from "./random.ts";
@@ -25,6 +26,7 @@ const kinds: readonly FaultKind[] = [
   indexOutOfService,
   indexGoesBack,
   bitsFlip,
+  rowsDamaged,
   fileRemoved,
   clockSet,
   clocksApart,

@@ -67,9 +67,12 @@ export async function listWith(session: Session, listing: Listing): Promise<stri
   let after: Uint8Array | undefined;
   for (;;) {
     const what = `list ${bucket} "${decodeUtf8(prefix)}" after ${after && decodeUtf8(after)}`;
+    const skipped = session.rowsSkipped;
     const attempt = await session.attempt(what, (store) =>
       listObjects(store, { ...listing, after }),
     );
+    // A page without rows that are damaged says nothing of their keys.
+    if (session.rowsSkipped > skipped) return names;
     if (attempt.kind === "refused") {
       if (attempt.refusal.refusal !== "noSuchBucket") session.addRefusal(bucket, attempt);
       addNoBucket(session, bucket, attempt);

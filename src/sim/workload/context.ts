@@ -88,6 +88,11 @@ export class Session {
     return { bucket, key: this.random.pick(keys) };
   }
 
+  /** Damaged rows that listings of whomever left out so far. */
+  get rowsSkipped(): number {
+    return this.context.machine.engine.damagedRows.skipped;
+  }
+
   nowMs(): number {
     return this.context.machine.options.scheduler.nowMs;
   }

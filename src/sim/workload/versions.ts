@@ -127,9 +127,12 @@ export async function listAllVersions(
   for (;;) {
     const from = after && `${decodeUtf8(after.key)} ${after.version?.kind ?? ""}`;
     const what = `list-versions ${bucket} "${decodeUtf8(prefix)}" after ${from}`;
+    const skipped = session.rowsSkipped;
     const attempt = await session.attempt(what, (store) =>
       listVersions(store, { ...listing, delimiter: undefined, after }),
     );
+    // As of objects: a page without rows that are damaged says nothing of their keys.
+    if (session.rowsSkipped > skipped) return found;
     if (attempt.kind === "refused") addNoBucket(session, bucket, attempt);
     if (attempt.kind !== "answer") return found;
     const { items, truncated } = attempt.answer;

@@ -1,0 +1,74 @@
+import { toHex } from "../../base/bytes.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { Change, EngineReader, Row, ScanOptions } from "../../engine/engine.ts";
+import type { Verification } from "../../engine/engine.ts";
+import { scanRowsMax } from "../../engine/engine.ts";
+
+/** Rows of the index that are not as they were written: reading one fails, as its checksum would say. */
+export class DamagedRows {
+  /** In hexadecimal. */
+  readonly #keys = new Set<string>();
+  #skipped = 0;
+
+  /** Rows left out of scans so far. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
+  damage(key: Uint8Array): void {
+    this.#keys.add(toHex(key));
+  }
+
+  heal(): void {
+    this.#keys.clear();
+  }
+
+  /** What is written anew is as it was written. */
+  replaced({ puts, deletes }: Change): void {
+    if (this.#keys.size === 0) return;
+    for (const key of [...puts.map((put) => put.key), ...deletes]) this.#keys.delete(toHex(key));
+  }
+
+  async get(reader: EngineReader, key: Uint8Array): Promise<Row | undefined> {
+    const row = await reader.get(key);
+    if (row !== undefined && this.#keys.has(toHex(key))) throw damaged(key);
+    return row;
+  }
+
+  async scan(
+    reader: EngineReader,
+    range: { readonly start: Uint8Array; readonly end: Uint8Array },
+    options: ScanOptions,
+  ): Promise<Row[]> {
+    if (this.#keys.size === 0) return reader.scan(range, options);
+    const { limit, onDamaged } = options;
+    // As many more as may have to be left out; a run has fewer rows than fit.
+    const read = Math.min(limit + this.#keys.size, scanRowsMax);
+    const found = await reader.scan(range, { ...options, limit: read });
+    const rows: Row[] = [];
+    for (const row of found) {
+      if (rows.length === limit) break;
+      if (!this.#keys.has(toHex(row.key))) rows.push(row);
+      else if (onDamaged === undefined) throw damaged(row.key);
+      else {
+        this.#skipped++;
+        onDamaged(damaged(row.key));
+      }
+    }
+    return rows;
+  }
+
+  async *verify(pause: () => Promise<void>): Verification {
+    await pause();
+    yield { rows: 0, bytes: 0, problemCount: 0, problems: [] };
+    const problems = [...this.#keys].map((key) => ({
+      kind: "row" as const,
+      message: `row ${key}`,
+    }));
+    return { rows: 0, bytes: 0, problemCount: problems.length, problems };
+  }
+}
+
+function damaged(key: Uint8Array): StoreError {
+  return new StoreError("corrupt", `row ${toHex(key)}: checksum mismatch`);
+}

@@ -1,0 +1,29 @@
+import { space } from "../../format/row-keys.ts";
+import type { FaultKind } from "./fault.ts";
+import { pickDurationMs } from "./fault.ts";
+
+const spaces = [space.heads, space.heads, space.versions, space.parts, space.uploads];
+/** At a time: few, as scans of a space read as many rows more. */
+const rowsAtOnce = 4;
+
+/**
+ * Rows of the index can't be read for a while. Who meets one marks the index as damaged, listings pass it, and nothing is
+ * reclaimed until a verification finds all of it good.
+ */
+export const rowsDamaged: FaultKind = {
+  name: "rows damaged",
+  weight: 1,
+  excuses: ["corrupt"],
+  plan(random) {
+    const forMs = pickDurationMs(random);
+    const chosen = random.pick(spaces);
+    return async ({ machine: { engine }, afterMs, onHeal }) => {
+      const rows = await engine.rowsIn(chosen);
+      for (let i = 0; i < rowsAtOnce && rows.length > 0; i++) {
+        engine.damagedRows.damage(random.pick(rows).key);
+      }
+      afterMs(forMs, () => engine.damagedRows.heal());
+      onHeal(() => engine.damagedRows.heal());
+    };
+  },
+};
