@@ -37,6 +37,7 @@ const perHistory = 10;
 const silenceMs = 8000;
 /** However slow the machine is, a write is acknowledged again by then. */
 const recoveryMsMax = 120_000;
+const startMsMax = 300_000;
 
 export interface DisturbedRunOptions {
   readonly folder: string;
@@ -151,7 +152,8 @@ export class DisturbedRun {
 
   async #start(): Promise<HoldfastServer> {
     const more = ["--worker-silence", `${silenceMs}ms`];
-    const server = await HoldfastServer.start(this.directories, { more });
+    const start = HoldfastServer.start(this.directories, { more });
+    const server = await within(startMsMax, "a start", start);
     this.startsMs.push(server.startMs);
     return server;
   }

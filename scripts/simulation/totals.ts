@@ -4,6 +4,8 @@ import type { SeedResult } from "./seed-worker.ts";
 /** What many seeds add up to. */
 export class Totals {
   readonly failures: string[] = [];
+  readonly #failedSeeds: number[] = [];
+  readonly #undecidedSeeds: number[] = [];
   readonly #first: number;
   /** Seeds that ended while an earlier one was under way. */
   readonly #ahead = new Set<number>();
@@ -28,8 +30,10 @@ export class Totals {
     this.seeds++;
     this.#ahead.add(result.seed);
     while (this.#ahead.delete(this.next)) this.next++;
-    if ("failure" in result) this.failures.push(result.failure);
-    else this.#addReport(result.report);
+    if ("failure" in result) {
+      this.failures.push(result.failure);
+      this.#failedSeeds.push(result.seed);
+    } else this.#addReport(result.report);
   }
 
   #addReport(report: SeedReport): void {
@@ -37,6 +41,7 @@ export class Totals {
     this.crashes += report.crashes;
     this.virtualMs += report.virtualMs;
     this.undecided += report.undecided;
+    if (report.undecided > 0) this.#undecidedSeeds.push(report.seed);
     addAll(this.cuts, report.cuts);
     addAll(this.faults, report.faults);
     addAll(this.outcomes, report.outcomes);
@@ -59,6 +64,8 @@ export class Totals {
   /** How often a crash cut what, most seldom last. */
   details(): string {
     return [
+      ...seedLines("failed", this.#failedSeeds),
+      ...seedLines("with histories that are undecided", this.#undecidedSeeds),
       "faults:",
       ...lines(this.faults),
       "operations that crashes cut:",
@@ -71,6 +78,10 @@ export class Totals {
 
 function addAll(into: Map<string, number>, from: ReadonlyMap<string, number>): void {
   for (const [name, count] of from) into.set(name, (into.get(name) ?? 0) + count);
+}
+
+function seedLines(what: string, seeds: readonly number[]): string[] {
+  return seeds.length === 0 ? [] : [`seeds ${what}: ${seeds.join(", ")}`];
 }
 
 function lines(counts: ReadonlyMap<string, number>): string[] {

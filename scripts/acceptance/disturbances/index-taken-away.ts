@@ -1,6 +1,10 @@
 import { renameSync } from "node:fs";
 import { processTree, untilGone } from "../processes.ts";
+import { within } from "../within.ts";
 import type { Disturbance } from "./disturbance.ts";
+
+/** However busy the machine is. */
+const endMsMax = 120_000;
 
 /** The directory of the index, in the data directory that has it. */
 export function indexOf(directories: readonly string[]): string {
@@ -15,7 +19,7 @@ export const indexTakenAway: Disturbance = {
     const index = indexOf(directories);
     const tree = processTree(server.pid);
     renameSync(index, `${index}-away`);
-    await server.ended();
+    await within(endMsMax, "a server whose index was taken away ends", server.ended());
     await untilGone(tree);
     renameSync(`${index}-away`, index);
     return "ended";
