@@ -170,7 +170,7 @@ export class SimEngine {
     const result = await this.#memory.commit(change);
     if (result.outcome === "ok") this.damagedRows.replaced(change);
     const wrong = result.outcome === "ok" ? this.#watch.observe(change) : undefined;
-    if (wrong !== undefined) this.#onWrong(`C5: ${wrong}`);
+    if (wrong !== undefined) this.#onWrong(wrong);
     return result;
   }
 
