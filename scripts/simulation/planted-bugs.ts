@@ -147,8 +147,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 1,
     promise: "C2",
     file: "src/object/page-scan.ts",
-    find: "return afterKey(after);",
-    replace: "return afterPrefix(after);",
+    find: "return afterKey(after.subarray(0, keyBytesMax));",
+    replace: "return afterPrefix(after.subarray(0, keyBytesMax));",
   },
   {
     name: "garbage is added up again after a crash",
