@@ -42,6 +42,8 @@ export interface Change {
   readonly checks: readonly Check[];
   readonly puts: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
   readonly deletes: readonly Uint8Array[];
+  /** It frees nothing: when the disk is full it may not use what an engine keeps for changes that do. */
+  readonly leavesReserve?: boolean | undefined;
 }
 
 /** Changes a commit may carry at most (checks, puts and deletes together): an upload of 10,000 parts and then some. */

@@ -93,6 +93,7 @@ function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan
     checks: [fence, ...plan.checks],
     puts: locations.length === 0 ? plan.puts : [...plan.puts, garbage],
     deletes: plan.deletes,
+    leavesReserve: plan.puts.length > plan.deletes.length,
   };
 }
 

@@ -87,7 +87,10 @@ const jobs: Readonly<Record<string, Job>> = {
     const changes = new ChangeMaker();
     const keyOf = (index: number): Uint8Array => Uint8Array.of(1, index >> 8, index & 255);
     const put = (index: number) =>
-      engine.commit(changes.put({ key: keyOf(index), value: new Uint8Array(4000).fill(index) }));
+      engine.commit({
+        ...changes.put({ key: keyOf(index), value: new Uint8Array(4000).fill(index) }),
+        leavesReserve: true,
+      });
     let count = 0;
     try {
       for (; ; count++) await put(count);
@@ -98,7 +101,10 @@ const jobs: Readonly<Record<string, Job>> = {
       const row = await engine.get(keyOf(index));
       if (row?.value[0] !== (index & 255)) throw new StoreError("io", `row ${index} is not there`);
     }
-    for (let index = 0; index < 100; index++) {
+    // At once, since that is what needs most: half of the reserve is there for it.
+    const deletes = Array.from({ length: 50 }, (_, index) => keyOf(index));
+    await engine.commit(changes.change({ deletes }));
+    for (let index = 50; index < 100; index++) {
       await engine.commit(changes.change({ deletes: [keyOf(index)] }));
     }
     say("deleted 100 rows");

@@ -66,6 +66,7 @@ interface SealedChange {
   readonly checks: readonly Check[];
   readonly puts: readonly { readonly key: Uint8Array; readonly sealed: Uint8Array }[];
   readonly deletes: readonly Uint8Array[];
+  readonly leavesReserve: boolean;
   readonly rows: number;
   readonly bytes: number;
 }
@@ -254,7 +255,7 @@ interface Attempt {
 function judgeAll({ database, room, what }: GroupCommitHost, attempt: Attempt): void {
   try {
     const wanted = attempt.group.reduce((sum, { change }) => sum + roomOf(change), groupRoomBytes);
-    let ahead = room.ahead(wanted) - groupRoomBytes;
+    let ahead = room.ahead(wanted + room.keptBytes) - groupRoomBytes;
     for (const { change } of attempt.group) {
       const conflict = firstConflict(database, change);
       if (conflict !== undefined) {
@@ -262,7 +263,8 @@ function judgeAll({ database, room, what }: GroupCommitHost, attempt: Attempt): 
         continue;
       }
       const writes = change.puts.length + change.deletes.length > 0;
-      if (writes && roomOf(change) > ahead) {
+      const kept = change.leavesReserve ? room.keptBytes : 0;
+      if (writes && roomOf(change) > ahead - kept) {
         const message = `${what}: no room for a change; make some on this file system`;
         attempt.verdicts.push(new StoreError("storage_full", message));
         continue;
@@ -303,7 +305,8 @@ function seal(hash: Hash, change: Change): SealedChange {
     bytes += sealed.length;
     return { key: copy(put.key), sealed };
   });
-  return { checks, puts, deletes, rows: checks.length + puts.length + deletes.length, bytes };
+  const rows = checks.length + puts.length + deletes.length;
+  return { checks, puts, deletes, leavesReserve: change.leavesReserve === true, rows, bytes };
 }
 
 /** The binding rejects with a stand-in whose `commitError` is a promise that rejects with the reason. */

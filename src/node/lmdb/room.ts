@@ -36,6 +36,11 @@ export class Room {
     this.#reserveBytes = reserveBytes;
   }
 
+  /** Kept for changes that free space, or are made by what does: others are refused once no more than this is left. */
+  get keptBytes(): number {
+    return this.#reserveBytes / 2;
+  }
+
   get fileBytes(): number {
     return fstatSync(this.#descriptor).size;
   }
