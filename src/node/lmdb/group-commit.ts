@@ -26,8 +26,8 @@ export const queueChangesMax = 4096;
 /** Bytes that may wait, though a single larger change finds place when nothing else waits. */
 const queueBytesMax = 64 * 1024 * 1024;
 /**
- * A change waits no longer than this. More than a process that hangs needs to be replaced (--worker-silence), so that its
- * clients see a delay and no error.
+ * A change waits no longer than this for the lock, and again for its sync. More than a process that hangs needs to be
+ * replaced (--worker-silence), so that its clients see a delay and no error.
  */
 export const commitWaitMs = 15_000;
 /** From here on the log says that commits wait. */
@@ -85,6 +85,7 @@ export class GroupCommit {
   #queueBytes = 0;
   /** Part of the transaction under way. */
   #taken: readonly Waiting[] = [];
+  #takenMs = 0;
   #isStalled = false;
   /** Counts looks, not time: what this process itself stood still is nobody's delay. */
   #lookedMs = 0;
@@ -134,24 +135,26 @@ export class GroupCommit {
   /** Ends the waits that last too long, and tells of those that last long. */
   #lookAtWaits(): void {
     this.#lookedMs += waitLookMs;
-    const oldest = this.#taken[0] ?? this.#queue[0];
-    if (oldest === undefined) return;
-    const { what, waitMs } = this.#host;
-    const waitedMs = this.#lookedMs - oldest.sinceMs;
+    const isSyncing = this.#taken.length > 0;
+    const sinceMs = isSyncing ? this.#takenMs : (this.#queue[0]?.sinceMs ?? this.#lookedMs);
+    const waitedMs = this.#lookedMs - sinceMs;
     if (waitedMs >= stalledMs && !this.#isStalled) {
       this.#isStalled = true;
-      this.#host.stalled(waitedMs, this.#taken.length > 0 ? "sync" : "lock");
+      this.#host.stalled(waitedMs, isSyncing ? "sync" : "lock");
     }
-    if (waitedMs < waitMs) return;
+    const { what, waitMs } = this.#host;
     const seconds = waitMs / 1000;
-    // Those in the transaction are answered once more when it ends: nobody hears it any more.
-    const sync = `${what}: a commit is not synced after ${seconds} s: it may happen or not`;
-    for (const waiting of this.#taken) waiting.refuse(new StoreError("unknown", sync));
-    const lock = `${what}: a commit did not begin within ${seconds} s`;
-    const fresh = this.#queue.findIndex(({ sinceMs }) => this.#lookedMs - sinceMs < waitMs);
-    for (const waiting of this.#queue.splice(0, fresh < 0 ? this.#queue.length : fresh)) {
-      this.#queueBytes -= waiting.change.bytes;
-      waiting.refuse(new StoreError("unavailable", lock));
+    if (isSyncing && waitedMs >= waitMs) {
+      // They are answered once more when the transaction ends: nobody hears it any more.
+      const message = `${what}: a commit is not synced after ${seconds} s: it may happen or not`;
+      for (const waiting of this.#taken) waiting.refuse(new StoreError("unknown", message));
+    }
+    for (let [first] = this.#queue; first !== undefined; [first] = this.#queue) {
+      if (this.#lookedMs - first.sinceMs < waitMs) break;
+      this.#queue.shift();
+      this.#queueBytes -= first.change.bytes;
+      const message = `${what}: a commit did not begin within ${seconds} s`;
+      first.refuse(new StoreError("unavailable", message));
     }
   }
 
@@ -197,6 +200,7 @@ export class GroupCommit {
       await this.#host.database.transaction(() => {
         attempt.group = this.#take();
         this.#taken = attempt.group;
+        this.#takenMs = this.#lookedMs;
         judgeAll(this.#host, attempt);
       });
     } catch (thrown) {
