@@ -40,16 +40,16 @@ export interface IndexRepair extends Omit<RepairResult, "outcome" | "lost"> {
   readonly lost: readonly { readonly row: string; readonly message: string }[];
 }
 
-/** Verifies the pages of the index, which nobody may have open. */
+/** Verifies the pages of the index, which nobody may have open. Changes nothing but that damage is marked. */
 export function inspectIndex(task: IndexTask): Promise<VerifyReport> {
-  return withIndex(task, (path) => inspect(task, path));
+  return withIndex(task, (path, damage) => inspect(task, path, damage));
 }
 
 /** Makes a damaged index anew from what can be proved. Nothing is lost unless `acceptLoss` says that a person agreed. */
 export function repairIndex(task: IndexTask, acceptLoss: boolean): Promise<IndexRepair> {
   return withIndex(task, async (path, damage) => {
+    const { rows, problems, problemCount } = await inspect(task, path, damage);
     const mark = await damage.mark();
-    const { rows, problems, problemCount } = await inspect(task, path);
     const found = { problems: problems.map(({ message }) => message), problemCount };
     const names = new Map<BucketId, string>();
     const { hash } = task.platform;
@@ -103,13 +103,20 @@ function mayLose(key: Uint8Array): boolean {
   return dispensable.has(key[0] ?? 0);
 }
 
-function inspect({ platform, signal, onProgress }: IndexTask, path: string): Promise<VerifyReport> {
-  return verifyDataFile({
+async function inspect(
+  { platform, signal, onProgress }: IndexTask,
+  path: string,
+  damage: IndexDamage,
+): Promise<VerifyReport> {
+  const report = await verifyDataFile({
     path,
     hash: platform.hash,
     signal,
     onProgress: ({ rows }) => onProgress?.("verifying", rows),
   });
+  if (report.problemCount > 0) damage.seen(`a check found ${report.problemCount} problems`);
+  await damage.settled();
+  return report;
 }
 
 /** With the first data directory locked, and nothing of the index read yet. */

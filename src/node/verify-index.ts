@@ -1,4 +1,6 @@
+import { must } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
+import { IndexDamage } from "../engine/index-damage.ts";
 import { indexRemedy, leastGeneration, requireStoreRow } from "../keymap/store-generation.ts";
 import type { Platform } from "../platform/platform.ts";
 import { hasEnvironment, openLmdbEngine, verifyLmdb } from "./lmdb-engine.ts";
@@ -13,10 +15,16 @@ export async function verifyIndex(platform: Platform, location: StoreLocation): 
   await requireThere(platform, location);
   const report = await verifyLmdb({ path, hash: platform.hash });
   if (report.problemCount === 0) return;
-  for (const { message } of report.problems) platform.log("error", "index_damaged", { message });
-  const damage = `${report.problemCount} of ${report.rows} rows of ${path} are damaged`;
-  const fix = "see to the disk, copy the data directories elsewhere, then run holdfast check";
-  throw new StoreError("corrupt", `${damage}; the server stays down: ${fix}`);
+  for (const { message } of report.problems) platform.log("error", "index_problem", { message });
+  const what = `verification found ${report.problemCount} problems in ${path}`;
+  // The next start must not reclaim before it has verified the index itself.
+  const [home] = disksOf(location).disks;
+  const damage = new IndexDamage(platform, must(home, "a store has a data directory").disk);
+  damage.seen(what);
+  await damage.settled();
+  const fix =
+    "see to the disk, copy the data directories elsewhere, then run holdfast check --repair";
+  throw new StoreError("corrupt", `${what}; the server stays down: ${fix}`);
 }
 
 async function requireThere(platform: Platform, location: StoreLocation): Promise<void> {
