@@ -2,12 +2,15 @@ import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { StoreError } from "../../base/errors.ts";
 
 /**
- * Whether the data file that is open is still the one at its path. Where it was moved away, removed or replaced while we run, every commit
+ * Whether the data file that was opened is still the one at its path. Where it was moved away, removed or replaced while we run, every commit
  * would go into a file that nobody opens again.
  */
 export class DataFilePlace {
   readonly #path: string;
+  /** Held open, so that no other file gets its number. */
   readonly #descriptor: number;
+  readonly #device: number;
+  readonly #inode: number;
 
   /** Before the environment is opened. StoreError `missing` where there is no data file. */
   constructor(path: string) {
@@ -17,13 +20,19 @@ export class DataFilePlace {
     } catch (cause) {
       throw new StoreError("missing", `there is no index: ${path} is not there`, { cause });
     }
+    const { dev, ino } = fstatSync(this.#descriptor);
+    this.#device = dev;
+    this.#inode = ino;
   }
 
-  /** Two system calls, about 3 µs. */
+  /** One system call, about 2 µs. A file that cannot be looked at is not kept. */
   isKept(): boolean {
-    const open = fstatSync(this.#descriptor);
-    const there = statSync(this.#path, { throwIfNoEntry: false });
-    return there?.ino === open.ino && there.dev === open.dev;
+    try {
+      const there = statSync(this.#path, { throwIfNoEntry: false });
+      return there?.ino === this.#inode && there.dev === this.#device;
+    } catch {
+      return false;
+    }
   }
 
   close(): void {
