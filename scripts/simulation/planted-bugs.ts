@@ -135,14 +135,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "deletes: [key] };",
   },
   {
-    name: "compaction moves a part whose data is an object's",
-    seed: 1,
-    promise: "C1",
-    file: "src/control/extents/row-flip.ts",
-    find: 'if (isLeftOver(whole.value, parsePartKey(row.key).part)) return "left over";',
-    replace: "",
-  },
-  {
     name: "a listing skips the key behind each page",
     seed: 1,
     promise: "C2",
