@@ -175,7 +175,9 @@ export class ExtentSweep implements Worker {
   async #leaveDamaged(entry: ExtentEntry, reference: Reference): Promise<void> {
     const { counters, platform, table } = this.#options;
     const { id } = entry;
-    if (entry.row.members.every(({ state }) => state === "whole")) {
+    const isNoted = entry.row.members.some(({ state }) => state !== "whole");
+    // What only may refer to it says nothing of a file that perhaps never was there.
+    if (!isNoted && reference.isCertain) {
       const found = await examineExtent(platform.hash, this.#options.disks, entry);
       await noteMemberState(platform, table, entry, found === "whole" ? "damaged" : found);
     }

@@ -144,6 +144,8 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
     const isWasteful =
       machine.taken.size === 0 && row.deadBytes > deadShare * (row.length - extentHeaderBytes);
     if (isWasteful) return `extent ${id} keeps ${row.deadBytes} dead bytes`;
+    // It never had a file, and a manifest that was taken away may have referred to it: so its row is kept.
+    if (machine.taken.size > 0 && row.length === 0) continue;
     for (const { disk } of row.members) expected.add(`${names.get(disk)}/${extentPath(id)}`);
   }
   for (const disk of machine.disks) {

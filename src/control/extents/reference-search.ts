@@ -24,6 +24,8 @@ export interface Reference {
   readonly partition: Partition;
   readonly rowKey: Uint8Array;
   readonly stamp: ChangeId;
+  /** False where what it lists could not be read. */
+  readonly isCertain: boolean;
 }
 
 export interface ReferenceSearchOptions {
@@ -66,21 +68,21 @@ export class ReferenceSearch {
     if (page === undefined) return "none";
     const { partition, rows, dataOf } = page;
     for (const row of rows) {
-      if (await this.#mayRefer(row, dataOf)) {
-        return { partition, rowKey: row.key, stamp: row.stamp };
-      }
+      const refers = await this.#refers(row, dataOf);
+      if (refers === "no") continue;
+      return { partition, rowKey: row.key, stamp: row.stamp, isCertain: refers === "yes" };
     }
     return "busy";
   }
 
-  async #mayRefer({ value }: Row, dataOf: Page["dataOf"]): Promise<boolean> {
+  async #refers({ value }: Row, dataOf: Page["dataOf"]): Promise<"yes" | "perhaps" | "no"> {
     try {
       for await (const ref of this.#manifests.chunksOf(dataOf(value))) {
-        if (ref.extent === this.#extent) return true;
+        if (ref.extent === this.#extent) return "yes";
       }
-      return false;
+      return "no";
     } catch (thrown) {
-      if (isStoreError(thrown, "corrupt") || isStoreError(thrown, "missing")) return true;
+      if (isStoreError(thrown, "corrupt") || isStoreError(thrown, "missing")) return "perhaps";
       throw thrown;
     }
   }
