@@ -264,7 +264,7 @@ test("C5: a manifest stays while garbage that is not drained yet needs it", asyn
   const worklist = new ExtentWorklist(background.table, machine.platform.clock);
   const parts = { ...background, manifests, liveness, counters, worklist };
   const generation = new GenerationKeeper({ ...background, everyMs: 1000 });
-  const limits = { deadShare: 1e-9, smallBytes: 0, oldReadMs: 1000 };
+  const limits = { deadShare: 1e-9, smallBytes: 0, mergedAtOnce: 8, oldReadMs: 1000 };
   const sweep = new ExtentSweep({ ...parts, ...limits, generation });
   const drain = new GarbageDrain({ ...parts, counted: (extent) => worklist.add(extent) });
   const { signal } = new AbortController();

@@ -14,6 +14,7 @@ import { ExtentInventory } from "./extent-inventory.ts";
 import { ExtentSweep } from "./extent-sweep.ts";
 import { whileIndexIsGood } from "./index-verification.ts";
 import { ExtentWorklist } from "./extents/extent-worklist.ts";
+import { mergedAtOnceDefault } from "./extents/small-extents.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
@@ -28,6 +29,8 @@ export interface BackgroundLimits {
   readonly deadShare: number;
   /** Extents with less than this alive are merged. */
   readonly smallBytes: number;
+  /** So many of them at once, for each data directory. */
+  readonly mergedAtOnce: number;
   /** Rest after each piece of reclaiming, in parts of the time it took: what serves clients goes first. */
   readonly restShare: number;
   /** Between looks for something to do. */
@@ -47,6 +50,7 @@ export const backgroundLimits: BackgroundLimits = {
   deadShare: 1 / 3,
   // A quarter of a full extent; a smaller one is not worth coding.
   smallBytes: extentBytesMax / 4,
+  mergedAtOnce: mergedAtOnceDefault,
   restShare: 1,
   idleMs: 2000,
   // A GET of an object of 5 TiB at 100 Mbit/s takes days; ten minutes is a page that somebody forgot.
@@ -151,10 +155,11 @@ export function createWorkers(
   const worklist = new ExtentWorklist(options.table, options.platform.clock);
   const counted = (extent: ExtentId): void => worklist.add(extent);
   const drain = new GarbageDrain({ ...options, manifests, counters, counted });
-  const { deadShare, smallBytes, oldReadMs } = limits;
+  const { deadShare, smallBytes, mergedAtOnce, oldReadMs } = limits;
+  const numbers = { deadShare, smallBytes, mergedAtOnce, oldReadMs };
   const generation = new GenerationKeeper({ ...options, everyMs: limits.generationMs });
   const parts = { manifests, liveness, counters, worklist, generation };
-  const sweep = new ExtentSweep({ ...options, ...parts, deadShare, smallBytes, oldReadMs });
+  const sweep = new ExtentSweep({ ...options, ...parts, ...numbers });
   const guarded = (worker: Worker): Worker => whileIndexIsGood(options.damage, worker);
   const bucketSweep = new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs });
   const { straySweepMs } = limits;

@@ -48,6 +48,8 @@ export interface ExtentSweepOptions extends CompactionOptions {
   readonly deadShare: number;
   /** Extents with less than this alive are merged with others. */
   readonly smallBytes: number;
+  /** So many of them at once, for each data directory. */
+  readonly mergedAtOnce: number;
   readonly worklist: ExtentWorklist;
   /** An extent nobody refers to is dropped after this long even if an older read is still under way. */
   readonly oldReadMs: number;
@@ -70,7 +72,8 @@ export class ExtentSweep implements Worker {
     this.#options = options;
     this.#oldReads = new OldReads(options);
     const dataDirectories = options.disks.disks.length;
-    this.#small = new SmallExtents({ smallBytes: options.smallBytes, dataDirectories });
+    const { smallBytes, mergedAtOnce } = options;
+    this.#small = new SmallExtents({ smallBytes, mergedAtOnce, dataDirectories });
   }
 
   /** Idle once all were looked at that something may have to be done with. */

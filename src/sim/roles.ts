@@ -55,6 +55,8 @@ const uploadSweepMs = 5000;
 const verifyIndexMs = 20_000;
 /** Few, so that most uploads end in several commits. */
 const partsPerCommit = 1;
+/** Few, so that it happens at all in a run. */
+const mergedAtOnce = 3;
 const backgroundLimits = {
   deadShare,
   restShare: 1,
@@ -98,7 +100,7 @@ async function runBackground(
   serves: (access: RoleAccess) => void,
 ): Promise<void> {
   const { platform, disks, isAlive, signal } = place;
-  const limits = { ...backgroundLimits, smallBytes: place.extentBytes / 4 };
+  const limits = { ...backgroundLimits, smallBytes: place.extentBytes / 4, mergedAtOnce };
   const { keymap, writer, engines, damage } = parts;
   const verifyEvery = { platform, engines, damage, everyMs: verifyIndexMs };
   const background = createBackground({

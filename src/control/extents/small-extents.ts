@@ -15,13 +15,15 @@ import { extentHeaderBytes } from "../../format/limits.ts";
 const tierBits = 3;
 /** … and the first up to this. */
 const firstTierBytes = 4096;
-/** Merged at once, for each data directory. */
-const mergedAtOnce = 2 ** tierBits;
+/** Merged at once, for each data directory: as many as fill one of the next tier. */
+export const mergedAtOnceDefault = 2 ** tierBits;
 
 export interface SmallExtentsOptions {
   /** Extents with less than this alive are small: a quarter of a full one, so that merging makes fewer of them. */
   readonly smallBytes: number;
   readonly dataDirectories: number;
+  /** Merged at once, for each data directory. */
+  readonly mergedAtOnce: number;
 }
 
 export class SmallExtents {
@@ -45,7 +47,8 @@ export class SmallExtents {
     const extents = this.#tiers.get(tier) ?? new Set();
     this.#tiers.set(tier, extents.add(id));
     this.#tierOf.set(id, tier);
-    if (extents.size < mergedAtOnce * this.#options.dataDirectories) return [];
+    const { mergedAtOnce, dataDirectories } = this.#options;
+    if (extents.size < mergedAtOnce * dataDirectories) return [];
     for (const one of extents) this.#tierOf.delete(one);
     this.#tiers.delete(tier);
     return [...extents];
