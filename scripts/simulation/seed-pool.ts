@@ -5,11 +5,18 @@ import type { SeedResult } from "./seed-worker.ts";
 /** A seed takes a quarter of a second; one that takes this long, however busy the machine is, spins. */
 const seedMsMax = 180_000;
 
+/**
+ * A thread ends after so many seeds. Node holds a composite AbortSignal while something listens to it, and the code of
+ * killed processes listens for ever: some 10 MB stay with each seed, which is 2 GB a thread.
+ */
+const seedsPerThreadMax = 200;
+
 /** Threads that run seeds of one source tree. */
 export class SeedPool {
   readonly #root: string;
   readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
+  /** With the seeds each has begun. */
+  readonly #all = new Map<Worker, number>();
 
   constructor(root: string) {
     this.#root = root;
@@ -18,14 +25,20 @@ export class SeedPool {
   /** Runs a seed on a thread of its own; a thread that dies or spins is a failure of its seed. */
   async run(seed: number): Promise<SeedResult> {
     const worker = this.#idle.pop() ?? this.#start();
+    const begun = (this.#all.get(worker) ?? 0) + 1;
+    this.#all.set(worker, begun);
     const outcome = Promise.withResolvers<SeedResult>();
-    const fail = (failure: string): void => {
+    const end = (): void => {
       this.#all.delete(worker);
       void worker.terminate();
+    };
+    const fail = (failure: string): void => {
+      end();
       outcome.resolve({ seed, failure: `seed ${seed}: ${failure}` });
     };
     const onMessage = (result: SeedResult): void => {
-      this.#idle.push(worker);
+      if (begun < seedsPerThreadMax) this.#idle.push(worker);
+      else end();
       outcome.resolve(result);
     };
     const onError = (error: unknown): void => fail(`thrown past everybody: ${String(error)}`);
@@ -43,13 +56,12 @@ export class SeedPool {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#all].map((worker) => worker.terminate()));
+    await Promise.all([...this.#all.keys()].map((worker) => worker.terminate()));
   }
 
   #start(): Worker {
     const path = join(import.meta.dirname, "seed-worker.ts");
     const worker = new Worker(path, { workerData: { root: this.#root } });
-    this.#all.add(worker);
     return worker;
   }
 }
