@@ -120,7 +120,10 @@ export class Verification {
     for (const [index, { key, id, etag, bytes }] of objects.entries()) {
       const { status, body } = answers[index]!;
       this.compared++;
-      if (status !== 200 || body.length !== bytes) {
+      const isOther = status !== 200 || body.length !== bytes;
+      // What was asked on a dropped connection may have happened between the listing and the read.
+      if (isOther && isLoose(bucket, key)) continue;
+      if (isOther) {
         this.#complain(bucket, key, `${id} is ${status} with ${body.length} of ${bytes} bytes`);
       } else if (etag?.includes("-") === false && md5Of(body) !== etag) {
         this.#complain(bucket, key, `${id} has not the bytes of its ETag ${etag}`);
