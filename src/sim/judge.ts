@@ -132,6 +132,7 @@ async function untilWell(session: Session, find: () => Promise<string | undefine
 async function findUnfinished(machine: Machine): Promise<string | undefined> {
   const names = await machine.diskNames();
   const expected = new Set<string>();
+  const needless = new Set<string>();
   for (const { id, row } of await machine.engine.extents()) {
     if (machine.taken.has(id)) {
       const isTold = row.state === "open" || row.members.some(({ state }) => state !== "whole");
@@ -146,7 +147,12 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
     if (isWasteful) return `extent ${id} keeps ${row.deadBytes} dead bytes`;
     // It never had a file, and a manifest that was taken away may have referred to it: so its row is kept.
     if (machine.taken.size > 0 && row.length === 0) continue;
-    for (const { disk } of row.members) expected.add(`${names.get(disk)}/${extentPath(id)}`);
+    for (const { disk } of row.members) {
+      const path = `${names.get(disk)}/${extentPath(id)}`;
+      expected.add(path);
+      // Its writer failed to make the file, and what was taken away might list it: then the row stays.
+      if (row.length === 0 && machine.taken.size > 0) needless.add(path);
+    }
   }
   for (const disk of machine.disks) {
     for (const path of disk.files().keys()) {
@@ -157,7 +163,7 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
       return `${disk.name}/${path} is a stray: no extent has it`;
     }
   }
-  const [lost] = expected;
+  const [lost] = [...expected].filter((path) => !needless.has(path));
   return lost === undefined ? undefined : `${lost} is not there`;
 }
 
