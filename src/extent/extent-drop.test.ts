@@ -85,6 +85,22 @@ test("C9: a file whose header cannot be read is kept", async () => {
   assert.ok(store.memoryDisks[0]!.files.has(path));
 });
 
+test("C9: a header that was cut off as it was written proves the file, and nothing that differs from it does", async () => {
+  for (const [what, change, expected] of [
+    ["cut off", () => {}, "ok"],
+    ["of another time", (bytes: Uint8Array) => (bytes[13] = 0xee), "kept"],
+  ] as const) {
+    const { store, entry, drop, path } = await unreferenced();
+    const empty = await store.table.replace(entry, { ...entry.row, length: 0 });
+    assert.ok(empty !== "conflict");
+    const torn = bytesOf(store, path).slice(0, 29);
+    change(torn);
+    store.memoryDisks[0]!.files.set(path, torn);
+    assert.equal(await dropExtent({ ...drop, entry: empty }), expected, what);
+    assert.equal(store.memoryDisks[0]!.files.has(path), expected === "kept", what);
+  }
+});
+
 test("C9: an extent of length 0 whose file has records is kept", async () => {
   const { store, entry, drop, path } = await unreferenced();
   const empty = await store.table.replace(entry, { ...entry.row, length: 0 });

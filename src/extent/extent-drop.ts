@@ -10,7 +10,7 @@ import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
-import { dropMember, expectedHeaderOf, isBlank } from "./parts/member-drop.ts";
+import { dropMember, expectedHeaderOf, isUnfinished } from "./parts/member-drop.ts";
 import { readHeader } from "./parts/member-file.ts";
 
 export interface DropOptions {
@@ -103,7 +103,7 @@ async function readStray({
   try {
     if ((await file.size()) > extentHeaderBytes) return "unexplained";
     const header = await readHeader(platform.hash, file);
-    return header ?? ((await isBlank(file)) ? "blank" : "unexplained");
+    return header ?? ((await isUnfinished(platform.hash, file)) ? "blank" : "unexplained");
   } finally {
     await file.close();
   }

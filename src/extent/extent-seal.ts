@@ -13,9 +13,8 @@ import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { batchBytesMax } from "./parts/append-lane.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
-import { expectedHeaderOf, isBlank, mismatchOf } from "./parts/member-drop.ts";
+import { expectedHeaderOf, isUnfinished, mismatchOf, writerEpoch } from "./parts/member-drop.ts";
 import { readHeader, writeHeader } from "./parts/member-file.ts";
-import { writerEpoch } from "./parts/open-new-extent.ts";
 
 export interface SealOptions {
   readonly platform: Platform;
@@ -124,9 +123,9 @@ async function isOwn(
   const { id } = entry;
   const header = await readHeader(platform.hash, file);
   let doubt: string | undefined;
-  if (header !== undefined)
-    doubt = mismatchOf(header, expectedHeaderOf(disks.store, place.id, entry));
-  else if (!(await isBlank(file))) {
+  const expected = expectedHeaderOf(disks.store, place.id, entry);
+  if (header !== undefined) doubt = mismatchOf(header, expected);
+  else if (!(await isUnfinished(platform.hash, file, expected))) {
     doubt = "neither its header nor a record of its writer can be read";
     for await (const seen of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {
       if (seen.kind === "record" && seen.header.session === entry.row.session) return true;

@@ -135,7 +135,11 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
   const needless = new Set<string>();
   for (const { id, row } of await machine.engine.extents()) {
     if (machine.taken.has(id)) {
-      const isTold = row.state === "open" || row.members.some(({ state }) => state !== "whole");
+      // Whoever sealed it found no file, as where none was ever made; what refers to it marks it once it is read.
+      const isTold =
+        row.state === "open" ||
+        row.length === 0 ||
+        row.members.some(({ state }) => state !== "whole");
       if (!isTold) return `extent ${id} was taken away, and nobody says so`;
       continue;
     }

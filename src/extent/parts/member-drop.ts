@@ -1,8 +1,11 @@
 import type { ExtentHeader } from "../../format/extent-header.ts";
+import { encodeExtentHeader } from "../../format/extent-header.ts";
+import type { Scheme } from "../../format/extent-row.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import type { DiskFile } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
+import type { Hash } from "../../platform/hash.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { DataDisk } from "../extent-files.ts";
 import { extentPath } from "../extent-files.ts";
@@ -24,15 +27,20 @@ export interface ExpectedHeader {
   readonly createdMs: number;
   /** The newest that whoever wants the file removed knows of. */
   readonly epoch: number;
+  /** Undefined where no row tells it: then a header that was cut off as it was written proves nothing. */
+  readonly scheme?: Scheme | undefined;
 }
+
+/** The epoch of an extent until it is sealed. */
+export const writerEpoch = 1;
 
 export function expectedHeaderOf(
   store: StoreId,
   disk: DiskId,
   { id, row }: ExtentEntry,
 ): ExpectedHeader {
-  const { session, createdMs, epoch } = row;
-  return { store, disk, extent: id, session, createdMs, epoch };
+  const { session, createdMs, epoch, scheme } = row;
+  return { store, disk, extent: id, session, createdMs, epoch, scheme };
 }
 
 /** What speaks against this being the header that is meant, whatever its epoch; undefined: nothing does. */
@@ -78,12 +86,30 @@ export async function dropMember(platform: Platform, drop: MemberDrop): Promise<
   return { outcome: "removed", bytes: found.bytes };
 }
 
-/** Whether a file holds nothing: no header and no bytes but zeros, as a crash leaves it that came before its header was durable. */
-export async function isBlank(file: DiskFile): Promise<boolean> {
+/**
+ * Whether a file is as a crash leaves it that came before its first header was durable: no bytes but zeros and, where the row tells how
+ * that header began, a part of it. Then nothing else was ever in it.
+ */
+export async function isUnfinished(
+  hash: Hash,
+  file: DiskFile,
+  expected?: ExpectedHeader,
+): Promise<boolean> {
   if ((await file.size()) > extentHeaderBytes) return false;
   const bytes = new Uint8Array(extentHeaderBytes);
   await file.read(bytes, 0);
-  return bytes.every((byte) => byte === 0);
+  const { scheme } = expected ?? {};
+  const first =
+    expected === undefined || scheme === undefined
+      ? new Uint8Array(0)
+      : encodeExtentHeader(hash, {
+          ...expected,
+          scheme,
+          sequence: 0,
+          member: 0,
+          epoch: writerEpoch,
+        });
+  return bytes.every((byte, i) => byte === 0 || byte === first[i]);
 }
 
 async function look(
@@ -101,8 +127,8 @@ async function look(
     const bytes = await file.size();
     const header = await readHeader(hash, file);
     if (header === undefined) {
-      const doubt = (await isBlank(file)) ? undefined : "its header cannot be read";
-      return { bytes, doubt };
+      const isNothing = await isUnfinished(hash, file, expected);
+      return { bytes, doubt: isNothing ? undefined : "its header cannot be read" };
     }
     return { bytes, doubt: mismatchOf(header, expected) ?? doubtOf(header, bytes) };
   } finally {

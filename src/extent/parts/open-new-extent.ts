@@ -8,13 +8,11 @@ import { extentPath } from "../extent-files.ts";
 import type { ExtentEntry } from "../extent-table.ts";
 import type { ExtentWriterOptions } from "../extent-writer.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
-import { dropMember, expectedHeaderOf } from "./member-drop.ts";
+import { dropMember, expectedHeaderOf, writerEpoch } from "./member-drop.ts";
 import { createMember } from "./member-file.ts";
 import { OpenExtent } from "./open-extent.ts";
 
 const scheme: Scheme = { kind: "replicated", copies: 1, quorum: 1 };
-/** Of an extent's writer; whoever seals it for him has a higher one. */
-export const writerEpoch = 1;
 /** Ids tried for one extent. Files in the way are rare: an index that is behind its disks is refused at the start. */
 const idsTriedMax = 16;
 
