@@ -162,8 +162,10 @@ function written(
   else if (code === "InternalError" || code === "SlowDown") session.mayHave(place, asked, step);
   else if (code !== undefined || answer.status >= 300) session.complain(asked, "not written");
   else {
-    // Deleting what is not there, in a bucket that is not versioned, tells of no version.
-    const isNull = versionId === undefined || versionId === "null";
+    // Deleting what is not there, in a bucket that is not versioned, tells of no version. A document that was kept alive
+    // began before its version was known, so without the header it says nothing.
+    const mayBeKeptAlive = versionId === undefined && answer.body.length > 0;
+    const isNull = mayBeKeptAlive ? undefined : versionId === undefined || versionId === "null";
     session.saw(place, asked, { ...step, isNull });
     const made = name === absent ? marker : name;
     if (versionId !== undefined && made !== undefined) {
