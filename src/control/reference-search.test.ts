@@ -63,6 +63,21 @@ test("C5: a manifest that can't be read may list anything", async () => {
   assert.notEqual((await search(process, 99)).found, "none");
 });
 
+test("C5: what a manifest lists is not known, nor guessed, while its data directory is not there", async () => {
+  const machine = await createTestMachine(hash, 1 << 20);
+  const process = await machine.start("front-end");
+  await makeBucket(process);
+  await putChunks(process, "long", Array.from({ length: 20 }, String));
+  const files = [...machine.disk.files];
+  machine.disk.files.clear();
+  await assert.rejects(search(process, 99), { code: "missing" });
+  for (const [path, bytes] of files) machine.disk.files.set(path, bytes);
+  assert.equal((await search(process, 99)).found, "none");
+  for (const [path] of files) if (path.endsWith(".extent")) machine.disk.files.delete(path);
+  const { found } = await search(process, 99);
+  assert.ok(found !== "none" && !found.isCertain);
+});
+
 test("a reference that was found before is looked at first, and counts while its row is the same", async () => {
   const machine = await createTestMachine(hash, 1 << 20);
   const process = await machine.start("front-end");

@@ -26,10 +26,11 @@ export async function examineExtent(
   const [member] = entry.row.members;
   assert(member !== undefined && entry.row.members.length === 1, "one member for now");
   const place = findDisk(disks, member.disk);
-  const found = await onDisk(examineMember(hash, place, entry, disks));
-  // A file is missing only from a disk that is there.
-  if (found !== "whole") await assertPresent(place);
-  return found;
+  const look = () => onDisk(examineMember(hash, place, entry, disks));
+  if ((await look()) === "whole") return "whole";
+  // A file is missing only from a disk that is there; it may have come back after the look.
+  await assertPresent(place);
+  return look();
 }
 
 /** Whether the data directory is there, and the one it was. */

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import { createHash } from "../node/hash.ts";
+import { DiskError } from "../platform/disk.ts";
+import { examineExtent } from "./extent-examination.ts";
 import type { ExtentWriter } from "./extent-writer.ts";
 import type { DiskOperation } from "./testing/memory-disk.ts";
 import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
@@ -126,4 +128,14 @@ test("C9: a data directory that is not there for a while makes no extent of it m
   await assertReadable(store, [ref]);
   stop.abort();
   await running;
+});
+
+test("C9: an extent is not missing whose data directory comes back between two looks", async () => {
+  const store = await TestStore.create(hash);
+  const { extent } = await append(store.writer(), 0);
+  const entry = await store.table.get(extent);
+  before(store, "open", () => {
+    throw new DiskError("missing", "not mounted for now");
+  });
+  assert.equal(await examineExtent(hash, store.disks, entry!), "whole");
 });

@@ -1,7 +1,9 @@
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
+import { examineExtent } from "../../extent/extent-examination.ts";
 import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
 import type { Manifest } from "../../format/manifest.ts";
 import { decodeManifest } from "../../format/manifest.ts";
+import type { ExtentId } from "../../format/ids.ts";
 import type { RecordHeader } from "../../format/record.ts";
 import { decodeRecordHeader, recordHeaderBytesMax } from "../../format/record.ts";
 import type { StoragePlane } from "../storage-plane.ts";
@@ -10,6 +12,16 @@ import { openExtent } from "./extent-walk.ts";
 export interface StoredManifest {
   readonly header: RecordHeader;
   readonly manifest: Manifest;
+}
+
+/** A manifest is `missing` or `corrupt`. */
+class UnreadableManifest extends StoreError {
+  readonly extent: ExtentId;
+
+  constructor(extent: ExtentId, cause: StoreError) {
+    super(cause.code, cause.message, { cause });
+    this.extent = extent;
+  }
 }
 
 /** References held in memory, about 100 bytes each: 6 MiB. One larger manifest is held alone. */
@@ -45,6 +57,19 @@ export class Manifests {
     return now.stored;
   }
 
+  /**
+   * Returns if a read failed because the manifest is lost: nobody will ever know what it listed. Throws where that is not so,
+   * or not known: a data directory that is not there may come back with it.
+   */
+  async assertLost(thrown: unknown): Promise<void> {
+    if (!(thrown instanceof UnreadableManifest)) throw thrown;
+    if (thrown.code === "corrupt") return;
+    const { platform, disks, table } = this.#plane;
+    const entry = await table.get(thrown.extent);
+    if (entry === undefined) return;
+    if ((await examineExtent(platform.hash, disks, entry)) === "whole") throw thrown;
+  }
+
   /** Every record a location stands for: chunks, manifests and what they list. */
   async *chunksOf(location: DataLocation): AsyncGenerator<ChunkRef, void, undefined> {
     if (location.kind === "chunks") yield* location.chunks;
@@ -63,6 +88,15 @@ export class Manifests {
   }
 
   async #load(ref: ChunkRef): Promise<{ stored: StoredManifest; refs: number }> {
+    try {
+      return await this.#readRecord(ref);
+    } catch (thrown) {
+      const isUnreadable = isStoreError(thrown, "missing") || isStoreError(thrown, "corrupt");
+      throw isUnreadable ? new UnreadableManifest(ref.extent, thrown) : thrown;
+    }
+  }
+
+  async #readRecord(ref: ChunkRef): Promise<{ stored: StoredManifest; refs: number }> {
     const header = await this.#readHeader(ref);
     if (header.kind !== "manifest") throw new StoreError("corrupt", `${where(ref)}: no manifest`);
     // The reader verifies the record against the reference and against what its header says of it.

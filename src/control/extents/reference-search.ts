@@ -1,4 +1,3 @@
-import { isStoreError } from "../../base/errors.ts";
 import type { Row } from "../../engine/engine.ts";
 import { scanPages } from "../../engine/scan-pages.ts";
 import type { DataLocation } from "../../format/chunk-ref.ts";
@@ -82,8 +81,8 @@ export class ReferenceSearch {
       }
       return "no";
     } catch (thrown) {
-      if (isStoreError(thrown, "corrupt") || isStoreError(thrown, "missing")) return "perhaps";
-      throw thrown;
+      await this.#manifests.assertLost(thrown);
+      return "perhaps";
     }
   }
 }
