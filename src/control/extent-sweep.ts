@@ -222,7 +222,6 @@ export class ExtentSweep implements Worker {
     await this.#options.generation.assertOwnIndex();
     const dropped = await dropExtent({ ...this.#options, entry });
     if (dropped === "conflict") return true;
-    this.#oldReads.forget(entry.id);
     if (dropped === "kept") {
       counters.filesKept++;
       return true;

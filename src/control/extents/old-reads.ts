@@ -12,8 +12,8 @@ import type { Clock } from "../../platform/clock.ts";
  * keeps an extent is measured by the monotonic clock of the process that waits, from when it first looked.
  */
 
-/** Extents waited for at a time; past it all are waited for anew. */
-const waitedForMax = 1024;
+/** Extents waited for at a time; the others' wait begins when one of these has ended. */
+export const waitedForMax = 1024;
 
 export interface OldReadsOptions {
   readonly platform: { readonly clock: Clock };
@@ -39,7 +39,10 @@ export class OldReads {
     this.#options = options;
   }
 
-  /** Whether no read can need the extent any more; asked again and again from when nothing refers to it. */
+  /**
+   * Whether no read can need the extent any more; asked again and again from when nothing refers to it, until the answer
+   * is yes: asked once more, it waits anew.
+   */
   async haveEnded(extent: ExtentId): Promise<boolean> {
     const { platform, keymap, reads, oldReadMs } = this.#options;
     const nowMs = platform.clock.monotonicMs();
@@ -47,19 +50,26 @@ export class OldReads {
     const others = sessions.filter(({ session }) => session !== keymap.session.id);
     let waiting = this.#waiting.get(extent);
     if (waiting === undefined) {
+      if (this.#waiting.size >= waitedForMax) this.#forgetUnasked(nowMs);
+      if (this.#waiting.size >= waitedForMax) return false;
       const periods = new Map(others.map(({ session, lease }) => [session, lease.period + 1]));
       waiting = { sinceMs: nowMs, periods, own: reads.period };
-      if (this.#waiting.size >= waitedForMax) this.#waiting.clear();
       this.#waiting.set(extent, waiting);
     }
     const { sinceMs, periods, own } = waiting;
     const isRead =
       reads.isUnderWay(own) ||
       others.some(({ session, lease }) => lease.oldestReadPeriod <= (periods.get(session) ?? -1));
-    return !isRead || nowMs - sinceMs > oldReadMs;
+    if (isRead && nowMs - sinceMs <= oldReadMs) return false;
+    this.#waiting.delete(extent);
+    return true;
   }
 
-  forget(extent: ExtentId): void {
-    this.#waiting.delete(extent);
+  /** Of extents that others dropped: each that is asked about ends by then. */
+  #forgetUnasked(nowMs: number): void {
+    for (const [extent, { sinceMs }] of this.#waiting) {
+      if (nowMs - sinceMs <= 2 * this.#options.oldReadMs) return;
+      this.#waiting.delete(extent);
+    }
   }
 }
