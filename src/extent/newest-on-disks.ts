@@ -1,4 +1,5 @@
 import type { ExtentId, SessionId } from "../format/ids.ts";
+import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentOfPath, extentsDirectory, pathsIn } from "./extent-files.ts";
@@ -47,9 +48,14 @@ async function newestOf(hash: Hash, disk: DataDisk): Promise<NewestOnDisks | und
 }
 
 async function sessionOf(hash: Hash, { disk }: DataDisk, path: string): Promise<SessionId> {
+  const noSession = 0 as SessionId;
   const file = await disk.open(path, "read");
   try {
-    return (await readHeader(hash, file))?.session ?? (0 as SessionId); // no session has it
+    return (await readHeader(hash, file))?.session ?? noSession;
+  } catch (error) {
+    // A bad block in one file keeps no store from its start.
+    if (isDiskError(error, "io")) return noSession;
+    throw error;
   } finally {
     await file.close();
   }

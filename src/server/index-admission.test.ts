@@ -175,3 +175,16 @@ test("C9: a generation file that is damaged, or of another directory, refuses th
   first!.set("holdfast.generation", own);
   assert.equal(await start(index, disks), 3);
 });
+
+test("admission: a bad block in the header of the newest extent refuses no start", async () => {
+  const { disks, memoryDisks } = await twoDisks();
+  const index = createMemoryEngine();
+  await start(index, disks);
+  await write(index, disks);
+  for (const disk of memoryDisks) {
+    disk.before = (operation, path) => {
+      if (operation === "read" && path.startsWith("extents/")) throw new DiskError("io", "EIO");
+    };
+  }
+  assert.equal(await start(index, disks), 2);
+});
