@@ -12,8 +12,14 @@ export const env: Command = {
   run: runEnv,
 };
 
-/** Other credentials of the shell that clients would take before these, or mix with them. */
-const unset = ["AWS_PROFILE", "AWS_SESSION_TOKEN"];
+/** What clients would take before these, or mix with them: other credentials, another endpoint. */
+const unset = [
+  "AWS_PROFILE",
+  "AWS_DEFAULT_PROFILE",
+  "AWS_SESSION_TOKEN",
+  "AWS_ENDPOINT_URL_S3",
+  "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+];
 
 function runEnv(given: GivenFlags): Promise<number> {
   const { endpoint, region, key } = connectionOf(given);
