@@ -48,6 +48,16 @@ export function encodeHeaderText(text: string): string {
   return words.join(" ");
 }
 
+/** Text as a header that is read as just that, whatever it looks like: forms do not encode. */
+export function literalHeaderText(text: string): string {
+  return text.includes("=?") ? `=?UTF-8?B?${encodeB(text)}?=` : wireText(text);
+}
+
+/** Headers are text of one character per byte. */
+export function wireText(text: string): string {
+  return Array.from(encodeUtf8(text), (byte) => String.fromCharCode(byte)).join("");
+}
+
 function encodeWords(
   text: string,
   kind: "Q" | "B",

@@ -82,6 +82,18 @@ test("form: stored as a PUT would have, and answered with 204", async () => {
   assert.equal(stored.headers.get("x-amz-meta-colour"), "=?UTF-8?Q?bl=C3=A5_=C3=A4.txt?=");
 });
 
+// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_post_object_with_unicode_metadata.
+test("form: metadata that looks like an encoded word stays as it is, unlike a header's", async () => {
+  const s3 = await withBucket();
+  for (const text of ["=?UTF-8?Q?actually-ascii?=", "=?UTF-8?B?YWJj?="]) {
+    const conditions = [["eq", "$x-amz-meta-text", text]];
+    const answer = await post(s3, { key: "words", "x-amz-meta-text": text }, { conditions });
+    assert.equal(answer.status, 204, answer.text);
+    const stored = await s3.send({ method: "HEAD", target: "/bucket/words" });
+    assert.equal(stored.headers.get("x-amz-meta-text"), text);
+  }
+});
+
 test("form: signed by Signature V2, with field names in any case", async () => {
   const s3 = await withBucket();
   const expiration = new Date(s3.store.platform.clock.now() + 1000).toISOString();

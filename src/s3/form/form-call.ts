@@ -2,6 +2,7 @@ import type { Verified } from "../../auth/verify-request.ts";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { S3Call } from "../call.ts";
+import { literalHeaderText, wireText } from "../encoded-word.ts";
 import { S3Error, fieldMissing, invalidArgument } from "../errors.ts";
 import { headersByName, isHeaderValue } from "../headers.ts";
 import { climbsAboveRoot } from "../request-target.ts";
@@ -70,7 +71,7 @@ export function asPut(call: S3Call, form: Form, verified: Verified): S3Call {
 function headerOf(name: string, { value }: FormField): HeaderList {
   if (name === "acl") return [["x-amz-acl", headerValue(name, value)]];
   if (signingFields.has(name)) return [];
-  if (name.startsWith("x-amz-meta-")) return [[metadataName(name), wireText(value)]];
+  if (name.startsWith("x-amz-meta-")) return [[metadataName(name), literalHeaderText(value)]];
   const taken = headerFields.has(name) || name.startsWith("x-amz-");
   return taken ? [[name, headerValue(name, value)]] : [];
 }
@@ -85,9 +86,4 @@ function headerValue(name: string, value: string): string {
 function metadataName(name: string): string {
   if (/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return name;
   throw invalidArgument(name, "", "The name cannot be that of a header");
-}
-
-/** Headers are text of one character per byte. */
-function wireText(text: string): string {
-  return Array.from(encodeUtf8(text), (byte) => String.fromCharCode(byte)).join("");
 }
