@@ -17,7 +17,9 @@ export interface Meaning {
 
 export function meaningOf(draft: Draft): Meaning | undefined {
   try {
-    const target = parseRequestTarget(targetOf(draft), undefined, []);
+    // A whole URL as the target means its path and query.
+    const path = targetOf(draft).replace(/^https?:\/\/[^/?#]*\/?/i, "/");
+    const target = parseRequestTarget(path, undefined, []);
     const operation = route(draft.method, target, headersByName(draft.headers));
     const key = Buffer.from(target.key).toString("latin1");
     return operation === undefined ? undefined : { operation, target, key };

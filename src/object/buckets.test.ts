@@ -85,6 +85,9 @@ test("buckets: listed by name, of one account, by prefix, in pages", async () =>
   assert.deepEqual(await list({ prefix: "a-" }), ["a-1", "a-2", false]);
   assert.deepEqual(await list({ prefix: "a-", after: "a-1" }), ["a-2", false]);
   assert.deepEqual(await list({ prefix: "a-", after: "z" }), [false]);
+  // Longer than any name, and than any key of the index.
+  assert.deepEqual(await list({ prefix: "a".repeat(8000) }), [false]);
+  assert.deepEqual(await list({ after: "b".repeat(8000) }), ["c", false]);
 });
 
 test("delete bucket: refused while an object is in it, which can then still be written", async () => {

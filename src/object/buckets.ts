@@ -117,6 +117,9 @@ async function isEmpty(store: ObjectStore, bucket: BucketId): Promise<boolean> {
 /** Rows read at once while looking for an account's buckets. */
 const bucketBatch = 1000;
 
+/** S3's rule; names are ASCII. */
+const bucketNameBytesMax = 63;
+
 /** Buckets in name order, from the first name greater than `after`; of one account, or all. */
 export async function listBuckets(
   store: ObjectStore,
@@ -129,8 +132,11 @@ export async function listBuckets(
   },
 ): Promise<{ buckets: Bucket[]; more: boolean }> {
   const buckets: Bucket[] = [];
-  const { start: first, end } = prefixRange(bucketRowKey(input.prefix ?? ""));
-  const behind = afterKey(bucketRowKey(input.after ?? ""));
+  // No name is longer, so no name has a longer prefix, and what is behind its first bytes is behind all of it.
+  const { prefix = "", after = "" } = input;
+  if (prefix.length > bucketNameBytesMax) return { buckets, more: false };
+  const { start: first, end } = prefixRange(bucketRowKey(prefix));
+  const behind = afterKey(bucketRowKey(after.slice(0, bucketNameBytesMax + 1)));
   let start = compareBytes(behind, first) > 0 ? behind : first;
   while (compareBytes(start, end) < 0) {
     const rows = await store.keymap.system.scan(
