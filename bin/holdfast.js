@@ -8,11 +8,11 @@ import { fileURLToPath } from "url";
 
 const wanted = 26;
 
-// Compiled code is kept beside the packages: a start takes half the time with it. Whoever can write there can change the
+// Compiled code is kept in the checkout: a start takes half the time with it. Whoever can write there can change the
 // program itself, so it is no new door. Child processes find the folder by the variable.
-const packages = fileURLToPath(new URL("../node_modules", import.meta.url));
-if (process.env.NODE_COMPILE_CACHE === undefined && existsSync(packages)) {
-  process.env.NODE_COMPILE_CACHE = packages + "/.cache/holdfast";
+const root = fileURLToPath(new URL("..", import.meta.url));
+if (process.env.NODE_COMPILE_CACHE === undefined && existsSync(root + "node_modules")) {
+  process.env.NODE_COMPILE_CACHE = root + ".cache";
 }
 
 function checkoutNode() {
