@@ -31,7 +31,7 @@ import { openTestIndex } from "./testing/test-index.ts";
  */
 
 /** The most that is allowed: a few times that, since garbage is collected at any moment. Without turns a LIST over 100,000 delete markers held it for 68. */
-const pagesMax = 5;
+const pagesMax = 10;
 const rowsPerCommit = 1000;
 
 interface Served extends AsyncDisposable {
