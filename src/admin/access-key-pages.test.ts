@@ -6,9 +6,9 @@ import { createRequestVerifier } from "../auth/verify-request.ts";
 import { decodeUtf8, encodeUtf8, noBytes, toHex } from "../base/bytes.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
-import { createHash } from "../node/hash.ts";
-import { createRandom } from "../node/random.ts";
-import { createSecretBox } from "../node/secret-box.ts";
+import { createHash } from "../node/platform/hash.ts";
+import { createRandom } from "../node/platform/random.ts";
+import { createSecretBox } from "../node/platform/secret-box.ts";
 import { openAccessKeys, testKey } from "../server/testing/open-access-keys.ts";
 import { answerAccessKeys } from "./access-key-pages.ts";
 

@@ -4,7 +4,7 @@ import { signRequest } from "../auth/sign.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { decodeUtf8, toHex } from "../base/bytes.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { HttpResponse } from "../platform/http.ts";
 import type { RequestFilter } from "./request-filter.ts";
 import { answerTrace } from "./trace-page.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { concatBytes } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { SignedRequest } from "./canonical-request.ts";
 import { percentEncode } from "./canonical-request.ts";
 import { decodePayload } from "./decode-payload.ts";

@@ -12,7 +12,7 @@ import {
 } from "@aws-sdk/client-s3";
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import { decodePayload } from "./decode-payload.ts";
 import { exampleIdentity } from "./testing/aws-examples.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { decodePayload } from "./decode-payload.ts";
 import { encodeChunked } from "./testing/encode-chunked.ts";
 import { PayloadError } from "./payload-error.ts";

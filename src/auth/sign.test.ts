@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, decodeUtf8 } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { encodeChunked } from "./testing/encode-chunked.ts";
 import { presignRequest, signRequest } from "./sign.ts";
 import {

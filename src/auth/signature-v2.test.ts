@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import type { AuthFailure } from "./auth-failure.ts";
 import type { SignedRequest } from "./canonical-request.ts";

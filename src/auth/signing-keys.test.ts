@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { Hash } from "../platform/hash.ts";
 import { SigningKeys, signingKeysMax } from "./signing-keys.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { AuthFailure } from "./auth-failure.ts";
 import { anonymous } from "./authorize.ts";
 import type { SignedRequest } from "./canonical-request.ts";

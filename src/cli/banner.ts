@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { FoundRootKey } from "../node/root-key-file.ts";
+import type { FoundRootKey } from "../node/store/root-key-file.ts";
 import type { Settings } from "../server/settings.ts";
 import { localEndpoint } from "./connection.ts";
 

@@ -3,16 +3,16 @@ import { checkStore, type CheckReport } from "../control/check.ts";
 import type { VerifyReport } from "../engine/engine.ts";
 import { createExtentTable } from "../keymap/extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
-import { createLog } from "../node/log.ts";
-import { openStore } from "../node/open-store.ts";
-import { createPlatform } from "../node/platform.ts";
+import { createLog } from "../node/platform/log.ts";
+import { openStore } from "../node/store/open-store.ts";
+import { createPlatform } from "../node/platform/platform.ts";
 import {
   type IndexRepair,
   type IndexTask,
   inspectIndex,
   repairIndex,
-} from "../node/repair-index.ts";
-import { openStoreDirectories } from "../node/store-directories.ts";
+} from "../node/store/repair-index.ts";
+import { openStoreDirectories } from "../node/store/store-directories.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
 import { damageLines, repairLines } from "./repair-report.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";

@@ -13,7 +13,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import type { AccessKey } from "../auth/access-key.ts";
-import { signedFetch } from "../node/signed-fetch.ts";
+import { signedFetch } from "../node/client/signed-fetch.ts";
 import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");

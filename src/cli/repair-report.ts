@@ -1,5 +1,5 @@
 import type { VerifyReport } from "../engine/engine.ts";
-import type { IndexRepair } from "../node/repair-index.ts";
+import type { IndexRepair } from "../node/store/repair-index.ts";
 
 /** Lines for people. */
 export function repairLines(repair: IndexRepair): string[] {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { signedHeaders } from "../node/signed-fetch.ts";
+import { signedHeaders } from "../node/client/signed-fetch.ts";
 import { Peer } from "../node/testing/http-peer.ts";
 import {
   callerOf,

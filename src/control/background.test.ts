@@ -10,7 +10,7 @@ import { bucketFenceKey, space, spaceRange } from "../format/row-keys.ts";
 import { renewLease } from "../keymap/leases.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { createCounters } from "./counters.ts";
 import { ExtentSweep } from "./extent-sweep.ts";
 import { ExtentWorklist } from "./extents/extent-worklist.ts";

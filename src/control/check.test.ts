@@ -21,7 +21,7 @@ import {
   versionKey,
 } from "../format/row-keys.ts";
 import { encodeCounterRow } from "../format/system-rows.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { CheckReport } from "./check.ts";
 import { checkStore } from "./check.ts";
 import {

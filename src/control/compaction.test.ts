@@ -9,7 +9,7 @@ import type { RecordHeader } from "../format/record.ts";
 import { recordBytes } from "../format/record.ts";
 import { headKey, uploadKey, versionKey } from "../format/row-keys.ts";
 import { around } from "./testing/around.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { CompactionOptions } from "./compaction.ts";
 import { Compaction } from "./compaction.ts";
 import { createCounters } from "./counters.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isStoreError } from "../base/errors.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { checkStore } from "./check.ts";
 import { leaveChunks, makeBucket, putChunks, read, remove } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";

@@ -5,7 +5,7 @@ import { storeKey } from "../format/row-keys.ts";
 import { encodeStoreRow } from "../format/system-rows.ts";
 import { renewLease } from "../keymap/leases.ts";
 import { readStoreRow } from "../keymap/store-generation.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { must } from "../base/assert.ts";
 import { GenerationKeeper } from "./generation-keeper.ts";
 import { makeBucket, putChunks, remove } from "./testing/objects.ts";

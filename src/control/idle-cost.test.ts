@@ -4,7 +4,7 @@ import type { ExtentTable } from "../extent/extent-table.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { fenceSession } from "../keymap/sessions.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { BucketSweep } from "./bucket-sweep.ts";
 import { createCounters } from "./counters.ts";
 import { around } from "./testing/around.ts";

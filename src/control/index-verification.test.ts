@@ -6,7 +6,7 @@ import { createMemoryEngine } from "../engine/memory-engine.ts";
 import type { ChangeId } from "../format/ids.ts";
 import { indexDamageFile } from "../format/index-damage.ts";
 import { space, spaceRange } from "../format/row-keys.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { IndexVerification } from "./index-verification.ts";
 import { makeBucket, putChunks, read } from "./testing/objects.ts";
 import type { TestMachine } from "./testing/processes.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { MemberState } from "../format/extent-row.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { ExtentCensus } from "./extent-census.ts";
 import { makeBucket, putChunks, read, remove } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { UploadId } from "../format/ids.ts";
 import { renewLease } from "../keymap/leases.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { checkStore } from "./check.ts";
 import {
   abort,

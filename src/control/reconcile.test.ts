@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { ExtentId } from "../format/ids.ts";
 import { extentPath } from "../extent/extent-files.ts";
 import { storeIdentityFile } from "../format/store-identity.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { beginUpload, complete, makeBucket, putPart } from "./testing/objects.ts";
 import type { TestMachine } from "./testing/processes.ts";

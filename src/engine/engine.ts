@@ -5,7 +5,7 @@ import type { KeyRange } from "../format/row-keys.ts";
 /*
  * An engine keeps rows in the order of their keys, as bytes, and knows nothing of buckets. One engine instance holds
  * one or more partitions' rows; every method below is all it must do. Implementations: memory (reference), LMDB
- * (node/lmdb-engine.ts), the simulator's. All pass engine.suite.ts.
+ * (node/lmdb/lmdb-engine.ts), the simulator's. All pass engine.suite.ts.
  */
 
 export interface Row {

@@ -5,7 +5,7 @@ import type { ExtentHeader } from "../format/extent-header.ts";
 import { encodeExtentHeader } from "../format/extent-header.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { dropExtent, dropStray } from "./extent-drop.ts";
 import { extentPath } from "./extent-files.ts";
 import { sealAbandoned } from "./extent-seal.ts";

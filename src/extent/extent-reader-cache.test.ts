@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { ExtentReader } from "./extent-reader.ts";
 import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";

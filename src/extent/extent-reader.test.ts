@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import { recordHeaderBytes } from "../format/record.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { settle } from "./testing/manual-clock.ts";
 import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";

@@ -5,7 +5,7 @@ import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { SessionId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { blockChecksums, encodeRecordHeader, recordBytes } from "../format/record.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { extentPath } from "./extent-files.ts";
 import type { ScannedHole, ScannedRecord } from "./extent-scan.ts";
 import { scanRecords } from "./extent-scan.ts";

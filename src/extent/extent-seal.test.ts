@@ -6,7 +6,7 @@ import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { SessionId } from "../format/ids.ts";
 import { extentHeaderBytes, extentHeaderSlotBytes } from "../format/limits.ts";
 import { recordBytes } from "../format/record.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { dropExtent } from "./extent-drop.ts";
 import { sealAbandoned } from "./extent-seal.ts";

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { isStoreError } from "../base/errors.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import { recordBytes } from "../format/record.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import type { ExtentWriter } from "./extent-writer.ts";
 import { settle } from "./testing/manual-clock.ts";

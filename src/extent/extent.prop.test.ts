@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { scanRecords } from "./extent-scan.ts";

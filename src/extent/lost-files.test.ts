@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ChunkRef } from "../format/chunk-ref.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { examineExtent } from "./extent-examination.ts";
 import type { ExtentWriter } from "./extent-writer.ts";

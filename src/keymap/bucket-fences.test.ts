@@ -7,7 +7,7 @@ import type { VersioningState } from "../format/bucket-row.ts";
 import { decodeBucketFenceRow, decodeBucketRow, encodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey, bucketKey } from "../format/row-keys.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import {
   closeFences,
   putFences,

@@ -21,7 +21,7 @@ import {
   versionKey,
 } from "../format/row-keys.ts";
 import { decodeStoreRow, encodePartitionRow, encodeStoreRow } from "../format/system-rows.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { nextId } from "./counters.ts";
 import { createExtentTable } from "./extent-table.ts";
 import { createLease, renewLease } from "./leases.ts";

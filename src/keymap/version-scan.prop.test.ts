@@ -7,7 +7,7 @@ import type { BlobId, BucketId } from "../format/ids.ts";
 import { noId } from "../format/ids.ts";
 import { encodeObjectRow } from "../format/object-row.ts";
 import { headKey, versionKey } from "../format/row-keys.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { Keymap } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { concatBytes } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { CopySource } from "./copy.ts";
 import { copyObject, copyPart } from "./copy.ts";
-import { headObject } from "./get.ts";
+import { headObject } from "./read/get.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { always, attributes, get, ok, patterned, put, refusalOf } from "./testing/bodies.ts";
 import { freedIn, refsOf } from "./testing/garbage.ts";

@@ -3,9 +3,9 @@ import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { AnswerBudget } from "./answer-budget.ts";
-import type { BodyBudget } from "./body-budget.ts";
-import type { BodyBuffers } from "./body-buffers.ts";
+import type { AnswerBudget } from "./read/answer-budget.ts";
+import type { BodyBudget } from "./write/body-budget.ts";
+import type { BodyBuffers } from "./write/body-buffers.ts";
 import type { Bucket, DecodedBuckets } from "./bucket-rows.ts";
 import type { RequestPhases } from "./request-phases.ts";
 

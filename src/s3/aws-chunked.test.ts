@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, toBase64 } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import { putChunked } from "./testing/chunked.ts";
 import { createTestS3, errorOf, type TestResponse, type TestS3 } from "./testing/test-s3.ts";

@@ -3,13 +3,13 @@ import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { UploadId } from "../format/ids.ts";
-import { type Bucket, getBucket } from "../object/buckets.ts";
+import { type Bucket, getBucket } from "../object/bucket/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isRefusal, type Refusal } from "../object/refusal.ts";
 import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
-import type { Headers } from "./headers.ts";
-import type { RequestTarget } from "./request-target.ts";
-import { refuseUnsupportedHeaders } from "./unsupported-headers.ts";
+import type { Headers } from "./request/headers.ts";
+import type { RequestTarget } from "./request/request-target.ts";
+import { refuseUnsupportedHeaders } from "./request/unsupported-headers.ts";
 
 /** A request whose sender is known, as operations get it. */
 export interface S3Call {

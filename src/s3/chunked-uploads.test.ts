@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, toBase64 } from "../base/bytes.ts";
 import type { ChecksumAlgorithm } from "../format/checksum.ts";
-import { createHash } from "../node/hash.ts";
-import { checksumAlgorithms } from "./checksum-names.ts";
+import { createHash } from "../node/platform/hash.ts";
+import { checksumAlgorithms } from "./request/checksum-names.ts";
 import { type ChunkedPut, putChunked } from "./testing/chunked.ts";
 import { type TestS3, createTestS3 } from "./testing/test-s3.ts";
 

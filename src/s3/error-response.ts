@@ -4,7 +4,7 @@ import type { AuthFailure } from "../auth/verify-request.ts";
 import { toHex } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { HeaderList, HttpResponse } from "../platform/http.ts";
-import type { ChecksumRefusal } from "./checksum-headers.ts";
+import type { ChecksumRefusal } from "./request/checksum-headers.ts";
 import {
   type ErrorDetails,
   S3Error,
@@ -14,8 +14,8 @@ import {
   payloadErrorCodes,
   storeErrorCodes,
 } from "./errors.ts";
-import { formatIsoDate } from "./iso-date.ts";
-import { textElement, xmlPlainDocument } from "./xml-write.ts";
+import { formatIsoDate } from "./response/iso-date.ts";
+import { textElement, xmlPlainDocument } from "./xml/xml-write.ts";
 
 /** Seconds after which a client that was told to slow down may come again. */
 const retryAfterSeconds = 1;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, toBase64, toHex } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { ChecksumAlgorithm } from "../format/checksum.ts";
 import type { HeaderList } from "../platform/http.ts";
 import { type TestResponse, type TestS3, createTestS3 } from "./testing/test-s3.ts";

@@ -2,7 +2,7 @@ import type { Verified } from "../auth/verify-request.ts";
 import type { RequestPhases } from "../object/request-phases.ts";
 import type { HttpRequest } from "../platform/http.ts";
 import type { OperationName } from "./operations.ts";
-import type { RequestTarget } from "./request-target.ts";
+import type { RequestTarget } from "./request/request-target.ts";
 
 /** A request as those see it who count, log and trace: it is filled while it goes on, and read when they like. */
 export interface ObservedRequest {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { builtOperations } from "./built-operations.ts";
 import { operationNames, route } from "./operations.ts";
-import { parseRequestTarget } from "./request-target.ts";
+import { parseRequestTarget } from "./request/request-target.ts";
 import { modelledOperations } from "./testing/modelled-operations.ts";
 
 const header = "yes";

@@ -1,5 +1,5 @@
-import type { Headers } from "./headers.ts";
-import type { RequestTarget } from "./request-target.ts";
+import type { Headers } from "./request/headers.ts";
+import type { RequestTarget } from "./request/request-target.ts";
 
 // Which operation a request asks for, as one table. S3 tells operations apart by method, by what the path names,
 // by sub-resources in the query and now and then by a header. A wrong answer is dangerous: DELETE

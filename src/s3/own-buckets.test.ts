@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { TestRequest, TestS3 } from "./testing/test-s3.ts";
 import { createTestS3, testOwners } from "./testing/test-s3.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatHttpDate, parseHttpDate } from "../base/http-date.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import { type TestResponse, type TestS3, createTestS3, elementOf } from "./testing/test-s3.ts";
 

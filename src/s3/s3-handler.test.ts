@@ -6,7 +6,7 @@ import { AssertionError } from "../base/assert.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { StoreError, type StoreErrorCode } from "../base/errors.ts";
 import { chunkBytesMax } from "../format/limits.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { type TestS3, createTestS3 } from "./testing/test-s3.ts";
 
 const hash = createHash();

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as sdk from "@aws-sdk/client-s3";
-import { headersByName } from "./headers.ts";
+import { headersByName } from "./request/headers.ts";
 import { route } from "./operations.ts";
-import { parseRequestTarget } from "./request-target.ts";
+import { parseRequestTarget } from "./request/request-target.ts";
 
 interface SentRequest {
   readonly method: string;

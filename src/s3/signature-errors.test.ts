@@ -5,7 +5,7 @@ import { presignRequest, signRequest } from "../auth/sign.ts";
 import { signatureV2, stringToSignV2 } from "../auth/signature-v2.ts";
 import { percentEncode } from "../auth/canonical-request.ts";
 import { formatHttpDate } from "../base/http-date.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import type { TestS3 } from "./testing/test-s3.ts";
 import { createTestS3 } from "./testing/test-s3.ts";

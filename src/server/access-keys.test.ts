@@ -6,9 +6,9 @@ import { createMemoryEngine } from "../engine/memory-engine.ts";
 import { decodeAccessKeyRow, encodeAccessKeyRow } from "../format/access-key-row.ts";
 import { accessKeyKey, space, spaceRange } from "../format/row-keys.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
-import { createHash } from "../node/hash.ts";
-import { createRandom } from "../node/random.ts";
-import { createSecretBox } from "../node/secret-box.ts";
+import { createHash } from "../node/platform/hash.ts";
+import { createRandom } from "../node/platform/random.ts";
+import { createSecretBox } from "../node/platform/secret-box.ts";
 import { openAccessKeys, testKey } from "./testing/open-access-keys.ts";
 
 // Real chance, and not the test's: ids of owners have to differ.

@@ -1,7 +1,7 @@
 import type { Metrics } from "../admin/metrics.ts";
-import type { AnswerBudget } from "../object/answer-budget.ts";
-import type { BodyBudget } from "../object/body-budget.ts";
-import type { RequestsPerKey } from "../s3/requests-per-key.ts";
+import type { AnswerBudget } from "../object/read/answer-budget.ts";
+import type { BodyBudget } from "../object/write/body-budget.ts";
+import type { RequestsPerKey } from "../s3/request/requests-per-key.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 
 export interface Admission {

@@ -4,7 +4,7 @@ import { ExtentCensus } from "../control/extent-census.ts";
 import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
 import { KeptServices } from "./kept-services.ts";
-import { UploadSweep } from "../object/upload-sweep.ts";
+import { UploadSweep } from "../object/upload/upload-sweep.ts";
 import type { Service } from "../platform/service.ts";
 import { sampleIndexDamage, sampleVerification } from "./index-metrics.ts";
 import { sampleBackground, sampleCensus, sampleStore } from "./store-metrics.ts";

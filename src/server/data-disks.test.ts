@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DiskId } from "../format/ids.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
-import { createPlatform } from "../node/platform.ts";
+import { createPlatform } from "../node/platform/platform.ts";
 import { knownDisks, registerDisks, requireKnownDisks } from "./data-disks.ts";
 
 const id = (n: number): DiskId => n.toString(16).padStart(32, "0") as DiskId;

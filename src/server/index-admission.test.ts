@@ -13,7 +13,7 @@ import { createExtentTable } from "../keymap/extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { readStoreRow } from "../keymap/store-generation.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { beginGeneration, claimIndex, requireOwnIndex } from "./index-admission.ts";
 

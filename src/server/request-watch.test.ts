@@ -4,7 +4,7 @@ import { Metrics } from "../admin/metrics.ts";
 import { prometheusText } from "../admin/prometheus-text.ts";
 import { recordBytesMax, type RequestRecord } from "../admin/request-record.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { createTestMachine } from "../object/testing/test-store.ts";
 import { createTestS3 } from "../s3/testing/test-s3.ts";
 import { RequestMetrics } from "./request-metrics.ts";

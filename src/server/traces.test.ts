@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RequestRecord } from "../admin/request-record.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
-import { createHash } from "../node/hash.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { recordsHeldMax, Traces, tracesMax, unfetchedMsMax } from "./traces.ts";
 
 const record: RequestRecord = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ExtentId } from "../../format/ids.ts";
-import { createHash } from "../../node/hash.ts";
+import { createHash } from "../../node/platform/hash.ts";
 import { createTestMachine } from "../testing/processes.ts";
 import { OldReads, waitedForMax } from "./old-reads.ts";
 

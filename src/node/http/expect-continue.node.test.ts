@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { signRequest } from "../../auth/sign.ts";
 import { encodeUtf8, toHex } from "../../base/bytes.ts";
 import { createTestS3 } from "../../s3/testing/test-s3.ts";
-import { createHash } from "../hash.ts";
+import { createHash } from "../platform/hash.ts";
 import { Peer, serve } from "../testing/http-peer.ts";
 
 const hash = createHash();

@@ -5,7 +5,7 @@ import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { bytesOf, ChangeMaker } from "../../engine/suite/rows.suite.ts";
 import { composeId } from "../../format/ids.ts";
 import type { ChangeId, SessionId } from "../../format/ids.ts";
-import type { LmdbEngine } from "../lmdb-engine.ts";
+import type { LmdbEngine } from "./lmdb-engine.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 import { openEnvironment } from "./environment.ts";
 import { knownChange } from "./known-changes.suite.ts";

@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import type { HttpLimits } from "../http/limits.ts";
-import { HttpServer, type HttpServerOptions } from "../http-server.ts";
+import { HttpServer, type HttpServerOptions } from "../http/http-server.ts";
 
 export interface Running extends AsyncDisposable {
   readonly port: number;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { encodeUtf8 } from "../../base/bytes.ts";
-import { signedFetch } from "../signed-fetch.ts";
+import { signedFetch } from "../client/signed-fetch.ts";
 import type { ReadyEvent } from "./served-store.ts";
 
 /** What is stored under a key. */

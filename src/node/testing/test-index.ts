@@ -1,6 +1,6 @@
-import { createHash } from "../hash.ts";
-import type { LmdbEngine, LmdbOptions } from "../lmdb-engine.ts";
-import { hasEnvironment, makeEnvironment, openLmdbEngine } from "../lmdb-engine.ts";
+import { createHash } from "../platform/hash.ts";
+import type { LmdbEngine, LmdbOptions } from "../lmdb/lmdb-engine.ts";
+import { hasEnvironment, makeEnvironment, openLmdbEngine } from "../lmdb/lmdb-engine.ts";
 
 /** The index at a path, which is made where there is none; without a reserve, and silent, unless told otherwise. */
 export function openTestIndex(path: string, more: Partial<LmdbOptions> = {}): Promise<LmdbEngine> {

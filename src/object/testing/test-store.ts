@@ -15,10 +15,10 @@ import { ReadTracker } from "../../keymap/read-tracker.ts";
 import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Hash } from "../../platform/hash.ts";
-import { AnswerBudget } from "../answer-budget.ts";
-import { BodyBudget } from "../body-budget.ts";
-import { createBodyBuffers } from "../body-buffers.ts";
-import { createBucket } from "../buckets.ts";
+import { AnswerBudget } from "../read/answer-budget.ts";
+import { BodyBudget } from "../write/body-budget.ts";
+import { createBodyBuffers } from "../write/body-buffers.ts";
+import { createBucket } from "../bucket/buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 
 /** The real writer, and what was appended and released through it. */

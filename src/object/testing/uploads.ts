@@ -1,10 +1,10 @@
 import type { ChecksumAlgorithm } from "../../format/checksum.ts";
 import type { UploadId } from "../../format/ids.ts";
 import type { UploadRow } from "../../format/object-row.ts";
-import type { CompleteInput, CompletePart } from "../complete-upload.ts";
-import { completeUpload, initiateUpload, uploadPart } from "../multipart.ts";
+import type { CompleteInput, CompletePart } from "../upload/complete-upload.ts";
+import { completeUpload, initiateUpload, uploadPart } from "../upload/multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Stored } from "../put.ts";
+import type { Stored } from "../write/put.ts";
 import type { Refusal } from "../refusal.ts";
 import { always, attributes, ok, uploadOf } from "./bodies.ts";
 import { key, testBucket } from "./test-store.ts";

@@ -1,11 +1,11 @@
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { percentEncode } from "../../auth/canonical-request.ts";
-import type { Stored } from "../../object/put.ts";
+import type { Stored } from "../../object/write/put.ts";
 import type { HeaderList, HttpResponse } from "../../platform/http.ts";
 import type { S3Call } from "../call.ts";
-import { keyElement } from "../multipart-elements.ts";
-import { storedObjectHeaders } from "../object-response.ts";
-import { etagElement, textElement, xmlPlainDocument } from "../xml-write.ts";
+import { keyElement } from "../response/multipart-elements.ts";
+import { storedObjectHeaders } from "../response/object-response.ts";
+import { etagElement, textElement, xmlPlainDocument } from "../xml/xml-write.ts";
 import type { Form } from "./read-form.ts";
 
 /** What the form wants for an answer: the browser sent elsewhere, or a status; 204 where it asks for none that S3 has. */

@@ -2,10 +2,10 @@ import type { Verified } from "../../auth/verify-request.ts";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { S3Call } from "../call.ts";
-import { literalHeaderText, wireText } from "../encoded-word.ts";
+import { literalHeaderText, wireText } from "../request/encoded-word.ts";
 import { S3Error, fieldMissing, invalidArgument } from "../errors.ts";
-import { headersByName, isHeaderValue } from "../headers.ts";
-import { climbsAboveRoot } from "../request-target.ts";
+import { headersByName, isHeaderValue } from "../request/headers.ts";
+import { climbsAboveRoot } from "../request/request-target.ts";
 import type { Form, FormField } from "./read-form.ts";
 
 /** The form with `${filename}` filled in, which may stand in any of its fields; without a file name it stays. */

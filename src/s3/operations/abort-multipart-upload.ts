@@ -1,6 +1,6 @@
-import { abortUpload } from "../../object/multipart.ts";
+import { abortUpload } from "../../object/upload/multipart.ts";
 import { type Operation, granted, permit } from "../call.ts";
-import { parseUploadAddress } from "../object-parameters.ts";
+import { parseUploadAddress } from "../request/object-parameters.ts";
 
 export const abortMultipartUpload: Operation = async (call) => {
   const { bucket, key } = call.target;

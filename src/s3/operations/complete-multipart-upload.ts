@@ -1,5 +1,9 @@
 import { fromBase64 } from "../../base/bytes.ts";
-import { type CompleteInput, type CompletePart, completeUpload } from "../../object/multipart.ts";
+import {
+  type CompleteInput,
+  type CompletePart,
+  completeUpload,
+} from "../../object/upload/multipart.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import {
@@ -7,15 +11,15 @@ import {
   checksumElementName,
   checksumElements,
   partCountOf,
-} from "../checksum-names.ts";
-import { bareEtag, parseWriteCondition } from "../condition-headers.ts";
+} from "../request/checksum-names.ts";
+import { bareEtag, parseWriteCondition } from "../request/condition-headers.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { keyElement } from "../multipart-elements.ts";
-import { parseUploadAddress, partsMax } from "../object-parameters.ts";
-import { expectedChecksums, withBodyOnly } from "../upload-body.ts";
-import { madeVersionHeaders } from "../versions.ts";
-import { type XmlNode, childText, childrenOf, parseLargeXml } from "../xml-read.ts";
-import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
+import { keyElement } from "../response/multipart-elements.ts";
+import { parseUploadAddress, partsMax } from "../request/object-parameters.ts";
+import { expectedChecksums, withBodyOnly } from "../request/upload-body.ts";
+import { madeVersionHeaders } from "../request/versions.ts";
+import { type XmlNode, childText, childrenOf, parseLargeXml } from "../xml/xml-read.ts";
+import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 /** 10,000 parts with ETag, SHA-256 and indentation are about 220 bytes each. */
 const listBytesMax = 4 * 1024 * 1024;

@@ -1,19 +1,24 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
 import type { HttpResponse } from "../../platform/http.ts";
-import type { Bucket } from "../../object/buckets.ts";
+import type { Bucket } from "../../object/bucket/buckets.ts";
 import { type CopyInput, type CopySource, copyObject as copyStored } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, permit, xmlResponse } from "../call.ts";
-import { checksumElements, partCountOf } from "../checksum-names.ts";
-import { parseWriteCondition } from "../condition-headers.ts";
-import { copyHeaders, openCopySource, refuseCopyRange, refusedCopy } from "../copy-source.ts";
+import { checksumElements, partCountOf } from "../request/checksum-names.ts";
+import { parseWriteCondition } from "../request/condition-headers.ts";
+import {
+  copyHeaders,
+  openCopySource,
+  refuseCopyRange,
+  refusedCopy,
+} from "../request/copy-source.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../iso-date.ts";
-import { parseObjectAttributes } from "../object-attributes.ts";
-import { namesStorageClass } from "../storage-class.ts";
-import { declaredChecksums } from "../upload-body.ts";
-import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
+import { formatIsoDate } from "../response/iso-date.ts";
+import { parseObjectAttributes } from "../request/object-attributes.ts";
+import { namesStorageClass } from "../request/storage-class.ts";
+import { declaredChecksums } from "../request/upload-body.ts";
+import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const copyObject: Operation = async (call) => {
   const { bucket, key } = call.target;

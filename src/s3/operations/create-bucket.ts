@@ -1,10 +1,10 @@
-import { createBucket as createBucketRow } from "../../object/buckets.ts";
+import { createBucket as createBucketRow } from "../../object/bucket/buckets.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, bucketArn, permitOwn, refused } from "../call.ts";
 import { S3Error } from "../errors.ts";
-import { firstRegion, isRegion } from "../regions.ts";
-import { readBody } from "../upload-body.ts";
-import { type XmlNode, childText, parseXml } from "../xml-read.ts";
+import { firstRegion, isRegion } from "../request/regions.ts";
+import { readBody } from "../request/upload-body.ts";
+import { type XmlNode, childText, parseXml } from "../xml/xml-read.ts";
 
 /** A configuration with its fifty tags takes 20 KiB. */
 const configurationBytesMax = 64 * 1024;

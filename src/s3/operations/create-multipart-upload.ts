@@ -1,15 +1,15 @@
 import { must } from "../../base/assert.ts";
 import type { UploadRow } from "../../format/object-row.ts";
-import { initiateUpload } from "../../object/multipart.ts";
-import { checksumTypes } from "../../object/whole-checksum.ts";
+import { initiateUpload } from "../../object/upload/multipart.ts";
+import { checksumTypes } from "../../object/write/whole-checksum.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
-import { checksumName, checksumTypeName } from "../checksum-names.ts";
+import { checksumName, checksumTypeName } from "../request/checksum-names.ts";
 import { S3Error } from "../errors.ts";
-import { parseObjectAttributes } from "../object-attributes.ts";
-import { declaredChecksums } from "../upload-body.ts";
-import { keyElement } from "../multipart-elements.ts";
-import { textElement, xmlDocument } from "../xml-write.ts";
+import { parseObjectAttributes } from "../request/object-attributes.ts";
+import { declaredChecksums } from "../request/upload-body.ts";
+import { keyElement } from "../response/multipart-elements.ts";
+import { textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const createMultipartUpload: Operation = async (call) => {
   const { bucket, key } = call.target;

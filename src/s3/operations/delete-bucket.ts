@@ -1,4 +1,4 @@
-import { deleteBucket as deleteBucketRow } from "../../object/buckets.ts";
+import { deleteBucket as deleteBucketRow } from "../../object/bucket/buckets.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, granted, permit, refused } from "../call.ts";
 

@@ -1,5 +1,5 @@
 import type { Operation } from "../call.ts";
-import { openTagging, replaceTags } from "../object-tagging.ts";
+import { openTagging, replaceTags } from "../response/object-tagging.ts";
 
 export const deleteObjectTagging: Operation = async (call) => {
   const address = await openTagging(call, "s3:DeleteObjectTagging");

@@ -1,8 +1,8 @@
-import { type Deleted, deleteObject as removeObject } from "../../object/delete.ts";
+import { type Deleted, deleteObject as removeObject } from "../../object/write/delete.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import { type Operation, granted, permit } from "../call.ts";
-import { parseDeleteCondition } from "../condition-headers.ts";
-import { parseVersion, versionAction, versionHeaders } from "../versions.ts";
+import { parseDeleteCondition } from "../request/condition-headers.ts";
+import { parseVersion, versionAction, versionHeaders } from "../request/versions.ts";
 
 export const deleteObject: Operation = async (call) => {
   const { bucket, key } = call.target;

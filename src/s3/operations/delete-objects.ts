@@ -2,16 +2,16 @@ import { encodeUtf8 } from "../../base/bytes.ts";
 import { messageOf } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
 import type { WriteCondition } from "../../object/conditions.ts";
-import { type Deleted, deleteObject } from "../../object/delete.ts";
+import { type Deleted, deleteObject } from "../../object/write/delete.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
-import { bareEtag } from "../condition-headers.ts";
+import { bareEtag } from "../request/condition-headers.ts";
 import { S3Error } from "../errors.ts";
 import { toS3Error } from "../error-response.ts";
-import { checkKey } from "../request-target.ts";
-import { declaredChecksums, withBody } from "../upload-body.ts";
-import { knownVersion } from "../versions.ts";
-import { type XmlNode, childText, childrenOf, parseLargeXml } from "../xml-read.ts";
-import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
+import { checkKey } from "../request/request-target.ts";
+import { declaredChecksums, withBody } from "../request/upload-body.ts";
+import { knownVersion } from "../request/versions.ts";
+import { type XmlNode, childText, childrenOf, parseLargeXml } from "../xml/xml-read.ts";
+import { type Xml, element, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 /** S3: keys in one request. */
 const keysMax = 1000;

@@ -1,6 +1,6 @@
 import { type Operation, permit, xmlResponse } from "../call.ts";
-import { firstRegion } from "../regions.ts";
-import { xmlTextDocument } from "../xml-write.ts";
+import { firstRegion } from "../request/regions.ts";
+import { xmlTextDocument } from "../xml/xml-write.ts";
 
 export const getBucketLocation: Operation = async (call) => {
   const { bucket: name } = call.target;

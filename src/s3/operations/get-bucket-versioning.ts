@@ -1,5 +1,5 @@
 import { type Operation, permit, xmlResponse } from "../call.ts";
-import { textElement, xmlDocument } from "../xml-write.ts";
+import { textElement, xmlDocument } from "../xml/xml-write.ts";
 
 /** Of a bucket that was never versioned, S3 says so by an empty element. */
 const statusNames = { off: undefined, enabled: "Enabled", suspended: "Suspended" } as const;

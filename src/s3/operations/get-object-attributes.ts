@@ -2,13 +2,22 @@ import { toBase64 } from "../../base/bytes.ts";
 import { formatHttpDate } from "../../base/http-date.ts";
 import type { ManifestPart } from "../../format/manifest.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
-import { type ObjectDescription, describeObject } from "../../object/get.ts";
+import { type ObjectDescription, describeObject } from "../../object/read/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, permit, xmlResponse } from "../call.ts";
-import { checksumElementName, checksumTypeName, partChecksumElements } from "../checksum-names.ts";
+import {
+  checksumElementName,
+  checksumTypeName,
+  partChecksumElements,
+} from "../request/checksum-names.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { parseVersion, refusedVersion, versionAction, versionHeaders } from "../versions.ts";
-import { type Xml, element, plainElement, textElement, xmlDocument } from "../xml-write.ts";
+import {
+  parseVersion,
+  refusedVersion,
+  versionAction,
+  versionHeaders,
+} from "../request/versions.ts";
+import { type Xml, element, plainElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 /** S3: parts on a page. */
 const pagePartsMax = 1000;

@@ -1,8 +1,8 @@
-import { getObject as readObject } from "../../object/get.ts";
+import { getObject as readObject } from "../../object/read/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { Operation } from "../call.ts";
-import { objectHeaders } from "../object-response.ts";
-import { openRead, refusedRead } from "../object-read.ts";
+import { objectHeaders } from "../response/object-response.ts";
+import { openRead, refusedRead } from "../response/object-read.ts";
 
 export const getObject: Operation = async (call) => {
   const input = await openRead(call);

@@ -1,8 +1,8 @@
-import { headObject as readHead } from "../../object/get.ts";
+import { headObject as readHead } from "../../object/read/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { Operation } from "../call.ts";
-import { objectHeaders } from "../object-response.ts";
-import { openRead, refusedRead } from "../object-read.ts";
+import { objectHeaders } from "../response/object-response.ts";
+import { openRead, refusedRead } from "../response/object-read.ts";
 
 export const headObject: Operation = async (call) => {
   const info = await readHead(call.objects, await openRead(call));

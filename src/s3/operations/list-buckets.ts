@@ -1,11 +1,11 @@
-import { type Bucket, listBuckets as listBucketRows } from "../../object/buckets.ts";
+import { type Bucket, listBuckets as listBucketRows } from "../../object/bucket/buckets.ts";
 import { type Operation, type S3Call, bucketArn, permitOwn, xmlResponse } from "../call.ts";
-import { decodeNameToken, encodeNameToken } from "../continuation-token.ts";
+import { decodeNameToken, encodeNameToken } from "../response/continuation-token.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../iso-date.ts";
-import { ownerElement } from "../listing.ts";
-import { isRegion } from "../regions.ts";
-import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
+import { formatIsoDate } from "../response/iso-date.ts";
+import { ownerElement } from "../response/listing.ts";
+import { isRegion } from "../request/regions.ts";
+import { type Xml, element, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 /** S3: buckets on a page, and on the only one where no page was asked for. */
 const bucketsMax = 10_000;

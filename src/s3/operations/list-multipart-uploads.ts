@@ -1,15 +1,15 @@
 import { noBytes } from "../../base/bytes.ts";
-import type { Bucket } from "../../object/buckets.ts";
-import { type UploadListItem, isUploadOf, listUploads } from "../../object/multipart.ts";
+import type { Bucket } from "../../object/bucket/buckets.ts";
+import { type UploadListItem, isUploadOf, listUploads } from "../../object/upload/multipart.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../iso-date.ts";
-import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../key-encoding.ts";
-import { pageItemsMax } from "../listing.ts";
-import { uploadElements } from "../multipart-elements.ts";
-import { asUploadId, parseCount } from "../object-parameters.ts";
-import { keyParameter } from "../request-target.ts";
-import { type Xml, element, textElement, xmlDocument } from "../xml-write.ts";
+import { formatIsoDate } from "../response/iso-date.ts";
+import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../response/key-encoding.ts";
+import { pageItemsMax } from "../response/listing.ts";
+import { uploadElements } from "../response/multipart-elements.ts";
+import { asUploadId, parseCount } from "../request/object-parameters.ts";
+import { keyParameter } from "../request/request-target.ts";
+import { type Xml, element, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const listMultipartUploads: Operation = async (call) => {
   const { bucket, query } = call.target;

@@ -1,14 +1,14 @@
 import { noBytes } from "../../base/bytes.ts";
 import { etagOf } from "../../object/etag.ts";
-import { type VersionListItem, listVersions } from "../../object/list-versions.ts";
-import { parseVersionId, versionIdOf } from "../../object/version-id.ts";
+import { type VersionListItem, listVersions } from "../../object/list/list-versions.ts";
+import { parseVersionId, versionIdOf } from "../../object/version/version-id.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../iso-date.ts";
-import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../key-encoding.ts";
-import { checksumKindElements, ownerElement, pageItemsMax } from "../listing.ts";
-import { parseCount } from "../object-parameters.ts";
-import { keyParameter } from "../request-target.ts";
+import { formatIsoDate } from "../response/iso-date.ts";
+import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../response/key-encoding.ts";
+import { checksumKindElements, ownerElement, pageItemsMax } from "../response/listing.ts";
+import { parseCount } from "../request/object-parameters.ts";
+import { keyParameter } from "../request/request-target.ts";
 import {
   type Xml,
   element,
@@ -16,7 +16,7 @@ import {
   plainElement,
   textElement,
   xmlDocument,
-} from "../xml-write.ts";
+} from "../xml/xml-write.ts";
 
 export const listObjectVersions: Operation = async (call) => {
   const { bucket, query } = call.target;

@@ -1,9 +1,12 @@
 import { must } from "../../base/assert.ts";
 import { type Operation, xmlResponse } from "../call.ts";
-import { decodeContinuationToken, encodeContinuationToken } from "../continuation-token.ts";
-import { listPage, placeOf } from "../listing.ts";
-import { keyParameter } from "../request-target.ts";
-import { textElement, xmlDocument } from "../xml-write.ts";
+import {
+  decodeContinuationToken,
+  encodeContinuationToken,
+} from "../response/continuation-token.ts";
+import { listPage, placeOf } from "../response/listing.ts";
+import { keyParameter } from "../request/request-target.ts";
+import { textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const listObjectsV2: Operation = async (call) => {
   const { query } = call.target;

@@ -1,8 +1,8 @@
 import { type Operation, xmlResponse } from "../call.ts";
-import { listPage, placeOf } from "../listing.ts";
-import { keyParameter } from "../request-target.ts";
+import { listPage, placeOf } from "../response/listing.ts";
+import { keyParameter } from "../request/request-target.ts";
 import { noBytes } from "../../base/bytes.ts";
-import { xmlDocument } from "../xml-write.ts";
+import { xmlDocument } from "../xml/xml-write.ts";
 
 export const listObjects: Operation = async (call) => {
   const marker = keyParameter(call.target.query, "marker");

@@ -1,11 +1,11 @@
 import { toHex } from "../../base/bytes.ts";
-import { listParts as listPartRows } from "../../object/multipart.ts";
+import { listParts as listPartRows } from "../../object/upload/multipart.ts";
 import { type Operation, granted, permit, xmlResponse } from "../call.ts";
-import { partChecksumElements } from "../checksum-names.ts";
-import { formatIsoDate } from "../iso-date.ts";
-import { keyElement, uploadElements } from "../multipart-elements.ts";
-import { parseCount, parseUploadAddress, partsMax } from "../object-parameters.ts";
-import { element, etagElement, textElement, xmlDocument } from "../xml-write.ts";
+import { partChecksumElements } from "../request/checksum-names.ts";
+import { formatIsoDate } from "../response/iso-date.ts";
+import { keyElement, uploadElements } from "../response/multipart-elements.ts";
+import { parseCount, parseUploadAddress, partsMax } from "../request/object-parameters.ts";
+import { element, etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 /** S3: parts on a page. */
 const pagePartsMax = 1000;

@@ -1,9 +1,9 @@
 import { decodePayload } from "../../auth/decode-payload.ts";
 import type { Verified } from "../../auth/verify-request.ts";
 import type { NameValue } from "../../format/object-row.ts";
-import { type Upload, putObject as storeObject } from "../../object/put.ts";
+import { type Upload, putObject as storeObject } from "../../object/write/put.ts";
 import { type Operation, type S3Call, granted, permit } from "../call.ts";
-import { parseWriteCondition } from "../condition-headers.ts";
+import { parseWriteCondition } from "../request/condition-headers.ts";
 import { authError } from "../error-response.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { formAnswer } from "../form/form-answer.ts";
@@ -17,9 +17,9 @@ import {
   parsePolicy,
 } from "../form/policy.ts";
 import { type Form, readForm } from "../form/read-form.ts";
-import { parseObjectAttributes } from "../object-attributes.ts";
-import { parseTaggingField } from "../tagging.ts";
-import { openFile } from "../upload-body.ts";
+import { parseObjectAttributes } from "../request/object-attributes.ts";
+import { parseTaggingField } from "../request/tagging.ts";
+import { openFile } from "../request/upload-body.ts";
 
 /** An HTML form as a browser sends it: fields that say what PutObject's headers say, then the file. */
 export const postObject: Operation = async (call) => {

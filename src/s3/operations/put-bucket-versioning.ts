@@ -1,8 +1,8 @@
-import { setVersioning } from "../../object/versioning.ts";
+import { setVersioning } from "../../object/bucket/versioning.ts";
 import { type Operation, granted, permit } from "../call.ts";
 import { S3Error } from "../errors.ts";
-import { readBody } from "../upload-body.ts";
-import { type XmlNode, childText, parseXml } from "../xml-read.ts";
+import { readBody } from "../request/upload-body.ts";
+import { type XmlNode, childText, parseXml } from "../xml/xml-read.ts";
 
 /** Two short elements. */
 const configurationBytesMax = 4 * 1024;

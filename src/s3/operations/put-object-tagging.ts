@@ -1,7 +1,7 @@
 import type { Operation } from "../call.ts";
-import { openTagging, replaceTags } from "../object-tagging.ts";
-import { parseTagging } from "../tagging.ts";
-import { readBody } from "../upload-body.ts";
+import { openTagging, replaceTags } from "../response/object-tagging.ts";
+import { parseTagging } from "../request/tagging.ts";
+import { readBody } from "../request/upload-body.ts";
 
 /** Ten tags of 128 and 256 characters, each of which may be written as a reference of ten. */
 const taggingBytesMax = 64 * 1024;

@@ -1,10 +1,10 @@
-import { putObject as storeObject } from "../../object/put.ts";
+import { putObject as storeObject } from "../../object/write/put.ts";
 import { type Operation, granted, permit } from "../call.ts";
-import { parseWriteCondition } from "../condition-headers.ts";
-import { parseObjectAttributes } from "../object-attributes.ts";
-import { storedObjectHeaders } from "../object-response.ts";
-import { openUpload } from "../upload-body.ts";
-import { refuseVersion } from "../versions.ts";
+import { parseWriteCondition } from "../request/condition-headers.ts";
+import { parseObjectAttributes } from "../request/object-attributes.ts";
+import { storedObjectHeaders } from "../response/object-response.ts";
+import { openUpload } from "../request/upload-body.ts";
+import { refuseVersion } from "../request/versions.ts";
 
 export const putObject: Operation = async (call) => {
   const { bucket, key } = call.target;

@@ -1,9 +1,14 @@
-import { describeObject } from "../../object/get.ts";
+import { describeObject } from "../../object/read/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, permit, xmlResponse } from "../call.ts";
 import { S3Error, type S3ErrorCode } from "../errors.ts";
 import type { OperationName } from "../operations.ts";
-import { parseVersion, refusedVersion, versionAction, versionHeaders } from "../versions.ts";
+import {
+  parseVersion,
+  refusedVersion,
+  versionAction,
+  versionHeaders,
+} from "../request/versions.ts";
 import {
   type Xml,
   element,
@@ -11,7 +16,7 @@ import {
   plainElement,
   textElement,
   xmlDocument,
-} from "../xml-write.ts";
+} from "../xml/xml-write.ts";
 
 // Reads of configurations that no bucket here can have, since the operations that set them are not built. What S3
 // says of a bucket just made is the truth then: an error that there is none, or a document that says what holds by

@@ -1,14 +1,19 @@
 import { must } from "../../base/assert.ts";
 import { type CopyPartInput, copyPart } from "../../object/copy.ts";
-import { getUpload } from "../../object/multipart.ts";
+import { getUpload } from "../../object/upload/multipart.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
-import { partChecksumElements } from "../checksum-names.ts";
-import { openCopySource, parseCopyRange, partCopyHeaders, refusedCopy } from "../copy-source.ts";
-import { formatIsoDate } from "../iso-date.ts";
-import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
-import { etagElement, textElement, xmlDocument } from "../xml-write.ts";
+import { partChecksumElements } from "../request/checksum-names.ts";
+import {
+  openCopySource,
+  parseCopyRange,
+  partCopyHeaders,
+  refusedCopy,
+} from "../request/copy-source.ts";
+import { formatIsoDate } from "../response/iso-date.ts";
+import { parsePartNumber, parseUploadAddress } from "../request/object-parameters.ts";
+import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const uploadPartCopy: Operation = async (call) => {
   const { bucket, key } = call.target;

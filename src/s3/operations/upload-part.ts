@@ -1,11 +1,11 @@
 import { must } from "../../base/assert.ts";
-import { getUpload, uploadPart as storePart } from "../../object/multipart.ts";
+import { getUpload, uploadPart as storePart } from "../../object/upload/multipart.ts";
 import { type Operation, granted, permit } from "../call.ts";
-import { checksumHeaders, checksumName } from "../checksum-names.ts";
+import { checksumHeaders, checksumName } from "../request/checksum-names.ts";
 import type { ChecksumAlgorithm } from "../../format/checksum.ts";
 import { S3Error } from "../errors.ts";
-import { parsePartNumber, parseUploadAddress } from "../object-parameters.ts";
-import { declaredChecksums, defaultChecksum, openUpload } from "../upload-body.ts";
+import { parsePartNumber, parseUploadAddress } from "../request/object-parameters.ts";
+import { declaredChecksums, defaultChecksum, openUpload } from "../request/upload-body.ts";
 
 export const uploadPart: Operation = async (call) => {
   const { bucket, key } = call.target;

@@ -8,7 +8,7 @@ import { createTestMachine } from "../../object/testing/test-store.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
-import { RequestsPerKey } from "../requests-per-key.ts";
+import { RequestsPerKey } from "../request/requests-per-key.ts";
 import type { ObservedRequest, RequestObserver } from "../observed-request.ts";
 import { createS3Handler } from "../s3-handler.ts";
 

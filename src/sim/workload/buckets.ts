@@ -1,8 +1,8 @@
 import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
-import { createBucket, deleteBucket } from "../../object/buckets.ts";
+import { createBucket, deleteBucket } from "../../object/bucket/buckets.ts";
 import { etagOf } from "../../object/etag.ts";
-import type { ListItem } from "../../object/list.ts";
-import { listObjects } from "../../object/list.ts";
+import type { ListItem } from "../../object/list/list.ts";
+import { listObjects } from "../../object/list/list.ts";
 import { Violation } from "../history.ts";
 import type { KeyStep } from "../key-state.ts";
 import { absent } from "../key-state.ts";

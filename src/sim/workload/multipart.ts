@@ -1,14 +1,14 @@
 import { toHex } from "../../base/bytes.ts";
 import type { UploadId } from "../../format/ids.ts";
-import type { CompletePart } from "../../object/multipart.ts";
+import type { CompletePart } from "../../object/upload/multipart.ts";
 import {
   abortUpload,
   completeUpload,
   initiateUpload,
   listParts,
   uploadPart,
-} from "../../object/multipart.ts";
-import type { Stored } from "../../object/put.ts";
+} from "../../object/upload/multipart.ts";
+import type { Stored } from "../../object/write/put.ts";
 import { Violation } from "../history.ts";
 import { uploadIdleMs } from "../roles.ts";
 import type { PartContent, Value } from "../values.ts";

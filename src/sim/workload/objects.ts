@@ -1,10 +1,10 @@
-import { deleteObject } from "../../object/delete.ts";
+import { deleteObject } from "../../object/write/delete.ts";
 import { copyObject } from "../../object/copy.ts";
 import type { WriteCondition } from "../../object/conditions.ts";
-import { getObject, headObject } from "../../object/get.ts";
-import type { RangeRequest } from "../../object/get.ts";
-import type { Upload } from "../../object/put.ts";
-import { putObject } from "../../object/put.ts";
+import { getObject, headObject } from "../../object/read/get.ts";
+import type { RangeRequest } from "../../object/read/get.ts";
+import type { Upload } from "../../object/write/put.ts";
+import { putObject } from "../../object/write/put.ts";
 import { StoreError } from "../../base/errors.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { chunkBytesMax } from "../../format/limits.ts";

@@ -1,5 +1,5 @@
-import type { VersionRef } from "../../object/version-id.ts";
-import { parseVersionId } from "../../object/version-id.ts";
+import type { VersionRef } from "../../object/version/version-id.ts";
+import { parseVersionId } from "../../object/version/version-id.ts";
 import type { KeyStep, ValueName, VersionName } from "../key-state.ts";
 import { absent } from "../key-state.ts";
 import type { KnownVersion } from "../known-versions.ts";

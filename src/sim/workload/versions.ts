@@ -1,12 +1,12 @@
 import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
-import { deleteObject } from "../../object/delete.ts";
+import { deleteObject } from "../../object/write/delete.ts";
 import { etagOf } from "../../object/etag.ts";
-import type { VersionListInput, VersionListItem } from "../../object/list-versions.ts";
-import { listVersions } from "../../object/list-versions.ts";
-import { putTags } from "../../object/tags.ts";
-import { parseVersionId, versionIdOf } from "../../object/version-id.ts";
-import { setVersioning } from "../../object/versioning.ts";
+import type { VersionListInput, VersionListItem } from "../../object/list/list-versions.ts";
+import { listVersions } from "../../object/list/list-versions.ts";
+import { putTags } from "../../object/write/tags.ts";
+import { parseVersionId, versionIdOf } from "../../object/version/version-id.ts";
+import { setVersioning } from "../../object/bucket/versioning.ts";
 import { Violation } from "../history.ts";
 import type { ListedVersion, ValueName } from "../key-state.ts";
 import { differenceOf, valueNameOf } from "../values.ts";

@@ -1,0 +1,94 @@
+import { type BigIntStats, constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { BufferPool } from "../../base/buffer-pool.ts";
+import { afterBytes, firstBytes, gatherBytes, lengthOf } from "./byte-parts.ts";
+
+/**
+ * What direct writes must be multiples of, in file and memory: the largest block of disks and file systems, and the page of
+ * most processors, so that no page is written both directly and through the cache.
+ */
+export const directBlockBytes = 4096;
+/** Copied and written at once: it stays in the processor's cache, and the event loop is held for half a millisecond. */
+const stepBytes = 1024 * 1024;
+/** 4 MiB: one for each of a few disks that are written at once. */
+const roomsKeptMax = 4;
+
+/** WebAssembly's memory is the only one in JavaScript that is known to begin at a page. */
+const rooms = new BufferPool({
+  bufferBytes: stepBytes,
+  keptMax: roomsKeptMax,
+  create(bytes) {
+    const pages = bytes / 65_536;
+    return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
+  },
+});
+
+/**
+ * A file that is written past the page cache (O_DIRECT). For much at once that is cheaper, though the bytes are copied once to
+ * where they are aligned: the kernel neither copies them into fresh pages nor has to find and write these later.
+ */
+export class DirectFile {
+  readonly #handle: FileHandle;
+
+  private constructor(handle: FileHandle) {
+    this.#handle = handle;
+  }
+
+  /** Undefined where the system or this file's does not know direct writes. */
+  static async open(path: string): Promise<DirectFile | undefined> {
+    // Other systems than Linux have no such flag, whatever the types say.
+    const flag = constants.O_DIRECT as number | undefined;
+    if (flag === undefined) return undefined;
+    try {
+      return new DirectFile(await open(path, constants.O_RDWR | flag));
+    } catch {
+      return undefined; // a real failure shows in the write that takes the usual way
+    }
+  }
+
+  /** Writes whole blocks at a block's beginning. `unsupported`: nothing is known of what is there now. */
+  async write(parts: readonly Uint8Array[], offset: number): Promise<"written" | "unsupported"> {
+    let room: Uint8Array | undefined;
+    try {
+      room = rooms.take();
+      let at = offset;
+      for (let rest = parts; rest.length > 0; rest = afterBytes(rest, stepBytes)) {
+        const step = firstBytes(rest, stepBytes);
+        gatherBytes(step, room);
+        at += await this.#writeStep(room.subarray(0, lengthOf(step)), at);
+      }
+      return "written";
+    } catch (error) {
+      if (isUnsupported(error)) return "unsupported";
+      throw error;
+    } finally {
+      if (room !== undefined) rooms.give(room);
+    }
+  }
+
+  stat(): Promise<BigIntStats> {
+    return this.#handle.stat({ bigint: true });
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  async #writeStep(bytes: Uint8Array, offset: number): Promise<number> {
+    for (let done = 0; done < bytes.length;) {
+      const left = bytes.length - done;
+      const { bytesWritten } = await this.#handle.write(bytes, done, left, offset + done);
+      if (bytesWritten === 0) throw new Error("nothing was written");
+      done += bytesWritten;
+    }
+    return bytes.length;
+  }
+}
+
+/** The file system wants other blocks, or there was no aligned memory. */
+function isUnsupported(error: unknown): boolean {
+  return (
+    error instanceof RangeError ||
+    (error instanceof Error && "code" in error && error.code === "EINVAL")
+  );
+}

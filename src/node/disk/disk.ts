@@ -1,0 +1,263 @@
+import type { FileHandle } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { AssertionError, assert } from "../../base/assert.ts";
+import { messageOf } from "../../base/errors.ts";
+import { Limiter } from "../../base/limiter.ts";
+import type { Disk, DiskErrorKind, DiskFile } from "../../platform/disk.ts";
+import { DiskError } from "../../platform/disk.ts";
+import { afterBytes, firstBytes, lengthOf } from "./byte-parts.ts";
+import { DirectFile, directBlockBytes } from "./direct-file.ts";
+
+/*
+ * libuv runs file operations in a pool of a few threads, for all disks together: one disk that
+ * stalls would soon hold them all. So each disk has places of its own, fewer than there are
+ * threads, and what exceeds them waits here. Writes have places apart from reads: a sync, on which
+ * many appends wait, must not queue behind a hundred reads.
+ */
+/** Enough to keep a flash disk busy; more only wait in the kernel instead of here. */
+const readsMax = 6;
+/** A batch that is written and synced, and the next extent that is being made. */
+const writesMax = 2;
+
+/** Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
+export const diskThreadsMax = readsMax + writesMax;
+
+/** From here on a write passes by the page cache: below, its copy costs less than waiting for the disk twice. */
+const directBytesMin = 1024 * 1024;
+
+/**
+ * The extent reader bounds its reads and each writer has one write under way: this is never reached
+ * by them.
+ */
+const operationsWaitingMax = 65_536;
+
+/** The data directory `directory`, which need not exist yet for this to succeed. */
+export function openDisk(directory: string): Disk {
+  return new NodeDisk(directory);
+}
+
+const kinds: Readonly<Record<string, DiskErrorKind>> = {
+  ENOSPC: "full",
+  EDQUOT: "full",
+  EROFS: "read_only",
+  EACCES: "read_only",
+  EPERM: "read_only",
+  ENOENT: "missing",
+  ENOTDIR: "missing",
+  ESTALE: "missing",
+  EEXIST: "exists",
+};
+
+function codeOf(thrown: unknown): string {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
+}
+
+const flags = { read: "r", write: "r+", create: "wx+" } as const;
+
+class NodeDisk implements Disk {
+  readonly name: string;
+  readonly #reads: Limiter;
+  readonly #writes: Limiter;
+
+  constructor(directory: string) {
+    this.name = directory;
+    const waitersMax = operationsWaitingMax;
+    this.#reads = new Limiter({ unitsMax: readsMax, waitersMax, what: `${directory}: reads` });
+    this.#writes = new Limiter({ unitsMax: writesMax, waitersMax, what: `${directory}: writes` });
+  }
+
+  async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
+    const handle = await this.reading("open", path, () => open(this.inside(path), flags[mode]));
+    return new NodeFile(this, path, handle);
+  }
+
+  list(directory: string): Promise<string[]> {
+    return this.reading("list", directory, () => readdir(this.inside(directory)));
+  }
+
+  makeDirectory(path: string): Promise<void> {
+    return this.writing("make", path, async () => {
+      try {
+        await mkdir(this.inside(path));
+      } catch (error) {
+        if (codeOf(error) !== "EEXIST") throw error;
+      }
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.writing("rename", from, () => rename(this.inside(from), this.inside(to)));
+  }
+
+  remove(path: string): Promise<void> {
+    return this.writing("remove", path, () => unlink(this.inside(path)));
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return this.writing("sync", path, async () => {
+      await using handle = await open(this.inside(path), "r");
+      await handle.sync();
+    });
+  }
+
+  space(): Promise<{ readonly bytesTotal: number; readonly bytesFree: number }> {
+    return this.reading("space", "", async () => {
+      const { bsize, blocks, bavail } = await statfs(this.name);
+      return { bytesTotal: bsize * blocks, bytesFree: bsize * bavail };
+    });
+  }
+
+  reading<T>(what: string, path: string, task: () => Promise<T>): Promise<T> {
+    return this.#operation(this.#reads, what, path, task);
+  }
+
+  writing<T>(what: string, path: string, task: () => Promise<T>): Promise<T> {
+    return this.#operation(this.#writes, what, path, task);
+  }
+
+  async #operation<T>(
+    limiter: Limiter,
+    what: string,
+    path: string,
+    task: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await limiter.run(1, task);
+    } catch (cause) {
+      if (cause instanceof AssertionError) throw cause;
+      const kind = kinds[codeOf(cause)] ?? "io";
+      throw new DiskError(kind, `${this.name}: ${what} ${path}: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  inside(path: string): string {
+    const names = path === "" ? [] : path.split("/");
+    assert(
+      names.every((name) => name !== "" && name !== "." && name !== ".."),
+      `not a path within a data directory: ${path}`,
+    );
+    return join(this.name, ...names);
+  }
+}
+
+class NodeFile implements DiskFile {
+  readonly #disk: NodeDisk;
+  readonly #path: string;
+  readonly #handle: FileHandle;
+  /** The same file for large writes, from the first of them on; undefined where that does not work. */
+  #direct: Promise<DirectFile | undefined> | undefined;
+  /** Its device and number; as long as the file is open the system gives them to no other one. */
+  #own: Promise<BigIntStats> | undefined;
+
+  constructor(disk: NodeDisk, path: string, handle: FileHandle) {
+    this.#disk = disk;
+    this.#path = path;
+    this.#handle = handle;
+  }
+
+  read(buffer: Uint8Array, offset: number): Promise<number> {
+    return this.#disk.reading("read", this.#path, async () => {
+      let done = 0;
+      while (done < buffer.length) {
+        const rest = buffer.length - done;
+        const { bytesRead } = await this.#handle.read(buffer, done, rest, offset + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return done;
+    });
+  }
+
+  write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    return this.#disk.writing("write", this.#path, async () => {
+      const bytes = lengthOf(parts);
+      const isDone = bytes >= directBytesMin && (await this.#writeBlocks(parts, offset, bytes));
+      if (!isDone) await this.#write(parts, offset);
+    });
+  }
+
+  /**
+   * The length is part of what fdatasync makes durable; the times it leaves out do not matter here.
+   */
+  sync(): Promise<void> {
+    return this.#disk.writing("sync", this.#path, () => this.#handle.datasync());
+  }
+
+  size(): Promise<number> {
+    return this.#disk.reading("size", this.#path, async () => (await this.#handle.stat()).size);
+  }
+
+  isInPlace(): Promise<boolean> {
+    return this.#disk.reading("look for", this.#path, async () => {
+      const own = await this.#stat();
+      try {
+        return isSameFile(own, await stat(this.#disk.inside(this.#path), { bigint: true }));
+      } catch (error) {
+        if (kinds[codeOf(error)] === "missing") return false;
+        throw error;
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#disk.reading("close", this.#path, async () => {
+      const direct = await this.#direct;
+      await Promise.all([this.#handle.close(), direct?.close()]);
+    });
+  }
+
+  #stat(): Promise<BigIntStats> {
+    this.#own ??= this.#handle.stat({ bigint: true });
+    return this.#own;
+  }
+
+  async #write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    let rest = parts.filter((part) => part.length > 0);
+    let at = offset;
+    while (rest.length > 0) {
+      const { bytesWritten } = await this.#handle.writev(rest, at);
+      if (bytesWritten === 0) throw new Error("nothing was written");
+      at += bytesWritten;
+      rest = afterBytes(rest, bytesWritten);
+    }
+  }
+
+  /** It is opened by its path once more, where another file may stand by now: that one must not be written. */
+  async #openDirect(): Promise<DirectFile | undefined> {
+    const direct = await DirectFile.open(this.#disk.inside(this.#path));
+    if (direct === undefined || isSameFile(await this.#stat(), await direct.stat())) return direct;
+    await direct.close();
+    return undefined;
+  }
+
+  /**
+   * Whole blocks directly, what stands before and behind them as usual: each page has just one way. False where the file
+   * can't be written so.
+   */
+  async #writeBlocks(
+    parts: readonly Uint8Array[],
+    offset: number,
+    bytes: number,
+  ): Promise<boolean> {
+    this.#direct ??= this.#openDirect();
+    const direct = await this.#direct;
+    if (direct === undefined) return false;
+    const first = Math.ceil(offset / directBlockBytes) * directBlockBytes;
+    const end = Math.floor((offset + bytes) / directBlockBytes) * directBlockBytes;
+    await this.#write(firstBytes(parts, first - offset), offset);
+    const blocks = firstBytes(afterBytes(parts, first - offset), end - first);
+    if ((await direct.write(blocks, first)) === "unsupported") {
+      this.#direct = Promise.resolve(undefined);
+      await direct.close();
+      return false;
+    }
+    await this.#write(afterBytes(parts, end - offset), end);
+    return true;
+  }
+}
+
+function isSameFile(one: BigIntStats, other: BigIntStats): boolean {
+  return one.ino === other.ino && one.dev === other.dev;
+}

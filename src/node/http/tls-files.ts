@@ -1,0 +1,126 @@
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { messageOf, StoreError } from "../../base/errors.ts";
+import type { Log } from "../../platform/log.ts";
+import { endOf, faultOf, type TlsPair } from "./tls-pair.ts";
+
+/** A certificate with its chain and its key, as files in PEM. */
+export interface TlsFiles {
+  readonly certPath: string;
+  readonly keyPath: string;
+}
+
+/** Files are looked at so often; a renewal has weeks. They are read, not watched: that works for every way to replace them. */
+export const reloadMs = 5_000;
+
+/** Undefined where TLS is off; StoreError `invalid` where one of the two is missing. */
+export function tlsFilesOf(certPath: string, keyPath: string): TlsFiles | undefined {
+  if (certPath === "" && keyPath === "") return undefined;
+  if (certPath !== "" && keyPath !== "") return { certPath, keyPath };
+  throw new StoreError("invalid", "TLS needs both: give --tls-cert and --tls-key, or neither");
+}
+
+/** StoreError `invalid`, with the file and the fix, where a server could not use them. */
+export function readTlsPair(files: TlsFiles): TlsPair {
+  const read = (flag: string, path: string): string => {
+    try {
+      return readFileSync(path, "utf8");
+    } catch (cause) {
+      throw new StoreError("invalid", `${flag}: ${messageOf(cause)}`, { cause });
+    }
+  };
+  const pair = { cert: read("--tls-cert", files.certPath), key: read("--tls-key", files.keyPath) };
+  const fault = faultText(pair, files);
+  if (fault !== undefined) throw new StoreError("invalid", fault);
+  return pair;
+}
+
+/** What is wrong with the pair, by the file that has to be mended. */
+function faultText(pair: TlsPair, { certPath, keyPath }: TlsFiles): string | undefined {
+  const fault = faultOf(pair);
+  if (fault === undefined) return undefined;
+  const file = fault.of === "cert" ? `--tls-cert ${certPath}` : `--tls-key ${keyPath}`;
+  return `${file} ${fault.message}`;
+}
+
+export interface TlsReloadOptions {
+  readonly files: TlsFiles;
+  /** The one in use. */
+  readonly pair: TlsPair;
+  readonly log: Log;
+  readonly intervalMs: number;
+  readonly use: (pair: TlsPair) => void;
+}
+
+/**
+ * Looks for new files, and has them used once they are proved to fit together: the two may be replaced one after the
+ * other, or be empty for a moment while they are written. Until then, or where what is new is wrong, the old pair stays
+ * in use and the log says why. Whatever goes wrong here ends nothing: the next look tries again.
+ */
+export class TlsReload {
+  readonly #options: TlsReloadOptions;
+  readonly #timer: NodeJS.Timeout;
+  /** The last that was looked at, good or not: the same is not complained about twice. */
+  #seen: TlsPair | string;
+  #looking = false;
+
+  constructor(options: TlsReloadOptions) {
+    this.#options = options;
+    this.#seen = options.pair;
+    warnOfExpiry(options.pair, options.log);
+    this.#timer = setInterval(() => void this.#look(), options.intervalMs).unref(); // never rejects
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    const { files, log } = this.#options;
+    try {
+      const found = await readBoth(files);
+      if (!isSame(found, this.#seen)) this.#take(found);
+    } catch (error) {
+      log("error", "tls_not_reloaded", { ...files, fault: messageOf(error) });
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  #take(found: TlsPair | string): void {
+    const { files, log, use } = this.#options;
+    this.#seen = found;
+    const fault = typeof found === "string" ? found : faultText(found, files);
+    if (fault === undefined && typeof found !== "string") {
+      use(found);
+      log("info", "tls_reloaded", { ...files });
+      warnOfExpiry(found, log);
+    } else {
+      log("warn", "tls_not_reloaded", { ...files, fault });
+    }
+  }
+}
+
+/** Or why they cannot be read. */
+async function readBoth({ certPath, keyPath }: TlsFiles): Promise<TlsPair | string> {
+  try {
+    return { cert: await readFile(certPath, "utf8"), key: await readFile(keyPath, "utf8") };
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function isSame(one: TlsPair | string, other: TlsPair | string): boolean {
+  if (typeof one === "string" || typeof other === "string") return one === other;
+  return one.cert === other.cert && one.key === other.key;
+}
+
+/** It is used all the same: some clients do not look, and none is served better by no certificate. */
+function warnOfExpiry(pair: TlsPair, log: Log): void {
+  const end = endOf(pair);
+  if (end.getTime() < Date.now()) {
+    log("warn", "tls_certificate_expired", { since: end.toISOString() });
+  }
+}

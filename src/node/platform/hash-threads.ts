@@ -1,0 +1,154 @@
+import { Worker } from "node:worker_threads";
+import { must } from "../../base/assert.ts";
+import { StoreError, messageOf } from "../../base/errors.ts";
+import type { BodyHasher, HashAlgorithm } from "../../platform/hash.ts";
+
+export type ToHashThread =
+  | { readonly id: number; readonly kind: "open"; readonly algorithm: HashAlgorithm }
+  | { readonly id: number; readonly kind: "update"; readonly bytes: Uint8Array }
+  | { readonly id: number; readonly kind: "digest" | "close" };
+
+/** One for each `update` and `digest`, in their order for each hasher. */
+export interface FromHashThread {
+  readonly id: number;
+  readonly digest?: Uint8Array;
+}
+
+/** One for MD5 and one for checksums, which take as long together as receiving the bytes does. */
+const threadsMax = 2;
+
+/**
+ * Hashes bodies in threads of their own, so that the event loop is free meanwhile. Shared memory is read where it is, other
+ * is copied. What is under way is bounded by who waits for it: bytes that are not hashed yet are somebody's.
+ *
+ * A thread that dies takes its bodies with it (they fail, nothing is guessed), and the next one that comes starts another.
+ */
+export class HashThreads {
+  readonly #threads: (HashThread | undefined)[] = [];
+  #lastId = 0;
+
+  open(algorithms: readonly HashAlgorithm[]): BodyHasher {
+    const hashers = algorithms.map((algorithm, index) => {
+      const hasher = this.#thread(index % threadsMax).open(++this.#lastId, algorithm);
+      return [algorithm, hasher] as const;
+    });
+    return {
+      async update(bytes) {
+        await Promise.all(hashers.map(([, hasher]) => hasher.update(bytes)));
+      },
+      async digests() {
+        const all = hashers.map(
+          async ([algorithm, hasher]) => [algorithm, await hasher.digest()] as const,
+        );
+        return new Map(await Promise.all(all));
+      },
+      close() {
+        for (const [, hasher] of hashers) hasher.close();
+      },
+    };
+  }
+
+  /** Threads at work; for tests, which end them. */
+  get running(): readonly Worker[] {
+    return this.#threads.flatMap((thread) => (thread?.isAlive === true ? [thread.worker] : []));
+  }
+
+  /** What was asked of threads and is not answered. */
+  get waiting(): number {
+    return this.#threads.reduce((sum, thread) => sum + (thread?.waiting ?? 0), 0);
+  }
+
+  #thread(index: number): HashThread {
+    const known = this.#threads[index];
+    if (known?.isAlive === true) return known;
+    const thread = new HashThread();
+    this.#threads[index] = thread;
+    return thread;
+  }
+}
+
+interface ThreadHasher {
+  update(bytes: Uint8Array): Promise<void>;
+  digest(): Promise<Uint8Array>;
+  close(): void;
+}
+
+type Answer = PromiseWithResolvers<Uint8Array | undefined>;
+
+class HashThread {
+  readonly worker: Worker;
+  /** What each hasher was asked and has not answered, in order. */
+  readonly #asked = new Map<number, Answer[]>();
+  #asking = 0;
+  #failure: StoreError | undefined;
+
+  constructor() {
+    this.worker = new Worker(new URL("hash-thread-main.ts", import.meta.url), {
+      execArgv: [],
+      // It keeps nothing but a few hashers.
+      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 },
+    });
+    this.worker.on("message", (answer: FromHashThread) => this.#receive(answer));
+    this.worker.on("error", (error) => this.#fail(messageOf(error)));
+    this.worker.on("exit", (code) => this.#fail(`it ended with ${code}`));
+    this.worker.unref();
+  }
+
+  get isAlive(): boolean {
+    return this.#failure === undefined;
+  }
+
+  get waiting(): number {
+    return this.#asking;
+  }
+
+  open(id: number, algorithm: HashAlgorithm): ThreadHasher {
+    this.#send({ id, kind: "open", algorithm });
+    return {
+      update: async (bytes) => {
+        await this.#ask({ id, kind: "update", bytes: sendable(bytes) });
+      },
+      digest: async () => must(await this.#ask({ id, kind: "digest" }), "a digest was asked for"),
+      close: () => {
+        this.#send({ id, kind: "close" });
+      },
+    };
+  }
+
+  #send(message: ToHashThread): void {
+    if (this.#failure === undefined) this.worker.postMessage(message);
+  }
+
+  #ask(message: ToHashThread): Promise<Uint8Array | undefined> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const answer: Answer = Promise.withResolvers();
+    const queue = this.#asked.get(message.id) ?? [];
+    queue.push(answer);
+    this.#asked.set(message.id, queue);
+    // The process must not end while somebody waits.
+    if (this.#asking++ === 0) this.worker.ref();
+    this.#send(message);
+    return answer.promise;
+  }
+
+  #receive({ id, digest }: FromHashThread): void {
+    const queue = this.#asked.get(id) ?? [];
+    must(queue.shift(), "an answer to what was asked").resolve(digest);
+    if (queue.length === 0) this.#asked.delete(id);
+    if (--this.#asking === 0) this.worker.unref();
+  }
+
+  #fail(why: string): void {
+    this.#failure ??= new StoreError("unavailable", `a thread that hashes has died: ${why}`);
+    for (const queue of this.#asked.values()) {
+      for (const answer of queue) answer.reject(this.#failure);
+    }
+    this.#asked.clear();
+    this.#asking = 0;
+  }
+}
+
+/** Of other than shared memory the whole would be copied, and not just these bytes. */
+function sendable(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof SharedArrayBuffer ? bytes : bytes.slice();
+}

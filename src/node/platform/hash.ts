@@ -1,0 +1,153 @@
+import { createHash as createNodeHash, createHmac, hash as hashOnce } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { unreachable } from "../../base/assert.ts";
+import type {
+  CrcAlgorithm,
+  CryptoAlgorithm,
+  Hash,
+  HashAlgorithm,
+  Hasher,
+} from "../../platform/hash.ts";
+import { createBodyHasher } from "../../platform/body-hasher.ts";
+import { createCrcKernel } from "./crc-kernel.ts";
+import type { CrcKernel } from "./crc-kernel.ts";
+import type { HashThreads } from "./hash-threads.ts";
+import { createHmacText } from "./hmac-text.ts";
+import { createXxhKernel } from "./xxhash-kernel.ts";
+
+const polynomial32 = 0xedb88320;
+const polynomial32c = 0x82f63b78;
+
+/**
+ * Digests by OpenSSL, CRC-32 by zlib, the other CRCs and xxHash by kernels of ours (Node has none). One per process:
+ * it holds the kernels' memory.
+ *
+ * @param threads for large bodies; without them they are hashed where they are.
+ */
+export function createHash(threads?: HashThreads): Hash {
+  const kernel = createCrcKernel();
+  const xxhHasher = createXxhKernel();
+  const create = (algorithm: HashAlgorithm): Hasher => {
+    if (isCrypto(algorithm)) return cryptoHasher(algorithm);
+    return isCrc(algorithm) ? crcHasher(kernel, algorithm) : xxhHasher(algorithm);
+  };
+  const digest = (algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array => {
+    if (isCrypto(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
+    const hasher = create(algorithm);
+    hasher.update(bytes);
+    return hasher.digest();
+  };
+  return {
+    crc32: createCrc32(),
+    create,
+    createBeside: (algorithms) =>
+      threads?.open(algorithms) ?? createBodyHasher({ create, digest }, algorithms),
+    digest,
+    hmacSha1: (key, bytes) => plainBytes(createHmac("sha1", key).update(bytes).digest()),
+    hmacSha256: (key, bytes) => plainBytes(createHmac("sha256", key).update(bytes).digest()),
+    // Without an array in between: 0.5 µs for a request's text, instead of 2.0 (Node 26.10, November 2026).
+    sha256Text: (text) => hashOnce("sha256", Buffer.from(text, "latin1"), "hex"),
+    hmacSha256Text: createHmacText(),
+    combineCrc: (algorithm, first, second, secondBytes) =>
+      combineCrc(kernel, algorithm, first, second, secondBytes),
+  };
+}
+
+/** Arrays of up to so many bytes lie in V8's heap; given to native code, each gets memory of its own outside of it. */
+const inHeapBytes = 64;
+
+/** CRC-32 by zlib. A short array, as a row's key, is copied to where it need not: 0.15 µs instead of 0.5 (Node 26.10). */
+function createCrc32(): Hash["crc32"] {
+  const room = new Uint8Array(new ArrayBuffer(inHeapBytes));
+  return (bytes, previous) => {
+    const { length } = bytes;
+    if (length > inHeapBytes) return crc32(bytes, previous);
+    room.set(bytes);
+    return crc32(room.subarray(0, length), previous);
+  };
+}
+
+function isCrc(algorithm: HashAlgorithm): algorithm is CrcAlgorithm {
+  return algorithm === "crc32" || algorithm === "crc32c" || algorithm === "crc64nvme";
+}
+
+function isCrypto(algorithm: HashAlgorithm): algorithm is CryptoAlgorithm {
+  return (
+    algorithm === "md5" || algorithm === "sha1" || algorithm === "sha256" || algorithm === "sha512"
+  );
+}
+
+function cryptoHasher(algorithm: CryptoAlgorithm): Hasher {
+  const hash = createNodeHash(algorithm);
+  return {
+    update: (bytes) => void hash.update(bytes),
+    digest: () => plainBytes(hash.digest()),
+  };
+}
+
+function crcHasher(kernel: CrcKernel, algorithm: CrcAlgorithm): Hasher {
+  switch (algorithm) {
+    case "crc32":
+      return crc32Hasher((bytes, previous) => crc32(bytes, previous));
+    case "crc32c":
+      return crc32Hasher((bytes, previous) => kernel.crc32c(bytes, previous));
+    case "crc64nvme": {
+      let state = 0n;
+      return {
+        update: (bytes) => void (state = kernel.crc64nvme(bytes, state)),
+        digest: () => toBytes64(state),
+      };
+    }
+    default:
+      return unreachable(algorithm);
+  }
+}
+
+function crc32Hasher(step: (bytes: Uint8Array, previous: number) => number): Hasher {
+  let state = 0;
+  return {
+    update: (bytes) => void (state = step(bytes, state)),
+    digest: () => toBytes32(state),
+  };
+}
+
+function combineCrc(
+  kernel: CrcKernel,
+  algorithm: CrcAlgorithm,
+  first: Uint8Array,
+  second: Uint8Array,
+  secondBytes: number,
+): Uint8Array {
+  if (algorithm === "crc64nvme") {
+    const combined = kernel.combine64nvme(
+      view(first).getBigUint64(0),
+      view(second).getBigUint64(0),
+      secondBytes,
+    );
+    return toBytes64(combined);
+  }
+  const polynomial = algorithm === "crc32" ? polynomial32 : polynomial32c;
+  const [a, b] = [view(first).getUint32(0), view(second).getUint32(0)];
+  return toBytes32(kernel.combine32(polynomial, a, b, secondBytes));
+}
+
+function view(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function toBytes32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  view(bytes).setUint32(0, value);
+  return bytes;
+}
+
+function toBytes64(value: bigint): Uint8Array {
+  const bytes = new Uint8Array(8);
+  view(bytes).setBigUint64(0, value);
+  return bytes;
+}
+
+/** A Buffer seen as what our code expects: its own `slice` and equality differ from a Uint8Array's. */
+function plainBytes(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}

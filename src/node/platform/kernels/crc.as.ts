@@ -1,0 +1,135 @@
+// CRC-32C and CRC-64/NVME at memory speed, and the combination of any reflected CRC. AssemblyScript: built into
+// crc.wasm by tools/build-kernels.ts.
+//
+// "Slicing by 16": sixteen bytes are folded per step, each looked up in a table of its own, so that the
+// lookups do not wait for each other (Kounavis & Berry, "A Systematic Approach to Building High Performance,
+// Software-based, CRC Generators", 2005). WebAssembly has no carry-less multiplication, which would be faster.
+//
+// The caller copies its bytes into the window and calls with their count; the CRC's state is passed in and out
+// as it stands inside the register (inverted), so that calls follow one another.
+
+const windowSize: i32 = 64 * 1024;
+const window: usize = memory.data(windowSize, 16);
+const tables32: usize = memory.data(16 * 256 * 4, 64);
+const tables64: usize = memory.data(16 * 256 * 8, 64);
+
+const polynomial32c: u32 = 0x82f63b78;
+const polynomial64: u64 = 0x9a6c9329ac4bc9b5;
+
+fillTables<u32>(tables32, polynomial32c);
+fillTables<u64>(tables64, polynomial64);
+
+export function windowStart(): usize {
+  return window;
+}
+
+export function windowBytes(): i32 {
+  return windowSize;
+}
+
+export function crc32c(state: u32, length: i32): u32 {
+  let at = window;
+  const end = window + length;
+  for (; at + 16 <= end; at += 16) {
+    const a = load<u32>(at) ^ state;
+    const b = load<u32>(at, 4);
+    const c = load<u32>(at, 8);
+    const d = load<u32>(at, 12);
+    state = fold32(a, 12) ^ fold32(b, 8) ^ fold32(c, 4) ^ fold32(d, 0);
+  }
+  for (; at < end; at++) {
+    state = look<u32>(tables32, 0, (state ^ load<u8>(at)) & 0xff) ^ (state >> 8);
+  }
+  return state;
+}
+
+export function crc64nvme(state: u64, length: i32): u64 {
+  let at = window;
+  const end = window + length;
+  for (; at + 16 <= end; at += 16) {
+    const a = load<u64>(at) ^ state;
+    const b = load<u64>(at, 8);
+    state = fold64(a, 8) ^ fold64(b, 0);
+  }
+  for (; at < end; at++) {
+    state = look<u64>(tables64, 0, (<u32>state ^ load<u8>(at)) & 0xff) ^ (state >> 8);
+  }
+  return state;
+}
+
+/** The CRC of two strings one after the other. `polynomial` is reflected; `bytes` the length of the second. */
+export function combine32(polynomial: u32, first: u32, second: u32, bytes: f64): u32 {
+  return combine<u32>(polynomial, first, second, <u64>bytes);
+}
+
+export function combine64(first: u64, second: u64, bytes: f64): u64 {
+  return combine<u64>(polynomial64, first, second, <u64>bytes);
+}
+
+// Appending n bytes multiplies the first CRC by x^(8n) modulo P (Adler, zlib's crc32_combine); the power
+// takes one squaring per bit of n. Inversion before and after cancels out.
+function combine<T>(polynomial: T, first: T, second: T, bytes: u64): T {
+  const one: T = (<T>1) << <T>(sizeof<T>() * 8 - 1);
+  let power: T = one;
+  let square: T = one >> <T>8;
+  for (let rest = bytes; rest != 0; rest >>= 1) {
+    if (rest & 1) power = multiply<T>(power, square, polynomial);
+    square = multiply<T>(square, square, polynomial);
+  }
+  return multiply<T>(power, first, polynomial) ^ second;
+}
+
+/** The product of two polynomials modulo P; reflected, so the highest bit is x^0. */
+function multiply<T>(a: T, b: T, polynomial: T): T {
+  let product: T = 0;
+  for (let bit: T = (<T>1) << <T>(sizeof<T>() * 8 - 1); bit != 0; bit >>= <T>1) {
+    if (a & bit) product ^= b;
+    b = b & 1 ? (b >> <T>1) ^ polynomial : b >> <T>1;
+  }
+  return product;
+}
+
+@inline
+function fold32(word: u32, following: usize): u32 {
+  return (
+    look<u32>(tables32, following + 3, word & 0xff) ^
+    look<u32>(tables32, following + 2, (word >> 8) & 0xff) ^
+    look<u32>(tables32, following + 1, (word >> 16) & 0xff) ^
+    look<u32>(tables32, following, word >> 24)
+  );
+}
+
+@inline
+function fold64(word: u64, following: usize): u64 {
+  return (
+    look<u64>(tables64, following + 7, <u32>word & 0xff) ^
+    look<u64>(tables64, following + 6, <u32>(word >> 8) & 0xff) ^
+    look<u64>(tables64, following + 5, <u32>(word >> 16) & 0xff) ^
+    look<u64>(tables64, following + 4, <u32>(word >> 24) & 0xff) ^
+    look<u64>(tables64, following + 3, <u32>(word >> 32) & 0xff) ^
+    look<u64>(tables64, following + 2, <u32>(word >> 40) & 0xff) ^
+    look<u64>(tables64, following + 1, <u32>(word >> 48) & 0xff) ^
+    look<u64>(tables64, following, <u32>(word >> 56))
+  );
+}
+
+/** Table `following` holds each byte's effect on the state once that many bytes came after it. */
+@inline
+function look<T>(tables: usize, following: usize, byte: u32): T {
+  return load<T>(tables + following * 256 * sizeof<T>() + (<usize>byte) * sizeof<T>());
+}
+
+function fillTables<T>(tables: usize, polynomial: T): void {
+  for (let byte: u32 = 0; byte < 256; byte++) {
+    let state = <T>byte;
+    for (let bit = 0; bit < 8; bit++) {
+      state = state & 1 ? (state >> <T>1) ^ polynomial : state >> <T>1;
+    }
+    store<T>(tables + (<usize>byte) * sizeof<T>(), state);
+  }
+  for (let entry: usize = 256; entry < 16 * 256; entry++) {
+    const before = load<T>(tables + (entry - 256) * sizeof<T>());
+    const state = look<T>(tables, 0, <u32>before & 0xff) ^ (before >> <T>8);
+    store<T>(tables + entry * sizeof<T>(), state);
+  }
+}

@@ -1,0 +1,20 @@
+import { LoopShare } from "../../base/loop-share.ts";
+import type { Log } from "../../platform/log.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { createClock } from "./clock.ts";
+import { HashThreads } from "./hash-threads.ts";
+import { createHash } from "./hash.ts";
+import { createLog } from "./log.ts";
+import { createRandom } from "./random.ts";
+
+/** The real world. One per process. */
+export function createPlatform(options: { readonly log?: Log | undefined } = {}): Platform {
+  const clock = createClock();
+  return {
+    clock,
+    loop: new LoopShare(() => clock.turn()),
+    random: createRandom(),
+    hash: createHash(new HashThreads()),
+    log: options.log ?? createLog(),
+  };
+}

@@ -1,0 +1,75 @@
+import { must } from "../../base/assert.ts";
+import { fromHex } from "../../base/bytes.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { Service } from "../../platform/service.ts";
+import { openFrontEnd } from "../../server/front-end.ts";
+import { rootCredentials } from "../../server/root-credentials.ts";
+import { runServices } from "../../server/run-services.ts";
+import { tlsFilesOf } from "../http/tls-files.ts";
+import { HttpServer } from "../http/http-server.ts";
+import { openStore } from "../store/open-store.ts";
+import { RequestLines } from "./request-lines.ts";
+import { createSecretBox } from "../platform/secret-box.ts";
+import type { StartMessage } from "./messages.ts";
+import { sampleHttp, sampleProcess } from "./process-metrics.ts";
+import type { WorkerChannel } from "./worker-channel.ts";
+
+/** Serves S3 on the shared port until told to stop. */
+export async function runFrontEnd(
+  platform: Platform,
+  channel: WorkerChannel,
+  start: StartMessage,
+): Promise<void> {
+  const { settings, location, port, rootKey, name } = start;
+  const sealingKey = must(fromHex(start.sealingKey), "a sealing key is hexadecimal");
+  const opened = await openStore(platform, location, (cause) => {
+    channel.indexFailed(cause);
+  });
+  const log = new RequestLines(start.jsonLog);
+  const frontEnd = await openFrontEnd({
+    machine: opened.machine,
+    rootKey: rootCredentials(rootKey, location.store, platform.hash),
+    secretBox: createSecretBox(sealingKey, platform.random),
+    region: settings.region,
+    domains: settings.domain,
+    acceptsV2: settings["signature-v2"] === "on",
+    limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
+    requestsPerKey: settings["requests-per-key"],
+    name,
+    requestLog: { which: settings["request-log"], write: (record) => log.write(record) },
+    askOthers: (question) => channel.gather(question),
+    stopping: channel.stopSignal,
+  });
+  channel.send({ type: "opened", session: frontEnd.session });
+  sampleProcess(frontEnd.metrics);
+  channel.answer = (question) => frontEnd.answer(question);
+  const http = new HttpServer({
+    handler: frontEnd.handler,
+    log: platform.log,
+    host: settings.listen.host,
+    port,
+    shared: true,
+    tls: tlsFilesOf(settings["tls-cert"], settings["tls-key"]),
+    tlsPair: start.tlsPair,
+    drainMs: settings.drain,
+    limits: { connections: settings.connections, requests: settings.requests },
+  });
+  log.sample(frontEnd.metrics);
+  sampleHttp(frontEnd.metrics, () => http.statistics());
+  const announced: Service = {
+    name: http.name,
+    run: async (signal) => {
+      void http.listening.then(
+        () => channel.send({ type: "ready" }),
+        () => undefined, // run() throws it
+      );
+      await http.run(signal);
+    },
+  };
+  try {
+    await runServices([...frontEnd.services, announced], channel.stopSignal);
+  } finally {
+    await frontEnd.close();
+    await opened.close();
+  }
+}

@@ -1,0 +1,55 @@
+import { readFileSync } from "node:fs";
+import type { Metrics, Sample } from "../../admin/metrics.ts";
+import type { HttpServerStatistics } from "../http/http-server.ts";
+import { delayBounds, watchEventLoop } from "./event-loop-delay.ts";
+
+/** What Node knows of this process. */
+export function sampleProcess(metrics: Metrics): void {
+  const gauge = (name: string, help: string, read: () => readonly Sample[] | number): void =>
+    metrics.sampled("gauge", `holdfast_process_${name}`, help, read);
+  gauge("resident_bytes", "Memory in use, mapped pages of the index included.", () =>
+    process.memoryUsage.rss(),
+  );
+  gauge("private_bytes", "Memory of this process alone (on Linux).", privateBytes);
+  gauge("heap_bytes", "JavaScript heap in use.", () => process.memoryUsage().heapUsed);
+  gauge("uptime_seconds", "Since this process began.", () => process.uptime());
+  metrics.sampled("counter", "holdfast_process_cpu_seconds_total", "Processor time.", () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  const delay = metrics.histogram(
+    "holdfast_process_event_loop_delay_seconds",
+    "How late the event loop came to a timer that was due, ten times a second.",
+    delayBounds,
+  );
+  watchEventLoop(delay.at());
+}
+
+/** None where the system does not tell. */
+function privateBytes(): readonly Sample[] {
+  try {
+    const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    return kibibytes === undefined ? [] : [[[], Number(kibibytes) * 1024]];
+  } catch {
+    return [];
+  }
+}
+
+/** What a front end has of connections. */
+export function sampleHttp(metrics: Metrics, read: () => HttpServerStatistics): void {
+  const gauge = (
+    name: string,
+    help: string,
+    field: Exclude<keyof HttpServerStatistics, "refused">,
+  ): void => metrics.sampled("gauge", `holdfast_http_${name}`, help, () => read()[field]);
+  gauge("connections", "Connections that are open.", "connections");
+  gauge("requests", "Requests under way, those of health and metrics too.", "requests");
+  gauge("waiting_for_peers", "Bodies and answers that wait for their clients.", "waitingForPeers");
+  metrics.sampled(
+    "counter",
+    "holdfast_http_refused_total",
+    "SlowDown answered unseen: too many connections, or too many requests under way.",
+    () => Object.entries(read().refused).map(([reason, count]) => [[reason], count]),
+    ["reason"],
+  );
+}

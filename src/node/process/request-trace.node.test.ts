@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { type IncomingMessage, request } from "node:http";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RequestRecord } from "../../admin/request-record.ts";
+import { must } from "../../base/assert.ts";
+import { openServer } from "../client/server-call.ts";
+import { signedFetch, signedHeaders } from "../client/signed-fetch.ts";
+import { type ReadyEvent, Scratch, ServedStore, started, until } from "../testing/served-store.ts";
+
+interface Served {
+  readonly endpoint: string;
+  readonly identity: { accessKeyId: string; secretAccessKey: string; region: string };
+}
+
+function servedOf({ endpoint, accessKeyId, secretAccessKey }: ReadyEvent): Served {
+  const secret = must(secretAccessKey, "shown at the first start");
+  return { endpoint, identity: { accessKeyId, secretAccessKey: secret, region: "us-east-1" } };
+}
+
+/** Starts a trace; what it told so far. */
+async function trace({ endpoint, identity }: Served, query: string, signal: AbortSignal) {
+  const call = { method: "GET", target: `/-/trace${query}` };
+  const headers = signedHeaders(new URL(endpoint).host, identity, call);
+  const { status, pieces } = await openServer(endpoint, { ...call, headers, signal, trust: {} });
+  assert.equal(status, 200);
+  let text = "";
+  let isEnded = false;
+  const read = async (): Promise<void> => {
+    try {
+      for await (const piece of pieces) text += piece;
+    } catch {
+      // Ended by the signal.
+    }
+    isEnded = true;
+  };
+  const reading = read();
+  await until("the trace has begun", () => text !== "");
+  const records = (): RequestRecord[] => {
+    const lines = text.split("\n").slice(0, -1);
+    return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as RequestRecord); // the server's lines
+  };
+  return { records, reading, isEnded: () => isEnded };
+}
+
+/** Each over a connection of its own, so that the processes share them. */
+async function get({ endpoint }: Served, path: string): Promise<{ id: string; text: string }> {
+  return new Promise((resolve, reject) => {
+    request(endpoint + path, { agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (piece: string) => {
+        text += piece;
+      });
+      const id = String(response.headers["x-amz-request-id"]);
+      response.once("end", () => resolve({ id, text }));
+    })
+      .once("error", reject)
+      .end();
+  });
+}
+
+test("trace: tells of requests of all processes; an error's id is in answer, log line and trace", async () => {
+  using scratch = new Scratch();
+  await using server = new ServedStore([scratch.directory("a")], ["--workers", "2"]);
+  const served = servedOf(await started(server));
+  const stop = new AbortController();
+  const all = await trace(served, "", stop.signal);
+  const some = await trace(served, "?errors&bucket=none-such&prefix=k7", stop.signal);
+  const ids = new Set<string>();
+  for (let i = 0; i < 40; i++) {
+    const { id, text } = await get(served, `/none-such/k${i}?X-Amz-Signature=secret`);
+    assert.ok(text.includes(`<RequestId>${id}</RequestId>`), text);
+    ids.add(id);
+  }
+  await until("all are told of", () => all.records().length >= 40);
+  assert.deepEqual(new Set(all.records().map(({ requestId }) => requestId)), ids);
+  const processes = new Set(all.records().map(({ process }) => process));
+  assert.deepEqual(processes, new Set(["front-end-1", "front-end-2"]));
+  await until("the filter's is told of", () => some.records().length > 0);
+  assert.deepEqual(
+    some.records().map(({ key, address }) => [key, address]),
+    [["k7", "127.0.0.1"]],
+  );
+  const logLines = () => server.output.split("\n").filter((line) => line.includes('"request"'));
+  await until("all are in the log", () => logLines().length >= 40);
+  const logged = logLines().map((line) => JSON.parse(line) as RequestRecord); // the server's lines
+  assert.deepEqual(new Set(logged.map(({ requestId }) => requestId)), ids);
+  assert.doesNotMatch(server.output, /secret/);
+  stop.abort();
+  await all.reading;
+});
+
+test("trace: a reader that stops reading costs neither memory nor requests, and is told what it missed", async () => {
+  using scratch = new Scratch();
+  const options = ["--workers", "1", "--request-log", "off"];
+  await using server = new ServedStore([scratch.directory("a")], options);
+  const ready = await started(server);
+  const served = servedOf(ready);
+  const target = "/-/trace";
+  const call = { method: "GET", target };
+  const headers = signedHeaders(new URL(served.endpoint).host, served.identity, call);
+  const sent = request(served.endpoint + target, { agent: false });
+  for (const [name, value] of headers) sent.setHeader(name, value);
+  sent.end();
+  const response = await new Promise<IncomingMessage>((resolve) => {
+    sent.once("response", resolve);
+  });
+  const figure = async (pattern: RegExp): Promise<number> => {
+    const page = await (await fetch(`${served.endpoint}/-/metrics`)).text();
+    return Number(must(pattern.exec(page)?.[1], `no ${pattern}`));
+  };
+  const answered =
+    /^holdfast_requests_total\{process="front-end-1",operation="GetObject",status="\d+"\} (\d+)$/m;
+  const heap = /^holdfast_process_resident_bytes\{process="front-end-1"\} (\d+)$/m;
+  // Far more than sockets (4 MiB and a little) and trace hold: records of two kilobytes.
+  const wide = encodeURIComponent("奶".repeat(300));
+  const path = `/none-such/${wide}?versionId=${wide}`;
+  const agent = { "user-agent": "ä".repeat(200) };
+  const some = async (count: number): Promise<void> => {
+    for (let i = 0; i < count; i++) {
+      await (await fetch(served.endpoint + path, { headers: agent })).text();
+    }
+  };
+  await some(500);
+  const before = await figure(heap);
+  await Promise.all(Array.from({ length: 8 }, () => some(500)));
+  assert.equal(await figure(answered), 4500);
+  assert.ok((await figure(heap)) - before < 64 * 1024 * 1024);
+  let text = "";
+  response.setEncoding("utf8").on("data", (piece: string) => {
+    text += piece;
+  });
+  await until("it is told what was lost", () => /^\{"lost":\d+\}$/m.test(text));
+  sent.destroy();
+});
+
+test("trace: what is under way is told with its phase; a trace does not keep a server from ending", async () => {
+  using scratch = new Scratch();
+  await using server = new ServedStore([scratch.directory("a")], ["--workers", "2"]);
+  const served = servedOf(await started(server));
+  const { endpoint, identity } = served;
+  await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket" });
+  const call = { method: "PUT", target: "/a-bucket/slow" };
+  const slow = request(endpoint + call.target, { method: "PUT", agent: false });
+  slow.on("error", () => undefined);
+  for (const [name, value] of signedHeaders(new URL(endpoint).host, identity, call)) {
+    slow.setHeader(name, value);
+  }
+  slow.setHeader("content-length", 1000);
+  slow.write("some of it");
+  const underWay = async (): Promise<RequestRecord[]> => {
+    const target = "/-/trace?under-way&bucket=a-bucket";
+    const text = await (await signedFetch(endpoint, identity, { method: "GET", target })).text();
+    const lines = text.split("\n").filter((line) => line !== "");
+    return lines.map((line) => JSON.parse(line) as RequestRecord); // the server's lines
+  };
+  await until("it is seen", async () => (await underWay())[0]?.phase === "body");
+  const [record] = await underWay();
+  assert.deepEqual([record?.operation, record?.key, record?.owner], ["PutObject", "slow", "root"]);
+  slow.destroy();
+  await until("it is gone", async () => (await underWay()).length === 0);
+  const { signal } = new AbortController();
+  const { isEnded } = await trace(served, "", signal);
+  await sleep(300);
+  assert.equal(await server.stop(), 0, server.output);
+  await until("the trace has ended", isEnded);
+});

@@ -1,0 +1,149 @@
+import cluster, { type Worker } from "node:cluster";
+import type { Platform } from "../../platform/platform.ts";
+import { rootKeyVariables } from "../../server/root-credentials.ts";
+import { readProcess } from "../platform/process-table.ts";
+import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
+import { lookMs, Silence } from "./silence.ts";
+import type { WorkerList } from "../store/worker-list.ts";
+
+/** Between the death of a worker and the next try: from the first, doubled up to the last while it keeps dying … */
+const restartMinMs = 50;
+const restartMaxMs = 10_000;
+/** … and from the first again once one has lived this long. */
+const steadyMs = 30_000;
+
+/**
+ * glibc keeps a heap for each of some 20 threads otherwise, and what they free in it: with two, a tree of two front ends
+ * under 64 uploads of 64 MiB held 552 MB instead of 646. Other C libraries pass over the variable.
+ */
+const mallocArenasMax = 2;
+
+export interface SlotEvents {
+  /** Forked, and not yet told what to be; returns the first message to it. */
+  begun(slot: WorkerSlot, run: number): ToWorker;
+  message(slot: WorkerSlot, run: number, message: FromWorker): void;
+  ended(slot: WorkerSlot, run: number): void;
+}
+
+export interface SlotOptions {
+  readonly name: string;
+  readonly role: WorkerRole;
+  readonly platform: Platform;
+  readonly events: SlotEvents;
+  /** Shared by all slots. */
+  readonly list: WorkerList;
+  /** Threads for file operations in the worker. */
+  readonly threads: number;
+  /** A worker told to stop has this long. */
+  readonly stopMs: number;
+  /** A worker that says nothing for this long hangs, and is replaced. */
+  readonly silenceMs: number;
+}
+
+/** One place in the tree, and the process that fills it: when that dies, another is started. */
+export class WorkerSlot {
+  readonly name: string;
+  readonly role: WorkerRole;
+  readonly #options: SlotOptions;
+  #worker: Worker | undefined;
+  #restarts = 0;
+  #hangs = 0;
+
+  constructor(options: SlotOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.role = options.role;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** Restarts because the worker hung. */
+  get hangs(): number {
+    return this.#hangs;
+  }
+
+  send(message: ToWorker): void {
+    // A worker that is going away needs no answer; its channel closes a moment before its exit is known.
+    if (this.#worker?.isConnected() === true) this.#worker.send(message, () => undefined);
+  }
+
+  kill(): void {
+    this.#worker?.process.kill("SIGKILL");
+  }
+
+  /** Keeps a worker running until the signal aborts; then has it stop, and waits. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options.platform;
+    let delayMs = restartMinMs;
+    while (!signal.aborted) {
+      const beganMs = clock.monotonicMs();
+      const how = await this.#runOnce(signal);
+      if (signal.aborted) return;
+      if (clock.monotonicMs() - beganMs > steadyMs) delayMs = restartMinMs;
+      this.#restarts++;
+      log("warn", "worker_ended", { worker: this.name, how, restartInMs: delayMs });
+      await clock.sleep(delayMs, signal);
+      delayMs = Math.min(2 * delayMs, restartMaxMs);
+    }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<string> {
+    const { events, threads } = this.#options;
+    const worker = cluster.fork({
+      UV_THREADPOOL_SIZE: String(threads),
+      MALLOC_ARENA_MAX: String(mallocArenasMax),
+      [rootKeyVariables.secretAccessKey]: undefined, // comes by the channel
+    });
+    this.#worker = worker;
+    const ended = new Promise<string>((resolve) => {
+      worker.once("exit", (code, name) => resolve(name ?? `exit code ${code}`));
+      worker.once("error", (error) => resolve(error.message));
+    });
+    const first = events.begun(this, worker.id);
+    const { clock } = this.#options.platform;
+    const gone = new AbortController();
+    const pid = worker.process.pid ?? 0;
+    const silence = new Silence({
+      limitMs: this.#options.silenceMs,
+      read: () => readProcess(pid),
+    });
+    worker.on("message", (message: FromWorker) => {
+      silence.heard();
+      if (message.type === "ready") silence.started();
+      events.message(this, worker.id, message);
+    });
+    this.#options.list.add(pid);
+    this.send(first);
+    void this.#killIfHung(worker, silence, gone.signal); // never rejects; ends with the worker
+    const stop = async (): Promise<void> => {
+      this.send({ type: "stop" });
+      await clock.sleep(this.#options.stopMs, gone.signal);
+      if (!gone.signal.aborted) worker.process.kill("SIGKILL");
+    };
+    const onAbort = (): void => void stop(); // ends with the worker
+    signal.addEventListener("abort", onAbort, { once: true });
+    const how = await ended;
+    gone.abort();
+    signal.removeEventListener("abort", onAbort);
+    this.#worker = undefined;
+    this.#options.list.remove(pid);
+    events.ended(this, worker.id);
+    return how;
+  }
+
+  async #killIfHung(worker: Worker, silence: Silence, gone: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options.platform;
+    let reason: string | undefined;
+    while (reason === undefined) {
+      await clock.sleep(lookMs, gone);
+      if (gone.aborted) return;
+      reason = silence.look();
+    }
+    this.#hangs++;
+    // Not asked to stop: it would not hear it. What it had under way is as after any death of a worker.
+    log("error", "worker_silent", { worker: this.name, pid: worker.process.pid, reason });
+    worker.process.kill("SIGKILL");
+  }
+}

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { signedFetch } from "../client/signed-fetch.ts";
+import { Scratch, ServedStore, started, until } from "../testing/served-store.ts";
+
+// What becomes of writes when somebody removes or replaces extent files under a running server.
+
+type Call = (method: string, target: string, body?: Uint8Array<ArrayBuffer>) => Promise<Response>;
+
+/** What is done to the data directory, by name. */
+const deeds: Readonly<Record<string, (directory: string) => void>> = {
+  "all extent files are removed"(directory) {
+    for (const path of extentsIn(directory)) rmSync(path);
+  },
+  "every extent file is replaced by an empty one"(directory) {
+    for (const path of extentsIn(directory)) {
+      writeFileSync(`${path}.new`, "");
+      renameSync(`${path}.new`, path);
+    }
+  },
+  "every extent file is emptied"(directory) {
+    for (const path of extentsIn(directory)) writeFileSync(path, "");
+  },
+  "the directory of extents is moved away"(directory) {
+    renameSync(join(directory, "extents"), join(directory, "extents.old"));
+  },
+  "an empty directory of extents takes the place of the one before"(directory) {
+    renameSync(join(directory, "extents"), join(directory, "extents.older"));
+    mkdirSync(join(directory, "extents"));
+  },
+};
+
+function extentsIn(directory: string): string[] {
+  const names = readdirSync(join(directory, "extents"), { recursive: true, encoding: "utf8" });
+  return names
+    .filter((name) => name.endsWith(".extent"))
+    .map((name) => join(directory, "extents", name));
+}
+
+/** Puts objects until `isOver`; the keys of those answered 200. */
+async function putUntil(call: Call, name: string, isOver: () => boolean): Promise<string[]> {
+  const answered: string[] = [];
+  for (let i = 0; !isOver(); i++) {
+    const key = `${name}-${i}`;
+    if ((await call("PUT", `/bucket/${key}`, contentOf(key))).status === 200) answered.push(key);
+  }
+  return answered;
+}
+
+/** Three chunks. */
+const largeBytes = 9 * 1024 * 1024;
+
+function contentOf(key: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(key === "after0-3" ? largeBytes : 2048);
+  return bytes.fill(key.length * 7 + (key.charCodeAt(key.length - 1) & 0x3f));
+}
+
+test("C1, C8: what is put and answered 200 after files were removed or replaced can be read, and the rest is told", async (t) => {
+  using scratch = new Scratch();
+  const directory = scratch.directory("a");
+  await using server = new ServedStore([directory]);
+  const { endpoint, accessKeyId, secretAccessKey = "" } = await started(server);
+  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
+  const call: Call = (method, target, body) =>
+    signedFetch(endpoint, identity, { method, target, body });
+  assert.equal((await call("PUT", "/bucket")).status, 200);
+  const page = async (name: string): Promise<string> =>
+    (await fetch(`${endpoint}/-/${name}`)).text();
+  for (const [deed, happens] of Object.entries(deeds)) {
+    await t.test(deed, async () => {
+      const putters = [0, 1, 2];
+      let isOver = false;
+      const load = putters.map((n) => putUntil(call, `before${n}`, () => isOver));
+      assert.equal((await call("PUT", "/bucket/first", contentOf("first"))).status, 200);
+      const isWritten = (): boolean =>
+        existsSync(join(directory, "extents")) && extentsIn(directory).length > 0;
+      await until("extents are written", isWritten);
+      const told = server.output.length;
+      happens(directory);
+      const afterwards = await Promise.all(
+        putters.map(async (n) => {
+          let left = 6;
+          return putUntil(call, `after${n}`, () => left-- === 0);
+        }),
+      );
+      isOver = true;
+      await Promise.all(load);
+      assert.equal(afterwards.flat().length, 6 * putters.length, server.output);
+      for (const key of afterwards.flat()) {
+        const response = await call("GET", `/bucket/${key}`);
+        assert.equal(response.status, 200, key);
+        const bytes = new Uint8Array(await response.arrayBuffer());
+        assert.equal(Buffer.compare(bytes, contentOf(key)), 0, key);
+      }
+      assert.match(server.output.slice(told), /extent_file_lost/);
+      await until("readiness tells of it", async () =>
+        /extents \(\d+ bytes\)/.test(await page("health/ready")),
+      );
+    });
+  }
+  const lostFigure = /holdfast_extents_lost\{[^}]*state="missing"\} [1-9]/;
+  await until("metrics count them", async () => lostFigure.test(await page("metrics")));
+});

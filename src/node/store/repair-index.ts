@@ -1,0 +1,141 @@
+import { resolve } from "node:path";
+import { must } from "../../base/assert.ts";
+import { decodeUtf8 } from "../../base/bytes.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { VerifyReport } from "../../engine/engine.ts";
+import { IndexDamage } from "../../engine/index-damage.ts";
+import { readIdentity } from "../../extent/data-directories.ts";
+import { decodeBucketRow } from "../../format/bucket-row.ts";
+import type { BucketId } from "../../format/ids.ts";
+import { openRow } from "../../format/row-envelope.ts";
+import { bucketNameOfKey, space } from "../../format/row-keys.ts";
+import { nameOfRow } from "../../format/row-name.ts";
+import type { Platform } from "../../platform/platform.ts";
+import { openDisk } from "../disk/disk.ts";
+import { repairLmdb, verifyDataFile } from "../lmdb/lmdb-engine.ts";
+import type { RepairResult } from "../lmdb/lmdb-engine.ts";
+import { indexPath } from "./store-directories.ts";
+import { StoreLock } from "./store-lock.ts";
+import { endLeftWorkers } from "./worker-list.ts";
+
+/*
+ * What is done about the index of a stopped store before it is opened, since opening a damaged one may end the process.
+ */
+
+export interface IndexTask {
+  readonly platform: Platform;
+  /** Data directories; the first holds the index. */
+  readonly paths: readonly string[];
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((doing: string, rows: number) => void) | undefined;
+}
+
+export interface IndexRepair extends Omit<RepairResult, "outcome" | "lost"> {
+  /** `sound`: nothing was damaged. */
+  readonly outcome: RepairResult["outcome"] | "sound";
+  /** What was found damaged. */
+  readonly problems: readonly string[];
+  readonly problemCount: number;
+  /** Rows that are lost, or would be. */
+  readonly lost: readonly { readonly row: string; readonly message: string }[];
+}
+
+/** Verifies the pages of the index, which nobody may have open. Changes nothing but that damage is marked. */
+export function inspectIndex(task: IndexTask): Promise<VerifyReport> {
+  return withIndex(task, (path, damage) => inspect(task, path, damage));
+}
+
+/** Makes a damaged index anew from what can be proved. Nothing is lost unless `acceptLoss` says that a person agreed. */
+export function repairIndex(task: IndexTask, acceptLoss: boolean): Promise<IndexRepair> {
+  return withIndex(task, async (path, damage) => {
+    const { rows, problems, problemCount } = await inspect(task, path, damage);
+    const mark = await damage.mark();
+    const found = { problems: problems.map(({ message }) => message), problemCount };
+    const names = new Map<BucketId, string>();
+    const { hash } = task.platform;
+    const result =
+      problemCount === 0
+        ? undefined
+        : await repairLmdb({
+            path,
+            hash,
+            acceptLoss,
+            mayLose,
+            suffix: new Date(task.platform.clock.now()).toISOString().replaceAll(":", ""),
+            onRow: (key, sealed) => {
+              if (key[0] !== space.buckets) return;
+              const { id } = decodeBucketRow(openRow(hash, key, sealed).value);
+              names.set(id, decodeUtf8(bucketNameOfKey(key)));
+            },
+            onProgress: (copied) => task.onProgress?.("copying", copied),
+            signal: task.signal,
+          });
+    const isGood = result === undefined || result.outcome === "repaired";
+    if (isGood && mark !== undefined) await damage.clear(mark);
+    if (result === undefined) return { ...sound, ...found, rowsKept: rows };
+    const lost = result.lost.map(({ key, message }) => ({ row: nameOfRow(key, names), message }));
+    return { ...result, ...found, lost };
+  });
+}
+
+const sound = {
+  outcome: "sound" as const,
+  lost: [],
+  lostCount: 0,
+  missingCount: 0,
+  message: "the index is not damaged",
+  keptFile: undefined,
+};
+
+/** Rows of keys, and what only says which space could be used again or whose processes are gone. */
+const dispensable: ReadonlySet<number> = new Set([
+  space.heads,
+  space.versions,
+  space.uploads,
+  space.parts,
+  space.garbage,
+  space.changes,
+  space.sessions,
+  space.leases,
+]);
+
+function mayLose(key: Uint8Array): boolean {
+  return dispensable.has(key[0] ?? 0);
+}
+
+async function inspect(
+  { platform, signal, onProgress }: IndexTask,
+  path: string,
+  damage: IndexDamage,
+): Promise<VerifyReport> {
+  const report = await verifyDataFile({
+    path,
+    hash: platform.hash,
+    signal,
+    onProgress: ({ rows }) => onProgress?.("verifying", rows),
+  });
+  if (report.problemCount > 0) damage.seen(`a check found ${report.problemCount} problems`);
+  await damage.settled();
+  return report;
+}
+
+/** With the first data directory locked, and nothing of the index read yet. */
+async function withIndex<T>(
+  { platform, paths }: IndexTask,
+  work: (path: string, damage: IndexDamage) => Promise<T>,
+): Promise<T> {
+  const directory = resolve(must(paths[0], "a store has a data directory"));
+  const disk = openDisk(directory);
+  const identity = await readIdentity(disk);
+  if (identity === undefined) {
+    throw new StoreError("missing", `${directory} holds no store: see --data`);
+  }
+  if (!identity.holdsIndex) {
+    const fix = "name the directory that holds the index first";
+    throw new StoreError("invalid", `${directory} does not hold the index: ${fix}`);
+  }
+  using _lock = StoreLock.take(directory);
+  await endLeftWorkers(directory, platform);
+  const directories = [{ path: directory, disk: identity.disk }];
+  return await work(indexPath({ directories }), new IndexDamage(platform, disk));
+}

@@ -1,0 +1,92 @@
+import { afterKey as nextRowKey, compareBytes } from "../../base/bytes.ts";
+import type { Row } from "../../engine/engine.ts";
+import type { UploadId } from "../../format/ids.ts";
+import { keyBytesMax } from "../../format/limits.ts";
+import type { UploadRow } from "../../format/object-row.ts";
+import { decodeUploadRow } from "../../format/object-row.ts";
+import {
+  parseRoutedKey,
+  parseUploadKey,
+  routedRange,
+  space,
+  spaceRange,
+  uploadKey,
+} from "../../format/row-keys.ts";
+import type { Bucket } from "../bucket-rows.ts";
+import { getBucket } from "../bucket-rows.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { PageSource } from "../page-scan.ts";
+import {
+  commonPrefixOf,
+  firstKeyAfter,
+  passOverDamaged,
+  scanBucket,
+  scanPage,
+} from "../page-scan.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal } from "../refusal.ts";
+
+export type UploadListItem =
+  | {
+      readonly kind: "upload";
+      readonly key: Uint8Array;
+      readonly upload: UploadId;
+      readonly row: UploadRow;
+    }
+  | { readonly kind: "prefix"; readonly prefix: Uint8Array };
+
+/** Uploads by key, then by age; grouped by delimiter as `listObjects` does. */
+export async function listUploads(
+  store: ObjectStore,
+  input: {
+    readonly bucket: string;
+    readonly prefix: Uint8Array;
+    readonly delimiter: Uint8Array | undefined;
+    /** After this key (all its uploads), or, with `afterUpload`, after that upload of it. */
+    readonly afterKey: Uint8Array | undefined;
+    readonly afterUpload: UploadId | undefined;
+    readonly limit: number;
+  },
+): Promise<{ items: readonly UploadListItem[]; truncated: boolean } | Refusal> {
+  const bucket = await getBucket(store, input.bucket);
+  if (isRefusal(bucket)) return bucket;
+  const { afterKey, afterUpload, limit } = input;
+  const source = uploadsOf(store, bucket);
+  if (input.prefix.length > keyBytesMax) return { items: [], truncated: false };
+  const isKey = afterKey !== undefined && afterKey.length <= keyBytesMax;
+  const inPrefix = isKey && commonPrefixOf(afterKey, input) !== undefined;
+  if (isKey && !inPrefix && afterUpload !== undefined) {
+    const behind = nextRowKey(uploadKey(bucket.id, afterKey, afterUpload));
+    const first = source.startOf(input.prefix);
+    return scanPage(source, input, laterOf(behind, first), limit);
+  }
+  const first = firstKeyAfter(input, afterKey);
+  if (first === undefined) return { items: [], truncated: false };
+  return scanPage(source, input, source.startOf(first), limit);
+}
+
+function laterOf(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return compareBytes(a, b) > 0 ? a : b;
+}
+
+function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListItem> {
+  const all = spaceRange(space.uploads, bucket.id);
+  const startOf = (key: Uint8Array) => routedRange(space.uploads, bucket.id, key).start;
+  return {
+    scan: (from, end, limit) => {
+      const range = { start: from, end: end === undefined ? all.end : startOf(end) };
+      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged });
+    },
+    startOf,
+    positionOf: (row) => row.key,
+    keyOf: (row) => parseRoutedKey(row.key).key,
+    itemOf: uploadItem,
+  };
+}
+
+function uploadItem({ key: rowKey, value }: Row): UploadListItem | undefined {
+  const row = decodeUploadRow(value);
+  if (row.ended !== undefined) return undefined;
+  const { key, id: upload } = parseUploadKey(rowKey);
+  return { kind: "upload", key, upload, row };
+}

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { concatBytes } from "../../base/bytes.ts";
+import { ManualClock } from "../../extent/testing/manual-clock.ts";
+import { chunkBytesMax } from "../../format/limits.ts";
+import { createHash } from "../../node/platform/hash.ts";
+import {
+  AnswerBudget,
+  aheadBytesMax,
+  answersBytesMax,
+  leastBytesMax,
+  middleBytesMax,
+  pieceBytesMax,
+  takenMsMax,
+  wholeBytesMax,
+} from "./answer-budget.ts";
+import { getObject } from "./get.ts";
+import type { ObjectStore } from "../object-store.ts";
+import { patterned, put } from "../testing/bodies.ts";
+import { createTestStore, key, testBucket } from "../testing/test-store.ts";
+import { isRefusal } from "../refusal.ts";
+
+const hash = createHash();
+
+/** The pieces of a GET, one after the other. */
+async function piecesOf(
+  store: ObjectStore,
+  name: string,
+  range?: { first: number; last: number },
+): Promise<AsyncIterator<Uint8Array>> {
+  const wanted = range === undefined ? undefined : ({ kind: "from", ...range } as const);
+  const read = await getObject(store, {
+    bucket: testBucket,
+    key: key(name),
+    conditions: {},
+    range: wanted,
+  });
+  assert.ok(!isRefusal(read));
+  return read.body[Symbol.asyncIterator]();
+}
+
+async function rest(pieces: AsyncIterator<Uint8Array>): Promise<Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for (let next = await pieces.next(); next.done !== true; next = await pieces.next()) {
+    all.push(next.value);
+  }
+  return all;
+}
+
+function full(budget: AnswerBudget): void {
+  while (budget.take(pieceBytesMax) > leastBytesMax);
+}
+
+test("C6: readers of large objects that take nothing hold no more than the budget and a block each", async () => {
+  const store = await createTestStore(hash);
+  await put(store, "large", patterned(3 * chunkBytesMax));
+  const readers = [];
+  let held = 0;
+  for (let i = 0; i < 200; i++) {
+    const pieces = await piecesOf(store, "large");
+    const { value } = await pieces.next();
+    assert.ok(value instanceof Uint8Array);
+    held += value.length;
+    readers.push(pieces);
+  }
+  assert.ok(store.answers.used <= answersBytesMax, `${store.answers.used} bytes`);
+  assert.ok(held <= answersBytesMax + 200 * leastBytesMax, `${held} bytes`);
+  for (const pieces of readers) await pieces.return?.();
+  assert.equal(store.answers.used, 0);
+});
+
+test("C6: with the budget full every byte still comes, in blocks", async () => {
+  const answers = new AnswerBudget(new ManualClock());
+  const store = { ...(await createTestStore(hash)), answers };
+  const bytes = patterned(chunkBytesMax + 3 * leastBytesMax + 17);
+  await put(store, "large", bytes);
+  full(answers);
+  const before = answers.used;
+  const all = await rest(await piecesOf(store, "large"));
+  assert.ok(all.every((piece) => piece.length <= leastBytesMax));
+  assert.deepEqual(concatBytes(all), bytes);
+  const [first, last] = [chunkBytesMax - 100, chunkBytesMax + leastBytesMax + 5];
+  const part = await rest(await piecesOf(store, "large", { first, last }));
+  assert.deepEqual(concatBytes(part), bytes.subarray(first, last + 1));
+  assert.equal(answers.used, before);
+});
+
+test("C6: the fuller the budget, the smaller the pieces", () => {
+  const budget = new AnswerBudget(new ManualClock());
+  const granted: number[] = [];
+  for (let i = 0; i < 200; i++) granted.push(budget.take(pieceBytesMax));
+  const count = (bytes: number): number => granted.filter((each) => each === bytes).length;
+  assert.equal(count(pieceBytesMax), wholeBytesMax / pieceBytesMax);
+  assert.equal(count(middleBytesMax), (answersBytesMax - wholeBytesMax) / middleBytesMax);
+  assert.equal(budget.takeAhead(pieceBytesMax), 0);
+  for (const bytes of granted) budget.giveBack(bytes);
+  assert.equal(budget.used, 0);
+  let ahead = 0;
+  while (budget.takeAhead(pieceBytesMax) > 0) ahead += pieceBytesMax;
+  assert.equal(ahead, aheadBytesMax);
+});
+
+test("C6: a slow peer gets small pieces, and larger ones again when it is quick", async () => {
+  const clock = new ManualClock();
+  const share = new AnswerBudget(clock).open();
+  const takes = async (ms: number): Promise<number> => {
+    const bytes = share.take(pieceBytesMax);
+    const taken = share.handOver(bytes);
+    await clock.advance(ms);
+    taken();
+    return bytes;
+  };
+  for (let i = 0; i < 10; i++) await takes(takenMsMax + 1);
+  assert.equal(await takes(0), leastBytesMax);
+  assert.equal(share.takeAhead(1), 0);
+  for (let i = 0; i < 10; i++) await takes(0);
+  assert.equal(await takes(0), pieceBytesMax);
+  assert.ok(share.takeAhead(pieceBytesMax) > 0);
+});
+
+test("reads: one that fails, or is given up while reading ahead, lets go of its share", async () => {
+  const store = await createTestStore(hash);
+  await put(store, "large", patterned(3 * chunkBytesMax));
+  const pieces = await piecesOf(store, "large");
+  await pieces.next();
+  assert.equal(store.answers.used, 2 * pieceBytesMax);
+  await pieces.return?.();
+  assert.equal(store.answers.used, 0);
+  const failing = {
+    ...store,
+    reader: { ...store.reader, read: () => Promise.reject(new Error()) },
+  };
+  await assert.rejects((await piecesOf(failing, "large")).next());
+  assert.equal(store.answers.used, 0);
+});

@@ -1,0 +1,171 @@
+import type { StoredChecksum } from "../../format/checksum.ts";
+import type { ManifestPart } from "../../format/manifest.ts";
+import type { ObjectRow } from "../../format/object-row.ts";
+import type { RangeCondition, ReadConditions } from "../conditions.ts";
+import { checkRead, isStillSame } from "../conditions.ts";
+import { etagOf } from "../etag.ts";
+import type { Span } from "./locations.ts";
+import { readParts } from "./locations.ts";
+import { followingMoves } from "./moved-rows.ts";
+import type { ObjectBody, Peer } from "./object-body.ts";
+import { openBody } from "./object-body.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { RangeRequest } from "./ranges.ts";
+import { resolveRange } from "./ranges.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal, refuse } from "../refusal.ts";
+import type { Target } from "../target.ts";
+import { openTarget } from "../target.ts";
+import type { VersionRef } from "../version/version-id.ts";
+import { shownVersionId } from "../version/version-id.ts";
+import type { Version } from "../version/version-rows.ts";
+import { openVersion } from "../version/version-rows.ts";
+
+export type { RangeRequest };
+
+export interface GetInput {
+  readonly bucket: string;
+  readonly key: Uint8Array;
+  /** Undefined: the current one. */
+  readonly version?: VersionRef | undefined;
+  readonly conditions: ReadConditions;
+  readonly range?: RangeRequest | undefined;
+  /** Where it does not hold, the whole object is read. */
+  readonly rangeIf?: RangeCondition | undefined;
+  readonly partNumber?: number | undefined;
+  /** Whose signal ends the read. It is asked for only where a read lasts: making one costs more than a small read. */
+  readonly peer?: Peer | undefined;
+}
+
+export interface ObjectInfo {
+  readonly row: ObjectRow;
+  readonly etag: string;
+  /** Undefined: the bucket was never versioned. */
+  readonly versionId: string | undefined;
+  /**
+   * What is returned of the object: bytes first … first + length - 1; `partial` where that is asked
+   * for. No bytes are never partial: there is no way to say which of the object they are.
+   */
+  readonly first: number;
+  readonly length: number;
+  readonly partial: boolean;
+  /** Set for a read by part number of a multipart object: how many there are, and this one's. */
+  readonly partCount?: number | undefined;
+  readonly partChecksum?: StoredChecksum | undefined;
+}
+
+export interface ObjectRead extends ObjectInfo {
+  readonly body: ObjectBody;
+}
+
+/**
+ * `noSuchKey` (details DeleteMarker and VersionId where a delete marker is the current version),
+ * `noSuchVersion`, `isDeleteMarker` (details VersionId), `preconditionFailed`, `notModified`, `invalidRange` (details ActualObjectSize,
+ * RangeRequested is the caller's), `invalidPartNumber`. Nothing is held until the body is iterated;
+ * a body not iterated costs nothing.
+ */
+export async function getObject(
+  store: ObjectStore,
+  input: GetInput,
+): Promise<ObjectRead | Refusal> {
+  const found = await findObject(store, input);
+  if (isRefusal(found)) return found;
+  const { info, target, version } = found;
+  const span = { first: info.first, end: info.first + info.length };
+  return { ...info, body: openBody(store, target, version, span, input.peer) };
+}
+
+export async function headObject(
+  store: ObjectStore,
+  input: GetInput,
+): Promise<ObjectInfo | Refusal> {
+  const found = await findObject(store, input);
+  return isRefusal(found) ? found : found.info;
+}
+
+async function findObject(
+  store: ObjectStore,
+  input: GetInput,
+): Promise<{ info: ObjectInfo; target: Target; version: Version } | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const version = await openVersion(target, input.version);
+  if (isRefusal(version)) return version;
+  const { row } = version;
+  const refusal = checkRead(input.conditions, row, store.platform.clock.now());
+  if (refusal !== undefined) return refusal;
+  const selected = await select(store, target, version, input);
+  if (isRefusal(selected)) return selected;
+  const { first, end, ...rest } = selected;
+  const versionId = shownVersionId(row, target.bucket.versioning);
+  const info = { row, etag: etagOf(row), versionId, first, length: end - first, ...rest };
+  return { info, target, version };
+}
+
+/** What is known of an object without reading it. */
+export interface ObjectDescription extends Pick<ObjectInfo, "row" | "etag" | "versionId"> {
+  /** The parts that it was made of, in order; none where it was stored in one go. */
+  parts(): Promise<readonly ManifestPart[]>;
+}
+
+/** Refuses as GET does. */
+export async function describeObject(
+  store: ObjectStore,
+  input: Pick<GetInput, "bucket" | "key" | "version">,
+): Promise<ObjectDescription | Refusal> {
+  const found = await findObject(store, { ...input, conditions: {} });
+  if (isRefusal(found)) return found;
+  const { info, target, version } = found;
+  const none = info.row.partCount === 0;
+  const parts = async () => (none ? [] : partsOf(store, target, version));
+  return { ...info, parts };
+}
+
+/** The parts that a multipart object was made of, in order. */
+export function partsOf(
+  store: ObjectStore,
+  target: Target,
+  version: Version,
+): Promise<readonly ManifestPart[]> {
+  const use = (current: Version) => readParts(store, target, current.row);
+  return followingMoves(store, target, version, use);
+}
+
+type Selection = Span & Pick<ObjectInfo, "partial" | "partCount" | "partChecksum">;
+
+/** Which bytes are asked for. */
+async function select(
+  store: ObjectStore,
+  target: Target,
+  version: Version,
+  input: GetInput,
+): Promise<Selection | Refusal> {
+  const { range, partNumber } = input;
+  const { size, partCount } = version.row;
+  if (range !== undefined && partNumber !== undefined) {
+    const message = "Cannot specify both Range header and partNumber query parameter";
+    return refuse("invalidRequest", { message });
+  }
+  const { rangeIf } = input;
+  if (range !== undefined && (rangeIf === undefined || isStillSame(rangeIf, version.row))) {
+    const span = resolveRange(range, size);
+    if (span !== undefined) return { ...span, partial: span.first < span.end };
+    return refuse("invalidRange", { details: { ActualObjectSize: String(size) } });
+  }
+  if (partNumber === undefined) return { first: 0, end: size, partial: false };
+  if (partNumber > Math.max(partCount, 1)) {
+    const asked = { PartNumberRequested: String(partNumber) };
+    const details = { ...asked, ActualPartCount: String(Math.max(partCount, 1)) };
+    return refuse("invalidPartNumber", { details });
+  }
+  if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
+  const parts = await partsOf(store, target, version);
+  // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever
+  // the numbers
+  // they were uploaded under.
+  const sizes = parts.slice(0, partNumber).map((part) => part.size);
+  const end = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const first = end - (sizes.at(-1) ?? 0);
+  const partChecksum = parts[partNumber - 1]?.checksum;
+  return { first, end, partial: first < end, partCount, partChecksum };
+}

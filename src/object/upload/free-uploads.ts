@@ -1,0 +1,118 @@
+import { isStoreError } from "../../base/errors.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
+import type { ChangeId, UploadId } from "../../format/ids.ts";
+import { noParts } from "../../format/part-set.ts";
+import { parseUploadKey, space, spaceRange } from "../../format/row-keys.ts";
+import type { Bucket } from "../bucket-rows.ts";
+import type { CommitStore } from "../write/commit.ts";
+import { commitPlan } from "../write/commit.ts";
+import type { ObjectStore } from "../object-store.ts";
+import { scanBucket } from "../page-scan.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal, refuse } from "../refusal.ts";
+import type { KeyPlace } from "../target.ts";
+import { targetIn } from "../target.ts";
+import {
+  partsPerCommitMax,
+  planUploadEnd,
+  readParts,
+  readUpload,
+  readUploadRow,
+} from "./upload-rows.ts";
+
+/** Uploads of a bucket looked up at once. */
+const uploadBatch = 100;
+
+/** In which state of the bucket, and of the upload, an upload may be ended. */
+export interface EndingUpload {
+  readonly fence: BucketFenceRow["state"];
+  /** Only if the upload's row still has this stamp: no part has come since. */
+  readonly stamp?: ChangeId | undefined;
+}
+
+/**
+ * Ends an upload; its parts become garbage in the commits that take their rows away (C5), the first of which ends it. However many
+ * there are, each commit is small enough for the space that the index keeps for such when the disk is full.
+ * `noSuchUpload`, `conditionalConflict` (it is not idle).
+ */
+export async function freeUpload(
+  store: CommitStore,
+  target: KeyPlace,
+  id: UploadId,
+  { fence, stamp }: EndingUpload,
+): Promise<{ aborted: true } | Refusal> {
+  const plan = async () => {
+    const upload = await readUpload(target, id);
+    if (upload === undefined) return refuse("noSuchUpload");
+    if (upload.stored.stamp !== (stamp ?? upload.stored.stamp)) {
+      return refuse("conditionalConflict");
+    }
+    const { partsPerCommit = partsPerCommitMax } = store;
+    const parts = await readParts(target, id, 0, partsPerCommit + 1);
+    const result: { aborted: true } = { aborted: true };
+    return { ...planUploadEnd(upload, parts, noParts, partsPerCommit), result };
+  };
+  const aborted = await commitPlan(store, target, plan, fence);
+  if (!isRefusal(aborted)) await clearUploadIfPossible(store, target, id, fence);
+  return aborted;
+}
+
+/**
+ * Takes away what is left of an upload that has ended. Clients know it as gone already: what does not succeed now is done by
+ * the sweep (upload-sweep.ts).
+ */
+export async function clearUploadIfPossible(
+  store: CommitStore,
+  target: KeyPlace,
+  id: UploadId,
+  fence: BucketFenceRow["state"] = "active",
+): Promise<void> {
+  try {
+    await clearUpload(store, target, id, fence);
+  } catch (thrown) {
+    if (!isStoreError(thrown)) throw thrown;
+  }
+}
+
+/** Takes away what is left of an upload that has ended, a bounded number of parts in each commit. `operationAborted`. */
+export async function clearUpload(
+  store: CommitStore,
+  target: KeyPlace,
+  id: UploadId,
+  fence: BucketFenceRow["state"],
+): Promise<Refusal | undefined> {
+  const { partsPerCommit = partsPerCommitMax } = store;
+  const plan = async () => {
+    const upload = await readUploadRow(target, id);
+    const kept = upload?.row.ended;
+    if (upload === undefined || kept === undefined) return refuse("noSuchUpload");
+    const parts = await readParts(target, id, 0, partsPerCommit + 1);
+    return { ...planUploadEnd(upload, parts, kept, partsPerCommit), result: {} };
+  };
+  for (;;) {
+    const cleared = await commitPlan(store, target, plan, fence);
+    if (isRefusal(cleared)) return cleared.refusal === "noSuchUpload" ? undefined : cleared;
+  }
+}
+
+/** Ends all uploads of a bucket that is being deleted. A refusal: it is not, any more. */
+export async function freeUploads(
+  store: ObjectStore,
+  bucket: Bucket,
+): Promise<Refusal | undefined> {
+  const ending = { fence: "deleting" } as const;
+  for (;;) {
+    const range = spaceRange(space.uploads, bucket.id);
+    const rows = await scanBucket(store, bucket.id, range, { limit: uploadBatch });
+    if (rows.length === 0) return undefined;
+    for (const row of rows) {
+      const { key, id } = parseUploadKey(row.key);
+      const target = targetIn(store, bucket, key);
+      const freed = await freeUpload(store, target, id, ending);
+      if (isRefusal(freed) && freed.refusal !== "noSuchUpload") return freed;
+      // Its end may have been begun by somebody else.
+      const left = await clearUpload(store, target, id, "deleting");
+      if (left !== undefined) return left;
+    }
+  }
+}

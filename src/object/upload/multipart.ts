@@ -1,0 +1,204 @@
+import { toHex } from "../../base/bytes.ts";
+import { ByteWriter } from "../../format/codec.ts";
+import type { BucketId, UploadId } from "../../format/ids.ts";
+import type { ObjectAttributes, PartRow, UploadRow } from "../../format/object-row.ts";
+import { encodePartRow, encodeUploadRow } from "../../format/object-row.ts";
+import { partKey, uploadKey } from "../../format/row-keys.ts";
+import type { Hash } from "../../platform/hash.ts";
+import type { Bucket } from "../bucket-rows.ts";
+import { storeBody } from "../write/body-writer.ts";
+import { readFence, commitPlan, releasing } from "../write/commit.ts";
+import { etagOf } from "../etag.ts";
+import { freeUpload } from "./free-uploads.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Stored, Upload } from "../write/put.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal, refuse } from "../refusal.ts";
+import type { KeyPlace, Target } from "../target.ts";
+import { openTarget } from "../target.ts";
+import type { FoundUpload } from "./upload-rows.ts";
+import { readHead } from "../version/version-rows.ts";
+import { partNumberMax, readPart, readParts, readUpload } from "./upload-rows.ts";
+
+export { completeUpload, type CompleteInput, type CompletePart } from "./complete-upload.ts";
+export { listUploads, type UploadListItem } from "../list/list-uploads.ts";
+
+export interface UploadAddress {
+  readonly bucket: string;
+  readonly key: Uint8Array;
+  readonly upload: UploadId;
+}
+
+export async function initiateUpload(
+  store: ObjectStore,
+  input: {
+    readonly bucket: string;
+    readonly key: Uint8Array;
+    readonly attributes: ObjectAttributes;
+    readonly checksum: UploadRow["checksum"];
+  },
+): Promise<{ upload: UploadId } | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const { attributes, checksum } = input;
+  const initiatedMs = store.platform.clock.now();
+  const upload = newUploadId(store, target, initiatedMs);
+  // Not checked by the commit: a version that comes in between is one that came during the upload.
+  const head = await readHead(target);
+  const key = uploadKey(target.bucket.id, target.key, upload);
+  const headBlob = head?.row.blob;
+  const value = encodeUploadRow({
+    initiatedMs,
+    headBlob,
+    attributes,
+    checksum,
+    ended: undefined,
+  });
+  return commitPlan(store, target, async () => ({
+    checks: [{ key, expect: "absent" }],
+    puts: [{ key, value }],
+    deletes: [],
+    freed: [],
+    result: { upload },
+  }));
+}
+
+/**
+ * The time first, so that uploads of a key sort by age; then which key it is of, so that a marker of
+ * another is noticed whether its upload is there or not; the rest is chance, so that nobody guesses another's.
+ */
+function newUploadId(store: ObjectStore, { bucket, key }: KeyPlace, nowMs: number): UploadId {
+  const { hash, random } = store.platform;
+  const writer = new ByteWriter(16).u16(Math.floor(nowMs / 2 ** 32)).u32(nowMs % 2 ** 32);
+  const bytes = writer
+    .u16(keyCheck(hash, bucket.id, key))
+    .raw(random.bytes(8))
+    .finish();
+  return toHex(bytes) as UploadId; // made to be one
+}
+
+function keyCheck(hash: Hash, bucket: BucketId, key: Uint8Array): number {
+  return hash.crc32(key, bucket % 2 ** 32) % 2 ** 16;
+}
+
+/** Whether it is the id of an upload of this key, as far as ids tell: one in 65,536 others passes for one. */
+export function isUploadOf(
+  store: ObjectStore,
+  bucket: Pick<Bucket, "id">,
+  { key, upload }: Pick<UploadAddress, "key" | "upload">,
+): boolean {
+  return (
+    Number.parseInt(upload.slice(12, 16), 16) === keyCheck(store.platform.hash, bucket.id, key)
+  );
+}
+
+/** The upload as it was initiated; `noSuchUpload`. */
+export async function getUpload(
+  store: ObjectStore,
+  address: UploadAddress,
+): Promise<UploadRow | Refusal> {
+  const found = await openUpload(store, address);
+  return isRefusal(found) ? found : found.upload.row;
+}
+
+async function openUpload(
+  store: ObjectStore,
+  address: UploadAddress,
+): Promise<{ target: Target; upload: FoundUpload } | Refusal> {
+  const target = await openTarget(store, address.bucket, address.key);
+  if (isRefusal(target)) return target;
+  const upload = await readUpload(target, address.upload);
+  return upload === undefined ? refuse("noSuchUpload") : { target, upload };
+}
+
+/** Stores a part, replacing one of the same number. Durable once answered. */
+export async function uploadPart(
+  store: ObjectStore,
+  input: UploadAddress & {
+    /** 1 … 10,000 */
+    readonly part: number;
+    readonly data: Upload;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<Stored | Refusal> {
+  const { part } = input;
+  if (!Number.isInteger(part) || part < 1 || part > partNumberMax) {
+    const message = `Part number must be an integer between 1 and ${partNumberMax}, inclusive`;
+    return refuse("invalidRequest", { message });
+  }
+  const found = await openUpload(store, input);
+  if (isRefusal(found)) return found;
+  const { target } = found;
+  const fence = await readFence(target, "active");
+  if (isRefusal(fence)) return fence;
+  const blob = store.keymap.session.nextBlobId();
+  const { key, bucket } = target;
+  const identity = { bucket: bucket.id, key, blob, upload: input.upload, part };
+  const body = await storeBody(store, identity, input.data, input.signal);
+  if (isRefusal(body)) return body;
+  const { size, md5, checksum, data } = body;
+  const row = { size, md5, checksum, data, blob };
+  return releasing(store, body.appended, () => replacePart(store, target, input, row));
+}
+
+function replacePart(
+  store: ObjectStore,
+  target: Target,
+  { upload: id, part }: { readonly upload: UploadId; readonly part: number },
+  body: Omit<PartRow, "modifiedMs">,
+): Promise<Stored | Refusal> {
+  return commitPlan(store, target, async () => {
+    const upload = await readUpload(target, id);
+    if (upload === undefined) return refuse("noSuchUpload");
+    const before = await readPart(target, id, part);
+    const row: PartRow = { ...body, modifiedMs: store.platform.clock.now() };
+    const rowKey = partKey(target.bucket.id, target.key, id, part);
+    const { key, value, stamp } = upload.stored;
+    return {
+      checks: [
+        { key, expect: stamp },
+        { key: rowKey, expect: before?.stamp ?? "absent" },
+      ],
+      puts: [
+        { key: rowKey, value: encodePartRow(row) },
+        { key, value },
+      ],
+      deletes: [],
+      freed: before === undefined ? [] : [before.data],
+      result: storedPart(row),
+    };
+  });
+}
+
+function storedPart({ size, md5, modifiedMs, checksum }: PartRow): Stored {
+  const etag = etagOf({ md5, partCount: 0 });
+  return { etag, size, modifiedMs, checksum, versionId: undefined };
+}
+
+export async function listParts(
+  store: ObjectStore,
+  input: UploadAddress & { readonly afterPart: number; readonly limit: number },
+): Promise<
+  | { upload: UploadRow; parts: readonly (PartRow & { part: number })[]; truncated: boolean }
+  | Refusal
+> {
+  const found = await openUpload(store, input);
+  if (isRefusal(found)) return found;
+  const { limit, afterPart } = input;
+  // One more, to see whether anything follows; a page of none is complete, as in listings of keys.
+  const parts = await readParts(found.target, input.upload, afterPart, limit + 1);
+  // Parts go with their upload: none found may mean that it was completed as we looked.
+  const still = await readUpload(found.target, input.upload);
+  if (still === undefined) return refuse("noSuchUpload");
+  const truncated = limit > 0 && parts.length > limit;
+  return { upload: found.upload.row, parts: parts.slice(0, limit), truncated };
+}
+
+export async function abortUpload(
+  store: ObjectStore,
+  address: UploadAddress,
+): Promise<{ aborted: true } | Refusal> {
+  const target = await openTarget(store, address.bucket, address.key);
+  if (isRefusal(target)) return target;
+  return freeUpload(store, target, address.upload, { fence: "active" });
+}

@@ -1,0 +1,89 @@
+import { afterKey } from "../../base/bytes.ts";
+import type { Row } from "../../engine/engine.ts";
+import { decodeUploadRow } from "../../format/object-row.ts";
+import { parseUploadKey, space, spaceRange } from "../../format/row-keys.ts";
+import { Activity } from "../../keymap/activity.ts";
+import type { Partition } from "../../keymap/keymap.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { CommitStore } from "../write/commit.ts";
+import { clearUpload, freeUpload } from "./free-uploads.ts";
+import { isRefusal } from "../refusal.ts";
+
+/*
+ * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
+ * objects. One that has been idle for long (since its newest part, or since it was initiated; keymap/activity.ts says what time
+ * is here) is ended as an abort would end it. One that has ended but has rows left is cleared: whoever ended it died, or
+ * the disk was full. It is background work, but what ends an upload is decided here with everything else about uploads, so
+ * the background is given this as one more worker (control/worker-loop.ts says what that is).
+ */
+
+/** Uploads looked at in one step, some 500 bytes each; each may have 10,000 parts. */
+const uploadsPerStep = 64;
+
+export interface UploadSweepOptions extends CommitStore {
+  readonly platform: Platform;
+  /** Undefined: however long an upload is idle, it stays. */
+  readonly idleMs: number | undefined;
+  /** From the end of one round to the next. */
+  readonly everyMs: number;
+  /** Called for each upload that was ended. */
+  onEnded(): void;
+}
+
+export class UploadSweep {
+  readonly name = "upload sweep";
+  readonly #options: UploadSweepOptions;
+  readonly #activity: Activity | undefined;
+  #round: AsyncGenerator<undefined, void, undefined> | undefined;
+  #notBeforeMs = 0;
+
+  constructor(options: UploadSweepOptions) {
+    this.#options = options;
+    const { idleMs } = options;
+    this.#activity = idleMs === undefined ? undefined : new Activity({ ...options, idleMs });
+  }
+
+  async step(): Promise<"busy" | "idle"> {
+    const { clock } = this.#options.platform;
+    if (clock.monotonicMs() < this.#notBeforeMs) return "idle";
+    // A round that fails is over: its generator is done, and the next step begins another.
+    this.#round ??= this.#sweep();
+    if ((await this.#round.next()).done !== true) return "busy";
+    this.#round = undefined;
+    this.#notBeforeMs = clock.monotonicMs() + this.#options.everyMs;
+    return "idle";
+  }
+
+  /** Pauses after each step. */
+  async *#sweep(): AsyncGenerator<undefined, void, undefined> {
+    const { keymap } = this.#options;
+    await this.#activity?.advance();
+    for (const partition of keymap.partitions) {
+      const { end, start: first } = spaceRange(space.uploads);
+      for (let start = first; ;) {
+        const rows = await partition.scan({ start, end }, { limit: uploadsPerStep });
+        const last = rows.at(-1);
+        if (last === undefined) break;
+        for (const row of rows) await this.#look(partition, row);
+        start = afterKey(last.key);
+        yield;
+      }
+    }
+  }
+
+  async #look(partition: Partition, row: Row): Promise<void> {
+    const { platform } = this.#options;
+    const { bucket, key, id } = parseUploadKey(row.key);
+    const place = { bucket: { id: bucket }, key, partition };
+    if (decodeUploadRow(row.value).ended !== undefined) {
+      await clearUpload(this.#options, place, id, "active");
+      return;
+    }
+    if (this.#activity?.isIdle(row.stamp) !== true) return;
+    const ending = { fence: "active", stamp: row.stamp } as const;
+    // Refused: somebody else has ended it, or still works on it, or deletes its bucket.
+    if (isRefusal(await freeUpload(this.#options, place, id, ending))) return;
+    this.#options.onEnded();
+    platform.log("info", "idle_upload_ended", { bucket, upload: id });
+  }
+}

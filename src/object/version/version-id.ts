@@ -1,0 +1,62 @@
+import { toHex } from "../../base/bytes.ts";
+import { StoreError } from "../../base/errors.ts";
+import { ByteReader, ByteWriter } from "../../format/codec.ts";
+import type { VersioningState } from "../../format/bucket-row.ts";
+import type { BlobId } from "../../format/ids.ts";
+import type { ObjectRow } from "../../format/object-row.ts";
+
+/*
+ * S3's version ids. The null version is called "null"; every other id is the order and the blob id of
+ * the version in base64url, 32 characters: the order finds the row without a search, and the blob id
+ * keeps ids unique where a clock was set back after a key was gone.
+ */
+
+/** Which version of a key a client means. */
+export type VersionRef =
+  | { readonly kind: "null" }
+  | { readonly kind: "id"; readonly order: number; readonly blob: BlobId };
+
+type VersionFields = Pick<ObjectRow, "order" | "blob" | "nullVersion">;
+
+const nullId = "null";
+const idForm = /^[\w-]{32}$/;
+
+/** Undefined: no version id has this form. */
+export function parseVersionId(text: string): VersionRef | undefined {
+  if (text === nullId) return { kind: "null" };
+  if (!idForm.test(text)) return undefined;
+  const reader = new ByteReader(
+    Uint8Array.fromBase64(text, { alphabet: "base64url" }),
+    "version id",
+  );
+  try {
+    return { kind: "id", order: reader.u64(), blob: toHex(reader.raw(16)) as BlobId };
+  } catch (error) {
+    if (error instanceof StoreError) return undefined;
+    throw error;
+  }
+}
+
+export function versionIdOf(row: VersionFields): string {
+  return row.nullVersion ? nullId : versionIdText({ kind: "id", ...row });
+}
+
+/** What clients are told of it; undefined while the bucket was never versioned. */
+export function shownVersionId(
+  row: VersionFields,
+  versioning: VersioningState,
+): string | undefined {
+  return versioning === "off" && row.nullVersion ? undefined : versionIdOf(row);
+}
+
+export function versionIdText(ref: VersionRef): string {
+  if (ref.kind === "null") return nullId;
+  const bytes = new ByteWriter(24).u64(ref.order).id(ref.blob).finish();
+  return bytes.toBase64({ alphabet: "base64url" });
+}
+
+/** Whether the row is the version that is meant. */
+export function isVersion(row: VersionFields, ref: VersionRef): boolean {
+  if (ref.kind === "null") return row.nullVersion;
+  return !row.nullVersion && row.order === ref.order && row.blob === ref.blob;
+}

@@ -1,0 +1,160 @@
+import type { Check } from "../../engine/engine.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
+import type { ObjectRow } from "../../format/object-row.ts";
+import { encodeObjectRow } from "../../format/object-row.ts";
+import { headKey, versionKey } from "../../format/row-keys.ts";
+import type { Plan } from "./commit.ts";
+import { commitPlan } from "./commit.ts";
+import type { WriteCondition } from "../conditions.ts";
+import { checkWrite } from "../conditions.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Refusal } from "../refusal.ts";
+import type { Target } from "../target.ts";
+import { shownVersionId } from "../version/version-id.ts";
+import type { PlacedVersion, Version } from "../version/version-rows.ts";
+import { objectOf, readHead, readNewestOlder, readOlder } from "../version/version-rows.ts";
+
+/*
+ * The head row of a key is its current version. Every change of a key's versions goes through here: it
+ * checks the head it saw, so of many at once one wins (C2). What becomes of the version replaced is
+ * decided here and nowhere else:
+ *
+ *     enabled      it moves to the versions space; the new one has an id of its own
+ *     suspended    the new one is the null version: the null version there was, at the head or older, is
+ *                  garbage; a head that is another moves to the versions space
+ *     off          as suspended, where every version is the null version
+ *
+ * Which of these is said by the fence that the commit checks.
+ *
+ * A head that is damaged is not replaced, by nobody: what it refers to is not known, so it could not be
+ * recorded as garbage, and the bytes might be all there is of an older version. Reading it fails
+ * (`corrupt`), and with it every plan for its key, until the row is repaired or given up (`holdfast check
+ * --repair`). Checks in commits compare the stamp alone; one that is damaged is a conflict, and the next
+ * reading fails. A plan that read the row while it was whole has its data from then.
+ */
+
+/** A new version, without what is decided at commit. */
+export type NewVersion = Omit<ObjectRow, "order" | "nullVersion" | "nullOrder" | "modifiedMs">;
+
+/** A version as it was committed. */
+export interface MadeVersion {
+  readonly row: ObjectRow;
+  /** Undefined: the bucket was never versioned. */
+  readonly versionId: string | undefined;
+}
+
+type Rows = Pick<Plan<unknown>, "checks" | "puts" | "deletes" | "freed">;
+
+/** What became of the versions there were. */
+interface Displaced extends Rows {
+  readonly nullOrder: number | undefined;
+}
+
+export type NewObject = Omit<NewVersion, "kind">;
+
+/** Makes `next` the current version of this key if the condition holds at that instant. */
+export function makeObject(
+  store: ObjectStore,
+  target: Target,
+  condition: WriteCondition,
+  next: NewObject,
+): Promise<MadeVersion | Refusal> {
+  return commitPlan(store, target, async (fence) => {
+    const head = await readHead(target);
+    const refusal = checkWrite(condition, objectOf(head));
+    return refusal ?? planVersion(store, target, { head, fence }, { ...next, kind: "object" });
+  });
+}
+
+/** Puts `next` in the place of `head`. */
+export async function planVersion(
+  store: ObjectStore,
+  target: Target,
+  { head, fence }: { readonly head: Version | undefined; readonly fence: BucketFenceRow },
+  next: NewVersion,
+): Promise<Plan<MadeVersion>> {
+  const { nullOrder, ...displaced } = await displace(target, head, fence);
+  const modifiedMs = store.platform.clock.now();
+  const row: ObjectRow = {
+    ...next,
+    // A clock that was set back must not make a newer version older than the one it replaces.
+    order: Math.max(modifiedMs * 1024, (head?.row.order ?? 0) + 1),
+    nullVersion: fence.versioning !== "enabled",
+    nullOrder,
+    modifiedMs,
+  };
+  const key = headKey(target.bucket.id, target.key);
+  return {
+    checks: [headCheck(target, head), ...displaced.checks],
+    puts: [{ key, value: encodeObjectRow(row) }, ...displaced.puts],
+    deletes: displaced.deletes,
+    freed: displaced.freed,
+    result: madeVersion(row, fence),
+  };
+}
+
+export function madeVersion(row: ObjectRow, fence: BucketFenceRow): MadeVersion {
+  return { row, versionId: shownVersionId(row, fence.versioning) };
+}
+
+async function displace(
+  target: Target,
+  head: Version | undefined,
+  { versioning }: BucketFenceRow,
+): Promise<Displaced> {
+  const nothing = { checks: [], puts: [], deletes: [], freed: [], nullOrder: undefined };
+  if (head === undefined) return nothing;
+  const { order, nullVersion, nullOrder } = head.row;
+  if (versioning !== "enabled" && nullVersion) return { ...nothing, freed: [head.row.data] };
+  const puts = [olderPut(target, head)];
+  if (versioning === "enabled") {
+    return { ...nothing, puts, nullOrder: nullVersion ? order : nullOrder };
+  }
+  const replaced = nullOrder === undefined ? undefined : await readOlder(target, nullOrder);
+  return { ...nothing, ...(replaced && planRowRemoval(replaced)), puts };
+}
+
+/** The head as an older version. */
+function olderPut(target: Target, { row }: Version): Rows["puts"][number] {
+  const key = versionKey(target.bucket.id, target.key, row.order);
+  return { key, value: encodeObjectRow({ ...row, nullOrder: undefined }) };
+}
+
+/**
+ * Takes one version away for good. Where it is the head, the newest of the others becomes the head: no
+ * newer one can come in between, since that would change the head.
+ */
+export async function planRemoval(target: Target, placed: PlacedVersion): Promise<Rows> {
+  const { head, version } = placed;
+  const checks = [headCheck(target, head)];
+  const removal = planRowRemoval(version);
+  if (version !== head) {
+    const puts = version.row.nullVersion ? [headPut(head, head.row, undefined)] : [];
+    return { ...removal, checks: [...checks, ...removal.checks], puts };
+  }
+  const next = await readNewestOlder(target);
+  if (next === undefined) return { ...removal, puts: [] };
+  const nullOrder = next.row.nullVersion ? undefined : head.row.nullOrder;
+  return {
+    checks: [...checks, { key: next.rowKey, expect: next.stamp }],
+    puts: [headPut(head, next.row, nullOrder)],
+    deletes: [next.rowKey],
+    freed: removal.freed,
+  };
+}
+
+function headPut(
+  { rowKey }: Version,
+  row: ObjectRow,
+  nullOrder: number | undefined,
+): Rows["puts"][number] {
+  return { key: rowKey, value: encodeObjectRow({ ...row, nullOrder }) };
+}
+
+function planRowRemoval({ rowKey, row, stamp }: Version): Omit<Rows, "puts"> {
+  return { checks: [{ key: rowKey, expect: stamp }], deletes: [rowKey], freed: [row.data] };
+}
+
+function headCheck(target: Target, head: Version | undefined): Check {
+  return { key: headKey(target.bucket.id, target.key), expect: head?.stamp ?? "absent" };
+}

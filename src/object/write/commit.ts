@@ -1,0 +1,120 @@
+import { StoreError, isStoreError } from "../../base/errors.ts";
+import type { Change, Check } from "../../engine/engine.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
+import { decodeBucketFenceRow } from "../../format/bucket-row.ts";
+import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
+import { encodeGarbageRow } from "../../format/garbage-row.ts";
+import { bucketFenceKey, garbageKey } from "../../format/row-keys.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal, refuse } from "../refusal.ts";
+import { inPhase } from "../request-phases.ts";
+import type { KeyPlace } from "../target.ts";
+
+/*
+ * How every change of objects and uploads comes about: read what it depends on, plan the rows,
+ * commit them under checks that nothing of it changed meanwhile, and start over where something
+ * did. Each change checks the bucket's fence, so none slips in once a deletion has begun; and what
+ * it frees stands in one garbage row of the same commit (C5).
+ */
+
+/**
+ * Each round somebody wins, so 64 clients at one key need 64 rounds at the most; twice that is a
+ * key too hot (C6).
+ */
+export const commitAttemptsMax = 128;
+
+/** What a commit needs of a store. */
+export interface CommitStore extends Pick<ObjectStore, "keymap" | "phases" | "partsPerCommit"> {
+  readonly writer: Pick<ObjectStore["writer"], "release">;
+}
+
+export interface Plan<T> {
+  readonly checks: readonly Check[];
+  readonly puts: Change["puts"];
+  readonly deletes: Change["deletes"];
+  /** Data that nothing refers to once this is committed. */
+  readonly freed: readonly DataLocation[];
+  /** Records appended for this attempt alone, released once its outcome is known. */
+  readonly appended?: readonly ChunkRef[] | undefined;
+  readonly result: T;
+}
+
+/**
+ * Commits what `plan` returns, planning again whenever a row it checks has changed. It is given the
+ * bucket's fence, whose check stands in the commit: what it says holds at that instant. A refusal of
+ * the plan is passed on. `noSuchBucket`, `operationAborted` (the bucket is in another state than
+ * `state`). StoreError `overloaded` after too many conflicts, and the engine's.
+ */
+export async function commitPlan<T extends object>(
+  store: CommitStore,
+  target: KeyPlace,
+  plan: (fence: BucketFenceRow) => Promise<Plan<T> | Refusal>,
+  state: BucketFenceRow["state"] = "active",
+): Promise<T | Refusal> {
+  for (let attempt = 0; attempt < commitAttemptsMax; attempt++) {
+    const fence = await readFence(target, state);
+    if (isRefusal(fence)) return fence;
+    const planned = await plan(fence.row);
+    if (isRefusal(planned)) return planned;
+    const change = changeOf(store, target, fence.check, planned);
+    const commit = () => inPhase(store.phases, "commit", () => target.partition.commit(change));
+    const { outcome } = await releasing(store, planned.appended ?? [], commit);
+    if (outcome === "ok") return planned.result;
+  }
+  throw new StoreError(
+    "overloaded",
+    `a key changed under ${commitAttemptsMax} attempts to write it`,
+  );
+}
+
+/** The fence, and the check that keeps it as it is; `noSuchBucket`, `operationAborted`. */
+export async function readFence(
+  target: Pick<KeyPlace, "bucket" | "partition">,
+  state: BucketFenceRow["state"],
+): Promise<{ row: BucketFenceRow; check: Check } | Refusal> {
+  const key = bucketFenceKey(target.bucket.id);
+  const stored = await target.partition.get(key);
+  if (stored === undefined) return refuse("noSuchBucket");
+  const row = decodeBucketFenceRow(stored.value);
+  if (row.state !== state) return refuse("operationAborted");
+  return { row, check: { key, expect: stored.stamp } };
+}
+
+function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan<unknown>): Change {
+  const id = store.keymap.session.nextChangeId();
+  const locations = plan.freed.filter(({ kind }) => kind === "chunks" || kind === "manifest");
+  const garbage = {
+    key: garbageKey(target.bucket.id, target.key, id),
+    value: encodeGarbageRow({ locations }),
+  };
+  return {
+    id,
+    checks: [fence, ...plan.checks],
+    puts: locations.length === 0 ? plan.puts : [...plan.puts, garbage],
+    deletes: plan.deletes,
+    leavesReserve: plan.puts.length > plan.deletes.length,
+  };
+}
+
+/**
+ * Does what decides whether rows will refer to these records, and then says that it is decided. If
+ * the outcome of a commit could not be found out, it is not: a row may refer to them, so they are
+ * never released, their extent does not settle while this session lives, and whoever fences the
+ * session finds out by reading.
+ */
+export async function releasing<T>(
+  store: Pick<CommitStore, "writer">,
+  refs: readonly ChunkRef[],
+  decide: () => Promise<T>,
+): Promise<T> {
+  let result: T;
+  try {
+    result = await decide();
+  } catch (error) {
+    if (!isStoreError(error, "unknown")) store.writer.release(refs);
+    throw error;
+  }
+  store.writer.release(refs);
+  return result;
+}

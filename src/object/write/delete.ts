@@ -1,0 +1,120 @@
+import type { Plan } from "./commit.ts";
+import { commitPlan, readFence } from "./commit.ts";
+import type { NewVersion } from "./commit-head.ts";
+import { planRemoval, planVersion } from "./commit-head.ts";
+import type { WriteCondition } from "../conditions.ts";
+import { checkWrite } from "../conditions.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal } from "../refusal.ts";
+import type { Target } from "../target.ts";
+import { openTarget } from "../target.ts";
+import type { VersionRef } from "../version/version-id.ts";
+import { versionIdText } from "../version/version-id.ts";
+import { objectOf, readHead, readVersion } from "../version/version-rows.ts";
+
+export interface DeleteInput {
+  readonly bucket: string;
+  readonly key: Uint8Array;
+  /** Undefined: the key as such, which in a versioned bucket puts a delete marker over its versions. */
+  readonly version?: VersionRef | undefined;
+  readonly condition: WriteCondition;
+}
+
+/** The delete marker that was made, or, where a version was named, that version. */
+export interface Deleted {
+  readonly versionId: string | undefined;
+  readonly deleteMarker: boolean;
+}
+
+/**
+ * Deleting what is not there succeeds (unless conditional). The bytes become garbage in the same
+ * commit (C5).
+ */
+export async function deleteObject(
+  store: ObjectStore,
+  input: DeleteInput,
+): Promise<Deleted | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const { version, condition } = input;
+  if (version !== undefined) return deleteVersion(store, target, version, condition);
+  return deleteCurrent(store, target, condition);
+}
+
+const nothingDeleted: Deleted = { versionId: undefined, deleteMarker: false };
+
+async function deleteCurrent(
+  store: ObjectStore,
+  target: Target,
+  condition: WriteCondition,
+): Promise<Deleted | Refusal> {
+  if (condition.kind === "always" && (await readHead(target)) === undefined) {
+    const fence = await readFence(target, "active");
+    if (isRefusal(fence)) return fence;
+    // No bucket goes back to off, so it was when the key was not there: no commit is needed.
+    if (fence.row.versioning === "off") return nothingDeleted;
+  }
+  return commitPlan(store, target, async (fence): Promise<Plan<Deleted> | Refusal> => {
+    const head = await readHead(target);
+    const refusal = checkWrite(condition, objectOf(head));
+    if (refusal !== undefined) return refusal;
+    if (fence.versioning !== "off") {
+      const made = await planVersion(store, target, { head, fence }, markerFor(store, target));
+      return { ...made, result: { versionId: made.result.versionId, deleteMarker: true } };
+    }
+    if (head === undefined) return unchanged(nothingDeleted);
+    const removal = await planRemoval(target, { head, version: head });
+    return { ...removal, result: nothingDeleted };
+  });
+}
+
+/** A version has no bytes and is nobody's but the bucket's. */
+function markerFor(store: ObjectStore, { bucket }: Target): NewVersion {
+  return {
+    kind: "deleteMarker",
+    size: 0,
+    md5: new Uint8Array(16),
+    partCount: 0,
+    checksum: undefined,
+    attributes: {
+      headers: [],
+      metadata: [],
+      tags: [],
+      owner: bucket.owner,
+      account: bucket.account,
+      storageClass: "STANDARD",
+      encryption: undefined,
+      lock: undefined,
+    },
+    // It makes the version id one of its own.
+    blob: store.keymap.session.nextBlobId(),
+    upload: undefined,
+    data: { kind: "empty" },
+  };
+}
+
+async function deleteVersion(
+  store: ObjectStore,
+  target: Target,
+  ref: VersionRef,
+  condition: WriteCondition,
+): Promise<Deleted | Refusal> {
+  const versionId = versionIdText(ref);
+  const notThere: Deleted = { versionId, deleteMarker: false };
+  if (condition.kind === "always" && (await readVersion(target, ref)) === undefined) {
+    return notThere;
+  }
+  return commitPlan(store, target, async (): Promise<Plan<Deleted> | Refusal> => {
+    const placed = await readVersion(target, ref);
+    const refusal = checkWrite(condition, objectOf(placed?.version));
+    if (refusal !== undefined) return refusal;
+    if (placed === undefined) return unchanged(notThere);
+    const deleteMarker = placed.version.row.kind === "deleteMarker";
+    return { ...(await planRemoval(target, placed)), result: { versionId, deleteMarker } };
+  });
+}
+
+function unchanged(result: Deleted): Plan<Deleted> {
+  return { checks: [], puts: [], deletes: [], freed: [], result };
+}

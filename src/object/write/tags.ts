@@ -1,0 +1,67 @@
+import type { NameValue } from "../../format/object-row.ts";
+import { encodeObjectRow } from "../../format/object-row.ts";
+import type { Plan } from "./commit.ts";
+import { commitPlan } from "./commit.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal } from "../refusal.ts";
+import { openTarget } from "../target.ts";
+import type { VersionRef } from "../version/version-id.ts";
+import { shownVersionId } from "../version/version-id.ts";
+import { openVersion } from "../version/version-rows.ts";
+
+export interface TagsAddress {
+  readonly bucket: string;
+  readonly key: Uint8Array;
+  /** Undefined: the current one. */
+  readonly version?: VersionRef | undefined;
+}
+
+/** The tags of a stored object. */
+export interface TagsOfVersion {
+  /** Undefined: the bucket was never versioned. */
+  readonly versionId: string | undefined;
+  readonly tags: readonly NameValue[];
+}
+
+/** Refuses as GET does: `noSuchKey`, `noSuchVersion`, `isDeleteMarker`. */
+export async function getTags(
+  store: ObjectStore,
+  address: TagsAddress,
+): Promise<TagsOfVersion | Refusal> {
+  const target = await openTarget(store, address.bucket, address.key);
+  if (isRefusal(target)) return target;
+  const version = await openVersion(target, address.version);
+  if (isRefusal(version)) return version;
+  const { row } = version;
+  return {
+    versionId: shownVersionId(row, target.bucket.versioning),
+    tags: row.attributes.tags,
+  };
+}
+
+/**
+ * Replaces all tags where the version stands; what else is known of it stays as it is. The check of its row is
+ * enough: a version that moves meanwhile loses the row it had.
+ */
+export async function putTags(
+  store: ObjectStore,
+  input: TagsAddress & { readonly tags: readonly NameValue[] },
+): Promise<TagsOfVersion | Refusal> {
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const { tags } = input;
+  return commitPlan(store, target, async (fence): Promise<Plan<TagsOfVersion> | Refusal> => {
+    const version = await openVersion(target, input.version);
+    if (isRefusal(version)) return version;
+    const { rowKey, row, stamp } = version;
+    const value = encodeObjectRow({ ...row, attributes: { ...row.attributes, tags } });
+    return {
+      checks: [{ key: rowKey, expect: stamp }],
+      puts: [{ key: rowKey, value }],
+      deletes: [],
+      freed: [],
+      result: { versionId: shownVersionId(row, fence.versioning), tags },
+    };
+  });
+}

@@ -1,0 +1,104 @@
+import { encodeUtf8 } from "../../base/bytes.ts";
+import type { NameValue } from "../../format/object-row.ts";
+import { type ErrorDetails, S3Error, invalidArgument } from "../errors.ts";
+import { formDecode } from "./percent.ts";
+import { type XmlNode, childText, childrenOf, parseAnyXml, parseXml } from "../xml/xml-read.ts";
+import { element, textElement, xmlDocument } from "../xml/xml-write.ts";
+
+/** S3's limits for the tags of an object; lengths in characters. */
+const tagsMax = 10;
+const tagKeyLengthMax = 128;
+const tagValueLengthMax = 256;
+
+/** Letters, digits and spaces of any script, and these. */
+const allowed = /^[\p{L}\p{N}\p{Z}_.:/=+\-@]*$/u;
+
+/** `x-amz-tagging`: `key=value&key2=value2`, written as a form is. */
+export function parseTaggingHeader(header: string | undefined): readonly NameValue[] {
+  if (header === undefined) return [];
+  const pairs = header.split("&").filter((pair) => pair !== "");
+  const tags = pairs.map((pair) => parsePair(pair, header));
+  const keys = new Set(tags.map(([key]) => key));
+  const readable = tags.every(([key, value]) => allowed.test(key) && allowed.test(value));
+  if (keys.size < tags.length || !readable) throw malformedHeader(header);
+  return checkTags(tags);
+}
+
+function parsePair(pair: string, header: string): NameValue {
+  const equals = pair.indexOf("=");
+  const key = formDecode(equals < 0 ? pair : pair.slice(0, equals));
+  const value = formDecode(equals < 0 ? "" : pair.slice(equals + 1));
+  if (key === undefined || key === "" || value === undefined) throw malformedHeader(header);
+  return [key, value];
+}
+
+function malformedHeader(header: string): S3Error {
+  const message =
+    "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters " +
+    "without tag name duplicates.";
+  return invalidArgument("x-amz-tagging", header, message);
+}
+
+/** The tags of `<Tagging>`, a document. */
+export function parseTagging(body: Uint8Array): readonly NameValue[] {
+  return tagsIn(parseXml(body, "Tagging"));
+}
+
+/** The same in a form's field, where S3 takes a document of something else for one without tags. */
+export function parseTaggingField(field: string): readonly NameValue[] {
+  const root = parseAnyXml(encodeUtf8(field));
+  return root.name === "Tagging" ? tagsIn(root) : [];
+}
+
+function tagsIn(root: XmlNode): readonly NameValue[] {
+  const sets = childrenOf(root, "TagSet");
+  if (sets.length !== 1) throw new S3Error("MalformedXML");
+  return checkTags(sets.flatMap((set) => childrenOf(set, "Tag")).map(parseTag));
+}
+
+function parseTag(node: XmlNode): NameValue {
+  const key = childText(node, "Key");
+  const value = childText(node, "Value");
+  if (key === undefined || value === undefined) throw new S3Error("MalformedXML");
+  return [key, value];
+}
+
+/** By key, since S3 promises no order and clients compare. */
+export function taggingDocument(tags: readonly NameValue[]): Uint8Array {
+  const sorted = tags.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const elements = sorted.map(([key, value]) =>
+    element("Tag", [textElement("Key", key), textElement("Value", value)]),
+  );
+  return xmlDocument("Tagging", [element("TagSet", elements)]);
+}
+
+/** In the order in which S3 looks at them. */
+function checkTags(tags: readonly NameValue[]): readonly NameValue[] {
+  if (tags.length > tagsMax) {
+    const message = `Object tags cannot be greater than ${tagsMax}`;
+    throw new S3Error("BadRequest", { message });
+  }
+  const keys = new Set<string>();
+  for (const [key, value] of tags) {
+    const subject = { TagKey: key };
+    if (key.startsWith("aws:")) {
+      throw invalidTag("Your TagKey cannot be prefixed with aws:", subject);
+    }
+    if (key === "" || key.length > tagKeyLengthMax || !allowed.test(key)) {
+      throw invalidTag("The TagKey you have provided is invalid", subject);
+    }
+    if (value.length > tagValueLengthMax || !allowed.test(value)) {
+      throw invalidTag("The TagValue you have provided is invalid", {
+        ...subject,
+        TagValue: value,
+      });
+    }
+    if (keys.has(key)) throw invalidTag("Cannot provide multiple Tags with the same key", subject);
+    keys.add(key);
+  }
+  return tags;
+}
+
+function invalidTag(message: string, details: ErrorDetails): S3Error {
+  return new S3Error("InvalidTag", { message, details });
+}

@@ -1,0 +1,246 @@
+import { checkSha256, decodePayload } from "../../auth/decode-payload.ts";
+import { concatBytes, equalBytes, toBase64, toHex } from "../../base/bytes.ts";
+import { assert, must } from "../../base/assert.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { ChecksumAlgorithm, StoredChecksum } from "../../format/checksum.ts";
+import { BodyShare, littleBytesMax } from "../../object/write/body-budget.ts";
+import type { Upload } from "../../object/write/put.ts";
+import type { HashAlgorithm } from "../../platform/hash.ts";
+import type { S3Call } from "../call.ts";
+import {
+  type DeclaredChecksum,
+  type DeclaredChecksums,
+  checksumHeader,
+  parseChecksumHeaders,
+  parseTrailingChecksum,
+} from "./checksum-headers.ts";
+import { checksumName } from "./checksum-names.ts";
+import { S3Error, invalidArgument } from "../errors.ts";
+import { checksumError, wrongLength } from "../error-response.ts";
+
+/** S3: 5 GiB in one request, for objects and parts alike. */
+const uploadBytesMax = 5 * 1024 ** 3;
+
+/** S3 computes this one where the client named none, so that every object has a checksum. */
+export const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
+
+/** A body on its way to be stored. */
+interface SentBody extends Upload {
+  /** The checksum that came with it, once it is accepted. */
+  sent(): StoredChecksum | undefined;
+}
+
+/** @param choosing as `parseChecksumHeaders` has it. */
+export function declaredChecksums(call: S3Call, choosing = false): DeclaredChecksums {
+  const declared = parseChecksumHeaders(call.headerList, choosing);
+  if ("kind" in declared) throw checksumError(declared);
+  return declared;
+}
+
+/** The same where they speak of an object that is there already: no object matches what is no checksum at all. */
+export function expectedChecksums(call: S3Call): DeclaredChecksums {
+  const declared = parseChecksumHeaders(call.headerList);
+  if (!("kind" in declared)) return declared;
+  if (declared.code !== "invalid_value") throw checksumError(declared);
+  throw new S3Error("BadDigest", { message: declared.message });
+}
+
+/**
+ * The request's body as an object's bytes, with everything the client said about them verified at the end.
+ *
+ * @param keep the checksum to store; undefined: the one the client named, else S3's default.
+ */
+export function openUpload(call: S3Call, keep: ChecksumAlgorithm | undefined): SentBody {
+  const sizeBytes = uploadSize(call);
+  const declared = declaredChecksums(call);
+  return verifiedBody(call, sizeBytes, declared, keep);
+}
+
+/** The same where nothing tells how many bytes there will be: the file of a form. */
+export function openFile(call: S3Call): Upload {
+  return verifiedBody(call, undefined, declaredChecksums(call), undefined);
+}
+
+/** Undefined where the body comes in HTTP's chunks: then whoever stores it counts. */
+function uploadSize(call: S3Call): number | undefined {
+  const sizeBytes = declaredSize(call);
+  if (sizeBytes === undefined) {
+    if (call.headers.has("transfer-encoding")) return undefined;
+    throw new S3Error("MissingContentLength");
+  }
+  if (sizeBytes <= uploadBytesMax) return sizeBytes;
+  throw new S3Error("EntityTooLarge", {
+    details: { ProposedSize: sizeBytes, MaxSizeAllowed: uploadBytesMax },
+  });
+}
+
+/** Bytes of the payload, as far as the headers say. */
+function declaredSize(call: S3Call): number | undefined {
+  const { payload } = call.verified;
+  if (payload.kind === "chunked") return payload.decodedBytes;
+  const length = call.headers.get("content-length");
+  if (length === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(length)) {
+    throw invalidArgument("Content-Length", length, "Content-Length must be a number of bytes");
+  }
+  const provided = Number(length);
+  // Who says so means another body than the one that is read: chunks, where no chunks are read.
+  const decoded = call.headers.get("x-amz-decoded-content-length") ?? "";
+  if (!/^\d{1,15}$/.test(decoded) || Number(decoded) === provided) return provided;
+  throw wrongLength({ expected: Number(decoded), provided });
+}
+
+function verifiedBody(
+  call: S3Call,
+  sizeBytes: number | undefined,
+  declared: DeclaredChecksums,
+  keep: ChecksumAlgorithm | undefined,
+): SentBody {
+  const { checksum } = declared;
+  let sent: StoredChecksum | undefined;
+  refuseNotOfBody(call, checksum);
+  const kept = keep ?? checksum?.algorithm ?? defaultChecksum;
+  const { payload } = call.verified;
+  // Where the whole body's digest was signed, it is computed with the others and not while the body is read.
+  const signed = payload.kind === "signed" ? payload : undefined;
+  const framing = payload.kind === "signed" ? ({ kind: "unsigned" } as const) : payload;
+  const decoded = decodePayload(call.objects.platform.hash, framing, call.body);
+  return {
+    bytes: decoded.body,
+    // Pieces of a framed body are views of what its decoder still reads.
+    pieces: framing.kind === "chunked" ? "lasting" : "given",
+    sizeBytes,
+    algorithms: [
+      ...new Set([kept, checksum?.algorithm ?? kept, signed === undefined ? kept : "sha256"]),
+    ],
+    sent: () => sent,
+    accept(digests): StoredChecksum {
+      const digestOf = (algorithm: HashAlgorithm): Uint8Array =>
+        must(digests.get(algorithm), `no ${algorithm} was computed`);
+      if (signed !== undefined) checkSha256(signed, digestOf("sha256"));
+      checkMd5(declared.md5, digestOf);
+      checkChecksum(checksum, decoded.trailers(), digestOf);
+      if (isTrailerMissing(call, checksum)) throw new S3Error("IncompleteBody");
+      if (checksum !== undefined) {
+        const { algorithm } = checksum;
+        sent = { algorithm, type: "full", value: digestOf(algorithm) };
+      }
+      return { algorithm: kept, type: "full", value: digestOf(kept) };
+    },
+  };
+}
+
+/** Some of what checksum headers can say means an object of parts, or promises a value and gives none. */
+function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): void {
+  if (checksum?.kind === "value" && checksum.parts !== undefined) {
+    const message = `Value for ${checksumHeader(checksum.algorithm)} header is invalid.`;
+    throw new S3Error("InvalidRequest", { message });
+  }
+  const { payload } = call.verified;
+  if (checksum?.kind === "trailer" && !(payload.kind === "chunked" && payload.trailer)) {
+    throw new S3Error("MalformedTrailerError");
+  }
+  const sdkHeader = "x-amz-sdk-checksum-algorithm";
+  if (checksum?.kind === "algorithm" && call.headers.has(sdkHeader)) {
+    const missing = "no corresponding x-amz-checksum-* or x-amz-trailer headers were found.";
+    throw new S3Error("InvalidRequest", { message: `${sdkHeader} specified, but ${missing}` });
+  }
+}
+
+/** A signed trailer that promises nothing is one that was forgotten, to S3; without signatures it may be empty. */
+function isTrailerMissing({ verified }: S3Call, checksum: DeclaredChecksum | undefined): boolean {
+  const { payload } = verified;
+  const isSigned = payload.kind === "chunked" && payload.trailer && payload.signing !== undefined;
+  return isSigned && checksum === undefined;
+}
+
+type DigestOf = (algorithm: HashAlgorithm) => Uint8Array;
+
+function checkMd5(md5: Uint8Array | undefined, digestOf: DigestOf): void {
+  if (md5 === undefined) return;
+  const computed = digestOf("md5");
+  if (equalBytes(md5, computed)) return;
+  // Each in another form, as S3 has it.
+  const details = { ExpectedDigest: toHex(md5), CalculatedDigest: toBase64(computed) };
+  throw new S3Error("BadDigest", { details });
+}
+
+function checkChecksum(
+  declared: DeclaredChecksum | undefined,
+  trailers: ReadonlyMap<string, string>,
+  digestOf: DigestOf,
+): void {
+  if (declared?.kind !== "trailer" && trailers.size > 0) throw new S3Error("MalformedTrailerError");
+  if (declared === undefined || declared.kind === "algorithm") return;
+  const value =
+    declared.kind === "value" ? declared.value : parseTrailingChecksum(declared, trailers);
+  if ("kind" in value) throw checksumError(value);
+  if (equalBytes(value, digestOf(declared.algorithm))) return;
+  const name = checksumName(declared.algorithm);
+  throw new S3Error("BadDigest", {
+    message: `The ${name} you specified did not match the calculated checksum.`,
+  });
+}
+
+/** A whole small body in memory, verified like an upload; for requests in XML. */
+export function readBody(call: S3Call, bytesMax: number): Promise<Uint8Array> {
+  assert(bytesMax <= littleBytesMax, "a larger body is counted in the memory of uploads");
+  return withBody(call, bytesMax, (body) => Promise.resolve(body));
+}
+
+/** The same for one that may be large: it is counted in the memory of uploads until `use` is done with it. */
+export function withBody<T>(call: S3Call, bytesMax: number, use: UseBody<T>): Promise<T> {
+  return withVerified(call, declaredChecksums(call), bytesMax, use);
+}
+
+/** The same where checksum headers speak of something else than this body. */
+export function withBodyOnly<T>(call: S3Call, bytesMax: number, use: UseBody<T>): Promise<T> {
+  return withVerified(call, { ...declaredChecksums(call), checksum: undefined }, bytesMax, use);
+}
+
+type UseBody<T> = (body: Uint8Array) => Promise<T>;
+
+/** What a body in memory takes: its pieces, the whole, and the text that it is. */
+const copiesMax = 3;
+
+async function withVerified<T>(
+  call: S3Call,
+  declared: DeclaredChecksums,
+  bytesMax: number,
+  use: UseBody<T>,
+): Promise<T> {
+  const upload = verifiedBody(call, declaredSize(call), declared, undefined);
+  if ((upload.sizeBytes ?? 0) > bytesMax) throw tooBig(bytesMax);
+  const bytesToHold = copiesMax * (upload.sizeBytes ?? bytesMax);
+  let isTurnOver = false;
+  const endTurn = (): void => {
+    isTurnOver = true;
+  };
+  const share = new BodyShare(call.objects.bodies, endTurn, call.objects.phases);
+  try {
+    const pieces: Uint8Array[] = [];
+    const { hash } = call.objects.platform;
+    const names: readonly HashAlgorithm[] = ["md5", ...upload.algorithms];
+    const hashers = new Map(names.map((name) => [name, hash.create(name)]));
+    let length = 0;
+    for await (const piece of upload.bytes) {
+      length += piece.length;
+      if (length > bytesMax) throw tooBig(bytesMax);
+      if (isTurnOver) throw new StoreError("overloaded", "body too slow while others wait");
+      await share.cover(length, bytesToHold);
+      // Piece by piece, since 4 MiB at once would hold the event loop for 30 ms.
+      for (const hasher of hashers.values()) hasher.update(piece);
+      pieces.push(piece);
+    }
+    const digests = Array.from(hashers, ([name, hasher]) => [name, hasher.digest()] as const);
+    upload.accept(new Map(digests), length);
+    share.handOver();
+    return await use(concatBytes(pieces));
+  } finally {
+    share.close();
+  }
+}
+
+function tooBig(bytesMax: number): S3Error {
+  return new S3Error("MaxMessageLengthExceeded", { details: { MaxMessageLengthBytes: bytesMax } });
+}

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { exampleIdentity, exampleTimeMs } from "../../../src/auth/testing/aws-examples.ts";
+import { exampleVerifier } from "../../../src/auth/testing/fixture.ts";
+import { createHash } from "../../../src/node/platform/hash.ts";
+import {
+  encodePart,
+  encodeQuery,
+  sha256Of,
+  type SignedParts,
+  Signer,
+  unsignedPayload,
+} from "./signer.ts";
+
+const verifier = (nowMs: number) => exampleVerifier(createHash(), nowMs);
+const plain: SignedParts = {
+  method: "GET",
+  host: "store.example:9000",
+  path: "/bucket/key",
+  query: "",
+  headers: [],
+  contentSha256: unsignedPayload,
+};
+
+/** As a server reads it. */
+function requestOf(head: string) {
+  const [first = "", ...lines] = head.trimEnd().split("\r\n");
+  const [method = "", target = ""] = first.split(" ");
+  const headers = lines.map((line) => {
+    const colon = line.indexOf(": ");
+    return [line.slice(0, colon), line.slice(colon + 2)] as const;
+  });
+  return { method, target, headers };
+}
+
+test("signer: what it signs, the verifier accepts", async () => {
+  const signer = new Signer({ ...exampleIdentity, sessionToken: undefined });
+  const awkward = "a b/ü!'()*~-._/+%&=?#/日本";
+  const cases: SignedParts[] = [
+    plain,
+    { ...plain, method: "PUT", contentSha256: sha256Of([Buffer.from("hello")]) },
+    { ...plain, path: `/bucket/${awkward.split("/").map(encodePart).join("/")}` },
+    { ...plain, query: encodeQuery({ "list-type": "2", prefix: awkward, delimiter: "/" }) },
+    { ...plain, method: "POST", query: encodeQuery({ uploads: "" }) },
+    {
+      ...plain,
+      headers: [
+        ["range", "bytes=0-9"],
+        ["content-md5", "abc="],
+        ["x-amz-meta-a", "b"],
+      ],
+    },
+  ];
+  for (const parts of cases) {
+    const request = requestOf(signer.sign(parts, exampleTimeMs));
+    const result = await verifier(exampleTimeMs).verify(request);
+    assert.equal(result.kind, "verified", JSON.stringify({ parts, result }));
+  }
+});
+
+test("signer: a session token is sent and signed", async () => {
+  const signer = new Signer({ ...exampleIdentity, sessionToken: "a/token=" });
+  const request = requestOf(signer.sign(plain, exampleTimeMs));
+  assert.ok(
+    request.headers.some(
+      ([name, value]) => name === "x-amz-security-token" && value === "a/token=",
+    ),
+  );
+  const signed = request.headers.find(([name]) => name === "authorization")?.[1] ?? "";
+  assert.match(signed, /SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,/);
+});
+
+test("signer: the key follows the day", async () => {
+  const signer = new Signer({ ...exampleIdentity, sessionToken: undefined });
+  for (const days of [0, 0.1, 1, 400]) {
+    const nowMs = exampleTimeMs + days * 86_400_000;
+    const result = await verifier(nowMs).verify(requestOf(signer.sign(plain, nowMs)));
+    assert.equal(result.kind, "verified", `${days} days later`);
+  }
+});
+
+test("signer: a changed request is refused", async () => {
+  const signer = new Signer({ ...exampleIdentity, sessionToken: undefined });
+  const request = requestOf(signer.sign(plain, exampleTimeMs));
+  const changed = { ...request, target: "/bucket/another" };
+  assert.equal((await verifier(exampleTimeMs).verify(changed)).kind, "refused");
+});

@@ -1,0 +1,200 @@
+// The repository's own rules, as a test.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { test } from "node:test";
+import { layers, machineFolders, purePackages, subfolders } from "./layers.ts";
+import { findFiles } from "./files.ts";
+import { findLimits, renderLimits } from "./limits.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const files = findFiles(
+  join(root, "src"),
+  (name) => name.endsWith(".ts") && !name.endsWith(".as.ts"),
+);
+const sources = files.map((file) => ({
+  path: relative(root, file),
+  text: readFileSync(file, "utf8"),
+}));
+
+const isTest = (path: string): boolean =>
+  /\.(test|suite|bench)\.ts$/.test(path) || path.includes("/testing/");
+const folderOf = (path: string): string => path.split("/")[1] ?? "";
+
+function importsOf(text: string): string[] {
+  const pattern =
+    /(?:^|\n)\s*(?:import|export)\b[^;"']*?from\s*["']([^"']+)["']|import\(\s*["']([^"']+)["']/g;
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? match[2] ?? "");
+}
+
+function complaints(check: (source: { path: string; text: string }) => string[]): string {
+  return sources
+    .flatMap((source) => check(source).map((why) => `${source.path}: ${why}`))
+    .join("\n");
+}
+
+test("layers: each folder's imports stand earlier in the list", () => {
+  const order = Object.keys(layers);
+  for (const [folder, allowed] of Object.entries(layers)) {
+    for (const name of allowed)
+      assert.ok(order.indexOf(name) < order.indexOf(folder), `${folder} > ${name}`);
+  }
+});
+
+test("layers: every folder of src/ is in the map", () => {
+  const folders = new Set(
+    sources.filter(({ path }) => path.split("/").length > 2).map(({ path }) => folderOf(path)),
+  );
+  for (const folder of folders)
+    assert.ok(folder in layers, `src/${folder} is not in tools/layers.ts`);
+});
+
+test("layers: a folder imports only folders it may, and only their faces", () => {
+  const found = complaints(({ path, text }) =>
+    importsOf(text)
+      .filter((specifier) => specifier.startsWith("."))
+      .flatMap((specifier) => {
+        const target = relative(join(root, "src"), resolve(root, dirname(path), specifier)).split(
+          "/",
+        );
+        const [folder, to] = [folderOf(path), target[0] ?? ""];
+        if (folder === to || path === "src/globals.d.ts") return [];
+        if (target[0] === ".." || !(to in layers))
+          return isTest(path) ? [] : [`imports ${specifier}`];
+        if (isTest(path)) return [];
+        if (!layers[folder]?.includes(to))
+          return [`${folder}/ may not import ${to}/ (${specifier})`];
+        const depthMax = subfolders[to]?.[target[1] ?? ""] === undefined ? 2 : 3;
+        return target.length > depthMax ? [`${specifier} is private to ${to}/`] : [];
+      }),
+  );
+  assert.equal(found, "");
+});
+
+test("layers: a subfolder imports only subfolders it may", () => {
+  const found = complaints(({ path, text }) => {
+    const [, folder = "", subfolder = ""] = path.split("/");
+    const allowed = subfolders[folder]?.[subfolder];
+    if (allowed === undefined || isTest(path)) return [];
+    return importsOf(text)
+      .filter((specifier) => specifier.startsWith("."))
+      .map((specifier) => relative(root, resolve(root, dirname(path), specifier)).split("/"))
+      .filter(
+        ([, to, next = ""]) => to === folder && next !== subfolder && next in subfolders[folder]!,
+      )
+      .filter(([, , next = ""]) => !allowed.includes(next))
+      .map(([, , next]) => `${folder}/${subfolder}/ may not import ${folder}/${next}/`);
+  });
+  assert.equal(found, "");
+});
+
+test("layers: each subfolder's imports stand earlier in the list", () => {
+  for (const [folder, inside] of Object.entries(subfolders)) {
+    const order = Object.keys(inside);
+    for (const [subfolder, allowed] of Object.entries(inside))
+      for (const name of allowed)
+        assert.ok(
+          order.indexOf(name) < order.indexOf(subfolder),
+          `${folder}/${subfolder} > ${name}`,
+        );
+  }
+});
+
+test("layers: only node/ and cli/ import node: or native packages", () => {
+  const found = complaints(({ path, text }) =>
+    isTest(path) || machineFolders.includes(folderOf(path))
+      ? []
+      : importsOf(text)
+          .filter((specifier) => !specifier.startsWith(".") && !purePackages.includes(specifier))
+          .map((specifier) => `imports ${specifier}`),
+  );
+  assert.equal(found, "");
+});
+
+test("purity: no clock, chance or host global outside node/ and cli/", () => {
+  const forbidden =
+    /\b(Date\.now|new Date\(\)|Math\.random|performance\.now|setTimeout|setInterval|setImmediate|Buffer\.)/;
+  const found = complaints(({ path, text }) => {
+    if (isTest(path) || machineFolders.includes(folderOf(path))) return [];
+    const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+    const match = forbidden.exec(code);
+    return match ? [`${match[0]}: take it from the Platform`] : [];
+  });
+  assert.equal(found, "");
+});
+
+test("names: kebab-case files, no place for odds and ends", () => {
+  const found = complaints(({ path }) => {
+    const name = path.split("/").at(-1) ?? "";
+    const plain = /^[a-z0-9]+(-[a-z0-9]+)*(\.(prop|node))?(\.(test|suite|bench))?(\.d)?\.ts$/.test(
+      name,
+    );
+    const odds = /(^|[-/])(utils?|helpers?|common|shared|manager|misc)([-./]|$)/.test(path);
+    return [
+      ...(plain ? [] : ["name is not in kebab-case"]),
+      ...(odds ? ["name says nothing"] : []),
+    ];
+  });
+  assert.equal(found, "");
+});
+
+test("files: short enough to read in a sitting", () => {
+  const linesMax = 500;
+  const found = complaints(({ path, text }) => {
+    const lines = text.split("\n").length;
+    return lines > linesMax && !isTest(path) ? [`${lines} lines, ${linesMax} allowed`] : [];
+  });
+  assert.equal(found, "");
+});
+
+test("code: no default exports, no mutable state at module level", () => {
+  const found = complaints(({ path, text }) => {
+    if (isTest(path)) return [];
+    return [
+      ...(/^export default/m.test(text) ? ["default export"] : []),
+      ...(/^(export )?(let|var) /m.test(text) ? ["module-level state"] : []),
+    ];
+  });
+  assert.equal(found, "");
+});
+
+test("tests: none is skipped without a reason, none is left alone", () => {
+  const found = complaints(({ path, text }) => {
+    if (!isTest(path)) return [];
+    const bare = /\b(it|test|describe)\.(skip|todo|only)\b|\b(skip|todo|only): *true/.exec(text);
+    return bare ? [bare[0]] : [];
+  });
+  assert.equal(found, "");
+});
+
+test("repository: speaks of the project alone", () => {
+  // Spelled in pieces, so that this file does not find itself.
+  const outside = new RegExp(
+    ["/wo" + "rk/", "bash_" + "jobs", "\\.libr" + "ary", "/fa" + "rm/"].join("|"),
+  );
+  const found = complaints(({ text }) => {
+    const match = outside.exec(text);
+    return match ? [`mentions ${match[0]}`] : [];
+  });
+  assert.equal(found, "");
+});
+
+test("packages: the lock names every optional package, also those of other machines", () => {
+  const lock = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const missing = Object.entries(lock.packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter((name) => {
+      const places = [`node_modules/${name}`, `${path}/node_modules/${name}`];
+      return !places.some((place) => place in lock.packages);
+    }),
+  );
+  assert.deepEqual(missing, []);
+});
+
+test("limits: docs/limits.md is what the code says (else run tools/limits.ts), each with a reason", () => {
+  const limits = findLimits();
+  const bare = limits.filter(({ why }) => why === "").map(({ path, name }) => `${path}: ${name}`);
+  assert.deepEqual(bare, []);
+  assert.equal(readFileSync(join(root, "docs/limits.md"), "utf8"), renderLimits(limits));
+});
