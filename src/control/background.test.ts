@@ -290,7 +290,7 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   await makeBucket(alive);
   const [partition] = dead.keymap.partitions;
   const close = async (process: TestProcess, bucket: BucketId) => {
-    const row = encodeBucketFenceRow({ state: "deleting", epoch: 1, versioning: "off" });
+    const row = encodeBucketFenceRow({ state: "deleting", turn: 1, versioning: "off" });
     const puts = [{ key: bucketFenceKey(bucket), value: row }];
     const id = process.keymap.session.nextChangeId();
     await process.keymap.partitions[0]!.commit({ id, checks: [], puts, deletes: [] });
@@ -311,7 +311,7 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   assert.ok(await partition!.get(bucketFenceKey(busy!)).catch(() => true), "its process lives");
 });
 
-test("C5: a versioning state that a process set in a fence alone is taken back, but never to off", async () => {
+test("C5: a versioning state that a process set in a fence alone is finished", async () => {
   const machine = await createTestMachine(hash);
   const alive = await machine.start("front-end");
   await makeBucket(alive);
@@ -321,8 +321,8 @@ test("C5: a versioning state that a process set in a fence alone is taken back, 
   };
   const halfSet = async (state: "enabled" | "suspended") => {
     const process = await machine.start("front-end");
-    // The fence, and then the bucket's row.
-    process.dieAtCommit(1);
+    // The turn, the fence, and then the bucket's row.
+    process.dieAtCommit(2);
     await assert.rejects(useVersions(process, state), Killed);
     assert.equal(await stateOf(), state);
   };
@@ -330,13 +330,13 @@ test("C5: a versioning state that a process set in a fence alone is taken back, 
   const sweep = async () => {
     const workers = workersOf(machine, background);
     await workers.runUntilIdle();
-    return workers.counters.versioningRestored;
+    return workers.counters.versioningFinished;
   };
   await halfSet("enabled");
-  assert.deepEqual([await sweep(), await stateOf()], [0, "enabled"]);
-  await useVersions(alive);
-  await halfSet("suspended");
   assert.deepEqual([await sweep(), await stateOf()], [1, "enabled"]);
+  assert.deepEqual([await sweep(), await stateOf()], [0, "enabled"]);
+  await halfSet("suspended");
+  assert.deepEqual([await sweep(), await stateOf()], [1, "suspended"]);
 });
 
 test("C5: a file whose extent was dropped is removed; one of an id not given yet is left alone", async () => {

@@ -4,7 +4,8 @@ import { decodeBucketFenceRow, decodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId, SessionId } from "../format/ids.ts";
 import { sessionOfId } from "../format/ids.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
-import { reopenBucket, restoreVersioning } from "../keymap/bucket-fences.ts";
+import { reopenBucket } from "../keymap/bucket-fences.ts";
+import { finishVersioning } from "../keymap/bucket-versioning.ts";
 import { lastId } from "../keymap/counters.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";
 import { listSessions } from "../keymap/sessions.ts";
@@ -17,8 +18,8 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * repairs that, but writes into a bucket that was left `deleting` are refused until then, so it is looked for here:
  *
  * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken back.
- * - A fence whose versioning state is not the bucket's and whose process has gone: setting it was not answered, and is
- *   taken back.
+ * - A fence whose versioning state was set in a later turn than the bucket's row shows, and whose process has gone: setting
+ *   it was not answered, and is finished.
  * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that failed. It is removed.
  *
  * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail. So there
@@ -101,7 +102,7 @@ export class BucketSweep implements Worker {
         continue;
       }
       if (decodeBucketFenceRow(fence.value).state === "deleting") await this.#reopen(bucket);
-      else await this.#restoreVersioning(partition, fence, bucket);
+      else await this.#finishVersioning(fence, bucket);
     }
   }
 
@@ -125,12 +126,15 @@ export class BucketSweep implements Worker {
     platform.log("info", "bucket_reopened", { bucket: decodeBucketRow(bucket.value).id });
   }
 
-  async #restoreVersioning(partition: Partition, fence: Row, bucket: Row): Promise<void> {
+  async #finishVersioning(fence: Row, bucket: Row): Promise<void> {
     const { platform, keymap, counters } = this.#options;
-    if (!(await restoreVersioning(keymap, partition, fence, bucket))) return;
-    counters.versioningRestored++;
-    const { id, versioning } = decodeBucketRow(bucket.value);
-    platform.log("info", "bucket_versioning_restored", { bucket: id, versioning });
+    const { versioning, turn } = decodeBucketFenceRow(fence.value);
+    const { id, turnShown } = decodeBucketRow(bucket.value);
+    if (turn <= turnShown) return;
+    const outcome = await finishVersioning(keymap, { key: bucket.key, id }, { versioning, turn });
+    if (outcome !== "done") return;
+    counters.versioningFinished++;
+    platform.log("info", "bucket_versioning_finished", { bucket: id, versioning });
   }
 
   /** Where the check fails somebody else is at work on it. */

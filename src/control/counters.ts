@@ -14,7 +14,7 @@ export interface BackgroundCounters {
   /** Extents, manifests or records that could not be read as they should. */
   corruptions: number;
   bucketsReopened: number;
-  versioningRestored: number;
+  versioningFinished: number;
   fencesRemoved: number;
   straysRemoved: number;
   /** Files of dropped extents that were not removed, since their header did not prove them. */
@@ -36,7 +36,7 @@ export function createCounters(): BackgroundCounters {
     bytesMoved: 0,
     corruptions: 0,
     bucketsReopened: 0,
-    versioningRestored: 0,
+    versioningFinished: 0,
     fencesRemoved: 0,
     straysRemoved: 0,
     filesKept: 0,

@@ -11,6 +11,10 @@ export interface BucketRow {
   readonly account: string;
   readonly region: string;
   readonly versioning: VersioningState;
+  /** Turns to set the versioning state that were taken (keymap/bucket-versioning.ts). */
+  readonly turnsTaken: number;
+  /** The turn in which `versioning` was set. */
+  readonly turnShown: number;
   /** Bucket configurations (policy, lifecycle, tags …) by name, each in a form of its own with a version. */
   readonly configurations: readonly (readonly [name: string, value: Uint8Array])[];
 }
@@ -19,13 +23,16 @@ export interface BucketRow {
 export interface BucketFenceRow {
   /** `deleting`: nothing may be written until the deletion is carried out or taken back. */
   readonly state: "active" | "deleting";
-  /** Counts the bucket's configuration changes. */
-  readonly epoch: number;
   /** How commits that check this row treat the version they replace; the bucket's own row is set after all fences. */
   readonly versioning: VersioningState;
+  /** The turn in which `versioning` was set. */
+  readonly turn: number;
 }
 
-const version = 1;
+/** 2: turns. */
+const version = 2;
+/** Behind whatever fences counted while bucket rows had no turns. */
+const turnsOfVersion1 = 2 ** 32;
 /** 2: the versioning state; before, no bucket had versions. */
 const fenceVersion = 2;
 /** The place in this list is the stored number; only ever append. */
@@ -35,13 +42,15 @@ export function encodeBucketRow(row: BucketRow): Uint8Array {
   const writer = new ByteWriter().u8(version).u64(row.id).u64(row.createdMs);
   writer.text(row.owner).text(row.account).text(row.region);
   writeVersioning(writer, row.versioning);
+  writer.u64(row.turnsTaken).u64(row.turnShown);
   writer.list(row.configurations, ([name, value]) => writer.text(name).bytes(value));
   return writer.finish();
 }
 
 export function decodeBucketRow(bytes: Uint8Array): BucketRow {
   const reader = new ByteReader(bytes, "bucket row");
-  reader.version(version);
+  const stored = reader.version(version);
+  const readTurn = (): number => (stored < 2 ? turnsOfVersion1 : reader.u64());
   const row: BucketRow = {
     id: reader.u64() as BucketId, // the field's place says which id it is
     createdMs: reader.u64(),
@@ -49,6 +58,8 @@ export function decodeBucketRow(bytes: Uint8Array): BucketRow {
     account: reader.text(),
     region: reader.text(),
     versioning: readVersioning(reader),
+    turnsTaken: readTurn(),
+    turnShown: readTurn(),
     configurations: reader.list(() => [reader.text(), reader.bytes()] as const),
   };
   reader.end();
@@ -57,7 +68,7 @@ export function decodeBucketRow(bytes: Uint8Array): BucketRow {
 
 export function encodeBucketFenceRow(row: BucketFenceRow): Uint8Array {
   const writer = new ByteWriter(16).u8(fenceVersion).boolean(row.state === "deleting");
-  writeVersioning(writer.u64(row.epoch), row.versioning);
+  writeVersioning(writer.u64(row.turn), row.versioning);
   return writer.finish();
 }
 
@@ -66,7 +77,7 @@ export function decodeBucketFenceRow(bytes: Uint8Array): BucketFenceRow {
   const stored = reader.version(fenceVersion);
   const row: BucketFenceRow = {
     state: reader.boolean() ? "deleting" : "active",
-    epoch: reader.u64(),
+    turn: reader.u64(),
     versioning: stored < 2 ? "off" : readVersioning(reader),
   };
   reader.end();

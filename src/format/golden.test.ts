@@ -167,7 +167,7 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     encodeManifest,
     decodeManifest,
   ),
-  "bucket-row.v1": golden(
+  "bucket-row.v2": golden(
     {
       id: 12 as ids.BucketId,
       createdMs: 99,
@@ -175,13 +175,15 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
       account: "000000000001",
       region: "us-east-1",
       versioning: "suspended",
+      turnsTaken: 4,
+      turnShown: 3,
       configurations: [["policy", Uint8Array.of(123, 125)]],
     } as const,
     bucketRow.encodeBucketRow,
     bucketRow.decodeBucketRow,
   ),
   "bucket-fence-row.v2": golden(
-    { state: "deleting", epoch: 3, versioning: "enabled" } as const,
+    { state: "deleting", turn: 3, versioning: "enabled" } as const,
     bucketRow.encodeBucketFenceRow,
     bucketRow.decodeBucketFenceRow,
   ),
@@ -285,8 +287,22 @@ const olderGoldens: Readonly<Record<string, Omit<Golden<unknown>, "encode">>> = 
     },
     decode: objectRow.decodeUploadRow,
   },
+  "bucket-row.v1": {
+    value: {
+      id: 12 as ids.BucketId,
+      createdMs: 99,
+      owner: "owner-id",
+      account: "000000000001",
+      region: "us-east-1",
+      versioning: "suspended",
+      turnsTaken: 2 ** 32,
+      turnShown: 2 ** 32,
+      configurations: [["policy", Uint8Array.of(123, 125)]],
+    },
+    decode: bucketRow.decodeBucketRow,
+  },
   "bucket-fence-row.v1": {
-    value: { state: "deleting", epoch: 3, versioning: "off" },
+    value: { state: "deleting", turn: 3, versioning: "off" },
     decode: bucketRow.decodeBucketFenceRow,
   },
 };

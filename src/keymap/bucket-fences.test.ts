@@ -3,19 +3,11 @@ import { test } from "node:test";
 import { encodeUtf8 } from "../base/bytes.ts";
 import type { Row } from "../engine/engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
-import type { VersioningState } from "../format/bucket-row.ts";
-import { decodeBucketFenceRow, decodeBucketRow, encodeBucketRow } from "../format/bucket-row.ts";
+import { decodeBucketFenceRow, encodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey, bucketKey } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
-import {
-  closeFences,
-  putFences,
-  putVersioning,
-  removeFences,
-  reopenBucket,
-  restoreVersioning,
-} from "./bucket-fences.ts";
+import { closeFences, putFences, removeFences, reopenBucket } from "./bucket-fences.ts";
 import type { Keymap } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
@@ -29,7 +21,13 @@ async function openWithBucket(): Promise<Keymap> {
   const keymap = await openTestKeymap({ platform, engines, role: "tool" });
   await putFences(keymap, id);
   const row = { id, createdMs: 1, owner: "o", account: "a", region: "r" };
-  const value = encodeBucketRow({ ...row, versioning: "off", configurations: [] });
+  const value = encodeBucketRow({
+    ...row,
+    versioning: "off",
+    turnsTaken: 0,
+    turnShown: 0,
+    configurations: [],
+  });
   const puts = [{ key, value }];
   const change = keymap.session.nextChangeId();
   await keymap.system.commit({ id: change, checks: [], puts, deletes: [] });
@@ -106,37 +104,4 @@ test("C1: wherever a deletion begins while a bucket is reopened, it never delete
     const isOpen = (await stateOf(keymap)) === "active";
     assert.equal(await deleteRow(keymap, found), isOpen ? "conflict" : "ok", `step ${n}`);
   }
-});
-
-test("a versioning state is restored only with the bucket's row as it is, and whoever sets one then starts over", async () => {
-  const keymap = await openWithBucket();
-  const { system, session, partitions } = keymap;
-  const [partition] = partitions;
-  const fence = async () => (await partition!.get(bucketFenceKey(id)))!;
-  const stateNow = async () => decodeBucketFenceRow((await fence()).value).versioning;
-  /** What setting a state does last, with the row it read first. */
-  const putRow = async (read: Row, versioning: VersioningState) => {
-    const value = encodeBucketRow({ ...decodeBucketRow(read.value), versioning });
-    const checks = [{ key, expect: read.stamp }];
-    const change = { id: session.nextChangeId(), checks, puts: [{ key, value }], deletes: [] };
-    return (await system.commit(change)).outcome;
-  };
-  assert.equal(await putVersioning(keymap, id, "enabled"), "done");
-  assert.equal(
-    await restoreVersioning(keymap, partition!, await fence(), await bucketRow(keymap)),
-    false,
-  );
-  assert.equal(await putRow(await bucketRow(keymap), "enabled"), "ok");
-  const row = await bucketRow(keymap);
-  assert.equal(await putVersioning(keymap, id, "suspended"), "done");
-  const left = await fence();
-  assert.equal(await putRow(row, "suspended"), "ok");
-  // The row was read before that: its state is not the bucket's any more.
-  assert.equal(await restoreVersioning(keymap, partition!, left, row), false);
-  assert.equal(await stateNow(), "suspended");
-  const before = await bucketRow(keymap);
-  assert.equal(await putVersioning(keymap, id, "enabled"), "done");
-  assert.equal(await restoreVersioning(keymap, partition!, await fence(), before), true);
-  assert.equal(await stateNow(), "suspended");
-  assert.equal(await putRow(before, "enabled"), "conflict");
 });

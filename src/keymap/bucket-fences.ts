@@ -5,7 +5,7 @@ import {
   decodeBucketRow,
   encodeBucketFenceRow,
 } from "../format/bucket-row.ts";
-import type { BucketFenceRow, VersioningState } from "../format/bucket-row.ts";
+import type { BucketFenceRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey } from "../format/row-keys.ts";
 import type { Keymap, Partition } from "./keymap.ts";
@@ -27,21 +27,14 @@ import type { Keymap, Partition } from "./keymap.ts";
  * nothing is written into a bucket whose row then goes. Fences without a row (left by a crash at
  * either end) stand in nobody's way, because bucket ids are never used twice.
  *
- * The versioning state stands in the fences too, and commits act by it:
- *
- *     set     read the row, all fences, the row (as it was read, with the new state)
- *
- * Fences first: the row is what is answered and shown, and once it says so no commit may act otherwise.
- * Whoever finds the row changed starts over, so the last to change the row has set all fences after
- * everybody before. A process that dies on the way leaves fences that act by what it was never
- * answered; setting it again, or the bucket sweep, makes them agree with the row.
+ * The versioning state stands in the fences too, and commits act by it: see bucket-versioning.ts.
  */
 
 /** Each failure means that somebody else changed a fence or the bucket's row. */
 const attemptsMax = 16;
 
 export async function putFences(keymap: Keymap, bucket: BucketId): Promise<void> {
-  const value = encodeBucketFenceRow({ state: "active", epoch: 1, versioning: "off" });
+  const value = encodeBucketFenceRow({ state: "active", turn: 0, versioning: "off" });
   for (const partition of keymap.partitionsOf(bucket)) {
     await partition.commit({
       id: keymap.session.nextChangeId(),
@@ -101,60 +94,6 @@ export async function reopenBucket(keymap: Keymap, bucketRow: Row): Promise<bool
   throw new StoreError("overloaded", `bucket ${id} changes all the time`);
 }
 
-/**
- * From when this returns every commit into the bucket acts in this state. A fence is put anew even
- * where it says so already: whoever takes back what a dead process began then finds it changed.
- * `deleting`: the bucket is about to go; `gone`: it has no fence.
- */
-export async function putVersioning(
-  keymap: Keymap,
-  bucket: BucketId,
-  versioning: VersioningState,
-): Promise<"done" | "deleting" | "gone"> {
-  for (const partition of keymap.partitionsOf(bucket)) {
-    const outcome = await putVersioningIn(keymap, partition, bucket, versioning);
-    if (outcome !== "done") return outcome;
-  }
-  return "done";
-}
-
-async function putVersioningIn(
-  keymap: Keymap,
-  partition: Partition,
-  bucket: BucketId,
-  versioning: VersioningState,
-): Promise<"done" | "deleting" | "gone"> {
-  for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const fence = await partition.get(bucketFenceKey(bucket));
-    if (fence === undefined) return "gone";
-    const { state, epoch } = decodeBucketFenceRow(fence.value);
-    if (state === "deleting") return "deleting";
-    const change = { versioning, epoch: epoch + 1 };
-    if (await replaceFence(keymap, partition, fence, change)) return "done";
-  }
-  throw new StoreError("overloaded", `the fence of bucket ${bucket} changes all the time`);
-}
-
-/**
- * Makes a fence agree with the bucket's row again, where a process died that had set it and not the row. The row's new
- * stamp comes first: whoever is setting the state now, and set this fence before, finds the row changed and starts
- * over. Never back to `off`: there may be versions by now that a bucket without versioning would not know what to do
- * with, and setting it again finishes that. False if there was nothing to do, or others are at it.
- */
-export async function restoreVersioning(
-  keymap: Keymap,
-  partition: Partition,
-  fence: Row,
-  bucketRow: Row,
-): Promise<boolean> {
-  const { versioning } = decodeBucketRow(bucketRow.value);
-  if (versioning === "off" || decodeBucketFenceRow(fence.value).versioning === versioning) {
-    return false;
-  }
-  if (!(await renewStamp(keymap, bucketRow))) return false;
-  return replaceFence(keymap, partition, fence, { versioning });
-}
-
 /** False if the row is no longer as it was read. */
 async function renewStamp(keymap: Keymap, { key, value, stamp }: Row): Promise<boolean> {
   const { outcome } = await keymap.system.commit({
@@ -167,7 +106,7 @@ async function renewStamp(keymap: Keymap, { key, value, stamp }: Row): Promise<b
 }
 
 /** False if the fence is no longer as it was read. */
-async function replaceFence(
+export async function replaceFence(
   keymap: Keymap,
   partition: Partition,
   { key, value, stamp }: Row,

@@ -106,9 +106,9 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   count("corruptions", "Extents, manifests or records that were not as written.", "corruptions");
   count("buckets_reopened", "Deletions of buckets undone after a crash.", "bucketsReopened");
   count(
-    "bucket_versioning_restored",
-    "Versioning states of buckets that were half set in a crash, taken back.",
-    "versioningRestored",
+    "bucket_versioning_finished",
+    "Versioning states of buckets that were half set in a crash, finished.",
+    "versioningFinished",
   );
   count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
   count("uploads_ended", "Unfinished uploads ended because they were idle.", "uploadsEnded");

@@ -218,9 +218,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "versioning is set without telling the fences",
     seed: 1,
     promise: "C2",
-    file: "src/object/bucket/versioning.ts",
-    find: "await putVersioning(keymap, found.bucket.id, versioning);",
-    replace: "await putVersioning(keymap, found.bucket.id, found.bucket.versioning);",
+    file: "src/keymap/bucket-versioning.ts",
+    find: "(await replaceFence(keymap, partition, fence, to))",
+    replace: "(await Promise.resolve(true))",
   },
   {
     name: "what refers to a record is looked for among heads only",

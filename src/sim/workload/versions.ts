@@ -43,12 +43,9 @@ export async function changeVersioning(
     return;
   }
   const isHalfDone = attempt.kind === "refused" && attempt.refusal.refusal === "operationAborted";
+  // Who was not told that it was done may see it done at any time: the sweep finishes what was begun.
   if (attempt.kind === "unsure" || isHalfDone) {
-    addToAll(session, bucket, attempt, step, false);
-    // It may have begun, and is taken back at some time: nobody was told that it was done.
-    const other = versioning === "enabled" ? "suspended" : "enabled";
-    const undone = { ...attempt, end: never };
-    addToAll(session, bucket, undone, { ...step, versioning: other }, false);
+    addToAll(session, bucket, { ...attempt, end: never }, step, false);
   } else if (attempt.kind === "refused") addNoBucket(session, bucket, attempt);
 }
 

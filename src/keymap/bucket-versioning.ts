@@ -1,0 +1,107 @@
+import { StoreError } from "../base/errors.ts";
+import {
+  type BucketRow,
+  decodeBucketFenceRow,
+  decodeBucketRow,
+  encodeBucketRow,
+  type VersioningState,
+} from "../format/bucket-row.ts";
+import type { BucketId } from "../format/ids.ts";
+import { bucketFenceKey } from "../format/row-keys.ts";
+import { replaceFence } from "./bucket-fences.ts";
+import type { Keymap, Partition } from "./keymap.ts";
+
+/*
+ * A bucket's versioning state stands in its fences, by which commits act, and in its row, which is shown. Setting it takes
+ * a commit of each:
+ *
+ *     set     take a turn (in the row), all fences, the row
+ *
+ * Each setter has a turn of its own, and neither a fence nor the row ever goes back to an earlier turn. So a setter that is
+ * overtaken by a later one leaves alone what that one has set, as if it had come just before it, and each takes effect
+ * once at the most in each partition, however slow it is. Fences come before the row: once the row shows a state,
+ * no commit acts in an earlier one. What a dead process has left in some of the fences is finished by the next setter, or by the
+ * bucket sweep, in the turn in which it was begun.
+ */
+
+/** Each failure means that somebody else changed a fence or the bucket's row. */
+const attemptsMax = 16;
+
+/** Where a bucket's row is, and whose row it has to be. */
+export interface BucketRowPlace {
+  readonly key: Uint8Array;
+  readonly id: BucketId;
+}
+
+/** `deleting`: the bucket is about to go; `gone`: it has gone. */
+export type VersioningOutcome = "done" | "deleting" | "gone";
+
+/** Once this is answered with `done`, no commit into the bucket acts in an earlier state. */
+export async function setVersioning(
+  keymap: Keymap,
+  place: BucketRowPlace,
+  versioning: VersioningState,
+): Promise<VersioningOutcome> {
+  const taken = await changeRow(keymap, place, ({ turnsTaken }) => ({
+    turnsTaken: turnsTaken + 1,
+  }));
+  if (taken === undefined) return "gone";
+  return finishVersioning(keymap, place, { versioning, turn: taken.turnsTaken });
+}
+
+/** Carries out a turn that was taken, as far as no later one has been. */
+export async function finishVersioning(
+  keymap: Keymap,
+  place: BucketRowPlace,
+  { versioning, turn }: { readonly versioning: VersioningState; readonly turn: number },
+): Promise<VersioningOutcome> {
+  for (const partition of keymap.partitionsOf(place.id)) {
+    const outcome = await setFence(keymap, partition, place.id, { versioning, turn });
+    if (outcome !== "done") return outcome;
+  }
+  const shown = await changeRow(keymap, place, ({ turnShown }) => {
+    return turnShown < turn ? { versioning, turnShown: turn } : undefined;
+  });
+  return shown === undefined ? "gone" : "done";
+}
+
+async function setFence(
+  keymap: Keymap,
+  partition: Partition,
+  bucket: BucketId,
+  to: { readonly versioning: VersioningState; readonly turn: number },
+): Promise<VersioningOutcome> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const fence = await partition.get(bucketFenceKey(bucket));
+    if (fence === undefined) return "gone";
+    const { state, turn } = decodeBucketFenceRow(fence.value);
+    if (state === "deleting") return "deleting";
+    if (turn >= to.turn || (await replaceFence(keymap, partition, fence, to))) return "done";
+  }
+  throw new StoreError("overloaded", `the fence of bucket ${bucket} changes all the time`);
+}
+
+/** The row as it is then; `change` answers undefined where it may stay. Undefined where the bucket has gone. */
+async function changeRow(
+  { system, session }: Keymap,
+  { key, id }: BucketRowPlace,
+  change: (row: BucketRow) => Partial<BucketRow> | undefined,
+): Promise<BucketRow | undefined> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    const found = await system.get(key);
+    if (found === undefined) return undefined;
+    const row = decodeBucketRow(found.value);
+    if (row.id !== id) return undefined;
+    const changed = change(row);
+    if (changed === undefined) return row;
+    const next = { ...row, ...changed };
+    const { outcome } = await system.commit({
+      id: session.nextChangeId(),
+      checks: [{ key, expect: found.stamp }],
+      puts: [{ key, value: encodeBucketRow(next) }],
+      deletes: [],
+    });
+    if (outcome === "ok") return next;
+  }
+  throw new StoreError("overloaded", `bucket ${id} changes all the time`);
+}
