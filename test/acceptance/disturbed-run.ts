@@ -57,6 +57,8 @@ export class DisturbedRun {
   readonly #deck = new Deck(disturbances);
   readonly #wrongIndexes = new Deck(wrongIndexes);
   #judged = noCounts;
+  /** The one that runs, or ran last. */
+  #server: HoldfastServer | undefined;
 
   constructor(options: DisturbedRunOptions) {
     const { folder } = options;
@@ -82,8 +84,17 @@ export class DisturbedRun {
     return `${this.kills} kills (${byKind}); ${countsText(this.#judged)}`;
   }
 
-  /** While `wants` says so; the server still runs afterwards. */
+  /** While `wants` says so; the server still runs afterwards, unless this throws. */
   async run(wants: () => boolean): Promise<HoldfastServer> {
+    try {
+      return await this.#run(wants);
+    } catch (thrown) {
+      await this.#server?.stop();
+      throw thrown;
+    }
+  }
+
+  async #run(wants: () => boolean): Promise<HoldfastServer> {
     const { bucket } = this.#options;
     let server = await this.#start();
     const first = new S3Connection(server.endpoint);
@@ -154,6 +165,7 @@ export class DisturbedRun {
     const more = ["--worker-silence", `${silenceMs}ms`];
     const start = HoldfastServer.start(this.directories, { more });
     const server = await within(startMsMax, "a start", start);
+    this.#server = server;
     this.startsMs.push(server.startMs);
     return server;
   }
