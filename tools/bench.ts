@@ -1,15 +1,23 @@
 // `npm run bench -- --endpoint URL …`: the load of many clients on any S3 store.
-// `npm run bench`: this store against a bare HTTP server of as many processes, as ratios. See docs/benchmarks.md.
+// `npm run bench`: this store against a bare HTTP server of as many processes, as ratios.
+// `npm run bench -- --only steps` or `handler`: what a request does and takes without a socket. See docs/benchmarks.md.
 import { comparisonHelp, parseComparisons } from "./bench/compare/comparison-flags.ts";
 import { runComparisons } from "./bench/compare/run-comparisons.ts";
 import { runOnEndpoint } from "./bench/endpoint.ts";
 import { endpointHelp, parseRun } from "./bench/endpoint-flags.ts";
+import { handlerHelp, isHandlerRun, parseHandlerRun } from "./bench/handler/handler-flags.ts";
+import { runHandler } from "./bench/handler/run-handler.ts";
+import { runSteps } from "./bench/handler/run-steps.ts";
 
 const args = process.argv.slice(2);
 try {
-  if (args.includes("--help")) console.log(`${endpointHelp}\n\n${comparisonHelp}`);
-  else if (args.some((arg) => arg.startsWith("--endpoint"))) {
+  if (args.includes("--help")) {
+    console.log([endpointHelp, comparisonHelp, handlerHelp].join("\n\n"));
+  } else if (args.some((arg) => arg.startsWith("--endpoint"))) {
     process.exitCode = (await runOnEndpoint(parseRun(args, process.env))) ? 0 : 1;
+  } else if (isHandlerRun(args)) {
+    const run = parseHandlerRun(args);
+    await (run.only === "steps" ? runSteps(run) : runHandler(run));
   } else await runComparisons(parseComparisons(args));
 } catch (error) {
   console.error((error as Error).message);
