@@ -37,6 +37,7 @@ import {
 } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
 import { createTestMachine } from "./testing/processes.ts";
+import { readRow } from "../engine/engine.ts";
 
 const hash = createHash();
 const chunksOf = (name: string, count: number): string[] =>
@@ -183,7 +184,7 @@ test("checkStore finds rows that contradict others", async () => {
       "an object that names another's data",
       ["corrupt", "doubled"],
       async (machine) => {
-        const small = (await machine.engine.get(head("small")))!;
+        const small = (await readRow(machine.engine, head("small")))!;
         await tamper(machine, [[versionKey(bucket, encodeUtf8("small"), 1), small.value]]);
         await tamper(machine, [[head("other"), small.value]]);
       },
@@ -192,7 +193,7 @@ test("checkStore finds rows that contradict others", async () => {
       "a wrong size",
       ["corrupt"],
       async (machine) => {
-        const row = decodeObjectRow((await machine.engine.get(head("long")))!.value);
+        const row = decodeObjectRow((await readRow(machine.engine, head("long")))!.value);
         await tamper(machine, [[head("long"), encodeObjectRow({ ...row, size: row.size + 1 })]]);
       },
     ],
@@ -236,7 +237,7 @@ test("checkStore finds rows that contradict others", async () => {
 
 test("checkStore finds versions that contradict the head of their key", async () => {
   const read = async (machine: TestMachine, rowKey: Uint8Array) =>
-    decodeObjectRow((await machine.engine.get(rowKey))!.value);
+    decodeObjectRow((await readRow(machine.engine, rowKey))!.value);
   const change = async (machine: TestMachine, rowKey: Uint8Array, to: Partial<ObjectRow>) =>
     tamper(machine, [[rowKey, encodeObjectRow({ ...(await read(machine, rowKey)), ...to })]]);
   const older = async (machine: TestMachine) => {

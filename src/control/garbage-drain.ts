@@ -24,6 +24,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { Manifests } from "./extents/manifests.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
+import { readRow } from "../engine/engine.ts";
 
 /*
  * Garbage rows stand in the partitions, the extent table in the system partition, and no commit spans two. So:
@@ -130,7 +131,7 @@ export class GarbageDrain implements Worker {
 
   async #marker(partition: Partition): Promise<{ readonly value: number; readonly check: Check }> {
     const key = drainKey(partition.id);
-    const row = await this.#options.keymap.system.get(key);
+    const row = await readRow(this.#options.keymap.system, key);
     const value = row === undefined ? 0 : decodeCounterRow(row.value).value;
     return { value, check: { key, expect: row?.stamp ?? "absent" } };
   }
@@ -163,7 +164,7 @@ export class GarbageDrain implements Worker {
       const puts = [{ key: marker.check.key, value: encodeCounterRow({ value: sequence }) }];
       for (const { extent, deadBytes } of extents) {
         const key = extentKey(extent);
-        const row = await system.get(key);
+        const row = await readRow(system, key);
         const before = row && decodeExtentRow(row.value);
         if (row === undefined || before?.state !== "reconciled") continue;
         const value = encodeExtentRow({ ...before, deadBytes: before.deadBytes + deadBytes });

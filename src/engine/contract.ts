@@ -3,12 +3,17 @@ import { compareBytes } from "../base/bytes.ts";
 import { rowKeyBytesMax } from "../format/limits.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import type { Change, ScanOptions } from "./engine.ts";
-import { changeRowsMax, scanRowsMax } from "./engine.ts";
+import { changeRowsMax, readKeysMax, scanRowsMax } from "./engine.ts";
 
 // What every engine asserts of its arguments before it acts on them, so that all refuse the same.
 
-export function assertRowKey(key: Uint8Array): void {
+function assertRowKey(key: Uint8Array): void {
   assert(key.length > 0 && key.length <= rowKeyBytesMax, `row key of ${key.length} bytes`);
+}
+
+export function assertRead(keys: readonly Uint8Array[]): void {
+  assert(keys.length <= readKeysMax, `a read of ${keys.length} keys`);
+  for (const key of keys) assertRowKey(key);
 }
 
 export function assertScan({ start, end }: KeyRange, options: ScanOptions): void {

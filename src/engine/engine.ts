@@ -96,11 +96,37 @@ export const verifyProblemsMax = 100;
 /** Each step is short and says how far it came; in the end stands the whole. */
 export type Verification = AsyncGenerator<VerifyReport, VerifyReport, undefined>;
 
+/** What `read` answers: for each key, in the order asked, its row or undefined. */
+export type Rows = readonly (Row | undefined)[];
+
+/** Keys of one `read` at most: what one step of a request needs, and one round trip of a distributed engine carries. */
+export const readKeysMax = 64;
+
+/**
+ * Reads answer with the value itself where the engine has it at hand, and with a promise where it must wait. So they fail
+ * either way, too: they throw or reject.
+ */
 export interface EngineReader {
-  /** The row as of the last commit before the call, or undefined. The bytes belong to the caller. */
-  get(key: Uint8Array): Promise<Row | undefined>;
-  /** Rows with start <= key < end, in key order (or its reverse), all of one moment. */
-  scan(range: KeyRange, options: ScanOptions): Promise<Row[]>;
+  /**
+   * The rows of these keys as of the last commit before the call, all of one moment. A row's `key` is the array that was
+   * asked for; its value belongs to the caller.
+   */
+  read(keys: readonly Uint8Array[]): Rows | Promise<Rows>;
+  /** Rows with start <= key < end, in key order (or its reverse), all of one moment. They belong to the caller. */
+  scan(range: KeyRange, options: ScanOptions): Row[] | Promise<Row[]>;
+}
+
+/** One row, for whoever needs no other: `EngineReader.read` of one key. */
+export function readRow(
+  reader: EngineReader,
+  key: Uint8Array,
+): Row | undefined | Promise<Row | undefined> {
+  const rows = reader.read([key]);
+  return rows instanceof Promise ? rows.then(first) : rows[0];
+}
+
+function first(rows: Rows): Row | undefined {
+  return rows[0];
 }
 
 /**

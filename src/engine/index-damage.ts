@@ -151,18 +151,28 @@ export function watchDamage(engine: Engine, damage: IndexDamage): Engine {
   const note = (thrown: unknown): void => {
     if (isStoreError(thrown, "corrupt")) damage.seen(thrown.message);
   };
-  // The caller waits for the engine's own promise, and not a turn longer.
-  const tell = <T>(work: Promise<T>): Promise<T> => {
-    void work.catch(note);
-    return work;
+  // The caller gets the engine's own answer: its value, or its promise and not one that ends a turn later.
+  const tell = <T>(work: () => T | Promise<T>): T | Promise<T> => {
+    try {
+      const answer = work();
+      if (answer instanceof Promise) void answer.catch(note);
+      return answer;
+    } catch (thrown) {
+      note(thrown);
+      throw thrown;
+    }
   };
   const watched = (reader: EngineReader): EngineReader => ({
-    get: (key) => tell(reader.get(key)),
-    scan: (range, options) => tell(reader.scan(range, skipping(options, damage))),
+    read: (keys) => tell(() => reader.read(keys)),
+    scan: (range, options) => tell(() => reader.scan(range, skipping(options, damage))),
   });
   return {
     ...watched(engine),
-    commit: (change) => tell(engine.commit(change)),
+    commit(change) {
+      const committed = engine.commit(change);
+      void committed.catch(note);
+      return committed;
+    },
     snapshot() {
       const snapshot = engine.snapshot();
       return { ...watched(snapshot), close: () => snapshot.close() };

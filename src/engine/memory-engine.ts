@@ -1,9 +1,9 @@
 import { StoreError } from "../base/errors.ts";
 import type { ChangeId } from "../format/ids.ts";
 import type { KeyRange } from "../format/row-keys.ts";
-import { assertChange, assertRowKey, assertScan } from "./contract.ts";
-import type { Change, Check, CommitResult, Engine, EngineReader } from "./engine.ts";
-import type { EngineSnapshot, EngineStatistics, Row, ScanOptions } from "./engine.ts";
+import { assertChange, assertRead, assertScan } from "./contract.ts";
+import type { Change, Check, CommitResult, Engine } from "./engine.ts";
+import type { EngineSnapshot, EngineStatistics, Row, Rows, ScanOptions } from "./engine.ts";
 import { SortedRows } from "./memory/sorted-rows.ts";
 
 /*
@@ -30,12 +30,14 @@ class RowsInMemory implements MemoryEngine {
     this.#rows = rows;
   }
 
-  async get(key: Uint8Array): Promise<Row | undefined> {
-    return this.#reader().get(key);
+  read(keys: readonly Uint8Array[]): Rows {
+    this.#assertOpen();
+    return readFrom(this.#rows, keys);
   }
 
-  async scan(range: KeyRange, options: ScanOptions): Promise<Row[]> {
-    return this.#reader().scan(range, options);
+  scan(range: KeyRange, options: ScanOptions): Row[] {
+    this.#assertOpen();
+    return scanFrom(this.#rows, range, options);
   }
 
   async commit(change: Change): Promise<CommitResult> {
@@ -58,11 +60,19 @@ class RowsInMemory implements MemoryEngine {
     this.#assertOpen();
     const rows = this.#rows.fork();
     let open = true;
+    const assertReadable = (): void => {
+      this.#assertOpen();
+      if (!open) throw new StoreError("unavailable", "the snapshot is closed");
+    };
     return {
-      ...readerOf(rows, () => {
-        this.#assertOpen();
-        if (!open) throw new StoreError("unavailable", "the snapshot is closed");
-      }),
+      read(keys) {
+        assertReadable();
+        return readFrom(rows, keys);
+      },
+      scan(range, options) {
+        assertReadable();
+        return scanFrom(rows, range, options);
+      },
       close: () => {
         open = false;
       },
@@ -86,10 +96,6 @@ class RowsInMemory implements MemoryEngine {
     this.#open = false;
   }
 
-  #reader(): EngineReader {
-    return readerOf(this.#rows, () => this.#assertOpen());
-  }
-
   #assertOpen(): void {
     if (!this.#open) throw new StoreError("unavailable", "the engine is closed");
   }
@@ -99,21 +105,18 @@ class RowsInMemory implements MemoryEngine {
   }
 }
 
-function readerOf(rows: SortedRows, assertOpen: () => void): EngineReader {
-  return {
-    get: async (key) => {
-      assertOpen();
-      assertRowKey(key);
-      const row = rows.get(key);
-      return row === undefined ? undefined : rowOf(row.key, row.value, row.stamp);
-    },
-    scan: async (range, options) => {
-      assertOpen();
-      assertScan(range, options);
-      const found = rows.scan(range, options.reverse === true, options.limit);
-      return found.map((row) => rowOf(row.key, row.value, row.stamp));
-    },
-  };
+function readFrom(rows: SortedRows, keys: readonly Uint8Array[]): Rows {
+  assertRead(keys);
+  return keys.map((key) => {
+    const row = rows.get(key);
+    return row && { key, value: new Uint8Array(row.value), stamp: row.stamp };
+  });
+}
+
+function scanFrom(rows: SortedRows, range: KeyRange, options: ScanOptions): Row[] {
+  assertScan(range, options);
+  const found = rows.scan(range, options.reverse === true, options.limit);
+  return found.map((row) => rowOf(row.key, row.value, row.stamp));
 }
 
 /**

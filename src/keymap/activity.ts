@@ -6,6 +6,7 @@ import { activityKey } from "../format/row-keys.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Keymap } from "./keymap.ts";
 import { listSessions } from "./sessions.ts";
+import { readRow } from "../engine/engine.ts";
 
 /*
  * For how long a row has not been put, without a wall clock: that of one process may be days ahead of another's, or of what it was
@@ -46,7 +47,7 @@ export class Activity {
     const sessions = await this.#sessions();
     const nowMs = platform.clock.monotonicMs();
     const key = activityKey();
-    const stored = await keymap.system.get(key);
+    const stored = await readRow(keymap.system, key);
     // While another process counts as well, nobody does: time must not pass twice.
     const isOurs = stored !== undefined && stored.stamp === this.#stamp;
     const passedMs = isOurs ? Math.floor(nowMs - this.#lookedMs) : 0;

@@ -11,6 +11,7 @@ import { closeFences, putFences, removeFences, reopenBucket } from "./bucket-fen
 import type { Keymap } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
+import { readRow } from "../engine/engine.ts";
 
 const platform = createTestPlatform(createHash());
 const id = 1 as BucketId;
@@ -35,13 +36,13 @@ async function openWithBucket(): Promise<Keymap> {
 }
 
 async function bucketRow(keymap: Keymap): Promise<Row> {
-  const row = await keymap.system.get(key);
+  const row = await readRow(keymap.system, key);
   assert.ok(row);
   return row;
 }
 
 async function stateOf(keymap: Keymap): Promise<string | undefined> {
-  const row = await keymap.partitions[0]!.get(bucketFenceKey(id));
+  const row = await readRow(keymap.partitions[0]!, bucketFenceKey(id));
   return row && decodeBucketFenceRow(row.value).state;
 }
 
@@ -62,9 +63,9 @@ function interrupted(keymap: Keymap, n: number, act: () => Promise<void>): Keyma
     id: partition.id,
     scan: (range, options) => partition.scan(range, options),
     inSnapshot: (read) => partition.inSnapshot(read),
-    async get(row) {
+    async read(keys) {
       await before();
-      return partition.get(row);
+      return partition.read(keys);
     },
     async commit(change) {
       await before();

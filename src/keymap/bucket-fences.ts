@@ -9,6 +9,7 @@ import type { BucketFenceRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey } from "../format/row-keys.ts";
 import type { Keymap, Partition } from "./keymap.ts";
+import { readRow } from "../engine/engine.ts";
 
 /*
  * A bucket's row is in the system partition, its objects are in others, and no commit spans two. So
@@ -63,7 +64,7 @@ export async function closeFences(keymap: Keymap, bucket: BucketId): Promise<voi
 
 async function closeFence(keymap: Keymap, partition: Partition, bucket: BucketId): Promise<void> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const fence = await partition.get(bucketFenceKey(bucket));
+    const fence = await readRow(partition, bucketFenceKey(bucket));
     if (fence === undefined) return;
     if (await replaceFence(keymap, partition, fence, { state: "deleting" })) return;
   }
@@ -76,13 +77,13 @@ export async function reopenBucket(keymap: Keymap, bucketRow: Row): Promise<bool
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const closed: { partition: Partition; fence: Row }[] = [];
     for (const partition of keymap.partitionsOf(id)) {
-      const fence = await partition.get(bucketFenceKey(id));
+      const fence = await readRow(partition, bucketFenceKey(id));
       if (fence === undefined) return false;
       const isClosed = decodeBucketFenceRow(fence.value).state === "deleting";
       if (isClosed) closed.push({ partition, fence });
     }
     if (closed.length === 0) return true;
-    const row = await keymap.system.get(bucketRow.key);
+    const row = await readRow(keymap.system, bucketRow.key);
     if (row === undefined || decodeBucketRow(row.value).id !== id) return false;
     if (!(await renewStamp(keymap, row))) continue;
     let opened = 0;

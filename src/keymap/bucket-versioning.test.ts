@@ -16,6 +16,7 @@ import { finishVersioning, setVersioning } from "./bucket-versioning.ts";
 import type { Keymap, Partition } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
+import { readRow } from "../engine/engine.ts";
 
 const platform = createTestPlatform(createHash());
 const id = 1 as BucketId;
@@ -36,8 +37,8 @@ async function openWithBucket(): Promise<Keymap> {
 
 /** By what commits act, and what is shown. */
 async function statesOf(keymap: Keymap): Promise<VersioningState[]> {
-  const fence = await keymap.partitions[0]!.get(bucketFenceKey(id));
-  const row = await keymap.system.get(key);
+  const fence = await readRow(keymap.partitions[0]!, bucketFenceKey(id));
+  const row = await readRow(keymap.system, key);
   return [decodeBucketFenceRow(fence!.value).versioning, decodeBucketRow(row!.value).versioning];
 }
 
@@ -48,9 +49,9 @@ function interrupted(keymap: Keymap, n: number, act: () => Promise<void>): Keyma
     id: partition.id,
     scan: (range, options) => partition.scan(range, options),
     inSnapshot: (read) => partition.inSnapshot(read),
-    async get(row) {
+    async read(keys) {
       if (steps++ === n) await act();
-      return partition.get(row);
+      return partition.read(keys);
     },
     async commit(change) {
       if (steps++ === n) await act();
@@ -89,7 +90,7 @@ test("C2: wherever one setter overtakes another, each takes effect once and the 
     // The first setter's effect, once seen, does not come back after that of the second.
     if (overtaken[0] === "suspended") assert.equal(acting, "enabled", `step ${n}`);
     assert.equal(
-      decodeBucketFenceRow((await partition!.get(bucketFenceKey(id)))!.value).state,
+      decodeBucketFenceRow((await readRow(partition!, bucketFenceKey(id)))!.value).state,
       "active",
     );
   }

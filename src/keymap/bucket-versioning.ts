@@ -10,6 +10,7 @@ import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey } from "../format/row-keys.ts";
 import { replaceFence } from "./bucket-fences.ts";
 import type { Keymap, Partition } from "./keymap.ts";
+import { readRow } from "../engine/engine.ts";
 
 /*
  * A bucket's versioning state stands in its fences, by which commits act, and in its row, which is shown. Setting it takes
@@ -72,7 +73,7 @@ async function setFence(
   to: { readonly versioning: VersioningState; readonly turn: number },
 ): Promise<VersioningOutcome> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const fence = await partition.get(bucketFenceKey(bucket));
+    const fence = await readRow(partition, bucketFenceKey(bucket));
     if (fence === undefined) return "gone";
     const { state, turn } = decodeBucketFenceRow(fence.value);
     if (state === "deleting") return "deleting";
@@ -88,7 +89,7 @@ async function changeRow(
   change: (row: BucketRow) => Partial<BucketRow> | undefined,
 ): Promise<BucketRow | undefined> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const found = await system.get(key);
+    const found = await readRow(system, key);
     if (found === undefined) return undefined;
     const row = decodeBucketRow(found.value);
     if (row.id !== id) return undefined;

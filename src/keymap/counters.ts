@@ -3,6 +3,7 @@ import type { Change, EngineReader } from "../engine/engine.ts";
 import { counterKey } from "../format/row-keys.ts";
 import { decodeCounterRow, encodeCounterRow } from "../format/system-rows.ts";
 import type { Keymap } from "./keymap.ts";
+import { readRow } from "../engine/engine.ts";
 
 /** What is counted: ids of each kind, from 1, never given twice. An id whose commit failed is left out. */
 export type CounterName = "sessions" | "extents" | "buckets" | "accounts";
@@ -21,7 +22,7 @@ export function nextId(keymap: Keymap, name: CounterName): Promise<number> {
 
 /** The highest id that was given so far; 0: none. */
 export async function lastId({ system }: Keymap, name: CounterName): Promise<number> {
-  const row = await system.get(counterKey(name));
+  const row = await readRow(system, counterKey(name));
   return row === undefined ? 0 : decodeCounterRow(row.value).value;
 }
 
@@ -33,7 +34,7 @@ export async function countUp(
 ): Promise<number> {
   const key = counterKey(name);
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const row = await reader.get(key);
+    const row = await readRow(reader, key);
     const value = row === undefined ? 1 : decodeCounterRow(row.value).value + 1;
     const checks = [{ key, expect: row?.stamp ?? ("absent" as const) }];
     const puts = [{ key, value: encodeCounterRow({ value }) }];

@@ -13,6 +13,7 @@ import type { ExtentId } from "../format/ids.ts";
 import { extentKey, idOfKey, lostExtentKey, space, spaceRange } from "../format/row-keys.ts";
 import { nextId } from "./counters.ts";
 import type { Keymap } from "./keymap.ts";
+import { readRow } from "../engine/engine.ts";
 
 export function createExtentTable(keymap: Keymap): ExtentTable {
   const { system, session } = keymap;
@@ -31,7 +32,7 @@ export function createExtentTable(keymap: Keymap): ExtentTable {
       return { id, row, stamp: change };
     },
     async get(id) {
-      const row = await system.get(extentKey(id));
+      const row = await readRow(system, extentKey(id));
       return row && entryOf(row);
     },
     async replace(entry, row) {

@@ -33,6 +33,7 @@ import type { Session } from "./session.ts";
 import { fenceSession, listSessions } from "./sessions.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
+import { readRow } from "../engine/engine.ts";
 
 const platform = createTestPlatform(createHash());
 const bucket = 1 as BucketId;
@@ -52,7 +53,7 @@ function put(session: Session, rowKey: Uint8Array, expect?: ChangeId | "absent")
 /** An engine whose commits go through `around`. */
 function wrap(engine: Engine, around: (change: Change) => Promise<CommitResult>): Engine {
   return {
-    get: (rowKey) => engine.get(rowKey),
+    read: (keys) => engine.read(keys),
     scan: (range, options) => engine.scan(range, options),
     commit: around,
     snapshot: () => engine.snapshot(),
@@ -78,7 +79,7 @@ test("openKeymap refuses the index of another store, and names the new one as to
   const mine = "0123456789abcdef0123456789abcdef" as StoreId;
   await open(engine, mine);
   await open(engine, mine);
-  const row = await engine.get(storeKey());
+  const row = await readRow(engine, storeKey());
   assert.equal(decodeStoreRow(row!.value).store, mine);
   await assert.rejects(open(engine, "f".repeat(32) as StoreId), failsWith("foreign"));
 });
@@ -92,7 +93,7 @@ test("C5: a fenced session can commit nothing, in no partition", async () => {
     const rowKey = partition === victim.system ? leaseKey(victim.session.id) : head("a");
     await assert.rejects(partition.commit(put(victim.session, rowKey)), failsWith("fenced"));
   }
-  assert.equal(await engine.get(head("a")), undefined);
+  assert.equal(await readRow(engine, head("a")), undefined);
   assert.deepEqual(
     (await listSessions(other)).map(({ session }) => session),
     [other.session.id],
@@ -153,20 +154,24 @@ test("a session is registered, and fenced, in each engine of the map", async () 
     const partition = victim.partitionOf(bucket, key(name));
     assert.deepEqual(await partition.commit(put(victim.session, head(name))), { outcome: "ok" });
   }
-  assert.ok(await north.get(head("a")));
-  assert.ok(await south.get(head("z")));
+  assert.ok(await readRow(north, head("a")));
+  assert.ok(await readRow(south, head("z")));
   await fenceSession(other, victim.session.id);
   for (const engine of engines.values()) {
-    assert.equal(await engine.get(sessionKey(victim.session.id)), undefined);
+    assert.equal(await readRow(engine, sessionKey(victim.session.id)), undefined);
   }
   const wrong = victim.partitions[1]!;
-  await assert.rejects(wrong.get(head("a")), failsWith("unavailable"), "a stale map");
+  await assert.rejects(
+    async () => readRow(wrong, head("a")),
+    failsWith("unavailable"),
+    "a stale map",
+  );
 });
 
 test("a partition keeps to its range and its spaces", async () => {
   const engine = createMemoryEngine();
   const { session } = await open(engine);
-  const stamp = (await engine.get(sessionKey(session.id)))!.stamp;
+  const stamp = (await readRow(engine, sessionKey(session.id)))!.stamp;
   const range = { start: routedForm(bucket, key("b\0")), end: routedForm(bucket, key("d")) };
   const place = { id: 7 as PartitionId, engine, range };
   const partition = new EnginePartition(place, platform.clock, { session, stamp });
@@ -180,7 +185,7 @@ test("a partition keeps to its range and its spaces", async () => {
     const found = await partition.scan(spaceRange(spaceByte, bucket), { limit: 10 });
     assert.equal(found.length, 3, `space ${spaceByte}`);
   }
-  await assert.rejects(partition.get(head("b")), failsWith("unavailable"));
+  await assert.rejects(async () => readRow(partition, head("b")), failsWith("unavailable"));
   await assert.rejects(
     partition.commit(put(session, versionKey(bucket, key("d"), 1))),
     failsWith("unavailable"),
@@ -189,7 +194,10 @@ test("a partition keeps to its range and its spaces", async () => {
     (await wide.scan(routedRange(space.versions, bucket, key("b")), { limit: 9 })).length,
     1,
   );
-  await assert.rejects(partition.get(storeKey()), /a row of space 1 in partition 7/);
+  await assert.rejects(
+    async () => readRow(partition, storeKey()),
+    /a row of space 1 in partition 7/,
+  );
 });
 
 test("unknown: a commit that happened is answered ok", async () => {
@@ -223,7 +231,7 @@ test("unknown: only what the rows prove is claimed", async () => {
   await assert.rejects(partition!.commit(first), failsWith("unknown"), "absent proves nothing");
 
   await other.partitions[0]!.commit(put(other.session, head("a")));
-  const stamp = (await engine.get(head("a")))!.stamp;
+  const stamp = (await readRow(engine, head("a")))!.stamp;
   const replaced = put(keymap.session, head("a"), stamp);
   await assert.rejects(partition!.commit(replaced), failsWith("unavailable"), "it did not happen");
 
@@ -306,7 +314,7 @@ test("C6: a partition reads a few snapshots at a time, each of one moment; too m
     partition!.inSnapshot(async (reader) => {
       most = Math.max(most, ++underWay);
       await stop.promise;
-      seen.push(await reader.get(head("k")));
+      seen.push(await readRow(reader, head("k")));
       underWay--;
     });
   const reads = Array.from({ length: snapshotsMax + snapshotWaitersMax }, read);
@@ -317,7 +325,7 @@ test("C6: a partition reads a few snapshots at a time, each of one moment; too m
   assert.equal(most, snapshotsMax);
   assert.equal(seen.filter((row) => row === undefined).length, snapshotsMax);
   await assert.rejects(
-    partition!.inSnapshot((reader) => reader.get(storeKey())),
+    partition!.inSnapshot((reader) => readRow(reader, storeKey())),
     AssertionError,
   );
 });

@@ -9,7 +9,7 @@ export interface Partition extends EngineReader {
    * Several reads of one moment. Short ones only: meanwhile the engine keeps every page of that moment. A few at a
    * time, the others wait; StoreError `overloaded` where too many do.
    */
-  inSnapshot<T>(read: (reader: EngineReader) => Promise<T>): Promise<T>;
+  inSnapshot<T>(read: (reader: EngineReader) => T | Promise<T>): Promise<T>;
   /**
    * Commits a change of rows of this partition. The session's fence is checked as well; `unknown` is resolved by
    * reading before anything is answered. StoreError: `fenced`, `unknown` (may have happened, could not be found out),

@@ -2,7 +2,7 @@ import { assert, must } from "../base/assert.ts";
 import { compareBytes, equalBytes, noBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
-import { scanRowsMax } from "../engine/engine.ts";
+import { readRow, scanRowsMax } from "../engine/engine.ts";
 import type { ChangeId, PartitionId, SessionId, StoreId } from "../format/ids.ts";
 import {
   idOfKey,
@@ -105,7 +105,7 @@ async function readMap(options: KeymapOptions, system: Engine): Promise<Map<MapE
       const where = `partition ${entry.id} lies in engine "${entry.row.engine}"`;
       throw new StoreError("unavailable", `${where}, which is not configured: configure it`);
     }
-    const self = await engine.get(partitionSelfKey());
+    const self = await readRow(engine, partitionSelfKey());
     if (self === undefined || !equalBytes(self.value, encodePartitionRow(entry.row))) {
       throw new StoreError("unavailable", `partition ${entry.id} is not what the map says it is`);
     }

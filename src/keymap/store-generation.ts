@@ -7,6 +7,7 @@ import { storeKey } from "../format/row-keys.ts";
 import type { StoreRow } from "../format/system-rows.ts";
 import { decodeStoreRow, encodeStoreRow } from "../format/system-rows.ts";
 import type { Platform } from "../platform/platform.ts";
+import { readRow } from "../engine/engine.ts";
 
 /*
  * Whether the index belongs to the data directories, and is not behind them (C9). Both hold a generation, which is counted up in
@@ -25,7 +26,7 @@ export interface StoredStoreRow extends StoreRow {
 
 /** Undefined where the index has no rows yet. */
 export async function readStoreRow(index: EngineReader): Promise<StoredStoreRow | undefined> {
-  const row = await index.get(storeKey());
+  const row = await readRow(index, storeKey());
   return row && { ...decodeStoreRow(row.value), stamp: row.stamp };
 }
 

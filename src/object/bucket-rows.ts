@@ -9,6 +9,7 @@ import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
 import type { RequestPhases } from "./request-phases.ts";
+import { readRow } from "../engine/engine.ts";
 
 export interface Bucket extends BucketRow {
   readonly name: string;
@@ -24,7 +25,7 @@ export async function findBucket(
   store: ObjectStore,
   name: string,
 ): Promise<FoundBucket | undefined> {
-  const row = await store.keymap.system.get(bucketRowKey(name));
+  const row = await readRow(store.keymap.system, bucketRowKey(name));
   if (row === undefined) return undefined;
   return { bucket: store.bucketsDecoded?.decode(name, row) ?? bucketOf(row), row };
 }

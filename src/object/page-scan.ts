@@ -147,7 +147,7 @@ export async function scanPartitions<Found>(
   store: ObjectStore,
   bucket: BucketId,
   limit: number,
-  scan: (partition: Partition, limit: number) => Promise<Found[]>,
+  scan: (partition: Partition, limit: number) => Found[] | Promise<Found[]>,
 ): Promise<Found[]> {
   const found: Found[] = [];
   for (const partition of store.keymap.partitionsOf(bucket)) {

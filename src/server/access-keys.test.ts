@@ -10,6 +10,7 @@ import { createHash } from "../node/platform/hash.ts";
 import { createRandom } from "../node/platform/random.ts";
 import { createSecretBox } from "../node/platform/secret-box.ts";
 import { openAccessKeys, testKey } from "./testing/open-access-keys.ts";
+import { readRow } from "../engine/engine.ts";
 
 // Real chance, and not the test's: ids of owners have to differ.
 const platform = { ...createTestPlatform(createHash()), random: createRandom() };
@@ -81,7 +82,7 @@ test("access keys: a key that is not active opens nothing", async () => {
   await keys.create(testKey("ALICE1"), "alice");
   await keys.find("ALICE1");
   const rowKey = accessKeyKey(encodeUtf8("ALICE1"));
-  const row = await keymap.system.get(rowKey);
+  const row = await readRow(keymap.system, rowKey);
   assert.ok(row);
   const value = encodeAccessKeyRow({ ...decodeAccessKeyRow(row.value), state: "inactive" });
   const change = { id: keymap.session.nextChangeId(), checks: [], deletes: [] };

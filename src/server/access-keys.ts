@@ -23,6 +23,7 @@ import { nextId } from "../keymap/counters.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { SecretBox } from "../platform/secret-box.ts";
+import { readRow } from "../engine/engine.ts";
 
 export interface AccessKeysParts {
   readonly platform: Pick<Platform, "clock" | "random">;
@@ -62,7 +63,7 @@ class StoredAccessKeys implements AccessKeys {
     const root = await this.#parts.rootKey.find(accessKeyId);
     if (root !== undefined) return root;
     if (!isAccessKeyId(accessKeyId)) return undefined;
-    const row = await this.#parts.keymap.system.get(accessKeyKey(encodeUtf8(accessKeyId)));
+    const row = await readRow(this.#parts.keymap.system, accessKeyKey(encodeUtf8(accessKeyId)));
     if (row === undefined) {
       this.#opened.delete(accessKeyId);
       return undefined;
@@ -94,7 +95,7 @@ class StoredAccessKeys implements AccessKeys {
     const id = encodeUtf8(accessKeyId);
     const rowKey = accessKeyKey(id);
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      if ((await keymap.system.get(rowKey)) !== undefined) return undefined;
+      if ((await readRow(keymap.system, rowKey)) !== undefined) return undefined;
       const { row: owner, puts } = await this.#ownerNamed(ownerName);
       const row: AccessKeyRow = {
         secret: box.seal(encodeUtf8(key.secretAccessKey), id),
@@ -123,7 +124,7 @@ class StoredAccessKeys implements AccessKeys {
   ): Promise<{ readonly row: OwnerRow; readonly puts: readonly RowPut[] }> {
     const { keymap, platform } = this.#parts;
     const key = ownerKey(encodeUtf8(name));
-    const stored = await keymap.system.get(key);
+    const stored = await readRow(keymap.system, key);
     if (stored !== undefined) return { row: decodeOwnerRow(stored.value), puts: [] };
     // Counted, so that no two accounts are ever the same; root's is 0.
     const account = String(await nextId(keymap, "accounts")).padStart(12, "0");
@@ -145,7 +146,7 @@ class StoredAccessKeys implements AccessKeys {
     const { keymap } = this.#parts;
     if (!isAccessKeyId(accessKeyId)) return false;
     const key = accessKeyKey(encodeUtf8(accessKeyId));
-    if ((await keymap.system.get(key)) === undefined) return false;
+    if ((await readRow(keymap.system, key)) === undefined) return false;
     const id = keymap.session.nextChangeId();
     await keymap.system.commit({ id, checks: [], puts: [], deletes: [key] });
     return true;

@@ -15,6 +15,7 @@ import {
   requireStoreRow,
 } from "../keymap/store-generation.ts";
 import type { Platform } from "../platform/platform.ts";
+import { readRow } from "../engine/engine.ts";
 
 /*
  * Whether an index may serve with these data directories: asked by the one process that holds their locks, before any other opens
@@ -92,6 +93,6 @@ export async function beginGeneration(
 }
 
 async function lastGiven(index: Engine, counter: CounterName): Promise<number> {
-  const row = await index.get(counterKey(counter));
+  const row = await readRow(index, counterKey(counter));
   return row === undefined ? 0 : decodeCounterRow(row.value).value;
 }

@@ -2,6 +2,7 @@ import { StoreError } from "../base/errors.ts";
 import type { LostExtentRow } from "../format/extent-row.ts";
 import { storeKey } from "../format/row-keys.ts";
 import type { StoreParts } from "./store-parts.ts";
+import { readRow } from "../engine/engine.ts";
 
 /** Two renewals of the lease missed, each of which is a commit like any other: now writes would only wait. */
 const sinceCommitMsMax = 7_000;
@@ -20,7 +21,7 @@ export async function readiness(
     const what = `the index has taken no commit for ${Math.round(sinceMs / 1000)} s`;
     throw new StoreError("unavailable", what);
   }
-  if ((await keymap.system.get(storeKey())) === undefined) {
+  if ((await readRow(keymap.system, storeKey())) === undefined) {
     throw new StoreError("corrupt", "the index has lost its first row");
   }
   const stopped = writer.statistics().disks.filter(({ condition }) => condition !== "ok");

@@ -117,14 +117,14 @@ export class SimEngine {
     });
     const rows = this.damagedRows;
     return {
-      get: (key) => this.#read(process, () => rows.get(this.#found, key)),
+      read: (keys) => this.#read(process, () => rows.read(this.#found, keys)),
       scan: (range, options) => this.#read(process, () => rows.scan(this.#found, range, options)),
       commit: (change) => queue.add(change, this.#waitingMax),
       snapshot: () => {
         this.#assertInService();
         const snapshot = this.#found.snapshot();
         return {
-          get: (key) => this.#read(process, () => rows.get(snapshot, key)),
+          read: (keys) => this.#read(process, () => rows.read(snapshot, keys)),
           scan: (range, options) => this.#read(process, () => rows.scan(snapshot, range, options)),
           close: () => snapshot.close(),
         };

@@ -23,6 +23,7 @@ import type { Manifests } from "../extents/manifests.ts";
 import { ObjectRowCheck } from "./object-row-check.ts";
 import type { CheckNotes } from "./report.ts";
 import { scanRows } from "./row-scan.ts";
+import { readRow } from "../../engine/engine.ts";
 
 export interface IndexCheckOptions {
   readonly keymap: Keymap;
@@ -85,7 +86,7 @@ export class IndexCheck {
       await check(row);
     } catch (thrown) {
       if (!isStoreError(thrown)) throw thrown;
-      const now = await partition.get(row.key);
+      const now = await readRow(partition, row.key);
       if (now?.stamp !== row.stamp) return;
       const kind = thrown.code === "missing" ? "missing" : "corrupt";
       notes.problem(kind, whereOf(partition, row), messageOf(thrown));
@@ -157,8 +158,8 @@ export class IndexCheck {
     const { id } = decodeBucketRow(row.value);
     await this.#checkCounted(row, "buckets", id);
     for (const partition of keymap.partitionsOf(id)) {
-      if ((await partition.get(bucketFenceKey(id))) !== undefined) continue;
-      if ((await this.#system.get(row.key)) === undefined) return;
+      if ((await readRow(partition, bucketFenceKey(id))) !== undefined) continue;
+      if ((await readRow(this.#system, row.key)) === undefined) return;
       const message = `no fence in partition ${partition.id}`;
       notes.problem("dangling", whereOf(this.#system, row), message);
     }
@@ -166,7 +167,7 @@ export class IndexCheck {
 
   /** An id above its counter would be given again. */
   async #checkCounted(row: Row, name: string, id: number | BucketId): Promise<void> {
-    const counter = await this.#system.get(counterKey(name));
+    const counter = await readRow(this.#system, counterKey(name));
     const value = counter === undefined ? 0 : decodeCounterRow(counter.value).value;
     if (id <= value) return;
     const message = `id ${id} was never given: the counter of ${name} is at ${value}`;

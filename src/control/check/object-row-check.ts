@@ -20,6 +20,7 @@ import type { Partition } from "../../keymap/keymap.ts";
 import { isLeftOver } from "../extents/liveness.ts";
 import { checkData } from "./data-check.ts";
 import type { CheckNotes, ProblemKind } from "./report.ts";
+import { readRow } from "../../engine/engine.ts";
 
 export interface ObjectRowCheckOptions {
   readonly partition: Partition;
@@ -55,7 +56,7 @@ export class ObjectRowCheck {
     if (versionOrderOf(rest) !== object.order) {
       await this.#problem("inconsistent", row, "a version stands under another order than its own");
     }
-    await this.#checkOlder(row, await partition.get(headKey(bucket, key)), object);
+    await this.#checkOlder(row, await readRow(partition, headKey(bucket, key)), object);
     await this.#checkObject(row, bucket, key, object);
   }
 
@@ -85,7 +86,7 @@ export class ObjectRowCheck {
     { nullVersion, nullOrder }: ObjectRow,
   ): Promise<void> {
     if (nullOrder === undefined) return;
-    const older = await this.#options.partition.get(versionKey(bucket, key, nullOrder));
+    const older = await readRow(this.#options.partition, versionKey(bucket, key, nullOrder));
     if (!nullVersion && older !== undefined && decodeObjectRow(older.value).nullVersion) return;
     await this.#problem("inconsistent", row, "a head says where a null version is, and it is not");
   }
@@ -102,7 +103,7 @@ export class ObjectRowCheck {
     notes.counts.parts++;
     notes.counts.objectBytes += part.size;
     const { bucket, key, upload, part: number } = parsePartKey(row.key);
-    const whole = await partition.get(uploadKey(bucket, key, upload));
+    const whole = await readRow(partition, uploadKey(bucket, key, upload));
     if (whole === undefined) {
       await this.#problem("dangling", row, `part ${number} of an upload that is not there`);
     } else if (isLeftOver(whole.value, number)) {
@@ -127,7 +128,7 @@ export class ObjectRowCheck {
 
   async #checkBucket(row: Row, bucket: BucketId): Promise<void> {
     if (bucket === this.#bucket) return;
-    const fence = await this.#options.partition.get(bucketFenceKey(bucket));
+    const fence = await readRow(this.#options.partition, bucketFenceKey(bucket));
     if (fence === undefined) await this.#problem("dangling", row, `no bucket ${bucket}`);
     else this.#bucket = bucket;
   }
@@ -135,7 +136,7 @@ export class ObjectRowCheck {
   /** Only of a row that is still there: others may be at work. */
   async #problem(kind: ProblemKind, row: Row, message: string): Promise<void> {
     const { partition, notes } = this.#options;
-    const now = await partition.get(row.key);
+    const now = await readRow(partition, row.key);
     if (now?.stamp === row.stamp) notes.problem(kind, nameOf(row.key), message);
   }
 }

@@ -9,6 +9,7 @@ import { partKey, routedRange, space, uploadKey } from "../../format/row-keys.ts
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import { scanVersionPages, versionsOfKey } from "../../keymap/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
+import { readRow } from "../../engine/engine.ts";
 
 /*
  * Whether a record is alive: does a row refer to exactly its place? A record names its key, so there are few rows to ask:
@@ -82,10 +83,10 @@ export class Liveness {
   async #partReferring(partition: Partition, header: RecordHeader): Promise<Referent[]> {
     const { bucket, key, upload, part } = header;
     if (upload === undefined) return [];
-    const row = await partition.get(partKey(bucket, key, upload, part));
+    const row = await readRow(partition, partKey(bucket, key, upload, part));
     if (row === undefined) return [];
     // Read after the part: if a Complete comes in between, the versions, which are read later still, show the object.
-    const whole = await partition.get(uploadKey(bucket, key, upload));
+    const whole = await readRow(partition, uploadKey(bucket, key, upload));
     if (whole === undefined || isLeftOver(whole.value, part)) return [];
     const refers = await this.#refers(decodePartRow(row.value).data, header);
     return refers ? [{ kind: "part", partition, rowKey: row.key }] : [];

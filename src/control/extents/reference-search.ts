@@ -7,6 +7,7 @@ import { space, spaceRange } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import { allVersions, scanVersionPages } from "../../keymap/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
+import { readRow } from "../../engine/engine.ts";
 
 /*
  * Whether anything refers to an extent, asked of the whole index. A walk through an extent asks about the records it can
@@ -60,7 +61,7 @@ export class ReferenceSearch {
     const known = this.#known;
     this.#known = undefined;
     if (known !== undefined) {
-      const now = await known.partition.get(known.rowKey);
+      const now = await readRow(known.partition, known.rowKey);
       return now?.stamp === known.stamp ? known : "busy";
     }
     const { value: page } = await this.#pages.next();

@@ -17,6 +17,7 @@ import { isLeftOver } from "./liveness.ts";
 import type { Referent } from "./liveness.ts";
 import { Relocation } from "./relocation.ts";
 import type { RelocationOptions } from "./relocation.ts";
+import { readRow } from "../../engine/engine.ts";
 
 export interface FlipOptions extends Omit<RelocationOptions, "moved" | "parts"> {
   readonly session: Session;
@@ -50,7 +51,7 @@ export async function flipRow(
 ): Promise<boolean> {
   const { partition, rowKey } = row.referent;
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
-    const stored = await partition.get(rowKey);
+    const stored = await readRow(partition, rowKey);
     if (stored === undefined) return false;
     const relocation = new Relocation({ ...options, moved: row.moved, parts: row.parts });
     let value: Uint8Array | undefined;
@@ -106,7 +107,7 @@ async function planFlip(
   if (referent.kind === "part") {
     // Whoever works on the upload may check its row alone: a new stamp says that a part is not what it was.
     assert(upload !== undefined, "a part without an upload");
-    const whole = await referent.partition.get(uploadKey(bucket, key, upload));
+    const whole = await readRow(referent.partition, uploadKey(bucket, key, upload));
     if (whole === undefined) return "again";
     if (isLeftOver(whole.value, parsePartKey(row.key).part)) return "left over";
     checks.push({ key: whole.key, expect: whole.stamp });

@@ -5,7 +5,7 @@ export function around(keymap: Keymap, before: (call: "scan" | "commit") => Prom
   const partition = keymap.partitions[0]!;
   const wrapped: Partition = {
     id: partition.id,
-    get: (rowKey) => partition.get(rowKey),
+    read: (keys) => partition.read(keys),
     scan: async (range, options) => {
       await before("scan");
       return partition.scan(range, options);

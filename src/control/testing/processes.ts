@@ -157,8 +157,8 @@ function guardEngine(engine: Engine, life: Life): Engine {
     return work();
   };
   return {
-    get: async (key) => alive(() => engine.get(key)),
-    scan: async (range, options) => alive(() => engine.scan(range, options)),
+    read: (keys) => alive(() => engine.read(keys)),
+    scan: (range, options) => alive(() => engine.scan(range, options)),
     commit: async (change) => life.commit(() => engine.commit(change)),
     snapshot: () => alive(() => engine.snapshot()),
     statistics: () => engine.statistics(),

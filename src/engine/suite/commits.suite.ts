@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { noBytes } from "../../base/bytes.ts";
 import { must } from "../../base/assert.ts";
 import { rowKeyBytesMax } from "../../format/limits.ts";
-import { changeRowsMax } from "../engine.ts";
+import { readRow, changeRowsMax } from "../engine.ts";
 import type { Bench } from "./rows.suite.ts";
 import { allRows, asText, bytesOf, everything } from "./rows.suite.ts";
 
@@ -77,14 +77,14 @@ export const commitTests: Record<string, Test> = {
     const winners = racers.filter((_, index) => results[index]?.outcome === "ok");
     assert.equal(winners.length, 1);
     assert.equal(results.filter(({ outcome }) => outcome === "conflict").length, 63);
-    assert.equal((await engine.get(key))?.stamp, winners[0]?.id);
+    assert.equal((await readRow(engine, key))?.stamp, winners[0]?.id);
   },
 
   "C2: 32 racing counters lose no increment": async ({ engine, changes }) => {
     const key = bytesOf("counter");
     const increment = async (): Promise<void> => {
       for (;;) {
-        const row = await engine.get(key);
+        const row = await readRow(engine, key);
         const result = await engine.commit(
           changes.change({
             checks: [{ key, expect: row?.stamp ?? "absent" }],
@@ -95,7 +95,7 @@ export const commitTests: Record<string, Test> = {
       }
     };
     await Promise.all(Array.from({ length: 32 }, increment));
-    assert.deepEqual((await engine.get(key))?.value, Uint8Array.of(32));
+    assert.deepEqual((await readRow(engine, key))?.value, Uint8Array.of(32));
   },
 
   "commits in flight together are judged in order, each on its own": async (bench) => {
@@ -155,7 +155,7 @@ export const commitTests: Record<string, Test> = {
       const value = Uint8Array.from({ length: size }, (_, index) => index % 251);
       const key = bytesOf(`value of ${size}`);
       await engine.commit(changes.put({ key, value }));
-      assert.deepEqual((await engine.get(key))?.value, value);
+      assert.deepEqual((await readRow(engine, key))?.value, value);
     }
     const rows = await engine.scan(everything, { limit: 9 });
     assert.equal(
@@ -183,7 +183,7 @@ export const commitTests: Record<string, Test> = {
       const key = Uint8Array.of(1, round);
       const before = await engine.scan(everything, { limit: 100 });
       await engine.commit(changes.put({ key, value: noBytes }));
-      must(await engine.get(key), "the row just committed");
+      must(await readRow(engine, key), "the row just committed");
       const after = await engine.scan(everything, { limit: 100 });
       assert.equal(after.length, before.length + 1);
     }

@@ -6,7 +6,7 @@ import type { KeyRange } from "../../format/row-keys.ts";
 import { garbageKey, headKey, objectKeyOfHead, parseRoutedKey } from "../../format/row-keys.ts";
 import { partKey, routedRange, space, spaceRange } from "../../format/row-keys.ts";
 import { uploadKey, versionKey } from "../../format/row-keys.ts";
-import { scanRowsMax } from "../engine.ts";
+import { readRow, scanRowsMax } from "../engine.ts";
 import type { Bench } from "./rows.suite.ts";
 
 const bucket = 7 as BucketId;
@@ -93,7 +93,8 @@ export async function keysOfEveryShape({ engine, changes }: Bench): Promise<void
     }
     const backwards = await engine.scan(range, { limit: scanRowsMax, reverse: true });
     assert.deepEqual(backwards.reverse(), rows, name);
-    for (const key of keys) assert.deepEqual((await engine.get(rowKey(key)))?.value, key, name);
+    for (const key of keys)
+      assert.deepEqual((await readRow(engine, rowKey(key)))?.value, key, name);
   }
   for (const key of keys) {
     const rows = await engine.scan(routedRange(space.versions, bucket, key), { limit: 10 });

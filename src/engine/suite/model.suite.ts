@@ -41,7 +41,7 @@ const steps = fc.array(
       arbitrary: fc.record({ commit: fc.array(changeOf, { minLength: 1, maxLength: 3 }) }),
     },
     { weight: 3, arbitrary: fc.record({ scan: scanOf }) },
-    { weight: 1, arbitrary: fc.record({ get: keys }) },
+    { weight: 1, arbitrary: fc.record({ read: fc.array(keys, { maxLength: 5 }) }) },
     { weight: 1, arbitrary: fc.record({ snapshot: fc.boolean() }) },
   ),
   { minLength: 1, maxLength: 20 },
@@ -79,20 +79,26 @@ class Run {
     for (const step of list) {
       if ("commit" in step) await this.#commit(step.commit);
       else if ("scan" in step) await this.#scan(this.#engine, this.#model, step.scan);
-      else if ("get" in step) await this.#get(step.get);
+      else if ("read" in step) await this.#read(this.#engine, this.#model, step.read);
       else snapshots.push({ reader: this.#engine.snapshot(), model: this.#model });
     }
     const whole = { start: new Uint8Array(0), end: undefined, limit: 1000, reverse: false };
     await this.#scan(this.#engine, this.#model, whole);
     for (const { reader, model } of snapshots) {
       await this.#scan(reader, model, whole);
+      await this.#read(
+        reader,
+        model,
+        [...model.values()].map(({ key }) => key.subarray(4)).slice(0, 9),
+      );
       reader.close();
     }
   }
 
-  async #get(key: Uint8Array): Promise<void> {
-    const full = concatBytes([this.#prefix, key]);
-    assert.deepEqual(await this.#engine.get(full), this.#model.get(textOf(full)));
+  async #read(reader: EngineReader, model: Model, list: readonly Uint8Array[]): Promise<void> {
+    const full = list.map((key) => concatBytes([this.#prefix, key]));
+    const rows = full.map((key) => model.get(textOf(key)));
+    assert.deepEqual(await reader.read(full), rows);
   }
 
   async #scan(

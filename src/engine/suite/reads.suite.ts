@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { isStoreError } from "../../base/errors.ts";
 import { noBytes } from "../../base/bytes.ts";
-import { scanRowsMax } from "../engine.ts";
+import { readKeysMax, readRow, scanRowsMax } from "../engine.ts";
 import type { Bench } from "./rows.suite.ts";
-import { asText, bytesOf, everything } from "./rows.suite.ts";
+import { asText, bytesOf, everything, textOf } from "./rows.suite.ts";
 
 type Test = (bench: Bench) => Promise<void>;
 
@@ -13,19 +13,65 @@ async function fill({ engine, changes }: Bench, keys: readonly string[]): Promis
 }
 
 export const readTests: Record<string, Test> = {
-  "get answers the row with its stamp, or undefined": async ({ engine, changes }) => {
+  "read answers each row with its stamp, or undefined": async ({ engine, changes }) => {
     const key = bytesOf("key");
-    assert.equal(await engine.get(key), undefined);
+    assert.equal(await readRow(engine, key), undefined);
     const change = changes.put({ key, value: bytesOf("value") });
     await engine.commit(change);
-    assert.deepEqual(await engine.get(key), { key, value: bytesOf("value"), stamp: change.id });
-    assert.equal(await engine.get(bytesOf("ke")), undefined);
-    assert.equal(await engine.get(bytesOf("key0")), undefined);
+    assert.deepEqual(await readRow(engine, key), {
+      key,
+      value: bytesOf("value"),
+      stamp: change.id,
+    });
+    assert.equal(await readRow(engine, bytesOf("ke")), undefined);
+    assert.equal(await readRow(engine, bytesOf("key0")), undefined);
+  },
+
+  "read answers in the order of the keys, and a key asked for twice has its row twice": async (
+    bench,
+  ) => {
+    const { engine } = bench;
+    await fill(bench, ["a", "b", "c"]);
+    const keys = ["c", "none", "a", "c"].map(bytesOf);
+    const rows = await engine.read(keys);
+    assert.deepEqual(
+      rows.map((row) => row && textOf(row.value)),
+      ["c", undefined, "a", "c"],
+    );
+    for (const [index, row] of rows.entries()) if (row) assert.equal(row.key, keys[index]);
+    assert.deepEqual(await engine.read([]), []);
+  },
+
+  "C2: the rows of one read are of one moment": async ({ engine, changes }) => {
+    const [a, b] = [bytesOf("a"), bytesOf("b")];
+    const put = (count: number) => {
+      const value = Uint8Array.of(count);
+      return engine.commit(changes.put({ key: a, value }, { key: b, value }));
+    };
+    await put(0);
+    let isOver = false;
+    const writing = (async () => {
+      for (let count = 1; count < 64; count++) await put(count);
+      isOver = true;
+    })();
+    for (let reads = 0; !isOver; reads++) {
+      const [first, second] = await engine.read(reads % 2 === 0 ? [a, b] : [b, a]);
+      assert.deepEqual(first?.value, second?.value);
+      assert.equal(first?.stamp, second?.stamp);
+      await new Promise(setImmediate);
+    }
+    await writing;
+  },
+
+  "a read of more than readKeysMax keys is refused": async ({ engine }) => {
+    const keys = Array.from({ length: readKeysMax + 1 }, () => bytesOf("k"));
+    await assert.rejects(async () => engine.read(keys), { name: "AssertionError" });
+    assert.equal((await engine.read(keys.slice(1))).length, readKeysMax);
   },
 
   "an empty value is a row": async ({ engine, changes }) => {
     await engine.commit(changes.put({ key: bytesOf("k"), value: noBytes }));
-    assert.deepEqual((await engine.get(bytesOf("k")))?.value, noBytes);
+    assert.deepEqual((await readRow(engine, bytesOf("k")))?.value, noBytes);
   },
 
   "bytes given stay the caller's, bytes got become the caller's": async ({ engine, changes }) => {
@@ -36,14 +82,14 @@ export const readTests: Record<string, Test> = {
     value.fill(0xee);
     await committed;
     for (const row of [
-      await engine.get(bytesOf("key")),
+      await readRow(engine, bytesOf("key")),
       ...(await engine.scan(everything, { limit: 1 })),
     ]) {
       assert.deepEqual(row?.value, bytesOf("value"));
       row.value.fill(0xdd);
       row.key.fill(0xdd);
     }
-    assert.deepEqual((await engine.get(bytesOf("key")))?.value, bytesOf("value"));
+    assert.deepEqual((await readRow(engine, bytesOf("key")))?.value, bytesOf("value"));
   },
 
   "scan takes the start and not the end, in byte order": async (bench) => {
@@ -89,7 +135,9 @@ export const readTests: Record<string, Test> = {
 
   "scan limits are whole numbers from 1 to scanRowsMax": async ({ engine }) => {
     for (const limit of [0, -1, 1.5, Number.NaN, scanRowsMax + 1]) {
-      await assert.rejects(engine.scan(everything, { limit }), { name: "AssertionError" });
+      await assert.rejects(async () => engine.scan(everything, { limit }), {
+        name: "AssertionError",
+      });
     }
     assert.deepEqual(await engine.scan(everything, { limit: scanRowsMax }), []);
   },
@@ -107,15 +155,16 @@ export const readTests: Record<string, Test> = {
     );
     const later = engine.snapshot();
     assert.deepEqual(asText(await snapshot.scan(everything, { limit: 9 })), ["a=a", "b=b", "c=c"]);
-    assert.deepEqual((await snapshot.get(bytesOf("a")))?.value, bytesOf("a"));
-    assert.equal(await snapshot.get(bytesOf("bb")), undefined);
+    assert.deepEqual((await readRow(snapshot, bytesOf("a")))?.value, bytesOf("a"));
+    assert.equal(await readRow(snapshot, bytesOf("bb")), undefined);
     assert.deepEqual(asText(await later.scan(everything, { limit: 9 })), ["a=new", "b=b", "bb="]);
     assert.deepEqual(asText(await engine.scan(everything, { limit: 9 })), ["a=new", "b=b", "bb="]);
     snapshot.close();
-    await assert.rejects(snapshot.get(bytesOf("a")), (thrown) =>
-      isStoreError(thrown, "unavailable"),
+    await assert.rejects(
+      async () => readRow(snapshot, bytesOf("a")),
+      (thrown) => isStoreError(thrown, "unavailable"),
     );
-    assert.deepEqual((await later.get(bytesOf("a")))?.value, bytesOf("new"));
+    assert.deepEqual((await readRow(later, bytesOf("a")))?.value, bytesOf("new"));
     later.close();
     later.close();
   },
@@ -133,9 +182,9 @@ export const readTests: Record<string, Test> = {
     );
     assert.deepEqual(await underWay, { outcome: "ok" });
     await closed;
-    await assert.rejects(engine.get(bytesOf("a")), unavailable);
-    await assert.rejects(engine.scan(everything, { limit: 1 }), unavailable);
-    await assert.rejects(snapshot.get(bytesOf("a")), unavailable);
+    await assert.rejects(async () => readRow(engine, bytesOf("a")), unavailable);
+    await assert.rejects(async () => engine.scan(everything, { limit: 1 }), unavailable);
+    await assert.rejects(async () => readRow(snapshot, bytesOf("a")), unavailable);
     assert.throws(() => engine.snapshot(), unavailable);
     snapshot.close();
     await engine.close();

@@ -2,7 +2,7 @@ import { assert } from "../../base/assert.ts";
 import { Limiter } from "../../base/limiter.ts";
 import { equalBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
-import type { Change, Engine, EngineReader, Row, ScanOptions } from "../../engine/engine.ts";
+import type { Change, Engine, EngineReader, Row, Rows, ScanOptions } from "../../engine/engine.ts";
 import { changeRowsMax } from "../../engine/engine.ts";
 import type { ChangeId, PartitionId } from "../../format/ids.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
@@ -55,20 +55,20 @@ export class EnginePartition implements Partition {
     this.#sessionStamp = registered.stamp;
   }
 
-  get(key: Uint8Array): Promise<Row | undefined> {
-    return this.#get(this.#place.engine, key);
+  read(keys: readonly Uint8Array[]): Rows | Promise<Rows> {
+    return this.#read(this.#place.engine, keys);
   }
 
-  async scan(rows: KeyRange, options: ScanOptions): Promise<Row[]> {
+  scan(rows: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
     return this.#scan(this.#place.engine, rows, options);
   }
 
-  inSnapshot<T>(read: (reader: EngineReader) => Promise<T>): Promise<T> {
+  inSnapshot<T>(read: (reader: EngineReader) => T | Promise<T>): Promise<T> {
     return this.#snapshots.run(1, async () => {
       const snapshot = this.#place.engine.snapshot();
       try {
         return await read({
-          get: (key) => this.#get(snapshot, key),
+          read: (keys) => this.#read(snapshot, keys),
           scan: (rows, options) => this.#scan(snapshot, rows, options),
         });
       } finally {
@@ -77,12 +77,12 @@ export class EnginePartition implements Partition {
     });
   }
 
-  async #get(reader: EngineReader, key: Uint8Array): Promise<Row | undefined> {
-    this.#accept(key);
-    return await reader.get(key);
+  #read(reader: EngineReader, keys: readonly Uint8Array[]): Rows | Promise<Rows> {
+    for (const key of keys) this.#accept(key);
+    return reader.read(keys);
   }
 
-  async #scan(reader: EngineReader, rows: KeyRange, options: ScanOptions): Promise<Row[]> {
+  #scan(reader: EngineReader, rows: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
     this.#acceptSpace(rows.start);
     const { range } = this.#place;
     const routed = range !== undefined && rows.start[0]! >= routedSpacesFrom;

@@ -2,6 +2,7 @@ import { StoreError } from "../../base/errors.ts";
 import type { Change, EngineReader } from "../../engine/engine.ts";
 import { toHex } from "../../base/bytes.ts";
 import type { Clock } from "../../platform/clock.ts";
+import { readRow } from "../../engine/engine.ts";
 
 /*
  * What became of a change whose commit was answered `unknown`. It is decided by then, so reading tells, but only as far as
@@ -44,13 +45,13 @@ async function look(
 ): Promise<"happened" | "did not happen" | "unclear"> {
   const touched = new Set(change.deletes.map(toHex));
   for (const put of change.puts) {
-    const row = await reader.get(put.key);
+    const row = await readRow(reader, put.key);
     if (row?.stamp === change.id) return "happened";
     touched.add(toHex(put.key));
   }
   for (const check of change.checks) {
     if (check.expect === "absent" || !touched.has(toHex(check.key))) continue;
-    const row = await reader.get(check.key);
+    const row = await readRow(reader, check.key);
     if (row?.stamp === check.expect) return "did not happen";
   }
   return "unclear";

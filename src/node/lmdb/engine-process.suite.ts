@@ -9,6 +9,7 @@ import type { LmdbEngine } from "./lmdb-engine.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 import { openEnvironment } from "./environment.ts";
 import { knownChange } from "./known-changes.suite.ts";
+import { readRow } from "../../engine/engine.ts";
 
 /*
  * A process for tests: opens the environment and does one job. What it says it says with one write to its standard
@@ -58,7 +59,7 @@ const jobs: Readonly<Record<string, Job>> = {
     await engine.commit(new ChangeMaker().put({ key, value: key })).catch((thrown: unknown) => {
       say(isStoreError(thrown) ? thrown.code : messageOf(thrown));
     });
-    while ((await engine.get(key)) === undefined) await setTimeout(50);
+    while ((await readRow(engine, key)) === undefined) await setTimeout(50);
     say("there");
   },
 
@@ -77,7 +78,7 @@ const jobs: Readonly<Record<string, Job>> = {
 
   /** Begins a snapshot and holds it until killed. */
   async hold(engine) {
-    await engine.snapshot().get(bytesOf("k"));
+    await readRow(engine.snapshot(), bytesOf("k"));
     say("holding");
     await setTimeout(60_000);
   },
@@ -98,7 +99,7 @@ const jobs: Readonly<Record<string, Job>> = {
       say(`after ${count} puts: ${isStoreError(thrown) ? thrown.code : messageOf(thrown)}`);
     }
     for (let index = 0; index < count; index++) {
-      const row = await engine.get(keyOf(index));
+      const row = await readRow(engine, keyOf(index));
       if (row?.value[0] !== (index & 255)) throw new StoreError("io", `row ${index} is not there`);
     }
     // At once, since that is what needs most: half of the reserve is there for it.
@@ -128,7 +129,7 @@ async function commitKnown(engine: LmdbEngine, n: number): Promise<void> {
 async function increment(engine: LmdbEngine, nextId: () => ChangeId): Promise<void> {
   const key = bytesOf("counter");
   for (;;) {
-    const row = await engine.get(key);
+    const row = await readRow(engine, key);
     const before = row?.value ?? new Uint8Array(4);
     const value = new Uint8Array(4);
     const count = new DataView(before.buffer, before.byteOffset).getUint32(0) + 1;

@@ -14,6 +14,7 @@ import { openTestIndex } from "../testing/test-index.ts";
 import { openEnvironment } from "./environment.ts";
 import { queueChangesMax } from "./group-commit.ts";
 import { assertKnownRows } from "./known-changes.suite.ts";
+import { readRow } from "../../engine/engine.ts";
 
 const program = join(import.meta.dirname, "engine-process.suite.ts");
 const hash = createHash();
@@ -62,14 +63,14 @@ test("C4: a row whose bytes changed is not served: corrupt; verification names i
   const path = await withStoredRow("corrupt", (sealed) => (sealed[sealed.length - 1]! ^= 1));
   const engine = await openEngine(path);
   const corrupt = (thrown: unknown): boolean => isStoreError(thrown, "corrupt");
-  await assert.rejects(engine.get(bytesOf("b")), corrupt);
-  await assert.rejects(engine.scan(everything, { limit: 9 }), corrupt);
-  assert.deepEqual((await engine.get(bytesOf("c")))?.value, bytesOf("c"));
+  await assert.rejects(async () => readRow(engine, bytesOf("b")), corrupt);
+  await assert.rejects(async () => engine.scan(everything, { limit: 9 }), corrupt);
+  assert.deepEqual((await readRow(engine, bytesOf("c")))?.value, bytesOf("c"));
   const report = await verifyLmdb({ path, hash });
   assert.equal(report.rows, 3);
   assert.equal(report.problemCount, 1);
   assert.deepEqual(report.problems[0]?.key, bytesOf("b"));
-  assert.notEqual(await engine.get(bytesOf("a")), undefined);
+  assert.notEqual(await readRow(engine, bytesOf("a")), undefined);
   await engine.close();
 });
 
@@ -77,7 +78,7 @@ test("a row of a newer version is refused with the fix named", async () => {
   const path = await withStoredRow("newer", (sealed) => (sealed[0] = 2));
   const engine = await openEngine(path);
   const refusal = { code: "unsupported_format", message: /newer version of Holdfast/ };
-  await assert.rejects(engine.get(bytesOf("b")), refusal);
+  await assert.rejects(async () => readRow(engine, bytesOf("b")), refusal);
   await engine.close();
 });
 
@@ -213,7 +214,7 @@ for (const how of ["moved away", "removed", "replaced by a copy"] as const) {
     else renameSync(data, `${data}.away`);
     if (how === "replaced by a copy") copyFileSync(`${data}.away`, data);
     await assert.rejects(engine.commit(changes.put(row)), { code: "unavailable" });
-    await assert.rejects(engine.get(row.key), { code: "unavailable" });
+    await assert.rejects(async () => readRow(engine, row.key), { code: "unavailable" });
     assert.equal(failures.length, 1);
     assert.ok(isStoreError(failures[0], "missing"), `${String(failures[0])}`);
     await engine.close();

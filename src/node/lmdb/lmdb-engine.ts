@@ -1,9 +1,15 @@
 import type { Transaction } from "lmdb";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { LoopShare } from "../../base/loop-share.ts";
-import { assertChange, assertRowKey, assertScan } from "../../engine/contract.ts";
+import { assertChange, assertRead, assertScan } from "../../engine/contract.ts";
 import type { Change, CommitResult, Engine, EngineReader } from "../../engine/engine.ts";
-import type { EngineSnapshot, EngineStatistics, Row, ScanOptions } from "../../engine/engine.ts";
+import type {
+  EngineSnapshot,
+  EngineStatistics,
+  Row,
+  Rows,
+  ScanOptions,
+} from "../../engine/engine.ts";
 import type { Verification } from "../../engine/engine.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
@@ -14,7 +20,7 @@ import { DataFilePlace } from "./data-file-place.ts";
 import { toStoreError } from "./failures.ts";
 import { commitWaitMs, GroupCommit } from "./group-commit.ts";
 import { Room, reserveBytesDefault } from "./room.ts";
-import { readRow, readRows } from "./rows.ts";
+import { readRows, scanRows } from "./rows.ts";
 import { verifyDatabase } from "./verify.ts";
 
 export { hasEnvironment, makeEnvironment } from "./environment.ts";
@@ -98,8 +104,11 @@ interface OpenedFiles {
 /** Bytes that are as much work as a row: to check, to copy and to decode. */
 const bytesPerRow = 1024;
 
-function rowsOfWork(rows: number, bytes: number): number {
-  return rows + bytes / bytesPerRow;
+/** Of these rows, in rows. */
+function workOf(rows: Rows): number {
+  let bytes = 0;
+  for (const row of rows) bytes += row?.value.length ?? 0;
+  return rows.length + bytes / bytesPerRow;
 }
 
 function nextTurn(): Promise<void> {
@@ -139,11 +148,11 @@ class LmdbRows implements LmdbEngine {
     });
   }
 
-  get(key: Uint8Array): Promise<Row | undefined> {
-    return this.#reader.get(key);
+  read(keys: readonly Uint8Array[]): Rows | Promise<Rows> {
+    return this.#reader.read(keys);
   }
 
-  scan(range: KeyRange, options: ScanOptions): Promise<Row[]> {
+  scan(range: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
     return this.#reader.scan(range, options);
   }
 
@@ -205,27 +214,31 @@ class LmdbRows implements LmdbEngine {
     const loop = this.#loop;
     // Reads of one snapshot are few, and what is made of them is made at once: only the first of them waits.
     let isUnderWay = false;
+    const whenFree = <T>(work: () => T): T | Promise<T> => {
+      if (loop.isSpent && !isUnderWay) return loop.turn().then(() => whenFree(work));
+      isUnderWay = transaction !== undefined;
+      assertReadable();
+      return work();
+    };
     return {
-      get: async (key) => {
-        assertRowKey(key);
-        while (loop.isSpent && !isUnderWay) await loop.turn();
-        isUnderWay = transaction !== undefined;
-        assertReadable();
-        const row = this.#attempt("get", () => readRow(this.#database, hash, key, transaction));
-        loop.count(rowsOfWork(1, row?.value.length ?? 0));
-        return row;
+      read: (keys) => {
+        assertRead(keys);
+        return whenFree(() => {
+          const rows = this.#attempt("read", () =>
+            readRows(this.#database, hash, keys, transaction),
+          );
+          loop.count(workOf(rows));
+          return rows;
+        });
       },
-      scan: async (range, options) => {
+      scan: (range, options) => {
         assertScan(range, options);
-        while (loop.isSpent && !isUnderWay) await loop.turn();
-        isUnderWay = transaction !== undefined;
-        assertReadable();
-        const rows = this.#attempt("scan", () =>
-          readRows(this.#database, { hash, range, options, transaction }),
-        );
-        const bytes = rows.reduce((sum, { value }) => sum + value.length, 0);
-        loop.count(rowsOfWork(rows.length, bytes));
-        return rows;
+        return whenFree(() => {
+          const query = { hash, range, options, transaction };
+          const rows = this.#attempt("scan", () => scanRows(this.#database, query));
+          loop.count(workOf(rows));
+          return rows;
+        });
       },
     };
   }

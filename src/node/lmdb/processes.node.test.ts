@@ -15,6 +15,7 @@ import { readProcess } from "../platform/process-table.ts";
 import { noProc, until } from "../testing/served-store.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 import { assertKnownRows } from "./known-changes.suite.ts";
+import { readRow } from "../../engine/engine.ts";
 
 const program = join(import.meta.dirname, "engine-process.suite.ts");
 const hash = createHash();
@@ -36,10 +37,10 @@ test("C2: two processes that count in one environment lose nothing", async () =>
   );
   const codes = await Promise.all(children.map(async (child) => (await once(child, "exit"))[0]));
   assert.deepEqual(codes, [0, 0]);
-  const row = await engine.get(bytesOf("counter"));
+  const row = await readRow(engine, bytesOf("counter"));
   assert.deepEqual(row?.value, Uint8Array.of(0, 0, 600 >> 8, 600 & 255));
   for (let count = 1; count <= 600; count++) {
-    const own = await engine.get(bytesOf(`row ${count}`));
+    const own = await readRow(engine, bytesOf(`row ${count}`));
     assert.deepEqual(own?.value, new Uint8Array(2500).fill(count));
   }
   await engine.close();
@@ -51,16 +52,16 @@ test("C2: what another process was answered is seen at once, in the same turn of
   const engine = await openEngine(path);
   const key = bytesOf("k");
   const range = { start: key, end: bytesOf("l") };
-  const first = engine.get(key);
+  const first = readRow(engine, key);
   const put = spawnSync(process.execPath, [program, path, "put", "k", "theirs"]);
-  const second = engine.get(key);
+  const second = readRow(engine, key);
   const scanned = engine.scan(range, { limit: 1 });
   const snapshot = engine.snapshot();
   assert.match(put.stdout.toString(), /^ok$/m);
   assert.equal(await first, undefined);
   assert.equal(textOf((await second)?.value ?? key), "theirs");
   assert.equal((await scanned).length, 1);
-  assert.notEqual(await snapshot.get(key), undefined);
+  assert.notEqual(await readRow(snapshot, key), undefined);
   await engine.close();
 });
 

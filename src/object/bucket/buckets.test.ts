@@ -13,6 +13,7 @@ import { always, attributes, get, ok, put, refusalOf, uploadOf } from "../testin
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket, testOwner } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
+import { readRow } from "../../engine/engine.ts";
 
 const hash = createHash();
 const region = "us-east-1";
@@ -136,7 +137,7 @@ test("C2: a put that looked at the fence before the deletion began cannot commit
         const partition = keymap.partitionOf(...of);
         return {
           id: partition.id,
-          get: (row) => partition.get(row),
+          read: (keys) => partition.read(keys),
           scan: (range, options) => partition.scan(range, options),
           inSnapshot: (read) => partition.inSnapshot(read),
           async commit(change) {
@@ -190,7 +191,7 @@ test("C2: a deletion that was taken back by another cannot delete the bucket any
       partitionsOf: () => [
         {
           id: partition!.id,
-          get: (row) => partition!.get(row),
+          read: (keys) => partition!.read(keys),
           commit: (change) => partition!.commit(change),
           inSnapshot: (read) => partition!.inSnapshot(read),
           async scan(range, options) {
@@ -208,5 +209,5 @@ test("C2: a deletion that was taken back by another cannot delete the bucket any
   assert.equal(refusalOf(await deleteBucket(slow, testBucket)), "operationAborted");
   assert.equal(scans, 5);
   assert.equal(ok(await get(store, "k")).length, 4);
-  assert.ok(await partition!.get(bucketFenceKey(bucket.id)));
+  assert.ok(await readRow(partition!, bucketFenceKey(bucket.id)));
 });

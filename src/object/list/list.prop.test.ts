@@ -178,7 +178,7 @@ function counting(store: ObjectStore): { store: ObjectStore; scans: number[] } {
   const scans: number[] = [];
   const wrap = (partition: Partition): Partition => ({
     id: partition.id,
-    get: (row) => partition.get(row),
+    read: (keys) => partition.read(keys),
     commit: (change) => partition.commit(change),
     inSnapshot: (read) => partition.inSnapshot(read),
     async scan(range, options) {
@@ -247,13 +247,13 @@ test("list versions: a page costs what is on it, not what lies under its prefixe
   let rows = 0;
   const wrap = (partition: Partition): Partition => ({
     id: partition.id,
-    get: (row) => partition.get(row),
+    read: (keys) => partition.read(keys),
     commit: (change) => partition.commit(change),
     scan: (...of) => partition.scan(...of),
     inSnapshot: (read) =>
       partition.inSnapshot((reader) =>
         read({
-          get: (row) => reader.get(row),
+          read: (keys) => reader.read(keys),
           async scan(...of) {
             const found = await reader.scan(...of);
             rows += found.length;

@@ -36,7 +36,7 @@ async function createStore() {
   const control = { refuses: nothing };
   const watched: Partition = {
     id: partition!.id,
-    get: (row) => partition!.get(row),
+    read: (keys) => partition!.read(keys),
     scan: (...of) => partition!.scan(...of),
     inSnapshot: (read) => partition!.inSnapshot(read),
     commit(change) {

@@ -1,5 +1,5 @@
 import type { Row } from "../../engine/engine.ts";
-import { scanRowsMax } from "../../engine/engine.ts";
+import { readRow, scanRowsMax } from "../../engine/engine.ts";
 import type { ChangeId, UploadId } from "../../format/ids.ts";
 import type { PartRow, UploadRow } from "../../format/object-row.ts";
 import { decodePartRow, decodeUploadRow, encodeUploadRow } from "../../format/object-row.ts";
@@ -47,7 +47,7 @@ export async function readUploadRow(
   target: KeyPlace,
   id: UploadId,
 ): Promise<FoundUpload | undefined> {
-  const stored = await target.partition.get(uploadKey(target.bucket.id, target.key, id));
+  const stored = await readRow(target.partition, uploadKey(target.bucket.id, target.key, id));
   return stored === undefined ? undefined : { id, row: decodeUploadRow(stored.value), stored };
 }
 
@@ -80,7 +80,7 @@ export async function readPart(
   upload: UploadId,
   part: number,
 ): Promise<FoundPart | undefined> {
-  const row = await target.partition.get(partKey(target.bucket.id, target.key, upload, part));
+  const row = await readRow(target.partition, partKey(target.bucket.id, target.key, upload, part));
   return row === undefined ? undefined : foundPart(row);
 }
 

@@ -116,7 +116,7 @@ test("C2: an upload that gets a part as the sweep ends it stays", async () => {
   const [partition] = store.keymap.partitions;
   const late: Partition = {
     id: partition!.id,
-    get: (row) => partition!.get(row),
+    read: (keys) => partition!.read(keys),
     scan: (...of) => partition!.scan(...of),
     inSnapshot: (read) => partition!.inSnapshot(read),
     async commit(change) {

@@ -8,6 +8,7 @@ import { refuse } from "../refusal.ts";
 import type { Target } from "../target.ts";
 import type { VersionRef } from "./version-id.ts";
 import { isVersion, versionIdOf, versionIdText } from "./version-id.ts";
+import { readRow } from "../../engine/engine.ts";
 
 /*
  * The versions of a key: the newest is its head row, the older ones stand in the versions space, newest
@@ -94,7 +95,7 @@ export async function openVersion(
 }
 
 async function headIn(reader: EngineReader, target: Target): Promise<Version | undefined> {
-  return versionOf(await reader.get(headKey(target.bucket.id, target.key)));
+  return versionOf(await readRow(reader, headKey(target.bucket.id, target.key)));
 }
 
 async function olderIn(
@@ -103,7 +104,7 @@ async function olderIn(
   order: number | undefined,
 ): Promise<Version | undefined> {
   if (order === undefined) return undefined;
-  return versionOf(await reader.get(versionKey(target.bucket.id, target.key, order)));
+  return versionOf(await readRow(reader, versionKey(target.bucket.id, target.key, order)));
 }
 
 function versionOf(row: Row | undefined): Version | undefined {

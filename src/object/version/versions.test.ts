@@ -170,7 +170,7 @@ test("a suspended overwrite finds the null version without a scan", async () => 
   const { keymap } = store;
   const counting = (partition: Partition): Partition => ({
     id: partition.id,
-    get: (row) => partition.get(row),
+    read: (keys) => partition.read(keys),
     scan: (...of) => (scans++, partition.scan(...of)),
     inSnapshot: (use) => partition.inSnapshot(use),
     commit: (change) => partition.commit(change),
@@ -298,7 +298,7 @@ function interrupted(store: ObjectStore, act: () => Promise<unknown>): ObjectSto
   const { keymap } = store;
   const wrap = (partition: Partition): Partition => ({
     id: partition.id,
-    get: (row) => partition.get(row),
+    read: (keys) => partition.read(keys),
     scan: (...of) => partition.scan(...of),
     inSnapshot: (use) => partition.inSnapshot(use),
     async commit(change) {
@@ -390,7 +390,7 @@ test("versioning that was set in the middle of the fences only is finished by se
       ...store.keymap,
       system: {
         id: system.id,
-        get: (row) => system.get(row),
+        read: (keys) => system.read(keys),
         scan: (...of) => system.scan(...of),
         inSnapshot: (use) => system.inSnapshot(use),
         commit: async () => {

@@ -10,6 +10,7 @@ import type { Refusal } from "../refusal.ts";
 import { isRefusal, refuse } from "../refusal.ts";
 import { inPhase } from "../request-phases.ts";
 import type { KeyPlace } from "../target.ts";
+import { readRow } from "../../engine/engine.ts";
 
 /*
  * How every change of objects and uploads comes about: read what it depends on, plan the rows,
@@ -74,7 +75,7 @@ export async function readFence(
   state: BucketFenceRow["state"],
 ): Promise<{ row: BucketFenceRow; check: Check } | Refusal> {
   const key = bucketFenceKey(target.bucket.id);
-  const stored = await target.partition.get(key);
+  const stored = await readRow(target.partition, key);
   if (stored === undefined) return refuse("noSuchBucket");
   const row = decodeBucketFenceRow(stored.value);
   if (row.state !== state) return refuse("operationAborted");

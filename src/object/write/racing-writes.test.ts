@@ -135,7 +135,7 @@ function withCommits(store: TestStore, commit: Partition["commit"]): ObjectStore
   const { keymap } = store;
   const wrap = (partition: Partition): Partition => ({
     id: partition.id,
-    get: (row) => partition.get(row),
+    read: (keys) => partition.read(keys),
     scan: (range, options) => partition.scan(range, options),
     inSnapshot: (read) => partition.inSnapshot(read),
     commit,

@@ -1,6 +1,6 @@
 import { toHex } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
-import type { Change, EngineReader, Row, ScanOptions } from "../../engine/engine.ts";
+import type { Change, EngineReader, Row, Rows, ScanOptions } from "../../engine/engine.ts";
 import type { Verification } from "../../engine/engine.ts";
 import { scanRowsMax } from "../../engine/engine.ts";
 
@@ -29,10 +29,13 @@ export class DamagedRows {
     for (const key of [...puts.map((put) => put.key), ...deletes]) this.#keys.delete(toHex(key));
   }
 
-  async get(reader: EngineReader, key: Uint8Array): Promise<Row | undefined> {
-    const row = await reader.get(key);
-    if (row !== undefined && this.#keys.has(toHex(key))) throw damaged(key);
-    return row;
+  async read(reader: EngineReader, keys: readonly Uint8Array[]): Promise<Rows> {
+    const rows = await reader.read(keys);
+    if (this.#keys.size === 0) return rows;
+    for (const row of rows) {
+      if (row !== undefined && this.#keys.has(toHex(row.key))) throw damaged(row.key);
+    }
+    return rows;
   }
 
   async scan(
@@ -40,7 +43,7 @@ export class DamagedRows {
     range: { readonly start: Uint8Array; readonly end: Uint8Array },
     options: ScanOptions,
   ): Promise<Row[]> {
-    if (this.#keys.size === 0) return reader.scan(range, options);
+    if (this.#keys.size === 0) return await reader.scan(range, options);
     const { limit, onDamaged } = options;
     // As many more as may have to be left out; a run has fewer rows than fit.
     const read = Math.min(limit + this.#keys.size, scanRowsMax);
