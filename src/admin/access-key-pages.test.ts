@@ -11,6 +11,7 @@ import { createRandom } from "../node/platform/random.ts";
 import { createSecretBox } from "../node/platform/secret-box.ts";
 import { openAccessKeys, testKey } from "../server/testing/open-access-keys.ts";
 import { answerAccessKeys } from "./access-key-pages.ts";
+import { httpRequest } from "../platform/testing/http-requests.ts";
 
 const hash = createHash();
 const platform = { ...createTestPlatform(hash), random: createRandom() };
@@ -58,13 +59,7 @@ async function openPages() {
             };
     const answer = await answerAccessKeys(
       { platform, keys, verifier },
-      {
-        ...signed,
-        secure: false,
-        remoteAddress: undefined,
-        body: pieces(body),
-        signal: new AbortController().signal,
-      },
+      httpRequest({ ...signed, body: pieces(body) }),
     );
     const answered = answer.body instanceof Uint8Array ? decodeUtf8(answer.body) : "{}";
     return { status: answer.status, value: JSON.parse(answered) as Record<string, unknown> };

@@ -10,14 +10,13 @@ import type { HeaderList, HttpRequest } from "../platform/http.ts";
 import { openAccessKeys } from "../server/testing/open-access-keys.ts";
 import { createAdminHandler } from "./admin-handler.ts";
 import { isFromBrowser } from "./welcome-page.ts";
+import { httpRequest } from "../platform/testing/http-requests.ts";
 
 const noTraces = {
   fetch: () => Promise.resolve([]),
   end: () => Promise.resolve(),
   underWay: () => Promise.resolve([]),
 };
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 const platform = createTestPlatform(createHash());
 const box = createSecretBox(new Uint8Array(32), platform.random);
@@ -44,15 +43,7 @@ async function ask(
     ready: () => ready,
     metrics: () => Promise.resolve([]),
   });
-  const request: HttpRequest = {
-    method,
-    target,
-    headers,
-    secure: false,
-    remoteAddress: undefined,
-    body: nothing(),
-    signal: new AbortController().signal,
-  };
+  const request = httpRequest({ method, target, headers });
   const { status, body, headers: answered } = await handler(request);
   return {
     status,

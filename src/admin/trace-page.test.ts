@@ -8,6 +8,7 @@ import { createHash } from "../node/platform/hash.ts";
 import type { HttpResponse } from "../platform/http.ts";
 import type { RequestFilter } from "./request-filter.ts";
 import { answerTrace } from "./trace-page.ts";
+import { httpRequest } from "../platform/testing/http-requests.ts";
 
 const hash = createHash();
 const platform = createTestPlatform(hash);
@@ -21,8 +22,6 @@ const verifier = createRequestVerifier({
   domains: [],
   acceptsV2: false,
 });
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 function create() {
   const fetched: RequestFilter[] = [];
@@ -43,14 +42,7 @@ function create() {
     const unsigned = { method: "GET", target, headers: [["host", "h"]] as const };
     const options = { timeMs: platform.clock.now(), contentSha256 };
     const { headers } = signRequest(hash, { ...key, region }, unsigned, options);
-    const request = {
-      ...unsigned,
-      headers,
-      secure: false,
-      remoteAddress: undefined,
-      body: nothing(),
-      signal: new AbortController().signal,
-    };
+    const request = httpRequest({ ...unsigned, headers });
     return answerTrace({ platform, verifier, source, stopping: stop.signal }, request);
   };
   return {

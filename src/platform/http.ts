@@ -18,6 +18,15 @@ export interface HttpRequest {
    * is alone in its memory may be freed.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Bytes of `body` as announced, 0 where the request has none; undefined where the body comes in HTTP's chunks. */
+  readonly contentLength: number | undefined;
+  /**
+   * The whole of an announced body as one value, in place of `body`: only one of the two is read, and once. The bytes
+   * themselves where they have arrived already, else a promise, which fails as `body` does. The bytes are the reader's.
+   *
+   * @param bytesMax the most that is announced; the caller has looked.
+   */
+  readWhole(bytesMax: number): Uint8Array | Promise<Uint8Array>;
   /** Aborts when the peer leaves or the server must stop. */
   readonly signal: AbortSignal;
 }

@@ -8,6 +8,7 @@ import { StoreError, type StoreErrorCode } from "../base/errors.ts";
 import { chunkBytesMax } from "../format/limits.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { type TestS3, createTestS3 } from "./testing/test-s3.ts";
+import { httpRequest } from "../platform/testing/http-requests.ts";
 
 const hash = createHash();
 
@@ -103,15 +104,13 @@ test("handler: a client that leaves is no failure of the server, in what is coun
     yield encodeUtf8("ab");
     throw new StoreError("cancelled", "the client left");
   }
-  await s3.handler({
+  const sent = {
     ...request,
     target: presignRequest(hash, identity, request, time),
-    headers: [...request.headers, ["content-length", "4"]],
-    secure: false,
-    remoteAddress: undefined,
-    body: broken(),
-    signal: AbortSignal.abort(),
-  });
+    headers: [...request.headers, ["content-length", "4"]] as const,
+  };
+  const signal = AbortSignal.abort();
+  await s3.handler(httpRequest({ ...sent, body: broken(), signal }));
   const last = s3.done.at(-1);
   assert.deepEqual([last?.status, last?.code], [499, "ClientDisconnected"]);
 });

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PayloadError } from "../../auth/payload-error.ts";
+import { assert, must } from "../../base/assert.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { isStoreError, messageOf, StoreError } from "../../base/errors.ts";
 import type { HeaderList, HttpHandler, HttpRequest, HttpResponse } from "../../platform/http.ts";
@@ -55,6 +56,18 @@ export class Exchange implements HttpRequest {
 
   get remoteAddress(): string | undefined {
     return this.#message.socket.remoteAddress;
+  }
+
+  get contentLength(): number | undefined {
+    if (this.#requestBody === undefined) return 0;
+    const length = this.#message.headers["content-length"];
+    return length === undefined ? undefined : Number(length);
+  }
+
+  readWhole(bytesMax: number): Uint8Array | Promise<Uint8Array> {
+    const bytes = must(this.contentLength, "a body that is read whole was announced");
+    assert(bytes <= bytesMax, "a body of more bytes than its reader allows");
+    return this.#requestBody?.readWhole(bytes) ?? noBytes;
   }
 
   /** Made when first asked for: small requests are often answered without. */

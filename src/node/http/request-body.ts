@@ -70,6 +70,15 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return this.#waiting.promise;
   }
 
+  /** All of a body that is announced to have so many bytes: at once where they came with the head. */
+  readWhole(bytes: number): Uint8Array | Promise<Uint8Array> {
+    const arrived = this.#message.readableLength === bytes ? this.#read() : undefined;
+    if (arrived === undefined) return this.#collect(bytes);
+    this.#state = "ended";
+    this.received = bytes;
+    return arrived;
+  }
+
   /** The reader has had enough; what is left is the exchange's business. */
   return(): Promise<IteratorResult<Uint8Array>> {
     this.#chunks.length = 0;
@@ -103,6 +112,21 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
       this.#message.once("end", resolve).once("close", resolve);
       this.#message.resume();
     });
+  }
+
+  #read(): Uint8Array | undefined {
+    const bytes = this.#message.read() as Buffer | null; // no encoding is set
+    return bytes ?? undefined;
+  }
+
+  async #collect(bytes: number): Promise<Uint8Array> {
+    const whole = new Uint8Array(bytes);
+    let at = 0;
+    for (let next = await this.next(); next.done !== true; next = await this.next()) {
+      whole.set(next.value, at);
+      at += next.value.length;
+    }
+    return whole;
   }
 
   #start(): void {

@@ -4,6 +4,7 @@ import { encodeChunked } from "../../auth/testing/encode-chunked.ts";
 import { concatBytes, decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { TestS3 } from "./test-s3.ts";
+import { httpRequest } from "../../platform/testing/http-requests.ts";
 
 export interface ChunkedPut {
   readonly mode: keyof typeof chunkedPayloads;
@@ -57,14 +58,7 @@ export async function putChunked(
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < text.length; at += 7) yield text.subarray(at, at + 7);
   }
-  const response = await s3.handler({
-    ...request,
-    headers,
-    secure: false,
-    remoteAddress: undefined,
-    body: pieces(),
-    signal: new AbortController().signal,
-  });
+  const response = await s3.handler(httpRequest({ ...request, headers, body: pieces() }));
   const answer = response.body instanceof Uint8Array ? decodeUtf8(response.body) : "";
   return { status: response.status, headers: new Map(response.headers), text: answer };
 }

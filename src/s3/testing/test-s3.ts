@@ -11,6 +11,7 @@ import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.
 import { RequestsPerKey } from "../request/requests-per-key.ts";
 import type { ObservedRequest, RequestObserver } from "../observed-request.ts";
 import { createS3Handler } from "../s3-handler.ts";
+import { httpRequest } from "../../platform/testing/http-requests.ts";
 
 export interface TestRequest {
   readonly method: string;
@@ -98,14 +99,14 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const send = async (request: TestRequest): Promise<TestResponse> => {
     const body = typeof request.body === "string" ? encodeUtf8(request.body) : request.body;
     const head = signed(store, region, request, body ?? noBytes);
-    const response = await handler({
-      method: request.method,
-      ...head,
-      secure: false,
-      remoteAddress: "192.0.2.1",
-      body: request.stream ?? pieces(body ?? noBytes),
-      signal: new AbortController().signal,
-    });
+    const response = await handler(
+      httpRequest({
+        method: request.method,
+        ...head,
+        remoteAddress: "192.0.2.1",
+        body: request.stream ?? pieces(body ?? noBytes),
+      }),
+    );
     return collected(response);
   };
   return { store, handler, done, send };

@@ -1,3 +1,4 @@
+import { noBytes } from "../../../src/base/bytes.ts";
 import { createLog } from "../../../src/node/platform/log.ts";
 import { openStore } from "../../../src/node/store/open-store.ts";
 import { createPlatform } from "../../../src/node/platform/platform.ts";
@@ -94,6 +95,16 @@ class WholeRequest implements HttpRequest, AsyncIterable<Uint8Array>, AsyncItera
 
   get body(): AsyncIterable<Uint8Array> {
     return this;
+  }
+
+  get contentLength(): number {
+    return this.#left?.length ?? 0;
+  }
+
+  readWhole(): Uint8Array {
+    const whole = this.#left ?? noBytes;
+    this.#left = undefined;
+    return whole;
   }
 
   get signal(): AbortSignal {
