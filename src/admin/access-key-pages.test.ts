@@ -8,7 +8,7 @@ import { createMemoryEngine } from "../engine/memory-engine.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createRandom } from "../node/platform/random.ts";
-import { createSecretBox } from "../node/platform/secret-box.ts";
+import { createSecretCipher } from "../node/platform/secret-cipher.ts";
 import { openAccessKeys, testKey } from "../server/testing/open-access-keys.ts";
 import { answerAccessKeys } from "./access-key-pages.ts";
 import { httpRequest } from "../platform/testing/http-requests.ts";
@@ -33,8 +33,8 @@ interface Answered {
 }
 
 async function openPages() {
-  const box = createSecretBox(new Uint8Array(32), platform.random);
-  const { keys } = await openAccessKeys(platform, createMemoryEngine(), box);
+  const cipher = createSecretCipher(new Uint8Array(32), platform.random);
+  const { keys } = await openAccessKeys(platform, createMemoryEngine(), cipher);
   const verifier = createRequestVerifier({
     ...platform,
     credentials: keys,

@@ -5,7 +5,7 @@ import { decodeUtf8 } from "../base/bytes.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { createSecretBox } from "../node/platform/secret-box.ts";
+import { createSecretCipher } from "../node/platform/secret-cipher.ts";
 import type { HeaderList, HttpRequest } from "../platform/http.ts";
 import { openAccessKeys } from "../server/testing/open-access-keys.ts";
 import { createAdminHandler } from "./admin-handler.ts";
@@ -19,8 +19,8 @@ const noTraces = {
 };
 
 const platform = createTestPlatform(createHash());
-const box = createSecretBox(new Uint8Array(32), platform.random);
-const { keys } = await openAccessKeys(platform, createMemoryEngine(), box);
+const cipher = createSecretCipher(new Uint8Array(32), platform.random);
+const { keys } = await openAccessKeys(platform, createMemoryEngine(), cipher);
 const region = "us-east-1";
 const verifier = createRequestVerifier({
   ...platform,

@@ -4,7 +4,7 @@ import { toHex } from "../base/bytes.ts";
 import { createLog } from "../node/platform/log.ts";
 import { createPlatform } from "../node/platform/platform.ts";
 import { rootKey } from "../node/store/root-key-file.ts";
-import { sealingKey } from "../node/store/sealing-key-file.ts";
+import { secretsKey } from "../node/store/secrets-key-file.ts";
 import { endGeneration, openStoreDirectories } from "../node/store/store-directories.ts";
 import { Supervisor } from "../node/process/supervisor.ts";
 import { readTlsPair, tlsFilesOf } from "../node/http/tls-files.ts";
@@ -60,7 +60,7 @@ async function runServe(given: GivenFlags): Promise<number> {
     settings,
     workers,
     rootKey: key.key,
-    sealingKey: toHex(sealingKey(directory, platform.random)),
+    secretsKey: toHex(secretsKey(directory, platform.random)),
     jsonLog,
     onReady: (port) => {
       const served = { settings, port, rootKey: key };

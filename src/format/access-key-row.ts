@@ -2,7 +2,7 @@ import { ByteReader, ByteWriter } from "./codec.ts";
 
 /** An access key, in the system partition under its id. */
 export interface AccessKeyRow {
-  /** Sealed by the store's key, under the access key's id: whoever has the index alone cannot read it. */
+  /** Encrypted with the store's key, under the access key's id: whoever has the index alone cannot read it. */
   readonly secret: Uint8Array;
   /** Canonical user id of the owner: 64 hexadecimal digits. */
   readonly owner: string;

@@ -8,18 +8,17 @@ import { accessKeyKey, space, spaceRange } from "../format/row-keys.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createRandom } from "../node/platform/random.ts";
-import { createSecretBox } from "../node/platform/secret-box.ts";
+import { createSecretCipher } from "../node/platform/secret-cipher.ts";
 import { openAccessKeys, testKey } from "./testing/open-access-keys.ts";
 import { readRow } from "../engine/engine.ts";
 
 // Real chance, and not the test's: ids of owners have to differ.
 const platform = { ...createTestPlatform(createHash()), random: createRandom() };
 
-const boxOf = (sealingByte: number) =>
-  createSecretBox(new Uint8Array(32).fill(sealingByte), platform.random);
+const boxOf = (keyByte: number) =>
+  createSecretCipher(new Uint8Array(32).fill(keyByte), platform.random);
 
-const open = (engine: Engine, sealingByte = 1) =>
-  openAccessKeys(platform, engine, boxOf(sealingByte));
+const open = (engine: Engine, keyByte = 1) => openAccessKeys(platform, engine, boxOf(keyByte));
 
 test("access keys: a key that was made is found by every process, with its owner", async () => {
   const engine = createMemoryEngine();
@@ -99,7 +98,7 @@ test("access keys: no secret lies in the index as it is, and another store's key
   assert.ok(stored.includes("alice"));
   assert.ok(!stored.includes("secret"));
   const moved = await open(engine, 2);
-  await assert.rejects(moved.keys.find("ALICE1"), { code: "missing", message: /sealing key/ });
+  await assert.rejects(moved.keys.find("ALICE1"), { code: "missing", message: /secrets key/ });
 });
 
 test("access keys: listed by id, in pages, without secrets", async () => {

@@ -22,18 +22,18 @@ import { accessKeyIdOfKey, accessKeyKey, ownerKey, space, spaceRange } from "../
 import { nextId } from "../keymap/counters.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { SecretBox } from "../platform/secret-box.ts";
 import { readRow } from "../engine/engine.ts";
+import type { SecretCipher } from "../platform/secret-cipher.ts";
 
 export interface AccessKeysParts {
   readonly platform: Pick<Platform, "clock" | "random">;
   readonly rootKey: Credentials;
   readonly keymap: Keymap;
-  readonly box: SecretBox;
+  readonly cipher: SecretCipher;
 }
 
-/** Keys in use whose secrets are held open: opening one takes longer than all else about it. ~500 B each. */
-const openedKeysMax = 1024;
+/** Keys whose decrypted secrets are kept: decrypting one takes longer than all else about it. ~500 B each. */
+const decryptedKeysMax = 1024;
 
 /** Of making a key whose owner somebody else makes at the same time. */
 const attemptsMax = 16;
@@ -44,15 +44,15 @@ export function createAccessKeys(parts: AccessKeysParts): AccessKeys {
 
 type RowPut = Change["puts"][number];
 
-interface OpenedKey {
-  /** Of the row it was opened from: another stamp is another row. */
+interface DecryptedKey {
+  /** Of the row it was decrypted from: another stamp is another row. */
   readonly stamp: ChangeId;
   readonly credential: Credential;
 }
 
 class StoredAccessKeys implements AccessKeys {
   readonly #parts: AccessKeysParts;
-  readonly #opened = new RecentMap<string, OpenedKey>(openedKeysMax);
+  readonly #decrypted = new RecentMap<string, DecryptedKey>(decryptedKeysMax);
 
   constructor(parts: AccessKeysParts) {
     this.#parts = parts;
@@ -65,31 +65,31 @@ class StoredAccessKeys implements AccessKeys {
     if (!isAccessKeyId(accessKeyId)) return undefined;
     const row = await readRow(this.#parts.keymap.system, accessKeyKey(encodeUtf8(accessKeyId)));
     if (row === undefined) {
-      this.#opened.delete(accessKeyId);
+      this.#decrypted.delete(accessKeyId);
       return undefined;
     }
-    const opened = this.#opened.get(accessKeyId);
-    if (opened?.stamp === row.stamp) return opened.credential;
+    const decrypted = this.#decrypted.get(accessKeyId);
+    if (decrypted?.stamp === row.stamp) return decrypted.credential;
     const stored = decodeAccessKeyRow(row.value);
     if (stored.state !== "active") return undefined;
-    const credential = this.#open(accessKeyId, stored);
-    this.#opened.set(accessKeyId, { stamp: row.stamp, credential });
+    const credential = this.#decrypt(accessKeyId, stored);
+    this.#decrypted.set(accessKeyId, { stamp: row.stamp, credential });
     return credential;
   }
 
-  #open(accessKeyId: string, { secret, owner, account, ownerName }: AccessKeyRow): Credential {
-    const opened = this.#parts.box.open(secret, encodeUtf8(accessKeyId));
-    if (opened === undefined) {
-      const fix = "bring back the sealing key it was made with, or delete the key and make another";
-      const what = `the secret of access key ${accessKeyId} does not open`;
+  #decrypt(accessKeyId: string, { secret, owner, account, ownerName }: AccessKeyRow): Credential {
+    const decrypted = this.#parts.cipher.decrypt(secret, encodeUtf8(accessKeyId));
+    if (decrypted === undefined) {
+      const fix = "bring back the secrets key it was made with, or delete the key and make another";
+      const what = `the secret of access key ${accessKeyId} cannot be decrypted`;
       throw new StoreError("missing", `${what}: ${fix}`);
     }
     const principal = { owner, account, name: ownerName, root: false };
-    return { accessKeyId, secretAccessKey: decodeUtf8(opened), principal };
+    return { accessKeyId, secretAccessKey: decodeUtf8(decrypted), principal };
   }
 
   async create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined> {
-    const { keymap, platform, box, rootKey } = this.#parts;
+    const { keymap, platform, cipher, rootKey } = this.#parts;
     const { accessKeyId } = key;
     if ((await rootKey.find(accessKeyId)) !== undefined) return undefined;
     const id = encodeUtf8(accessKeyId);
@@ -98,7 +98,7 @@ class StoredAccessKeys implements AccessKeys {
       if ((await readRow(keymap.system, rowKey)) !== undefined) return undefined;
       const { row: owner, puts } = await this.#ownerNamed(ownerName);
       const row: AccessKeyRow = {
-        secret: box.seal(encodeUtf8(key.secretAccessKey), id),
+        secret: cipher.encrypt(encodeUtf8(key.secretAccessKey), id),
         owner: owner.owner,
         account: owner.account,
         ownerName,

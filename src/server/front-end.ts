@@ -11,7 +11,7 @@ import { BodyBudget } from "../object/write/body-budget.ts";
 import { createBodyBuffers } from "../object/write/body-buffers.ts";
 import { DecodedBuckets } from "../object/bucket/buckets.ts";
 import type { HttpHandler, HttpRequest } from "../platform/http.ts";
-import type { SecretBox } from "../platform/secret-box.ts";
+import type { SecretCipher } from "../platform/secret-cipher.ts";
 import type { Service } from "../platform/service.ts";
 import { parseRequestTarget } from "../s3/request/request-target.ts";
 import { RequestsPerKey } from "../s3/request/requests-per-key.ts";
@@ -32,7 +32,7 @@ export interface FrontEndOptions {
   /** Found before the keys in the index. */
   readonly rootKey: Credentials;
   /** Opens the secrets of those. */
-  readonly secretBox: SecretBox;
+  readonly secretCipher: SecretCipher;
   readonly region: string;
   readonly domains: readonly string[];
   /** Whether Signature V2 is taken. */
@@ -63,11 +63,11 @@ export interface FrontEnd {
 }
 
 export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
-  const { machine, rootKey, secretBox, region, domains, name, askOthers, stopping } = options;
+  const { machine, rootKey, secretCipher, region, domains, name, askOthers, stopping } = options;
   const { platform } = machine;
   const parts = await openStoreParts(machine, "front-end", options.limits);
   const { damage, keymap, writer, reader, reads, services } = parts;
-  const keys = createAccessKeys({ platform, keymap, box: secretBox, rootKey });
+  const keys = createAccessKeys({ platform, keymap, cipher: secretCipher, rootKey });
   const verifier = createRequestVerifier({
     ...platform,
     credentials: keys,

@@ -9,7 +9,7 @@ import { tlsFilesOf } from "../http/tls-files.ts";
 import { HttpServer } from "../http/http-server.ts";
 import { openStore } from "../store/open-store.ts";
 import { RequestLines } from "./request-lines.ts";
-import { createSecretBox } from "../platform/secret-box.ts";
+import { createSecretCipher } from "../platform/secret-cipher.ts";
 import type { StartMessage } from "./messages.ts";
 import { sampleHttp, sampleProcess } from "./process-metrics.ts";
 import type { WorkerChannel } from "./worker-channel.ts";
@@ -21,7 +21,7 @@ export async function runFrontEnd(
   start: StartMessage,
 ): Promise<void> {
   const { settings, location, port, rootKey, name } = start;
-  const sealingKey = must(fromHex(start.sealingKey), "a sealing key is hexadecimal");
+  const secretsKey = must(fromHex(start.secretsKey), "a secrets key is hexadecimal");
   const opened = await openStore(platform, location, (cause) => {
     channel.indexFailed(cause);
   });
@@ -29,7 +29,7 @@ export async function runFrontEnd(
   const frontEnd = await openFrontEnd({
     machine: opened.machine,
     rootKey: rootCredentials(rootKey, location.store, platform.hash),
-    secretBox: createSecretBox(sealingKey, platform.random),
+    secretCipher: createSecretCipher(secretsKey, platform.random),
     region: settings.region,
     domains: settings.domain,
     acceptsV2: settings["signature-v2"] === "on",

@@ -24,7 +24,7 @@ export interface StartMessage {
   readonly settings: Settings;
   readonly rootKey: AccessKey;
   /** In hexadecimal. */
-  readonly sealingKey: string;
+  readonly secretsKey: string;
   readonly port: number;
   /** The last that could be used, where TLS is on: the files may hold something else just now. */
   readonly tlsPair: TlsPair | undefined;

@@ -38,7 +38,7 @@ export interface SupervisorOptions {
   readonly workers: number;
   readonly rootKey: AccessKey;
   /** In hexadecimal. */
-  readonly sealingKey: string;
+  readonly secretsKey: string;
   /** The log is for programs, also on a terminal. */
   readonly jsonLog: boolean;
   /** All workers serve for the first time. */
@@ -203,10 +203,10 @@ export class Supervisor implements Service {
   }
 
   #begun(slot: WorkerSlot, run: number): ToWorker {
-    const { location, settings, rootKey, sealingKey, jsonLog } = this.#options;
+    const { location, settings, rootKey, secretsKey, jsonLog } = this.#options;
     this.#register.begins(run);
     const { name, role } = slot;
-    const common = { location, settings, rootKey, sealingKey, jsonLog };
+    const common = { location, settings, rootKey, secretsKey, jsonLog };
     return { type: "start", name, role, ...common, port: this.#port, tlsPair: this.#tlsPair };
   }
 

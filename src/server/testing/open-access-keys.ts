@@ -4,7 +4,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import type { Platform } from "../../platform/platform.ts";
-import type { SecretBox } from "../../platform/secret-box.ts";
+import type { SecretCipher } from "../../platform/secret-cipher.ts";
 import { createAccessKeys } from "../access-keys.ts";
 
 export interface OpenedKeys {
@@ -29,9 +29,9 @@ const rootKey: Credentials = {
 export async function openAccessKeys(
   platform: Platform,
   engine: Engine,
-  box: SecretBox,
+  cipher: SecretCipher,
 ): Promise<OpenedKeys> {
   const engines = new Map([["main", engine]]);
   const keymap = await openTestKeymap({ platform, engines, role: "front-end" });
-  return { keys: createAccessKeys({ platform, keymap, box, rootKey }), keymap };
+  return { keys: createAccessKeys({ platform, keymap, cipher, rootKey }), keymap };
 }

@@ -2,7 +2,7 @@ import { noBytes } from "../../../src/base/bytes.ts";
 import { createLog } from "../../../src/node/platform/log.ts";
 import { openStore } from "../../../src/node/store/open-store.ts";
 import { createPlatform } from "../../../src/node/platform/platform.ts";
-import { createSecretBox } from "../../../src/node/platform/secret-box.ts";
+import { createSecretCipher } from "../../../src/node/platform/secret-cipher.ts";
 import { openStoreDirectories } from "../../../src/node/store/store-directories.ts";
 import type { HeaderList, HttpHandler, HttpRequest } from "../../../src/platform/http.ts";
 import { openFrontEnd } from "../../../src/server/front-end.ts";
@@ -42,7 +42,7 @@ export async function openLocalFrontEnd(folder: string): Promise<LocalFrontEnd> 
   const frontEnd = await openFrontEnd({
     machine: opened.machine,
     rootKey: rootCredentials(rootKey, directories.store, platform.hash),
-    secretBox: createSecretBox(new Uint8Array(32), platform.random),
+    secretCipher: createSecretCipher(new Uint8Array(32), platform.random),
     region,
     domains: [],
     acceptsV2: false,

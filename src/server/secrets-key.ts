@@ -3,25 +3,25 @@ import { StoreError } from "../base/errors.ts";
 import type { Random } from "../platform/random.ts";
 
 /*
- * The key that seals the secrets of access keys. It lies beside the index and not in it: whoever gets hold of the index
+ * The key that encrypts the secrets of access keys. It lies beside the index and not in it: whoever gets hold of the index
  * alone (a copy, a backup, a disk it was moved from) can read who has keys, but no secret.
  */
 
 /** In the first data directory; readable by the owner alone. */
-export const sealingKeyFile = "sealing-key.json";
+export const secretsKeyFile = "secrets-key.json";
 
 const keyBytes = 32;
 
-export function generateSealingKey(random: Random): Uint8Array {
+export function generateSecretsKey(random: Random): Uint8Array {
   return random.bytes(keyBytes);
 }
 
-export function encodeSealingKey(key: Uint8Array): string {
-  const fields = { format: "holdfast-sealing-key", version: 1, key: toHex(key) };
+export function encodeSecretsKey(key: Uint8Array): string {
+  const fields = { format: "holdfast-secrets-key", version: 1, key: toHex(key) };
   return `${JSON.stringify(fields, undefined, 2)}\n`;
 }
 
-export function decodeSealingKey(text: string, where: string): Uint8Array {
+export function decodeSecretsKey(text: string, where: string): Uint8Array {
   const fields = parse(text);
   const version = fields?.["version"];
   if (typeof version === "number" && version > 1) {
