@@ -44,3 +44,11 @@ export function readChecksum(reader: ByteReader): StoredChecksum {
   const type = reader.boolean() ? "composite" : "full";
   return { algorithm, type, value: reader.bytes() };
 }
+
+/** Which checksum it is, leaving out its value. */
+export function readChecksumKind(reader: ByteReader): Omit<StoredChecksum, "value"> {
+  const algorithm = readChecksumAlgorithm(reader);
+  const type = reader.boolean() ? "composite" : "full";
+  reader.skipBytes();
+  return { algorithm, type };
+}

@@ -1,7 +1,15 @@
 import { StoreError } from "../base/errors.ts";
 import { assert, AssertionError } from "../base/assert.ts";
 import { ByteSlab } from "../base/byte-slab.ts";
-import { decodeUtf8, encodeUtf8, toHex, writeAscii, writeHex } from "../base/bytes.ts";
+import {
+  decodeUtf8,
+  encodeUtf8,
+  equalBytes,
+  noBytes,
+  toHex,
+  writeAscii,
+  writeHex,
+} from "../base/bytes.ts";
 
 /** Where a number of 8 bytes is cut in two: JavaScript's shifts know 32 bits. */
 const word = 2 ** 32;
@@ -163,6 +171,19 @@ function assertUnsigned(value: number): void {
   throw new AssertionError(`not an unsigned integer: ${value}`);
 }
 
+/** A text that stands in row after row, as an owner does: where it is the same again it is not decoded again. */
+export class RepeatedText {
+  #bytes: Uint8Array = noBytes;
+  #text = "";
+
+  decode(bytes: Uint8Array): string {
+    if (equalBytes(bytes, this.#bytes)) return this.#text;
+    this.#bytes = bytes.slice();
+    this.#text = decodeUtf8(bytes);
+    return this.#text;
+  }
+}
+
 /** Reads what ByteWriter wrote. Anything that does not fit is StoreError `corrupt`, naming `what`. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
@@ -238,9 +259,15 @@ export class ByteReader {
     return this.#bytes.slice(at, at + count);
   }
 
-  #view(count: number): Uint8Array {
+  /** The next `count` bytes where they stand. */
+  view(count: number): Uint8Array {
     const at = this.#take(count);
-    return this.#bytes.subarray(at, at + count);
+    const { buffer, byteOffset } = this.#bytes;
+    return new Uint8Array(buffer, byteOffset + at, count);
+  }
+
+  skip(count: number): void {
+    this.#take(count);
   }
 
   bytes(): Uint8Array {
@@ -248,12 +275,21 @@ export class ByteReader {
   }
 
   text(): string {
-    return decodeUtf8(this.#view(this.varint()));
+    return decodeUtf8(this.view(this.varint()));
+  }
+
+  repeatedText(known: RepeatedText): string {
+    return known.decode(this.view(this.varint()));
+  }
+
+  /** Bytes or a text that are not wanted. */
+  skipBytes(): void {
+    this.skip(this.varint());
   }
 
   /** 16 bytes as 32 hex digits; the caller names which kind of id it is. */
   id<T extends string>(): T {
-    return toHex(this.#view(16)) as T; // the field's place says which id it is
+    return toHex(this.view(16)) as T; // the field's place says which id it is
   }
 
   list<T>(read: () => T): T[] {

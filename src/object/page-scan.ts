@@ -1,4 +1,4 @@
-import { afterKey, afterPrefix, compareBytes, startsWithBytes } from "../base/bytes.ts";
+import { afterKey, afterPrefix, compareBytes, hasBytesAt, startsWithBytes } from "../base/bytes.ts";
 import type { Row, ScanOptions } from "../engine/engine.ts";
 import type { BucketId } from "../format/ids.ts";
 import { keyBytesMax } from "../format/limits.ts";
@@ -38,8 +38,8 @@ export interface PageSource<Item, Found = Row> {
   startOf(key: Uint8Array): Uint8Array;
   positionOf(row: Found): Uint8Array;
   keyOf(row: Found): Uint8Array;
-  /** Undefined: the row does not show. */
-  itemOf(row: Found): Item | undefined;
+  /** Undefined: the row does not show. `key` is its `keyOf`. */
+  itemOf(row: Found, key: Uint8Array): Item | undefined;
 }
 
 export type PageItem<Item> = Item | { readonly kind: "prefix"; readonly prefix: Uint8Array };
@@ -75,7 +75,7 @@ export async function scanPage<Item, Found>(
     for (const row of rows) {
       const key = source.keyOf(row);
       if (passed !== undefined && startsWithBytes(key, passed)) continue;
-      const item = source.itemOf(row);
+      const item = source.itemOf(row, key);
       if (item === undefined) continue;
       if (items.length === limit) return { items, truncated: true };
       passed = commonPrefixOf(key, grouping);
@@ -117,10 +117,10 @@ export function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array 
   const { prefix, delimiter } = grouping;
   if (delimiter === undefined || delimiter.length === 0) return undefined;
   if (!startsWithBytes(key, prefix)) return undefined;
-  for (let at = prefix.length; at + delimiter.length <= key.length; at++) {
-    if (startsWithBytes(key.subarray(at), delimiter)) return key.slice(0, at + delimiter.length);
-  }
-  return undefined;
+  const [first = 0] = delimiter;
+  let at = key.indexOf(first, prefix.length);
+  while (at >= 0 && !hasBytesAt(key, at, delimiter)) at = key.indexOf(first, at + 1);
+  return at < 0 ? undefined : key.slice(0, at + delimiter.length);
 }
 
 /** Rows of a bucket in key order, over all partitions that have some. */

@@ -1,7 +1,7 @@
 import { afterKey, compareBytes } from "../../base/bytes.ts";
 import { keyBytesMax } from "../../format/limits.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import { decodeObjectRow } from "../../format/object-row.ts";
+import type { ObjectSummary } from "../../format/object-row.ts";
+import { ObjectSummaryDecoder } from "../../format/object-row.ts";
 import {
   headKey,
   parseRoutedKey,
@@ -47,7 +47,7 @@ export type VersionListItem =
       readonly kind: "version";
       readonly key: Uint8Array;
       /** `kind` says whether it is an object or a delete marker. */
-      readonly row: ObjectRow;
+      readonly row: ObjectSummary;
       readonly latest: boolean;
     }
   | { readonly kind: "prefix"; readonly prefix: Uint8Array };
@@ -106,6 +106,7 @@ function versionsIn(
   const startOf = (key: Uint8Array) => routedRange(space.versions, id, key).start;
   const allHeads = spaceRange(space.heads, id);
   const allOlder = spaceRange(space.versions, id);
+  const summaries = new ObjectSummaryDecoder();
   return {
     scan: async (from, end, limit) => {
       const bounded = end !== undefined;
@@ -120,9 +121,8 @@ function versionsIn(
     startOf,
     positionOf: ({ position }) => position,
     keyOf: ({ position }) => parseRoutedKey(position).key,
-    itemOf: ({ position, row, isHead }) => {
-      const { key } = parseRoutedKey(position);
-      return { kind: "version", key, row: decodeObjectRow(row.value), latest: isHead };
+    itemOf: ({ row, isHead }, key) => {
+      return { kind: "version", key, row: summaries.decode(row.value), latest: isHead };
     },
   };
 }

@@ -1,6 +1,5 @@
-import type { Row } from "../../engine/engine.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import { decodeObjectRow } from "../../format/object-row.ts";
+import type { ObjectSummary } from "../../format/object-row.ts";
+import { isDeleteMarkerRow, ObjectSummaryDecoder } from "../../format/object-row.ts";
 import { headKey, objectKeyOfHead, space, spaceRange } from "../../format/row-keys.ts";
 import type { Bucket } from "../bucket-rows.ts";
 import { getBucket } from "../bucket-rows.ts";
@@ -27,7 +26,7 @@ export interface ListInput {
 }
 
 export type ListItem =
-  | { readonly kind: "object"; readonly key: Uint8Array; readonly row: ObjectRow }
+  | { readonly kind: "object"; readonly key: Uint8Array; readonly row: ObjectSummary }
   | { readonly kind: "prefix"; readonly prefix: Uint8Array };
 
 export interface ListPage {
@@ -52,6 +51,7 @@ export async function listObjects(
 
 function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
   const all = spaceRange(space.heads, bucket.id);
+  const summaries = new ObjectSummaryDecoder();
   return {
     scan: (from, end, limit) => {
       const range = { start: from, end: end === undefined ? all.end : headKey(bucket.id, end) };
@@ -60,12 +60,10 @@ function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
     startOf: (key) => headKey(bucket.id, key),
     positionOf: (row) => row.key,
     keyOf: (row) => objectKeyOfHead(row.key),
-    itemOf: objectItem,
+    itemOf: ({ value }, key) => {
+      // A delete marker as the current version hides the key.
+      if (isDeleteMarkerRow(value)) return undefined;
+      return { kind: "object", key, row: summaries.decode(value) };
+    },
   };
-}
-
-function objectItem({ key, value }: Row): ListItem | undefined {
-  const row = decodeObjectRow(value);
-  // A delete marker as the current version hides the key.
-  return row.kind === "object" ? { kind: "object", key: objectKeyOfHead(key), row } : undefined;
 }

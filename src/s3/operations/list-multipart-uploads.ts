@@ -4,12 +4,13 @@ import { type UploadListItem, isUploadOf, listUploads } from "../../object/uploa
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../response/iso-date.ts";
-import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../response/key-encoding.ts";
+import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "../response/key-encoding.ts";
 import { pageItemsMax } from "../response/listing.ts";
 import { uploadElements } from "../response/multipart-elements.ts";
 import { asUploadId, parseCount } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
-import { type Xml, element, textElement, xmlDocument } from "../xml/xml-write.ts";
+import { type XmlBytes, xmlPage } from "../xml/xml-bytes.ts";
+import { type Xml, element, textElement } from "../xml/xml-write.ts";
 
 export const listMultipartUploads: Operation = async (call) => {
   const { bucket, query } = call.target;
@@ -23,18 +24,23 @@ export const listMultipartUploads: Operation = async (call) => {
   const { items, truncated } = granted(await listUploads(call.objects, input), { bucket });
   const more = truncated && limit > 0;
   return xmlResponse(
-    xmlDocument("ListMultipartUploadsResult", [
-      textElement("Bucket", bucket),
-      encoding.keyElement("KeyMarker", markers.afterKey ?? noBytes),
-      textElement("UploadIdMarker", markers.afterUpload ?? ""),
-      ...nextMarkers(items.at(-1), encoding),
-      encoding.keyElement("Prefix", prefix),
-      encoding.keyElement("Delimiter", delimiter?.length === 0 ? undefined : delimiter),
-      encoding.element,
-      textElement("MaxUploads", limit),
-      textElement("IsTruncated", more),
-      ...items.map((item) => itemElement(item, encoding)),
-    ]),
+    xmlPage(
+      "ListMultipartUploadsResult",
+      [
+        textElement("Bucket", bucket),
+        encoding.keyElement("KeyMarker", markers.afterKey ?? noBytes),
+        textElement("UploadIdMarker", markers.afterUpload ?? ""),
+        ...nextMarkers(items.at(-1), encoding),
+        encoding.keyElement("Prefix", prefix),
+        encoding.keyElement("Delimiter", delimiter?.length === 0 ? undefined : delimiter),
+        encoding.element,
+        textElement("MaxUploads", limit),
+        textElement("IsTruncated", more),
+      ],
+      (out) => {
+        for (const item of items) writeItem(out, item, encoding);
+      },
+    ),
   );
 };
 
@@ -63,12 +69,13 @@ function nextMarkers(last: UploadListItem | undefined, encoding: KeyEncoding): r
   ];
 }
 
-function itemElement(item: UploadListItem, encoding: KeyEncoding): Xml {
-  if (item.kind === "prefix") return commonPrefixElement(encoding, item.prefix);
-  return element("Upload", [
+function writeItem(out: XmlBytes, item: UploadListItem, encoding: KeyEncoding): void {
+  if (item.kind === "prefix") return writeCommonPrefix(out, encoding, item.prefix);
+  const upload = element("Upload", [
     encoding.keyElement("Key", item.key),
     textElement("UploadId", item.upload),
     ...uploadElements(item.row),
     textElement("Initiated", formatIsoDate(item.row.initiatedMs)),
   ]);
+  out.xml(upload);
 }

@@ -1,22 +1,20 @@
 import { noBytes } from "../../base/bytes.ts";
-import { etagOf } from "../../object/etag.ts";
 import { type VersionListItem, listVersions } from "../../object/list/list-versions.ts";
 import { parseVersionId, versionIdOf } from "../../object/version/version-id.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../response/iso-date.ts";
-import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "../response/key-encoding.ts";
-import { checksumKindElements, ownerElement, pageItemsMax } from "../response/listing.ts";
+import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "../response/key-encoding.ts";
+import {
+  pageItemsMax,
+  writeEtagAndSize,
+  writeModified,
+  writeOwner,
+  writeStorageClass,
+} from "../response/listing.ts";
 import { parseCount } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
-import {
-  type Xml,
-  element,
-  etagElement,
-  plainElement,
-  textElement,
-  xmlDocument,
-} from "../xml/xml-write.ts";
+import { type XmlBytes, markup, xmlPage } from "../xml/xml-bytes.ts";
+import { type Xml, textElement } from "../xml/xml-write.ts";
 
 export const listObjectVersions: Operation = async (call) => {
   const { bucket, query } = call.target;
@@ -30,23 +28,26 @@ export const listObjectVersions: Operation = async (call) => {
   const { items, truncated } = granted(await listVersions(call.objects, input), { bucket });
   const more = truncated && limit > 0;
   return xmlResponse(
-    xmlDocument("ListVersionsResult", [
-      textElement("Name", bucket),
-      encoding.keyElement("Prefix", prefix),
-      encoding.keyElement("KeyMarker", after?.key ?? noBytes),
-      textElement("VersionIdMarker", query.get("version-id-marker") ?? ""),
-      ...(more ? nextMarkers(items.at(-1), encoding) : []),
-      textElement("MaxKeys", limit),
-      encoding.keyElement("Delimiter", delimiter?.length === 0 ? undefined : delimiter),
-      encoding.element,
-      textElement("IsTruncated", more),
-      ...items
-        .filter((item) => item.kind === "version")
-        .map((item) => versionElement(item, encoding)),
-      ...items
-        .filter((item) => item.kind === "prefix")
-        .map((item) => commonPrefixElement(encoding, item.prefix)),
-    ]),
+    xmlPage(
+      "ListVersionsResult",
+      [
+        textElement("Name", bucket),
+        encoding.keyElement("Prefix", prefix),
+        encoding.keyElement("KeyMarker", after?.key ?? noBytes),
+        textElement("VersionIdMarker", query.get("version-id-marker") ?? ""),
+        ...(more ? nextMarkers(items.at(-1), encoding) : []),
+        textElement("MaxKeys", limit),
+        encoding.keyElement("Delimiter", delimiter?.length === 0 ? undefined : delimiter),
+        encoding.element,
+        textElement("IsTruncated", more),
+      ],
+      (out) => {
+        for (const item of items) if (item.kind === "version") writeVersion(out, item, encoding);
+        for (const item of items) {
+          if (item.kind === "prefix") writeCommonPrefix(out, encoding, item.prefix);
+        }
+      },
+    ),
   );
 };
 
@@ -73,24 +74,30 @@ function nextMarkers(last: VersionListItem | undefined, encoding: KeyEncoding): 
   ];
 }
 
-function versionElement(
+const tags = {
+  version: markup("<Version><Key>"),
+  versionEnd: markup("</Version>"),
+  deleteMarker: markup("<DeleteMarker><Key>"),
+  deleteMarkerEnd: markup("</DeleteMarker>"),
+  versionId: markup("</Key><VersionId>"),
+  isLatest: markup("</VersionId><IsLatest>true</IsLatest>"),
+  isNotLatest: markup("</VersionId><IsLatest>false</IsLatest>"),
+};
+
+function writeVersion(
+  out: XmlBytes,
   { key, row, latest }: VersionListItem & { readonly kind: "version" },
   encoding: KeyEncoding,
-): Xml {
+): void {
   const isObject = row.kind === "object";
-  return element(isObject ? "Version" : "DeleteMarker", [
-    encoding.keyElement("Key", key),
-    plainElement("VersionId", versionIdOf(row)),
-    plainElement("IsLatest", String(latest)),
-    plainElement("LastModified", formatIsoDate(row.modifiedMs)),
-    ...(isObject
-      ? [
-          etagElement(etagOf(row)),
-          ...checksumKindElements(row.checksum),
-          plainElement("Size", row.size),
-          textElement("StorageClass", row.attributes.storageClass),
-        ]
-      : []),
-    ownerElement("Owner", row.attributes.owner),
-  ]);
+  encoding.write(out.markup(isObject ? tags.version : tags.deleteMarker), key);
+  out.markup(tags.versionId).plain(versionIdOf(row));
+  out.markup(latest ? tags.isLatest : tags.isNotLatest);
+  writeModified(out, row.modifiedMs);
+  if (isObject) {
+    writeEtagAndSize(out, row);
+    writeStorageClass(out, row.storageClass);
+  }
+  writeOwner(out, row.owner);
+  out.markup(isObject ? tags.versionEnd : tags.deleteMarkerEnd);
 }

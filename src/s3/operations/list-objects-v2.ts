@@ -6,7 +6,8 @@ import {
 } from "../response/continuation-token.ts";
 import { listPage, placeOf } from "../response/listing.ts";
 import { keyParameter } from "../request/request-target.ts";
-import { textElement, xmlDocument } from "../xml/xml-write.ts";
+import { xmlPage } from "../xml/xml-bytes.ts";
+import { textElement } from "../xml/xml-write.ts";
 
 export const listObjectsV2: Operation = async (call) => {
   const { query } = call.target;
@@ -15,7 +16,7 @@ export const listObjectsV2: Operation = async (call) => {
   // A token knows where the listing is: what it began after no longer matters, and is not repeated.
   const startAfter = begun === undefined ? keyParameter(query, "start-after") : undefined;
   const withOwner = query.get("fetch-owner") === "true";
-  const { encoding, page, elements, headers } = await listPage(call, {
+  const { encoding, page, elements, writeItems, headers } = await listPage(call, {
     after: begun ?? startAfter,
     // A marker has always passed its prefix; start-after is a key, and nothing recorded of AWS says more.
     prefixOfAfter: begun === undefined ? "again" : undefined,
@@ -26,13 +27,17 @@ export const listObjectsV2: Operation = async (call) => {
     ? encodeContinuationToken(must(placeOf(page.items.at(-1)), "a truncated page has items"))
     : undefined;
   return xmlResponse(
-    xmlDocument("ListBucketResult", [
-      textElement("ContinuationToken", token),
-      textElement("NextContinuationToken", next),
-      encoding.keyElement("StartAfter", startAfter),
-      textElement("KeyCount", page.items.length),
-      ...elements,
-    ]),
+    xmlPage(
+      "ListBucketResult",
+      [
+        textElement("ContinuationToken", token),
+        textElement("NextContinuationToken", next),
+        encoding.keyElement("StartAfter", startAfter),
+        textElement("KeyCount", page.items.length),
+        ...elements,
+      ],
+      writeItems,
+    ),
     headers,
   );
 };

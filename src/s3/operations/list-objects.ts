@@ -2,7 +2,7 @@ import { type Operation, xmlResponse } from "../call.ts";
 import { listPage, placeOf } from "../response/listing.ts";
 import { keyParameter } from "../request/request-target.ts";
 import { noBytes } from "../../base/bytes.ts";
-import { xmlDocument } from "../xml/xml-write.ts";
+import { xmlPage } from "../xml/xml-bytes.ts";
 
 export const listObjects: Operation = async (call) => {
   const marker = keyParameter(call.target.query, "marker");
@@ -16,11 +16,15 @@ export const listObjects: Operation = async (call) => {
   // Without a delimiter the last key is the marker, and S3 leaves it to the client to see that.
   const next = page.truncated && delimiter !== undefined ? placeOf(page.items.at(-1)) : undefined;
   return xmlResponse(
-    xmlDocument("ListBucketResult", [
-      encoding.keyElement("Marker", marker ?? noBytes),
-      encoding.keyElement("NextMarker", next),
-      ...listing.elements,
-    ]),
+    xmlPage(
+      "ListBucketResult",
+      [
+        encoding.keyElement("Marker", marker ?? noBytes),
+        encoding.keyElement("NextMarker", next),
+        ...listing.elements,
+      ],
+      listing.writeItems,
+    ),
     listing.headers,
   );
 };

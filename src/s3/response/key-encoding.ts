@@ -2,7 +2,8 @@ import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { S3Call } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
 import { percentEncodeKey } from "../request/percent.ts";
-import { type Xml, element, textElement } from "../xml/xml-write.ts";
+import { type XmlBytes, markup } from "../xml/xml-bytes.ts";
+import { type Xml, textElement } from "../xml/xml-write.ts";
 
 /**
  * How the keys of a listing are written: as they are, or percent-encoded for parsers that can't hold every
@@ -16,6 +17,8 @@ export interface KeyEncoding {
    * encoded, and what XML has no character for.
    */
   echoElement(name: string, value: Uint8Array): Xml;
+  /** The value itself, between the tags of a row. */
+  write(out: XmlBytes, value: Uint8Array): void;
   readonly element: Xml;
 }
 
@@ -29,6 +32,7 @@ export function keyEncodingOf(call: S3Call): KeyEncoding {
   return {
     keyElement: (name, value) => textElement(name, value === undefined ? undefined : encode(value)),
     echoElement: (name, value) => textElement(name, echo(value)),
+    write: (out, value) => void (type === "url" ? out.percentEncoded(value) : out.text(value)),
     element: textElement("EncodingType", type),
   };
 }
@@ -41,6 +45,10 @@ function encodeAmbiguous(value: Uint8Array): string {
   );
 }
 
-export function commonPrefixElement(encoding: KeyEncoding, prefix: Uint8Array): Xml {
-  return element("CommonPrefixes", [encoding.keyElement("Prefix", prefix)]);
+const commonPrefixStart = markup("<CommonPrefixes><Prefix>");
+const commonPrefixEnd = markup("</Prefix></CommonPrefixes>");
+
+export function writeCommonPrefix(out: XmlBytes, encoding: KeyEncoding, prefix: Uint8Array): void {
+  encoding.write(out.markup(commonPrefixStart), prefix);
+  out.markup(commonPrefixEnd);
 }

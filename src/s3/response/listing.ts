@@ -1,7 +1,6 @@
 import { noBytes } from "../../base/bytes.ts";
-import type { StoredChecksum } from "../../format/checksum.ts";
 import type { HeaderList } from "../../platform/http.ts";
-import { etagOf } from "../../object/etag.ts";
+import type { ObjectSummary } from "../../format/object-row.ts";
 import {
   type ListInput,
   type ListItem,
@@ -10,11 +9,11 @@ import {
 } from "../../object/list/list.ts";
 import { type S3Call, bucketRegionHeader, granted, permit } from "../call.ts";
 import { checksumName, checksumTypeName } from "../request/checksum-names.ts";
-import { formatIsoDate } from "./iso-date.ts";
-import { type KeyEncoding, commonPrefixElement, keyEncodingOf } from "./key-encoding.ts";
+import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "./key-encoding.ts";
 import { parseCount } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
-import { type Xml, element, etagElement, plainElement, textElement } from "../xml/xml-write.ts";
+import { type XmlBytes, markup } from "../xml/xml-bytes.ts";
+import { type Xml, element, escapeText, plainElement, textElement } from "../xml/xml-write.ts";
 
 /** S3: keys and common prefixes on a page. */
 export const pageItemsMax = 1000;
@@ -26,6 +25,7 @@ export interface Listing {
   readonly page: ListPage;
   /** Name, Prefix, Delimiter and so on, as far as the versions agree. */
   readonly elements: readonly Xml[];
+  readonly writeItems: (out: XmlBytes) => void;
   readonly headers: HeaderList;
 }
 
@@ -46,7 +46,7 @@ export async function listPage(call: S3Call, options: ListOptions): Promise<List
   const limit = parseCount(call, "max-keys", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
-  const { after, prefixOfAfter } = options;
+  const { after, prefixOfAfter, withOwner } = options;
   const input = { bucket, prefix, delimiter, after, prefixOfAfter, limit };
   const found = granted(await listObjects(call.objects, input), { bucket });
   // S3 calls an empty page complete if it was asked for: going on from it would never end.
@@ -59,54 +59,89 @@ export async function listPage(call: S3Call, options: ListOptions): Promise<List
     textElement("MaxKeys", limit),
     encoding.element,
     textElement("IsTruncated", page.truncated),
-    ...itemElements(page.items, encoding, options.withOwner),
   ];
   const headers = [bucketRegionHeader({ region })];
-  return { encoding, delimiter: shownDelimiter, page, elements, headers };
+  const writeItems = (out: XmlBytes): void => writeItemRows(out, page.items, encoding, withOwner);
+  return { encoding, delimiter: shownDelimiter, page, elements, writeItems, headers };
 }
 
 /** The objects first and then the common prefixes, as S3 writes them, each in order. */
-function itemElements(
+function writeItemRows(
+  out: XmlBytes,
   items: readonly ListItem[],
   encoding: KeyEncoding,
   withOwner: boolean,
-): readonly Xml[] {
-  const contents: Xml[] = [];
-  const prefixes: Xml[] = [];
+): void {
   for (const item of items) {
-    if (item.kind === "prefix") prefixes.push(commonPrefixElement(encoding, item.prefix));
-    else contents.push(contentsElement(item, encoding, withOwner));
+    if (item.kind === "object") writeContents(out, item, encoding, withOwner);
   }
-  return [...contents, ...prefixes];
+  for (const item of items) {
+    if (item.kind === "prefix") writeCommonPrefix(out, encoding, item.prefix);
+  }
 }
 
-function contentsElement(
+const contents = {
+  start: markup("<Contents><Key>"),
+  keyEnd: markup("</Key>"),
+  end: markup("</Contents>"),
+};
+
+function writeContents(
+  out: XmlBytes,
   { key, row }: ListItem & { readonly kind: "object" },
   encoding: KeyEncoding,
   withOwner: boolean,
-): Xml {
-  return element("Contents", [
-    encoding.keyElement("Key", key),
-    plainElement("LastModified", formatIsoDate(row.modifiedMs)),
-    etagElement(etagOf(row)),
-    ...checksumKindElements(row.checksum),
-    plainElement("Size", row.size),
-    ...(withOwner ? [ownerElement("Owner", row.attributes.owner)] : []),
-    textElement("StorageClass", row.attributes.storageClass),
-  ]);
+): void {
+  encoding.write(out.markup(contents.start), key);
+  out.markup(contents.keyEnd);
+  writeModified(out, row.modifiedMs);
+  writeEtagAndSize(out, row);
+  if (withOwner) writeOwner(out, row.owner);
+  writeStorageClass(out, row.storageClass);
+  out.markup(contents.end);
 }
 
-/** Which checksum an object has, but not its value. */
-export function checksumKindElements(checksum: StoredChecksum | undefined): readonly Xml[] {
-  if (checksum === undefined) return [];
-  const { algorithm, type } = checksum;
-  return [
-    plainElement("ChecksumAlgorithm", checksumName(algorithm)),
-    plainElement("ChecksumType", checksumTypeName(type)),
-  ];
+const tags = {
+  modified: markup("<LastModified>"),
+  modifiedEnd: markup("</LastModified>"),
+  etag: markup("<ETag>&quot;"),
+  etagEnd: markup("&quot;</ETag>"),
+  partCount: markup("-"),
+  size: markup("<Size>"),
+  sizeEnd: markup("</Size>"),
+  owner: markup("<Owner><ID>"),
+  ownerEnd: markup("</ID></Owner>"),
+  storageClass: markup("<StorageClass>"),
+  storageClassEnd: markup("</StorageClass>"),
+};
+
+export function writeModified(out: XmlBytes, modifiedMs: number): void {
+  out.markup(tags.modified).isoDate(modifiedMs).markup(tags.modifiedEnd);
+}
+
+/** ETag as `etagOf` has it, which checksum there is (but not its value), and Size. */
+export function writeEtagAndSize(out: XmlBytes, row: ObjectSummary): void {
+  out.markup(tags.etag).hex(row.md5);
+  if (row.partCount > 0) out.markup(tags.partCount).number(row.partCount);
+  out.markup(tags.etagEnd);
+  if (row.checksum !== undefined) {
+    const { algorithm, type } = row.checksum;
+    out.xml(plainElement("ChecksumAlgorithm", checksumName(algorithm)));
+    out.xml(plainElement("ChecksumType", checksumTypeName(type)));
+  }
+  out.markup(tags.size).number(row.size).markup(tags.sizeEnd);
 }
 
 /** Only the id: S3 no longer has names to display. */
+export function writeOwner(out: XmlBytes, owner: string): void {
+  out.markup(tags.owner).xml(escapeText(owner)).markup(tags.ownerEnd);
+}
+
+export function writeStorageClass(out: XmlBytes, storageClass: string): void {
+  out.markup(tags.storageClass).xml(escapeText(storageClass)).markup(tags.storageClassEnd);
+}
+
+/** The same for the answers that name few owners. */
 export function ownerElement(name: "Owner" | "Initiator", owner: string): Xml {
   return element(name, [textElement("ID", owner)]);
 }

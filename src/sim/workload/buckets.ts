@@ -1,4 +1,5 @@
 import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
+import { decodeObjectRow } from "../../format/object-row.ts";
 import { createBucket, deleteBucket } from "../../object/bucket/buckets.ts";
 import { etagOf } from "../../object/etag.ts";
 import type { ListItem } from "../../object/list/list.ts";
@@ -127,7 +128,7 @@ function addPage(
       continue;
     }
     const etag = etagOf(item.row);
-    const value = valueNameOf(item.row, etag);
+    const value = valueNameOf(decodeObjectRow(item.row.stored), etag);
     const difference = differenceOf(values.get(value), { target, etag, size: item.row.size });
     if (difference !== undefined)
       throw new Violation(`C2: ${attempt.label}: ${value} in ${target}: ${difference}`);

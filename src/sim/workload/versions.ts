@@ -1,5 +1,6 @@
 import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
+import { decodeObjectRow } from "../../format/object-row.ts";
 import { deleteObject } from "../../object/write/delete.ts";
 import { etagOf } from "../../object/etag.ts";
 import type { VersionListInput, VersionListItem } from "../../object/list/list-versions.ts";
@@ -148,7 +149,7 @@ export async function listAllVersions(
 }
 
 function asVersion(item: VersionListItem): SeenVersion {
-  if (item.kind === "version") return item;
+  if (item.kind === "version") return { ...item, row: decodeObjectRow(item.row.stored) };
   throw new Violation("C2: a common prefix where nothing was to be grouped");
 }
 
