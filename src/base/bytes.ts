@@ -118,24 +118,19 @@ function hexDigit(code: number): number {
 }
 
 /**
- * Bytes of a hexadecimal string, or undefined where it is not one. By hand: for an id of 32 digits the built-in takes
- * 0.8 µs, this 0.1 µs (Node 26.10, November 2026), and each row has several.
+ * Bytes of a hexadecimal string, or undefined where it is not one. By hand: for 32 digits the built-in takes 0.8 µs, this
+ * 0.1 µs (Node 26.10, November 2026).
  */
 export function fromHex(text: string): Uint8Array | undefined {
-  const out = new Uint8Array(text.length >> 1);
-  return writeHex(text, out, 0) ? out : undefined;
-}
-
-/** Writes the bytes of a hexadecimal string at `out[at…]`, where there is room; false where it is not one. */
-export function writeHex(text: string, out: Uint8Array, at: number): boolean {
-  if (text.length % 2 !== 0) return false;
+  if (text.length % 2 !== 0) return undefined;
+  const out = new Uint8Array(text.length / 2);
   for (let i = 0; i < text.length; i += 2) {
     const high = hexDigit(text.charCodeAt(i));
     const low = hexDigit(text.charCodeAt(i + 1));
-    if (high < 0 || low < 0) return false;
-    out[at + (i >> 1)] = high * 16 + low;
+    if (high < 0 || low < 0) return undefined;
+    out[i / 2] = high * 16 + low;
   }
-  return true;
+  return out;
 }
 
 export function toBase64(bytes: Uint8Array): string {

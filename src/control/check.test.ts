@@ -76,7 +76,7 @@ async function tamper(
   puts: readonly (readonly [Uint8Array, Uint8Array])[],
   deletes: readonly Uint8Array[] = [],
 ): Promise<void> {
-  const id = composeId(999 as SessionId, ++early) as ChangeId;
+  const id = composeId<ChangeId>(999 as SessionId, ++early);
   const rows = puts.map(([key, value]) => ({ key, value }));
   await engine.commit({ id, checks: [], puts: rows, deletes });
 }

@@ -11,6 +11,7 @@ import { IndexVerification } from "./index-verification.ts";
 import { makeBucket, putChunks, read } from "./testing/objects.ts";
 import type { TestMachine } from "./testing/processes.ts";
 import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { idOfText } from "../format/ids.ts";
 
 const hash = createHash();
 
@@ -36,7 +37,7 @@ async function withHiddenObject(): Promise<{ machine: TestMachine; unhide: () =>
   await front.stop();
   const [row] = await machine.engine.scan(spaceRange(space.heads), { limit: 1 });
   assert.ok(row !== undefined);
-  const change = { id: "7".repeat(32) as ChangeId, checks: [], puts: [], deletes: [] }; // no session's
+  const change = { id: idOfText<ChangeId>("7".repeat(32)), checks: [], puts: [], deletes: [] }; // no session's
   await machine.engine.commit({ ...change, deletes: [row.key] });
   const unhide = async (): Promise<void> => {
     await machine.engine.commit({ ...change, puts: [row] });

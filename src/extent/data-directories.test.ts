@@ -7,9 +7,10 @@ import { DiskError } from "../platform/disk.ts";
 import type { Random } from "../platform/random.ts";
 import { checkDataDirectories, initialiseDataDirectory, readIdentity } from "./data-directories.ts";
 import { MemoryDisk } from "./testing/memory-disk.ts";
+import { idOfText } from "../format/ids.ts";
 
-const store = "5".repeat(32) as StoreId; // made up
-const other = "6".repeat(32) as StoreId; // made up
+const store = idOfText<StoreId>("5".repeat(32)); // made up
+const other = idOfText<StoreId>("6".repeat(32)); // made up
 let drawn = 0;
 const random: Random = { bytes: (count) => new Uint8Array(count).fill(++drawn) };
 

@@ -1,7 +1,7 @@
 import { StoreError } from "../base/errors.ts";
-import { decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
+import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import type { DiskId, StoreId } from "../format/ids.ts";
-import { idBytes } from "../format/ids.ts";
+import { idText, idOfBytes, idBytes } from "../format/ids.ts";
 import type { StoreIdentity } from "../format/store-identity.ts";
 import {
   decodeStoreIdentity,
@@ -47,7 +47,7 @@ export async function initialiseDataDirectory(
     throw new StoreError("foreign", `${disk.name} is not empty (${first}) and not ours: ${fix}`);
   }
   // 16 random bytes: the disk's place in the world, whatever it is mounted on
-  const id = toHex(random.bytes(idBytes)) as DiskId;
+  const id = idOfBytes<DiskId>(random.bytes(idBytes));
   const identity = { store: options.store, disk: id, holdsIndex: options.holdsIndex };
   await onDisk(writeIdentity(disk, identity));
   return identity;
@@ -96,7 +96,7 @@ function assertOwn(
 
 function otherStore(disk: Disk, found: StoreIdentity, wanted: StoreId): string {
   const fix = "name the directories of one store, or an empty one";
-  return `${disk.name} belongs to store ${found.store}, not to ${wanted}: ${fix}`;
+  return `${disk.name} belongs to store ${idText(found.store)}, not to ${idText(wanted)}: ${fix}`;
 }
 
 async function writeIdentity(disk: Disk, identity: StoreIdentity): Promise<void> {

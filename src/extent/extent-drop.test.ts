@@ -12,6 +12,7 @@ import { sealAbandoned } from "./extent-seal.ts";
 import type { ExtentEntry } from "./extent-table.ts";
 import { readHeader } from "./parts/member-file.ts";
 import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+import { idOfText } from "../format/ids.ts";
 
 const hash = createHash();
 const sealer = 9 as SessionId; // made up
@@ -59,8 +60,8 @@ test("C9: a file is removed once its header proved it, and that is logged", asyn
 });
 
 const others: readonly (readonly [string, Partial<ExtentHeader>])[] = [
-  ["store", { store: "6".repeat(32) as StoreId }],
-  ["disk", { disk: "7".repeat(32) as DiskId }],
+  ["store", { store: idOfText<StoreId>("6".repeat(32)) }],
+  ["disk", { disk: idOfText<DiskId>("7".repeat(32)) }],
   ["extent", { extent: 999 as ExtentId }],
   ["session", { session: 8 as SessionId }],
   ["time of creation", { createdMs: 12_345 }],
@@ -202,6 +203,6 @@ test("C9: a file without a row goes only if nothing but the header of a session 
   assert.equal(await outcomeOf(0, "unknown"), "removed", "nothing is in it");
   assert.equal(await outcomeOf(extentHeaderBytes, "alive"), "in use");
   assert.equal(await outcomeOf(extentHeaderBytes, "unknown"), "kept");
-  const foreign = { store: "6".repeat(32) as StoreId };
+  const foreign = { store: idOfText<StoreId>("6".repeat(32)) };
   assert.equal(await outcomeOf(extentHeaderBytes, "ended", foreign), "kept");
 });

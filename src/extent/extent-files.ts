@@ -2,6 +2,7 @@ import { StoreError } from "../base/errors.ts";
 import type { DiskId, ExtentId, StoreId } from "../format/ids.ts";
 import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
+import { idText } from "../format/ids.ts";
 
 /** One data directory with its identity. */
 export interface DataDisk {
@@ -54,7 +55,10 @@ export function findDisk(disks: ExtentDisks, id: DiskId): DataDisk {
   const found = disks.disks.find((disk) => disk.id === id);
   if (found === undefined) {
     const fix = "name it again in the list of data directories";
-    throw new StoreError("missing", `the data directory with disk id ${id} is not there: ${fix}`);
+    throw new StoreError(
+      "missing",
+      `the data directory with disk id ${idText(id)} is not there: ${fix}`,
+    );
   }
   return found;
 }

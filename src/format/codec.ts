@@ -1,15 +1,9 @@
 import { StoreError } from "../base/errors.ts";
-import { assert, AssertionError } from "../base/assert.ts";
+import { AssertionError } from "../base/assert.ts";
 import { ByteSlab } from "../base/byte-slab.ts";
-import {
-  decodeUtf8,
-  encodeUtf8,
-  equalBytes,
-  noBytes,
-  toHex,
-  writeAscii,
-  writeHex,
-} from "../base/bytes.ts";
+import { decodeUtf8, encodeUtf8, equalBytes, noBytes, writeAscii } from "../base/bytes.ts";
+import type { Id } from "./ids.ts";
+import { idBytes, readId, writeId } from "./ids.ts";
 
 /** Where a number of 8 bytes is cut in two: JavaScript's shifts know 32 bits. */
 const word = 2 ** 32;
@@ -120,10 +114,9 @@ export class ByteWriter {
     return this.#ascii(text) ? this : this.bytes(encodeUtf8(text));
   }
 
-  /** An id of 32 hex digits, in 16 bytes. */
-  id(hex: string): this {
-    const at = this.#reserve(16);
-    assert(hex.length === 32 && writeHex(hex, this.#bytes, at), "not an id of 32 hex digits");
+  /** An id, in its 16 bytes. */
+  id(id: Id): this {
+    writeId(id, this.#bytes, this.#reserve(idBytes));
     return this;
   }
 
@@ -287,9 +280,9 @@ export class ByteReader {
     this.skip(this.varint());
   }
 
-  /** 16 bytes as 32 hex digits; the caller names which kind of id it is. */
-  id<T extends string>(): T {
-    return toHex(this.view(16)) as T; // the field's place says which id it is
+  /** An id; the caller names of what, since it knows the field. */
+  id<T extends Id>(): T {
+    return readId(this.#bytes, this.#take(idBytes));
   }
 
   list<T>(read: () => T): T[] {

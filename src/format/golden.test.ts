@@ -27,7 +27,7 @@ import {
 import { decodeExtentHeader, encodeExtentHeader } from "./extent-header.ts";
 import * as extentRow from "./extent-row.ts";
 import * as garbageRow from "./garbage-row.ts";
-import type * as ids from "./ids.ts";
+import * as ids from "./ids.ts";
 import { extentHeaderSlotBytes } from "./limits.ts";
 import { decodeManifest, encodeManifest } from "./manifest.ts";
 import * as objectRow from "./object-row.ts";
@@ -42,7 +42,7 @@ const hash = {
   crc32: (bytes: Uint8Array, previous = 0) => crc32(bytes, previous),
 } as unknown as Hash;
 
-const id = (digit: string): string => digit.repeat(32);
+const id = <T extends ids.Id>(digit: string): T => ids.idOfText(digit.repeat(32));
 const chunk = (extent: number, offset: number, length: number) => ({
   extent: extent as ids.ExtentId,
   offset,
@@ -76,8 +76,8 @@ const object: objectRow.ObjectRow = {
   partCount: 2,
   checksum,
   attributes,
-  blob: id("a") as ids.BlobId,
-  upload: id("b") as ids.UploadId,
+  blob: id<ids.BlobId>("a"),
+  upload: id<ids.UploadId>("b"),
   data: {
     kind: "chunks",
     chunks: [chunk(7, 8192, 4_194_304), chunk(7, 4_202_880, 99), chunk(9, 8192, 1)],
@@ -96,15 +96,15 @@ const part: objectRow.PartRow = {
   size: 3,
   md5,
   checksum: { algorithm: "sha256", type: "full", value: new Uint8Array(32).fill(9) },
-  blob: id("c") as ids.BlobId,
+  blob: id<ids.BlobId>("c"),
   data: { kind: "manifest", ref: chunk(300, 8192, 4096) },
 };
 const extent: extentRow.ExtentRow = {
   state: "settled",
   scheme: { kind: "replicated", copies: 3, quorum: 2 },
   members: [
-    { disk: id("1") as ids.DiskId, state: "whole" },
-    { disk: id("2") as ids.DiskId, state: "damaged" },
+    { disk: id<ids.DiskId>("1"), state: "whole" },
+    { disk: id<ids.DiskId>("2"), state: "damaged" },
   ],
   epoch: 2,
   session: 5 as ids.SessionId,
@@ -226,7 +226,7 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     garbageRow.decodeGarbageBatchRow,
   ),
   "store-row.v2": golden(
-    { store: id("d") as ids.StoreId, generation: 12, createdMs: 1 },
+    { store: id<ids.StoreId>("d"), generation: 12, createdMs: 1 },
     systemRows.encodeStoreRow,
     systemRows.decodeStoreRow,
   ),
@@ -259,7 +259,7 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     decodeActivityRow,
   ),
   "disk-row.v1": golden(
-    { disk: id("e") as ids.DiskId, addedMs: 1, name: "/srv/data" },
+    { disk: id<ids.DiskId>("e"), addedMs: 1, name: "/srv/data" },
     systemRows.encodeDiskRow,
     systemRows.decodeDiskRow,
   ),
@@ -363,8 +363,8 @@ test("format record.v1: encodes to the golden bytes, which decode to the identit
     kind: "data",
     bucket: 3 as ids.BucketId,
     key: encodeUtf8("photos/ä.jpg"),
-    blob: id("a") as ids.BlobId,
-    upload: id("b") as ids.UploadId,
+    blob: id<ids.BlobId>("a"),
+    upload: id<ids.UploadId>("b"),
     part: 4,
     chunk: 2,
   } as const;
@@ -395,8 +395,8 @@ test("format record.v1: encodes to the golden bytes, which decode to the identit
 test("format extent-header.v1: the newer valid slot counts, a torn one does not", () => {
   const header = {
     sequence: 2,
-    store: id("d") as ids.StoreId,
-    disk: id("1") as ids.DiskId,
+    store: id<ids.StoreId>("d"),
+    disk: id<ids.DiskId>("1"),
     extent: 6 as ids.ExtentId,
     scheme: extent.scheme,
     member: 0,
@@ -420,7 +420,7 @@ test("format disk-generation.v1: the newer valid slot counts, a torn one does no
   const file = new Uint8Array(diskGenerationFileBytes);
   const [first, second] = diskGenerationOffsets;
   const write = (generation: number, offset: number) => {
-    const row = { store: id("d") as ids.StoreId, disk: id("1") as ids.DiskId, generation };
+    const row = { store: id<ids.StoreId>("d"), disk: id<ids.DiskId>("1"), generation };
     const slot = encodeDiskGeneration(hash, row);
     file.set(slot, offset);
     return { row, slot };
@@ -465,8 +465,8 @@ test("format checksum algorithms: each keeps its number", () => {
 
 test("format store identity: reads what it wrote; foreign and newer files are refused with the fix", () => {
   const identity = {
-    store: id("d") as ids.StoreId,
-    disk: id("1") as ids.DiskId,
+    store: id<ids.StoreId>("d"),
+    disk: id<ids.DiskId>("1"),
     holdsIndex: true,
   };
   const text = encodeStoreIdentity(identity);

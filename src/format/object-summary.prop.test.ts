@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { BlobId } from "./ids.ts";
+import { idOfBytes } from "./ids.ts";
 import type { ObjectRow } from "./object-row.ts";
 import { encodeObjectRow, isDeleteMarkerRow, ObjectSummaryDecoder } from "./object-row.ts";
 
 const bytes = fc.uint8Array({ maxLength: 20 });
 const pairs = fc.array(fc.tuple(fc.string(), fc.string({ maxLength: 200 })), { maxLength: 3 });
 const option = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
-const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((each) => each.toHex() as BlobId); // made to be one
+const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((each) => idOfBytes<BlobId>(each));
 
 const rows: fc.Arbitrary<ObjectRow> = fc.record({
   kind: fc.constantFrom("object" as const, "deleteMarker" as const),

@@ -4,6 +4,7 @@ import type { Hash } from "../platform/hash.ts";
 import { ByteReader, ByteWriter, setU32 } from "./codec.ts";
 import type { BlobId, BucketId, ExtentId, SessionId, UploadId } from "./ids.ts";
 import { blockBytes, chunkBytesMax, keyBytesMax, recordAlignment } from "./limits.ts";
+import { noId } from "./ids.ts";
 
 /*
  * A record is one chunk in an extent: a header that names what the chunk belongs to and carries a checksum for each block of
@@ -63,7 +64,6 @@ export const recordMagic = 0x48465243;
 const version = 1;
 const encryptionBytes = 24;
 const notEncrypted = new Uint8Array(encryptionBytes);
-const noUpload = "00000000000000000000000000000000";
 
 /** Header bytes before key and block checksums. */
 const recordFixedBytes =
@@ -110,7 +110,7 @@ export function encodeRecordHeader(
     .u8(identity.kind === "data" ? 1 : 2)
     .u32(payload.bytes);
   writer.u64(place.extent).u64(place.offset).u64(place.session).u64(identity.bucket);
-  writer.id(identity.blob).id(identity.upload ?? noUpload);
+  writer.id(identity.blob).id(identity.upload ?? noId);
   writer.u16(identity.part).u32(identity.chunk).raw(notEncrypted);
   writer.u16(identity.key.length).raw(identity.key);
   for (const checksum of payload.blockChecksums) writer.u32(checksum);
@@ -155,7 +155,7 @@ export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader 
     bucket,
     key,
     blob,
-    upload: upload === noUpload ? undefined : upload,
+    upload: upload === noId ? undefined : upload,
     part,
     chunk,
     extent,

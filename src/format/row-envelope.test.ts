@@ -7,13 +7,14 @@ import { encodeUtf8, noBytes, toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { ChangeId } from "./ids.ts";
 import { openRow, sealRow, stampOfRow } from "./row-envelope.ts";
+import { idOfText } from "./ids.ts";
 
 // Only crc32 is asked of it here.
 const hash = {
   crc32: (bytes: Uint8Array, previous = 0) => crc32(bytes, previous),
 } as unknown as Hash;
 const key = encodeUtf8("row key");
-const stamp = "00112233445566778899aabbccddeeff" as ChangeId;
+const stamp = idOfText<ChangeId>("00112233445566778899aabbccddeeff");
 const value = encodeUtf8("the row's value");
 
 test("row envelope: equals the golden bytes, which open to stamp and value", () => {

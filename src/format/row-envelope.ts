@@ -3,7 +3,7 @@ import { toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
 import { ByteWriter, setU32 } from "./codec.ts";
 import type { ChangeId } from "./ids.ts";
-import { idBytes } from "./ids.ts";
+import { idBytes, readId } from "./ids.ts";
 
 /*
  * How an engine without checksums and stamps of its own stores a row's value:
@@ -14,7 +14,8 @@ import { idBytes } from "./ids.ts";
  */
 
 const version = 1;
-const headBytes = 1 + 4 + idBytes;
+const stampAt = 1 + 4;
+const headBytes = stampAt + idBytes;
 
 function checksum(hash: Hash, key: Uint8Array, body: Uint8Array): number {
   return hash.crc32(body, hash.crc32(key));
@@ -34,7 +35,7 @@ export function sealRow(
 
 /** The stamp alone, unverified: for checks inside a commit, where reading the whole value would cost. */
 export function stampOfRow(bytes: Uint8Array): ChangeId {
-  return toHex(bytes.subarray(5, headBytes)) as ChangeId; // the envelope's place for it
+  return readId(bytes, stampAt);
 }
 
 /** Verifies and opens a stored row; the value is a view of `bytes`. */

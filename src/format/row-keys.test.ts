@@ -3,15 +3,15 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { compareBytes, encodeUtf8, toHex } from "../base/bytes.ts";
-import type * as ids from "./ids.ts";
-import { noId } from "./ids.ts";
+import * as ids from "./ids.ts";
+import { idOfText, noId } from "./ids.ts";
 import { keyBytesMax, rowKeyBytesMax } from "./limits.ts";
 import * as rowKeys from "./row-keys.ts";
 
 const bucket = 7 as ids.BucketId;
 const key = encodeUtf8("a/ä\0\0b\0");
-const upload = "0123456789abcdef0123456789abcdef" as ids.UploadId;
-const change = "fedcba9876543210fedcba9876543210" as ids.ChangeId;
+const upload = idOfText<ids.UploadId>("0123456789abcdef0123456789abcdef");
+const change = idOfText<ids.ChangeId>("fedcba9876543210fedcba9876543210");
 
 const goldens: Readonly<Record<string, Uint8Array>> = {
   store: rowKeys.storeKey(),
@@ -21,7 +21,7 @@ const goldens: Readonly<Record<string, Uint8Array>> = {
   extent: rowKeys.extentKey(0x1234567890 as ids.ExtentId),
   partition: rowKeys.partitionKey(1 as ids.PartitionId),
   drain: rowKeys.drainKey(1 as ids.PartitionId),
-  disk: rowKeys.diskKey(new Uint8Array(16).fill(0xd1)),
+  disk: rowKeys.diskKey(ids.idOfBytes(new Uint8Array(16).fill(0xd1))),
   accessKey: rowKeys.accessKeyKey(encodeUtf8("AKIAEXAMPLE")),
   owner: rowKeys.ownerKey(encodeUtf8("alice")),
   partitionSelf: rowKeys.partitionSelfKey(),
@@ -97,7 +97,7 @@ test("row keys: the range of a key holds its rows and none of its neighbours'", 
   for (const part of [0, 1, 255, 256, 10_000, 65_535]) {
     assert.ok(contains(parts, rowKeys.partKey(bucket, key, upload, part)));
   }
-  const otherUpload = "0123456789abcdef0123456789abcdee" as ids.UploadId;
+  const otherUpload = idOfText<ids.UploadId>("0123456789abcdef0123456789abcdee");
   assert.ok(!contains(parts, rowKeys.partKey(bucket, key, otherUpload, 1)));
 });
 
@@ -108,7 +108,7 @@ test("row keys: newer versions come first, parts by number, ids read back", () =
   const read = versions.map((each) => rowKeys.versionOrderOf(rowKeys.parseRoutedKey(each).rest));
   assert.deepEqual(read, orders);
   const parts = [0, 1, 9, 10, 255, 256, 10_000].map((part) =>
-    rowKeys.partKey(bucket, key, noId as ids.UploadId, part),
+    rowKeys.partKey(bucket, key, noId, part),
   );
   assert.deepEqual(parts.toSorted(compareBytes), parts);
   assert.equal(rowKeys.idOfKey(rowKeys.extentKey(0x1234567890 as ids.ExtentId)), 0x1234567890);

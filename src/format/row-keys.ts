@@ -1,7 +1,15 @@
-import { afterPrefix, toHex } from "../base/bytes.ts";
+import { afterPrefix } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
-import type { BucketId, ChangeId, ExtentId, PartitionId, SessionId, UploadId } from "./ids.ts";
+import type {
+  BucketId,
+  ChangeId,
+  DiskId,
+  ExtentId,
+  PartitionId,
+  SessionId,
+  UploadId,
+} from "./ids.ts";
 import { orderedKeyBytesMax, readOrderedKey, writeOrderedKey } from "./key-order.ts";
 
 /*
@@ -84,8 +92,8 @@ export function idOfKey<T extends number>(rowKey: Uint8Array): T {
   return id as T; // the space says which id it is
 }
 
-export function diskKey(diskIdBytes: Uint8Array): Uint8Array {
-  return new ByteWriter(17).u8(space.disks).raw(diskIdBytes).finish();
+export function diskKey(disk: DiskId): Uint8Array {
+  return new ByteWriter(17).u8(space.disks).id(disk).finish();
 }
 
 export function accessKeyKey(accessKeyId: Uint8Array): Uint8Array {
@@ -217,7 +225,7 @@ export function parseUploadKey(
   rowKey: Uint8Array,
 ): Omit<RoutedKey, "rest"> & { readonly id: UploadId } {
   const { rest, ...place } = parseRoutedKey(rowKey);
-  return { ...place, id: toHex(rest) as UploadId }; // what stands behind the key there
+  return { ...place, id: new ByteReader(rest, "upload row key").id() };
 }
 
 /** The parts of a row key in the parts space. */

@@ -1,5 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import type { DiskId, StoreId } from "./ids.ts";
+import { idText, idOfText } from "./ids.ts";
 
 /** The file `holdfast.json` at the top of every data directory: whose it is, and which layout it has. */
 export interface StoreIdentity {
@@ -17,8 +18,10 @@ export const storeLockFile = "holdfast.lock";
 /** Of the layout of a data directory as a whole. */
 const version = 1;
 
-export function encodeStoreIdentity(identity: StoreIdentity): string {
-  return `${JSON.stringify({ format: "holdfast-data-directory", version, ...identity }, undefined, 2)}\n`;
+export function encodeStoreIdentity({ store, disk, holdsIndex }: StoreIdentity): string {
+  const ids = { store: idText(store), disk: idText(disk) };
+  const fields = { format: "holdfast-data-directory", version, ...ids, holdsIndex };
+  return `${JSON.stringify(fields, undefined, 2)}\n`;
 }
 
 function isId(value: unknown): value is string {
@@ -45,7 +48,7 @@ export function decodeStoreIdentity(text: string, where: string): StoreIdentity 
   if (!isId(store) || !isId(disk) || typeof holdsIndex !== "boolean") {
     throw new StoreError("foreign", notOurs(where));
   }
-  return { store: store as StoreId, disk: disk as DiskId, holdsIndex }; // checked just above
+  return { store: idOfText(store), disk: idOfText(disk), holdsIndex };
 }
 
 function notOurs(where: string): string {

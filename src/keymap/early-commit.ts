@@ -1,9 +1,10 @@
-import { toHex } from "../base/bytes.ts";
+import {} from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import type { Change, Engine } from "../engine/engine.ts";
 import type { ChangeId } from "../format/ids.ts";
 import type { Platform } from "../platform/platform.ts";
 import { resolveCommit } from "./partition/resolve-commit.ts";
+import { idOfBytes } from "../format/ids.ts";
 
 /**
  * Commits a change without a session, for what comes before there is one. Its id is random, which no session's can be (those begin
@@ -14,7 +15,7 @@ export async function commitEarly(
   engine: Engine,
   change: Omit<Change, "id">,
 ): Promise<ChangeId | "conflict"> {
-  const whole = { ...change, id: toHex(platform.random.bytes(16)) as ChangeId }; // made to be one
+  const whole = { ...change, id: idOfBytes<ChangeId>(platform.random.bytes(16)) }; // made to be one
   const result = await engine.commit(whole);
   if (result.outcome === "conflict") return "conflict";
   if (result.outcome === "ok") return whole.id;

@@ -34,6 +34,7 @@ import { fenceSession, listSessions } from "./sessions.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
 import { readRow } from "../engine/engine.ts";
+import { idOfText } from "../format/ids.ts";
 
 const platform = createTestPlatform(createHash());
 const bucket = 1 as BucketId;
@@ -76,12 +77,12 @@ test("first rows are made once, and a new session each time", async () => {
 
 test("openKeymap refuses the index of another store, and names the new one as told", async () => {
   const engine = createMemoryEngine();
-  const mine = "0123456789abcdef0123456789abcdef" as StoreId;
+  const mine = idOfText<StoreId>("0123456789abcdef0123456789abcdef");
   await open(engine, mine);
   await open(engine, mine);
   const row = await readRow(engine, storeKey());
   assert.equal(decodeStoreRow(row!.value).store, mine);
-  await assert.rejects(open(engine, "f".repeat(32) as StoreId), failsWith("foreign"));
+  await assert.rejects(open(engine, idOfText<StoreId>("f".repeat(32))), failsWith("foreign"));
 });
 
 test("C5: a fenced session can commit nothing, in no partition", async () => {
@@ -127,12 +128,12 @@ test("a session is registered, and fenced, in each engine of the map", async () 
     { start: middle, end: noBytes, epoch: 1, engine: "south" },
   ].map(encodePartitionRow);
   const store = encodeStoreRow({
-    store: "a".repeat(32) as StoreId,
+    store: idOfText<StoreId>("a".repeat(32)),
     generation: 0,
     createdMs: 0,
   });
   const made = (id: string, puts: Change["puts"]): Change => ({
-    id: id.repeat(32) as ChangeId,
+    id: idOfText<ChangeId>(id.repeat(32)),
     checks: [],
     puts,
     deletes: [],

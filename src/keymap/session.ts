@@ -12,10 +12,10 @@ export class Session {
   }
 
   nextChangeId(): ChangeId {
-    return composeId(this.id, ++this.#changes) as ChangeId; // made to be one
+    return composeId(this.id, ++this.#changes);
   }
 
   nextBlobId(): BlobId {
-    return composeId(this.id, ++this.#blobs) as BlobId; // made to be one
+    return composeId(this.id, ++this.#blobs);
   }
 }

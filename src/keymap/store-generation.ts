@@ -8,6 +8,7 @@ import type { StoreRow } from "../format/system-rows.ts";
 import { decodeStoreRow, encodeStoreRow } from "../format/system-rows.ts";
 import type { Platform } from "../platform/platform.ts";
 import { readRow } from "../engine/engine.ts";
+import { idText } from "../format/ids.ts";
 
 /*
  * Whether the index belongs to the data directories, and is not behind them (C9). Both hold a generation, which is counted up in
@@ -41,7 +42,7 @@ export async function requireStoreRow(
   const row = await readStoreRow(index);
   if (row === undefined) throw new StoreError("missing", `the index is empty: ${indexRemedy}`);
   if (store !== undefined && row.store !== store) {
-    const message = `the index is of store ${row.store}, not of ${store}`;
+    const message = `the index is of store ${idText(row.store)}, not of ${idText(store)}`;
     throw new StoreError("foreign", `${message}: ${indexRemedy}`);
   }
   if (row.generation < generation) {

@@ -3,7 +3,7 @@ import test from "node:test";
 import fc from "fast-check";
 import { encodeUtf8, toHex } from "../base/bytes.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
-import type { BlobId, BucketId } from "../format/ids.ts";
+import type { BucketId } from "../format/ids.ts";
 import { noId } from "../format/ids.ts";
 import { encodeObjectRow } from "../format/object-row.ts";
 import { headKey, versionKey } from "../format/row-keys.ts";
@@ -38,7 +38,7 @@ function rowOf(order: number): Uint8Array {
       encryption: undefined,
       lock: undefined,
     },
-    blob: noId as BlobId,
+    blob: noId,
     upload: undefined,
     data: { kind: "empty" },
   });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import type { ObjectRow } from "../format/object-row.ts";
-import type { BlobId } from "../format/ids.ts";
 import { noId } from "../format/ids.ts";
 import type { ReadConditions, WriteCondition } from "./conditions.ts";
 import { checkCopySource, checkRead, checkWrite } from "./conditions.ts";
@@ -23,7 +22,7 @@ const row: ObjectRow = {
   partCount: 0,
   checksum: undefined,
   attributes,
-  blob: noId as BlobId, // no bytes
+  blob: noId, // no bytes
   upload: undefined,
   data: { kind: "empty" },
 };

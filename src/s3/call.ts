@@ -10,6 +10,7 @@ import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./er
 import type { Headers } from "./request/headers.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 import { refuseUnsupportedHeaders } from "./request/unsupported-headers.ts";
+import { idText } from "../format/ids.ts";
 
 /** A request whose sender is known, as operations get it. */
 export interface S3Call {
@@ -132,7 +133,7 @@ const ofKeys: ReadonlySet<S3ErrorCode> = new Set([
 
 /** What S3 repeats of the request, by kind of error. */
 function subjectOf(code: S3ErrorCode, { bucket, key, upload }: Place): ErrorDetails {
-  if (code === "NoSuchUpload") return upload === undefined ? {} : { UploadId: upload };
+  if (code === "NoSuchUpload") return upload === undefined ? {} : { UploadId: idText(upload) };
   if (ofKeys.has(code)) {
     return key === undefined ? {} : { Key: decodeUtf8(key) };
   }

@@ -4,8 +4,9 @@ import type { DiskId } from "../format/ids.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import { createPlatform } from "../node/platform/platform.ts";
 import { knownDisks, registerDisks, requireKnownDisks } from "./data-disks.ts";
+import { idOfText } from "../format/ids.ts";
 
-const id = (n: number): DiskId => n.toString(16).padStart(32, "0") as DiskId;
+const id = (n: number): DiskId => idOfText<DiskId>(n.toString(16).padStart(32, "0"));
 
 test("data disks: what was registered is known, with its newest place", async () => {
   const index = createMemoryEngine();

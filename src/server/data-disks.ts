@@ -1,5 +1,3 @@
-import { fromHex, toHex } from "../base/bytes.ts";
-import { must } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
 import type { Engine } from "../engine/engine.ts";
 import { scanRowsMax } from "../engine/engine.ts";
@@ -7,6 +5,7 @@ import type { ChangeId, DiskId } from "../format/ids.ts";
 import { diskKey, space, spaceRange } from "../format/row-keys.ts";
 import { decodeDiskRow, encodeDiskRow, type DiskRow } from "../format/system-rows.ts";
 import type { Platform } from "../platform/platform.ts";
+import { idOfBytes } from "../format/ids.ts";
 
 /*
  * The index knows which disks a store has. A start without one of them is refused before anything is written: an empty
@@ -42,11 +41,11 @@ export async function registerDisks(
     const before = known.find(({ disk }) => disk === id);
     if (before?.name === name) return [];
     const row = { disk: id, addedMs: before?.addedMs ?? platform.clock.now(), name };
-    const key = diskKey(must(fromHex(id), "a disk id is hexadecimal"));
+    const key = diskKey(id);
     return [{ key, value: encodeDiskRow(row) }];
   });
   if (puts.length === 0) return;
-  const id = toHex(platform.random.bytes(16)) as ChangeId; // no session's: those begin with zeros
+  const id = idOfBytes<ChangeId>(platform.random.bytes(16)); // no session's: those begin with zeros
   const result = await index.commit({ id, checks: [], puts, deletes: [] });
   if (result.outcome === "ok") return;
   const cause = result.outcome === "unknown" ? result.cause : undefined;

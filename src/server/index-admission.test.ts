@@ -16,10 +16,11 @@ import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { beginGeneration, claimIndex, requireOwnIndex } from "./index-admission.ts";
+import { idOfText } from "../format/ids.ts";
 
 const hash = createHash();
 const platform = createTestPlatform(hash);
-const store = "5".repeat(32) as StoreId; // made up
+const store = idOfText<StoreId>("5".repeat(32)); // made up
 const engineName = "main";
 
 async function twoDisks() {
@@ -150,7 +151,7 @@ test("C9: an index that another session has written to since is refused by the h
 test("C9: an index of another store is refused", async () => {
   const { disks } = await twoDisks();
   const other = createMemoryEngine();
-  const foreign = "6".repeat(32) as StoreId;
+  const foreign = idOfText<StoreId>("6".repeat(32));
   await claimIndex(
     { platform, index: other, engineName, disks: { store: foreign, disks: [] } },
     "x",

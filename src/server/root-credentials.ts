@@ -9,6 +9,7 @@ import { encodeUtf8, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import type { StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
+import { idText } from "../format/ids.ts";
 
 /** In the first data directory; readable by the owner alone. */
 export const rootKeyFile = "credentials.json";
@@ -70,7 +71,7 @@ function notAKey(where: string): string {
 
 /** The root's key by its id. Who owns what is stored by owner and account, so they stay as they are. */
 export function rootCredentials(key: AccessKey, store: StoreId, hash: Hash): Credentials {
-  const owner = toHex(hash.digest("sha256", encodeUtf8(`root of store ${store}`)));
+  const owner = toHex(hash.digest("sha256", encodeUtf8(`root of store ${idText(store)}`)));
   const principal = { owner, account: "000000000000", name: "root", root: true };
   const credential: Credential = { ...key, principal };
   return {

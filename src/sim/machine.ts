@@ -18,6 +18,7 @@ import type { Role, RoleAccess } from "./roles.ts";
 import { runRole } from "./roles.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { startStore } from "./start-store.ts";
+import { idOfText } from "../format/ids.ts";
 
 /*
  * One machine: data directories and an index that outlive processes, two front ends and a
@@ -60,7 +61,7 @@ export class Machine {
   readonly disks: readonly SimDisk[];
   readonly engine: SimEngine;
   readonly register = new SessionRegister();
-  readonly storeId = "0123456789abcdef0123456789abcdef" as StoreId; // made to be one
+  readonly storeId = idOfText<StoreId>("0123456789abcdef0123456789abcdef"); // made to be one
   /** How often an operation was cut by a crash, by role and point. */
   readonly cuts = new Map<string, number>();
   /** How often each point was passed. */

@@ -8,6 +8,7 @@ import { encodeUtf8, fromHex, noBytes } from "../../src/base/bytes.ts";
 import { LoopShare } from "../../src/base/loop-share.ts";
 import { MemoryDisk } from "../../src/extent/testing/memory-disk.ts";
 import type { BlobId, BucketId, ExtentId } from "../../src/format/ids.ts";
+import { idOfText } from "../../src/format/ids.ts";
 import { encodeObjectRow } from "../../src/format/object-row.ts";
 import { headKey, versionKey } from "../../src/format/row-keys.ts";
 import { createTestPlatform } from "../../src/keymap/testing/test-platform.ts";
@@ -183,7 +184,7 @@ function rowOf(order: number, nullVersion: boolean) {
       encryption: undefined,
       lock: undefined,
     },
-    blob: "0123456789abcdef0123456789abcdef" as BlobId, // made up
+    blob: idOfText<BlobId>("0123456789abcdef0123456789abcdef"), // made up
     upload: undefined,
     data: {
       kind: "chunks" as const,

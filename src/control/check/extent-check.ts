@@ -15,6 +15,7 @@ import type { Platform } from "../../platform/platform.ts";
 import { bytesWithin, openExtent } from "../extents/extent-walk.ts";
 import type { Liveness } from "../extents/liveness.ts";
 import type { CheckNotes } from "./report.ts";
+import { idText } from "../../format/ids.ts";
 
 export interface ExtentCheckOptions {
   readonly platform: Platform;
@@ -201,7 +202,7 @@ async function describeStray(
       const size = `${await file.size()} bytes`;
       if (length === 0) return size;
       const { store, extent, session } = decodeExtentHeader(platform.hash, bytes);
-      const whose = store === disks.store ? "this store" : `store ${store}`;
+      const whose = store === disks.store ? "this store" : `store ${idText(store)}`;
       return `${size}, extent ${extent} of ${whose}, written in session ${session}`;
     } finally {
       await file.close();

@@ -27,6 +27,7 @@ import type { Worker } from "../worker-loop.ts";
 import type { BackgroundLimits } from "../background.ts";
 import { backgroundLimits, createWorkers } from "../background.ts";
 import type { BackgroundCounters } from "../counters.ts";
+import { idOfText } from "../../format/ids.ts";
 
 /** Time passes only when a test says so. */
 export interface TestPlatform extends Platform {
@@ -73,7 +74,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
   };
   const engine = createMemoryEngine();
   const disk = new MemoryDisk();
-  const store = "5".repeat(32) as StoreId; // made up
+  const store = idOfText<StoreId>("5".repeat(32)); // made up
   const { disk: id } = await initialiseDataDirectory(
     disk,
     { store, holdsIndex: true },

@@ -8,10 +8,11 @@ import { partKey, routedRange, space, spaceRange } from "../../format/row-keys.t
 import { uploadKey, versionKey } from "../../format/row-keys.ts";
 import { readRow, scanRowsMax } from "../engine.ts";
 import type { Bench } from "./rows.suite.ts";
+import { idOfText } from "../../format/ids.ts";
 
 const bucket = 7 as BucketId;
-const upload = "ffffffffffffffffffffffffffffffff" as UploadId;
-const change = "00000000000000000000000000000000" as ChangeId;
+const upload = idOfText<UploadId>("ffffffffffffffffffffffffffffffff");
+const change = idOfText<ChangeId>("00000000000000000000000000000000");
 
 /** Object keys that differ where encodings go wrong: at NULs, at 0xff, at the longest length. */
 function objectKeys(): Uint8Array[] {

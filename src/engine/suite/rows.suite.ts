@@ -15,7 +15,7 @@ export class ChangeMaker {
   #count = 0;
 
   nextId(): ChangeId {
-    return composeId(1 as SessionId, ++this.#count) as ChangeId; // a session and its counter make a change id
+    return composeId(1 as SessionId, ++this.#count); // a session and its counter make a change id
   }
 
   change(parts: Partial<Omit<Change, "id">>): Change {

@@ -11,6 +11,7 @@ import type { DataDisk } from "../extent-files.ts";
 import { extentPath } from "../extent-files.ts";
 import type { ExtentEntry } from "../extent-table.ts";
 import { readHeader, unlinkMember } from "./member-file.ts";
+import { idText } from "../../format/ids.ts";
 
 /*
  * The one place where a file of an extent is removed (C9): only after its own header proved that it is the file that is meant. Whatever
@@ -48,7 +49,9 @@ export function mismatchOf(found: ExtentHeader, expected: ExpectedHeader): strin
   const fields = ["store", "disk", "extent", "session", "createdMs"] as const;
   const field = fields.find((name) => found[name] !== expected[name]);
   if (field === undefined) return undefined;
-  return `its header says ${field} ${found[field]}, not ${expected[field]}`;
+  const says = ({ [field]: value }: Pick<ExpectedHeader, typeof field>): string =>
+    typeof value === "number" ? String(value) : idText(value);
+  return `its header says ${field} ${says(found)}, not ${says(expected)}`;
 }
 
 export interface MemberDrop {

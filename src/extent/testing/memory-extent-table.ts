@@ -45,7 +45,7 @@ export class MemoryExtentTable implements ExtentTable {
   }
 
   #put(id: ExtentId, row: ExtentRow): ExtentEntry {
-    const stamp = composeId(0 as SessionId, ++this.#changes) as ChangeId; // both only made up here
+    const stamp = composeId<ChangeId>(0 as SessionId, ++this.#changes); // both only made up here
     const entry = { id, row, stamp };
     this.entries.set(id, entry);
     return entry;

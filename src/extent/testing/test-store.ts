@@ -13,8 +13,9 @@ import { createExtentWriter } from "../extent-writer.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { MemoryExtentTable } from "./memory-extent-table.ts";
+import { idOfText } from "../../format/ids.ts";
 
-export const testStoreId = "5".repeat(32) as StoreId;
+export const testStoreId = idOfText<StoreId>("5".repeat(32));
 
 /** The bytes of a payload, each telling its place. */
 export function payloadOf(length: number, seed = 1): Uint8Array {
@@ -26,7 +27,7 @@ export function identityOf(chunk: number, key = "a/key"): RecordIdentity {
     kind: "data",
     bucket: 3 as BucketId, // made up, as the blob
     key: new TextEncoder().encode(key),
-    blob: "b".repeat(32) as BlobId,
+    blob: idOfText<BlobId>("b".repeat(32)),
     upload: undefined,
     part: 0,
     chunk,

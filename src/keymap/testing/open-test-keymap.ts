@@ -4,8 +4,9 @@ import { makeFirstRows } from "../first-rows.ts";
 import type { Keymap } from "../keymap.ts";
 import type { KeymapOptions } from "../open-keymap.ts";
 import { openKeymap } from "../open-keymap.ts";
+import { idOfText } from "../../format/ids.ts";
 
-const madeUp = "5".repeat(32) as StoreId;
+const madeUp = idOfText<StoreId>("5".repeat(32));
 
 /** Opens the index, which is made where there is none: for stores whose files no test takes away. */
 export async function openTestKeymap(options: KeymapOptions): Promise<Keymap> {

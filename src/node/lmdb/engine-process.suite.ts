@@ -40,7 +40,7 @@ const jobs: Readonly<Record<string, Job>> = {
   async count(engine, count, session) {
     let left = Number(count);
     let ids = 0;
-    const nextId = (): ChangeId => composeId(Number(session) as SessionId, ++ids) as ChangeId;
+    const nextId = (): ChangeId => composeId(Number(session) as SessionId, ++ids);
     const run = async (): Promise<void> => {
       while (left-- > 0) await increment(engine, nextId);
     };

@@ -14,7 +14,7 @@ const keyCount = 60;
 const valueSizes = [20, 300, 20, 2000, 300, 20, 9000];
 
 function idOf(n: number): ChangeId {
-  return composeId(7 as SessionId, n) as ChangeId; // a session and its counter make a change id
+  return composeId(7 as SessionId, n); // a session and its counter make a change id
 }
 
 function keyOf(index: number): Uint8Array {

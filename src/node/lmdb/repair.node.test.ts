@@ -12,6 +12,7 @@ import { flipBit, usedPages } from "../testing/damaged-index.ts";
 import { fillIndex } from "../testing/filled-index.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 import { dataFileOf } from "./environment.ts";
+import { idText } from "../../format/ids.ts";
 
 const hash = createHash();
 let folder: string;
@@ -29,7 +30,8 @@ async function rowsIn(path: string): Promise<Row[]> {
   }
 }
 
-const textOf = ({ key, stamp }: Row): string => `${Buffer.from(key).toString("latin1")} ${stamp}`;
+const textOf = ({ key, stamp }: Row): string =>
+  `${Buffer.from(key).toString("latin1")} ${idText(stamp)}`;
 
 test("C9: whatever bits flip in used pages, a repair keeps every row but those it counts as lost, and makes none up", async () => {
   const path = join(folder, "any");

@@ -24,6 +24,7 @@ import { createHash } from "../platform/hash.ts";
 import { longestHoldMs } from "../testing/loop-meter.ts";
 import { Scratch } from "../testing/served-store.ts";
 import { openTestIndex } from "../testing/test-index.ts";
+import { idText, idOfText } from "../../format/ids.ts";
 
 /*
  * Nothing holds the event loop for long, and with it every other client. What is long is measured against a page of 1,000
@@ -105,7 +106,7 @@ function row(kind: ObjectRow["kind"]): ObjectRow {
     partCount: 0,
     checksum: undefined,
     attributes,
-    blob: "0".repeat(32) as BlobId, // made up
+    blob: idOfText<BlobId>("0".repeat(32)), // made up
     upload: undefined,
     data: { kind: "empty" },
   };
@@ -116,7 +117,7 @@ const part = encodePartRow({
   size: 5 * 1024 ** 2,
   md5: new Uint8Array(16).fill(0xab),
   checksum: { algorithm: "crc64nvme", type: "full", value: new Uint8Array(8) },
-  blob: "0".repeat(32) as BlobId, // made up
+  blob: idOfText<BlobId>("0".repeat(32)), // made up
   data: { kind: "empty" },
 });
 
@@ -214,7 +215,7 @@ test("C6: completing, listing and aborting an upload of 10,000 parts lets others
     return `<Part><PartNumber>${number}</PartNumber><ETag>"${etag}"</ETag></Part>`;
   });
   const body = encodeUtf8(`<CompleteMultipartUpload>${parts.join("\n")}</CompleteMultipartUpload>`);
-  const target = (upload: UploadId) => `/${testBucket}/key?uploadId=${upload}`;
+  const target = (upload: UploadId) => `/${testBucket}/key?uploadId=${idText(upload)}`;
   const uploads = await putUploads(store, 9);
   const of = (some: readonly UploadId[], method: string, more: Partial<TestRequest> = {}) =>
     some.map((upload) => [{ method, target: target(upload), ...more }]);

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { must } from "../../base/assert.ts";
-import { toHex } from "../../base/bytes.ts";
+import {} from "../../base/bytes.ts";
 import { messageOf, StoreError } from "../../base/errors.ts";
 import {
   checkDataDirectories,
@@ -10,7 +10,7 @@ import {
 } from "../../extent/data-directories.ts";
 import type { ExtentDisks } from "../../extent/extent-files.ts";
 import type { DiskId, StoreId } from "../../format/ids.ts";
-import { idBytes } from "../../format/ids.ts";
+import { idOfBytes, idBytes } from "../../format/ids.ts";
 import type { StoreIdentity } from "../../format/store-identity.ts";
 import { requireStoreRow } from "../../keymap/store-generation.ts";
 import type { Platform } from "../../platform/platform.ts";
@@ -131,7 +131,7 @@ async function identify(
   const { platform, mayCreate } = options;
   const disks = paths.map((path) => openDisk(path));
   const found = await Promise.all(disks.map(readIdentity));
-  const store = found[0]?.store ?? (toHex(platform.random.bytes(idBytes)) as StoreId); // made to be one
+  const store = found[0]?.store ?? idOfBytes<StoreId>(platform.random.bytes(idBytes));
   const initialise = (i: number): Promise<StoreIdentity> => {
     const disk = must(disks[i], "a disk for each path");
     return initialiseDataDirectory(disk, { store, holdsIndex: i === 0 }, platform.random);

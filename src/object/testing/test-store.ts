@@ -20,6 +20,7 @@ import { BodyBudget } from "../write/body-budget.ts";
 import { createBodyBuffers } from "../write/body-buffers.ts";
 import { createBucket } from "../bucket/buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { idOfText } from "../../format/ids.ts";
 
 /** The real writer, and what was appended and released through it. */
 export class RecordingWriter implements ExtentWriter {
@@ -96,7 +97,7 @@ export async function openTestStore(machine: {
   readonly platform: TestPlatform;
 }): Promise<TestStore> {
   const { engine, disk, platform } = machine;
-  const store = "5".repeat(32) as StoreId; // made up
+  const store = idOfText<StoreId>("5".repeat(32)); // made up
   const identity = await initialiseDataDirectory(
     disk,
     { store, holdsIndex: true },

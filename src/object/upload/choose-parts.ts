@@ -6,6 +6,7 @@ import { md5Etag } from "../etag.ts";
 import type { Refusal } from "../refusal.ts";
 import { refuse } from "../refusal.ts";
 import type { FoundPart, FoundUpload } from "./upload-rows.ts";
+import { idText } from "../../format/ids.ts";
 
 /** S3: every part but the last is at least 5 MiB. */
 export const partBytesMin = 5 * 1024 ** 2;
@@ -24,7 +25,7 @@ export function chooseParts(
     return refuse("invalidRequest", { message: "You must specify at least one part" });
   }
   if (parts.some(({ part }, index) => index > 0 && part < parts[index - 1]!.part)) {
-    return refuse("invalidPartOrder", { details: { UploadId: upload.id } });
+    return refuse("invalidPartOrder", { details: { UploadId: idText(upload.id) } });
   }
   const wrongType = checkType(upload, input);
   if (wrongType !== undefined) return wrongType;
@@ -35,7 +36,11 @@ export function chooseParts(
     const foreign = checkAlgorithm(upload, asked);
     if (foreign !== undefined) return foreign;
     if (found === undefined || !isSame(upload, found, asked)) {
-      const details = { UploadId: upload.id, PartNumber: String(asked.part), ETag: asked.etag };
+      const details = {
+        UploadId: idText(upload.id),
+        PartNumber: String(asked.part),
+        ETag: asked.etag,
+      };
       return refuse("invalidPart", { details });
     }
     chosen.push(found);

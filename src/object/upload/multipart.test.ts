@@ -13,6 +13,7 @@ import { always, attributes, get, ok, patterned, put, refusalOf } from "../testi
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
+import { idText } from "../../format/ids.ts";
 
 const hash = createHash();
 const md5Etag = (bytes: Uint8Array): string => toHex(hash.digest("md5", bytes));
@@ -251,9 +252,13 @@ test("complete: what is wrong with the list of parts, in S3's order", async () =
     [
       [{ ...one!, part: 4 }],
       "invalidPart",
-      { UploadId: upload.id, PartNumber: "4", ETag: one!.etag },
+      { UploadId: idText(upload.id), PartNumber: "4", ETag: one!.etag },
     ],
-    [[{ ...one!, etag: "0" }], "invalidPart", { UploadId: upload.id, PartNumber: "1", ETag: "0" }],
+    [
+      [{ ...one!, etag: "0" }],
+      "invalidPart",
+      { UploadId: idText(upload.id), PartNumber: "1", ETag: "0" },
+    ],
     [[{ ...one!, checksum: three!.checksum }], "invalidPart", undefined],
     [[{ ...one!, checksum: { algorithm: "sha1", value: noBytes } }], "badDigest", undefined],
     [[{ ...one!, checksum: undefined }], "invalidRequest", undefined],
@@ -345,6 +350,7 @@ test("uploads: ids sort by age", async () => {
     store.platform.advance(1);
     ids.push((await startUpload(store)).id);
   }
-  assert.deepEqual([...ids].sort(), ids);
-  assert.match(ids[0]!, /^[0-9a-f]{32}$/);
+  const texts = ids.map(idText);
+  assert.deepEqual([...texts].sort(), texts);
+  assert.match(texts[0]!, /^[0-9a-f]{32}$/);
 });

@@ -1,4 +1,4 @@
-import { toHex } from "../../base/bytes.ts";
+import {} from "../../base/bytes.ts";
 import { ByteWriter } from "../../format/codec.ts";
 import type { BucketId, UploadId } from "../../format/ids.ts";
 import type { ObjectAttributes, PartRow, UploadRow } from "../../format/object-row.ts";
@@ -19,6 +19,7 @@ import { openTarget } from "../target.ts";
 import type { FoundUpload } from "./upload-rows.ts";
 import { readHead } from "../version/version-rows.ts";
 import { partNumberMax, readPart, readParts, readUpload } from "./upload-rows.ts";
+import { bytesOfId, idOfBytes } from "../../format/ids.ts";
 
 export { completeUpload, type CompleteInput, type CompletePart } from "./complete-upload.ts";
 export { listUploads, type UploadListItem } from "../list/list-uploads.ts";
@@ -63,6 +64,9 @@ export async function initiateUpload(
   }));
 }
 
+/** Where in an upload id it says which key it is of. */
+const keyCheckAt = 6;
+
 /**
  * The time first, so that uploads of a key sort by age; then which key it is of, so that a marker of
  * another is noticed whether its upload is there or not; the rest is chance, so that nobody guesses another's.
@@ -74,7 +78,7 @@ function newUploadId(store: ObjectStore, { bucket, key }: KeyPlace, nowMs: numbe
     .u16(keyCheck(hash, bucket.id, key))
     .raw(random.bytes(8))
     .finish();
-  return toHex(bytes) as UploadId; // made to be one
+  return idOfBytes<UploadId>(bytes);
 }
 
 function keyCheck(hash: Hash, bucket: BucketId, key: Uint8Array): number {
@@ -87,9 +91,8 @@ export function isUploadOf(
   bucket: Pick<Bucket, "id">,
   { key, upload }: Pick<UploadAddress, "key" | "upload">,
 ): boolean {
-  return (
-    Number.parseInt(upload.slice(12, 16), 16) === keyCheck(store.platform.hash, bucket.id, key)
-  );
+  const [high, low] = bytesOfId(upload).subarray(keyCheckAt);
+  return high! * 0x100 + low! === keyCheck(store.platform.hash, bucket.id, key);
 }
 
 /** The upload as it was initiated; `noSuchUpload`. */

@@ -8,6 +8,7 @@ import type { Platform } from "../../platform/platform.ts";
 import type { CommitStore } from "../write/commit.ts";
 import { clearUpload, freeUpload } from "./free-uploads.ts";
 import { isRefusal } from "../refusal.ts";
+import { idText } from "../../format/ids.ts";
 
 /*
  * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
@@ -84,6 +85,6 @@ export class UploadSweep {
     // Refused: somebody else has ended it, or still works on it, or deletes its bucket.
     if (isRefusal(await freeUpload(this.#options, place, id, ending))) return;
     this.#options.onEnded();
-    platform.log("info", "idle_upload_ended", { bucket, upload: id });
+    platform.log("info", "idle_upload_ended", { bucket, upload: idText(id) });
   }
 }

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { BlobId } from "../../format/ids.ts";
 import { isVersion, parseVersionId, versionIdOf, versionIdText } from "./version-id.ts";
+import { idOfText } from "../../format/ids.ts";
 
-const blob = "0123456789abcdef0123456789abcdef" as BlobId; // any 16 bytes
+const blob = idOfText<BlobId>("0123456789abcdef0123456789abcdef"); // any 16 bytes
 const row = { order: 1_800_000_000_000 * 1024, blob, nullVersion: false };
 
 test("a version id is 32 characters that name the version", () => {
@@ -14,7 +15,7 @@ test("a version id is 32 characters that name the version", () => {
   assert.ok(ref !== undefined && isVersion(row, ref));
   assert.equal(versionIdText(ref), id);
   assert.ok(!isVersion({ ...row, order: row.order + 1 }, ref));
-  assert.ok(!isVersion({ ...row, blob: "f".repeat(32) as BlobId }, ref)); // another one
+  assert.ok(!isVersion({ ...row, blob: idOfText<BlobId>("f".repeat(32)) }, ref)); // another one
 });
 
 test("the null version is called null, and has no other id", () => {

@@ -1,9 +1,10 @@
-import { toHex } from "../../base/bytes.ts";
+import {} from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import { ByteReader, ByteWriter } from "../../format/codec.ts";
 import type { VersioningState } from "../../format/bucket-row.ts";
 import type { BlobId } from "../../format/ids.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
+import { idOfBytes } from "../../format/ids.ts";
 
 /*
  * S3's version ids. The null version is called "null"; every other id is the order and the blob id of
@@ -30,7 +31,7 @@ export function parseVersionId(text: string): VersionRef | undefined {
     "version id",
   );
   try {
-    return { kind: "id", order: reader.u64(), blob: toHex(reader.raw(16)) as BlobId };
+    return { kind: "id", order: reader.u64(), blob: idOfBytes<BlobId>(reader.raw(16)) };
   } catch (error) {
     if (error instanceof StoreError) return undefined;
     throw error;

@@ -10,6 +10,7 @@ import { parseObjectAttributes } from "../request/object-attributes.ts";
 import { declaredChecksums } from "../request/upload-body.ts";
 import { keyElement } from "../response/multipart-elements.ts";
 import { textElement, xmlDocument } from "../xml/xml-write.ts";
+import { idText } from "../../format/ids.ts";
 
 export const createMultipartUpload: Operation = async (call) => {
   const { bucket, key } = call.target;
@@ -23,7 +24,7 @@ export const createMultipartUpload: Operation = async (call) => {
     xmlDocument("InitiateMultipartUploadResult", [
       textElement("Bucket", bucket),
       keyElement(key),
-      textElement("UploadId", upload),
+      textElement("UploadId", idText(upload)),
     ]),
     headersOf(checksum),
   );

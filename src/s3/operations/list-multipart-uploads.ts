@@ -11,6 +11,7 @@ import { asUploadId, parseCount } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
 import { type XmlBytes, xmlPage } from "../xml/xml-bytes.ts";
 import { type Xml, element, textElement } from "../xml/xml-write.ts";
+import { idText } from "../../format/ids.ts";
 
 export const listMultipartUploads: Operation = async (call) => {
   const { bucket, query } = call.target;
@@ -29,7 +30,10 @@ export const listMultipartUploads: Operation = async (call) => {
       [
         textElement("Bucket", bucket),
         encoding.keyElement("KeyMarker", markers.afterKey ?? noBytes),
-        textElement("UploadIdMarker", markers.afterUpload ?? ""),
+        textElement(
+          "UploadIdMarker",
+          markers.afterUpload === undefined ? "" : idText(markers.afterUpload),
+        ),
         ...nextMarkers(items.at(-1), encoding),
         encoding.keyElement("Prefix", prefix),
         encoding.keyElement("Delimiter", delimiter?.length === 0 ? undefined : delimiter),
@@ -65,7 +69,7 @@ function nextMarkers(last: UploadListItem | undefined, encoding: KeyEncoding): r
   const place = isUpload ? last.key : last?.prefix;
   return [
     encoding.keyElement("NextKeyMarker", place ?? noBytes),
-    textElement("NextUploadIdMarker", isUpload ? last.upload : ""),
+    textElement("NextUploadIdMarker", isUpload ? idText(last.upload) : ""),
   ];
 }
 
@@ -73,7 +77,7 @@ function writeItem(out: XmlBytes, item: UploadListItem, encoding: KeyEncoding): 
   if (item.kind === "prefix") return writeCommonPrefix(out, encoding, item.prefix);
   const upload = element("Upload", [
     encoding.keyElement("Key", item.key),
-    textElement("UploadId", item.upload),
+    textElement("UploadId", idText(item.upload)),
     ...uploadElements(item.row),
     textElement("Initiated", formatIsoDate(item.row.initiatedMs)),
   ]);

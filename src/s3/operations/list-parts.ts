@@ -6,6 +6,7 @@ import { formatIsoDate } from "../response/iso-date.ts";
 import { keyElement, uploadElements } from "../response/multipart-elements.ts";
 import { parseCount, parseUploadAddress, partsMax } from "../request/object-parameters.ts";
 import { element, etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
+import { idText } from "../../format/ids.ts";
 
 /** S3: parts on a page. */
 const pagePartsMax = 1000;
@@ -22,7 +23,7 @@ export const listParts: Operation = async (call) => {
     xmlDocument("ListPartsResult", [
       textElement("Bucket", bucket),
       keyElement(key),
-      textElement("UploadId", address.upload),
+      textElement("UploadId", idText(address.upload)),
       ...uploadElements(upload),
       textElement("PartNumberMarker", afterPart),
       textElement("NextPartNumberMarker", parts.at(-1)?.part ?? 0),

@@ -2,6 +2,7 @@ import type { UploadId } from "../../format/ids.ts";
 import type { UploadAddress } from "../../object/upload/multipart.ts";
 import type { S3Call } from "../call.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
+import { parseId } from "../../format/ids.ts";
 
 /** S3's limit for the parts of an upload. */
 export const partsMax = 10_000;
@@ -31,7 +32,7 @@ function parseUploadId(text: string): UploadId {
 
 /** Undefined for what can't be the id of an upload of ours. */
 export function asUploadId(text: string): UploadId | undefined {
-  return /^[0-9a-f]{32}$/.test(text) ? (text as UploadId) : undefined; // the form of every upload id
+  return parseId(text);
 }
 
 /** A whole number in the query from 0 up, clipped to `max`; an empty one is as if it were not there. */

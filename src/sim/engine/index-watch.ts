@@ -3,7 +3,7 @@ import type { Change } from "../../engine/engine.ts";
 import type { ExtentRow, ExtentState } from "../../format/extent-row.ts";
 import { decodeExtentRow } from "../../format/extent-row.ts";
 import type { BlobId, SessionId } from "../../format/ids.ts";
-import { sessionOfId } from "../../format/ids.ts";
+import { idText, sessionOfId } from "../../format/ids.ts";
 import { decodeObjectRow } from "../../format/object-row.ts";
 import {
   headKey,
@@ -103,7 +103,7 @@ export class IndexWatch {
       (isHead ? this.#heads : this.#older).set(id, { order, blob });
       const isSame = known?.order === order && known.blob === blob;
       if (isHead ? isSame || order > (known?.order ?? 0) : isSame && id === olderId) continue;
-      return `version ${order} of blob ${blob} comes from nowhere as row ${id}`;
+      return `version ${order} of blob ${idText(blob)} comes from nowhere as row ${id}`;
     }
     return undefined;
   }

@@ -5,6 +5,7 @@ import { extentHeaderBytes } from "../../format/limits.ts";
 import type { Hash } from "../../platform/hash.ts";
 import { Inode } from "../disk/inode.ts";
 import type { FaultKind, Scene } from "./fault.ts";
+import { idOfText } from "../../format/ids.ts";
 
 /** Mostly where files are written: those that are open are the newest. */
 const newest = 3;
@@ -60,8 +61,8 @@ function removeOne({ machine, random }: Scene, replacement: "empty" | "foreign" 
 function foreignFile(hash: Hash, extent: ExtentId): Uint8Array {
   const header = encodeExtentHeader(hash, {
     sequence: 0,
-    store: "f".repeat(32) as StoreId,
-    disk: "e".repeat(32) as DiskId,
+    store: idOfText<StoreId>("f".repeat(32)),
+    disk: idOfText<DiskId>("e".repeat(32)),
     extent,
     scheme: { kind: "replicated", copies: 1, quorum: 1 },
     member: 0,
