@@ -39,13 +39,19 @@ export interface DiskFile {
   write(parts: readonly Uint8Array[], offset: number): Promise<void>;
   /** Makes the file's bytes and length durable. After a failure nothing since the last success counts as written. */
   sync(): Promise<void>;
+  /** `write` and `sync` as one step: what it wrote is durable once it resolves. After a failure as after that of a sync. */
+  writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void>;
   /** Length in bytes. */
   size(): Promise<number>;
   /**
    * Whether the path it was opened by still leads to this file: false where it was removed, replaced or moved, or
    * another directory is mounted above it. What is written to such a file is lost once the last process closes it.
+   * Given `head`, it is filled with the file's first bytes, and with zeros behind its end.
+   *
+   * Asked after each append, of a file whose first bytes were read a moment before: what is looked at is in memory, so
+   * it may be done at once, without a thread of its own.
    */
-  isInPlace(): Promise<boolean>;
+  isInPlace(head?: Uint8Array): Promise<boolean>;
   close(): Promise<void>;
 }
 

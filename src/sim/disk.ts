@@ -326,13 +326,21 @@ class FileView implements DiskFile {
     return this.#perform(`${this.#wrote} sync`, "sync", () => this.#disk.sync(this.#handle.inode));
   }
 
+  async writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    await this.write(parts, offset);
+    await this.sync();
+  }
+
   size(): Promise<number> {
     return this.#perform("file size", "cached", () => this.#handle.inode.length);
   }
 
-  isInPlace(): Promise<boolean> {
+  isInPlace(head?: Uint8Array): Promise<boolean> {
     const { inode } = this.#handle;
-    return this.#perform("file look", "cached", () => this.#disk.isAt(this.#path, inode));
+    return this.#perform("file look", "cached", () => {
+      if (head !== undefined) this.#disk.read(inode, head.fill(0), 0);
+      return this.#disk.isAt(this.#path, inode);
+    });
   }
 
   async close(): Promise<void> {

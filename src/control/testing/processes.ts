@@ -175,7 +175,8 @@ function guardDisk(disk: Disk, life: Life): Disk {
     write: (parts, offset) => alive(() => file.write(parts, offset)),
     sync: () => alive(() => file.sync()),
     size: () => alive(() => file.size()),
-    isInPlace: () => alive(() => file.isInPlace()),
+    writeDurably: (parts, offset) => alive(() => file.writeDurably(parts, offset)),
+    isInPlace: (head) => alive(() => file.isInPlace(head)),
     close: () => file.close(),
   });
   return {

@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts";
+import { BatchLoop } from "../../base/batch-loop.ts";
 import type { StoreError } from "../../base/errors.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
@@ -19,9 +20,6 @@ export const batchBytesMax = 16 * 1024 * 1024;
 export const laneRecordsMax = 4096;
 /** … and 256 MiB as long of large ones. The bytes are the callers'; the queue holds no copy. */
 export const laneBytesMax = 256 * 1024 * 1024;
-
-/** Turns of the event loop in which more may arrive for a batch: a few milliseconds where each brings a request or two. */
-const gatherTurnsMax = 16;
 
 export interface PendingRecord extends StagedRecord {
   readonly resolve: (ref: ChunkRef) => void;
@@ -46,10 +44,7 @@ export interface LaneOwner {
   readonly lost: (extent: ExtentId, found: MemberState) => void;
 }
 
-/**
- * One disk's queue, its open extent, and the loop that carries the one into the other, batch by
- * batch.
- */
+/** One disk's queue and its open extent; a batch loop carries the one into the other. */
 export class AppendLane {
   readonly #owner: LaneOwner;
   #queue: PendingRecord[] = [];
@@ -63,10 +58,18 @@ export class AppendLane {
   #sealRequested = false;
   #lookRequested = false;
   #workingSinceMs: number | undefined;
-  #loop: Promise<void> | undefined;
+  readonly #loop: BatchLoop;
 
   constructor(owner: LaneOwner) {
     this.#owner = owner;
+    this.#loop = new BatchLoop({
+      turn: () => owner.clock.turn(),
+      monotonicMs: () => owner.clock.monotonicMs(),
+      waiting: () => this.#queue.length,
+      itemsMax: batchRecordsMax,
+      carryOut: () => this.#carryOut(),
+      hasWork: () => this.#queue.length > 0 || this.#sealRequested || this.#lookRequested,
+    });
   }
 
   get health(): DiskHealth {
@@ -91,7 +94,7 @@ export class AppendLane {
   enqueue(record: PendingRecord): void {
     this.#queue.push(record);
     this.#queuedBytes += record.bytes;
-    this.#wake();
+    this.#loop.wake();
   }
 
   /**
@@ -102,14 +105,14 @@ export class AppendLane {
     const extent = this.#extent;
     if (extent === undefined || extent.isEmpty || extent.openedMs > monotonicMs) return;
     this.#sealRequested = true;
-    this.#wake();
+    this.#loop.wake();
   }
 
   /** Looks, at the next moment nothing is being written, whether the open extent's file is still in place. */
   look(): void {
     if (this.#extent === undefined) return;
     this.#lookRequested = true;
-    this.#wake();
+    this.#loop.wake();
   }
 
   /** The extent being written here, if it is this one. */
@@ -125,27 +128,17 @@ export class AppendLane {
   /** Waits until all that was queued is done, and seals. */
   async finish(): Promise<void> {
     this.#sealRequested = true;
-    this.#wake();
-    await this.#loop;
+    this.#loop.wake();
+    await this.#loop.idle();
   }
 
-  #wake(): void {
-    this.#loop ??= this.#run();
-  }
-
-  async #run(): Promise<void> {
+  async #carryOut(): Promise<void> {
     try {
-      while (this.#queue.length > 0 || this.#sealRequested || this.#lookRequested) {
-        try {
-          await this.#step();
-        } catch (error) {
-          await this.#fail(error);
-        } finally {
-          this.#workingSinceMs = undefined;
-        }
-      }
+      await this.#step();
+    } catch (error) {
+      await this.#fail(error);
     } finally {
-      this.#loop = undefined;
+      this.#workingSinceMs = undefined;
     }
   }
 
@@ -160,8 +153,6 @@ export class AppendLane {
       if ((await this.#extent?.isInPlace()) === false) await this.#leaveLost();
       return;
     }
-    await this.#gather();
-    if (this.#queue.length === 0) return;
     this.#workingSinceMs = this.#owner.clock.monotonicMs();
     const extent = (this.#extent ??= await this.#owner.openExtent());
     const batch = this.#takeBatch(extent);
@@ -184,18 +175,6 @@ export class AppendLane {
     this.#owner.ledger.handedOut(refs);
     this.#owner.appended(batch.length, bytes);
     for (const [index, record] of batch.entries()) record.resolve(refs[index]!);
-  }
-
-  /**
-   * What arrives together is written together: an idle lane would begin with the first record and let the others wait
-   * for the next sync. It waits for as long as each turn brings more, which is when the processor has enough to do.
-   */
-  async #gather(): Promise<void> {
-    for (let turns = 0, before = -1; turns < gatherTurnsMax; turns++) {
-      if (this.#queue.length === before || this.#queue.length >= batchRecordsMax) return;
-      before = this.#queue.length;
-      await this.#owner.clock.turn();
-    }
   }
 
   /** As many records as one write may carry and the extent has room for. */

@@ -70,6 +70,11 @@ export async function writeHeader(hash: Hash, file: DiskFile, header: ExtentHead
 export async function readHeader(hash: Hash, file: DiskFile): Promise<ExtentHeader | undefined> {
   const slots = new Uint8Array(extentHeaderBytes);
   await file.read(slots, 0);
+  return currentHeader(hash, slots);
+}
+
+/** Of what was read of its file; undefined where no slot is valid. */
+export function currentHeader(hash: Hash, slots: Uint8Array): ExtentHeader | undefined {
   try {
     return decodeExtentHeader(hash, slots);
   } catch (error) {

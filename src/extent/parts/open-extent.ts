@@ -8,7 +8,7 @@ import type { DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { ExtentEntry } from "../extent-table.ts";
-import { readHeader } from "./member-file.ts";
+import { currentHeader } from "./member-file.ts";
 
 /** A record on its way into an extent; where it will lie is not known yet. */
 export interface StagedRecord {
@@ -105,14 +105,12 @@ export class OpenExtent {
   }
 
   async #appendTo(member: DiskFile, parts: readonly Uint8Array[]): Promise<void> {
-    await member.write(parts, this.#length);
-    await member.sync();
+    await member.writeDurably(parts, this.#length);
     // Whoever seals raises the epoch first and looks for records then: if it is still ours after
     // the sync, they find these.
-    const [header, isInPlace] = await Promise.all([
-      readHeader(this.#hash, member),
-      member.isInPlace(),
-    ]);
+    const slots = new Uint8Array(extentHeaderBytes);
+    const isInPlace = await member.isInPlace(slots);
+    const header = currentHeader(this.#hash, slots);
     if (header === undefined) {
       this.#memberState = "damaged";
       throw new DiskError("io", `extent ${this.entry.id}: its header can't be read any more`);

@@ -155,13 +155,19 @@ class MemoryFile implements DiskFile {
     await this.#disk.begin("sync", this.#path);
   }
 
+  async writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    await this.write(parts, offset);
+    await this.sync();
+  }
+
   async size(): Promise<number> {
     return this.#bytes().length;
   }
 
-  async isInPlace(): Promise<boolean> {
+  async isInPlace(head?: Uint8Array): Promise<boolean> {
     await this.#disk.begin("isInPlace", this.#path);
-    this.#bytes();
+    const bytes = this.#bytes();
+    head?.fill(0).set(bytes.subarray(0, head.length));
     return this.#unnamed === undefined;
   }
 

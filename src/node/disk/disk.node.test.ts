@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { constants, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -105,8 +106,10 @@ test("disk: large writes anywhere, between small ones, are read back whole", asy
     const lengths = [8, mebibyte, 3 * mebibyte + 5, 4091, 2 * mebibyte - 4, 4096, 16, 5 * mebibyte];
     for (const [index, count] of lengths.entries()) {
       const parts = [bytes(index), bytes(count), bytes(7 - index)];
-      await file.write(parts, length);
-      await file.sync();
+      if (index % 3 === 0) {
+        await file.write(parts, length);
+        await file.sync();
+      } else await file.writeDurably(parts, length);
       written.push(...parts);
       // Read at once, through the page cache: what comes next must not be hidden by it.
       const { buffer } = new Uint8Array((length += count + 7));
@@ -129,6 +132,45 @@ test(
   },
 );
 
+const withoutDescriptors = process.platform === "linux" ? false : "only Linux tells of them";
+
+test(
+  "C1: a durable write goes through a descriptor whose writes are synced, where the path leads to the file",
+  { skip: withoutDescriptors },
+  async () => {
+    await inDirectory(async (disk, directory) => {
+      const path = join(directory, "file");
+      const file = await disk.open("file", "create");
+      await file.writeDurably([bytes(10), bytes(0), bytes(3)], 0);
+      const flags = readdirSync("/proc/self/fd").flatMap((descriptor) => {
+        try {
+          if (readlinkSync(`/proc/self/fd/${descriptor}`) !== path) return [];
+          const info = readFileSync(`/proc/self/fdinfo/${descriptor}`, "latin1");
+          return Number.parseInt(/flags:\s*(\d+)/.exec(info)?.[1] ?? "", 8);
+        } catch {
+          return []; // the one the directory was read by
+        }
+      });
+      assert.equal(flags.length, 2);
+      assert.ok(flags.some((word) => (word & constants.O_DSYNC) !== 0));
+      await file.close();
+      assert.equal(readFileSync(path).length, 13);
+    });
+  },
+);
+
+test("disk: a look at a file fills in its first bytes, and zeros behind its end", async () => {
+  await inDirectory(async (disk) => {
+    const file = await disk.open("file", "create");
+    await file.writeDurably([Uint8Array.of(1, 2, 3)], 0);
+    const head = new Uint8Array(5).fill(9);
+    assert.equal(await file.isInPlace(head), true);
+    assert.deepEqual(head, Uint8Array.of(1, 2, 3, 0, 0));
+    await file.close();
+    await failsWith(file.isInPlace(head), "io");
+  });
+});
+
 test("disk: a file that was removed, replaced or moved is no longer in place", async () => {
   await inDirectory(async (disk, directory) => {
     const path = join(directory, "extents", "file");
@@ -141,6 +183,7 @@ test("disk: a file that was removed, replaced or moved is no longer in place", a
     writeFileSync(path, "another file");
     assert.equal(await file.isInPlace(), false, "replaced");
     await file.write([bytes(2 * mebibyte)], 10);
+    await file.writeDurably([bytes(20)], 0);
     assert.equal(readFileSync(path, "utf8"), "another file", "what is not ours is not written");
     renameSync(`${path}.old`, path);
     assert.equal(await file.isInPlace(), true);

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
-import { mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
+import { constants, fstatSync, readSync, statSync } from "node:fs";
+import { mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { AssertionError, assert } from "../../base/assert.ts";
 import { messageOf } from "../../base/errors.ts";
@@ -23,6 +24,12 @@ const writesMax = 2;
 
 /** Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
 export const diskThreadsMax = readsMax + writesMax;
+
+/**
+ * With it a write is synced by the same call, so that an append is one task for a thread and not two (measured: 75 µs of
+ * processor time instead of 95, a third of the wait on a busy machine). Elsewhere than on Linux it may leave the disk's own cache unwritten.
+ */
+const syncedWrites = process.platform === "linux" ? constants.O_DSYNC : undefined;
 
 /** From here on a write passes by the page cache: below, its copy costs less than waiting for the disk twice. */
 const directBytesMin = 1024 * 1024;
@@ -126,10 +133,23 @@ class NodeDisk implements Disk {
     try {
       return await limiter.run(1, task);
     } catch (cause) {
-      if (cause instanceof AssertionError) throw cause;
-      const kind = kinds[codeOf(cause)] ?? "io";
-      throw new DiskError(kind, `${this.name}: ${what} ${path}: ${messageOf(cause)}`, { cause });
+      throw this.#failure(what, path, cause);
     }
+  }
+
+  /** In this thread, without a wait: for what is known to be in memory. */
+  async atOnce<T>(what: string, path: string, task: () => T): Promise<T> {
+    try {
+      return task();
+    } catch (cause) {
+      throw this.#failure(what, path, cause);
+    }
+  }
+
+  #failure(what: string, path: string, cause: unknown): unknown {
+    if (cause instanceof AssertionError) return cause;
+    const kind = kinds[codeOf(cause)] ?? "io";
+    return new DiskError(kind, `${this.name}: ${what} ${path}: ${messageOf(cause)}`, { cause });
   }
 
   inside(path: string): string {
@@ -148,8 +168,10 @@ class NodeFile implements DiskFile {
   readonly #handle: FileHandle;
   /** The same file for large writes, from the first of them on; undefined where that does not work. */
   #direct: Promise<DirectFile | undefined> | undefined;
+  /** The same file for writes that are synced by the same call. */
+  #synced: Promise<FileHandle | undefined> | undefined;
   /** Its device and number; as long as the file is open the system gives them to no other one. */
-  #own: Promise<BigIntStats> | undefined;
+  #own: BigIntStats | undefined;
 
   constructor(disk: NodeDisk, path: string, handle: FileHandle) {
     this.#disk = disk;
@@ -174,7 +196,7 @@ class NodeFile implements DiskFile {
     return this.#disk.writing("write", this.#path, async () => {
       const bytes = lengthOf(parts);
       const isDone = bytes >= directBytesMin && (await this.#writeBlocks(parts, offset, bytes));
-      if (!isDone) await this.#write(parts, offset);
+      if (!isDone) await writeAll(this.#handle, parts, offset);
     });
   }
 
@@ -185,50 +207,66 @@ class NodeFile implements DiskFile {
     return this.#disk.writing("sync", this.#path, () => this.#handle.datasync());
   }
 
+  writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    return this.#disk.writing("write", this.#path, async () => {
+      const bytes = lengthOf(parts);
+      if (bytes < directBytesMin) {
+        this.#synced ??= this.#openSynced();
+        const synced = await this.#synced;
+        if (synced !== undefined) return writeAll(synced, parts, offset);
+      }
+      const isDone = bytes >= directBytesMin && (await this.#writeBlocks(parts, offset, bytes));
+      if (!isDone) await writeAll(this.#handle, parts, offset);
+      await this.#handle.datasync();
+    });
+  }
+
   size(): Promise<number> {
     return this.#disk.reading("size", this.#path, async () => (await this.#handle.stat()).size);
   }
 
-  isInPlace(): Promise<boolean> {
-    return this.#disk.reading("look for", this.#path, async () => {
-      const own = await this.#stat();
-      try {
-        return isSameFile(own, await stat(this.#disk.inside(this.#path), { bigint: true }));
-      } catch (error) {
-        if (kinds[codeOf(error)] === "missing") return false;
-        throw error;
+  isInPlace(head?: Uint8Array): Promise<boolean> {
+    return this.#disk.atOnce("look for", this.#path, () => {
+      if (head !== undefined) {
+        const bytes = readSync(this.#handle.fd, head, 0, head.length, 0);
+        head.fill(0, bytes);
       }
+      return this.#isSame(statOf(this.#disk.inside(this.#path)));
     });
   }
 
   close(): Promise<void> {
     return this.#disk.reading("close", this.#path, async () => {
-      const direct = await this.#direct;
-      await Promise.all([this.#handle.close(), direct?.close()]);
+      const [direct, synced] = await Promise.all([this.#direct, this.#synced]);
+      await Promise.all([this.#handle.close(), direct?.close(), synced?.close()]);
     });
   }
 
-  #stat(): Promise<BigIntStats> {
-    this.#own ??= this.#handle.stat({ bigint: true });
-    return this.#own;
-  }
-
-  async #write(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    let rest = parts.filter((part) => part.length > 0);
-    let at = offset;
-    while (rest.length > 0) {
-      const { bytesWritten } = await this.#handle.writev(rest, at);
-      if (bytesWritten === 0) throw new Error("nothing was written");
-      at += bytesWritten;
-      rest = afterBytes(rest, bytesWritten);
-    }
+  #isSame(other: BigIntStats | undefined): boolean {
+    this.#own ??= fstatSync(this.#handle.fd, { bigint: true });
+    return other?.ino === this.#own.ino && other.dev === this.#own.dev;
   }
 
   /** It is opened by its path once more, where another file may stand by now: that one must not be written. */
   async #openDirect(): Promise<DirectFile | undefined> {
     const direct = await DirectFile.open(this.#disk.inside(this.#path));
-    if (direct === undefined || isSameFile(await this.#stat(), await direct.stat())) return direct;
+    if (direct === undefined || this.#isSame(await direct.stat())) return direct;
     await direct.close();
+    return undefined;
+  }
+
+  /** Likewise. */
+  async #openSynced(): Promise<FileHandle | undefined> {
+    if (syncedWrites === undefined) return undefined;
+    let synced: FileHandle;
+    try {
+      synced = await open(this.#disk.inside(this.#path), constants.O_RDWR | syncedWrites);
+    } catch (error) {
+      if (kinds[codeOf(error)] === "missing") return undefined;
+      throw error;
+    }
+    if (this.#isSame(await synced.stat({ bigint: true }))) return synced;
+    await synced.close();
     return undefined;
   }
 
@@ -246,18 +284,39 @@ class NodeFile implements DiskFile {
     if (direct === undefined) return false;
     const first = Math.ceil(offset / directBlockBytes) * directBlockBytes;
     const end = Math.floor((offset + bytes) / directBlockBytes) * directBlockBytes;
-    await this.#write(firstBytes(parts, first - offset), offset);
+    await writeAll(this.#handle, firstBytes(parts, first - offset), offset);
     const blocks = firstBytes(afterBytes(parts, first - offset), end - first);
     if ((await direct.write(blocks, first)) === "unsupported") {
       this.#direct = Promise.resolve(undefined);
       await direct.close();
       return false;
     }
-    await this.#write(afterBytes(parts, end - offset), end);
+    await writeAll(this.#handle, afterBytes(parts, end - offset), end);
     return true;
   }
 }
 
-function isSameFile(one: BigIntStats, other: BigIntStats): boolean {
-  return one.ino === other.ino && one.dev === other.dev;
+async function writeAll(
+  handle: FileHandle,
+  parts: readonly Uint8Array[],
+  offset: number,
+): Promise<void> {
+  let rest = parts.filter((part) => part.length > 0);
+  let at = offset;
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest, at);
+    if (bytesWritten === 0) throw new Error("nothing was written");
+    at += bytesWritten;
+    rest = afterBytes(rest, bytesWritten);
+  }
+}
+
+/** Undefined where there is no file. */
+function statOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    if (kinds[codeOf(error)] === "missing") return undefined;
+    throw error;
+  }
 }
