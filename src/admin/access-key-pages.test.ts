@@ -37,7 +37,6 @@ async function openPages() {
   const { keys } = await openAccessKeys(platform, createMemoryEngine(), cipher);
   const verifier = createRequestVerifier({
     ...platform,
-    credentials: keys,
     region,
     domains: [],
     acceptsV2: false,

@@ -10,7 +10,7 @@ import {
 } from "../auth/access-key.ts";
 import { decodePayload } from "../auth/decode-payload.ts";
 import { PayloadError } from "../auth/payload-error.ts";
-import type { Verified } from "../auth/verify-request.ts";
+import type { Verified } from "../auth/claim.ts";
 import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -55,17 +55,20 @@ async function answer(
   request: HttpRequest,
   verified: Verified,
 ): Promise<HttpResponse> {
-  const [path = "", query = ""] = request.target.split("?");
+  const { method, path } = request.head;
   const id = path.slice(accessKeysPath.length + 1);
-  const { method } = request;
-  if (id === "" && method === "GET") return listKeys(options, query);
+  if (id === "" && method === "GET") return listKeys(options, request);
   if (id === "" && method === "POST") return createKey(options, request, verified);
   if (id !== "" && method === "DELETE") return deleteKey(options, id);
   throw new Refused(405, `${method} is nothing that ${path} knows`);
 }
 
-async function listKeys({ keys }: AccessKeyPagesOptions, query: string): Promise<HttpResponse> {
-  const after = query === "" ? "" : unescapedId(query.replace(/^after=/, ""));
+async function listKeys(
+  { keys }: AccessKeyPagesOptions,
+  { head }: HttpRequest,
+): Promise<HttpResponse> {
+  const [first] = head.query;
+  const after = first === undefined ? "" : unescapedId(first.raw.replace(/^after=/, ""));
   const found = await keys.list(after, keysOnPageMax);
   return jsonAnswer(200, { keys: found.map(shown), more: found.length === keysOnPageMax });
 }

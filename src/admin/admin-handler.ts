@@ -48,15 +48,15 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
       text(200, prometheusText(await options.metrics()), prometheusContentType),
   };
   return async (request) => {
-    const [path = ""] = request.target.split("?");
+    const { path, method } = request.head;
     if (path === accessKeysPath || path.startsWith(`${accessKeysPath}/`)) {
       return answerAccessKeys(options.accessKeys, request);
     }
     if (path === tracePath) return answerTrace(options.trace, request);
-    if (path === adminPrefix || path === "/") return welcomePage(request);
+    if (path === adminPrefix || path === "/") return welcomePage(request.head);
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page === undefined) return text(404, `nothing at ${path}\n`);
-    if (request.method !== "GET" && request.method !== "HEAD") {
+    if (method !== "GET" && method !== "HEAD") {
       const answer = text(405, "only GET and HEAD\n");
       return { ...answer, headers: [...answer.headers, ["allow", "GET, HEAD"]] };
     }

@@ -1,4 +1,6 @@
-import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
+import type { Verified } from "../auth/claim.ts";
+import type { Credentials } from "../auth/credentials.ts";
+import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
@@ -22,16 +24,18 @@ export class Refused extends Error {
 export interface RootOnlyOptions {
   readonly platform: Platform;
   readonly verifier: RequestVerifier;
+  /** Access keys, root's among them. */
+  readonly keys: Credentials;
 }
 
 /** Answers a request that root has to sign in its header, like any request of S3. */
 export async function answerRoot(
-  { platform, verifier }: RootOnlyOptions,
+  { platform, verifier, keys }: RootOnlyOptions,
   request: HttpRequest,
   answer: (verified: Verified) => Promise<HttpResponse>,
 ): Promise<HttpResponse> {
   try {
-    const verified = await verifier.verify(request);
+    const verified = await verifyClaim(verifier.claim(request.head), keys);
     if (verified.kind === "refused") {
       const region = "region" in verified ? verified.region : undefined;
       throw new Refused(403, `the request's signature is not accepted: ${verified.code}`, region);

@@ -15,9 +15,9 @@ const platform = createTestPlatform(hash);
 const region = "us-east-1";
 const principal = { owner: "o", account: "a", name: "root", root: true };
 const key = { accessKeyId: "ROOT", secretAccessKey: "secret" };
+const keys = { find: () => ({ ...key, principal }) };
 const verifier = createRequestVerifier({
   ...platform,
-  credentials: { find: () => Promise.resolve({ ...key, principal }) },
   region,
   domains: [],
   acceptsV2: false,
@@ -43,7 +43,8 @@ function create() {
     const options = { timeMs: platform.clock.now(), contentSha256 };
     const { headers } = signRequest(hash, { ...key, region }, unsigned, options);
     const request = httpRequest({ ...unsigned, headers });
-    return answerTrace({ platform, verifier, source, stopping: stop.signal }, request);
+    const pages = { platform, verifier, keys, source, stopping: stop.signal };
+    return answerTrace(pages, request);
   };
   return {
     ask,

@@ -1,4 +1,4 @@
-import { parseQuery, splitTarget, wireBytes } from "../auth/canonical-request.ts";
+import { wireBytes } from "../auth/canonical-request.ts";
 import { decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import { parseFilter, type RequestFilter } from "./request-filter.ts";
@@ -30,9 +30,9 @@ export function answerTrace(
   request: HttpRequest,
 ): Promise<HttpResponse> {
   return answerRoot(options, request, async () => {
-    if (request.method !== "GET") throw new Refused(405, "only GET");
-    const query = parseQuery(splitTarget(request.target).query);
-    const given = new Map(query.map(([name, value]) => [name, decodeUtf8(wireBytes(value))]));
+    const { method, query } = request.head;
+    if (method !== "GET") throw new Refused(405, "only GET");
+    const given = new Map(query.map(({ name, value }) => [name, decodeUtf8(wireBytes(value))]));
     const filter = parseFilter(given);
     if (given.has("under-way")) {
       const records = await options.source.underWay(filter);

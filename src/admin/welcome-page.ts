@@ -1,5 +1,6 @@
 import { encodeUtf8 } from "../base/bytes.ts";
-import type { HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { HttpResponse } from "../platform/http.ts";
+import type { Headers, RequestHead } from "../platform/request-head.ts";
 
 /*
  * What a person reads who opens the endpoint in a browser, or asks for /-/. It tells nothing about this store: no name, no
@@ -16,16 +17,18 @@ const intro =
   "This is the endpoint of a Holdfast object store. It speaks the S3 API: point an S3 client at this address.";
 
 /** An unsigned GET of the root by a program that asks for HTML: a browser. S3 clients sign, or ask for no HTML. */
-export function isFromBrowser({ method, target, headers }: HttpRequest): boolean {
+export function isFromBrowser({ method, target, headers }: RequestHead): boolean {
   if (target !== "/" || (method !== "GET" && method !== "HEAD")) return false;
-  const value = (wanted: string): string => headers.find(([name]) => name === wanted)?.[1] ?? "";
-  return value("authorization") === "" && value("accept").includes("text/html");
+  return (headers.get("authorization") ?? "") === "" && acceptsHtml(headers);
+}
+
+function acceptsHtml(headers: Headers): boolean {
+  return headers.get("accept")?.includes("text/html") === true;
 }
 
 /** The page, in HTML where the client asks for it. */
-export function welcomePage(request: HttpRequest): HttpResponse {
-  const accepted = request.headers.find(([name]) => name === "accept")?.[1] ?? "";
-  const isHtml = accepted.includes("text/html");
+export function welcomePage({ method, headers }: RequestHead): HttpResponse {
+  const isHtml = acceptsHtml(headers);
   const type = isHtml ? "text/html" : "text/plain";
   return {
     status: 200,
@@ -33,7 +36,7 @@ export function welcomePage(request: HttpRequest): HttpResponse {
       ["content-type", `${type}; charset=utf-8`],
       ["cache-control", "no-store"],
     ],
-    body: request.method === "HEAD" ? undefined : encodeUtf8(isHtml ? html() : plain()),
+    body: method === "HEAD" ? undefined : encodeUtf8(isHtml ? html() : plain()),
   };
 }
 

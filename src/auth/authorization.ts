@@ -1,12 +1,14 @@
 /** The credentials a request carries, in its header or its query: parsed, not yet believed. */
 import { RecentMap } from "../base/recent-map.ts";
-import type { QueryParameter } from "./canonical-request.ts";
-import { scopeTerminator, signatureAlgorithm, signedService } from "./signature-v4.ts";
+import type { QueryParameter } from "../platform/request-head.ts";
+import { scopeText, scopeTerminator, signatureAlgorithm, signedService } from "./signature-v4.ts";
 
 export interface ClaimedSignature {
   readonly accessKeyId: string;
   /** 20130524; the caller has still to compare it with the request's time. */
   readonly date: string;
+  /** 20130524/us-east-1/s3/aws4_request */
+  readonly scope: string;
   /** Lower case, sorted, each once. */
   readonly signedHeaders: readonly string[];
   readonly signature: string;
@@ -91,13 +93,6 @@ const presignNames = [
   "X-Amz-Expires",
 ] as const;
 
-export function isPresigned(query: readonly QueryParameter[]): boolean {
-  return query.some(
-    ([name]) =>
-      name === "X-Amz-Algorithm" || name === "X-Amz-Credential" || name === "X-Amz-Signature",
-  );
-}
-
 export function parsePresigned(
   query: readonly QueryParameter[],
   region: string,
@@ -130,7 +125,7 @@ export function parsePresigned(
     signature,
     timestamp,
     expiresSeconds,
-    token: query.find(([name]) => name === "X-Amz-Security-Token")?.[1],
+    token: query.find(({ name }) => name === "X-Amz-Security-Token")?.value,
     contentSha256: onlyValue(query, "X-Amz-Content-Sha256"),
   };
 }
@@ -148,7 +143,7 @@ function parseExpires(text: string): number | Malformed {
 export function parseCredential(
   credential: string,
   expected: { readonly region: string; readonly prefix: string },
-): { readonly accessKeyId: string; readonly date: string } | Malformed {
+): Pick<ClaimedSignature, "accessKeyId" | "date" | "scope"> | Malformed {
   const { region, prefix } = expected;
   const parts = credential.split("/");
   const [date, claimedRegion, service, terminator] = parts.slice(-4);
@@ -173,7 +168,7 @@ export function parseCredential(
     const endpoint = `This endpoint uses "${scopeTerminator}".`;
     return { malformed: `${prefix}incorrect terminator "${terminator}". ${endpoint}` };
   }
-  return { accessKeyId, date };
+  return { accessKeyId, date, scope: scopeText({ date, region }) };
 }
 
 function parseSignedHeaders(text: string): readonly string[] {
@@ -185,6 +180,6 @@ function parseSignedHeaders(text: string): readonly string[] {
 
 /** The value of a parameter that appears once. */
 function onlyValue(query: readonly QueryParameter[], name: string): string | undefined {
-  const values = query.filter(([each]) => each === name);
-  return values.length === 1 ? values[0]?.[1] : undefined;
+  const found = query.filter((each) => each.name === name);
+  return found.length === 1 ? found[0]?.value : undefined;
 }

@@ -37,10 +37,10 @@ export type Authorize = (
   action: string,
   resource: Resource,
   context: RequestContext,
-) => Promise<boolean>;
+) => boolean | Promise<boolean>;
 
 export const authorize: Authorize = (principal, _, { account }) =>
-  Promise.resolve(principal.root || isOwn(principal, account));
+  principal.root || isOwn(principal, account);
 
 function isOwn(principal: Principal, account: string | undefined): boolean {
   if (principal === anonymous) return false;

@@ -17,7 +17,7 @@ import type { HeaderList } from "../platform/http.ts";
 import { decodePayload } from "./decode-payload.ts";
 import { exampleIdentity } from "./testing/aws-examples.ts";
 import { exampleVerifier } from "./testing/fixture.ts";
-import type { Verified } from "./verify-request.ts";
+import type { Verified } from "./claim.ts";
 
 const hash = createHash();
 

@@ -9,16 +9,13 @@
  * Targets and header values are what HTTP carries: bytes, one character each.
  */
 import { encodeUtf8 } from "../base/bytes.ts";
-import type { HeaderList } from "../platform/http.ts";
-
-/** The part of a request that a signature covers; an `HttpRequest` is one. */
-export interface SignedRequest {
-  readonly method: string;
-  readonly target: string;
-  readonly headers: HeaderList;
-}
-
-export type QueryParameter = readonly [name: string, value: string];
+import {
+  type Headers,
+  type QueryParameter,
+  type RequestHead,
+  percentDecodeBytes,
+  trimBlanks,
+} from "../platform/request-head.ts";
 
 export interface CanonicalParts {
   /** Lower case, sorted. */
@@ -28,41 +25,11 @@ export interface CanonicalParts {
 }
 
 /** Its lines are joined by \n; what goes into the hash is `wireBytes` of it. */
-export function canonicalRequest(request: SignedRequest, parts: CanonicalParts): string {
-  const { path, query } = splitTarget(request.target);
-  const target = `${canonicalPath(path)}\n${canonicalQuery(parseQuery(query))}`;
-  const headers = canonicalHeaders(request.headers, parts.signedHeaders);
-  const signedHeaders = parts.signedHeaders.join(";");
-  return `${request.method}\n${target}\n${headers}\n${signedHeaders}\n${parts.payloadHash}`;
-}
-
-export function splitTarget(target: string): { readonly path: string; readonly query: string } {
-  const mark = target.indexOf("?");
-  if (mark < 0) return { path: target, query: "" };
-  return { path: target.slice(0, mark), query: target.slice(mark + 1) };
-}
-
-/** Names and values, decoded to bytes (one character each). A parameter without `=` has an empty value. */
-export function parseQuery(query: string): QueryParameter[] {
-  const parameters: QueryParameter[] = [];
-  for (const part of query.split("&")) {
-    if (part === "") continue;
-    const spaced = part.replaceAll("+", " ");
-    const equals = spaced.indexOf("=");
-    const name = equals < 0 ? spaced : spaced.slice(0, equals);
-    const value = equals < 0 ? "" : spaced.slice(equals + 1);
-    parameters.push([percentDecode(name), percentDecode(value)]);
-  }
-  return parameters;
-}
-
-/** Every value of a header, joined as HTTP allows; undefined where it was not sent. */
-export function headerValue(headers: HeaderList, name: string): string | undefined {
-  let joined: string | undefined;
-  for (const [each, value] of headers) {
-    if (each === name) joined = joined === undefined ? value : `${joined},${value}`;
-  }
-  return joined;
+export function canonicalRequest(head: RequestHead, parts: CanonicalParts): string {
+  const { signedHeaders, payloadHash } = parts;
+  const target = `${canonicalPath(head.path)}\n${canonicalQuery(head.query)}`;
+  const headers = canonicalHeaders(head.headers, signedHeaders);
+  return `${head.method}\n${target}\n${headers}\n${signedHeaders.join(";")}\n${payloadHash}`;
 }
 
 /** One byte a character. */
@@ -85,15 +52,15 @@ const canonicalAlready = /^[A-Za-z0-9\-._~/]+$/;
 function canonicalPath(path: string): string {
   if (path === "") return "/";
   if (canonicalAlready.test(path)) return path;
-  return percentDecode(path).replace(/[^A-Za-z0-9\-._~/]/g, escapeByte);
+  return percentDecodeBytes(path).replace(/[^A-Za-z0-9\-._~/]/g, escapeByte);
 }
 
 /** The signature of a presigned URL can't sign itself. */
 function canonicalQuery(parameters: readonly QueryParameter[]): string {
   if (parameters.length === 0) return "";
   return parameters
-    .filter(([name]) => name !== "X-Amz-Signature")
-    .map(([name, value]) => [percentEncode(name), percentEncode(value)] as const)
+    .filter(({ name }) => name !== "X-Amz-Signature")
+    .map(({ name, value }) => [percentEncode(name), percentEncode(value)] as const)
     .sort(([nameA, valueA], [nameB, valueB]) => order(nameA, nameB) || order(valueA, valueB))
     .map(([name, value]) => `${name}=${value}`)
     .join("&");
@@ -103,31 +70,16 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** A line for each. They are few, and so are all: looking through the list each time is quicker than a map of it. */
-function canonicalHeaders(headers: HeaderList, signedHeaders: readonly string[]): string {
+/** A line for each. */
+function canonicalHeaders(headers: Headers, signedHeaders: readonly string[]): string {
   let lines = "";
-  for (const signed of signedHeaders) {
-    let joined: string | undefined;
-    for (const [name, value] of headers) {
-      if (name !== signed) continue;
-      const folded = foldWhitespace(value);
-      joined = joined === undefined ? folded : `${joined},${folded}`;
-    }
-    lines += `${signed}:${joined ?? ""}\n`;
-  }
+  for (const name of signedHeaders) lines += `${name}:${foldBlanks(headers.get(name) ?? "")}\n`;
   return lines;
 }
 
-function foldWhitespace(value: string): string {
+function foldBlanks(value: string): string {
   if (!/\t| {2}|^ | $/.test(value)) return value;
-  return value.replace(/[ \t]+/g, " ").replace(/^ | $/g, "");
-}
-
-function percentDecode(text: string): string {
-  if (!text.includes("%")) return text;
-  return text.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  );
+  return trimBlanks(value).replace(/[ \t]+/g, " ");
 }
 
 function escapeByte(character: string): string {

@@ -8,5 +8,6 @@ export interface Credential {
 
 /** Access keys by id. */
 export interface Credentials {
-  find(accessKeyId: string): Promise<Credential | undefined>;
+  /** Answers with the value itself where it is at hand. */
+  find(accessKeyId: string): Credential | undefined | Promise<Credential | undefined>;
 }

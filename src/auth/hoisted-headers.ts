@@ -2,11 +2,21 @@
  * Headers in the query. What a presigned URL asks for beyond its target has no header of its own: whoever opens it
  * sends none. So SDKs put `x-amz-` headers and conditions among its parameters, and S3 takes them for those headers.
  */
-import type { HeaderList } from "../platform/http.ts";
-import { isPresignedV2 } from "./authorization-v2.ts";
-import { isPresigned } from "./authorization.ts";
-import type { QueryParameter, SignedRequest } from "./canonical-request.ts";
-import { parseQuery, splitTarget } from "./canonical-request.ts";
+import {
+  type Headers,
+  type QueryParameter,
+  type RequestHead,
+  addHeader,
+  trimBlanks,
+} from "../platform/request-head.ts";
+
+/** The version of the signature that the query of a presigned URL holds; undefined where it holds none. */
+export function presigning({ query }: RequestHead): "v4" | "v2" | undefined {
+  if (query.length === 0) return undefined;
+  const has = (names: readonly string[]): boolean => query.some(({ name }) => names.includes(name));
+  if (has(["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"])) return "v4";
+  return has(["AWSAccessKeyId", "Signature"]) ? "v2" : undefined;
+}
 
 const conditions: ReadonlySet<string> = new Set([
   "if-match",
@@ -34,24 +44,29 @@ const notHeaders: ReadonlySet<string> = new Set([
 const checksumValue = /^x-amz-checksum-(?!algorithm$|mode$|type$)/;
 
 /** Parameters as headers: values one byte a character, as in headers. */
-function asHeaders(parameters: readonly QueryParameter[]): [name: string, value: string][] {
-  return parameters
-    .map(([name, value]): [string, string] => [
-      name.toLowerCase(),
-      value.replace(/^[ \t]+|[ \t]+$/g, ""),
-    ])
-    .filter(([name]) => name.startsWith("x-amz-") || conditions.has(name));
+function asHeaders(parameters: readonly QueryParameter[]): Headers {
+  const headers = new Map<string, string>();
+  for (const { name, value } of parameters) {
+    const header = name.toLowerCase();
+    if (header.startsWith("x-amz-") || conditions.has(header)) {
+      addHeader(headers, header, trimBlanks(value));
+    }
+  }
+  return headers;
 }
 
 /** With the signed headers whose values stand in the query alone: what the signature of a presigned URL covers. */
 export function withSignedParameters(
-  headers: HeaderList,
+  { headers, query }: RequestHead,
   signedHeaders: readonly string[],
-  parameters: readonly QueryParameter[],
-): HeaderList {
-  const missing = signedHeaders.filter((signed) => !headers.some(([name]) => name === signed));
+): Headers {
+  const missing = signedHeaders.filter((name) => !headers.has(name));
   if (missing.length === 0) return headers;
-  return [...headers, ...asHeaders(parameters).filter(([name]) => missing.includes(name))];
+  const covered = new Map(headers);
+  for (const [name, value] of asHeaders(query)) {
+    if (missing.includes(name)) covered.set(name, value);
+  }
+  return covered;
 }
 
 /**
@@ -59,20 +74,16 @@ export function withSignedParameters(
  * URL's parameters true is verified by others. A header wins where the signature covers it; against a condition
  * that is signed in the query, one that anybody could have added does not.
  */
-export function effectiveHeaders({ target, headers }: SignedRequest): HeaderList {
-  const { query } = splitTarget(target);
-  if (query === "") return headers;
-  const parameters = parseQuery(query);
-  if (!isPresigned(parameters) && !isPresignedV2(parameters)) return headers;
-  const names = parameters.find(([name]) => name === "X-Amz-SignedHeaders")?.[1] ?? "";
+export function effectiveHeaders(head: RequestHead): Headers {
+  const { headers, query } = head;
+  if (presigning(head) === undefined) return headers;
+  const names = query.find(({ name }) => name === "X-Amz-SignedHeaders")?.value ?? "";
   const signed = new Set(names.toLowerCase().split(";"));
-  const hoisted = asHeaders(parameters).filter(
-    ([name]) => !notHeaders.has(name) && (signed.has(name) || !checksumValue.test(name)),
-  );
-  const added = new Set(hoisted.map(([name]) => name));
-  const own = headers.filter(
-    ([name]) => !conditions.has(name) || signed.has(name) || !added.has(name),
-  );
-  const sent = new Set(own.map(([name]) => name));
-  return [...own, ...hoisted.filter(([name]) => !sent.has(name))];
+  const effective = new Map(headers);
+  for (const [name, value] of asHeaders(query)) {
+    if (notHeaders.has(name) || (!signed.has(name) && checksumValue.test(name))) continue;
+    const wins = conditions.has(name) && !signed.has(name);
+    if (wins || !headers.has(name)) effective.set(name, value);
+  }
+  return effective;
 }

@@ -2,6 +2,9 @@ import { fromHex } from "../base/bytes.ts";
 import { signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
 
+export const contentSha256Header = "x-amz-content-sha256";
+export const decodedLengthHeader = "x-amz-decoded-content-length";
+
 /** How the body is protected and framed: what `decodePayload` needs to know. */
 export type PayloadMode =
   /** The bytes as they come; nothing vouches for them (UNSIGNED-PAYLOAD, presigned, anonymous). */
@@ -52,6 +55,16 @@ export const chunkedPayloads = {
   signedWithTrailer: `STREAMING-${signatureAlgorithm}-PAYLOAD-TRAILER`,
   unsignedWithTrailer: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
 } as const;
+
+/** @param signing what chained signatures of chunks are computed from, where a key of Signature V4 is at hand. */
+export function payloadMode(
+  declared: DeclaredPayload,
+  signing: ChunkSigning | undefined,
+): PayloadMode {
+  if (declared.kind !== "chunked") return declared;
+  const { trailer, decodedBytes } = declared;
+  return { kind: "chunked", signing: declared.signed ? signing : undefined, trailer, decodedBytes };
+}
 
 /** The most a request may state: S3's largest object is 5 TiB in parts of at most 5 GiB; far below 2^53. */
 const decodedBytesMax = 50 * 2 ** 40;

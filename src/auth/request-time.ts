@@ -1,9 +1,8 @@
 /** When a request says it was sent, which its signature covers. */
 import { parseHttpDate } from "../base/http-date.ts";
-import type { HeaderList } from "../platform/http.ts";
+import type { Headers } from "../platform/request-head.ts";
 import type { AuthFailure } from "./auth-failure.ts";
-import { headerValue } from "./canonical-request.ts";
-import { parseTimestamp } from "./timestamp.ts";
+import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
 
 /** S3's tolerance between the request's time and ours. */
 export const skewMsMax = 15 * 60 * 1000;
@@ -11,14 +10,18 @@ export const skewMsMax = 15 * 60 * 1000;
 export interface RequestTime {
   /** As sent. */
   readonly text: string;
+  /** As Signature V4 writes it. */
+  readonly timestamp: string;
   readonly ms: number;
 }
 
 /** `x-amz-date`, or `date` where that is absent. What lies before 1970 is no time of a request. */
-export function requestTimeOf(headers: HeaderList): RequestTime | AuthFailure {
-  const text = headerValue(headers, "x-amz-date") ?? headerValue(headers, "date") ?? "";
-  const ms = parseTimestamp(text) ?? parseHttpDate(text) ?? -1;
-  return ms >= 0 ? { text, ms } : noDate;
+export function requestTimeOf(headers: Headers): RequestTime | AuthFailure {
+  const text = headers.get("x-amz-date") ?? headers.get("date") ?? "";
+  const stampedMs = parseTimestamp(text);
+  const ms = stampedMs ?? parseHttpDate(text) ?? -1;
+  if (ms < 0) return noDate;
+  return { text, timestamp: stampedMs === undefined ? formatTimestamp(ms) : text, ms };
 }
 
 export function skewOf({ text, ms }: RequestTime, serverTimeMs: number): AuthFailure | undefined {

@@ -1,8 +1,8 @@
 /** Signs requests, for clients: ours, the CLI's, the tests'. The canonical form is the verifier's own. */
 import type { Hash } from "../platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
+import { type RequestHead, headersByName, requestHead } from "../platform/request-head.ts";
 import { canonicalRequest, percentEncode } from "./canonical-request.ts";
-import type { SignedRequest } from "./canonical-request.ts";
 import {
   deriveSigningKey,
   requestStringToSign,
@@ -12,6 +12,18 @@ import {
 } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
 import { formatTimestamp } from "./timestamp.ts";
+
+/** The part of a request that a signature covers. */
+export interface SignedRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: HeaderList;
+}
+
+/** As the server that gets it will see it. */
+export function headOf({ method, target, headers }: SignedRequest): RequestHead {
+  return requestHead(method, target, headersByName(headers));
+}
 
 export interface SigningIdentity {
   readonly accessKeyId: string;
@@ -97,7 +109,10 @@ function sign(
   const keyScope = { date: timestamp.slice(0, 8), region: identity.region };
   const scope = scopeText(keyScope);
   const signedHeaders = sortedNames(request.headers);
-  const canonical = canonicalRequest(request, { signedHeaders, payloadHash: contentSha256 });
+  const canonical = canonicalRequest(headOf(request), {
+    signedHeaders,
+    payloadHash: contentSha256,
+  });
   const text = requestStringToSign(hash, { timestamp, scope, canonicalRequest: canonical });
   const key = deriveSigningKey(hash, identity.secretAccessKey, keyScope);
   return { key, timestamp, scope, seedSignature: hash.hmacSha256Text(key, text) };

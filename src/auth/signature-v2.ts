@@ -4,9 +4,8 @@
  */
 import { toBase64 } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
-import type { HeaderList } from "../platform/http.ts";
-import type { QueryParameter, SignedRequest } from "./canonical-request.ts";
-import { headerValue, parseQuery, splitTarget, wireBytes } from "./canonical-request.ts";
+import type { QueryParameter, RequestHead } from "../platform/request-head.ts";
+import { wireBytes } from "./canonical-request.ts";
 
 /** The signature of a text that is one byte a character: HMAC-SHA1 with the secret itself, in base64. */
 export function signatureV2(hash: Hash, secretAccessKey: string, text: string): string {
@@ -59,61 +58,66 @@ export interface V2Parts {
   readonly bucket: string | undefined;
 }
 
-/** The text as the request came, and where clients may have signed another for the same, those too. */
-export function textsToSignV2(request: SignedRequest, parts: V2Parts): readonly string[] {
-  const { path, query } = splitTarget(request.target);
+/** The text as the request came first, then those that clients may have signed for the same. */
+export function textsToSignV2(head: RequestHead, parts: V2Parts): readonly string[] {
+  const { path } = head;
   // boto3 asks for /bucket and signs /bucket/, which is what a bucket is called where the host names it.
   const isBucket = parts.bucket === undefined && /^\/[^/]+$/.test(path);
   const paths = isBucket ? [path, `${path}/`] : [path];
   // Others sign ?uploads, and an HTTP library of theirs sends ?uploads=.
-  const bare = query.replaceAll(/=(?=&|$)/g, "");
-  const queries = bare === query ? [query] : [query, bare];
-  const { method, headers } = request;
+  const sent = signedQuery(head.query, false);
+  const bare = signedQuery(head.query, true);
+  const queries = bare === sent ? [sent] : [sent, bare];
+  const lines = linesToSign(head, parts.date);
+  const bucket = parts.bucket === undefined ? "" : `/${parts.bucket}`;
   return paths.flatMap((each) =>
-    queries.map((sent) => {
-      const target = sent === "" ? each : `${each}?${sent}`;
-      return stringToSignV2({ method, target, headers }, parts);
-    }),
+    queries.map((query) => `${lines}\n${bucket}${each === "" ? "/" : each}${query}`),
   );
 }
 
-export function stringToSignV2(request: SignedRequest, { date, bucket }: V2Parts): string {
-  const { path, query } = splitTarget(request.target);
-  const standard = ["content-md5", "content-type"].map(
-    (name) => headerValue(request.headers, name)?.trim() ?? "",
-  );
-  const lines = [request.method, ...standard, date, ...amzLines(request.headers, query)];
-  const resource = `${bucket === undefined ? "" : `/${bucket}`}${path === "" ? "/" : path}`;
-  return [...lines, resource].join("\n") + signedQuery(query);
+export function stringToSignV2(head: RequestHead, parts: V2Parts): string {
+  const [text = ""] = textsToSignV2(head, parts);
+  return text;
+}
+
+/** All that comes before the resource. */
+function linesToSign(head: RequestHead, date: string): string {
+  const standard = ["content-md5", "content-type"].map((name) => trimmed(head.headers.get(name)));
+  return [head.method, ...standard, date, ...amzLines(head)].join("\n");
+}
+
+function trimmed(value = ""): string {
+  return value.trim();
 }
 
 /** `x-amz-` headers in order, one a line; in a presigned URL they may stand in the query. */
-function amzLines(headers: HeaderList, query: string): string[] {
+function amzLines({ headers, query }: RequestHead): string[] {
   const values = new Map<string, string>();
-  const add = ([name, value]: QueryParameter): void => {
-    const before = values.get(name);
-    values.set(name, before === undefined ? value.trim() : `${before},${value.trim()}`);
-  };
-  for (const header of headers) if (header[0].startsWith("x-amz-")) add(header);
-  const sent = new Set(values.keys());
-  for (const [parameter, value] of parseQuery(query)) {
-    const name = parameter.toLowerCase();
-    if (name.startsWith("x-amz-") && !sent.has(name)) add([name, value]);
+  for (const [name, value] of headers) {
+    if (name.startsWith("x-amz-")) values.set(name, value.trim());
+  }
+  for (const { name, value } of query) {
+    const header = name.toLowerCase();
+    if (!header.startsWith("x-amz-") || headers.has(header)) continue;
+    const before = values.get(header);
+    values.set(header, before === undefined ? value.trim() : `${before},${value.trim()}`);
   }
   return [...values]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => `${name}:${value}`);
 }
 
-/** Values decoded; a parameter that was sent without `=` is signed without it. */
-function signedQuery(query: string): string {
+/**
+ * Values decoded; a parameter that was sent without `=` is signed without it.
+ *
+ * @param isBare whether one that was sent with nothing behind its `=` is signed without it, too.
+ */
+function signedQuery(query: readonly QueryParameter[], isBare: boolean): string {
   const parts = query
-    .split("&")
-    .flatMap((part) => {
-      const [parameter] = parseQuery(part);
-      if (parameter === undefined || !subResources.has(parameter[0])) return [];
-      const [name, value] = parameter;
-      return [{ name, text: part.includes("=") ? `${name}=${value}` : name }];
+    .filter(({ name }) => subResources.has(name))
+    .map(({ name, value, raw }) => {
+      const isNameOnly = isBare ? value === "" : !raw.includes("=");
+      return { name, text: isNameOnly ? name : `${name}=${value}` };
     })
     // Those of one name stay as they came.
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));

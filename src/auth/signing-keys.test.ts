@@ -4,7 +4,7 @@ import { createHash } from "../node/platform/hash.ts";
 import type { Hash } from "../platform/hash.ts";
 import { SigningKeys, signingKeysMax } from "./signing-keys.ts";
 
-const scope = { date: "20130524", region: "us-east-1" };
+const date = "20130524";
 
 function counted() {
   const hash = createHash();
@@ -16,18 +16,19 @@ function counted() {
       return hash.hmacSha256(key, bytes);
     },
   };
-  return { keys: new SigningKeys(counting), hmacs: () => hmacs };
+  const keysOf = (region: string) => new SigningKeys(counting, region);
+  return { keys: keysOf("us-east-1"), keysOf, hmacs: () => hmacs };
 }
 
 test("a key is derived once a day, region and secret", () => {
-  const { keys, hmacs } = counted();
-  const first = keys.derive("secret", scope);
-  assert.equal(keys.derive("secret", { ...scope }), first);
+  const { keys, keysOf, hmacs } = counted();
+  const first = keys.derive("secret", date);
+  assert.equal(keys.derive("secret", date), first);
   assert.equal(hmacs(), 4);
   const others = [
-    keys.derive("changed", scope),
-    keys.derive("secret", { ...scope, date: "20130525" }),
-    keys.derive("secret", { ...scope, region: "eu-west-1" }),
+    keys.derive("changed", date),
+    keys.derive("secret", "20130525"),
+    keysOf("eu-west-1").derive("secret", date),
   ];
   assert.equal(hmacs(), 16);
   for (const other of others) assert.notDeepEqual(other, first);
@@ -35,10 +36,10 @@ test("a key is derived once a day, region and secret", () => {
 
 test("past the limit the oldest key gives way, and is derived again", () => {
   const { keys, hmacs } = counted();
-  for (let i = 0; i <= signingKeysMax; i++) keys.derive(`secret ${i}`, scope);
+  for (let i = 0; i <= signingKeysMax; i++) keys.derive(`secret ${i}`, date);
   const before = hmacs();
-  keys.derive("secret 1", scope);
+  keys.derive("secret 1", date);
   assert.equal(hmacs(), before, "the second oldest is still there");
-  keys.derive("secret 0", scope);
+  keys.derive("secret 0", date);
   assert.equal(hmacs(), before + 4);
 });

@@ -5,7 +5,7 @@ import { createHash } from "../node/platform/hash.ts";
 import type { AuthFailure } from "./auth-failure.ts";
 import { signatureV2 } from "./signature-v2.ts";
 import { exampleIdentity } from "./testing/aws-examples.ts";
-import { createRequestVerifier } from "./verify-request.ts";
+import { createRequestVerifier, verifyClaim } from "./verify-request.ts";
 
 const hash = createHash();
 const principal = { owner: "owner", account: "account", name: "root", root: true };
@@ -57,15 +57,13 @@ async function verify(
       sleep: () => Promise.resolve(),
       turn: () => Promise.resolve(),
     },
-    credentials: {
-      find: (id) =>
-        Promise.resolve(id === accessKeyId ? { ...exampleIdentity, principal } : undefined),
-    },
     region,
     domains: [],
     acceptsV2,
   });
-  return await verifier.verifyForm(new Map(Object.entries(form)));
+  const claim = verifier.claimForm(new Map(Object.entries(form)));
+  const find = (id: string) => (id === accessKeyId ? { ...exampleIdentity, principal } : undefined);
+  return verifyClaim(claim, { find });
 }
 
 async function refusal(form: Readonly<Record<string, string>>, now?: number): Promise<AuthFailure> {

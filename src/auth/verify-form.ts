@@ -2,32 +2,18 @@
  * Who signed an HTML form (PostObject). What is signed is its `policy`, as sent; the policy in turn says what the other
  * fields may be, which is for whoever knows S3's fields to check.
  */
-import type { Clock } from "../platform/clock.ts";
-import type { Hash } from "../platform/hash.ts";
 import type { AuthFailure } from "./auth-failure.ts";
-import { onlyVersion4 } from "./authorization-v2.ts";
 import { parseCredential } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
-import type { Credential, Credentials } from "./credentials.ts";
+import type { Credential } from "./credentials.ts";
 import { signatureV2 } from "./signature-v2.ts";
 import { sameSignature, signatureAlgorithm } from "./signature-v4.ts";
-import type { KeyScope } from "./signature-v4.ts";
-import type { SigningKeys } from "./signing-keys.ts";
 import { parseTimestamp } from "./timestamp.ts";
-import type { Verified } from "./verify-request.ts";
+import type { Claim, Verified, Verifier } from "./claim.ts";
+import { onlyVersion4 } from "./verify-v2.ts";
 
 /** A form's fields, by their names in lower case. */
 export type FormFields = ReadonlyMap<string, string>;
-
-export interface FormVerifierParts {
-  readonly hash: Hash;
-  readonly clock: Clock;
-  readonly credentials: Credentials;
-  readonly region: string;
-  readonly keys: SigningKeys;
-  /** Whether Signature V2 is taken. */
-  readonly acceptsV2: boolean;
-}
 
 /** S3: a key of Signature V4 signs for seven days. */
 const signatureAgeMsMax = 7 * 24 * 60 * 60 * 1000;
@@ -37,16 +23,14 @@ const fieldsOfV4 = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-
 const fieldsOfV2 = ["AWSAccessKeyId", "Signature"];
 
 /** `anonymous` where the form holds no credentials at all: authorize judges that, not we. */
-export async function verifyForm(
-  parts: FormVerifierParts,
-  fields: FormFields,
-): Promise<Verified | AuthFailure> {
+export function claimForm(verifier: Verifier, fields: FormFields): Claim | AuthFailure {
   if (hasAny(fields, fieldsOfV4))
-    return missingField(fields, fieldsOfV4) ?? verifyV4(parts, fields);
-  if (hasAny(fields, fieldsOfV2) && !parts.acceptsV2) return onlyVersion4;
+    return missingField(fields, fieldsOfV4) ?? claimV4(verifier, fields);
+  if (hasAny(fields, fieldsOfV2) && !verifier.acceptsV2) return onlyVersion4;
   if (hasAny(fields, fieldsOfV2))
-    return missingField(fields, fieldsOfV2) ?? verifyV2(parts, fields);
-  return verified({ principal: anonymous, accessKeyId: undefined });
+    return missingField(fields, fieldsOfV2) ?? claimV2(verifier, fields);
+  const accessKeyId = undefined;
+  return { accessKeyId, verify: () => verified({ principal: anonymous, accessKeyId }) };
 }
 
 function hasAny(fields: FormFields, names: readonly string[]): boolean {
@@ -59,11 +43,8 @@ function missingField(fields: FormFields, names: readonly string[]): AuthFailure
   return { kind: "refused", code: "form_field_missing", field };
 }
 
-async function verifyV4(
-  parts: FormVerifierParts,
-  fields: FormFields,
-): Promise<Verified | AuthFailure> {
-  const { hash, region, clock } = parts;
+function claimV4(verifier: Verifier, fields: FormFields): Claim | AuthFailure {
+  const { hash, region, clock, keys } = verifier;
   const algorithm = fieldOf(fields, "x-amz-algorithm");
   if (algorithm !== signatureAlgorithm) {
     const message = `X-Amz-Algorithm only supports "${signatureAlgorithm}"`;
@@ -87,20 +68,19 @@ async function verifyV4(
     const code = "presign_expired";
     return { kind: "refused", code, expiresAtMs, expiresSeconds, serverTimeMs };
   }
-  const scope: KeyScope = { date: claim.date, region };
-  return verifySigner(parts, fields, {
+  return claimOf(fields, {
     accessKeyId: claim.accessKeyId,
     signature: fieldOf(fields, "x-amz-signature"),
     sign: ({ secretAccessKey }, policy) =>
-      hash.hmacSha256Text(parts.keys.derive(secretAccessKey, scope), policy),
+      hash.hmacSha256Text(keys.derive(secretAccessKey, claim.date), policy),
   });
 }
 
-function verifyV2(parts: FormVerifierParts, fields: FormFields): Promise<Verified | AuthFailure> {
-  return verifySigner(parts, fields, {
+function claimV2({ hash }: Verifier, fields: FormFields): Claim {
+  return claimOf(fields, {
     accessKeyId: fieldOf(fields, "awsaccesskeyid"),
     signature: fieldOf(fields, "signature"),
-    sign: ({ secretAccessKey }, policy) => signatureV2(parts.hash, secretAccessKey, policy),
+    sign: ({ secretAccessKey }, policy) => signatureV2(hash, secretAccessKey, policy),
   });
 }
 
@@ -110,26 +90,29 @@ interface FormSigner {
   readonly sign: (credential: Credential, policy: string) => string;
 }
 
-async function verifySigner(
-  { credentials }: FormVerifierParts,
-  fields: FormFields,
-  { accessKeyId, signature, sign }: FormSigner,
-): Promise<Verified | AuthFailure> {
-  const credential = await credentials.find(accessKeyId);
-  if (credential === undefined) return { kind: "refused", code: "access_key_unknown", accessKeyId };
-  const token = fields.get("x-amz-security-token");
-  if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
-  const policy = fieldOf(fields, "policy");
-  if (sameSignature(sign(credential, policy), signature)) {
-    return verified({ principal: credential.principal, accessKeyId });
-  }
+function claimOf(fields: FormFields, signer: FormSigner): Claim {
+  const { accessKeyId, signature, sign } = signer;
   return {
-    kind: "refused",
-    code: "signature_mismatch",
     accessKeyId,
-    signatureProvided: signature,
-    stringToSign: policy,
-    canonicalRequest: undefined,
+    verify(credential) {
+      if (credential === undefined) {
+        return { kind: "refused", code: "access_key_unknown", accessKeyId };
+      }
+      const token = fields.get("x-amz-security-token");
+      if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
+      const policy = fieldOf(fields, "policy");
+      if (sameSignature(sign(credential, policy), signature)) {
+        return verified({ principal: credential.principal, accessKeyId });
+      }
+      return {
+        kind: "refused",
+        code: "signature_mismatch",
+        accessKeyId,
+        signatureProvided: signature,
+        stringToSign: policy,
+        canonicalRequest: undefined,
+      };
+    },
   };
 }
 

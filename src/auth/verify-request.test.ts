@@ -4,8 +4,8 @@ import { must } from "../base/assert.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { AuthFailure } from "./auth-failure.ts";
 import { anonymous } from "./authorize.ts";
-import type { SignedRequest } from "./canonical-request.ts";
-import { presignRequest, signRequest } from "./sign.ts";
+import type { Verified } from "./claim.ts";
+import { type SignedRequest, presignRequest, signRequest } from "./sign.ts";
 import {
   chunkedExample,
   chunkedExampleBytes,
@@ -22,7 +22,6 @@ import {
   signedExample,
   withHeader,
 } from "./testing/fixture.ts";
-import type { Verified } from "./verify-request.ts";
 
 const hash = createHash();
 const verifier = exampleVerifier(hash);

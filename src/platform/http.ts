@@ -1,13 +1,11 @@
 /** An HTTP exchange as protocol code sees it; `node/` and the simulator bridge to real or imagined sockets. */
+import type { RequestHead } from "./request-head.ts";
 
 /** Header names in lower case; a header sent several times has several entries. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
 export interface HttpRequest {
-  readonly method: string;
-  /** The request target as sent: path and query, undecoded. */
-  readonly target: string;
-  readonly headers: HeaderList;
+  readonly head: RequestHead;
   readonly secure: boolean;
   /** For logs; undefined once the peer has gone. */
   readonly remoteAddress: string | undefined;
@@ -42,4 +40,5 @@ export interface HttpResponse {
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
 
-export type HttpHandler = (request: HttpRequest) => Promise<HttpResponse>;
+/** Answers with the value itself where nothing has to be waited for. */
+export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;

@@ -1,5 +1,7 @@
+import type { AuthFailure } from "../auth/auth-failure.ts";
 import type { Authorize } from "../auth/authorize.ts";
-import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
+import type { Verified } from "../auth/claim.ts";
+import type { FormFields } from "../auth/verify-form.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { UploadId } from "../format/ids.ts";
@@ -7,7 +9,7 @@ import { type Bucket, getBucket } from "../object/bucket/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isRefusal, type Refusal } from "../object/refusal.ts";
 import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
-import type { Headers } from "./request/headers.ts";
+import type { Headers } from "../platform/request-head.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 import { refuseUnsupportedHeaders } from "./request/unsupported-headers.ts";
 import { idText } from "../format/ids.ts";
@@ -21,19 +23,18 @@ export interface S3Call {
   readonly request: HttpRequest;
   /** What the request means: as sent, with what a presigned URL says in a header's place. */
   readonly headers: Headers;
-  /** The same, each as it came. */
-  readonly headerList: HeaderList;
   readonly target: RequestTarget;
   readonly verified: Verified;
   /** Who signed a form: that stands among its fields, in the body, where `verified` knows nothing of. */
-  readonly verifyForm: RequestVerifier["verifyForm"];
+  readonly verifyForm: (fields: FormFields) => Promise<Verified | AuthFailure>;
   /** The body as sent, counted. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Answers with what may take long to come about, and keeps the client waiting meanwhile. */
   keepAlive(work: Promise<HttpResponse>): Promise<HttpResponse>;
 }
 
-export type Operation = (call: S3Call) => Promise<HttpResponse>;
+/** Answers with the value itself where nothing has to be waited for. */
+export type Operation = (call: S3Call) => HttpResponse | Promise<HttpResponse>;
 
 /** What an action is done to. */
 export interface Place {
@@ -67,7 +68,8 @@ async function permitIn(
   expectedOwner: string,
 ): Promise<Bucket> {
   const bucket = granted(await getBucket(call.objects, place.bucket), place);
-  await requirePermission(call, action, place, bucket.account);
+  const permission = requirePermission(call, action, place, bucket.account);
+  if (permission !== undefined) await permission;
   const expected = call.headers.get(expectedOwner);
   if (expected !== undefined && !/^\d{12}$/.test(expected)) throw invalidOwner(expected);
   if (expected !== undefined && expected !== bucket.account) throw new S3Error("AccessDenied");
@@ -80,12 +82,13 @@ function invalidOwner(expected: string): S3Error {
   });
 }
 
-async function requirePermission(
+/** A promise only where the answer has to be waited for. */
+function requirePermission(
   call: S3Call,
   action: string,
   place: Place,
   account: string | undefined,
-): Promise<void> {
+): Promise<void> | undefined {
   const { secure, remoteAddress } = call.request;
   const resource = {
     get arn() {
@@ -94,7 +97,13 @@ async function requirePermission(
     account,
   };
   const context = { secure, remoteAddress };
-  const allowed = await call.authorize(call.verified.principal, action, resource, context);
+  const allowed = call.authorize(call.verified.principal, action, resource, context);
+  if (allowed instanceof Promise) return allowed.then((answer) => requireAllowed(call, answer));
+  requireAllowed(call, allowed);
+  return undefined;
+}
+
+function requireAllowed(call: S3Call, allowed: boolean): void {
   if (!allowed) throw new S3Error("AccessDenied");
   // Only now: what this store cannot do is no business of strangers.
   refuseUnsupportedHeaders(call.headers);

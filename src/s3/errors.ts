@@ -1,4 +1,4 @@
-import type { AuthFailure } from "../auth/verify-request.ts";
+import type { AuthFailure } from "../auth/auth-failure.ts";
 import type { PayloadErrorCode } from "../auth/payload-error.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";

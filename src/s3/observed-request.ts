@@ -1,4 +1,4 @@
-import type { Verified } from "../auth/verify-request.ts";
+import type { Verified } from "../auth/claim.ts";
 import type { RequestPhases } from "../object/request-phases.ts";
 import type { HttpRequest } from "../platform/http.ts";
 import type { OperationName } from "./operations.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { builtOperations } from "./built-operations.ts";
+import { requestHead } from "../platform/request-head.ts";
 import { operationNames, route } from "./operations.ts";
 import { parseRequestTarget } from "./request/request-target.ts";
 import { modelledOperations } from "./testing/modelled-operations.ts";
@@ -9,7 +10,7 @@ const header = "yes";
 
 function routed(method: string, uri: string, headers: readonly string[] = []): string | undefined {
   const named = new Map(headers.map((name) => [name, header]));
-  return route(method, parseRequestTarget(uri, undefined, []), named);
+  return route(method, parseRequestTarget(requestHead(method, uri, named), []), named);
 }
 
 /** What the model's URI leaves out: the header or query that tells the operation from others. */

@@ -1,4 +1,4 @@
-import type { Headers } from "./request/headers.ts";
+import type { Headers } from "../platform/request-head.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 
 // Which operation a request asks for, as one table. S3 tells operations apart by method, by what the path names,
@@ -176,11 +176,7 @@ const object = rows("object", [
   ["CorsPreflight", "OPTIONS", preflight],
 ]);
 
-/** The first row that matches decides. */
 const table = [...service, ...bucket, ...object];
-
-/** The rows among which one request can find its own. */
-const rowsByRequest = Map.groupBy(table, ({ method, target }) => `${method} ${target}`);
 
 export type OperationName = (typeof table)[number]["operation"];
 
@@ -203,52 +199,70 @@ const qualifiers: ReadonlySet<string> = new Set([
 
 /** All names that turn a request into another operation. */
 const subResources: ReadonlySet<string> = new Set(
-  table
-    .flatMap((row) => row.query)
-    .map(({ name }) => name)
-    .filter((name) => !qualifiers.has(name)),
+  table.flatMap((row) => row.query.map(({ name }) => name)).filter((name) => !qualifiers.has(name)),
 );
+
+type TableRow = (typeof table)[number];
+
+/** Where a row is found that takes any sub-resource. */
+const anySubResource = "*";
+
+/** By method and kind of target, then by the sub-resources that are named; of several rows the first that matches decides. */
+const routes: ReadonlyMap<string, ReadonlyMap<string, readonly TableRow[]>> = new Map(
+  [...Map.groupBy(table, ({ method, target }) => `${method} ${target}`)].map(([request, rows]) => [
+    request,
+    routesOf(rows),
+  ]),
+);
+
+function routesOf(rows: readonly TableRow[]): ReadonlyMap<string, readonly TableRow[]> {
+  const found = new Map<string, TableRow[]>();
+  for (const row of rows) {
+    for (const names of namesOf(row)) found.set(names, [...(found.get(names) ?? []), row]);
+  }
+  return found;
+}
+
+/** The sub-resources that requests for this row name: its own, with and without those that it takes as options. */
+function namesOf({ query, optional = [] }: Row): readonly string[] {
+  if (optional === "any") return [anySubResource];
+  const own = query.map(({ name }) => name).filter((name) => subResources.has(name));
+  return [joined(own), ...optional.map((name) => joined([...own, name]))];
+}
+
+function joined(names: readonly string[]): string {
+  return names.toSorted().join("&");
+}
 
 /** The operation that is asked for; undefined where there is no such one (S3: MethodNotAllowed). */
 export function route(
   method: string,
-  target: RequestTarget,
+  { kind, query }: Pick<RequestTarget, "kind" | "query">,
   headers: Headers,
 ): OperationName | undefined {
-  const named = subResourcesOf(method, target.query);
-  const candidates = rowsByRequest.get(`${method} ${target.kind}`);
-  return candidates?.find((row) => matches(row, target.query, headers, named))?.operation;
+  const byNames = routes.get(`${method} ${kind}`);
+  const named = query.size === 0 ? "" : subResourcesOf(method, query);
+  const rows = byNames?.get(named) ?? byNames?.get(anySubResource);
+  return rows?.find((row) => matches(row, query, headers))?.operation;
 }
 
 /**
  * A parameter without a value that nobody knows is likely a sub-resource of some later S3. Reading may ignore
  * it; a change may not. Presigned URLs have headers among their parameters, which may be empty.
  */
-function subResourcesOf(method: string, query: ReadonlyMap<string, string>): readonly string[] {
+function subResourcesOf(method: string, query: ReadonlyMap<string, string>): string {
   const reads = method === "GET" || method === "HEAD";
   const names: string[] = [];
   for (const [name, value] of query) {
     const isUnknown = value === "" && !qualifiers.has(name) && !/^x-amz-/i.test(name);
     if (subResources.has(name) || (!reads && isUnknown)) names.push(name);
   }
-  return names;
+  return names.length < 2 ? (names[0] ?? "") : joined(names);
 }
 
-function matches(
-  row: Row,
-  query: ReadonlyMap<string, string>,
-  headers: Headers,
-  named: readonly string[],
-): boolean {
+function matches(row: Row, query: ReadonlyMap<string, string>, headers: Headers): boolean {
   if (row.header !== undefined && !headers.has(row.header)) return false;
-  if (!row.query.every((item) => hasParameter(query, item))) return false;
-  return row.optional === "any" || named.every((name) => takes(row, name));
-}
-
-function takes(row: Row, name: string): boolean {
-  return row.query.some((item) => item.name === name) || row.optional?.includes(name) === true;
-}
-
-function hasParameter(query: ReadonlyMap<string, string>, { name, value }: Parameter): boolean {
-  return value === undefined ? query.has(name) : query.get(name) === value;
+  return row.query.every(({ name, value }) =>
+    value === undefined ? query.has(name) : query.get(name) === value,
+  );
 }

@@ -1,11 +1,16 @@
 import type { Authorize } from "../auth/authorize.ts";
 import { effectiveHeaders } from "../auth/hoisted-headers.ts";
-import type { RequestVerifier, Verified } from "../auth/verify-request.ts";
+import type { AuthFailure } from "../auth/auth-failure.ts";
+import type { Verified } from "../auth/claim.ts";
+import type { Credentials } from "../auth/credentials.ts";
+import type { FormFields } from "../auth/verify-form.ts";
+import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
 import type { HeaderList, HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
+import type { Headers } from "../platform/request-head.ts";
 import { getBucket, requestView } from "../object/bucket/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isRefusal } from "../object/refusal.ts";
@@ -15,25 +20,26 @@ import { builtOperations } from "./built-operations.ts";
 import { type Operation, bucketRegionHeader, permit, permitOwn } from "./call.ts";
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
-import { checkHeaderForm, headersByName } from "./request/headers.ts";
+import { checkHeaderForm } from "./request/headers.ts";
 import { keepAlive } from "./response/keep-alive.ts";
 import type { ObservedRequest, RequestObserver } from "./observed-request.ts";
 import { type OperationName, route } from "./operations.ts";
 import { refusePreflight } from "./request/preflight.ts";
 import type { RequestsPerKey } from "./request/requests-per-key.ts";
-import { type RequestTarget, parseRequestTarget } from "./request/request-target.ts";
+import { type RequestTarget, checkTarget, parseRequestTarget } from "./request/request-target.ts";
 
 export interface S3HandlerOptions {
   readonly platform: Platform;
   readonly objects: ObjectStore;
   readonly verifier: RequestVerifier;
+  readonly credentials: Credentials;
   readonly authorize: Authorize;
   readonly region: string;
   /** `<bucket>.<domain>` in Host names a bucket. */
   readonly domains: readonly string[];
   /** How many requests each access key may have under way. */
   readonly perKey: RequestsPerKey;
-  readonly observer?: RequestObserver | undefined;
+  readonly observer: RequestObserver;
 }
 
 /** S3 over HTTP. Whatever goes wrong with a request becomes an answer here; the handler itself never throws. */
@@ -41,7 +47,7 @@ export function createS3Handler(options: S3HandlerOptions): HttpHandler {
   // Names the process that answered, as S3's does the machine.
   const hostId = toBase64(options.platform.random.bytes(48));
   const shared = { ...options, hostId, formatDate: createHttpDates() };
-  return (request) => new Exchange(shared, request).run();
+  return (request) => new Exchange(shared, request).answer();
 }
 
 /** What all exchanges of a process have in common. */
@@ -52,7 +58,7 @@ interface Shared extends S3HandlerOptions {
 
 /** One request on its way to its answer. */
 class Exchange implements ObservedRequest {
-  readonly #options: Shared;
+  readonly #shared: Shared;
   readonly request: HttpRequest;
   readonly requestId: string;
   readonly phases: RequestPhases;
@@ -65,100 +71,135 @@ class Exchange implements ObservedRequest {
   bytesIn = 0;
   bytesOut = 0;
   firstByteMs: number | undefined;
-  /** Ends its being counted for the access key that signed it. */
-  #end: (() => void) | undefined;
+  /** Who is counted for it, until it ends. */
+  #countedSender: Verified | undefined;
 
-  constructor(options: Shared, request: HttpRequest) {
-    this.#options = options;
+  constructor(shared: Shared, request: HttpRequest) {
+    this.#shared = shared;
     this.request = request;
-    this.requestId = toHex(options.platform.random.bytes(8)).toUpperCase();
-    this.phases = new RequestPhases(options.platform.clock);
+    this.requestId = toHex(shared.platform.random.bytes(8)).toUpperCase();
+    this.phases = new RequestPhases(shared.platform.clock);
   }
 
-  async run(): Promise<HttpResponse> {
-    this.#options.observer?.began(this);
-    const response = await this.#answerOrError();
-    const { status } = response;
-    const headers = [...this.#ownHeaders(), ...response.headers];
-    const bodiless = this.request.method === "HEAD" || status === 204;
-    const body = bodiless ? undefined : response.body;
-    this.status = status;
-    if (body === undefined || body instanceof Uint8Array) {
-      this.bytesOut = body?.length ?? 0;
-      this.#done();
-      return { status, headers, body };
-    }
-    return { status, headers, body: this.#watched(body) };
-  }
-
-  async #answerOrError(): Promise<HttpResponse> {
+  /** A promise only where something is waited for. */
+  answer(): HttpResponse | Promise<HttpResponse> {
+    this.#shared.observer.began(this);
     try {
-      return await this.#answer();
+      const answer = this.#authenticate();
+      if (!(answer instanceof Promise)) return this.#finish(answer);
+      return answer.then(
+        (response) => this.#finish(response),
+        (thrown: unknown) => this.#refuse(thrown),
+      );
     } catch (thrown) {
-      return this.#withRegion(this.#errorResponse(thrown));
+      return this.#refuse(thrown);
     }
+  }
+
+  #finish({ status, headers, body }: HttpResponse): HttpResponse {
+    const { formatDate, platform, hostId } = this.#shared;
+    const answered: HttpResponse["headers"] = [
+      ["x-amz-request-id", this.requestId],
+      ["x-amz-id-2", hostId],
+      ["date", formatDate(platform.clock.now())],
+      ["server", "Holdfast"],
+      ...headers,
+    ];
+    this.status = status;
+    if (body === undefined || this.request.head.method === "HEAD" || status === 204) {
+      this.#done();
+      return { status, headers: answered };
+    }
+    if (!(body instanceof Uint8Array)) {
+      return { status, headers: answered, body: this.#watched(body) };
+    }
+    this.bytesOut = body.length;
+    this.#done();
+    return { status, headers: answered, body };
   }
 
   /**
    * Whoever is refused is told in which region the bucket is: that is how clients find it. A refusal that is the store's
    * own fault asks nothing more of it.
    */
-  async #withRegion(response: HttpResponse): Promise<HttpResponse> {
-    const { status, headers } = response;
+  async #refuse(thrown: unknown): Promise<HttpResponse> {
+    const response = this.#errorResponse(thrown);
     const { kind, bucket } = this.target ?? { kind: "service", bucket: "" };
-    const isOurFault = status >= 500 && status !== 501;
-    if (kind === "service" || status < 400 || isOurFault || !isBucketName(bucket)) return response;
-    const found = await regionOf(this.#options.objects, bucket);
-    return found === undefined ? response : { ...response, headers: [...headers, found] };
+    const isOurFault = response.status >= 500 && response.status !== 501;
+    if (kind === "service" || isOurFault || !isBucketName(bucket)) return this.#finish(response);
+    const region = await regionOf(this.#shared.objects, bucket);
+    const headers = region === undefined ? response.headers : [...response.headers, region];
+    return this.#finish({ ...response, headers });
   }
 
   /** Takes note of a failure and words it. */
-  readonly #errorResponse = (thrown: unknown): HttpResponse =>
-    errorResponse(this.#failed(thrown), {
-      requestId: this.requestId,
-      hostId: this.#options.hostId,
-    });
+  #errorResponse(thrown: unknown): HttpResponse {
+    const { requestId } = this;
+    return errorResponse(this.#failed(thrown), { requestId, hostId: this.#shared.hostId });
+  }
 
-  async #answer(): Promise<HttpResponse> {
-    const { request, phases } = this;
-    const { authorize, region, domains } = this.#options;
-    const headerList = effectiveHeaders(request);
-    const headers = headersByName(headerList);
-    const target = parseRequestTarget(request.target, headers.get("host"), domains);
+  /** Finds out what is asked for and who asks. */
+  #authenticate(): HttpResponse | Promise<HttpResponse> {
+    const { domains, verifier, credentials, objects } = this.#shared;
+    const { head } = this.request;
+    const target = parseRequestTarget(head, domains);
     this.target = target;
-    const name = route(request.method, target, headers);
-    if (name === undefined) throw methodNotAllowed(request.method, target);
-    this.operation = name;
-    if (name === "CorsPreflight") return refusePreflight(this.#options.objects, target, headers);
-    const operation = builtOperations[name] ?? notBuilt(name);
-    const verified = await this.#options.verifier.verify(request);
+    checkTarget(target);
+    const headers = effectiveHeaders(head);
+    const operation = route(head.method, target, headers);
+    if (operation === undefined) throw methodNotAllowed(head.method, target);
+    this.operation = operation;
+    if (operation === "CorsPreflight") return refusePreflight(objects, target, headers);
+    const claim = verifier.claim(head);
+    if ("code" in claim) throw authError(claim);
+    const { accessKeyId } = claim;
+    const found = accessKeyId === undefined ? undefined : credentials.find(accessKeyId);
+    if (found instanceof Promise) {
+      return found.then((credential) =>
+        this.#serve(operation, target, headers, claim.verify(credential)),
+      );
+    }
+    return this.#serve(operation, target, headers, claim.verify(found));
+  }
+
+  #serve(
+    name: OperationName,
+    target: RequestTarget,
+    headers: Headers,
+    verified: Verified | AuthFailure,
+  ): HttpResponse | Promise<HttpResponse> {
+    const { objects, authorize, region, perKey, platform } = this.#shared;
+    const { request, phases } = this;
     if (verified.kind === "refused") {
       if (verified.code === "signature_mismatch") this.refusedKey = verified.accessKeyId;
       throw authError(verified);
     }
     this.sender = verified;
-    this.#end = this.#options.perKey.begin(verified.accessKeyId);
-    if (headerList !== request.headers) checkHeaderForm(headerList);
+    perKey.begin(verified.accessKeyId);
+    this.#countedSender = verified;
+    if (headers !== request.head.headers) checkHeaderForm(headers);
     checkBucketName(target);
-    const body = this.#counted(request.body);
     phases.enter("work");
+    const operation = builtOperations[name] ?? notBuilt(name);
     return operation({
-      objects: requestView(this.#options.objects, phases),
+      objects: requestView(objects, phases),
       authorize,
       region,
       request,
       headers,
-      headerList,
       target,
       verified,
-      verifyForm: async (fields) => {
-        const sender = await this.#options.verifier.verifyForm(fields);
-        if (sender.kind === "verified") this.sender = sender;
-        return sender;
-      },
-      body,
-      keepAlive: (work) => keepAlive(this.#options.platform.clock, work, this.#errorResponse),
+      verifyForm: (fields) => this.#verifyForm(fields),
+      body: this.#counted(request.body),
+      keepAlive: (work) => keepAlive(platform.clock, work, (thrown) => this.#errorResponse(thrown)),
     });
+  }
+
+  async #verifyForm(fields: FormFields): Promise<Verified | AuthFailure> {
+    const { verifier, credentials } = this.#shared;
+    const sender = await verifyClaim(verifier.claimForm(fields), credentials);
+    if (sender.kind === "verified") this.sender = sender;
+    return sender;
   }
 
   /** Takes note of what went wrong; only what is the store's own fault goes to the log. */
@@ -170,7 +211,7 @@ class Exchange implements ObservedRequest {
     const expected = error.status < 500 || error === thrown || isStoreError(thrown, "cancelled");
     if (!expected) {
       const overloaded = isStoreError(thrown, "overloaded");
-      this.#options.platform.log(overloaded ? "debug" : "error", "s3_request_failed", {
+      this.#shared.platform.log(overloaded ? "debug" : "error", "s3_request_failed", {
         operation: this.operation,
         requestId: this.requestId,
         code: error.code,
@@ -183,15 +224,6 @@ class Exchange implements ObservedRequest {
   /** Whatever is given up because nobody waits for it is no failure of ours. */
   #isGone(thrown: unknown): boolean {
     return isStoreError(thrown, "cancelled") && this.request.signal.aborted;
-  }
-
-  #ownHeaders(): readonly (readonly [string, string])[] {
-    return [
-      ["x-amz-request-id", this.requestId],
-      ["x-amz-id-2", this.#options.hostId],
-      ["date", this.#options.formatDate(this.#options.platform.clock.now())],
-      ["server", "Holdfast"],
-    ];
   }
 
   async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
@@ -234,8 +266,9 @@ class Exchange implements ObservedRequest {
   #done(): void {
     const totalMs = this.phases.end();
     this.firstByteMs ??= totalMs;
-    this.#end?.();
-    this.#options.observer?.ended(this);
+    const counted = this.#countedSender;
+    if (counted !== undefined) this.#shared.perKey.end(counted.accessKeyId);
+    this.#shared.observer.ended(this);
   }
 }
 

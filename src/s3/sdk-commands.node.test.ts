@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as sdk from "@aws-sdk/client-s3";
-import { headersByName } from "./request/headers.ts";
+import { headersByName, requestHead } from "../platform/request-head.ts";
 import { route } from "./operations.ts";
 import { parseRequestTarget } from "./request/request-target.ts";
 
@@ -71,7 +71,8 @@ test("routing: every command of the SDK, as it is really sent, is recognised as 
   for (const [name, command] of commands) {
     const { method, path, query, headers } = await sentBy(command);
     const pairs = Object.entries(query).map(([key, value]) => `${key}=${value ?? ""}`);
-    const target = parseRequestTarget(`${path}?${pairs.join("&")}`, undefined, []);
-    assert.equal(route(method, target, headersByName(Object.entries(headers))), name);
+    const named = headersByName(Object.entries(headers));
+    const head = requestHead(method, `${path}?${pairs.join("&")}`, named);
+    assert.equal(route(method, parseRequestTarget(head, []), named), name);
   }
 });

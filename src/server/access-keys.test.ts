@@ -98,7 +98,10 @@ test("access keys: no secret lies in the index as it is, and another store's key
   assert.ok(stored.includes("alice"));
   assert.ok(!stored.includes("secret"));
   const moved = await open(engine, 2);
-  await assert.rejects(moved.keys.find("ALICE1"), { code: "missing", message: /secrets key/ });
+  await assert.rejects(async () => moved.keys.find("ALICE1"), {
+    code: "missing",
+    message: /secrets key/,
+  });
 });
 
 test("access keys: listed by id, in pages, without secrets", async () => {

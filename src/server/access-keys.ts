@@ -4,11 +4,11 @@ import {
   type AccessKeys,
   isAccessKeyId,
 } from "../auth/access-key.ts";
-import type { Credential, Credentials } from "../auth/credentials.ts";
+import type { Credential } from "../auth/credentials.ts";
 import { afterKey, decodeUtf8, encodeUtf8, equalBytes, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import { RecentMap } from "../base/recent-map.ts";
-import type { Change, Row } from "../engine/engine.ts";
+import { type Change, type Row, readRow } from "../engine/engine.ts";
 import {
   type AccessKeyRow,
   decodeAccessKeyRow,
@@ -22,12 +22,12 @@ import { accessKeyIdOfKey, accessKeyKey, ownerKey, space, spaceRange } from "../
 import { nextId } from "../keymap/counters.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { Platform } from "../platform/platform.ts";
-import { readRow } from "../engine/engine.ts";
 import type { SecretCipher } from "../platform/secret-cipher.ts";
+import type { RootCredentials } from "./root-credentials.ts";
 
 export interface AccessKeysParts {
   readonly platform: Pick<Platform, "clock" | "random">;
-  readonly rootKey: Credentials;
+  readonly rootKey: RootCredentials;
   readonly keymap: Keymap;
   readonly cipher: SecretCipher;
 }
@@ -59,11 +59,16 @@ class StoredAccessKeys implements AccessKeys {
   }
 
   /** The row is read for each request, so what was deleted or changed by any process is never used again. */
-  async find(accessKeyId: string): Promise<Credential | undefined> {
-    const root = await this.#parts.rootKey.find(accessKeyId);
-    if (root !== undefined) return root;
-    if (!isAccessKeyId(accessKeyId)) return undefined;
-    const row = await readRow(this.#parts.keymap.system, accessKeyKey(encodeUtf8(accessKeyId)));
+  find(accessKeyId: string): Credential | undefined | Promise<Credential | undefined> {
+    const { rootKey, keymap } = this.#parts;
+    const root = rootKey.find(accessKeyId);
+    if (root !== undefined || !isAccessKeyId(accessKeyId)) return root;
+    const row = readRow(keymap.system, accessKeyKey(encodeUtf8(accessKeyId)));
+    if (!(row instanceof Promise)) return this.#credentialOf(accessKeyId, row);
+    return row.then((found) => this.#credentialOf(accessKeyId, found));
+  }
+
+  #credentialOf(accessKeyId: string, row: Row | undefined): Credential | undefined {
     if (row === undefined) {
       this.#decrypted.delete(accessKeyId);
       return undefined;
@@ -91,7 +96,7 @@ class StoredAccessKeys implements AccessKeys {
   async create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined> {
     const { keymap, platform, cipher, rootKey } = this.#parts;
     const { accessKeyId } = key;
-    if ((await rootKey.find(accessKeyId)) !== undefined) return undefined;
+    if (rootKey.find(accessKeyId) !== undefined) return undefined;
     const id = encodeUtf8(accessKeyId);
     const rowKey = accessKeyKey(id);
     for (let attempt = 0; attempt < attemptsMax; attempt++) {

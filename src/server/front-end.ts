@@ -3,17 +3,17 @@ import { isFromBrowser } from "../admin/welcome-page.ts";
 import { Metrics } from "../admin/metrics.ts";
 import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { authorize } from "../auth/authorize.ts";
-import type { Credentials } from "../auth/credentials.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
+import { bucketOfHost } from "../auth/virtual-host.ts";
 import type { SessionId } from "../format/ids.ts";
 import { AnswerBudget } from "../object/read/answer-budget.ts";
 import { BodyBudget } from "../object/write/body-budget.ts";
 import { createBodyBuffers } from "../object/write/body-buffers.ts";
 import { DecodedBuckets } from "../object/bucket/buckets.ts";
-import type { HttpHandler, HttpRequest } from "../platform/http.ts";
+import type { HttpHandler } from "../platform/http.ts";
+import type { RequestHead } from "../platform/request-head.ts";
 import type { SecretCipher } from "../platform/secret-cipher.ts";
 import type { Service } from "../platform/service.ts";
-import { parseRequestTarget } from "../s3/request/request-target.ts";
 import { RequestsPerKey } from "../s3/request/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
 import { sampleAdmission } from "./admission-metrics.ts";
@@ -24,13 +24,14 @@ import { sampleIndexDamage } from "./index-metrics.ts";
 import { sampleStore } from "./store-metrics.ts";
 import { KeptServices } from "./kept-services.ts";
 import { readiness } from "./readiness.ts";
+import type { RootCredentials } from "./root-credentials.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
 export interface FrontEndOptions {
   readonly machine: StoreMachine;
   /** Found before the keys in the index. */
-  readonly rootKey: Credentials;
+  readonly rootKey: RootCredentials;
   /** Opens the secrets of those. */
   readonly secretCipher: SecretCipher;
   readonly region: string;
@@ -70,7 +71,6 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const keys = createAccessKeys({ platform, keymap, cipher: secretCipher, rootKey });
   const verifier = createRequestVerifier({
     ...platform,
-    credentials: keys,
     region,
     domains,
     acceptsV2: options.acceptsV2,
@@ -102,6 +102,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
       bucketsDecoded: new DecodedBuckets(),
     },
     verifier,
+    credentials: keys,
     authorize,
     region,
     domains,
@@ -110,14 +111,14 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   });
   const admin = createAdminHandler({
     accessKeys: { platform, keys, verifier },
-    trace: { platform, verifier, source: traceSource(watch, askOthers), stopping },
+    trace: { platform, verifier, keys, source: traceSource(watch, askOthers), stopping },
     log: platform.log,
     metrics: () => gatherMetrics(name, metrics, askOthers),
     ready: () => readiness(parts),
   });
   return {
     session: keymap.session.id,
-    handler: (request) => (isForAdmin(request, domains) ? admin(request) : s3(request)),
+    handler: (request) => (isForAdmin(request.head, domains) ? admin(request) : s3(request)),
     services: services.map((service) => kept.keep(service)),
     metrics,
     answer: (question) =>
@@ -143,8 +144,7 @@ async function gatherMetrics(
 }
 
 /** A path that begins with /-/, or a browser at the root; except as a key of the bucket that the host names. */
-function isForAdmin(request: HttpRequest, domains: readonly string[]): boolean {
-  if (!request.target.startsWith(adminPrefix) && !isFromBrowser(request)) return false;
-  const host = request.headers.find(([name]) => name === "host")?.[1];
-  return parseRequestTarget("/", host, domains).kind === "service";
+function isForAdmin(head: RequestHead, domains: readonly string[]): boolean {
+  if (!head.path.startsWith(adminPrefix) && !isFromBrowser(head)) return false;
+  return bucketOfHost(head.headers.get("host"), domains) === undefined;
 }

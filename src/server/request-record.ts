@@ -25,7 +25,7 @@ export function recordOf(
     requestId: request.requestId,
     process,
     operation: request.operation ?? noOperation,
-    method: escaped(request.request.method, nameCharactersMax),
+    method: escaped(request.request.head.method, nameCharactersMax),
     bucket: bucket === "" ? undefined : escaped(bucket, nameCharactersMax),
     key:
       key === undefined || key.length === 0
@@ -48,7 +48,7 @@ export function recordOf(
 }
 
 function userAgentOf({ request }: ObservedRequest): string | undefined {
-  return request.headers.find(([name]) => name === "user-agent")?.[1];
+  return request.head.headers.get("user-agent");
 }
 
 function optional(text: string | undefined, charactersMax: number): string | undefined {

@@ -69,13 +69,15 @@ function notAKey(where: string): string {
   return `${where} is damaged: restore it, or remove it and a new key is made at the next start`;
 }
 
+/** Where the root's key is found, at once. */
+export interface RootCredentials extends Credentials {
+  find(accessKeyId: string): Credential | undefined;
+}
+
 /** The root's key by its id. Who owns what is stored by owner and account, so they stay as they are. */
-export function rootCredentials(key: AccessKey, store: StoreId, hash: Hash): Credentials {
+export function rootCredentials(key: AccessKey, store: StoreId, hash: Hash): RootCredentials {
   const owner = toHex(hash.digest("sha256", encodeUtf8(`root of store ${idText(store)}`)));
   const principal = { owner, account: "000000000000", name: "root", root: true };
   const credential: Credential = { ...key, principal };
-  return {
-    find: (accessKeyId) =>
-      Promise.resolve(accessKeyId === key.accessKeyId ? credential : undefined),
-  };
+  return { find: (accessKeyId) => (accessKeyId === key.accessKeyId ? credential : undefined) };
 }

@@ -1,6 +1,10 @@
-import { headersByName } from "../../src/s3/request/headers.ts";
+import { headersByName, requestHead } from "../../src/platform/request-head.ts";
 import { route } from "../../src/s3/operations.ts";
-import { type RequestTarget, parseRequestTarget } from "../../src/s3/request/request-target.ts";
+import {
+  type RequestTarget,
+  checkTarget,
+  parseRequestTarget,
+} from "../../src/s3/request/request-target.ts";
 import { type Draft, targetOf } from "./draft.ts";
 import { type BucketModel, md5Of, multipartEtag } from "./model.ts";
 import type { Answer } from "./peer.ts";
@@ -19,8 +23,10 @@ export function meaningOf(draft: Draft): Meaning | undefined {
   try {
     // A whole URL as the target means its path and query.
     const path = targetOf(draft).replace(/^https?:\/\/[^/?#]*\/?/i, "/");
-    const target = parseRequestTarget(path, undefined, []);
-    const operation = route(draft.method, target, headersByName(draft.headers));
+    const head = requestHead(draft.method, path, headersByName(draft.headers));
+    const target = parseRequestTarget(head, []);
+    checkTarget(target);
+    const operation = route(draft.method, target, head.headers);
     const key = Buffer.from(target.key).toString("latin1");
     return operation === undefined ? undefined : { operation, target, key };
   } catch {

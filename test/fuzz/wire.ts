@@ -1,5 +1,5 @@
 import { chunkedPayloads } from "../../src/auth/payload-mode.ts";
-import { presignRequest, signRequest } from "../../src/auth/sign.ts";
+import { headOf as signedHead, presignRequest, signRequest } from "../../src/auth/sign.ts";
 import { signatureV2, stringToSignV2 } from "../../src/auth/signature-v2.ts";
 import {
   type ChunkSigning,
@@ -47,7 +47,10 @@ export function toWire(draft: Draft, host: string, timeMs: number): Wire {
         ...headers,
         ["x-amz-date", new Date(timeMs).toUTCString()],
       ];
-      const text = stringToSignV2({ ...request, headers: dated }, { date: "", bucket: undefined });
+      const text = stringToSignV2(signedHead({ ...request, headers: dated }), {
+        date: "",
+        bucket: undefined,
+      });
       const signature = signatureV2(hash, rootKey.secretAccessKey, text);
       const authorization = `AWS ${rootKey.accessKeyId}:${signature}`;
       const all: [string, string][] = [...dated, ["authorization", authorization], ...length];

@@ -1,5 +1,5 @@
 /** The worked examples of S3's API reference (sigv4-header-based-auth, -query-string-auth, -streaming, -trailers). */
-import type { SignedRequest } from "../canonical-request.ts";
+import type { SignedRequest } from "../sign.ts";
 import type { SigningIdentity } from "../sign.ts";
 import { emptySha256 } from "../signature-v4.ts";
 

@@ -1,11 +1,11 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList } from "../../platform/http.ts";
-import type { SignedRequest } from "../canonical-request.ts";
 import type { Credential } from "../credentials.ts";
-import { signRequest } from "../sign.ts";
-import { createRequestVerifier } from "../verify-request.ts";
-import type { RequestVerifier } from "../verify-request.ts";
+import type { AuthFailure } from "../auth-failure.ts";
+import type { Verified } from "../claim.ts";
+import { type SignedRequest, headOf, signRequest } from "../sign.ts";
+import { createRequestVerifier, verifyClaim } from "../verify-request.ts";
 import { exampleIdentity, exampleTimeMs } from "./aws-examples.ts";
 
 export const exampleCredential: Credential = {
@@ -19,17 +19,17 @@ export function exampleVerifier(
   hash: Hash,
   nowMs = exampleTimeMs,
   acceptsV2 = true,
-): RequestVerifier {
+): { verify(request: SignedRequest): Promise<Verified | AuthFailure> } {
   const find = (accessKeyId: string): Credential | undefined =>
     accessKeyId === exampleCredential.accessKeyId ? exampleCredential : undefined;
-  return createRequestVerifier({
+  const verifier = createRequestVerifier({
     hash,
     clock: standingClock(nowMs),
-    credentials: { find: (accessKeyId) => Promise.resolve(find(accessKeyId)) },
     region: exampleIdentity.region,
     domains: ["s3.amazonaws.com"],
     acceptsV2,
   });
+  return { verify: (request) => verifyClaim(verifier.claim(headOf(request)), { find }) };
 }
 
 /** A request as it goes out, signed with the example's key at the example's time. */

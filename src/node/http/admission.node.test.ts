@@ -84,10 +84,10 @@ test("C6: admission: pipelined requests are served one at a time, and answered i
   await using server = await serve(async (request) => {
     running++;
     most = Math.max(most, running);
-    const isFirst = request.target === "/0";
+    const isFirst = request.head.target === "/0";
     await new Promise((resolve) => setTimeout(resolve, isFirst ? 30 : 0));
     running--;
-    return { status: 200, headers: [], body: encodeUtf8(`<${request.target}>`) };
+    return { status: 200, headers: [], body: encodeUtf8(`<${request.head.target}>`) };
   });
   const peer = new Peer(server.port);
   const targets = Array.from({ length: 20 }, (_, i) => `/${i}`);
@@ -104,7 +104,7 @@ test("C6: admission: pipelined requests are served one at a time, and answered i
 test("admission: what is pipelined behind an answer that ends the connection is not done", async () => {
   const asked: string[] = [];
   const handler: HttpHandler = (request) => {
-    asked.push(request.target);
+    asked.push(request.head.target);
     return Promise.resolve({ status: 403, headers: [] });
   };
   await using server = await serve(handler, { drainBytes: 10, lingerMs: 1000 });

@@ -5,6 +5,7 @@ import { noBytes } from "../../base/bytes.ts";
 import { isStoreError, messageOf, StoreError } from "../../base/errors.ts";
 import type { HeaderList, HttpHandler, HttpRequest, HttpResponse } from "../../platform/http.ts";
 import type { Log } from "../../platform/log.ts";
+import { type RequestHead, headersByName, requestHead } from "../../platform/request-head.ts";
 import { bareAnswer } from "./bare-answer.ts";
 import type { HttpLimits } from "./limits.ts";
 import { type PeerWatch, Transfer } from "./peer-watch.ts";
@@ -24,11 +25,10 @@ export interface ExchangeOptions {
 
 /** One request and its answer, between node:http's objects and ours. */
 export class Exchange implements HttpRequest {
-  readonly method: string;
-  readonly target: string;
-  readonly headers: HeaderList;
+  readonly head: RequestHead;
   readonly secure: boolean;
   readonly body: AsyncIterable<Uint8Array>;
+  readonly #headers: HeaderList;
   readonly #message: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #options: ExchangeOptions;
@@ -42,9 +42,9 @@ export class Exchange implements HttpRequest {
     this.#message = message;
     this.#response = response;
     this.#options = options;
-    this.method = message.method ?? "";
-    this.target = originForm(message.url ?? "");
-    this.headers = headerList(message.rawHeaders);
+    this.#headers = headerList(message.rawHeaders);
+    const target = originForm(message.url ?? "");
+    this.head = requestHead(message.method ?? "", target, headersByName(this.#headers));
     this.secure = options.secure;
     this.#expectsContinue = expectsContinue(message);
     this.#requestBody = hasBody(message) ? this.#openBody() : undefined;
@@ -93,7 +93,7 @@ export class Exchange implements HttpRequest {
       this.#response.destroy();
       if (!isStoreError(error, "cancelled")) {
         const message = messageOf(error);
-        this.#options.log("warn", "response_broken", { target: this.target, message });
+        this.#options.log("warn", "response_broken", { target: this.head.target, message });
       }
     }
   }
@@ -117,9 +117,9 @@ export class Exchange implements HttpRequest {
   }
 
   async #answer(handler: HttpHandler): Promise<HttpResponse> {
-    if (this.headers.length > this.#options.limits.headers) return bareAnswer("headersTooLarge");
-    if (!hasOneHost(this.headers, this.#message.httpVersion)) return bareAnswer("malformed");
-    if (!isPlainOrChunked(this.headers)) return bareAnswer("transferEncoding");
+    if (this.#headers.length > this.#options.limits.headers) return bareAnswer("headersTooLarge");
+    if (!hasOneHost(this.#headers, this.#message.httpVersion)) return bareAnswer("malformed");
+    if (!isPlainOrChunked(this.#headers)) return bareAnswer("transferEncoding");
     try {
       return await handler(this);
     } catch (error) {
@@ -127,7 +127,7 @@ export class Exchange implements HttpRequest {
       if (isStoreError(error, "stalled")) return bareAnswer("timeout");
       if (!this.#gone) {
         const stack = error instanceof Error ? error.stack : undefined;
-        const failure = { target: this.target, message: messageOf(error), stack };
+        const failure = { target: this.head.target, message: messageOf(error), stack };
         this.#options.log("error", "handler_failed", failure);
       }
       return bareAnswer("internal");
@@ -147,7 +147,7 @@ export class Exchange implements HttpRequest {
       this.#options.onLast();
       headers.push("connection", "close");
     }
-    const body = this.method === "HEAD" ? undefined : answer.body;
+    const body = this.head.method === "HEAD" ? undefined : answer.body;
     if (needsLength(answer)) {
       const bytes = isStreamed(answer.body) ? undefined : answer.body;
       headers.push("content-length", `${bytes?.length ?? 0}`);

@@ -15,12 +15,14 @@ test("http server: hands on target, method and headers as sent, names in lower c
   const peer = new Peer(server.port);
   peer.send("GET /a%2Fb//../c?x=%20&y HTTP/1.1\r\nHost: h\r\nX-Two: a\r\nx-two: B\r\n\r\n");
   const answer = await peer.until("\r\n\r\n");
-  assert.equal(seen?.target, "/a%2Fb//../c?x=%20&y");
-  assert.deepEqual(seen?.headers, [
-    ["host", "h"],
-    ["x-two", "a"],
-    ["x-two", "B"],
-  ]);
+  assert.equal(seen?.head.target, "/a%2Fb//../c?x=%20&y");
+  assert.deepEqual(
+    [...(seen?.head.headers ?? [])],
+    [
+      ["host", "h"],
+      ["x-two", "a,B"],
+    ],
+  );
   assert.match(answer, /^HTTP\/1\.1 204 .*x-one: 1/s);
   assert.doesNotMatch(answer, /content-length/);
   peer.socket.destroy();
@@ -30,7 +32,7 @@ test("http server: a whole URL as the target means its path and query", async ()
   // RFC 9112, section 3.2.2: servers must accept it. Proxies send it, and the .NET SDK with one configured.
   const seen: string[] = [];
   await using server = await serve((request) => {
-    seen.push(request.target);
+    seen.push(request.head.target);
     return Promise.resolve({ status: 200, headers: [] });
   });
   const cases = [
@@ -276,7 +278,7 @@ test("http server: what is not HTTP, or too long, is answered 400 in S3's form",
 test("http server: stops by finishing what is under way and closing idle connections", async () => {
   const [reached, mayAnswer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const server = await serve(async (request) => {
-    if (request.target === "/slow") {
+    if (request.head.target === "/slow") {
       reached.resolve();
       await mayAnswer.promise;
     }

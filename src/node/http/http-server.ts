@@ -179,9 +179,7 @@ export class HttpServer implements Service {
         if (this.#stopping) this.#server.closeIdleConnections();
       };
       response.on("close", onEnd);
-      const handler: HttpHandler = isOver
-        ? () => Promise.resolve(bareAnswer("overloaded"))
-        : this.#options.handler;
+      const handler: HttpHandler = isOver ? () => bareAnswer("overloaded") : this.#options.handler;
       const { log } = this.#options;
       const exchange = new Exchange(message, response, {
         limits: this.#limits,

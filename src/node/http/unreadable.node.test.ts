@@ -23,7 +23,7 @@ function committing(): { readonly handler: HttpHandler; readonly committed: stri
   const handler: HttpHandler = async (request) => {
     const bytes = await readAll(request.body);
     await new Promise(setImmediate);
-    committed.push(`${request.method} ${bytes}`);
+    committed.push(`${request.head.method} ${bytes}`);
     return { status: 200, headers: [], body: encodeUtf8("done") };
   };
   return { handler, committed };

@@ -1,15 +1,22 @@
 import { assert } from "../../base/assert.ts";
 import { concatBytes } from "../../base/bytes.ts";
-import type { HttpRequest } from "../http.ts";
+import type { HeaderList, HttpRequest } from "../http.ts";
+import { headersByName, requestHead } from "../request-head.ts";
 
-type AskedOf = Pick<HttpRequest, "method" | "target" | "headers">;
+interface Asked extends Partial<HttpRequest> {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: HeaderList;
+}
 
 /** A request as a server would hand it to the protocol code; without a body unless one is given. */
-export function httpRequest(asked: AskedOf & Partial<HttpRequest>): HttpRequest {
-  const announced = asked.headers.find(([name]) => name === "content-length")?.[1];
-  const isChunked = asked.headers.some(([name]) => name === "transfer-encoding");
+export function httpRequest({ method, target, headers, ...asked }: Asked): HttpRequest {
+  const head = requestHead(method, target, headersByName(headers));
+  const announced = head.headers.get("content-length");
+  const isChunked = head.headers.has("transfer-encoding");
   const body = asked.body ?? nothing();
   return {
+    head,
     secure: false,
     remoteAddress: undefined,
     body,

@@ -57,7 +57,7 @@ function formEncode(bytes: Uint8Array): string {
 
 /** Where the object is, at the host that was asked; slashes in the key are escaped, as S3 does here. */
 function locationOf({ request, headers, target }: S3Call): string {
-  const path = (request.target.split("?", 1)[0] ?? "").replace(/\/$/, "");
+  const path = request.head.path.replace(/\/$/, "");
   const host = `${request.secure ? "https" : "http"}://${headers.get("host") ?? ""}`;
   return `${host}${path}/${percentEncode(bytesText(target.key))}`;
 }

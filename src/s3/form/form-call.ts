@@ -1,10 +1,11 @@
-import type { Verified } from "../../auth/verify-request.ts";
+import type { Verified } from "../../auth/claim.ts";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
+import { headersByName } from "../../platform/request-head.ts";
 import type { S3Call } from "../call.ts";
 import { literalHeaderText, wireText } from "../request/encoded-word.ts";
 import { S3Error, fieldMissing, invalidArgument } from "../errors.ts";
-import { headersByName, isHeaderValue } from "../request/headers.ts";
+import { isHeaderValue } from "../request/headers.ts";
 import { climbsAboveRoot } from "../request/request-target.ts";
 import type { Form, FormField } from "./read-form.ts";
 
@@ -55,7 +56,7 @@ export function asPut(call: S3Call, form: Form, verified: Verified): S3Call {
   if (key.length === 0) throw fieldMissing("key");
   if (climbsAboveRoot(key)) throw new S3Error("BadRequest", { message: "Bad Request" });
   const headers: HeaderList = [
-    ...call.headerList.filter(([name]) => guards.has(name)),
+    ...[...call.headers].filter(([name]) => guards.has(name)),
     ...[...form.fields].flatMap(([name, field]) => headerOf(name, field)),
   ];
   return {
@@ -63,7 +64,6 @@ export function asPut(call: S3Call, form: Form, verified: Verified): S3Call {
     verified: { ...verified, payload: { kind: "unsigned" } },
     target: { ...call.target, kind: "object", key },
     headers: headersByName(headers),
-    headerList: headers,
     body: form.file,
   };
 }

@@ -103,7 +103,6 @@ function expectedSize(call: S3Call): number | undefined {
 }
 
 function locationOf(call: S3Call): string {
-  const { secure, target } = call.request;
-  const path = target.split("?", 1)[0] ?? "";
-  return `${secure ? "https" : "http"}://${call.headers.get("host") ?? ""}${path}`;
+  const { secure, head } = call.request;
+  return `${secure ? "https" : "http"}://${call.headers.get("host") ?? ""}${head.path}`;
 }

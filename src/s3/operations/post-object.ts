@@ -1,5 +1,5 @@
 import { decodePayload } from "../../auth/decode-payload.ts";
-import type { Verified } from "../../auth/verify-request.ts";
+import type { Verified } from "../../auth/claim.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { type Upload, putObject as storeObject } from "../../object/write/put.ts";
 import { type Operation, type S3Call, granted, permit } from "../call.ts";

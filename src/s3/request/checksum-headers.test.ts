@@ -2,19 +2,20 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBase64 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
+import { headersByName } from "../../platform/request-head.ts";
 import { parseChecksumHeaders, parseTrailingChecksum } from "./checksum-headers.ts";
 
 const crc32 = "gtnkmQ==";
 const sha256 = "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=";
 
 function parsed(...headers: HeaderList) {
-  const result = parseChecksumHeaders(headers);
+  const result = parseChecksumHeaders(headersByName(headers));
   assert.ok(!("kind" in result), JSON.stringify(result));
   return result;
 }
 
 function refusal(...headers: HeaderList) {
-  const result = parseChecksumHeaders(headers);
+  const result = parseChecksumHeaders(headersByName(headers));
   assert.ok("kind" in result, "expected a refusal");
   return `${result.code}: ${result.message}`;
 }

@@ -1,6 +1,6 @@
 import { fromBase64 } from "../../base/bytes.ts";
 import type { ChecksumAlgorithm, ChecksumType } from "../../format/checksum.ts";
-import type { HeaderList } from "../../platform/http.ts";
+import type { Headers } from "../../platform/request-head.ts";
 
 /** What a request says about the integrity of its body. */
 export interface DeclaredChecksums {
@@ -58,7 +58,7 @@ const notValues = ["algorithm", "type", "mode"];
 
 /** @param choosing whether the request may choose an algorithm for what it makes: else a name that is none is ignored. */
 export function parseChecksumHeaders(
-  headers: HeaderList,
+  headers: Headers,
   choosing = false,
 ): DeclaredChecksums | ChecksumRefusal {
   const md5 = parseMd5(only(headers, "content-md5"));
@@ -98,12 +98,15 @@ export function checksumHeader(algorithm: ChecksumAlgorithm): string {
 }
 
 /** The one checksum that has a value, now or in the trailer. */
-function parseGiven(headers: HeaderList): DeclaredChecksum | undefined | ChecksumRefusal {
-  const values = headers.filter(([name]) => isValueHeader(name));
-  const promised = headers
-    .filter(([name]) => name === "x-amz-trailer")
-    .flatMap(([, value]) => promisedNames(value))
-    .map(parsePromise);
+function parseGiven(headers: Headers): DeclaredChecksum | undefined | ChecksumRefusal {
+  const values: [header: string, value: string][] = [];
+  for (const [header, sent] of headers) {
+    if (!isValueHeader(header)) continue;
+    // Base64 has no comma: there, a header that was sent again begins.
+    for (const value of sent.split(",")) values.push([header, value]);
+  }
+  const trailer = headers.get("x-amz-trailer");
+  const promised = trailer === undefined ? [] : promisedNames(trailer).map(parsePromise);
   const unsupported = promised.find(isRefusal);
   if (unsupported !== undefined) return unsupported;
   if (values.length + promised.length > 1) {
@@ -159,7 +162,7 @@ interface NamedAlgorithm {
 }
 
 function parseNamedAlgorithm(
-  headers: HeaderList,
+  headers: Headers,
   choosing: boolean,
 ): NamedAlgorithm | undefined | ChecksumRefusal {
   for (const header of [choiceHeader, "x-amz-sdk-checksum-algorithm"]) {
@@ -205,8 +208,8 @@ function parseType(text: string | undefined): ChecksumType | undefined | Checksu
   }
 }
 
-function only(headers: HeaderList, name: string): string | undefined {
-  return headers.find(([each]) => each === name)?.[1].trim();
+function only(headers: Headers, name: string): string | undefined {
+  return headers.get(name)?.trim();
 }
 
 function isRefusal(value: object | string | undefined): value is ChecksumRefusal {

@@ -3,7 +3,7 @@ import type { ObjectStore } from "../../object/object-store.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { isBucketName } from "./bucket-name.ts";
 import { S3Error } from "../errors.ts";
-import type { Headers } from "./headers.ts";
+import type { Headers } from "../../platform/request-head.ts";
 import type { RequestTarget } from "./request-target.ts";
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { presignRequest } from "../../auth/sign.ts";
+import { headOf, presignRequest } from "../../auth/sign.ts";
 import { signatureV2, stringToSignV2 } from "../../auth/signature-v2.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import type { HeaderList } from "../../platform/http.ts";
@@ -51,7 +51,10 @@ function signedUrl(
     return presignRequest(hash, identity, { method, target, headers }, options);
   }
   const expires = String(Math.ceil(timeMs / 1000) + 60);
-  const text = stringToSignV2({ method, target, headers }, { date: expires, bucket: undefined });
+  const text = stringToSignV2(headOf({ method, target, headers }), {
+    date: expires,
+    bucket: undefined,
+  });
   const signature = encodeURIComponent(signatureV2(hash, secretAccessKey, text));
   const mark = target.includes("?") ? "&" : "?";
   return `${target}${mark}AWSAccessKeyId=root&Expires=${expires}&Signature=${signature}`;

@@ -74,6 +74,8 @@ test("the region of a bucket is told with each refusal that is about it, to whoe
     [409, { method: "PUT", target: "/bucket", as: "bob", body: eu }],
     [501, { method: "PUT", target: "/bucket?policy", as: "alice" }],
     [405, { method: "PATCH", target: "/bucket", as: "alice" }],
+    [400, { method: "GET", target: `/bucket/${"k".repeat(1025)}`, as: "alice" }],
+    [400, { method: "GET", target: "/bucket/../x", as: "alice" }],
   ];
   for (const [status, request] of asked) {
     const answer = await s3.send(request);

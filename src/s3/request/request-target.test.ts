@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeUtf8 } from "../../base/bytes.ts";
 import { S3Error } from "../errors.ts";
-import { parseRequestTarget } from "./request-target.ts";
+import { headersByName, requestHead } from "../../platform/request-head.ts";
+import { checkTarget, parseRequestTarget } from "./request-target.ts";
 
 function parse(target: string, host?: string) {
-  const { kind, bucket, key, query } = parseRequestTarget(target, host, ["s3.test", "other"]);
+  const headers = host === undefined ? [] : ([["host", host]] as const);
+  const head = requestHead("GET", target, headersByName(headers));
+  const parsed = parseRequestTarget(head, ["s3.test", "other"]);
+  checkTarget(parsed);
+  const { kind, bucket, key, query } = parsed;
   return { kind, bucket, key: decodeUtf8(key), query: Object.fromEntries(query) };
 }
 

@@ -1,8 +1,10 @@
 import { bucketOfHost } from "../../auth/virtual-host.ts";
+import { wireBytes } from "../../auth/canonical-request.ts";
 import { encodeUtf8, tryDecodeUtf8 } from "../../base/bytes.ts";
 import { keyBytesMax } from "../../format/limits.ts";
+import type { RequestHead } from "../../platform/request-head.ts";
 import { S3Error } from "../errors.ts";
-import { formDecode, percentDecode } from "./percent.ts";
+import { percentDecode } from "./percent.ts";
 
 /** What a request is about. A bucket's name is not judged here: only creating one asks whether it is legal. */
 export interface RequestTarget {
@@ -18,34 +20,40 @@ export interface RequestTarget {
 /** More than any operation has; a URL may be 16 KiB long. */
 const queryParametersMax = 100;
 
+const noQuery: RequestTarget["query"] = new Map();
+
 /**
- * @param host of the request, if it has one. `<bucket>.<domain>` names the bucket for one of our domains; any
- *   other host means that the path does.
+ * What the request is about, as far as it can be read; `checkTarget` says whether S3 has such a thing.
+ *
+ * @param domains A host `<bucket>.<domain>` names the bucket; any other host means that the path does.
  */
-export function parseRequestTarget(
-  target: string,
-  host: string | undefined,
-  domains: readonly string[],
-): RequestTarget {
-  if (!target.startsWith("/")) throw new S3Error("InvalidURI");
-  const question = target.indexOf("?");
-  const path = question < 0 ? target : target.slice(0, question);
-  const query = parseQuery(question < 0 ? "" : target.slice(question + 1));
-  const virtual = bucketOfHost(host, domains);
+export function parseRequestTarget(head: RequestHead, domains: readonly string[]): RequestTarget {
+  const { path } = head;
+  if (!path.startsWith("/")) throw new S3Error("InvalidURI");
+  const query = queryByName(head);
+  const virtual = bucketOfHost(head.headers.get("host"), domains);
   if (virtual !== undefined) return located(virtual, path.slice(1), query);
   const second = path.indexOf("/", 1);
   const bucket = decodeText(second < 0 ? path.slice(1) : path.slice(1, second));
   return located(bucket, second < 0 ? "" : path.slice(second + 1), query);
 }
 
-function located(bucket: string, rawKey: string, query: ReadonlyMap<string, string>) {
+function located(
+  bucket: string,
+  rawKey: string,
+  query: ReadonlyMap<string, string>,
+): RequestTarget {
   const key = percentDecode(rawKey);
   if (key === undefined || !isText(rawKey, key)) throw new S3Error("InvalidURI");
   if (bucket === "" && key.length > 0) throw new S3Error("InvalidBucketName");
+  const kind = bucket === "" ? "service" : key.length === 0 ? "bucket" : "object";
+  return { kind, bucket, key, query };
+}
+
+/** Refuses keys that no object has. */
+export function checkTarget({ key }: RequestTarget): void {
   checkKey(key);
   if (climbsAboveRoot(key)) throw new S3Error("BadRequest", { message: "Bad Request" });
-  const kind = bucket === "" ? "service" : key.length === 0 ? "bucket" : "object";
-  return { kind, bucket, key, query } as const;
 }
 
 /** Whether the bytes are UTF-8: what is not escaped became so when it was read. */
@@ -78,26 +86,37 @@ export function climbsAboveRoot(key: Uint8Array): boolean {
   return depth < 0;
 }
 
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7f) return false;
+  return true;
+}
+
 function decodeText(raw: string): string {
+  if (!raw.includes("%")) return raw;
   const bytes = percentDecode(raw);
   const text = bytes === undefined ? undefined : tryDecodeUtf8(bytes);
   if (text === undefined) throw new S3Error("InvalidURI");
   return text;
 }
 
-function parseQuery(text: string): ReadonlyMap<string, string> {
+function queryByName({ target, path, query: parameters }: RequestHead): RequestTarget["query"] {
+  if (target.length === path.length) return noQuery;
+  const sent = target.slice(path.length).split("&", queryParametersMax + 1);
+  if (sent.length > queryParametersMax) throw new S3Error("InvalidURI");
   const query = new Map<string, string>();
-  const pairs = text.split("&");
-  if (pairs.length > queryParametersMax) throw new S3Error("InvalidURI");
-  for (const pair of pairs) {
-    if (pair === "") continue;
-    const equals = pair.indexOf("=");
-    const name = formDecode(equals < 0 ? pair : pair.slice(0, equals));
-    const value = formDecode(equals < 0 ? "" : pair.slice(equals + 1));
-    if (name === undefined || value === undefined) throw new S3Error("InvalidURI");
-    if (!query.has(name)) query.set(name, value);
+  for (const { raw, name, value } of parameters) {
+    if (raw.includes("%") && /%(?![0-9a-fA-F]{2})/.test(raw)) throw new S3Error("InvalidURI");
+    const [nameText, valueText] = [textOf(name), textOf(value)];
+    if (!query.has(nameText)) query.set(nameText, valueText);
   }
   return query;
+}
+
+/** The text whose UTF-8 these bytes are, one character each. */
+function textOf(bytes: string): string {
+  const text = isAscii(bytes) ? bytes : tryDecodeUtf8(wireBytes(bytes));
+  if (text === undefined) throw new S3Error("InvalidURI");
+  return text;
 }
 
 /** A parameter that names keys, as bytes; undefined where it is absent. */

@@ -23,8 +23,8 @@ export class RequestsPerKey {
     return this.#refused;
   }
 
-  /** Returns what ends it, to be called once; StoreError `overloaded`. */
-  begin(accessKeyId: string = anonymous): () => void {
+  /** To be ended once; StoreError `overloaded`, and then it has not begun. */
+  begin(accessKeyId: string = anonymous): void {
     const count = this.#underWay.get(accessKeyId) ?? 0;
     if (count >= this.#max) {
       this.#refused++;
@@ -34,10 +34,9 @@ export class RequestsPerKey {
       );
     }
     this.#underWay.set(accessKeyId, count + 1);
-    return () => this.#end(accessKeyId);
   }
 
-  #end(accessKeyId: string): void {
+  end(accessKeyId: string = anonymous): void {
     const count = this.#underWay.get(accessKeyId) ?? 0;
     if (count > 1) this.#underWay.set(accessKeyId, count - 1);
     else this.#underWay.delete(accessKeyId);

@@ -32,14 +32,14 @@ interface SentBody extends Upload {
 
 /** @param choosing as `parseChecksumHeaders` has it. */
 export function declaredChecksums(call: S3Call, choosing = false): DeclaredChecksums {
-  const declared = parseChecksumHeaders(call.headerList, choosing);
+  const declared = parseChecksumHeaders(call.headers, choosing);
   if ("kind" in declared) throw checksumError(declared);
   return declared;
 }
 
 /** The same where they speak of an object that is there already: no object matches what is no checksum at all. */
 export function expectedChecksums(call: S3Call): DeclaredChecksums {
-  const declared = parseChecksumHeaders(call.headerList);
+  const declared = parseChecksumHeaders(call.headers);
   if (!("kind" in declared)) return declared;
   if (declared.code !== "invalid_value") throw checksumError(declared);
   throw new S3Error("BadDigest", { message: declared.message });

@@ -59,7 +59,7 @@ export function refusedVersion(refusal: Refusal, call: S3Call): S3Error {
   const { DeleteMarker, VersionId, ...details } = refusal.details ?? {};
   const headers: HeaderList = [["x-amz-delete-marker", "true"], ...versionHeaders(VersionId)];
   if (refusal.refusal === "isDeleteMarker") {
-    const marker = { Method: request.method, ResourceType: "DeleteMarker" };
+    const marker = { Method: request.head.method, ResourceType: "DeleteMarker" };
     const allowed: HeaderList = [["allow", "DELETE"], ...headers];
     return new S3Error("MethodNotAllowed", { details: marker, headers: allowed });
   }

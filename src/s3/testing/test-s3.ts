@@ -73,17 +73,17 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const store = options.objects ?? (await createTestMachine(hash).frontEnd());
   const done: ObservedRequest[] = [];
   const clock = { ...store.platform.clock, sleep: options.sleep ?? neverLate };
-  const credentials = { find: (id: string) => Promise.resolve(credentialOf(id)) };
+  const credentials = { find: credentialOf };
   const handler = createS3Handler({
     platform: { ...store.platform, clock },
     objects: { ...store, region },
     verifier: createRequestVerifier({
       ...store.platform,
-      credentials,
       region,
       domains: [testDomain],
       acceptsV2: true,
     }),
+    credentials,
     authorize: options.authorize ?? authorize,
     region,
     domains: [testDomain],

@@ -1,11 +1,12 @@
 import type { AccessKeys } from "../../auth/access-key.ts";
-import type { Credential, Credentials } from "../../auth/credentials.ts";
+import type { Credential } from "../../auth/credentials.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { SecretCipher } from "../../platform/secret-cipher.ts";
 import { createAccessKeys } from "../access-keys.ts";
+import type { RootCredentials } from "../root-credentials.ts";
 
 export interface OpenedKeys {
   readonly keys: AccessKeys;
@@ -21,8 +22,8 @@ const root: Credential = {
   ...testKey("ROOT"),
   principal: { owner: "0".repeat(64), account: "000000000000", name: "root", root: true },
 };
-const rootKey: Credentials = {
-  find: (accessKeyId) => Promise.resolve(accessKeyId === "ROOT" ? root : undefined),
+const rootKey: RootCredentials = {
+  find: (accessKeyId) => (accessKeyId === "ROOT" ? root : undefined),
 };
 
 /** The keys as one process of a store has them; the root's is ROOT. */

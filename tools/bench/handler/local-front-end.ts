@@ -5,6 +5,11 @@ import { createPlatform } from "../../../src/node/platform/platform.ts";
 import { createSecretCipher } from "../../../src/node/platform/secret-cipher.ts";
 import { openStoreDirectories } from "../../../src/node/store/store-directories.ts";
 import type { HeaderList, HttpHandler, HttpRequest } from "../../../src/platform/http.ts";
+import {
+  headersByName,
+  type RequestHead,
+  requestHead,
+} from "../../../src/platform/request-head.ts";
 import { openFrontEnd } from "../../../src/server/front-end.ts";
 import { rootCredentials } from "../../../src/server/root-credentials.ts";
 import { runServices } from "../../../src/server/run-services.ts";
@@ -78,18 +83,14 @@ async function send(handler: HttpHandler, request: LocalRequest): Promise<LocalA
 
 /** Its body is one piece, as that of a small request is; no signal is made unless somebody asks for one. */
 class WholeRequest implements HttpRequest, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
-  readonly method: string;
-  readonly target: string;
-  readonly headers: HeaderList;
+  readonly head: RequestHead;
   readonly secure = false;
   readonly remoteAddress = "127.0.0.1";
   #left: Uint8Array | undefined;
   #abort: AbortController | undefined;
 
   constructor({ method, target, headers, body }: LocalRequest) {
-    this.method = method;
-    this.target = target;
-    this.headers = headers;
+    this.head = requestHead(method, target, headersByName(headers));
     this.#left = body;
   }
 

@@ -1,0 +1,132 @@
+/** Signature V2 in a request's header or its query: what it claims, and whether that is true. */
+import type { QueryParameter, RequestHead } from "../platform/request-head.ts";
+import type { AuthFailure } from "./auth-failure.ts";
+import type { Credential } from "./credentials.ts";
+import { contentSha256Header, declaredRawPayload, decodedLengthHeader } from "./payload-mode.ts";
+import { requestTimeOf, skewOf } from "./request-time.ts";
+import { sameSignature, signatureAlgorithm } from "./signature-v4.ts";
+import { signatureV2, textsToSignV2 } from "./signature-v2.ts";
+import type { Claim, Verified, Verifier } from "./claim.ts";
+import { bucketOfHost } from "./virtual-host.ts";
+
+interface SignatureParts {
+  readonly accessKeyId: string;
+  readonly signature: string;
+  /** The date, or the time of expiry, that is signed. */
+  readonly date: string;
+  readonly token: string | undefined;
+  readonly presigned: boolean;
+}
+
+/** `Authorization: AWS <id>:<signature>` */
+export function headerClaimV2(
+  verifier: Verifier,
+  authorization: string,
+  head: RequestHead,
+): Claim | AuthFailure {
+  const { headers } = head;
+  const match = /^AWS +([^: ]+):([^: ]+) *$/.exec(authorization);
+  const [, accessKeyId, signature] = match ?? [];
+  if (accessKeyId === undefined || signature === undefined) return malformed(authorization);
+  const time = requestTimeOf(headers);
+  if ("kind" in time) return time;
+  const skew = skewOf(time, verifier.clock.now());
+  if (skew !== undefined) return skew;
+  const date = headers.has("x-amz-date") ? "" : time.text;
+  const token = headers.get("x-amz-security-token");
+  return claimOf(verifier, head, { accessKeyId, signature, date, token, presigned: false });
+}
+
+const queryNames = ["AWSAccessKeyId", "Expires", "Signature"] as const;
+
+/** S3 takes no time of expiry that a signed number of 32 bits does not hold. */
+const expiresMax = 2 ** 31 - 1;
+
+/** `?AWSAccessKeyId=…&Expires=…&Signature=…` */
+export function presignedClaimV2(verifier: Verifier, head: RequestHead): Claim | AuthFailure {
+  const code = "query_unusable";
+  const [accessKeyId, expires, signature] = queryNames.map((name) => valueOf(head.query, name));
+  if (accessKeyId === undefined || expires === undefined || signature === undefined) {
+    const message =
+      "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters";
+    return { kind: "refused", code, message };
+  }
+  if (!/^-?\d{1,15}$/.test(expires) || Number(expires) > expiresMax) {
+    const message = `Invalid date (should be seconds since epoch): ${expires}`;
+    return { kind: "refused", code, message };
+  }
+  const expiresAtMs = Number(expires) * 1000;
+  const serverTimeMs = verifier.clock.now();
+  if (serverTimeMs > expiresAtMs) {
+    const code = "presign_expired";
+    return { kind: "refused", code, expiresAtMs, expiresSeconds: undefined, serverTimeMs };
+  }
+  const token = tokenOf(head);
+  return claimOf(verifier, head, { accessKeyId, signature, date: expires, token, presigned: true });
+}
+
+function claimOf(verifier: Verifier, head: RequestHead, parts: SignatureParts): Claim {
+  const { accessKeyId, token } = parts;
+  return {
+    accessKeyId,
+    verify(credential) {
+      if (credential === undefined) {
+        return { kind: "refused", code: "access_key_unknown", accessKeyId };
+      }
+      if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
+      return verifySignature(verifier, head, credential, parts);
+    },
+  };
+}
+
+function verifySignature(
+  { hash, domains }: Verifier,
+  head: RequestHead,
+  { principal, secretAccessKey }: Credential,
+  { accessKeyId, signature, date, presigned }: SignatureParts,
+): Verified | AuthFailure {
+  const { headers } = head;
+  const bucket = bucketOfHost(headers.get("host"), domains);
+  // Any of them may be what was signed.
+  const texts = textsToSignV2(head, { date, bucket });
+  if (!texts.some((text) => sameSignature(signatureV2(hash, secretAccessKey, text), signature))) {
+    const [stringToSign = ""] = texts;
+    return {
+      kind: "refused",
+      code: "signature_mismatch",
+      accessKeyId,
+      signatureProvided: signature,
+      stringToSign,
+      canonicalRequest: undefined,
+    };
+  }
+  const payload = declaredRawPayload(
+    headers.get(contentSha256Header),
+    headers.get(decodedLengthHeader),
+  );
+  if ("code" in payload) return { kind: "refused", ...payload };
+  return { kind: "verified", principal, accessKeyId, payload, signedHeaders: [], presigned };
+}
+
+function tokenOf({ headers, query }: RequestHead): string | undefined {
+  const inQuery = query.find(({ name }) => name.toLowerCase() === "x-amz-security-token");
+  return headers.get("x-amz-security-token") ?? inQuery?.value;
+}
+
+function valueOf(query: readonly QueryParameter[], name: string): string | undefined {
+  return query.find((each) => each.name === name)?.value;
+}
+
+function malformed(value: string): AuthFailure {
+  const message = "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature";
+  return { kind: "refused", code: "authorization_unsupported", message, value };
+}
+
+/** Where Signature V2 is turned off. */
+export const onlyVersion4: AuthFailure = {
+  kind: "refused",
+  code: "signature_version",
+  message:
+    "The authorization mechanism you have provided is not supported. " +
+    `Please use ${signatureAlgorithm}.`,
+};

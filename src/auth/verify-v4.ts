@@ -1,0 +1,186 @@
+/** Signature V4 in a request's header or its query: what it claims, and whether that is true. */
+import type { Headers, RequestHead } from "../platform/request-head.ts";
+import type { AuthFailure } from "./auth-failure.ts";
+import {
+  type ClaimedSignature,
+  type PresignedParameters,
+  parsePresigned,
+} from "./authorization.ts";
+import { canonicalRequest } from "./canonical-request.ts";
+import type { Credential } from "./credentials.ts";
+import { withSignedParameters } from "./hoisted-headers.ts";
+import {
+  contentSha256Header,
+  declaredPayload,
+  declaredRawPayload,
+  decodedLengthHeader,
+  payloadMode,
+} from "./payload-mode.ts";
+import { requestTimeOf, skewMsMax, skewOf } from "./request-time.ts";
+import { requestStringToSign, sameSignature, unsignedPayload } from "./signature-v4.ts";
+import { parseTimestamp } from "./timestamp.ts";
+import type { Claim, Verified, Verifier } from "./claim.ts";
+import { otherHosts } from "./virtual-host.ts";
+
+/** What the signature is made of, beside the request. */
+interface SignatureParts {
+  readonly timestamp: string;
+  readonly contentSha256: string;
+  readonly token: string | undefined;
+  readonly presigned: boolean;
+}
+
+export function headerClaim(
+  verifier: Verifier,
+  authorization: string,
+  head: RequestHead,
+): Claim | AuthFailure {
+  const code = "authorization_header_malformed";
+  const { headers } = head;
+  const claimed = verifier.authorizations.parse(authorization);
+  if ("malformed" in claimed) {
+    return { kind: "refused", code, message: claimed.malformed, region: claimed.region };
+  }
+  const time = requestTimeOf(headers);
+  if ("kind" in time) return time;
+  const { timestamp } = time;
+  if (!timestamp.startsWith(claimed.date)) {
+    const message =
+      `The authorization header is malformed; Invalid credential date "${claimed.date}". ` +
+      `This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`;
+    return { kind: "refused", code, message };
+  }
+  const skew = skewOf(time, verifier.clock.now());
+  if (skew !== undefined) return skew;
+  const contentSha256 = headers.get(contentSha256Header);
+  if (contentSha256 === undefined) return { kind: "refused", code: "content_sha256_missing" };
+  const token = headers.get("x-amz-security-token");
+  return claimOf(verifier, head, claimed, { timestamp, contentSha256, token, presigned: false });
+}
+
+export function presignedClaim(verifier: Verifier, head: RequestHead): Claim | AuthFailure {
+  const code = "authorization_query_malformed";
+  const claimed = parsePresigned(head.query, verifier.region);
+  if ("malformed" in claimed) {
+    return { kind: "refused", code, message: claimed.malformed, region: claimed.region };
+  }
+  const { timestamp } = claimed;
+  const startsAtMs = parseTimestamp(timestamp);
+  if (startsAtMs === undefined) {
+    const message = `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`;
+    return { kind: "refused", code, message };
+  }
+  if (!timestamp.startsWith(claimed.date)) {
+    const message =
+      `Invalid credential date "${claimed.date}". ` +
+      `This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`;
+    return { kind: "refused", code, message };
+  }
+  const untimely = presignUntimely(verifier.clock.now(), startsAtMs, claimed);
+  if (untimely !== undefined) return untimely;
+  const isSigned = claimed.signedHeaders.includes(contentSha256Header);
+  const sent = isSigned ? head.headers.get(contentSha256Header) : undefined;
+  const contentSha256 = claimed.contentSha256 ?? sent ?? unsignedPayload;
+  const token = claimed.token ?? head.headers.get("x-amz-security-token");
+  return claimOf(verifier, head, claimed, { timestamp, contentSha256, token, presigned: true });
+}
+
+function presignUntimely(
+  serverTimeMs: number,
+  startsAtMs: number,
+  { expiresSeconds }: PresignedParameters,
+): AuthFailure | undefined {
+  if (startsAtMs - serverTimeMs > skewMsMax) {
+    return { kind: "refused", code: "presign_early", startsAtMs, serverTimeMs };
+  }
+  const expiresAtMs = startsAtMs + expiresSeconds * 1000;
+  if (serverTimeMs <= expiresAtMs && expiresSeconds > 0) return undefined;
+  const code = "presign_expired";
+  return { kind: "refused", code, expiresAtMs, expiresSeconds, serverTimeMs };
+}
+
+function claimOf(
+  verifier: Verifier,
+  head: RequestHead,
+  claimed: ClaimedSignature,
+  parts: SignatureParts,
+): Claim | AuthFailure {
+  const { accessKeyId, signedHeaders } = claimed;
+  const headers = headersNotSigned(head.headers, signedHeaders, parts.presigned);
+  if (headers !== undefined) return { kind: "refused", code: "headers_not_signed", headers };
+  const { token } = parts;
+  return {
+    accessKeyId,
+    verify(credential) {
+      if (credential === undefined) {
+        return { kind: "refused", code: "access_key_unknown", accessKeyId };
+      }
+      if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
+      return verifySignature(verifier, head, credential, { ...claimed, ...parts });
+    },
+  };
+}
+
+/**
+ * S3 insists that all of its own headers are signed, and the host: else they could be added on the way. Some clients add
+ * `x-amz-content-sha256` to whatever they send: beside a presigned URL it is let pass, and means nothing.
+ */
+function headersNotSigned(
+  headers: Headers,
+  signedHeaders: readonly string[],
+  presigned: boolean,
+): readonly string[] | undefined {
+  let missing: string[] | undefined;
+  if (!signedHeaders.includes("host")) missing = ["host"];
+  for (const name of headers.keys()) {
+    if (!name.startsWith("x-amz-") || signedHeaders.includes(name)) continue;
+    if (!presigned || name !== contentSha256Header) (missing ??= []).push(name);
+  }
+  return missing;
+}
+
+function verifySignature(
+  verifier: Verifier,
+  head: RequestHead,
+  credential: Credential,
+  claim: ClaimedSignature & SignatureParts,
+): Verified | AuthFailure {
+  const { hash } = verifier;
+  const { accessKeyId, signedHeaders, signature, presigned, timestamp, scope } = claim;
+  const payloadHash = claim.contentSha256;
+  const declare = presigned ? declaredRawPayload : declaredPayload;
+  const declared = declare(payloadHash, head.headers.get(decodedLengthHeader));
+  if ("code" in declared) return { kind: "refused", ...declared };
+  const key = verifier.keys.derive(credential.secretAccessKey, claim.date);
+  const signed = presigned ? { ...head, headers: withSignedParameters(head, signedHeaders) } : head;
+  const canonical = canonicalRequest(signed, { signedHeaders, payloadHash });
+  const stringToSign = requestStringToSign(hash, { timestamp, scope, canonicalRequest: canonical });
+  const isRight =
+    sameSignature(hash.hmacSha256Text(key, stringToSign), signature) ||
+    withOtherHosts(signed).some((other) => {
+      const canonicalOther = canonicalRequest(other, { signedHeaders, payloadHash });
+      const parts = { timestamp, scope, canonicalRequest: canonicalOther };
+      return sameSignature(hash.hmacSha256Text(key, requestStringToSign(hash, parts)), signature);
+    });
+  if (!isRight) {
+    return {
+      kind: "refused",
+      code: "signature_mismatch",
+      accessKeyId,
+      signatureProvided: signature,
+      stringToSign,
+      canonicalRequest: canonical,
+    };
+  }
+  const payload = payloadMode(declared, { key, timestamp, scope, seedSignature: signature });
+  const { principal } = credential;
+  return { kind: "verified", principal, accessKeyId, payload, signedHeaders, presigned };
+}
+
+/** The request with its host written in other ways. */
+function withOtherHosts(head: RequestHead): readonly RequestHead[] {
+  return otherHosts(head.headers.get("host") ?? "").map((host) => ({
+    ...head,
+    headers: new Map(head.headers).set("host", host),
+  }));
+}
