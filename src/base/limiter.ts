@@ -35,17 +35,25 @@ export class Limiter {
 
   /** A task larger than the limit runs alone. */
   async run<T>(units: number, task: () => Promise<T>): Promise<T> {
-    if (this.#waiters.length > 0 || !this.#fits(units)) {
-      await this.#wait(units);
-    } else {
-      this.#unitsUsed += units;
-    }
+    const turn = this.enter(units);
+    if (turn !== undefined) await turn;
     try {
       return await task();
     } finally {
-      this.#unitsUsed -= units;
-      this.#startWaiters();
+      this.leave(units);
     }
+  }
+
+  /** The same for whoever calls `leave` itself. Undefined: the units are taken at once, and nothing is to be waited for. */
+  enter(units: number): Promise<void> | undefined {
+    if (this.#waiters.length > 0 || !this.#fits(units)) return this.#wait(units);
+    this.#unitsUsed += units;
+    return undefined;
+  }
+
+  leave(units: number): void {
+    this.#unitsUsed -= units;
+    this.#startWaiters();
   }
 
   #fits(units: number): boolean {

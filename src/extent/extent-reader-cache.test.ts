@@ -59,11 +59,14 @@ test("C4: memory answers only for the reference and identity that were verified"
   const ref = refs[0]!;
   for (let i = 0; i < 3; i++) await read(reader, refs, 0);
   const wrong = { code: "corrupt" };
-  await assert.rejects(reader.read(ref, identityOf(1), 0, length), wrong);
-  await assert.rejects(reader.read(ref, identityOf(0, "b/key"), 0, length), wrong);
+  await assert.rejects(async () => reader.read(ref, identityOf(1), 0, length), wrong);
+  await assert.rejects(async () => reader.read(ref, identityOf(0, "b/key"), 0, length), wrong);
   const short = { ...ref, length: length - 1 };
-  await assert.rejects(reader.read(short, identityOf(0), 0, length - 1), wrong);
-  await assert.rejects(reader.read({ ...ref, offset: 0 }, identityOf(0), 0, length), wrong);
+  await assert.rejects(async () => reader.read(short, identityOf(0), 0, length - 1), wrong);
+  await assert.rejects(
+    async () => reader.read({ ...ref, offset: 0 }, identityOf(0), 0, length),
+    wrong,
+  );
   assert.equal(reader.statistics().hits, 1);
   await reader.close();
 });

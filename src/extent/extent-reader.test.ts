@@ -54,7 +54,8 @@ test("C4: a flipped bit anywhere is found by every read that touches it, and nev
       const [start, end] = a < b ? [a, b] : [b, a];
       const at = flipped >> 3;
       bytes[ref.offset + at]! ^= 1 << (flipped & 7);
-      const result = await reader.read(ref, identityOf(0), start, end).catch((e: unknown) => e);
+      const read = Promise.resolve(reader.read(ref, identityOf(0), start, end));
+      const result = await read.catch((e: unknown) => e);
       bytes[ref.offset + at]! ^= 1 << (flipped & 7);
       const isTouched = at < headerBytes || (start + headerBytes <= at && at < end + headerBytes);
       if (result instanceof Error) corruptions++;
@@ -72,16 +73,16 @@ test("C4: a valid record that is not the one meant is not served", async () => {
   const other = await store.writer().append(identityOf(1), payload);
   const reader = store.reader();
   const wrong = { code: "corrupt" };
-  await assert.rejects(reader.read(ref, identityOf(1), 0, 1), wrong);
-  await assert.rejects(reader.read(ref, identityOf(0, "b/key"), 0, 1), wrong);
+  await assert.rejects(async () => reader.read(ref, identityOf(1), 0, 1), wrong);
+  await assert.rejects(async () => reader.read(ref, identityOf(0, "b/key"), 0, 1), wrong);
   const checksum = ref.checksum ^ 1;
-  await assert.rejects(reader.read({ ...ref, checksum }, identityOf(0), 0, 1), wrong);
+  await assert.rejects(async () => reader.read({ ...ref, checksum }, identityOf(0), 0, 1), wrong);
   // A misplaced write: the second extent's bytes where the first one's should be.
   const [disk] = store.memoryDisks;
   const [first, second] = store.extentFiles();
   disk!.files.set(first!, disk!.bytesOf(second!));
   assert.equal(other.offset, ref.offset);
-  await assert.rejects(reader.read(ref, identityOf(0), 0, 1), wrong);
+  await assert.rejects(async () => reader.read(ref, identityOf(0), 0, 1), wrong);
   assert.equal(reader.statistics().corruptions, 4);
   await reader.close();
 });
@@ -92,7 +93,7 @@ test("reader: a file that ends within the record is corrupt, not short", async (
   const [disk] = store.memoryDisks;
   disk!.files.set(path!, disk!.bytesOf(path!).slice(0, ref.offset + 1000));
   const reader = store.reader();
-  await assert.rejects(reader.read(ref, identityOf(0), 0, length), { code: "corrupt" });
+  await assert.rejects(async () => reader.read(ref, identityOf(0), 0, length), { code: "corrupt" });
   await reader.close();
 });
 
@@ -103,16 +104,16 @@ test("reader: an extent that has gone is missing; a disk's failure is io and pas
   disk!.before = () => {
     throw new DiskError("io", "unreadable");
   };
-  await assert.rejects(reader.read(ref, identityOf(0), 0, 1), { code: "io" });
+  await assert.rejects(async () => reader.read(ref, identityOf(0), 0, 1), { code: "io" });
   disk!.before = () => {};
   assert.equal((await reader.read(ref, identityOf(0), 0, 1)).length, 1);
   await reader.close();
   // Whoever has the file open can still read it.
   const later = store.reader();
   disk!.files.delete(store.extentFiles()[0]!);
-  await assert.rejects(later.read(ref, identityOf(0), 0, 1), { code: "missing" });
+  await assert.rejects(async () => later.read(ref, identityOf(0), 0, 1), { code: "missing" });
   store.table.entries.clear();
-  await assert.rejects(later.read(ref, identityOf(0), 0, 1), { code: "missing" });
+  await assert.rejects(async () => later.read(ref, identityOf(0), 0, 1), { code: "missing" });
   await later.close();
 });
 
@@ -139,7 +140,7 @@ test("reader: past its limits a read is refused as overloaded (C6)", async () =>
   const bytesEach = recordHeaderBytes(identityOf(0).key.length, length) + length;
   const count = Math.floor(bytesReadingMax / bytesEach) + 4096 + 10;
   const reads = Array.from({ length: count }, () =>
-    reader.read(ref, identityOf(0), 0, length).then(
+    Promise.resolve(reader.read(ref, identityOf(0), 0, length)).then(
       () => "ok",
       (error: { code?: string }) => error.code,
     ),

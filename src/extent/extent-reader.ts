@@ -1,17 +1,31 @@
+import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
+import { Limiter } from "../base/limiter.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
-import { recordHeaderBytesMax } from "../format/record.ts";
-import type { RecordIdentity } from "../format/record.ts";
+import type { MemberState } from "../format/extent-row.ts";
+import type { ExtentId } from "../format/ids.ts";
+import { chunkBytesMax } from "../format/limits.ts";
+import type { RecordHeader, RecordIdentity } from "../format/record.ts";
+import type { DiskFile } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
+import { examineExtent, noteMemberState } from "./extent-examination.ts";
 import type { ExtentDisks } from "./extent-files.ts";
+import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
-import { CachingExtentReader } from "./parts/caching-extent-reader.ts";
-import { gapBytesMax, LocalExtentReader } from "./parts/local-extent-reader.ts";
+import { storeFailure } from "./parts/disk-failure.ts";
+import { FileCache } from "./parts/file-cache.ts";
+import { cachedRecordBytesMax, RecordCache } from "./parts/record-cache.ts";
+import type { WantedBytes } from "./parts/record-read.ts";
+import { placeOf, planRead, readRecord } from "./parts/record-read.ts";
 
 /** Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
 export const readCacheBytesMax = 32 * 1024 * 1024;
-
-/** What a read takes besides the blocks of its range: the record's header, and what lies between them. */
-export const readRoomBytes = recordHeaderBytesMax + gapBytesMax;
+/** 512 extents are 128 GiB of data at hand without opening a file. */
+const filesOpenMax = 512;
+/** Bytes being read at once: 32 whole chunks, more than a disk gains from. */
+const bytesReadingMax = 32 * chunkBytesMax;
+/** Reads waiting for that: each is a client's, and holds no bytes yet. */
+const readsWaitingMax = 4096;
 
 export interface ExtentReaderOptions {
   readonly platform: Platform;
@@ -33,29 +47,184 @@ export interface ExtentReaderStatistics {
   readonly hits: number;
 }
 
+/** For several reads of one record: its header is read and verified by the first that succeeds, and kept here. */
+export interface OpenedRecord {
+  header?: RecordHeader | undefined;
+}
+
+export interface ReadOptions {
+  /**
+   * Where the bytes may be put: then it belongs to the read until that has ended. Where it is too small for the
+   * blocks of the range, and the header if that is read too, they get new memory.
+   */
+  readonly buffer?: Uint8Array | undefined;
+  readonly opened?: OpenedRecord | undefined;
+}
+
 export interface ExtentReader {
   /**
    * Payload bytes start <= i < end of a chunk, verified (C4): the header against the reference and
-   * the identity, then each block it returns. StoreError `missing` (the extent has gone: read the
-   * row again, it may have moved), `corrupt`, `io`, `overloaded`. The bytes may be others' too: they
-   * must not be changed.
-   *
-   * @param room where they may be put: then it belongs to the read until that has ended. Undefined, or too
-   *   small for the range and `readRoomBytes` more: new memory.
+   * the identity, then each block it returns. The value itself where it is in memory. StoreError `missing`
+   * (the extent has gone: read the row again, it may have moved), `corrupt`, `io`, `overloaded`. The bytes may be
+   * others' too: they must not be changed.
    */
   read(
     ref: ChunkRef,
     identity: RecordIdentity,
     start: number,
     end: number,
-    room?: Uint8Array,
-  ): Promise<Uint8Array>;
+    options?: ReadOptions,
+  ): Uint8Array | Promise<Uint8Array>;
   statistics(): ExtentReaderStatistics;
   close(): Promise<void>;
 }
 
 export function createExtentReader(options: ExtentReaderOptions): ExtentReader {
-  const { cacheBytes = 0, platform } = options;
-  const reader = new LocalExtentReader(options);
-  return cacheBytes === 0 ? reader : new CachingExtentReader(reader, platform.hash, cacheBytes);
+  return new LocalExtentReader(options);
+}
+
+class LocalExtentReader implements ExtentReader {
+  readonly #options: ExtentReaderOptions;
+  readonly #files: FileCache;
+  readonly #cache: RecordCache | undefined;
+  readonly #limiter = new Limiter({
+    unitsMax: bytesReadingMax,
+    waitersMax: readsWaitingMax,
+    what: "reads of extents",
+  });
+  #reads = 0;
+  #bytes = 0;
+  #corruptions = 0;
+  #hits = 0;
+
+  constructor(options: ExtentReaderOptions) {
+    const { platform, cacheBytes = 0 } = options;
+    this.#options = options;
+    this.#cache = cacheBytes === 0 ? undefined : new RecordCache(platform.hash, cacheBytes);
+    this.#files = new FileCache({
+      clock: platform.clock,
+      filesMax: filesOpenMax,
+      open: (extent) => this.#open(extent),
+    });
+  }
+
+  read(
+    ref: ChunkRef,
+    identity: RecordIdentity,
+    start: number,
+    end: number,
+    options?: ReadOptions,
+  ): Uint8Array | Promise<Uint8Array> {
+    const cache = this.#cache;
+    if (cache !== undefined && ref.length <= cachedRecordBytesMax) {
+      const payload = cache.find(ref, identity);
+      if (payload !== undefined) {
+        this.#hits++;
+        this.#count(start, end);
+        return payload.subarray(start, end);
+      }
+      if (cache.isWanted(ref)) return this.#readAndKeep(cache, { ref, identity, start, end });
+    }
+    const { buffer, opened } = options ?? {};
+    return this.#readDisk({ ref, identity, start, end, buffer, header: opened?.header }, opened);
+  }
+
+  statistics(): ExtentReaderStatistics {
+    const [reads, bytes, corruptions] = [this.#reads, this.#bytes, this.#corruptions];
+    return { reads, bytes, corruptions, hits: this.#hits };
+  }
+
+  async close(): Promise<void> {
+    this.#cache?.clear();
+    await this.#files.close();
+  }
+
+  #count(start: number, end: number): void {
+    this.#reads++;
+    this.#bytes += end - start;
+  }
+
+  async #readAndKeep(cache: RecordCache, wanted: WantedBytes): Promise<Uint8Array> {
+    const { ref, identity, start, end } = wanted;
+    const payload = await this.#readDisk({ ref, identity, start: 0, end: ref.length });
+    cache.keep(ref, identity, payload);
+    return payload.subarray(start, end);
+  }
+
+  async #readDisk(wanted: WantedBytes, opened?: OpenedRecord): Promise<Uint8Array> {
+    const { ref, start, end } = wanted;
+    try {
+      const { header, bytes } = await this.#readVerified(wanted);
+      if (opened !== undefined) opened.header = header;
+      this.#count(start, end);
+      return bytes;
+    } catch (error) {
+      if (isStoreError(error, "corrupt")) {
+        this.#noteCorruption(ref, error);
+        await this.#noteLost(ref.extent, "damaged");
+      } else if (isDiskError(error, "missing")) {
+        await this.#noteLost(ref.extent, "missing");
+        throw new StoreError("missing", `${placeOf(ref)}: its file is not there`, { cause: error });
+      }
+      throw storeFailure(error);
+    }
+  }
+
+  /** Within the limits of bytes being read and of open files. */
+  async #readVerified(wanted: WantedBytes): Promise<{ header: RecordHeader; bytes: Uint8Array }> {
+    const plan = planRead(wanted);
+    const turn = this.#limiter.enter(plan.bytes);
+    if (turn !== undefined) await turn;
+    try {
+      const file = this.#files.hold(wanted.ref.extent);
+      try {
+        const { hash } = this.#options.platform;
+        return await readRecord(hash, file.opened ?? (await file.opening), wanted, plan);
+      } catch (error) {
+        this.#files.forget(file); // it may have gone or moved: the next read looks again
+        throw error;
+      } finally {
+        this.#files.release(file);
+      }
+    } finally {
+      this.#limiter.leave(plan.bytes);
+    }
+  }
+
+  #noteCorruption(ref: ChunkRef, error: StoreError): void {
+    this.#corruptions++;
+    const { extent, offset } = ref;
+    this.#options.platform.log("error", "bytes_corrupt", {
+      extent,
+      offset,
+      message: messageOf(error),
+    });
+  }
+
+  /** Where it can be: the read fails with what it met, whatever becomes of this. */
+  async #noteLost(extent: ExtentId, found: MemberState): Promise<void> {
+    const { platform, table, disks } = this.#options;
+    try {
+      const entry = await table.get(extent);
+      if (entry === undefined || entry.row.state === "dropping") return;
+      if (entry.row.members.every(({ state }) => state !== "whole")) return;
+      const now = await examineExtent(platform.hash, disks, entry);
+      if (found === "missing" && now !== found) return;
+      await noteMemberState(platform, table, entry, now === "whole" ? found : now);
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      platform.log("warn", "lost_extent_not_noted", { extent, message: messageOf(error) });
+    }
+  }
+
+  async #open(extent: ExtentId): Promise<DiskFile> {
+    const { table, disks } = this.#options;
+    const entry = await table.get(extent);
+    // What is said of a member may be out of date, and each read is verified.
+    const members = entry?.row.members ?? [];
+    const member = members.find(({ state }) => state === "whole") ?? members[0];
+    if (member === undefined) throw new StoreError("missing", `extent ${extent} has gone`);
+    const { disk } = findDisk(disks, member.disk);
+    return disk.open(extentPath(extent), "read");
+  }
 }

@@ -132,6 +132,11 @@ export class ByteWriter {
     return this;
   }
 
+  /** Bytes written so far. */
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
   /** What was written; the writer is used up. A capacity that was just right saves the view. */
   finish(): Uint8Array {
     const bytes = this.#bytes;
@@ -181,11 +186,12 @@ export class RepeatedText {
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #what: string;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array, what: string) {
+  constructor(bytes: Uint8Array, what: string, at = 0) {
     this.#bytes = bytes;
     this.#what = what;
+    this.#at = at;
   }
 
   fail(why: string): never {

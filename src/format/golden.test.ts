@@ -154,12 +154,12 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     objectRow.decodeUploadRow,
   ),
   "part-row.v1": golden(part, objectRow.encodePartRow, objectRow.decodePartRow),
-  "manifest.leaf.v1": golden(
+  "manifest.leaf.v2": golden(
     { kind: "leaf", chunks: [chunk(1, 8192, 5), chunk(2, 8192, 6), chunk(2, 8400, 7)] } as const,
     encodeManifest,
     decodeManifest,
   ),
-  "manifest.root.v1": golden(
+  "manifest.root.v2": golden(
     {
       kind: "root",
       parts: [{ number: 3, size: 3, md5, checksum: undefined, blob: part.blob, data: part.data }],

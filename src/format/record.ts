@@ -1,3 +1,4 @@
+import { equalBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import { assert } from "../base/assert.ts";
 import type { Hash } from "../platform/hash.ts";
@@ -44,6 +45,19 @@ export interface RecordIdentity {
   readonly upload: UploadId | undefined;
   readonly part: number;
   readonly chunk: number;
+}
+
+/** Whether two identities are of the same record. */
+export function isSameIdentity(one: RecordIdentity, other: RecordIdentity): boolean {
+  return (
+    one.kind === other.kind &&
+    one.bucket === other.bucket &&
+    one.blob === other.blob &&
+    one.upload === other.upload &&
+    one.part === other.part &&
+    one.chunk === other.chunk &&
+    equalBytes(one.key, other.key)
+  );
 }
 
 export interface RecordPlace {

@@ -154,7 +154,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: "blocks are not verified",
     seed: 65,
     promise: "C4",
-    file: "src/extent/parts/local-extent-reader.ts",
+    file: "src/extent/parts/record-read.ts",
     find: "verifyBlocks(hash, header, plan.firstBlock, blocks);",
     replace: "",
   },

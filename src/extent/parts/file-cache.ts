@@ -2,8 +2,12 @@ import type { ExtentId } from "../../format/ids.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DiskFile } from "../../platform/disk.ts";
 
-interface CachedFile {
+/** An extent's file while somebody uses it. */
+export interface HeldFile {
+  readonly extent: ExtentId;
   readonly opening: Promise<DiskFile>;
+  /** Once it is open. */
+  opened: DiskFile | undefined;
   users: number;
   usedMs: number;
 }
@@ -29,76 +33,69 @@ export interface FileCacheOptions {
 export class FileCache {
   readonly #options: FileCacheOptions;
   /** In order of last use: a Map keeps the order of insertion, and each use inserts anew. */
-  readonly #files = new Map<ExtentId, CachedFile>();
+  readonly #files = new Map<ExtentId, HeldFile>();
   readonly #closing = new AbortController();
+  readonly #closes = new Set<Promise<void>>();
   #sweeper: Promise<void> | undefined;
 
   constructor(options: FileCacheOptions) {
     this.#options = options;
   }
 
-  /** Runs `task` with the extent's file; throws what opening it or the task throws. */
-  async use<T>(extent: ExtentId, task: (file: DiskFile) => Promise<T>): Promise<T> {
-    const cached = this.#touch(extent);
-    cached.users++;
-    try {
-      return await task(await cached.opening);
-    } catch (error) {
-      // The file may have gone or moved: the next use looks again.
-      this.#forget(extent, cached);
-      throw error;
-    } finally {
-      cached.users--;
-      await this.#closeIfUnused(extent, cached);
-      await this.#trim();
-    }
+  /** The extent's file, open or being opened; `release` ends its use. */
+  hold(extent: ExtentId): HeldFile {
+    const known = this.#files.get(extent);
+    const file = known ?? this.#open(extent);
+    file.users++;
+    file.usedMs = this.#options.clock.monotonicMs();
+    if (known !== undefined) this.#files.delete(extent);
+    this.#files.set(extent, file);
+    this.#sweeper ??= this.#sweep();
+    return file;
+  }
+
+  /** Whoever comes next opens it anew. */
+  forget(file: HeldFile): void {
+    if (this.#files.get(file.extent) === file) this.#files.delete(file.extent);
+  }
+
+  release(file: HeldFile): void {
+    file.users--;
+    this.#closeIfUnused(file);
+    let excess = this.#files.size - this.#options.filesMax;
+    if (excess > 0) this.#closeWhere(() => excess-- > 0);
   }
 
   /** Files in use are closed when their last user is done. */
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#sweeper;
-    await this.#closeWhere(() => true);
+    this.#closeWhere(() => true);
+    await Promise.all(this.#closes);
   }
 
-  get filesOpen(): number {
-    return this.#files.size;
+  #open(extent: ExtentId): HeldFile {
+    const opening = this.#options.open(extent);
+    const file: HeldFile = { extent, opening, opened: undefined, users: 0, usedMs: 0 };
+    opening.then(
+      (opened) => (file.opened = opened),
+      () => undefined, // its users are told
+    );
+    return file;
   }
 
-  #touch(extent: ExtentId): CachedFile {
-    const known = this.#files.get(extent);
-    const usedMs = this.#options.clock.monotonicMs();
-    const cached = known ?? { opening: this.#options.open(extent), users: 0, usedMs };
-    cached.usedMs = usedMs;
-    this.#files.delete(extent);
-    this.#files.set(extent, cached);
-    this.#sweeper ??= this.#sweep();
-    return cached;
+  #closeIfUnused(file: HeldFile): void {
+    if (file.users > 0 || this.#files.get(file.extent) === file) return;
+    const closed = close(file).finally(() => this.#closes.delete(closed));
+    this.#closes.add(closed);
   }
 
-  #forget(extent: ExtentId, cached: CachedFile): void {
-    if (this.#files.get(extent) === cached) this.#files.delete(extent);
-  }
-
-  async #closeIfUnused(extent: ExtentId, cached: CachedFile): Promise<void> {
-    if (cached.users > 0 || this.#files.get(extent) === cached) return;
-    // Whoever used it was told why it did not open; and closing a file that was only read loses
-    // nothing.
-    const file = await cached.opening.catch(() => undefined);
-    await file?.close().catch(() => undefined);
-  }
-
-  async #closeWhere(unwanted: (cached: CachedFile) => boolean): Promise<void> {
-    for (const [extent, cached] of Array.from(this.#files)) {
-      if (cached.users > 0 || !unwanted(cached)) continue;
-      this.#forget(extent, cached);
-      await this.#closeIfUnused(extent, cached);
+  #closeWhere(unwanted: (file: HeldFile) => boolean): void {
+    for (const file of Array.from(this.#files.values())) {
+      if (file.users > 0 || !unwanted(file)) continue;
+      this.forget(file);
+      this.#closeIfUnused(file);
     }
-  }
-
-  async #trim(): Promise<void> {
-    let excess = this.#files.size - this.#options.filesMax;
-    if (excess > 0) await this.#closeWhere(() => excess-- > 0);
   }
 
   /** Runs while any file is open. */
@@ -108,8 +105,14 @@ export class FileCache {
     while (this.#files.size > 0 && !signal.aborted) {
       await clock.sleep(idleMsMax, signal);
       const before = clock.monotonicMs() - idleMsMax;
-      await this.#closeWhere((cached) => cached.usedMs <= before);
+      this.#closeWhere((file) => file.usedMs <= before);
     }
     this.#sweeper = undefined;
   }
+}
+
+/** Its users were told why it did not open; and closing a file that was only read loses nothing. */
+async function close({ opening }: HeldFile): Promise<void> {
+  const file = await opening.catch(() => undefined);
+  await file?.close().catch(() => undefined);
 }

@@ -9,10 +9,8 @@ import {
   aheadBytesMax,
   answersBytesMax,
   leastBytesMax,
-  middleBytesMax,
   pieceBytesMax,
   takenMsMax,
-  wholeBytesMax,
 } from "./answer-budget.ts";
 import { getObject } from "./get.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -85,19 +83,31 @@ test("C6: with the budget full every byte still comes, in blocks", async () => {
   assert.equal(answers.used, before);
 });
 
-test("C6: the fuller the budget, the smaller the pieces", () => {
+test("C6: the budget grants whole buffers while it lasts, then blocks", () => {
   const budget = new AnswerBudget(new ManualClock());
   const granted: number[] = [];
   for (let i = 0; i < 200; i++) granted.push(budget.take(pieceBytesMax));
   const count = (bytes: number): number => granted.filter((each) => each === bytes).length;
-  assert.equal(count(pieceBytesMax), wholeBytesMax / pieceBytesMax);
-  assert.equal(count(middleBytesMax), (answersBytesMax - wholeBytesMax) / middleBytesMax);
+  const whole = answersBytesMax / pieceBytesMax;
+  assert.equal(count(pieceBytesMax), whole);
+  assert.equal(count(leastBytesMax), granted.length - whole);
+  assert.equal(budget.used, answersBytesMax);
   assert.equal(budget.takeAhead(pieceBytesMax), 0);
   for (const bytes of granted) budget.giveBack(bytes);
   assert.equal(budget.used, 0);
   let ahead = 0;
   while (budget.takeAhead(pieceBytesMax) > 0) ahead += pieceBytesMax;
   assert.equal(ahead, aheadBytesMax);
+});
+
+test("C6: what is more than a block counts as the whole buffer it is in", () => {
+  const budget = new AnswerBudget(new ManualClock());
+  assert.equal(budget.take(leastBytesMax), leastBytesMax);
+  assert.equal(budget.used, 0);
+  assert.equal(budget.take(leastBytesMax + 1), leastBytesMax + 1);
+  assert.equal(budget.used, pieceBytesMax);
+  budget.giveBack(leastBytesMax + 1);
+  assert.equal(budget.used, 0);
 });
 
 test("C6: a slow peer gets small pieces, and larger ones again when it is quick", async () => {

@@ -3,30 +3,28 @@ import type { Clock } from "../../platform/clock.ts";
 
 /*
  * What the bodies of answers under way may hold of a process's memory together (C6). Unbounded, a reader
- * holds two pieces, one being sent and the next being read, and 1,024 readers would hold 2 GiB.
+ * holds two buffers, one being sent and the next being read.
  *
- * Nobody waits and nobody is refused: the fuller the budget, the smaller the pieces that are read, down to
- * a block, which costs nothing. And a reader gets pieces only as large as its peer took quickly before: the
- * slow ones come down to a block each, and leave the budget to those that make use of it.
+ * Nobody waits and nobody is refused: while the budget lasts a reader gets whole buffers, and past it one block
+ * at a time, which is not counted. And a reader whose peer is slow comes down to a block, too, and leaves the budget
+ * to those that make use of it.
  */
 
 /**
- * What is read at once while there is room: verified within half a millisecond, and still in the processor's
- * cache when it is sent. Whole chunks, at four times the memory, were not faster.
+ * What is read at once while the budget lasts, and the size of a buffer: still in the processor's cache when it is verified
+ * and sent.
  */
 export const pieceBytesMax = 1024 * 1024;
-/** As much as uploads have. */
-export const answersBytesMax = 96 * pieceBytesMax;
-/** Reading ahead stops at half of that: 24 readers at full speed. */
+/** Of all answers of a process together: 64 MiB, 32 readers at full speed. */
+export const answersBytesMax = 64 * pieceBytesMax;
+/** Reading ahead stops at half of that. */
 export const aheadBytesMax = answersBytesMax / 2;
-/** Pieces are whole up to here, 80 readers of one each … */
-export const wholeBytesMax = 80 * pieceBytesMax;
-/** … and then of this size: 32 readers more. */
-export const middleBytesMax = 512 * 1024;
-/** A block is the least that can be verified, and free: 64 MiB for 1,024 requests. */
+/** The least that can be verified; not counted: 64 MiB more for 1,024 requests. */
 export const leastBytesMax = blockBytes;
-/** A piece that was not taken in this time was too large for its peer. */
+/** A peer that takes longer for a whole piece is slow … */
 export const takenMsMax = 250;
+/** … until it has taken so many blocks in a row that fast. */
+const quickBlocksMin = 4;
 
 export class AnswerBudget {
   readonly #clock: Clock;
@@ -36,6 +34,7 @@ export class AnswerBudget {
     this.#clock = clock;
   }
 
+  /** Bytes of buffers in use. */
   get used(): number {
     return this.#used;
   }
@@ -44,38 +43,41 @@ export class AnswerBudget {
     return new AnswerShare(this, this.#clock);
   }
 
-  /** How many of the wanted bytes may be held now; at least a block. */
+  /** How many of the wanted bytes may be held now: as many as a buffer has, or a block. */
   take(wanted: number): number {
-    if (this.#used + wanted <= wholeBytesMax) return this.#grant(wanted);
-    const middle = Math.min(wanted, middleBytesMax);
-    if (this.#used + middle <= answersBytesMax) return this.#grant(middle);
-    return Math.min(wanted, leastBytesMax);
+    if (wanted <= leastBytesMax || this.#used + pieceBytesMax > answersBytesMax) {
+      return Math.min(wanted, leastBytesMax);
+    }
+    return this.#grant(wanted);
   }
 
-  /** All of the wanted bytes, or none. */
+  /** The same for what is not needed yet; 0 where too much is in use. */
   takeAhead(wanted: number): number {
-    return this.#used + wanted <= aheadBytesMax ? this.#grant(wanted) : 0;
+    return this.#used + pieceBytesMax <= aheadBytesMax ? this.#grant(wanted) : 0;
   }
 
   giveBack(bytes: number): void {
     this.#used -= costOf(bytes);
   }
 
-  #grant(bytes: number): number {
+  #grant(wanted: number): number {
+    const bytes = Math.min(wanted, pieceBytesMax);
     this.#used += costOf(bytes);
     return bytes;
   }
 }
 
+/** What is more than a block is put into a whole buffer. */
 function costOf(bytes: number): number {
-  return bytes <= leastBytesMax ? 0 : bytes;
+  return bytes <= leastBytesMax ? 0 : pieceBytesMax;
 }
 
 /** What one answer may hold, by what its peer takes. */
 export class AnswerShare {
   readonly #budget: AnswerBudget;
   readonly #clock: Clock;
-  #bytesMax = pieceBytesMax;
+  /** Blocks that a slow peer has to take fast. */
+  #blocksLeft = 0;
 
   constructor(budget: AnswerBudget, clock: Clock) {
     this.#budget = budget;
@@ -83,12 +85,12 @@ export class AnswerShare {
   }
 
   take(wanted: number): number {
-    return this.#budget.take(Math.min(wanted, this.#bytesMax));
+    return this.#budget.take(this.#blocksLeft > 0 ? Math.min(wanted, leastBytesMax) : wanted);
   }
 
   /** For the piece after the one that is being sent; 0 for none, as for a peer that is slow. */
   takeAhead(wanted: number): number {
-    return this.#bytesMax < pieceBytesMax ? 0 : this.#budget.takeAhead(wanted);
+    return this.#blocksLeft > 0 ? 0 : this.#budget.takeAhead(wanted);
   }
 
   giveBack(bytes: number): void {
@@ -99,9 +101,10 @@ export class AnswerShare {
   handOver(bytes: number): () => void {
     const startMs = this.#clock.monotonicMs();
     return () => {
-      const isQuick = this.#clock.monotonicMs() - startMs <= takenMsMax;
-      const next = isQuick ? Math.max(2 * bytes, this.#bytesMax) : Math.floor(bytes / 2);
-      this.#bytesMax = Math.min(Math.max(next, leastBytesMax), pieceBytesMax);
+      // In proportion: who takes a block as fast as that takes a whole piece in time, too.
+      const quickMs = (takenMsMax * bytes) / pieceBytesMax;
+      const isQuick = this.#clock.monotonicMs() - startMs <= quickMs;
+      this.#blocksLeft = isQuick ? Math.max(this.#blocksLeft - 1, 0) : quickBlocksMin;
       this.giveBack(bytes);
     };
   }

@@ -1,16 +1,15 @@
 import type { StoredChecksum } from "../../format/checksum.ts";
-import type { ManifestPart } from "../../format/manifest.ts";
+import type { PartList } from "../../format/manifest.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
 import type { RangeCondition, ReadConditions } from "../conditions.ts";
 import { checkRead, isStillSame } from "../conditions.ts";
 import { etagOf } from "../etag.ts";
-import type { Span } from "./locations.ts";
-import { readParts } from "./locations.ts";
+import { readParts } from "./chunk-finder.ts";
 import { followingMoves } from "./moved-rows.ts";
-import type { ObjectBody, Peer } from "./object-body.ts";
-import { openBody } from "./object-body.ts";
+import type { Peer } from "./object-body.ts";
+import { ObjectBody } from "./object-body.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { RangeRequest } from "./ranges.ts";
+import type { RangeRequest, Span } from "./ranges.ts";
 import { resolveRange } from "./ranges.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal, refuse } from "../refusal.ts";
@@ -72,7 +71,7 @@ export async function getObject(
   if (isRefusal(found)) return found;
   const { info, target, version } = found;
   const span = { first: info.first, end: info.first + info.length };
-  return { ...info, body: openBody(store, target, version, span, input.peer) };
+  return { ...info, body: new ObjectBody(store, target, version, span, input.peer) };
 }
 
 export async function headObject(
@@ -104,8 +103,8 @@ async function findObject(
 
 /** What is known of an object without reading it. */
 export interface ObjectDescription extends Pick<ObjectInfo, "row" | "etag" | "versionId"> {
-  /** The parts that it was made of, in order; none where it was stored in one go. */
-  parts(): Promise<readonly ManifestPart[]>;
+  /** The parts that it was made of, in order; undefined where it was stored in one go. */
+  parts(): Promise<PartList | undefined>;
 }
 
 /** Refuses as GET does. */
@@ -117,18 +116,17 @@ export async function describeObject(
   if (isRefusal(found)) return found;
   const { info, target, version } = found;
   const none = info.row.partCount === 0;
-  const parts = async () => (none ? [] : partsOf(store, target, version));
+  const parts = async () => (none ? undefined : partsOf(store, target, version));
   return { ...info, parts };
 }
 
 /** The parts that a multipart object was made of, in order. */
-export function partsOf(
+export async function partsOf(
   store: ObjectStore,
   target: Target,
   version: Version,
-): Promise<readonly ManifestPart[]> {
-  const use = (current: Version) => readParts(store, target, current.row);
-  return followingMoves(store, target, version, use);
+): Promise<PartList> {
+  return followingMoves(store, target, version, ({ row }) => readParts(store, target, row));
 }
 
 type Selection = Span & Pick<ObjectInfo, "partial" | "partCount" | "partChecksum">;
@@ -160,12 +158,10 @@ async function select(
   }
   if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
   const parts = await partsOf(store, target, version);
-  // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever
-  // the numbers
-  // they were uploaded under.
-  const sizes = parts.slice(0, partNumber).map((part) => part.size);
-  const end = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  const first = end - (sizes.at(-1) ?? 0);
-  const partChecksum = parts[partNumber - 1]?.checksum;
+  // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever the numbers they
+  // were uploaded under.
+  const index = partNumber - 1;
+  const { checksum: partChecksum } = parts.get(index);
+  const [first, end] = [parts.startOf(index), parts.endOf(index)];
   return { first, end, partial: first < end, partCount, partChecksum };
 }

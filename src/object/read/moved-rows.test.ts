@@ -9,7 +9,7 @@ import { createHash } from "../../node/platform/hash.ts";
 import { dataRecord } from "../blob-writer.ts";
 import { getObject } from "./get.ts";
 import { pieceBytesMax } from "./answer-budget.ts";
-import { blobOf } from "./locations.ts";
+import { blobOf } from "./chunk-finder.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { openTarget } from "../target.ts";
 import { collect, get, ok, patterned, put } from "../testing/bodies.ts";
@@ -130,13 +130,13 @@ test("C6: get reads one piece ahead, and only when pulled", async () => {
   assert.equal(store.reader.statistics().reads, before + 2);
 });
 
-test("C6: get reads into the same two rooms over and over, and keeps none that may still be sent", async () => {
+test("C6: get reads into the same two buffers over and over, and keeps none that may still be sent", async () => {
   const store = await createTestStore(hash);
-  const { readRooms } = store.buffers;
+  const { readBuffers } = store.buffers;
   const large = patterned(9 * pieceBytesMax + 5);
   ok(await put(store, "k", large));
   assert.deepEqual(Buffer.from(ok(await get(store, "k"))), Buffer.from(large));
-  assert.equal(readRooms.freeBuffers, 2);
+  assert.equal(readBuffers.freeBuffers, 2);
   const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
   for await (const part of read.body) {
     const first = part.slice();
@@ -144,5 +144,5 @@ test("C6: get reads into the same two rooms over and over, and keeps none that m
     assert.deepEqual(part, first, "others do not read into what is being sent");
     break;
   }
-  assert.equal(readRooms.freeBuffers, 2);
+  assert.equal(readBuffers.freeBuffers, 2);
 });

@@ -29,18 +29,30 @@ export async function rowAfterMove(
   return now;
 }
 
-/** Does something short with the data of a row, again where it has moved. */
-export async function followingMoves<T>(
+/** Does something short with the data of a row, again where it has moved; without a promise where `use` needs none. */
+export function followingMoves<T>(
   store: ObjectStore,
   target: Target,
   version: Version,
-  use: (version: Version) => Promise<T>,
+  use: (version: Version) => T | Promise<T>,
+): T | Promise<T> {
+  const answer = use(version);
+  if (!(answer instanceof Promise)) return answer;
+  return followed(store, target, version, { answer, use });
+}
+
+async function followed<T>(
+  store: ObjectStore,
+  target: Target,
+  version: Version,
+  { answer, use }: { answer: Promise<T>; use: (version: Version) => T | Promise<T> },
 ): Promise<T> {
   const ended = store.reads.begin();
   try {
-    for (let current = version; ;) {
+    let current = version;
+    for (let next: T | Promise<T> = answer; ; next = use(current)) {
       try {
-        return await use(current);
+        return await next;
       } catch (error) {
         current = await rowAfterMove(target, current, error);
       }

@@ -1,93 +1,102 @@
-import { must } from "../../base/assert.ts";
-import { leastBytesMax } from "./answer-budget.ts";
-import { dataRecord } from "../blob-writer.ts";
-import { readBody } from "./body-reader.ts";
-import type { Span } from "./locations.ts";
-import { blobOf } from "./locations.ts";
+import { blockBytes } from "../../format/limits.ts";
+import type { ChunkFinder } from "./chunk-finder.ts";
+import { findChunks } from "./chunk-finder.ts";
 import { followingMoves } from "./moved-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { readBody } from "./read-body.ts";
 import { inPhase } from "../request-phases.ts";
+import type { Span } from "./ranges.ts";
 import type { Target } from "../target.ts";
 import type { Version } from "../version/version-rows.ts";
-
-/**
- * Verified bytes (C4), read one piece ahead. Each piece lasts until the next is asked for: its
- * memory is used again. Ends with a throw if a chunk can't be had.
- */
-export interface ObjectBody extends AsyncIterable<Uint8Array> {
-  /**
-   * Instead of iterating: reads and verifies the first piece, so that where that fails nothing has been sent yet. A
-   * small body is all there then; of a larger one, to be iterated, the budget has to know when it has left.
-   */
-  begin(): Promise<Uint8Array | AsyncIterable<Uint8Array>>;
-}
 
 /** Who asked for the bytes; the signal aborts when they have left. */
 export interface Peer {
   readonly signal: AbortSignal;
 }
 
-export function openBody(
-  store: ObjectStore,
-  target: Target,
-  version: Version,
-  span: Span,
-  peer: Peer | undefined,
-): ObjectBody {
-  const pieces = (): AsyncGenerator<Uint8Array, void, undefined> =>
-    readBody(store, target, version, span, peer?.signal);
-  return {
-    [Symbol.asyncIterator]: pieces,
-    begin: () =>
-      onlyRead(store, target, version, span) === undefined
-        ? begun(pieces(), span.end - span.first)
-        : readAtOnce(store, target, version, span),
-  };
+/** An answer of up to a block is one value; what is larger is read piece by piece. */
+const valueBytesMax = blockBytes;
+
+/**
+ * Verified bytes (C4) of a version of an object. Nothing is read or held before the first pull, or `begin`. Ends with a
+ * throw if a chunk can't be had.
+ */
+export class ObjectBody implements AsyncIterable<Uint8Array> {
+  readonly #store: ObjectStore;
+  readonly #target: Target;
+  readonly #version: Version;
+  readonly #span: Span;
+  readonly #peer: Peer | undefined;
+
+  constructor(
+    store: ObjectStore,
+    target: Target,
+    version: Version,
+    span: Span,
+    peer: Peer | undefined,
+  ) {
+    this.#store = store;
+    this.#target = target;
+    this.#version = version;
+    this.#span = span;
+    this.#peer = peer;
+  }
+
+  /** Each piece lasts until the next is asked for: its memory is used again. */
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    const signal = this.#peer?.signal;
+    return readBody(this.#store, this.#target, this.#version, this.#span, signal);
+  }
+
+  /**
+   * Instead of iterating: reads and verifies a small answer whole, and of a large one the first piece, so that where
+   * that fails nothing has been sent yet. What is in memory is answered without a promise. A large one has to be
+   * iterated then: the budget has to know when it has left.
+   */
+  begin(): Uint8Array | Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+    const { first, end } = this.#span;
+    if (end - first > valueBytesMax) return begun(this[Symbol.asyncIterator]());
+    const read = (version: Version) => this.#readValue(version);
+    const answer = followingMoves(this.#store, this.#target, this.#version, read);
+    if (!(answer instanceof Promise)) return answer;
+    return inPhase(this.#store.phases, "read", () => answer);
+  }
+
+  #readValue({ row }: Version): Uint8Array | Promise<Uint8Array> {
+    const { first, end } = this.#span;
+    if (first === end) return new Uint8Array(0);
+    const chunks = findChunks(this.#store, this.#target, row);
+    const chunk = chunks.find(first);
+    if (!(chunk instanceof Promise) && end <= chunk.end) return chunk.read(first, end);
+    return gather(chunks, this.#span);
+  }
 }
 
-/** What most objects take: without a plan, a budget and their iterators, which cost a small GET 5 of 36 µs. */
-function readAtOnce(
-  store: ObjectStore,
-  target: Target,
-  version: Version,
-  span: Span,
-): Promise<Uint8Array> {
-  const read = (current: Version) =>
-    must(onlyRead(store, target, current, span), "a chunk that moves stays one chunk")();
-  return inPhase(store.phases, "read", () => followingMoves(store, target, version, read));
+/** A small span that lies in several chunks, or below a manifest. */
+async function gather(chunks: ChunkFinder, { first, end }: Span): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - first);
+  for (let at = first; at < end;) {
+    const chunk = await chunks.find(at);
+    const until = Math.min(chunk.end, end);
+    bytes.set(await chunk.read(at, until), at - first);
+    at = until;
+  }
+  return bytes;
 }
 
-/** The read that gives this span, where one of a small part of a single chunk does. */
-function onlyRead(
-  store: ObjectStore,
-  target: Target,
-  { row }: Version,
-  { first, end }: Span,
-): (() => Promise<Uint8Array>) | undefined {
-  if (row.data.kind !== "chunks" || first === end || end - first > leastBytesMax) return undefined;
-  const [ref, more] = row.data.chunks;
-  if (ref === undefined || more !== undefined) return undefined;
-  return () => store.reader.read(ref, dataRecord(blobOf(target, row), 0), first, end);
-}
-
+/** The same pieces, the first of which has been read. */
 async function begun(
   pieces: AsyncGenerator<Uint8Array, void, undefined>,
-  length: number,
-): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
-  const first = await pieces.next();
-  const isSmall = length <= leastBytesMax && first.value?.length === length;
-  if (first.done === true || !isSmall) return continued(first, pieces);
-  await pieces.return();
-  return first.value;
-}
-
-async function* continued(
-  first: IteratorResult<Uint8Array>,
-  pieces: AsyncGenerator<Uint8Array, void, undefined>,
-): AsyncGenerator<Uint8Array, void> {
-  try {
-    for (let next = first; next.done !== true; next = await pieces.next()) yield next.value;
-  } finally {
-    await pieces.return();
-  }
+): Promise<AsyncIterable<Uint8Array>> {
+  let first: IteratorResult<Uint8Array, void> | undefined = await pieces.next();
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        const next = first ?? (await pieces.next());
+        first = undefined;
+        return next;
+      },
+      return: () => pieces.return(),
+    }),
+  };
 }

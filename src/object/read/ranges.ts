@@ -1,4 +1,8 @@
-import type { Span } from "./locations.ts";
+/** Bytes first <= i < end of an object. */
+export interface Span {
+  readonly first: number;
+  readonly end: number;
+}
 
 /** Inclusive, as HTTP counts; resolved against the object's size by `getObject`. */
 export type RangeRequest =

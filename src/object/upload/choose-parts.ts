@@ -1,6 +1,6 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { ChecksumType, StoredChecksum } from "../../format/checksum.ts";
-import type { ManifestPart } from "../../format/manifest.ts";
+import type { PartList } from "../../format/manifest.ts";
 import type { CompleteInput, CompletePart } from "./complete-upload.ts";
 import { md5Etag } from "../etag.ts";
 import type { Refusal } from "../refusal.ts";
@@ -54,11 +54,11 @@ function withoutRepeats(parts: readonly CompletePart[]): readonly CompletePart[]
 }
 
 /** Whether a Complete lists just the parts that an object was made of. */
-export function isSameList(made: readonly ManifestPart[], asked: readonly CompletePart[]): boolean {
+export function isSameList(made: PartList, asked: readonly CompletePart[]): boolean {
   const listed = withoutRepeats(asked);
   if (listed.length !== made.length) return false;
-  return made.every(({ number, md5 }, index) => {
-    const { part, etag } = listed[index]!;
+  return listed.every(({ part, etag }, index) => {
+    const { number, md5 } = made.get(index);
     return part === number && etag === md5Etag(md5);
   });
 }

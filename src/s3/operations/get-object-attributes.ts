@@ -1,6 +1,6 @@
 import { toBase64 } from "../../base/bytes.ts";
 import { formatHttpDate } from "../../base/http-date.ts";
-import type { ManifestPart } from "../../format/manifest.ts";
+import type { PartList } from "../../format/manifest.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
 import { type ObjectDescription, describeObject } from "../../object/read/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
@@ -74,7 +74,7 @@ async function attributeElement(
     case "Checksum":
       return checksumElement(row);
     case "ObjectParts":
-      return row.partCount === 0 ? nothing : partsElement(call, row, await object.parts());
+      return partsElement(call, row, await object.parts());
     case "StorageClass":
       return textElement("StorageClass", row.attributes.storageClass);
     case "ObjectSize":
@@ -98,7 +98,8 @@ function checksumElement({ checksum }: ObjectRow): Xml {
  * Parts are listed where their checksums are what the object's is made of; else S3 tells how many there are. They count
  * from 1 without gaps, as they do for reads by part number.
  */
-function partsElement(call: S3Call, { checksum }: ObjectRow, parts: readonly ManifestPart[]): Xml {
+function partsElement(call: S3Call, { checksum }: ObjectRow, parts: PartList | undefined): Xml {
+  if (parts === undefined) return nothing;
   const after = headerCount(call, "x-amz-part-number-marker", 0, parts.length + 1);
   const limit = headerCount(call, "x-amz-max-parts", pagePartsMax, pagePartsMax);
   const page = parts.slice(after, after + limit);

@@ -1,0 +1,121 @@
+import { assert } from "../../base/assert.ts";
+import { StoreError } from "../../base/errors.ts";
+import type { ChunkRef } from "../../format/chunk-ref.ts";
+import { blockBytes } from "../../format/limits.ts";
+import type { RecordHeader, RecordIdentity } from "../../format/record.ts";
+import {
+  decodeRecordHeader,
+  isSameIdentity,
+  recordHeaderBytes,
+  verifyBlocks,
+} from "../../format/record.ts";
+import type { DiskFile } from "../../platform/disk.ts";
+import type { Hash } from "../../platform/hash.ts";
+
+/** Header and blocks are fetched with one read where no more than this would be read in vain. */
+const gapBytesMax = 128 * 1024;
+
+/** Which payload bytes are wanted of which record. */
+export interface WantedBytes {
+  readonly ref: ChunkRef;
+  readonly identity: RecordIdentity;
+  readonly start: number;
+  readonly end: number;
+  /** Where to put them, and whatever is read around them. Undefined or too small: new memory. */
+  readonly buffer?: Uint8Array | undefined;
+  /** The record's header, where it was verified before. */
+  readonly header?: RecordHeader | undefined;
+}
+
+/** What is fetched for them, in bytes from the record's start. */
+export interface ReadPlan {
+  readonly headerBytes: number;
+  readonly firstBlock: number;
+  /** Whole blocks around the wanted bytes. */
+  readonly blocksStart: number;
+  readonly blocksEnd: number;
+  /** Header and blocks are fetched together, with what lies between them. */
+  readonly isOneRead: boolean;
+  /** What the read takes of memory. */
+  readonly bytes: number;
+}
+
+export function planRead({ ref, identity, start, end, buffer, header }: WantedBytes): ReadPlan {
+  assert(0 <= start && start <= end && end <= ref.length, "range outside of the chunk");
+  const headerBytes = recordHeaderBytes(identity.key.length, ref.length);
+  const firstBlock = Math.floor(start / blockBytes);
+  const blocksStart = headerBytes + firstBlock * blockBytes;
+  const lastBlockEnd = Math.min(Math.ceil(end / blockBytes) * blockBytes, ref.length);
+  const blocksEnd = start === end ? blocksStart : headerBytes + lastBlockEnd;
+  const fits = buffer === undefined || blocksEnd <= buffer.length;
+  const isOneRead = header === undefined && blocksStart - headerBytes <= gapBytesMax && fits;
+  const blocks = blocksEnd - blocksStart;
+  const bytes = isOneRead ? blocksEnd : blocks + (header === undefined ? headerBytes : 0);
+  return { headerBytes, firstBlock, blocksStart, blocksEnd, isOneRead, bytes };
+}
+
+/**
+ * Reads and verifies (C4): the header against reference and identity, then each block that has wanted bytes.
+ * StoreError `corrupt`, and what the file throws.
+ */
+export async function readRecord(
+  hash: Hash,
+  file: DiskFile,
+  wanted: WantedBytes,
+  plan: ReadPlan,
+): Promise<{ readonly header: RecordHeader; readonly bytes: Uint8Array }> {
+  const { ref, identity, start, end, buffer } = wanted;
+  const { headerBytes, blocksStart, blocksEnd } = plan;
+  let { header } = wanted;
+  let blocks: Uint8Array;
+  if (plan.isOneRead) {
+    const record = await readExactly(file, ref, 0, blocksEnd, buffer);
+    header = decodeRecordHeader(hash, record.subarray(0, headerBytes));
+    blocks = record.subarray(blocksStart);
+  } else if (header === undefined) {
+    const headerRead = readExactly(file, ref, 0, headerBytes);
+    const blocksRead = readExactly(file, ref, blocksStart, blocksEnd, buffer);
+    const [headerPart, blocksPart] = await Promise.all([headerRead, blocksRead]);
+    header = decodeRecordHeader(hash, headerPart);
+    blocks = blocksPart;
+  } else {
+    blocks = await readExactly(file, ref, blocksStart, blocksEnd, buffer);
+  }
+  assertMeant(header, ref, identity);
+  verifyBlocks(hash, header, plan.firstBlock, blocks);
+  const skipped = start - plan.firstBlock * blockBytes;
+  return { header, bytes: blocks.subarray(skipped, skipped + end - start) };
+}
+
+/** Bytes start <= i < end of the record. */
+async function readExactly(
+  file: DiskFile,
+  ref: ChunkRef,
+  start: number,
+  end: number,
+  buffer?: Uint8Array,
+): Promise<Uint8Array> {
+  const wanted = end - start;
+  const fits = buffer !== undefined && wanted <= buffer.length;
+  const bytes = fits ? buffer.subarray(0, wanted) : new Uint8Array(wanted);
+  const length = await file.read(bytes, ref.offset + start);
+  if (length < wanted) throw new StoreError("corrupt", `${placeOf(ref)}: the file ends within it`);
+  return bytes;
+}
+
+/** A valid record may still be the wrong one: misplaced by the disk, or a stale reference. */
+function assertMeant(header: RecordHeader, ref: ChunkRef, identity: RecordIdentity): void {
+  const isMeant =
+    header.checksum === ref.checksum &&
+    header.extent === ref.extent &&
+    header.offset === ref.offset &&
+    header.payloadBytes === ref.length &&
+    isSameIdentity(header, identity);
+  if (isMeant) return;
+  throw new StoreError("corrupt", `${placeOf(ref)}: not the record that the reference means`);
+}
+
+/** A record as messages name it. */
+export function placeOf({ extent, offset }: ChunkRef): string {
+  return `extent ${extent}, record at ${offset}`;
+}

@@ -1,0 +1,157 @@
+import { must } from "../../base/assert.ts";
+import { StoreError } from "../../base/errors.ts";
+import { blockBytes } from "../../format/limits.ts";
+import type { AnswerShare } from "./answer-budget.ts";
+import type { Chunk, ChunkFinder } from "./chunk-finder.ts";
+import { findChunks } from "./chunk-finder.ts";
+import { rowAfterMove } from "./moved-rows.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Span } from "./ranges.ts";
+import { inPhase } from "../request-phases.ts";
+import type { Target } from "../target.ts";
+import type { Version } from "../version/version-rows.ts";
+
+/**
+ * Verified bytes of an object (C4), pulled, with the next piece being read while one is sent. Each
+ * piece lasts until the next is asked for: its memory is used again.
+ * Nothing is held before the first pull; from then until the end (however it comes) the read is
+ * known to the tracker, so what it needs is not dropped.
+ */
+export async function* readBody(
+  store: ObjectStore,
+  target: Target,
+  version: Version,
+  span: Span,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const ended = store.reads.begin();
+  const share = store.answers.open();
+  const pieces = new PieceReader(store, share, { target, version, span });
+  try {
+    for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
+      if (signal?.aborted === true) throw new StoreError("cancelled", "the read was cancelled");
+      const taken = share.handOver(piece.held);
+      try {
+        yield piece.bytes;
+        // Who asks for more is done with what they have. Who leaves may not be (a socket may still send it): then its
+        // memory is left to be collected.
+        if (piece.buffer !== undefined) store.buffers.readBuffers.give(piece.buffer);
+      } finally {
+        taken();
+      }
+    }
+  } finally {
+    await pieces.close();
+    ended();
+  }
+}
+
+/** Bytes first <= i < end of the object, on their way or here. */
+interface Piece<Bytes> {
+  readonly end: number;
+  readonly bytes: Bytes;
+  /** What the budget granted for them. */
+  readonly held: number;
+  /** The memory they are in, if that is to be used again. */
+  readonly buffer: Uint8Array | undefined;
+}
+
+type BegunPiece = Piece<Uint8Array | Promise<Uint8Array>>;
+
+/** Reads a span in pieces whose size is found when each begins; goes on where the data moved to meanwhile. */
+class PieceReader {
+  readonly #store: ObjectStore;
+  readonly #share: AnswerShare;
+  readonly #target: Target;
+  readonly #end: number;
+  #at: number;
+  #version: Version;
+  #chunks: ChunkFinder;
+  #chunk: Chunk | undefined;
+  #current: BegunPiece | undefined;
+  #ahead: BegunPiece | undefined;
+
+  constructor(
+    store: ObjectStore,
+    share: AnswerShare,
+    { target, version, span }: { target: Target; version: Version; span: Span },
+  ) {
+    this.#store = store;
+    this.#share = share;
+    this.#target = target;
+    this.#version = version;
+    this.#chunks = findChunks(store, target, version.row);
+    this.#at = span.first;
+    this.#end = span.end;
+  }
+
+  /** What is granted for the piece is the caller's to give back; undefined at the end. */
+  async next(): Promise<Piece<Uint8Array> | undefined> {
+    while (this.#at < this.#end) {
+      try {
+        const piece = await this.#readNext();
+        this.#at = piece.end;
+        return piece;
+      } catch (error) {
+        await this.close();
+        this.#version = await rowAfterMove(this.#target, this.#version, error);
+        this.#chunks = findChunks(this.#store, this.#target, this.#version.row);
+        this.#chunk = undefined;
+      }
+    }
+    return undefined;
+  }
+
+  /** Waits for what is under way, which still reads from an extent that must not be dropped. */
+  async close(): Promise<void> {
+    const underWay = [this.#current, this.#ahead];
+    this.#current = undefined;
+    this.#ahead = undefined;
+    for (const piece of underWay) {
+      if (piece === undefined) continue;
+      await Promise.allSettled([piece.bytes]);
+      this.#share.giveBack(piece.held);
+    }
+  }
+
+  async #readNext(): Promise<Piece<Uint8Array>> {
+    this.#current = this.#ahead;
+    this.#ahead = undefined;
+    this.#current ??= await this.#begin(this.#at, (wanted) => this.#share.take(wanted));
+    const { end, held, buffer, bytes } = must(this.#current, "a block is always granted");
+    if (end < this.#end) {
+      this.#ahead = await this.#begin(end, (wanted) => this.#share.takeAhead(wanted));
+    }
+    const verified =
+      bytes instanceof Promise ? await inPhase(this.#store.phases, "read", () => bytes) : bytes;
+    this.#current = undefined;
+    return { end, held, buffer, bytes: verified };
+  }
+
+  /**
+   * Begins to read a piece; nothing where nothing is granted.
+   *
+   * @param grant how many of so many bytes may be held: a block at least, or none.
+   */
+  async #begin(first: number, grant: (wanted: number) => number): Promise<BegunPiece | undefined> {
+    const chunk = await this.#chunkAt(first);
+    const chunkEnd = Math.min(chunk.end, this.#end);
+    const held = grant(chunkEnd - first);
+    if (held === 0) return undefined;
+    // Up to the end of a block, so that none is verified twice.
+    const last = first + held;
+    const end = last >= chunkEnd ? chunkEnd : last - ((last - chunk.first) % blockBytes);
+    const buffer = held <= blockBytes ? undefined : this.#store.buffers.readBuffers.take();
+    const bytes = chunk.read(first, end, buffer);
+    // It may fail before anybody looks: while the caller is sending, or because the caller has left.
+    if (bytes instanceof Promise) bytes.catch(() => undefined);
+    return { end, bytes, held, buffer };
+  }
+
+  async #chunkAt(at: number): Promise<Chunk> {
+    if (this.#chunk === undefined || at < this.#chunk.first || at >= this.#chunk.end) {
+      this.#chunk = await this.#chunks.find(at);
+    }
+    return this.#chunk;
+  }
+}
