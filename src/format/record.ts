@@ -28,7 +28,7 @@ import { noId } from "./ids.ts";
  *     encryption  24   reserved, zeros: how the payload is encrypted
  *     key bytes    2
  *     key
- *     block checksums  4 each: CRC-32 of every 64 KiB of the payload
+ *     block checksums  4 each: the lower half of XXH3 (64 bits) of every 64 KiB of the payload
  *
  * The header's checksum covers the block checksums, and the reference in the index repeats the header's checksum: so a
  * range read verifies the header and just the blocks it returns, and a wrong but valid record is noticed.
@@ -75,7 +75,7 @@ export interface RecordHeader extends RecordIdentity, RecordPlace {
 
 /** "HFRC": how a record begins. */
 export const recordMagic = 0x48465243;
-const version = 1;
+const version = 2;
 const encryptionBytes = 24;
 const notEncrypted = new Uint8Array(encryptionBytes);
 
@@ -101,7 +101,7 @@ export function recordBytes(keyBytes: number, payloadBytes: number): number {
 export function blockChecksums(hash: Hash, payload: Uint8Array): number[] {
   const out: number[] = [];
   for (let at = 0; at < payload.length; at += blockBytes) {
-    out.push(hash.crc32(payload.subarray(at, at + blockBytes)));
+    out.push(hash.blockChecksum(payload.subarray(at, at + blockBytes)));
   }
   return out;
 }
@@ -148,7 +148,7 @@ export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader 
   if (headerBytes < recordFixedBytes || headerBytes > bytes.length)
     reader.fail("impossible length");
   if (hash.crc32(bytes.subarray(8, headerBytes)) !== checksum) reader.fail("checksum mismatch");
-  reader.version(version);
+  if (reader.version(version) < version) reader.fail("a record of a version that is not read");
   const kind = reader.u8();
   const payloadBytes = reader.u32();
   const extent = reader.u64() as ExtentId; // the fields' places say which ids they are
@@ -190,7 +190,7 @@ export function verifyBlocks(
   bytes: Uint8Array,
 ): void {
   for (let at = 0, block = firstBlock; at < bytes.length; at += blockBytes, block++) {
-    if (hash.crc32(bytes.subarray(at, at + blockBytes)) !== header.blockChecksums[block]) {
+    if (hash.blockChecksum(bytes.subarray(at, at + blockBytes)) !== header.blockChecksums[block]) {
       const where = `extent ${header.extent}, record at ${header.offset}, block ${block}`;
       throw new StoreError("corrupt", `${where}: checksum mismatch`);
     }

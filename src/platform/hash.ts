@@ -26,6 +26,11 @@ export interface BodyHasher {
 export interface Hash {
   /** IEEE CRC-32 (the one of zlib), as an unsigned 32-bit number; `previous` continues an earlier one. */
   crc32(bytes: Uint8Array, previous?: number): number;
+  /**
+   * Of a block of a record, up to 64 KiB: the lower 32 bits of XXH3 (64 bits), at 10 GB/s where CRC-32 comes to 4.4
+   * (Node 26.10, one core of 2026).
+   */
+  blockChecksum(bytes: Uint8Array): number;
   create(algorithm: HashAlgorithm): Hasher;
   /** For a large body: here it would keep everything else waiting, half a millisecond for each 256 KiB. */
   createBeside(algorithms: readonly HashAlgorithm[]): BodyHasher;

@@ -28,7 +28,7 @@ interface Entry {
   readonly ref: ChunkRef;
   readonly identity: RecordIdentity;
   readonly payload: Uint8Array;
-  readonly crc32: number;
+  readonly checksum: number;
   /** What it counts for. */
   readonly bytes: number;
 }
@@ -53,7 +53,7 @@ export class RecordCache {
     const entry = this.#entries.get(ref.checksum);
     if (entry === undefined || !isSame(entry, ref, identity)) return undefined;
     this.#entries.delete(ref.checksum);
-    if (this.#hash.crc32(entry.payload) !== entry.crc32) {
+    if (this.#hash.blockChecksum(entry.payload) !== entry.checksum) {
       this.#bytes -= entry.bytes;
       return undefined;
     }
@@ -79,8 +79,8 @@ export class RecordCache {
   keep(ref: ChunkRef, identity: RecordIdentity, payload: Uint8Array): void {
     this.#forget(ref.checksum);
     const bytes = recordBytes(identity.key.length, ref.length) + entryBytes;
-    const crc32 = this.#hash.crc32(payload);
-    this.#entries.set(ref.checksum, { ref, identity, payload, crc32, bytes });
+    const checksum = this.#hash.blockChecksum(payload);
+    this.#entries.set(ref.checksum, { ref, identity, payload, checksum, bytes });
     this.#bytes += bytes;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#bytesMax) break;

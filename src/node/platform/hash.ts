@@ -26,10 +26,10 @@ const polynomial32c = 0x82f63b78;
  */
 export function createHash(threads?: HashThreads): Hash {
   const kernel = createCrcKernel();
-  const xxhHasher = createXxhKernel();
+  const xxh = createXxhKernel();
   const create = (algorithm: HashAlgorithm): Hasher => {
     if (isCrypto(algorithm)) return cryptoHasher(algorithm);
-    return isCrc(algorithm) ? crcHasher(kernel, algorithm) : xxhHasher(algorithm);
+    return isCrc(algorithm) ? crcHasher(kernel, algorithm) : xxh.create(algorithm);
   };
   const digest = (algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array => {
     if (isCrypto(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
@@ -39,6 +39,7 @@ export function createHash(threads?: HashThreads): Hash {
   };
   return {
     crc32: createCrc32(),
+    blockChecksum: (bytes) => xxh.xxh3Half(bytes),
     create,
     createBeside: (algorithms) =>
       threads?.open(algorithms) ?? createBodyHasher({ create, digest }, algorithms),

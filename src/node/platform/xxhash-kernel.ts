@@ -20,28 +20,46 @@ interface Xxh64Exports extends StreamExports {
 interface Xxh3Exports extends StreamExports {
   digest64(): void;
   digest128(): void;
+  half64(length: number): number;
 }
 
-/** Makes hashers that run in kernels/xxh64.as.ts and kernels/xxh3.as.ts; one per process holds their memory. */
-export function createXxhKernel(): (algorithm: XxhAlgorithm) => Hasher {
+export interface XxhKernel {
+  create(algorithm: XxhAlgorithm): Hasher;
+  /** The lower half of XXH3's 64 bits, of no more bytes than the kernel's window has. */
+  xxh3Half(bytes: Uint8Array): number;
+}
+
+/** What runs in kernels/xxh64.as.ts and kernels/xxh3.as.ts; one per process holds their memory. */
+export function createXxhKernel(): XxhKernel {
   const xxh64 = instantiate<Xxh64Exports>("xxh64");
   const xxh3 = instantiate<Xxh3Exports>("xxh3");
-  return (algorithm) => {
-    switch (algorithm) {
-      case "xxhash64":
-        return streamHasher(xxh64, 8, () => {
-          xxh64.digest();
-        });
-      case "xxhash3":
-        return streamHasher(xxh3, 8, () => {
-          xxh3.digest64();
-        });
-      case "xxhash128":
-        return streamHasher(xxh3, 16, () => {
-          xxh3.digest128();
-        });
-    }
+  const window = windowOf(xxh3);
+  return {
+    create(algorithm) {
+      switch (algorithm) {
+        case "xxhash64":
+          return streamHasher(xxh64, 8, () => {
+            xxh64.digest();
+          });
+        case "xxhash3":
+          return streamHasher(xxh3, 8, () => {
+            xxh3.digest64();
+          });
+        case "xxhash128":
+          return streamHasher(xxh3, 16, () => {
+            xxh3.digest128();
+          });
+      }
+    },
+    xxh3Half(bytes) {
+      window.set(bytes);
+      return xxh3.half64(bytes.length) >>> 0;
+    },
   };
+}
+
+function windowOf(kernel: StreamExports): Uint8Array {
+  return new Uint8Array(kernel.memory.buffer, kernel.windowStart(), kernel.windowBytes());
 }
 
 function instantiate<Exports>(name: string): Exports {
@@ -55,8 +73,8 @@ function instantiate<Exports>(name: string): Exports {
 /** The kernel has one state; each hasher lays its own there before it goes on, and takes it away afterwards. */
 function streamHasher(kernel: StreamExports, digestBytes: number, finish: () => void): Hasher {
   const { buffer } = kernel.memory;
-  const windowBytes = kernel.windowBytes();
-  const window = new Uint8Array(buffer, kernel.windowStart(), windowBytes);
+  const window = windowOf(kernel);
+  const windowBytes = window.length;
   const shared = new Uint8Array(buffer, kernel.stateStart(), kernel.stateBytes());
   kernel.reset();
   const own = shared.slice();

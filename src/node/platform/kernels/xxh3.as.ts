@@ -176,7 +176,18 @@ function merged(start: u64, key: usize): u64 {
   return avalanche(sum);
 }
 
+/** The lower half of the 64-bit hash of the window's first bytes; the state is overwritten. */
+export function half64(length: i32): u32 {
+  reset();
+  update(length);
+  return <u32>value64();
+}
+
 export function digest64(): void {
+  store<u64>(result, bswap<u64>(value64()));
+}
+
+function value64(): u64 {
   const length = load<u64>(total);
   let value: u64;
   if (length > <u64>shortMax) {
@@ -188,7 +199,7 @@ export function digest64(): void {
   else if (length > 3) value = fourTo8(<usize>length);
   else if (length > 0) value = avalancheXxh64(words(0, 4) ^ <u64>combined(<usize>length));
   else value = avalancheXxh64(load<u64>(secret, 56) ^ load<u64>(secret, 64));
-  store<u64>(result, bswap<u64>(value));
+  return value;
 }
 
 export function digest128(): void {
