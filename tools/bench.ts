@@ -1,8 +1,8 @@
 // `npm run bench -- --endpoint URL …`: the load of many clients on any S3 store.
-// `npm run bench`: this store against a bare HTTP server of as many processes, as ratios.
+// `npm run bench -- [--peer NAME=URL,PID]`: this store, others that run here and a bare HTTP server under the same loads.
 // `npm run bench -- --only steps` or `handler`: what a request does and takes without a socket. See docs/benchmarks.md.
-import { comparisonHelp, parseComparisons } from "./bench/compare/comparison-flags.ts";
-import { runComparisons } from "./bench/compare/run-comparisons.ts";
+import { comparisonHelp, parseComparison } from "./bench/compare/comparison-flags.ts";
+import { runComparison } from "./bench/compare/run-comparison.ts";
 import { runOnEndpoint } from "./bench/endpoint.ts";
 import { endpointHelp, parseRun } from "./bench/endpoint-flags.ts";
 import { handlerHelp, isHandlerRun, parseHandlerRun } from "./bench/handler/handler-flags.ts";
@@ -18,7 +18,7 @@ try {
   } else if (isHandlerRun(args)) {
     const run = parseHandlerRun(args);
     await (run.only === "steps" ? runSteps(run) : runHandler(run));
-  } else await runComparisons(parseComparisons(args));
+  } else await runComparison(parseComparison(args, process.env));
 } catch (error) {
   console.error((error as Error).message);
   process.exitCode = 2;

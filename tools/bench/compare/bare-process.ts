@@ -23,6 +23,10 @@ export class BareProcess implements Disposable {
     throw new Error("the bare server ended before it was ready");
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   [Symbol.dispose](): void {
     this.#child.kill("SIGTERM");
   }

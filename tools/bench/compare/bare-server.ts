@@ -16,14 +16,15 @@ if (cluster.isPrimary) {
 } else {
   const body = Buffer.alloc(bodyBytes, 7);
   const server = createServer((request, response) => {
-    if (request.method === "GET") {
+    if (request.method === "GET" || request.method === "HEAD") {
       response.writeHead(200, { "content-length": body.length });
       response.end(body);
       return;
     }
     request.resume();
     request.on("end", () => {
-      response.writeHead(200, { "content-length": 0 });
+      if (request.method === "DELETE") response.writeHead(204);
+      else response.writeHead(200, { "content-length": 0 });
       response.end();
     });
   });

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
-import { median } from "../compare/context.ts";
+import { median } from "../report/figures.ts";
 import { alignColumns, shortNumber } from "../report/table.ts";
 import { type Checkout, checkoutsOf, scriptOf, workerEnvironment } from "./checkouts.ts";
 import type { HandlerRun } from "./handler-flags.ts";

@@ -43,6 +43,8 @@ class LoadRun {
   #stopped = false;
   readonly #brokenOff = Promise.withResolvers<void>();
   #begun = 0;
+  /** How often each operation was begun. */
+  readonly #turns = new Map<Operation, number>();
   #measuredFromMs = 0;
   #cpu = process.cpuUsage();
 
@@ -93,8 +95,11 @@ class LoadRun {
     using client = new S3Client(plan.target);
     const turns = shareOf(plan.countMax, plan.processes, number);
     while (!this.#stopped && this.#begun < turns) {
-      const turn = this.#begun++ * plan.processes + number;
+      this.#begun++;
       const operation = plan.mix.length === 1 ? plan.mix[0]![0] : choose(plan.mix, Math.random());
+      const before = this.#turns.get(operation) ?? 0;
+      this.#turns.set(operation, before + 1);
+      const turn = before * plan.processes + number;
       const began = performance.now();
       const outcome = await this.#operations.perform(
         operation,
@@ -109,7 +114,8 @@ class LoadRun {
 
   /**
    * Writes go round in order, so that a run of as many turns as objects stores (or deletes) each once; reads choose. Where both
-   * happen, what is written and deleted are other objects than those that are read, so a read always knows what to expect.
+   * happen, what is written and deleted are other objects than those that are read, so a read always knows what to expect. Deletes
+   * that are rarer than puts follow behind them.
    */
   #index(operation: Operation, turn: number): number {
     const { mix, space, choice } = this.#start.plan;

@@ -55,7 +55,7 @@ export class ServerWatch {
     const isFirst = this.#memory === undefined;
     let bytes = 0;
     for (const { pid } of processTree(this.#root)) {
-      const usage = process.platform === "linux" ? usageFromProc(pid) : usageFromPs(pid);
+      const usage = usageOf(pid);
       if (usage === undefined) continue;
       bytes += usage.privateBytes;
       if (isFirst) this.#begun.set(pid, usage.cpuSeconds);
@@ -65,6 +65,19 @@ export class ServerWatch {
     const { first = bytes, most = 0 } = this.#memory ?? {};
     this.#memory = { first, last: bytes, most: Math.max(most, bytes) };
   }
+}
+
+/** Of the tree of processes now; undefined where it is not there, or not ours to see. */
+export function privateBytesOf(root: number): number | undefined {
+  const bytes = processTree(root).reduce(
+    (sum, { pid }) => sum + (usageOf(pid)?.privateBytes ?? 0),
+    0,
+  );
+  return bytes === 0 ? undefined : bytes;
+}
+
+function usageOf(pid: number): Usage | undefined {
+  return process.platform === "linux" ? usageFromProc(pid) : usageFromPs(pid);
 }
 
 function usageFromProc(pid: number): Usage | undefined {

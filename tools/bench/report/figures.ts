@@ -59,3 +59,8 @@ function latencyOf(histogram: Histogram): Latency {
   const { meanMs: mean, maxMs: max } = histogram;
   return { mean, p50: p50 ?? 0, p99: p99 ?? 0, p999: p999 ?? 0, max };
 }
+
+/** The middle one; of an even number, the upper of the two in the middle. */
+export function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
+}

@@ -84,6 +84,6 @@ function at(value: number): string {
   return value.toFixed(1);
 }
 
-function escapeText(text: string): string {
+export function escapeText(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
