@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { isStoreError } from "../../base/errors.ts";
-import type { HttpRequest } from "../../platform/http.ts";
+import type { HttpHandler, HttpRequest } from "../../platform/http.ts";
 import { HttpServer } from "./http-server.ts";
 import { echoLength, Peer, readAll, serve } from "../testing/http-peer.ts";
 
@@ -252,6 +252,27 @@ test("http server: an answer whose source fails midway is cut, never completed",
   mayFail.resolve();
   await peer.closed;
   assert.match(peer.received, /half$/);
+});
+
+test("http server: a header that would become another breaks the answer, and its body lets go", async () => {
+  const letGo = Promise.withResolvers<void>();
+  async function* body(): AsyncGenerator<Uint8Array> {
+    try {
+      yield encodeUtf8("body");
+    } finally {
+      letGo.resolve();
+    }
+  }
+  const logged: string[] = [];
+  const log = (_: string, event: string): void => void logged.push(event);
+  const headers = [["content-disposition", "a\r\nset-cookie: b"]] as const;
+  const handler: HttpHandler = () => ({ status: 200, headers, body: body() });
+  await using server = await serve(handler, {}, 2_000, { log });
+  const peer = new Peer(server.port);
+  peer.send("GET /a HTTP/1.1\r\nhost: h\r\n\r\n");
+  await Promise.all([letGo.promise, peer.closed]);
+  assert.equal(peer.received, "");
+  assert.deepEqual(logged, ["response_broken"]);
 });
 
 test("http server: what is not HTTP, or too long, is answered 400 in S3's form", async () => {

@@ -1,29 +1,21 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerOptions,
-  type ServerResponse,
-} from "node:http";
-import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
 import { aborted } from "../../base/aborted.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import type { Log } from "../../platform/log.ts";
 import type { Service } from "../../platform/service.ts";
-import { bareAnswer } from "./bare-answer.ts";
-import { Connections } from "./connections.ts";
-import { Exchange } from "./exchange.ts";
+import { AnswerWriter, copiedBytesMax } from "./answer-writer.ts";
+import { Connection, type Serving } from "./connection.ts";
+import { HeadParser } from "./head-parser.ts";
 import { httpLimits, type HttpLimits } from "./limits.ts";
-import { PeerWatch } from "./peer-watch.ts";
 import { WrongProtocol } from "./wrong-protocol.ts";
 import { readTlsPair, reloadMs, type TlsFiles, TlsReload } from "./tls-files.ts";
 import type { TlsPair } from "./tls-pair.ts";
 
 /*
- * The bridge from node:http to our own request and response: protocol code never meets a socket. It keeps the bounds a
- * peer could break (sizes, counts, silence), and ends connections so that the peer has read its answer first.
+ * The HTTP/1.1 server: it listens, keeps the connections and their limits, and drains them at a stop. What is said on one
+ * connection stands in connection.ts.
  */
 
 export interface HttpServerOptions {
@@ -59,24 +51,39 @@ export interface HttpServerStatistics {
   readonly refused: { readonly connections: number; readonly requests: number };
 }
 
+/** Times that a peer has are looked at so often within the shortest of them: it is cut off at most an eighth late. */
+const looksPerTime = 8;
+
 export class HttpServer implements Service {
   readonly name = "http";
   readonly #options: HttpServerOptions;
   readonly #limits: HttpLimits;
-  readonly #watch: PeerWatch;
-  readonly #connections: Connections;
+  readonly #serving: Serving;
   readonly #server: Server | TlsServer;
+  readonly #connections = new Set<Connection>();
+  /** With those whose TLS handshake is not done. */
+  readonly #sockets = new Set<Socket>();
   #reload: TlsReload | undefined;
   readonly #listening = Promise.withResolvers<ListenAddress>();
-  #underWay = 0;
-  readonly #refused = { connections: 0, requests: 0 };
-  #stopping = false;
 
   constructor(options: HttpServerOptions) {
+    const { handler, log } = options;
+    const limits = { ...httpLimits, ...options.limits };
+    const secure = options.tls !== undefined;
     this.#options = options;
-    this.#limits = { ...httpLimits, ...options.limits };
-    this.#watch = new PeerWatch(Math.min(this.#limits.bodyWindowMs, this.#limits.pieceMs));
-    this.#connections = new Connections(this.#limits);
+    this.#limits = limits;
+    this.#serving = {
+      handler,
+      limits,
+      log,
+      secure,
+      parser: new HeadParser(limits),
+      writer: new AnswerWriter(limits.keepAliveMs, secure),
+      wrongProtocol: new WrongProtocol(log),
+      isStopping: false,
+      underWay: 0,
+      refused: { connections: 0, requests: 0 },
+    };
     this.#server = this.#createServer();
     this.#listening.promise.catch(() => undefined); // run() throws the same to its owner
   }
@@ -87,11 +94,13 @@ export class HttpServer implements Service {
   }
 
   statistics(): HttpServerStatistics {
+    let waitingForPeers = 0;
+    for (const connection of this.#connections) waitingForPeers += connection.peerWaits;
     return {
-      connections: this.#connections.count,
-      requests: this.#underWay,
-      waitingForPeers: this.#watch.count,
-      refused: { ...this.#refused },
+      connections: this.#connections.size,
+      requests: this.#serving.underWay,
+      waitingForPeers,
+      refused: { ...this.#serving.refused },
     };
   }
 
@@ -99,61 +108,55 @@ export class HttpServer implements Service {
   async run(signal: AbortSignal): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.once("close", resolve));
     await this.#listen();
+    const { headersMs, bodyWindowMs, pieceMs, silentMs, keepAliveMs, lingerMs } = this.#limits;
+    const shortestMs = Math.min(headersMs, bodyWindowMs, pieceMs, silentMs, keepAliveMs, lingerMs);
+    const lookMs = Math.ceil(shortestMs / looksPerTime);
+    const looks = setInterval(() => {
+      for (const connection of this.#connections) connection.passed(lookMs);
+    }, lookMs);
     await aborted(signal);
-    this.#stopping = true;
-    this.#server.close(); // stops accepting, and closes connections that are idle now
-    const deadline = setTimeout(() => this.#connections.destroyAll(), this.#options.drainMs);
+    this.#serving.isStopping = true;
+    this.#server.close();
+    for (const connection of this.#connections) connection.stop();
+    const deadline = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, this.#options.drainMs);
     await closed;
     clearTimeout(deadline);
+    clearInterval(looks);
     this.#reload?.stop();
   }
 
   #createServer(): Server | TlsServer {
-    const limits = this.#limits;
-    const options = {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headersMs,
-      connectionsCheckingInterval: Math.ceil(limits.headersMs / looksPerTimeout),
-      requestTimeout: 0, // a 5 GiB part over a slow line takes its time; the body's pace is watched instead
-      keepAliveTimeout: limits.keepAliveMs,
-      requireHostHeader: false, // the exchange answers it in S3's form
-    };
     const { tls } = this.#options;
-    const server = tls === undefined ? createServer(options) : this.#createTlsServer(tls, options);
-    (server as HalfOpenServer).httpAllowHalfOpen = true; // node:http has it, its types do not
-    server.maxHeadersCount = 0; // none dropped silently: the exchange refuses too many
-    server.maxConnections = limits.connections + limits.surplusConnections;
-    server.timeout = limits.silentMs;
-    server.on("connection", (socket) => this.#connections.accepted(socket));
-    const opened = (socket: Socket): void => {
-      // With TLS too, who has sent all may say so and still reads the answer; but not before the handshake.
-      socket.allowHalfOpen = true;
-      this.#connections.opened(socket);
-    };
-    if (tls === undefined) server.on("connection", opened);
-    else server.on("secureConnection", opened);
-    const onRequest = (message: IncomingMessage, response: ServerResponse): void => {
-      this.#take(message, response);
-    };
-    // What else a client expects is not S3's to refuse: it is as if it had not been said.
-    for (const event of ["request", "checkContinue", "checkExpectation"] as const) {
-      server.on(event, onRequest);
-    }
-    const wrongProtocol = new WrongProtocol(this.#options.log);
-    server.on("clientError", (error, socket) => {
-      // Whoever is being served speaks the right protocol, whatever follows.
-      const isServing = this.#connections.of(socket)?.isServing === true;
-      if (!isServing && wrongProtocol.answer(error, socket, limits.lingerMs)) return;
-      this.#connections.cannotRead(error, socket);
+    const options = { noDelay: true, highWaterMark: copiedBytesMax };
+    const server =
+      tls === undefined
+        ? createServer({ ...options, allowHalfOpen: true })
+        : this.#createTlsServer(tls, options);
+    server.maxConnections = this.#limits.connections + this.#limits.surplusConnections;
+    server.on("connection", (socket) => {
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
     });
+    if (tls === undefined) server.on("connection", (socket) => this.#opened(socket));
     return server;
   }
 
-  #createTlsServer(files: TlsFiles, options: ServerOptions): TlsServer {
+  #createTlsServer(files: TlsFiles, options: object): TlsServer {
     const { log, tlsReloadMs = reloadMs, tlsPair } = this.#options;
     const pair = tlsPair ?? readTlsPair(files);
-    const handshakeTimeout = this.#limits.headersMs;
-    const server = createTlsServer({ ...options, ...pair, handshakeTimeout });
+    const { headersMs: handshakeTimeout, lingerMs } = this.#limits;
+    const ALPNProtocols = ["http/1.1"];
+    const server = createTlsServer({ ...options, ...pair, ALPNProtocols, handshakeTimeout });
+    server.on("secureConnection", (socket) => {
+      // With TLS too, who has sent all may say so and still reads the answer; but not before the handshake.
+      socket.allowHalfOpen = true;
+      this.#opened(socket);
+    });
+    server.on("tlsClientError", (error, socket) => {
+      if (!this.#serving.wrongProtocol.answerHttp(error, socket, lingerMs)) socket.destroy();
+    });
     this.#reload = new TlsReload({
       files,
       pair,
@@ -164,35 +167,12 @@ export class HttpServer implements Service {
     return server;
   }
 
-  #take(message: IncomingMessage, response: ServerResponse): void {
-    const connection = this.#connections.of(message.socket);
-    connection?.serve(() => {
-      const isOver = connection.isSurplus || this.#underWay >= this.#limits.requests;
-      if (isOver) this.#refused[connection.isSurplus ? "connections" : "requests"]++;
-      else this.#underWay++;
-      let openEnds = 2; // the handler may go on after its peer has left, or the peer read on after that is done
-      const onEnd = (): void => {
-        openEnds--;
-        if (openEnds > 0) return;
-        if (!isOver) this.#underWay--;
-        connection.done();
-        if (this.#stopping) this.#server.closeIdleConnections();
-      };
-      response.on("close", onEnd);
-      const handler: HttpHandler = isOver ? () => bareAnswer("overloaded") : this.#options.handler;
-      const { log } = this.#options;
-      const exchange = new Exchange(message, response, {
-        limits: this.#limits,
-        watch: this.#watch,
-        log,
-        secure: this.#options.tls !== undefined,
-        onLast: () => connection.end(),
-        isUnreadable: () => connection.isUnreadable,
-      });
-      connection.reading((failure) => exchange.loseBody(failure));
-      // Never rejects; its owner is the connection, which closes with us.
-      void exchange.run(handler, () => this.#stopping || connection.isSurplus).then(onEnd);
-    });
+  /** Requests may come. */
+  #opened(socket: Socket): void {
+    const isSurplus = this.#connections.size >= this.#limits.connections;
+    const connection = new Connection(socket, isSurplus, this.#serving);
+    this.#connections.add(connection);
+    socket.once("close", () => this.#connections.delete(connection));
   }
 
   #listen(): Promise<void> {
@@ -212,13 +192,6 @@ export class HttpServer implements Service {
     });
   }
 }
-
-interface HalfOpenServer {
-  httpAllowHalfOpen?: boolean;
-}
-
-/** A peer that is too slow with its headers is noticed at most so much of their time late. */
-const looksPerTimeout = 8;
 
 /**
  * Each worker listens by itself and the kernel spreads connections over them; where it cannot, they share one socket

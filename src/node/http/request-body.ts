@@ -1,52 +1,81 @@
-import type { IncomingMessage } from "node:http";
 import type { PayloadError } from "../../auth/payload-error.ts";
-import type { StoreError } from "../../base/errors.ts";
-import type { Transfer } from "./peer-watch.ts";
+import { StoreError } from "../../base/errors.ts";
+import { bad } from "./byte-classes.ts";
+import { ChunkedDecoder } from "./chunked-decoder.ts";
+import type { HttpLimits } from "./limits.ts";
+import { PeerPace } from "./peer-pace.ts";
 
 const ended: IteratorResult<Uint8Array> = { done: true, value: undefined };
 
-/** The body of requests that have none: nothing to listen for. */
+/** The body of requests that have none. */
 export const emptyBody: AsyncIterable<Uint8Array> = {
   [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(ended) }),
 };
 
-export interface RequestBodyOptions {
-  readonly message: IncomingMessage;
-  /** Held for a reader that does not pull. */
-  readonly bufferBytes: number;
-  readonly beforeFirstPull?: (() => void) | undefined;
-  /** Watches the sender; its end is to fail this body. */
-  readonly transfer: Transfer;
+/** Where a body's bytes come from. */
+export interface BodySource {
+  /** Somebody wants the body: a client that waits for 100 Continue may send it. */
+  bodyPulled(): void;
+  pause(): void;
+  resume(): void;
 }
 
 /**
- * A request's body as it is pulled. Chunks are handed on as the parser made them (a stream's own iterator would
- * join them, which is one copy more of every byte); when nobody pulls, the socket is no longer read.
+ * A request's body as it is pulled. Pieces are handed on as they came off the socket, without a copy; when nobody pulls,
+ * the socket is no longer read.
  */
 export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
-  readonly #options: RequestBodyOptions;
-  readonly #message: IncomingMessage;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #source: BodySource;
+  readonly #bufferBytes: number;
+  readonly #pace: PeerPace;
+  readonly #decoder: ChunkedDecoder | undefined;
+  /** Bytes still to come; without meaning where it is chunked. */
+  #rest: number;
+  #pieces: Uint8Array[] = [];
   #buffered = 0;
-  #state: "unread" | "reading" | "ended" | "failed" = "unread";
+  #isPulled = false;
+  #isWhole = false;
+  #isDiscarded = false;
   #failure: StoreError | PayloadError | undefined;
   #waiting: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined;
-  /** Bytes that came off the wire. */
-  received = 0;
 
-  constructor(options: RequestBodyOptions) {
-    this.#options = options;
-    this.#message = options.message;
+  /** @param bytes undefined: chunked. */
+  constructor(source: BodySource, bytes: number | undefined, limits: HttpLimits) {
+    this.#source = source;
+    this.#bufferBytes = limits.bodyBufferBytes;
+    this.#pace = new PeerPace({
+      windowMs: limits.bodyWindowMs,
+      bytesMin: limits.bodyWindowBytes,
+    });
+    this.#rest = bytes ?? Number.POSITIVE_INFINITY;
+    if (bytes === undefined) {
+      this.#decoder = new ChunkedDecoder(limits.headerBytes, (piece) => this.#deliver(piece));
+    }
   }
 
   /** Whether anybody asked for a byte of it. */
-  get pulled(): boolean {
-    return this.#state !== "unread";
+  get isPulled(): boolean {
+    return this.#isPulled;
   }
 
-  /** No more of it will be handed out, though it has not ended. */
-  get failed(): boolean {
-    return this.#state === "failed";
+  /** Whether all of it came off the wire. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  /** No more of it will be handed out, though it is not whole. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** Bytes that are still to come, as far as one can know. */
+  get rest(): number {
+    return this.#isWhole ? 0 : this.#rest;
+  }
+
+  /** Whether the peer is waited for. */
+  get isWaiting(): boolean {
+    return this.#pace.isWaiting;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
@@ -54,69 +83,72 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    if (this.#state === "unread") this.#start();
-    const chunk = this.#chunks.shift();
-    if (chunk !== undefined) {
-      this.#buffered -= chunk.length;
-      if (this.#message.isPaused() && this.#buffered < this.#options.bufferBytes) {
-        this.#message.resume();
-      }
-      return Promise.resolve({ done: false, value: chunk });
+    if (!this.#isPulled) {
+      this.#isPulled = true;
+      if (!this.#isWhole && this.#failure === undefined) this.#source.bodyPulled();
     }
-    if (this.#state === "ended") return Promise.resolve(ended);
+    const value = this.#pieces.shift();
+    if (value !== undefined) {
+      const wasFull = this.#buffered >= this.#bufferBytes;
+      this.#buffered -= value.length;
+      if (wasFull && this.#buffered < this.#bufferBytes) this.#source.resume();
+      return Promise.resolve({ done: false, value });
+    }
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    this.#options.transfer.wait();
+    if (this.#isWhole) return Promise.resolve(ended);
+    this.#pace.wait();
     this.#waiting = Promise.withResolvers();
     return this.#waiting.promise;
   }
 
-  /** All of a body that is announced to have so many bytes: at once where they came with the head. */
+  /** All of a body that is announced to have so many bytes: at once where they have come. */
   readWhole(bytes: number): Uint8Array | Promise<Uint8Array> {
-    const arrived = this.#message.readableLength === bytes ? this.#read() : undefined;
-    if (arrived === undefined) return this.#collect(bytes);
-    this.#state = "ended";
-    this.received = bytes;
-    return arrived;
+    if (!this.#isWhole || this.#isPulled) return this.#collect(bytes);
+    const pieces = this.#pieces;
+    this.#forget();
+    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   }
 
-  /** The reader has had enough; what is left is the exchange's business. */
+  /** The reader has had enough; what is left is the connection's business. */
   return(): Promise<IteratorResult<Uint8Array>> {
-    this.#chunks.length = 0;
-    this.#buffered = 0;
+    this.#forget();
     return Promise.resolve(ended);
+  }
+
+  /** Takes bytes of it out of what came; returns where those behind it begin, below zero where it is not well-formed. */
+  take(data: Buffer, at: number): number {
+    if (this.#decoder !== undefined) {
+      const end = this.#decoder.take(data, at);
+      if (end !== bad && this.#decoder.isDone) this.#complete();
+      return end;
+    }
+    const end = Math.min(data.length, at + this.#rest);
+    this.#rest -= end - at;
+    this.#deliver(at === 0 && end === data.length ? data : data.subarray(at, end));
+    if (this.#rest === 0) this.#complete();
+    return end;
   }
 
   /**
    * The peer has gone, or is waited for no longer, or the rest can't be read. What is here already is still handed out,
-   * then this is thrown.
+   * then this is thrown. Does nothing where the body is whole.
    */
   fail(failure: StoreError | PayloadError): void {
-    if (this.#state === "ended" || this.#state === "failed") return;
-    this.#state = "failed";
+    if (this.#isWhole || this.#failure !== undefined) return;
     this.#failure = failure;
-    const waiting = this.#waitingNoMore();
-    waiting?.reject(failure);
+    this.#waitingNoMore()?.reject(failure);
   }
 
-  /** Reads and forgets the rest; resolves at its end, or after `bytesMax` or when the peer leaves. */
-  discard(bytesMax: number): Promise<void> {
-    this.#chunks.length = 0;
-    if (this.#message.complete || this.#message.destroyed) return Promise.resolve();
-    return new Promise((resolve) => {
-      let bytes = 0;
-      this.#message.removeAllListeners("data");
-      this.#message.on("data", (chunk: Uint8Array) => {
-        bytes += chunk.length;
-        if (bytes > bytesMax) resolve();
-      });
-      this.#message.once("end", resolve).once("close", resolve);
-      this.#message.resume();
-    });
+  /** From now on what comes is thrown away. */
+  discard(): void {
+    this.#isDiscarded = true;
+    this.#forget();
+    this.#source.resume();
   }
 
-  #read(): Uint8Array | undefined {
-    const bytes = this.#message.read() as Buffer | null; // no encoding is set
-    return bytes ?? undefined;
+  /** So much time has gone by. */
+  passed(ms: number): void {
+    if (this.#pace.passed(ms)) this.fail(new StoreError("stalled", "the body came too slowly"));
   }
 
   async #collect(bytes: number): Promise<Uint8Array> {
@@ -129,34 +161,33 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return whole;
   }
 
-  #start(): void {
-    this.#state = "reading";
-    this.#options.beforeFirstPull?.();
-    this.#message.on("data", (chunk: Uint8Array) => this.#take(chunk));
-    this.#message.on("end", () => {
-      if (this.#state !== "reading") return;
-      this.#state = "ended";
-      this.#waitingNoMore()?.resolve(ended);
-    });
-  }
-
-  #take(chunk: Uint8Array): void {
-    this.received += chunk.length;
-    this.#options.transfer.moved(chunk.length);
+  #deliver(piece: Uint8Array): void {
+    this.#pace.moved(piece.length);
+    if (this.#isDiscarded || this.#failure !== undefined) return;
     const waiting = this.#waitingNoMore();
     if (waiting !== undefined) {
-      waiting.resolve({ done: false, value: chunk });
+      waiting.resolve({ done: false, value: piece });
       return;
     }
-    this.#chunks.push(chunk);
-    this.#buffered += chunk.length;
-    if (this.#buffered >= this.#options.bufferBytes) this.#message.pause();
+    this.#pieces.push(piece);
+    this.#buffered += piece.length;
+    if (this.#buffered >= this.#bufferBytes) this.#source.pause();
+  }
+
+  #complete(): void {
+    this.#isWhole = true;
+    this.#waitingNoMore()?.resolve(ended);
+  }
+
+  #forget(): void {
+    this.#pieces = [];
+    this.#buffered = 0;
   }
 
   #waitingNoMore(): PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined {
     const waiting = this.#waiting;
     this.#waiting = undefined;
-    if (waiting !== undefined) this.#options.transfer.rest();
+    if (waiting !== undefined) this.#pace.rest();
     return waiting;
   }
 }

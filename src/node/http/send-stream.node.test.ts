@@ -1,11 +1,8 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
-import { PeerWatch, Transfer } from "./peer-watch.ts";
-import { sendStream } from "./send-stream.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { serve } from "../testing/http-peer.ts";
 
 const pieces = 120;
 /** A rest of less than the 64 KiB that a stream takes without a word follows each whole send. */
@@ -18,13 +15,9 @@ async function* inOneRoom(): AsyncGenerator<Uint8Array> {
 }
 
 test("C4: a piece's memory is left alone until the last of its bytes has gone, however slow the peer", async () => {
-  const transfer = new Transfer(new PeerWatch(60_000), { bytesMin: 1, windowMs: 60_000 }, () => {});
-  const server = createServer((_, response) => {
-    const head = { status: 200, headers: ["content-length", String(pieces * pieceBytes)] };
-    sendStream(response, head, inOneRoom(), 256 * 1024, transfer).catch(() => response.destroy());
-  });
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const headers = [["content-length", String(pieces * pieceBytes)]] as const;
+  await using server = await serve(() => ({ status: 200, headers, body: inOneRoom() }));
+  const socket = connect(server.port, "127.0.0.1");
   socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
   let received = 0;
   let wrong = 0;
@@ -35,6 +28,5 @@ test("C4: a piece's memory is left alone until the last of its bytes has gone, h
     for (const byte of body) if (byte !== Math.floor(received++ / pieceBytes)) wrong++;
     if (received % 5 === 0) await sleep(1);
   }
-  server.close();
   assert.deepEqual([received, wrong], [pieces * pieceBytes, 0]);
 });

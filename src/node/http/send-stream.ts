@@ -1,97 +1,71 @@
-import type { ServerResponse } from "node:http";
-import { StoreError } from "../../base/errors.ts";
-import type { Transfer } from "./peer-watch.ts";
+import type { Socket } from "node:net";
+import type { AnswerHead, AnswerWriter } from "./answer-writer.ts";
+import { peerLeft } from "./incoming-request.ts";
+import type { PeerPace } from "./peer-pace.ts";
 
-export function isStreamed(
-  body: Uint8Array | AsyncIterable<Uint8Array> | undefined,
-): body is AsyncIterable<Uint8Array> {
-  return body !== undefined && !(body instanceof Uint8Array);
-}
-
-export interface AnswerHead {
-  readonly status: number;
-  /** Names and values in turn. */
-  readonly headers: readonly string[];
+export interface StreamTarget {
+  readonly socket: Socket;
+  readonly writer: AnswerWriter;
+  /** What the peer must take at a time. */
+  readonly pieceBytes: number;
+  /** Watches that it does. */
+  readonly pace: PeerPace;
 }
 
 /**
- * Sends a streamed body at the peer's pace: the next chunk is asked for when the last one has left this process, and
- * the end too, so that who owns the chunks may count on it. The head waits for the first chunk and leaves in one write with
- * it; the iteration is ended (its `finally` runs) on every way out. Throws where the body failed or the peer left: then
- * the connection is of no more use.
- *
- * @param pieceBytes what the peer must take at a time; `transfer` watches that it does.
+ * Sends a streamed body at the peer's pace: the next chunk is asked for when the last one has left this process, or was
+ * copied, so that who owns the chunks may use their memory again. The head leaves in one write with the first chunk; the
+ * iteration is ended (its `finally` runs) on every way out. Throws where the body failed or the peer left: then the
+ * connection is of no more use.
  */
 export async function sendStream(
-  response: ServerResponse,
-  { status, headers }: AnswerHead,
+  target: StreamTarget,
+  { text, framing, bodyBytes }: AnswerHead,
   body: AsyncIterable<Uint8Array>,
-  pieceBytes: number,
-  transfer: Transfer,
 ): Promise<void> {
-  const length = statedLength(headers);
+  const { pieceBytes } = target;
+  const length = framing === "length" ? bodyBytes : Number.POSITIVE_INFINITY;
+  let head = text;
   let sent = 0;
   for await (const chunk of body) {
     for (let at = 0; at < chunk.length; at += pieceBytes) {
-      if (response.destroyed) throw peerLeft();
-      if (!response.headersSent) response.writeHead(status, headers as string[]); // not changed there
-      const piece = chunk.subarray(at, at + pieceBytes);
+      if (target.socket.destroyed) throw peerLeft();
+      const piece =
+        at === 0 && chunk.length <= pieceBytes ? chunk : chunk.subarray(at, at + pieceBytes);
       sent += piece.length;
       if (sent > length) throw new Error(`a body of ${length} bytes went on`);
-      if (sent === length) await ended(response, piece, transfer);
-      else await written(response, piece, transfer);
+      const mayGoOn =
+        framing === "chunked"
+          ? target.writer.write(
+              target.socket,
+              `${head}${piece.length.toString(16)}\r\n`,
+              piece,
+              "\r\n",
+            )
+          : target.writer.write(target.socket, head, piece);
+      head = "";
+      if (!mayGoOn) await drained(target);
     }
   }
-  if (!response.headersSent) response.writeHead(status, headers as string[]); // not changed there
-  if (Number.isFinite(length) && sent < length) {
+  if (framing === "length" && sent < length) {
     throw new Error(`a body of ${length} bytes ended after ${sent}`);
   }
-  if (!response.writableEnded) await ended(response, undefined, transfer);
+  const end = framing === "chunked" ? `${head}0\r\n\r\n` : head;
+  if (target.socket.destroyed) throw peerLeft();
+  if (end !== "" && !target.writer.write(target.socket, end)) await drained(target);
 }
 
-function statedLength(headers: readonly string[]): number {
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    if (headers[i]!.toLowerCase() === "content-length") return Number(headers[i + 1]);
-  }
-  return Number.POSITIVE_INFINITY;
-}
-
-function ended(
-  response: ServerResponse,
-  last: Uint8Array | undefined,
-  transfer: Transfer,
-): Promise<void> {
-  return taken(response, transfer, (done) => response.end(last, done));
-}
-
-/**
- * `write` says "go on" while little waits in this process, which does not mean that nothing of this piece does: only its
- * callback says that.
- */
-function written(response: ServerResponse, piece: Uint8Array, transfer: Transfer): Promise<void> {
-  return taken(response, transfer, (done) => response.write(piece, done));
-}
-
-/** Until the peer, or the kernel for it, has what `send` sends. */
-function taken(
-  response: ServerResponse,
-  transfer: Transfer,
-  send: (done: (error?: Error | null) => void) => void,
-): Promise<void> {
+/** Until the peer, or the kernel for it, has all that was written. */
+function drained({ socket, pace }: StreamTarget): Promise<void> {
+  pace.wait();
   return new Promise((resolve, reject) => {
-    const settle = (isTaken: boolean): void => {
-      response.off("close", onClose);
-      if (isTaken) transfer.moved(1);
-      transfer.rest();
-      if (isTaken) resolve();
-      else reject(peerLeft());
+    const settle = (): void => {
+      socket.off("drain", settle).off("close", settle);
+      pace.rest();
+      if (socket.destroyed) return reject(peerLeft());
+      pace.moved(1);
+      resolve();
     };
-    const onClose = (): void => settle(false);
-    transfer.wait();
-    response.once("close", onClose);
-    send((error) => settle(error === undefined || error === null));
-    if (response.destroyed) onClose();
+    socket.on("drain", settle).on("close", settle);
   });
 }
-
-const peerLeft = (): StoreError => new StoreError("cancelled", "the client left");

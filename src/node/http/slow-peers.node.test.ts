@@ -133,14 +133,14 @@ test("C6: slow peers: so is one that was handed over whole", async () => {
 test("slow peers: an answer taken slowly but steadily arrives whole", async () => {
   const body = new Uint8Array(16 * 1024 * 1024);
   await using server = await serve(() => Promise.resolve({ status: 200, headers: [], body }), {
-    pieceMs: 300,
+    pieceMs: 1_000, // all of it takes longer
   });
   const peer = new Peer(server.port);
   let bytes = 0;
   peer.socket.removeAllListeners("data").on("data", (data: Uint8Array) => {
     bytes += data.length;
     peer.socket.pause();
-    setTimeout(() => peer.socket.resume(), 2);
+    setTimeout(() => peer.socket.resume(), 10);
   });
   peer.send("GET /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
   await peer.closed;
@@ -162,6 +162,18 @@ test("slow peers: what follows a short body thrown away in part is still underst
   peer.send(`${put(50_000)}${"x".repeat(50_000)}GET /b HTTP/1.1\r\nhost: h\r\n\r\n`);
   assert.match(await peer.until("200 OK"), /^HTTP\/1\.1 403 /);
   peer.socket.destroy();
+});
+
+test("slow peers: a connection goes on behind a body that filled the buffer and was not read", async () => {
+  await using server = await serve(() => Promise.resolve({ status: 403, headers: [] }), {
+    bodyBufferBytes: 1024,
+  });
+  const peer = new Peer(server.port);
+  peer.send(`${put(5_000)}${"x".repeat(5_000)}`);
+  await peer.until("\r\n\r\n");
+  peer.send("GET /b HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
+  await peer.closed;
+  assert.equal(peer.received.match(/HTTP\/1\.1 403/g)?.length, 2);
 });
 
 test("slow peers: a refused upload of unknown length is read on a little, then closed", async () => {

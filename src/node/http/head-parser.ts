@@ -1,0 +1,162 @@
+import { addHeader, type RequestHead, requestHead } from "../../platform/request-head.ts";
+import { type BodyFraming, framingOf } from "./body-framing.ts";
+import { bad, fieldByte, lineEnd, short, spanEnd, targetByte, tokenByte } from "./byte-classes.ts";
+
+/*
+ * The head of a request, out of the bytes of a connection: as strict as RFC 9112 allows, because what a proxy in front
+ * reads differently is how requests are smuggled. All bytes are checked once, in place; then the text is made and cut.
+ */
+
+/** What a request says before its body. */
+export interface ReceivedHead extends BodyFraming {
+  /** Its target is in origin form: that of a whole URL is its path and query. */
+  readonly head: RequestHead;
+  /** HTTP/1.0 has no chunked answers and no interim ones. */
+  readonly isVersion10: boolean;
+  /** Where the bytes behind it begin. */
+  readonly end: number;
+}
+
+/** Why bytes can't be served as a request; each is the name of the answer to it. */
+export type HeadProblem = "malformed" | "headersTooLarge" | "transferEncoding";
+
+export interface HeadLimits {
+  /** From the start of a request to the end of its headers. */
+  readonly headerBytes: number;
+  readonly headers: number;
+}
+
+const space = 0x20;
+const tab = 0x09;
+const colon = 0x3a;
+const cr = 0x0d;
+const digitZero = 0x30;
+const digitOne = 0x31;
+const versionBytes = Buffer.from(" HTTP/1.", "latin1");
+/** Positions noted of each header: where its name begins and ends, and its value. */
+const positionsPerHeader = 4;
+
+/** Those of HTTP's registry: to them S3 answers 405 where it has no such operation. What is none of them is no HTTP. */
+const methods: ReadonlySet<string> = new Set(
+  (
+    "GET HEAD PUT POST DELETE OPTIONS PATCH TRACE ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY " +
+    "MKCALENDAR MKCOL MOVE NOTIFY PROPFIND PROPPATCH PURGE QUERY REBIND REPORT SEARCH SUBSCRIBE UNBIND UNLINK UNLOCK " +
+    "UNSUBSCRIBE"
+  ).split(" "),
+);
+/** What is longer is none of them: nothing more of it is waited for. */
+const methodBytesMax = 16;
+const beginsMethod = (text: string): boolean =>
+  [...methods].some((method) => method.startsWith(text));
+
+/** One for a server: what it notes while it reads is of no use afterwards. */
+export class HeadParser {
+  readonly #limits: HeadLimits;
+  readonly #positions: Uint32Array;
+  #count = 0;
+  #method = "";
+  #methodEnd = 0;
+  #targetEnd = 0;
+
+  constructor(limits: HeadLimits) {
+    this.#limits = limits;
+    this.#positions = new Uint32Array(positionsPerHeader * (limits.headers + 1));
+  }
+
+  /** The head that begins at `start`; `partial` where what is there is well-formed, but not all of one. */
+  parse(data: Buffer, start: number): ReceivedHead | HeadProblem | "partial" {
+    const stop = Math.min(data.length, start + this.#limits.headerBytes);
+    let lineAt = start;
+    while (data[lineAt] === cr && lineAt < stop) {
+      const behind = lineEnd(data, lineAt, stop); // RFC 9112, 2.2: empty lines before a request are passed over
+      if (behind < 0) return this.#problem(behind, stop - start);
+      lineAt = behind;
+    }
+    let at = this.#requestLine(data, lineAt, stop);
+    this.#count = 0;
+    while (at > 0 && data[at] !== cr && this.#count <= this.#limits.headers) {
+      at = this.#headerLine(data, at, stop);
+    }
+    if (this.#count > this.#limits.headers) return "headersTooLarge";
+    const end = at < 0 ? at : lineEnd(data, at, stop);
+    return end < 0 ? this.#problem(end, stop - start) : this.#head(data, lineAt, end);
+  }
+
+  #problem(reason: number, bytes: number): HeadProblem | "partial" {
+    if (reason !== short) return "malformed";
+    return bytes < this.#limits.headerBytes ? "partial" : "headersTooLarge";
+  }
+
+  /** Method, target and version, with single spaces between them. */
+  #requestLine(data: Buffer, at: number, stop: number): number {
+    const methodEnd = spanEnd(data, at, Math.min(stop, at + methodBytesMax), tokenByte);
+    this.#method = data.toString("latin1", at, methodEnd);
+    if (methodEnd === stop) return beginsMethod(this.#method) ? short : bad;
+    if (data[methodEnd] !== space || !methods.has(this.#method)) return bad;
+    const targetEnd = spanEnd(data, methodEnd + 1, stop, targetByte);
+    if (targetEnd === methodEnd + 1 && targetEnd < stop) return bad;
+    for (let i = 0; i < versionBytes.length; i++) {
+      if (targetEnd + i >= stop) return short;
+      if (data[targetEnd + i] !== versionBytes[i]) return bad;
+    }
+    const minorAt = targetEnd + versionBytes.length;
+    if (minorAt >= stop) return short;
+    if (data[minorAt] !== digitZero && data[minorAt] !== digitOne) return bad;
+    this.#methodEnd = methodEnd;
+    this.#targetEnd = targetEnd;
+    return lineEnd(data, minorAt + 1, stop);
+  }
+
+  /** A line folded over several begins with a blank, which is no name. */
+  #headerLine(data: Buffer, at: number, stop: number): number {
+    const nameEnd = spanEnd(data, at, stop, tokenByte);
+    if (nameEnd >= stop) return short;
+    if (nameEnd === at || data[nameEnd] !== colon) return bad;
+    let valueAt = nameEnd + 1;
+    const valueStop = spanEnd(data, valueAt, stop, fieldByte);
+    while (valueAt < valueStop && isBlank(data[valueAt]!)) valueAt++;
+    let valueEnd = valueStop;
+    while (valueEnd > valueAt && isBlank(data[valueEnd - 1]!)) valueEnd--;
+    const noted = positionsPerHeader * this.#count++;
+    this.#positions[noted] = at;
+    this.#positions[noted + 1] = nameEnd;
+    this.#positions[noted + 2] = valueAt;
+    this.#positions[noted + 3] = valueEnd;
+    return lineEnd(data, valueStop, stop);
+  }
+
+  #head(data: Buffer, start: number, end: number): ReceivedHead | HeadProblem {
+    // One text, of which all others are parts.
+    const text = data.toString("latin1", start, end);
+    const target = originForm(text.slice(this.#methodEnd + 1 - start, this.#targetEnd - start));
+    if (target === undefined) return "malformed";
+    const isVersion10 = data[this.#targetEnd + versionBytes.length] === digitZero;
+    const headers = new Map<string, string>();
+    const positions = this.#positions;
+    for (let i = 0; i < this.#count * positionsPerHeader; i += positionsPerHeader) {
+      const name = text.slice(positions[i]! - start, positions[i + 1]! - start).toLowerCase();
+      const value = text.slice(positions[i + 2]! - start, positions[i + 3]! - start);
+      addHeader(headers, name, value);
+    }
+    const framing = framingOf(headers, isVersion10);
+    if (typeof framing === "string") return framing;
+    const { bodyBytes, keepsAlive, expectsContinue } = framing;
+    const head = requestHead(this.#method, target, headers);
+    return { head, isVersion10, keepsAlive, expectsContinue, bodyBytes, end };
+  }
+}
+
+const isBlank = (byte: number): boolean => byte === space || byte === tab;
+
+/**
+ * Proxies, and SDKs that think there is one, send the whole URL as the target: it means its path and query. Undefined for
+ * what is neither that, nor a path, nor `*`.
+ */
+function originForm(target: string): string | undefined {
+  if (target.startsWith("/") || target === "*") return target;
+  const [whole, scheme] = /^([a-z]+):\/\/[^/?#]+/i.exec(target) ?? [];
+  if (whole === undefined) return undefined;
+  if (!/^https?$/i.test(scheme!)) return target;
+  const rest = target.slice(whole.length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
