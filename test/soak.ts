@@ -1,6 +1,6 @@
 // Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to
 // repeat a failure; `kills`: kills of a real server and what else befalls it, --kills N; `fuzz`: hostile requests, --cases N
-// from --from A; `linear`: --rounds N of races of conditional writes, --seconds S of histories of a real server;
+// from --from A; `http`: as many requests to our HTTP parser and to node:http's; `linear`: --rounds N of races of conditional writes, --seconds S of histories of a real server;
 // without any: 10,000 seeds, 500 kills, a million requests, 200 rounds and 600 s. Ctrl-C ends with what there is.
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
@@ -78,6 +78,9 @@ function fuzz(): boolean {
   return run("fuzz.ts", ...limit, "--seed", values.seed ?? values.from);
 }
 
+const http = (): boolean =>
+  run("http-parsers.ts", "--cases", values.cases, "--seed", values.seed ?? values.from);
+
 const linear = (): boolean =>
   run("linear.ts", "--rounds", values.rounds, "--seconds", values.seconds ?? "600");
 
@@ -85,6 +88,7 @@ const soaks: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
   sim: simulate,
   kills: kill,
   fuzz,
+  http,
   linear,
 };
 if (what !== "all" && !Object.hasOwn(soaks, what)) {
