@@ -9,8 +9,11 @@
  */
 
 export interface BatchLoopOptions {
-  /** Resolves when whatever has arrived by now was handed to whom it is for. */
-  readonly turn: () => Promise<void>;
+  /**
+   * Resolves when whatever has arrived by now was handed to whom it is for. Undefined where carrying out a batch begins
+   * with such a wait itself.
+   */
+  readonly turn: (() => Promise<void>) | undefined;
   readonly monotonicMs: () => number;
   /** Items that wait to be part of a batch. */
   readonly waiting: () => number;
@@ -48,7 +51,7 @@ export class BatchLoop {
     const { carryOut, monotonicMs, waiting } = this.#options;
     const hasWork = this.#options.hasWork ?? (() => waiting() > 0);
     try {
-      await this.#gather();
+      if (this.#options.turn !== undefined) await this.#gather(this.#options.turn);
       while (hasWork()) {
         const beganMs = monotonicMs();
         await carryOut();
@@ -59,8 +62,8 @@ export class BatchLoop {
     }
   }
 
-  async #gather(): Promise<void> {
-    const { turn, monotonicMs, waiting, itemsMax } = this.#options;
+  async #gather(turn: () => Promise<void>): Promise<void> {
+    const { monotonicMs, waiting, itemsMax } = this.#options;
     const endMs = monotonicMs() + this.#lastBatchMs;
     for (let before = 0; waiting() > before && waiting() < itemsMax;) {
       before = waiting();

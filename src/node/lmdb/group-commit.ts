@@ -1,3 +1,4 @@
+import { BatchLoop } from "../../base/batch-loop.ts";
 import { SizeCounts } from "../../base/size-counts.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { Change, Check, CommitResult, EngineStatistics } from "../../engine/engine.ts";
@@ -90,7 +91,7 @@ export class GroupCommit {
   /** Counts looks, not time: what this process itself stood still is nobody's delay. */
   #lookedMs = 0;
   readonly #waitTimer: NodeJS.Timeout;
-  #running: Promise<void> | undefined;
+  readonly #loop: BatchLoop;
   #failed = false;
   #commits = 0;
   #conflicts = 0;
@@ -99,6 +100,14 @@ export class GroupCommit {
 
   constructor(host: GroupCommitHost) {
     this.#host = host;
+    this.#loop = new BatchLoop({
+      // The binding waits for a turn before it begins a transaction, and the group is taken in the one after it.
+      turn: undefined,
+      monotonicMs: () => performance.now(),
+      waiting: () => this.#queue.length,
+      itemsMax: groupRowsMax,
+      carryOut: () => this.#carryOut(),
+    });
     this.#waitTimer = setInterval(() => this.#lookAtWaits(), waitLookMs).unref();
   }
 
@@ -122,13 +131,13 @@ export class GroupCommit {
     return await new Promise<CommitResult>((answer, refuse) => {
       this.#queue.push({ sinceMs: this.#lookedMs, change: sealed, answer, refuse });
       this.#queueBytes += sealed.bytes;
-      this.#running ??= this.#run();
+      this.#loop.wake();
     });
   }
 
   /** Resolves once nothing waits; nothing may be committed any more. */
   async close(): Promise<void> {
-    await this.#running;
+    await this.#loop.idle();
     clearInterval(this.#waitTimer);
   }
 
@@ -158,17 +167,11 @@ export class GroupCommit {
     }
   }
 
-  async #run(): Promise<void> {
-    while (this.#queue.length > 0) {
-      if (!this.#failed && !this.#host.isInPlace()) this.#leave();
-      if (this.#failed) {
-        const error = new StoreError("unavailable", `${this.#host.what}: awaits verification`);
-        for (const waiting of this.#take()) waiting.refuse(error);
-      } else {
-        await this.#transact();
-      }
-    }
-    this.#running = undefined;
+  async #carryOut(): Promise<void> {
+    if (!this.#failed && !this.#host.isInPlace()) this.#leave();
+    if (!this.#failed) return await this.#transact();
+    const error = new StoreError("unavailable", `${this.#host.what}: awaits verification`);
+    for (const waiting of this.#take()) waiting.refuse(error);
   }
 
   #leave(): void {
