@@ -267,7 +267,11 @@ test("C5: a manifest stays while garbage that is not drained yet needs it", asyn
   const generation = new GenerationKeeper({ ...background, everyMs: 1000 });
   const limits = { deadShare: 1e-9, smallBytes: 0, mergedAtOnce: 8, oldReadMs: 1000 };
   const sweep = new ExtentSweep({ ...parts, ...limits, generation });
-  const drain = new GarbageDrain({ ...parts, counted: (extent) => worklist.add(extent) });
+  const drain = new GarbageDrain({
+    ...parts,
+    restMs: 0,
+    counted: (extent) => worklist.add(extent),
+  });
   const { signal } = new AbortController();
   // As if much of each were known to be dead, so that all are compacted before the drain gets to this deletion.
   for (const entry of await background.table.list(undefined, 100)) {

@@ -17,7 +17,7 @@ import { ExtentWorklist } from "./extents/extent-worklist.ts";
 import { mergedAtOnceDefault } from "./extents/small-extents.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
-import { GarbageDrain } from "./garbage-drain.ts";
+import { drainRestMsDefault, GarbageDrain } from "./garbage-drain.ts";
 import { GenerationKeeper } from "./generation-keeper.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 import { StraySweep } from "./stray-sweep.ts";
@@ -35,6 +35,8 @@ export interface BackgroundLimits {
   readonly restShare: number;
   /** Between looks for something to do. */
   readonly idleMs: number;
+  /** Between looks for garbage, of which the first found little. */
+  readonly drainRestMs: number;
   /** An extent is dropped this long after compaction even if an older read is still under way. */
   readonly oldReadMs: number;
   /** Between looks for buckets whose deletion or creation was left in the middle. */
@@ -53,6 +55,7 @@ export const backgroundLimits: BackgroundLimits = {
   mergedAtOnce: mergedAtOnceDefault,
   restShare: 1,
   idleMs: 2000,
+  drainRestMs: drainRestMsDefault,
   // A GET of an object of 5 TiB at 100 Mbit/s takes days; ten minutes is a page that somebody forgot.
   oldReadMs: 10 * 60_000,
   bucketSweepMs: 60_000,
@@ -154,7 +157,8 @@ export function createWorkers(
   const liveness = new Liveness(options.keymap, manifests);
   const worklist = new ExtentWorklist(options.table, options.platform.clock);
   const counted = (extent: ExtentId): void => worklist.add(extent);
-  const drain = new GarbageDrain({ ...options, manifests, counters, counted });
+  const restMs = limits.drainRestMs;
+  const drain = new GarbageDrain({ ...options, manifests, counters, restMs, counted });
   const { deadShare, smallBytes, mergedAtOnce, oldReadMs } = limits;
   const numbers = { deadShare, smallBytes, mergedAtOnce, oldReadMs };
   const generation = new GenerationKeeper({ ...options, everyMs: limits.generationMs });

@@ -39,7 +39,7 @@ async function startBackground(
   const manifests = new Manifests(process);
   const liveness = new Liveness(process.keymap, manifests);
   const parts = { ...process, manifests, liveness, counters: createCounters() };
-  return { ...parts, drain: new GarbageDrain({ ...parts, counted: () => {} }) };
+  return { ...parts, drain: new GarbageDrain({ ...parts, restMs: 0, counted: () => {} }) };
 }
 
 async function recordsOf(process: TestProcess, entry: ExtentEntry): Promise<RecordHeader[]> {
@@ -118,6 +118,27 @@ test("reconciling counts what is not on its way through the drain, and nothing t
   const { deadBytes } = (await background.table.get(entry!.id))!.row;
   assert.equal(deadBytes, 2 * drained);
   assert.deepEqual((await survey(machine, background)).miscounted, []);
+});
+
+test("the drain lets garbage gather that is less than a batch, so that it costs few commits", async () => {
+  const machine = await createTestMachine(hash, 65_536);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  for (const name of ["a", "b", "c"]) await putChunks(front, name, chunksOf(name, 1));
+  const background = await startBackground(machine);
+  const drain = new GarbageDrain({ ...background, restMs: 5000, counted: () => {} });
+  const drained = async (): Promise<number> => {
+    await drain.step();
+    return background.counters.garbageRowsDrained;
+  };
+  await remove(front, "a");
+  assert.equal(await drained(), 1);
+  await remove(front, "b");
+  await remove(front, "c");
+  await machine.platform.clock.advance(4000);
+  assert.equal(await drained(), 1);
+  await machine.platform.clock.advance(1000);
+  assert.equal(await drained(), 3);
 });
 
 test("C5: a batch of garbage is added once, whenever the drain dies", async () => {

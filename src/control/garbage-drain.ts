@@ -41,6 +41,11 @@ import { readRow } from "../engine/engine.ts";
 
 /** Garbage rows in one batch; a row of one of the largest objects may name 20,000 extents. */
 const rowsPerBatch = 512;
+/**
+ * A batch takes three commits, however few rows it adds up: what is less than a whole one waits for more, for so long.
+ * Under overwriting load a drain that took what there was spent three quarters of what the front ends did.
+ */
+export const drainRestMsDefault = 1000;
 /** Two checks and two puts or fewer for each, within what a change may carry. */
 const extentsPerBatch = 4096;
 /** Each failure means that somebody else changed one of the extents. */
@@ -51,6 +56,8 @@ export interface GarbageDrainOptions {
   readonly keymap: Keymap;
   readonly manifests: Manifests;
   readonly counters: BackgroundCounters;
+  /** Between two looks of which the first found less than a whole batch. */
+  readonly restMs: number;
   /** More of this extent is known to be dead. */
   counted(extent: ExtentId): void;
 }
@@ -63,25 +70,30 @@ export class GarbageDrain implements Worker {
   readonly #options: GarbageDrainOptions;
   /** Where to go on in a partition: behind rows that cannot be summed up for now. */
   readonly #from = new Map<Partition, Uint8Array>();
+  #restsUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: GarbageDrainOptions) {
     this.#options = options;
   }
 
-  /** One batch of each partition. */
+  /** One batch of each partition; then it rests, where none of them was a whole one. */
   async step(): Promise<StepOutcome> {
-    let outcome: StepOutcome = "idle";
-    for (const partition of this.#options.keymap.partitions) {
+    const { keymap, platform, restMs } = this.#options;
+    if (platform.clock.monotonicMs() < this.#restsUntilMs) return "idle";
+    let rowsMost = 0;
+    for (const partition of keymap.partitions) {
       await this.#addBatches(partition);
-      if (!(await this.#makeBatch(partition))) continue;
-      await this.#addBatches(partition);
-      outcome = "busy";
+      const rows = await this.#makeBatch(partition);
+      if (rows > 0) await this.#addBatches(partition);
+      rowsMost = Math.max(rowsMost, rows);
     }
-    return outcome;
+    const isWhole = rowsMost === rowsPerBatch;
+    if (!isWhole) this.#restsUntilMs = platform.clock.monotonicMs() + restMs;
+    return rowsMost > 0 ? "busy" : "idle";
   }
 
-  /** True where there was something to look at. */
-  async #makeBatch(partition: Partition): Promise<boolean> {
+  /** How many rows it looked at: 0 where there is nothing to do with those that are there. */
+  async #makeBatch(partition: Partition): Promise<number> {
     const { keymap, counters } = this.#options;
     const all = spaceRange(space.garbage);
     const start = this.#from.get(partition) ?? all.start;
@@ -92,7 +104,7 @@ export class GarbageDrain implements Worker {
     const sums: Sums = new Map();
     const summed: Row[] = [];
     for (const row of rows) if (await this.#addTo(sums, row)) summed.push(row);
-    if (summed.length === 0) return last !== undefined && rows.length === rowsPerBatch;
+    if (summed.length === 0) return rows.length === rowsPerBatch ? rows.length : 0;
     const next = (await this.#marker(partition)).value + 1;
     const { outcome } = await partition.commit({
       id: keymap.session.nextChangeId(),
@@ -104,7 +116,7 @@ export class GarbageDrain implements Worker {
       deletes: summed.map((row) => row.key),
     });
     if (outcome === "ok") counters.garbageRowsDrained += summed.length;
-    return true;
+    return rows.length;
   }
 
   /** Adds what the row freed; false where that can't be found out for now. */

@@ -213,6 +213,7 @@ export function workersOf(
     ...backgroundLimits,
     deadShare: 1e-9,
     smallBytes: 0,
+    drainRestMs: 0,
     ...limits,
   });
   const workers = [all.deadWriters, all.bucketSweep, all.straySweep, all.inventory, all.reclaim];
