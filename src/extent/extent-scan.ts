@@ -16,7 +16,7 @@ import { RecordWindow } from "./parts/record-window.ts";
 
 export interface ScanOptions {
   readonly platform: Pick<Platform, "hash">;
-  readonly file: DiskFile;
+  readonly file: Pick<DiskFile, "read" | "size">;
   /** Which extent this file should be: records that name another are none of it. */
   readonly extent: ExtentId;
   /** Where the first record begins. */

@@ -184,7 +184,7 @@ test("seal: the epoch goes to the slot that is not current, and the records foun
   assert.deepEqual(onlyFile(store).slice(0, extentHeaderSlotBytes), slot);
   const afterIdentity = operations.slice(2);
   const epoch = ["open", "read", "read", "write", "sync"];
-  assert.deepEqual(afterIdentity, [...epoch, "read", "read", "write", "sync"]);
+  assert.deepEqual(afterIdentity, [...epoch, "read", "read", "write", "sync", "isInPlace"]);
 });
 
 test("C1: what a sync failed to write, and gives back all the same, is durable once it is sealed", async () => {

@@ -1,20 +1,17 @@
 import { assert } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
-import type { ExtentHeader } from "../format/extent-header.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import type { SessionId } from "../format/ids.ts";
-import type { DiskFile } from "../platform/disk.ts";
-import { isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { extentPath, findDisk } from "./extent-files.ts";
+import type { ExtentDisks } from "./extent-files.ts";
+import { findDisk } from "./extent-files.ts";
 import { scanRecords } from "./extent-scan.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { batchBytesMax } from "./parts/append-lane.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
-import { expectedHeaderOf, isUnfinished, mismatchOf, writerEpoch } from "./parts/member-drop.ts";
-import { readHeader, writeHeader } from "./parts/member-file.ts";
+import { LocalMember } from "./parts/local-member.ts";
+import { expectedHeaderOf, writerEpoch } from "./parts/member-drop.ts";
 
 export interface SealOptions {
   readonly platform: Platform;
@@ -67,28 +64,27 @@ async function closeMember(
   options: SealOptions,
   entry: ExtentEntry,
 ): Promise<{ length: number; epoch: number }> {
-  const [member] = entry.row.members;
-  assert(member !== undefined && entry.row.members.length === 1, "one member for now");
-  const place = findDisk(options.disks, member.disk);
+  const [first] = entry.row.members;
+  assert(first !== undefined && entry.row.members.length === 1, "one member for now");
+  const place = findDisk(options.disks, first.disk);
   await assertPresent(place);
   const epoch = sealingEpoch(options);
-  let file: DiskFile;
-  try {
-    file = await place.disk.open(extentPath(entry.id), "write");
-  } catch (error) {
-    // Its writer died between committing the row and making the file.
-    if (isDiskError(error, "missing")) return { length: 0, epoch };
-    throw error;
+  const expected = expectedHeaderOf(options.disks.store, place.id, entry);
+  const member = await LocalMember.open(options.platform.hash, place, expected);
+  // Its writer died between committing the row and making the file.
+  if (member === "absent") return { length: 0, epoch };
+  if ("doubt" in member) {
+    const fields = { extent: entry.id, disk: place.disk.name, why: member.doubt };
+    options.platform.log("error", "extent_file_kept", fields);
+    return { length: 0, epoch };
   }
   try {
-    if (!(await isOwn(options, entry, place, file))) return { length: 0, epoch };
-    await raiseEpoch(options, entry, place, file);
-    const length = await validLength(options, entry, file);
-    await writeTailAgain(file, length);
-    await file.sync();
+    await member.seal(epoch);
+    const length = await validLength(options, entry, member);
+    await writeTailAgain(member, epoch, length);
     return { length, epoch };
   } finally {
-    await file.close();
+    await member.close();
   }
 }
 
@@ -97,12 +93,12 @@ async function closeMember(
  * could not write for clean, gives it to whoever reads, and forgets it at a power cut. To be in
  * such a state is the last batch at the most. Written again it is durable once synced.
  */
-async function writeTailAgain(file: DiskFile, length: number): Promise<void> {
+async function writeTailAgain(member: LocalMember, epoch: number, length: number): Promise<void> {
   const start = Math.max(extentHeaderBytes, length - batchBytesMax);
   if (start >= length) return;
   const tail = new Uint8Array(length - start);
-  await file.read(tail, start);
-  await file.write([tail], start);
+  await member.read(tail, start);
+  await member.append(epoch, start, [tail]);
 }
 
 /** Above the writer's, and above that of everybody who sealed before. */
@@ -110,72 +106,21 @@ function sealingEpoch({ session }: SealOptions): number {
   return writerEpoch + session;
 }
 
-/**
- * Whether this is the file that the row means. Records name their extent and session, so they prove it where both header slots have
- * gone bad; a file with nothing in it is as good as none.
- */
-async function isOwn(
-  { platform, disks }: SealOptions,
-  entry: ExtentEntry,
-  place: DataDisk,
-  file: DiskFile,
-): Promise<boolean> {
-  const { id } = entry;
-  const header = await readHeader(platform.hash, file);
-  let doubt: string | undefined;
-  const expected = expectedHeaderOf(disks.store, place.id, entry);
-  if (header !== undefined) doubt = mismatchOf(header, expected);
-  else if (!(await isUnfinished(platform.hash, file, expected))) {
-    doubt = "neither its header nor a record of its writer can be read";
-    for await (const seen of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {
-      if (seen.kind === "record" && seen.header.session === entry.row.session) return true;
-    }
-  }
-  if (doubt === undefined) return true;
-  platform.log("error", "extent_file_kept", { extent: id, disk: place.disk.name, why: doubt });
-  return false;
-}
-
-/** Durable once this returns. StoreError `fenced` where a later session has sealed it. */
-async function raiseEpoch(
-  options: SealOptions,
-  { id, row }: ExtentEntry,
-  place: DataDisk,
-  file: DiskFile,
-): Promise<void> {
-  const { platform, disks } = options;
-  const epoch = sealingEpoch(options);
-  const current = await readHeader(platform.hash, file);
-  if (current !== undefined && current.epoch > epoch) {
-    throw new StoreError(
-      "fenced",
-      `extent ${id}: a later process has sealed it (epoch ${current.epoch})`,
-    );
-  }
-  const header: ExtentHeader = {
-    sequence: (current?.sequence ?? 0) + 1,
-    store: disks.store,
-    disk: place.id,
-    extent: id,
-    scheme: row.scheme,
-    member: 0,
-    epoch,
-    session: row.session,
-    createdMs: row.createdMs,
-  };
-  await writeHeader(platform.hash, file, header);
-}
-
 /** Up to the end of the last valid record. */
 async function validLength(
   { platform }: SealOptions,
   { id }: ExtentEntry,
-  file: DiskFile,
+  member: LocalMember,
 ): Promise<number> {
   let length = extentHeaderBytes;
   let bytesBad = 0;
   let bytesBadWithin = 0;
-  for await (const seen of scanRecords({ platform, file, extent: id, from: extentHeaderBytes })) {
+  for await (const seen of scanRecords({
+    platform,
+    file: member,
+    extent: id,
+    from: extentHeaderBytes,
+  })) {
     if (seen.kind === "hole" || seen.payloadError !== undefined) {
       bytesBad += seen.end - seen.offset;
       continue;

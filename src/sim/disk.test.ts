@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
+import { testMember } from "../extent/member.suite.ts";
+import { createHash } from "../node/platform/hash.ts";
 import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import { SimDisk } from "./disk.ts";
@@ -186,4 +188,9 @@ test("simulated disk: a killed process is not answered, and what it had begun ha
     return names.join();
   });
   assert.deepEqual([...seen].sort(), ["", "a"]);
+});
+
+testMember("on a simulated disk", { hash: createHash(), log: () => undefined }, (work) => {
+  const simulated = machine(1);
+  return simulated.run(work(simulated.view));
 });

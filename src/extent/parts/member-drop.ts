@@ -32,6 +32,9 @@ export interface ExpectedHeader {
   readonly scheme?: Scheme | undefined;
 }
 
+/** As a row tells it. */
+export type RowHeader = ExpectedHeader & { readonly scheme: Scheme };
+
 /** The epoch of an extent until it is sealed. */
 export const writerEpoch = 1;
 
@@ -39,7 +42,7 @@ export function expectedHeaderOf(
   store: StoreId,
   disk: DiskId,
   { id, row }: ExtentEntry,
-): ExpectedHeader {
+): RowHeader {
   const { session, createdMs, epoch, scheme } = row;
   return { store, disk, extent: id, session, createdMs, epoch, scheme };
 }

@@ -1,42 +1,12 @@
 import { isStoreError } from "../../base/errors.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
-import {
-  decodeExtentHeader,
-  encodeExtentHeader,
-  extentHeaderSlotOffset,
-} from "../../format/extent-header.ts";
+import { decodeExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
-import { extentDirectory, extentPath, extentsDirectory } from "../extent-files.ts";
-
-/**
- * Creates an extent's file on one disk: durable with its name and header once this returns. DiskError `exists` where there is a file of
- * that name already: it is not ours, whatever it is.
- */
-export async function createMember(
-  hash: Hash,
-  disk: Disk,
-  header: ExtentHeader,
-): Promise<DiskFile> {
-  const directory = extentDirectory(header.extent);
-  // Another process may have made a directory and not synced it yet, so each is synced every time.
-  await disk.makeDirectory(extentsDirectory);
-  await disk.syncDirectory("");
-  await disk.makeDirectory(directory);
-  await disk.syncDirectory(extentsDirectory);
-  const file = await disk.open(extentPath(header.extent), "create");
-  try {
-    await writeHeader(hash, file, header);
-    await disk.syncDirectory(directory);
-  } catch (error) {
-    await file.close();
-    throw error;
-  }
-  return file;
-}
+import { extentDirectory, extentPath } from "../extent-files.ts";
 
 /**
  * Removes whatever file has an extent's name, durably; it is no error if there is none, and then the name
@@ -54,13 +24,6 @@ export async function unlinkMember(disk: Disk, extent: ExtentId): Promise<void> 
     // Not even the directory was made.
     if (!isDiskError(error, "missing")) throw error;
   }
-}
-
-/** Writes and syncs the slot that the header's sequence number names. */
-export async function writeHeader(hash: Hash, file: DiskFile, header: ExtentHeader): Promise<void> {
-  const slot = encodeExtentHeader(hash, header);
-  await file.write([slot], extentHeaderSlotOffset(header.sequence));
-  await file.sync();
 }
 
 /**

@@ -1,14 +1,12 @@
-import { StoreError } from "../../base/errors.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { MemberState } from "../../format/extent-row.ts";
 import { extentHeaderBytes, recordAlignment } from "../../format/limits.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import { encodeRecordHeader } from "../../format/record.ts";
-import type { DiskFile } from "../../platform/disk.ts";
-import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
+import type { ExtentMember } from "../extent-member.ts";
+import { MemberLost } from "../extent-member.ts";
 import type { ExtentEntry } from "../extent-table.ts";
-import { currentHeader } from "./member-file.ts";
 
 /** A record on its way into an extent; where it will lie is not known yet. */
 export interface StagedRecord {
@@ -23,21 +21,20 @@ const zeros = new Uint8Array(recordAlignment);
 
 /**
  * The writer's end of an open extent: each append is one vectored write and one sync on every
- * member, and counts only when the member's epoch is still ours afterwards and its file still stands at its path. After a
- * failure it must not be appended to again: what was not synced counts as gone, and `length` is what was.
+ * member. After a failure it must not be appended to again: what was not synced counts as gone, and `length` is what was.
  */
 export class OpenExtent {
   readonly entry: ExtentEntry;
   readonly openedMs: number;
   readonly #hash: Hash;
-  readonly #members: readonly DiskFile[];
+  readonly #members: readonly ExtentMember[];
   #length = extentHeaderBytes;
   #memberState: MemberState = "whole";
 
   constructor(options: {
     readonly hash: Hash;
     readonly entry: ExtentEntry;
-    readonly members: readonly DiskFile[];
+    readonly members: readonly ExtentMember[];
     /** On the monotonic clock. */
     readonly openedMs: number;
   }) {
@@ -104,26 +101,12 @@ export class OpenExtent {
     return { extent, offset, length: payload.length, checksum: header.checksum };
   }
 
-  async #appendTo(member: DiskFile, parts: readonly Uint8Array[]): Promise<void> {
-    await member.writeDurably(parts, this.#length);
-    // Whoever seals raises the epoch first and looks for records then: if it is still ours after
-    // the sync, they find these.
-    const slots = new Uint8Array(extentHeaderBytes);
-    const isInPlace = await member.isInPlace(slots);
-    const header = currentHeader(this.#hash, slots);
-    if (header === undefined) {
-      this.#memberState = "damaged";
-      throw new DiskError("io", `extent ${this.entry.id}: its header can't be read any more`);
-    }
-    if (header.epoch !== this.entry.row.epoch) {
-      const why = "sealed by others, who took this process for dead";
-      throw new StoreError("fenced", `extent ${this.entry.id}: ${why}`);
-    }
-    // Bytes of a file without a name are gone with the last process that has it open.
-    if (!isInPlace) {
-      this.#memberState = "missing";
-      const why = "its file was removed, replaced or moved while it was written";
-      throw new DiskError("missing", `extent ${this.entry.id}: ${why}`);
+  async #appendTo(member: ExtentMember, parts: readonly Uint8Array[]): Promise<void> {
+    try {
+      await member.append(this.entry.row.epoch, this.#length, parts);
+    } catch (error) {
+      if (error instanceof MemberLost) this.#memberState = error.found;
+      throw error;
     }
   }
 }

@@ -1,15 +1,14 @@
 import { messageOf } from "../../base/errors.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
-import type { DiskFile } from "../../platform/disk.ts";
 import { DiskError, isDiskError } from "../../platform/disk.ts";
 import type { DataDisk } from "../extent-files.ts";
 import { extentPath } from "../extent-files.ts";
 import type { ExtentEntry } from "../extent-table.ts";
 import type { ExtentWriterOptions } from "../extent-writer.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
+import { LocalMember } from "./local-member.ts";
 import { dropMember, expectedHeaderOf, writerEpoch } from "./member-drop.ts";
-import { createMember } from "./member-file.ts";
 import { OpenExtent } from "./open-extent.ts";
 
 const scheme: Scheme = { kind: "replicated", copies: 1, quorum: 1 };
@@ -39,7 +38,11 @@ export async function openNewExtent(
     ledger.opened(entry);
     counts.extentsOpened++;
     try {
-      const member = await createMember(platform.hash, place.disk, headerOf(options, place, entry));
+      const member = await LocalMember.create(
+        platform.hash,
+        place.disk,
+        headerOf(options, place, entry),
+      );
       await assertStillOpen(options, entry, place, member);
       const openedMs = platform.clock.monotonicMs();
       return new OpenExtent({ hash: platform.hash, entry, members: [member], openedMs });
@@ -85,7 +88,7 @@ async function assertStillOpen(
   { platform, disks, table }: ExtentWriterOptions,
   entry: ExtentEntry,
   place: DataDisk,
-  member: DiskFile,
+  member: LocalMember,
 ): Promise<void> {
   const { id, stamp } = entry;
   const found = await table.get(id);

@@ -8,13 +8,13 @@ const windowBytes = 256 * 1024;
 
 /** Reads a file from front to back in large pieces, handing out views of them. */
 export class RecordWindow {
-  readonly #file: DiskFile;
+  readonly #file: Pick<DiskFile, "read">;
   readonly #end: number;
   #bytes = new Uint8Array(0);
   #start = 0;
 
   /** Nothing at or behind `end` is read. */
-  constructor(file: DiskFile, end: number) {
+  constructor(file: Pick<DiskFile, "read">, end: number) {
     this.#file = file;
     this.#end = end;
   }

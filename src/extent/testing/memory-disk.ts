@@ -42,7 +42,7 @@ export class MemoryDisk implements Disk {
     if (mode === "create") {
       if (isThere) throw new DiskError("exists", `${this.name}/${path}: exists`);
       this.#assertDirectory(parentOf(path));
-      this.files.set(path, new Uint8Array(0));
+      this.replace(path, new Uint8Array(0));
     } else if (!isThere) throw new DiskError("missing", `${this.name}/${path}: no such file`);
     this.filesOpen++;
     return new MemoryFile(this, path);

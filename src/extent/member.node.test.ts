@@ -1,0 +1,15 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDisk } from "../node/disk/disk.ts";
+import { createHash } from "../node/platform/hash.ts";
+import { testMember } from "./member.suite.ts";
+
+testMember("on a real disk", { hash: createHash(), log: () => undefined }, async (work) => {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-member-"));
+  try {
+    await work(openDisk(directory));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});

@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ExtentHeader } from "../format/extent-header.ts";
+import type { DiskId, ExtentId, SessionId } from "../format/ids.ts";
+import { idOfText } from "../format/ids.ts";
+import { extentHeaderBytes } from "../format/limits.ts";
+import type { Disk } from "../platform/disk.ts";
+import { isDiskError } from "../platform/disk.ts";
+import type { Platform } from "../platform/platform.ts";
+import { extentPath } from "./extent-files.ts";
+import type { ExtentMember } from "./extent-member.ts";
+import { MemberLost } from "./extent-member.ts";
+import { LocalMember } from "./parts/local-member.ts";
+import { dropMember } from "./parts/member-drop.ts";
+import { payloadOf, testStoreId } from "./testing/test-store.ts";
+
+/*
+ * The contract of an extent's member as tests, the same for every kind of disk it may stand on.
+ */
+
+type MemberPlatform = Pick<Platform, "hash" | "log">;
+
+/** Made up, as a row would tell it. */
+const header: ExtentHeader = {
+  sequence: 0,
+  store: testStoreId,
+  disk: idOfText<DiskId>("d".repeat(32)),
+  extent: 7 as ExtentId,
+  scheme: { kind: "replicated", copies: 1, quorum: 1 },
+  member: 0,
+  epoch: 1,
+  session: 3 as SessionId,
+  createdMs: 1_700_000_000_000,
+};
+const path = extentPath(header.extent);
+const start = extentHeaderBytes;
+
+class MemberBench {
+  readonly disk: Disk;
+  readonly #platform: Platform;
+
+  constructor(platform: MemberPlatform, disk: Disk) {
+    this.disk = disk;
+    this.#platform = platform as Platform; // clock and random are not asked
+  }
+
+  create(): Promise<LocalMember> {
+    return LocalMember.create(this.#platform.hash, this.disk, header);
+  }
+
+  open(expected: Partial<ExtentHeader> = {}) {
+    return LocalMember.open(this.#platform.hash, this.#place, { ...header, ...expected });
+  }
+
+  async reopen(): Promise<ExtentMember> {
+    const member = await this.open();
+    assert.ok(member instanceof LocalMember);
+    return member;
+  }
+
+  async drop(expected: Partial<ExtentHeader> = {}): Promise<string> {
+    const drop = { place: this.#place, expected: { ...header, ...expected }, why: "a test" };
+    return (await dropMember(this.#platform, drop)).outcome;
+  }
+
+  /** Puts another file in the place of the member's. */
+  async replace(): Promise<void> {
+    await this.disk.remove(path);
+    await (await this.disk.open(path, "create")).close();
+  }
+
+  async spoilHeader(): Promise<void> {
+    const file = await this.disk.open(path, "write");
+    await file.write([new Uint8Array(extentHeaderBytes)], 0);
+    await file.close();
+  }
+
+  get #place() {
+    return { id: header.disk, disk: this.disk };
+  }
+}
+
+const isFenced = { name: "StoreError", code: "fenced" } as const;
+const isLost =
+  (found: string) =>
+  (error: unknown): boolean =>
+    error instanceof MemberLost && error.found === found;
+
+async function read(member: ExtentMember, offset: number, length: number): Promise<Uint8Array> {
+  const buffer = new Uint8Array(length);
+  assert.equal(await member.read(buffer, offset), length);
+  return buffer;
+}
+
+const tests: Readonly<Record<string, (bench: MemberBench) => Promise<void>>> = {
+  async "what is appended is read back, also once it is opened again"(bench) {
+    const member = await bench.create();
+    await member.append(1, start, [payloadOf(100), payloadOf(0), payloadOf(5, 2)]);
+    await member.append(1, start + 105, [payloadOf(70_000, 3)]);
+    await member.close();
+    const again = await bench.reopen();
+    assert.equal(await again.size(), start + 70_105);
+    assert.deepEqual(await read(again, start, 100), payloadOf(100));
+    assert.deepEqual(await read(again, start + 105, 70_000), payloadOf(70_000, 3));
+    await again.close();
+  },
+
+  async "C1: it refuses an older epoch, whoever raised it, and goes on at the new one"(bench) {
+    const member = await bench.create();
+    await member.append(1, start, [payloadOf(8)]);
+    const sealer = await bench.reopen();
+    await sealer.seal(5);
+    await assert.rejects(member.append(1, start + 8, [payloadOf(8)]), isFenced);
+    await assert.rejects(member.append(1, start + 8, [payloadOf(8)]), isFenced);
+    await assert.rejects(sealer.append(1, start + 8, [payloadOf(8)]), isFenced);
+    await sealer.append(5, start, [payloadOf(8, 2)]);
+    assert.deepEqual(await read(member, start, 8), payloadOf(8, 2));
+    await member.close();
+    await sealer.close();
+  },
+
+  async "sealing again at the same epoch does no harm, at an older one it is refused"(bench) {
+    const member = await bench.create();
+    await member.seal(5);
+    await member.seal(5);
+    await assert.rejects(member.seal(4), isFenced);
+    await member.append(5, start, [payloadOf(8)]);
+    await member.close();
+  },
+
+  async "C9: one whose header says something else is not opened, nor is one with foreign bytes"(
+    bench,
+  ) {
+    assert.equal(await bench.open(), "absent");
+    const member = await bench.create();
+    await member.append(1, start, [payloadOf(100)]);
+    await member.close();
+    for (const other of [{ session: 4 as SessionId }, { createdMs: 1 }]) {
+      const found = await bench.open(other);
+      assert.ok(typeof found === "object" && "doubt" in found);
+      assert.match(found.doubt, /its header says/);
+    }
+    await bench.spoilHeader();
+    const found = await bench.open();
+    assert.ok(typeof found === "object" && "doubt" in found);
+    assert.match(found.doubt, /neither its header nor a record/);
+  },
+
+  async "C9: making one does not touch a file that is there"(bench) {
+    const member = await bench.create();
+    await member.append(1, start, [payloadOf(100)]);
+    await assert.rejects(bench.create(), (error) => isDiskError(error, "exists"));
+    assert.deepEqual(await read(member, start, 100), payloadOf(100));
+    await member.close();
+  },
+
+  async "C1: an append to a file that was removed, replaced or spoiled is not answered for"(bench) {
+    const removed = await bench.create();
+    await bench.disk.remove(path);
+    assert.equal(await removed.isInPlace(), false);
+    await assert.rejects(removed.append(1, start, [payloadOf(8)]), isLost("missing"));
+    await removed.close();
+    const replaced = await bench.create();
+    await bench.replace();
+    assert.equal(await replaced.isInPlace(), false);
+    await assert.rejects(replaced.append(1, start, [payloadOf(8)]), isLost("missing"));
+    await replaced.close();
+    await bench.disk.remove(path);
+    const spoiled = await bench.create();
+    await bench.spoilHeader();
+    await assert.rejects(spoiled.append(1, start, [payloadOf(8)]), isLost("damaged"));
+    await spoiled.close();
+  },
+
+  async "C9: it is dropped by the header that is meant only, and not where it was sealed since"(
+    bench,
+  ) {
+    assert.equal(await bench.drop(), "absent");
+    const member = await bench.create();
+    await member.append(1, start, [payloadOf(8)]);
+    await member.seal(9);
+    await member.close();
+    assert.equal(await bench.drop({ session: 4 as SessionId, epoch: 9 }), "kept");
+    assert.equal(await bench.drop({ createdMs: 1, epoch: 9 }), "kept");
+    assert.equal(await bench.drop({ epoch: 8 }), "kept");
+    assert.equal(await bench.drop({ epoch: 9 }), "removed");
+    assert.equal(await bench.open(), "absent");
+  },
+};
+
+/** `withDisk` gives each test an empty data directory, and lets it come to its end. */
+export function testMember(
+  name: string,
+  platform: MemberPlatform,
+  withDisk: (work: (disk: Disk) => Promise<void>) => Promise<void>,
+): void {
+  for (const [title, run] of Object.entries(tests)) {
+    test(`member ${name}: ${title}`, () =>
+      withDisk((disk) => run(new MemberBench(platform, disk))));
+  }
+}
