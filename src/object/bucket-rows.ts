@@ -27,25 +27,43 @@ export async function findBucket(
 ): Promise<FoundBucket | undefined> {
   const row = await readRow(store.keymap.system, bucketRowKey(name));
   if (row === undefined) return undefined;
-  return { bucket: store.bucketsDecoded?.decode(name, row) ?? bucketOf(row), row };
+  return { bucket: decodeBucket(store, name, row), row };
 }
 
 /**
- * The store as one request sees it: the row of a bucket is read once, for whether the caller may and for what is then
+ * The store as one request sees it: the row of its bucket is read once, for whether the caller may and for what is then
  * done. What changes meanwhile stops the commit, which checks the bucket's fence.
  */
-export function requestView(store: ObjectStore, phases: RequestPhases): ObjectStore {
-  return { ...store, bucketsRead: new Map(), phases };
+export function requestView(
+  store: ObjectStore,
+  phases: RequestPhases,
+  bucketRead: Bucket | undefined,
+): ObjectStore {
+  return { ...store, bucketRead, phases };
 }
 
 /** `noSuchBucket`. */
-export async function getBucket(store: ObjectStore, name: string): Promise<Bucket | Refusal> {
-  const read = store.bucketsRead?.get(name);
-  if (read !== undefined) return read;
-  const found = await findBucket(store, name);
-  if (found === undefined) return refuse("noSuchBucket");
-  store.bucketsRead?.set(name, found.bucket);
-  return found.bucket;
+export function getBucket(
+  store: ObjectStore,
+  name: string,
+): Bucket | Refusal | Promise<Bucket | Refusal> {
+  const { bucketRead } = store;
+  if (bucketRead?.name === name) return bucketRead;
+  const row = readRow(store.keymap.system, bucketRowKey(name));
+  if (row instanceof Promise) return row.then((found) => bucketIn(store, name, found));
+  return bucketIn(store, name, row);
+}
+
+function bucketIn(store: ObjectStore, name: string, row: Row | undefined): Bucket | Refusal {
+  return row === undefined ? refuse("noSuchBucket") : decodeBucket(store, name, row);
+}
+
+export function decodeBucket(
+  { bucketsDecoded }: Pick<ObjectStore, "bucketsDecoded">,
+  name: string,
+  row: Row,
+): Bucket {
+  return bucketsDecoded?.decode(name, row) ?? bucketOf(row);
 }
 
 export function bucketRowKey(name: string): Uint8Array {

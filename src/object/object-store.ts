@@ -24,8 +24,8 @@ export interface ObjectStore {
   /** Where new buckets live. */
   readonly region: string;
   readonly bucketsDecoded?: DecodedBuckets | undefined;
-  /** Buckets that the request at hand has read, by name: see `requestView`. */
-  readonly bucketsRead?: Map<string, Bucket> | undefined;
+  /** That the request at hand has read: see `requestView`. */
+  readonly bucketRead?: Bucket | undefined;
   /** Fewer than `partsPerCommitMax` in tests, which have few parts. */
   readonly partsPerCommit?: number | undefined;
   /** Of the request at hand. */

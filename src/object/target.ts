@@ -20,19 +20,27 @@ export interface Target extends KeyPlace {
 }
 
 /** `noSuchBucket`, `keyTooLong`. */
-export async function openTarget(
+export function openTarget(
   store: ObjectStore,
   bucketName: string,
   key: Uint8Array,
-): Promise<Target | Refusal> {
+): Target | Refusal | Promise<Target | Refusal> {
   if (key.length === 0) return refuse("invalidRequest", { message: "The key is empty." });
   if (key.length > keyBytesMax) {
     const details = { Size: String(key.length), MaxSizeAllowed: String(keyBytesMax) };
     return refuse("keyTooLong", { details });
   }
-  const bucket = await getBucket(store, bucketName);
-  if (isRefusal(bucket)) return bucket;
-  return targetIn(store, bucket, key);
+  const bucket = getBucket(store, bucketName);
+  if (bucket instanceof Promise) return bucket.then((found) => openTargetIn(store, found, key));
+  return openTargetIn(store, bucket, key);
+}
+
+function openTargetIn(
+  store: ObjectStore,
+  bucket: Bucket | Refusal,
+  key: Uint8Array,
+): Target | Refusal {
+  return isRefusal(bucket) ? bucket : targetIn(store, bucket, key);
 }
 
 export function targetIn(store: ObjectStore, bucket: Bucket, key: Uint8Array): Target {

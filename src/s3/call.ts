@@ -7,7 +7,7 @@ import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts"
 import type { UploadId } from "../format/ids.ts";
 import { type Bucket, getBucket } from "../object/bucket/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
-import { isRefusal, type Refusal } from "../object/refusal.ts";
+import { isRefusal, refuse, type Refusal } from "../object/refusal.ts";
 import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
 import type { Headers } from "../platform/request-head.ts";
 import type { RequestTarget } from "./request/request-target.ts";
@@ -24,6 +24,8 @@ export interface S3Call {
   /** What the request means: as sent, with what a presigned URL says in a header's place. */
   readonly headers: Headers;
   readonly target: RequestTarget;
+  /** That the target names; undefined where there is none. */
+  readonly bucket: Bucket | undefined;
   readonly verified: Verified;
   /** Who signed a form: that stands among its fields, in the body, where `verified` knows nothing of. */
   readonly verifyForm: (fields: FormFields) => Promise<Verified | AuthFailure>;
@@ -44,16 +46,19 @@ export interface Place {
 }
 
 /**
- * Asks whether the caller may; each operation on a bucket or object does so before it does anything else. Throws
- * NoSuchBucket, and AccessDenied, also where the bucket's owner is not the expected one.
+ * Asks whether the caller may do this to the bucket of the request, or to what is in it; each operation on a bucket or
+ * object does so before it does anything else. Throws NoSuchBucket, and AccessDenied, also where the bucket's owner is
+ * not the expected one.
  */
-export function permit(call: S3Call, action: string, place: Place): Promise<Bucket> {
-  return permitIn(call, action, place, "x-amz-expected-bucket-owner");
+export function permit(call: S3Call, action: string, place: Place): Bucket | Promise<Bucket> {
+  if (call.bucket === undefined) throw refused(refuse("noSuchBucket"), place);
+  return permitIn(call, action, place, call.bucket, "x-amz-expected-bucket-owner");
 }
 
 /** The same for the source of a copy, whose owner has a header of its own. */
-export function permitSource(call: S3Call, action: string, place: Place): Promise<Bucket> {
-  return permitIn(call, action, place, "x-amz-source-expected-bucket-owner");
+export async function permitSource(call: S3Call, action: string, place: Place): Promise<Bucket> {
+  const bucket = granted(await getBucket(call.objects, place.bucket), place);
+  return permitIn(call, action, place, bucket, "x-amz-source-expected-bucket-owner");
 }
 
 /** For what concerns no bucket that is there, but the caller's own account. */
@@ -61,16 +66,20 @@ export async function permitOwn(call: S3Call, action: string, place: Place): Pro
   await requirePermission(call, action, place, undefined);
 }
 
-async function permitIn(
+function permitIn(
   call: S3Call,
   action: string,
   place: Place,
-  expectedOwner: string,
-): Promise<Bucket> {
-  const bucket = granted(await getBucket(call.objects, place.bucket), place);
+  bucket: Bucket,
+  ownerHeader: string,
+): Bucket | Promise<Bucket> {
   const permission = requirePermission(call, action, place, bucket.account);
-  if (permission !== undefined) await permission;
-  const expected = call.headers.get(expectedOwner);
+  if (permission === undefined) return expectOwner(call, bucket, ownerHeader);
+  return permission.then(() => expectOwner(call, bucket, ownerHeader));
+}
+
+function expectOwner(call: S3Call, bucket: Bucket, ownerHeader: string): Bucket {
+  const expected = call.headers.get(ownerHeader);
   if (expected !== undefined && !/^\d{12}$/.test(expected)) throw invalidOwner(expected);
   if (expected !== undefined && expected !== bucket.account) throw new S3Error("AccessDenied");
   return bucket;

@@ -1,19 +1,18 @@
 import type { Authorize } from "../auth/authorize.ts";
 import { effectiveHeaders } from "../auth/hoisted-headers.ts";
 import type { AuthFailure } from "../auth/auth-failure.ts";
-import type { Verified } from "../auth/claim.ts";
+import type { Claim, Verified } from "../auth/claim.ts";
 import type { Credentials } from "../auth/credentials.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
-import type { HeaderList, HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Headers } from "../platform/request-head.ts";
-import { getBucket, requestView } from "../object/bucket/buckets.ts";
+import { requestView } from "../object/bucket/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
-import { isRefusal } from "../object/refusal.ts";
 import { RequestPhases } from "../object/request-phases.ts";
 import { isBucketName } from "./request/bucket-name.ts";
 import { builtOperations } from "./built-operations.ts";
@@ -21,10 +20,11 @@ import { type Operation, bucketRegionHeader, permit, permitOwn } from "./call.ts
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { checkHeaderForm } from "./request/headers.ts";
+import type { Found, LookUp } from "./look-up.ts";
 import { keepAlive } from "./response/keep-alive.ts";
 import type { ObservedRequest, RequestObserver } from "./observed-request.ts";
 import { type OperationName, route } from "./operations.ts";
-import { refusePreflight } from "./request/preflight.ts";
+import { preflightRefused } from "./request/preflight.ts";
 import type { RequestsPerKey } from "./request/requests-per-key.ts";
 import { type RequestTarget, checkTarget, parseRequestTarget } from "./request/request-target.ts";
 
@@ -32,6 +32,8 @@ export interface S3HandlerOptions {
   readonly platform: Platform;
   readonly objects: ObjectStore;
   readonly verifier: RequestVerifier;
+  readonly lookUp: LookUp;
+  /** Of forms, whose sender is known only once the body is being read. */
   readonly credentials: Credentials;
   readonly authorize: Authorize;
   readonly region: string;
@@ -71,6 +73,8 @@ class Exchange implements ObservedRequest {
   bytesIn = 0;
   bytesOut = 0;
   firstByteMs: number | undefined;
+  /** Undefined until it was looked up. */
+  #found: Found | undefined;
   /** Who is counted for it, until it ends. */
   #countedSender: Verified | undefined;
 
@@ -122,14 +126,21 @@ class Exchange implements ObservedRequest {
    * Whoever is refused is told in which region the bucket is: that is how clients find it. A refusal that is the store's
    * own fault asks nothing more of it.
    */
-  async #refuse(thrown: unknown): Promise<HttpResponse> {
+  #refuse(thrown: unknown): HttpResponse | Promise<HttpResponse> {
     const response = this.#errorResponse(thrown);
-    const { kind, bucket } = this.target ?? { kind: "service", bucket: "" };
     const isOurFault = response.status >= 500 && response.status !== 501;
-    if (kind === "service" || isOurFault || !isBucketName(bucket)) return this.#finish(response);
-    const region = await regionOf(this.#shared.objects, bucket);
-    const headers = region === undefined ? response.headers : [...response.headers, region];
-    return this.#finish({ ...response, headers });
+    const name = this.#bucketName();
+    if (isOurFault || name === undefined) return this.#finish(response);
+    if (this.#found !== undefined) return this.#finish(withRegion(response, this.#found));
+    return this.#findBucket(name).then((found) => this.#finish(withRegion(response, found)));
+  }
+
+  async #findBucket(name: string): Promise<Partial<Found>> {
+    try {
+      return await this.#shared.lookUp(undefined, name);
+    } catch {
+      return {}; // what the client asked for was refused already, and that is its answer
+    }
   }
 
   /** Takes note of a failure and words it. */
@@ -140,7 +151,7 @@ class Exchange implements ObservedRequest {
 
   /** Finds out what is asked for and who asks. */
   #authenticate(): HttpResponse | Promise<HttpResponse> {
-    const { domains, verifier, credentials, objects } = this.#shared;
+    const { domains, verifier, lookUp } = this.#shared;
     const { head } = this.request;
     const target = parseRequestTarget(head, domains);
     this.target = target;
@@ -149,27 +160,33 @@ class Exchange implements ObservedRequest {
     const operation = route(head.method, target, headers);
     if (operation === undefined) throw methodNotAllowed(head.method, target);
     this.operation = operation;
-    if (operation === "CorsPreflight") return refusePreflight(objects, target, headers);
-    const claim = verifier.claim(head);
-    if ("code" in claim) throw authError(claim);
-    const { accessKeyId } = claim;
-    const found = accessKeyId === undefined ? undefined : credentials.find(accessKeyId);
-    if (found instanceof Promise) {
-      return found.then((credential) =>
-        this.#serve(operation, target, headers, claim.verify(credential)),
-      );
-    }
-    return this.#serve(operation, target, headers, claim.verify(found));
+    const isPreflight = operation === "CorsPreflight";
+    const claim = isPreflight ? undefined : verifier.claim(head);
+    if (claim !== undefined && "code" in claim) throw authError(claim);
+    const found = lookUp(claim?.accessKeyId, this.#bucketName());
+    if (!(found instanceof Promise)) return this.#serve(operation, target, headers, claim, found);
+    return found.then((late) => this.#serve(operation, target, headers, claim, late));
+  }
+
+  /** The bucket that the target names, if one can have that name. */
+  #bucketName(): string | undefined {
+    const { kind, bucket } = this.target ?? { kind: "service", bucket: "" };
+    return kind === "service" || !isBucketName(bucket) ? undefined : bucket;
   }
 
   #serve(
     name: OperationName,
     target: RequestTarget,
     headers: Headers,
-    verified: Verified | AuthFailure,
+    claim: Claim | undefined,
+    found: Found,
   ): HttpResponse | Promise<HttpResponse> {
     const { objects, authorize, region, perKey, platform } = this.#shared;
     const { request, phases } = this;
+    const { bucket } = found;
+    this.#found = found;
+    if (claim === undefined) throw preflightRefused(headers, bucket);
+    const verified = claim.verify(found.credential);
     if (verified.kind === "refused") {
       if (verified.code === "signature_mismatch") this.refusedKey = verified.accessKeyId;
       throw authError(verified);
@@ -182,12 +199,13 @@ class Exchange implements ObservedRequest {
     phases.enter("work");
     const operation = builtOperations[name] ?? notBuilt(name);
     return operation({
-      objects: requestView(objects, phases),
+      objects: requestView(objects, phases, bucket),
       authorize,
       region,
       request,
       headers,
       target,
+      bucket,
       verified,
       verifyForm: (fields) => this.#verifyForm(fields),
       body: this.#counted(request.body),
@@ -288,17 +306,9 @@ function notBuilt(name: OperationName): Operation {
   };
 }
 
-/** Undefined where there is no such bucket, or where the index does not say. */
-async function regionOf(
-  objects: ObjectStore,
-  bucket: string,
-): Promise<HeaderList[number] | undefined> {
-  try {
-    const found = await getBucket(objects, bucket);
-    return isRefusal(found) ? undefined : bucketRegionHeader(found);
-  } catch {
-    return undefined; // what the client asked for was refused already, and that is its answer
-  }
+function withRegion(response: HttpResponse, { bucket }: Partial<Found>): HttpResponse {
+  if (bucket === undefined) return response;
+  return { ...response, headers: [...response.headers, bucketRegionHeader(bucket)] };
 }
 
 /** A name that no bucket can have is refused before it gets anywhere near a key of the index. */

@@ -38,10 +38,6 @@ const decryptedKeysMax = 1024;
 /** Of making a key whose owner somebody else makes at the same time. */
 const attemptsMax = 16;
 
-export function createAccessKeys(parts: AccessKeysParts): AccessKeys {
-  return new StoredAccessKeys(parts);
-}
-
 type RowPut = Change["puts"][number];
 
 interface DecryptedKey {
@@ -50,7 +46,7 @@ interface DecryptedKey {
   readonly credential: Credential;
 }
 
-class StoredAccessKeys implements AccessKeys {
+export class StoredAccessKeys implements AccessKeys {
   readonly #parts: AccessKeysParts;
   readonly #decrypted = new RecentMap<string, DecryptedKey>(decryptedKeysMax);
 
@@ -60,15 +56,23 @@ class StoredAccessKeys implements AccessKeys {
 
   /** The row is read for each request, so what was deleted or changed by any process is never used again. */
   find(accessKeyId: string): Credential | undefined | Promise<Credential | undefined> {
-    const { rootKey, keymap } = this.#parts;
-    const root = rootKey.find(accessKeyId);
-    if (root !== undefined || !isAccessKeyId(accessKeyId)) return root;
-    const row = readRow(keymap.system, accessKeyKey(encodeUtf8(accessKeyId)));
-    if (!(row instanceof Promise)) return this.#credentialOf(accessKeyId, row);
-    return row.then((found) => this.#credentialOf(accessKeyId, found));
+    const key = this.rowKey(accessKeyId);
+    const row = key === undefined ? undefined : readRow(this.#parts.keymap.system, key);
+    if (!(row instanceof Promise)) return this.credentialOf(accessKeyId, row);
+    return row.then((found) => this.credentialOf(accessKeyId, found));
   }
 
-  #credentialOf(accessKeyId: string, row: Row | undefined): Credential | undefined {
+  /** Of the row that `credentialOf` needs; undefined where it needs none. */
+  rowKey(accessKeyId: string): Uint8Array | undefined {
+    const isStored =
+      this.#parts.rootKey.find(accessKeyId) === undefined && isAccessKeyId(accessKeyId);
+    return isStored ? accessKeyKey(encodeUtf8(accessKeyId)) : undefined;
+  }
+
+  /** The credential of the root's key, or what a row in the index says. */
+  credentialOf(accessKeyId: string, row: Row | undefined): Credential | undefined {
+    const root = this.#parts.rootKey.find(accessKeyId);
+    if (root !== undefined) return root;
     if (row === undefined) {
       this.#decrypted.delete(accessKeyId);
       return undefined;

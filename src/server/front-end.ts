@@ -17,7 +17,8 @@ import type { Service } from "../platform/service.ts";
 import { RequestsPerKey } from "../s3/request/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
 import { sampleAdmission } from "./admission-metrics.ts";
-import { createAccessKeys } from "./access-keys.ts";
+import { StoredAccessKeys } from "./access-keys.ts";
+import { createLookUp } from "./request-look-up.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
 import { sampleIndexDamage } from "./index-metrics.ts";
@@ -68,7 +69,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const { platform } = machine;
   const parts = await openStoreParts(machine, "front-end", options.limits);
   const { damage, keymap, writer, reader, reads, services } = parts;
-  const keys = createAccessKeys({ platform, keymap, cipher: secretCipher, rootKey });
+  const keys = new StoredAccessKeys({ platform, keymap, cipher: secretCipher, rootKey });
   const verifier = createRequestVerifier({
     ...platform,
     region,
@@ -87,21 +88,23 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const perKey = new RequestsPerKey(options.requestsPerKey);
   const watch = new RequestWatch({ clock, process: name, requests, log: options.requestLog });
   sampleAdmission(metrics, { requests, perKey, bodies, answers });
+  const objects = {
+    platform,
+    keymap,
+    writer,
+    reader,
+    reads,
+    bodies,
+    answers,
+    buffers,
+    region,
+    bucketsDecoded: new DecodedBuckets(),
+  };
   const s3 = createS3Handler({
     platform,
-    objects: {
-      platform,
-      keymap,
-      writer,
-      reader,
-      reads,
-      bodies,
-      answers,
-      buffers,
-      region,
-      bucketsDecoded: new DecodedBuckets(),
-    },
+    objects,
     verifier,
+    lookUp: createLookUp(objects, keys),
     credentials: keys,
     authorize,
     region,

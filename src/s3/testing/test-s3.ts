@@ -3,6 +3,8 @@ import type { Credential } from "../../auth/credentials.ts";
 import { presignRequest, signRequest } from "../../auth/sign.ts";
 import { createRequestVerifier } from "../../auth/verify-request.ts";
 import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
+import { getBucket } from "../../object/bucket/buckets.ts";
+import { isRefusal } from "../../object/refusal.ts";
 import type { TestStore } from "../../object/testing/test-store.ts";
 import { createTestMachine } from "../../object/testing/test-store.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -10,6 +12,7 @@ import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
 import { RequestsPerKey } from "../request/requests-per-key.ts";
 import type { ObservedRequest, RequestObserver } from "../observed-request.ts";
+import type { LookUp } from "../look-up.ts";
 import { createS3Handler } from "../s3-handler.ts";
 import { httpRequest } from "../../platform/testing/http-requests.ts";
 
@@ -74,6 +77,13 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const done: ObservedRequest[] = [];
   const clock = { ...store.platform.clock, sleep: options.sleep ?? neverLate };
   const credentials = { find: credentialOf };
+  const lookUp: LookUp = async (accessKeyId, bucketName) => {
+    const found = bucketName === undefined ? undefined : await getBucket(store, bucketName);
+    return {
+      credential: accessKeyId === undefined ? undefined : credentialOf(accessKeyId),
+      bucket: found === undefined || isRefusal(found) ? undefined : found,
+    };
+  };
   const handler = createS3Handler({
     platform: { ...store.platform, clock },
     objects: { ...store, region },
@@ -83,6 +93,7 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
       domains: [testDomain],
       acceptsV2: true,
     }),
+    lookUp,
     credentials,
     authorize: options.authorize ?? authorize,
     region,

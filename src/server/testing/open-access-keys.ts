@@ -5,7 +5,7 @@ import type { Keymap } from "../../keymap/keymap.ts";
 import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { SecretCipher } from "../../platform/secret-cipher.ts";
-import { createAccessKeys } from "../access-keys.ts";
+import { StoredAccessKeys } from "../access-keys.ts";
 import type { RootCredentials } from "../root-credentials.ts";
 
 export interface OpenedKeys {
@@ -34,5 +34,5 @@ export async function openAccessKeys(
 ): Promise<OpenedKeys> {
   const engines = new Map([["main", engine]]);
   const keymap = await openTestKeymap({ platform, engines, role: "front-end" });
-  return { keys: createAccessKeys({ platform, keymap, cipher, rootKey }), keymap };
+  return { keys: new StoredAccessKeys({ platform, keymap, cipher, rootKey }), keymap };
 }

@@ -1,0 +1,31 @@
+import type { Rows } from "../engine/engine.ts";
+import { bucketRowKey } from "../object/bucket-rows.ts";
+import { decodeBucket } from "../object/bucket/buckets.ts";
+import type { ObjectStore } from "../object/object-store.ts";
+import type { Found, LookUp } from "../s3/look-up.ts";
+import type { StoredAccessKeys } from "./access-keys.ts";
+
+/** One read of the index for whatever a request needs before it is let in. */
+export function createLookUp(
+  store: Pick<ObjectStore, "keymap" | "bucketsDecoded">,
+  accessKeys: StoredAccessKeys,
+): LookUp {
+  return (accessKeyId, bucketName) => {
+    const keyOfCredential = accessKeyId === undefined ? undefined : accessKeys.rowKey(accessKeyId);
+    const keys = keyOfCredential === undefined ? [] : [keyOfCredential];
+    if (bucketName !== undefined) keys.push(bucketRowKey(bucketName));
+    const found = (rows: Rows): Found => {
+      const bucketRow = bucketName === undefined ? undefined : rows.at(-1);
+      const credentialRow = keyOfCredential === undefined ? undefined : rows[0];
+      return {
+        credential:
+          accessKeyId === undefined
+            ? undefined
+            : accessKeys.credentialOf(accessKeyId, credentialRow),
+        bucket: bucketRow && decodeBucket(store, bucketName ?? "", bucketRow),
+      };
+    };
+    const rows = keys.length === 0 ? [] : store.keymap.system.read(keys);
+    return rows instanceof Promise ? rows.then(found) : found(rows);
+  };
+}
