@@ -98,6 +98,7 @@ const s3Errors = {
     400,
     "Your POST request fields preceeding the upload file was too large.",
   ],
+  MetadataConfigurationNotFound: [404, "The metadata configuration does not exist."],
   MetadataTooLarge: [400, "Your metadata headers exceed the maximum allowed metadata size"],
   MethodNotAllowed: [405, "The specified method is not allowed against this resource."],
   MissingContentLength: [411, "You must provide the Content-Length HTTP header."],

@@ -38,6 +38,11 @@ const missing = [
     "replication",
     "ReplicationConfigurationNotFoundError: The replication configuration was not found",
   ],
+  ["metadataTable", "MetadataConfigurationNotFound: The metadata configuration does not exist."],
+  [
+    "metadataConfiguration",
+    "MetadataConfigurationNotFound: The metadata configuration does not exist.",
+  ],
   // As AWS answered before it encrypted everything: nothing is encrypted here.
   [
     "encryption",
@@ -64,6 +69,7 @@ test("a fresh bucket: what is not configured is 404 with the code that S3 has fo
 });
 
 const documents: readonly (readonly [name: string, content: RegExp])[] = [
+  ["abac", /<AbacStatus [^>]*><Status>Disabled<\/Status><\/AbacStatus>$/],
   ["notification", /<NotificationConfiguration [^>]*><\/NotificationConfiguration>$/],
   ["logging", /<BucketLoggingStatus [^>]*><\/BucketLoggingStatus>$/],
   ["accelerate", /<AccelerateConfiguration [^>]*><\/AccelerateConfiguration>$/],
@@ -111,7 +117,8 @@ test("a fresh bucket: others are told nothing of it, and nothing of it can be se
     assert.match(errorOf(await read(s3, `/bucket?${name}`, "bob")), /^AccessDenied/);
     assert.match(errorOf(await read(s3, `/none?${name}`)), /^NoSuchBucket:/);
     if (name === "policyStatus") continue;
-    const put = { method: "PUT", target: `/bucket?${name}`, body: "<x/>", as: "alice" } as const;
+    const method = name.startsWith("metadata") ? "POST" : "PUT";
+    const put = { method, target: `/bucket?${name}`, body: "<x/>", as: "alice" } as const;
     assert.equal((await s3.send(put)).status, 501, name);
   }
 });

@@ -52,6 +52,15 @@ const unsetOfBuckets = {
     action: "GetEncryptionConfiguration",
     answer: "ServerSideEncryptionConfigurationNotFoundError",
   },
+  // Both versions of the configuration are read with the permission of the first.
+  GetBucketMetadataTableConfiguration: {
+    action: "GetBucketMetadataTableConfiguration",
+    answer: "MetadataConfigurationNotFound",
+  },
+  GetBucketMetadataConfiguration: {
+    action: "GetBucketMetadataTableConfiguration",
+    answer: "MetadataConfigurationNotFound",
+  },
   GetBucketInventoryConfiguration: {
     action: "GetInventoryConfiguration",
     answer: "NoSuchConfiguration",
@@ -83,6 +92,10 @@ const unsetOfBuckets = {
   ListBucketIntelligentTieringConfigurations: {
     action: "GetIntelligentTieringConfiguration",
     answer: emptyList("ListBucketIntelligentTieringConfigurationsOutput"),
+  },
+  GetBucketAbac: {
+    action: "GetBucketAbac",
+    answer: () => xmlDocument("AbacStatus", [plainElement("Status", "Disabled")]),
   },
   GetBucketNotificationConfiguration: {
     action: "GetBucketNotification",
