@@ -21,6 +21,10 @@ export function assertScan({ start, end }: KeyRange, options: ScanOptions): void
     assert(length <= rowKeyBytesMax, `row key of ${length} bytes`);
   }
   const { limit } = options;
+  assert(
+    options.skipTo === undefined || options.reverse !== true,
+    "a scan in reverse skips nothing",
+  );
   assert(Number.isInteger(limit) && limit >= 1 && limit <= scanRowsMax, `scan limit ${limit}`);
 }
 

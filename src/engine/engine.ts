@@ -20,6 +20,11 @@ export interface ScanOptions {
   readonly reverse?: boolean | undefined;
   /** At most this many rows; 1 … scanRowsMax. */
   readonly limit: number;
+  /**
+   * Asked for each row that is answered: the key, above the row's, from which the scan goes on; undefined: from the next
+   * row. What lies between is passed by seeking. Not in reverse.
+   */
+  readonly skipTo?: ((row: Row) => Uint8Array | undefined) | undefined;
   /** Given, a row that is not as it was written is left out, and told here; without it the scan fails (`corrupt`). */
   readonly onDamaged?: ((thrown: StoreError) => void) | undefined;
 }

@@ -1,3 +1,4 @@
+import { afterKey } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import type { ChangeId } from "../format/ids.ts";
 import type { KeyRange } from "../format/row-keys.ts";
@@ -115,8 +116,26 @@ function readFrom(rows: SortedRows, keys: readonly Uint8Array[]): Rows {
 
 function scanFrom(rows: SortedRows, range: KeyRange, options: ScanOptions): Row[] {
   assertScan(range, options);
+  const { skipTo } = options;
+  if (skipTo !== undefined) return scanSkipping(rows, range, { limit: options.limit, skipTo });
   const found = rows.scan(range, options.reverse === true, options.limit);
   return found.map((row) => rowOf(row.key, row.value, row.stamp));
+}
+
+function scanSkipping(
+  rows: SortedRows,
+  { start, end }: KeyRange,
+  { limit, skipTo }: Required<Pick<ScanOptions, "limit" | "skipTo">>,
+): Row[] {
+  const found: Row[] = [];
+  for (let from = start; found.length < limit;) {
+    const [next] = rows.scan({ start: from, end }, false, 1);
+    if (next === undefined) break;
+    const row = rowOf(next.key, next.value, next.stamp);
+    found.push(row);
+    from = skipTo?.(row) ?? afterKey(row.key);
+  }
+  return found;
 }
 
 /**

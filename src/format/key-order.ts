@@ -55,8 +55,11 @@ export function writeOrderedKey(key: Uint8Array, out: Uint8Array, at: number): n
   return to;
 }
 
-/** Reads the key that begins at `bytes[at]`; returns it and where its ordered form ends. */
+/** Reads the key that begins at `bytes[at]`; returns it (perhaps a view) and where its ordered form ends. */
 export function readOrderedKey(bytes: Uint8Array, at: number): { key: Uint8Array; end: number } {
+  const zero = bytes.indexOf(0, at);
+  // Most keys have no NUL: then the key stands there as it is.
+  if (zero >= 0 && bytes[zero + 1] === 0) return { key: bytes.subarray(at, zero), end: zero + 2 };
   const out: number[] = [];
   let from = at;
   for (;;) {

@@ -14,6 +14,7 @@ import { idBytes, readId } from "./ids.ts";
  */
 
 const version = 1;
+/** Behind version and checksum; from here on the checksum covers it. */
 const stampAt = 1 + 4;
 const headBytes = stampAt + idBytes;
 
@@ -45,14 +46,67 @@ export function openRow(
   bytes: Uint8Array,
 ): { stamp: ChangeId; value: Uint8Array } {
   if (bytes.length < headBytes) throw new StoreError("corrupt", `row ${toHex(key)}: too short`);
-  if (bytes[0]! > version) {
-    const message = `row of format version ${bytes[0]}: start the newer version of Holdfast that wrote it`;
+  assertVersion(bytes[0]!, key);
+  const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
+  if (checksum(hash, key, bytes.subarray(5)) !== stored) throw mismatch(key);
+  return { stamp: stampOfRow(bytes), value: bytes.subarray(headBytes) };
+}
+
+/** Where a stored row was copied to, together with its key: version and checksum, then the key, then stamp and value. */
+export interface CopiedRow {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly keyBytes: number;
+  readonly rowBytes: number;
+}
+
+/** Copies a stored row and its key to `to.at`, where there is room for both, so that what its checksum covers is in one piece. */
+export function copyRow(
+  key: { readonly bytes: Uint8Array; readonly at: number },
+  row: Uint8Array,
+  to: CopiedRow,
+): void {
+  const { bytes, at, keyBytes, rowBytes } = to;
+  const head = Math.min(stampAt, rowBytes);
+  for (let i = 0; i < head; i++) bytes[at + i] = row[i]!;
+  for (let i = 0; i < keyBytes; i++) bytes[at + head + i] = key.bytes[key.at + i]!;
+  const rest = new Uint8Array(row.buffer, row.byteOffset + head, rowBytes - head);
+  bytes.set(rest, at + head + keyBytes);
+}
+
+/** As `openRow`, of a row that `copyRow` copied; key and value are views of the copy. */
+export function openCopiedRow(
+  hash: Hash,
+  { bytes, at, keyBytes, rowBytes }: CopiedRow,
+): { key: Uint8Array; stamp: ChangeId; value: Uint8Array } {
+  const { buffer } = bytes;
+  const start = bytes.byteOffset + at;
+  const keyStart = start + Math.min(stampAt, rowBytes);
+  const key = new Uint8Array(buffer, keyStart, keyBytes);
+  if (rowBytes < headBytes) throw new StoreError("corrupt", `row ${toHex(key)}: too short`);
+  assertVersion(bytes[at]!, key);
+  const covered = new Uint8Array(buffer, keyStart, keyBytes + rowBytes - stampAt);
+  if (hash.crc32(covered) !== readU32(bytes, at + 1)) throw mismatch(key);
+  return {
+    key,
+    stamp: readId<ChangeId>(bytes, at + stampAt + keyBytes),
+    value: new Uint8Array(buffer, keyStart + keyBytes + idBytes, rowBytes - headBytes),
+  };
+}
+
+function assertVersion(stored: number, key: Uint8Array): void {
+  if (stored > version) {
+    const message = `row of format version ${stored}: start the newer version of Holdfast that wrote it`;
     throw new StoreError("unsupported_format", message);
   }
-  if (bytes[0] === 0) throw new StoreError("corrupt", `row ${toHex(key)}: version 0`);
-  const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
-  if (checksum(hash, key, bytes.subarray(5)) !== stored) {
-    throw new StoreError("corrupt", `row ${toHex(key)}: checksum mismatch`);
-  }
-  return { stamp: stampOfRow(bytes), value: bytes.subarray(headBytes) };
+  if (stored === 0) throw new StoreError("corrupt", `row ${toHex(key)}: version 0`);
+}
+
+function mismatch(key: Uint8Array): StoreError {
+  return new StoreError("corrupt", `row ${toHex(key)}: checksum mismatch`);
+}
+
+function readU32(bytes: Uint8Array, at: number): number {
+  const high = (bytes[at]! << 8) | bytes[at + 1]!;
+  return high * 0x10000 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
 }

@@ -140,6 +140,11 @@ export function objectKeyOfHead(rowKey: Uint8Array): Uint8Array {
   return rowKey.subarray(routedPrefixBytes);
 }
 
+/** The bucket's place in a routed row key, as it stands there. */
+export function bucketBytesOf(rowKey: Uint8Array): Uint8Array {
+  return rowKey.subarray(1, routedPrefixBytes);
+}
+
 /** Space, bucket and ordered object key: the beginning of all rows that one space has for one key. */
 function routed(
   spaceByte: Space,

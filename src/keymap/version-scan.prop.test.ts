@@ -11,7 +11,7 @@ import { createHash } from "../node/platform/hash.ts";
 import type { Keymap } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
-import { allVersions, scanVersionPages, versionsOfKey } from "./version-scan.ts";
+import { allVersions, positionOf, scanVersionPages, versionsOfKey } from "./version-scan.ts";
 
 const platform = createTestPlatform(createHash());
 const bucket = 3 as BucketId;
@@ -106,7 +106,7 @@ test("C5: a scan of versions meets each that stays just once and in order, howev
       let turn = 0;
       for await (const page of scanVersionPages(partition!, range, limit)) {
         assert.ok(page.length <= limit);
-        met.push(...page.map(({ position }) => toHex(position)));
+        met.push(...page.map((version) => toHex(positionOf(version))));
         for (const one of between[turn++] ?? []) {
           await apply(one);
           stayed = stayed.intersection(new Set(rows.positions()));

@@ -3,7 +3,9 @@ import type { Row, ScanOptions } from "../engine/engine.ts";
 import { objectOrderOf } from "../format/object-row.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 import {
+  bucketBytesOf,
   headKey,
+  objectKeyOfHead,
   parseHeadKey,
   parseRoutedKey,
   routedRange,
@@ -24,7 +26,7 @@ import type { Partition } from "./keymap.ts";
  */
 
 export interface ScannedVersion {
-  readonly position: Uint8Array;
+  readonly key: Uint8Array;
   /** The row as it stands. */
   readonly row: Row;
   /** The current version of its key. */
@@ -57,27 +59,101 @@ export function versionsFrom({ heads, older }: VersionRange, start: Uint8Array):
   };
 }
 
-/** At most `limit` versions in a range, all of one moment. */
+export interface VersionScanOptions extends Pick<ScanOptions, "limit" | "onDamaged"> {
+  /** For the key of a version: the first key from which the scan goes on, or `"end"`; undefined: with the next version. */
+  readonly behindGroup?: ((key: Uint8Array) => Uint8Array | "end" | undefined) | undefined;
+}
+
+/** At most `limit` versions in a range, all of one moment. What `behindGroup` passes over may come once more. */
 export function scanVersions(
   partition: Partition,
   range: VersionRange,
-  { limit, onDamaged }: Pick<ScanOptions, "limit" | "onDamaged">,
+  { limit, onDamaged, behindGroup }: VersionScanOptions,
 ): Promise<ScannedVersion[]> {
   return partition.inSnapshot(async (reader) => {
+    const older = await reader.scan(range.older, {
+      limit,
+      onDamaged,
+      skipTo: behindGroup && skipping(range.older, (key) => behindGroup(key), olderPlace),
+    });
     // The head of the first key may lie before the range, being newer than its start.
-    const heads = await reader.scan(range.heads, { limit: limit + 1, onDamaged });
-    const older = await reader.scan(range.older, { limit, onDamaged });
-    const all = [
-      ...heads.map(headAt).filter(({ position }) => compareBytes(position, range.older.start) >= 0),
-      ...older.map((row) => ({ position: row.key, row, isHead: false })),
-    ];
-    return all.sort((a, b) => compareBytes(a.position, b.position)).slice(0, limit);
+    const heads = await reader.scan(headsUpTo(range.heads, older, limit), {
+      limit: limit + 1,
+      onDamaged,
+      skipTo: behindGroup && skipping(range.heads, (key) => behindGroup(key), headPlace),
+    });
+    const [first] = heads;
+    const isOutside = first && compareBytes(headPosition(first), range.older.start) < 0;
+    return merged(isOutside ? heads.slice(1) : heads, older).slice(0, limit);
   });
 }
 
-function headAt(row: Row): ScannedVersion {
-  const { bucket, key } = parseHeadKey(row.key);
-  return { position: versionKey(bucket, key, objectOrderOf(row.value)), row, isHead: true };
+interface PlaceInSpace {
+  keyOf(rowKey: Uint8Array): { readonly bucket: BucketId; readonly key: Uint8Array };
+  startOf(bucket: BucketId, key: Uint8Array): Uint8Array;
+}
+
+const headPlace: PlaceInSpace = { keyOf: parseHeadKey, startOf: headKey };
+const olderPlace: PlaceInSpace = {
+  keyOf: parseRoutedKey,
+  startOf: (bucket, key) => routedRange(space.versions, bucket, key).start,
+};
+
+function skipping(
+  { end }: KeyRange,
+  behindGroup: (key: Uint8Array) => Uint8Array | "end" | undefined,
+  place: PlaceInSpace,
+): (row: Row) => Uint8Array | undefined {
+  return (row) => {
+    const { bucket, key } = place.keyOf(row.key);
+    const behind = behindGroup(key);
+    return behind === "end" ? end : behind && place.startOf(bucket, behind);
+  };
+}
+
+/** The heads that can come among as many older versions as were asked for. */
+function headsUpTo(heads: KeyRange, older: readonly Row[], limit: number): KeyRange {
+  const last = older.length < limit ? undefined : older.at(-1);
+  if (last === undefined) return heads;
+  const { bucket, key } = parseRoutedKey(last.key);
+  const end = afterKey(headKey(bucket, key));
+  return compareBytes(end, heads.end) < 0 ? { start: heads.start, end } : heads;
+}
+
+/** Both in the order of positions, as each is in itself. */
+function merged(heads: readonly Row[], older: readonly Row[]): ScannedVersion[] {
+  const all: ScannedVersion[] = [];
+  let at = 0;
+  for (const row of older) {
+    const { key } = parseRoutedKey(row.key);
+    for (let head = heads[at]; head && isBefore(head, row, key); head = heads[++at]) {
+      all.push(versionOfHead(head));
+    }
+    all.push({ key, row, isHead: false });
+  }
+  for (let head = heads[at]; head; head = heads[++at]) all.push(versionOfHead(head));
+  return all;
+}
+
+function versionOfHead(row: Row): ScannedVersion {
+  return { key: objectKeyOfHead(row.key), row, isHead: true };
+}
+
+/** Whether a head comes before an older version, whose key is given: by bucket, by key, and then by position. */
+function isBefore(head: Row, older: Row, olderKey: Uint8Array): boolean {
+  const byBucket = compareBytes(bucketBytesOf(head.key), bucketBytesOf(older.key));
+  const byPlace = byBucket || compareBytes(objectKeyOfHead(head.key), olderKey);
+  return byPlace < 0 || (byPlace === 0 && compareBytes(headPosition(head), older.key) < 0);
+}
+
+/** Where the version sorts, whichever space it stands in. */
+export function positionOf({ row, isHead }: ScannedVersion): Uint8Array {
+  return isHead ? headPosition(row) : row.key;
+}
+
+function headPosition({ key: rowKey, value }: Row): Uint8Array {
+  const { bucket, key } = parseHeadKey(rowKey);
+  return versionKey(bucket, key, objectOrderOf(value));
 }
 
 /** All versions in a range, by pages of at most `limit`. No page is empty. */
@@ -92,6 +168,6 @@ export async function* scanVersionPages(
     if (last === undefined) return;
     yield versions;
     if (versions.length < limit) return;
-    rest = versionsFrom(rest, afterKey(last.position));
+    rest = versionsFrom(rest, afterKey(positionOf(last)));
   }
 }

@@ -8,19 +8,12 @@ import type { ObjectStore } from "./object-store.ts";
 
 /*
  * One page of keys, grouped by delimiter, as LIST gives them. Keys lie in order, so a common prefix
- * is passed by seeking to the first key behind it: a page costs a seek per prefix at the most,
+ * is passed by seeking to the first key behind it: a page costs a seek and a row per prefix,
  * however many keys lie under one.
  */
 
-/**
- * Rows read at once where every row is an item: a page of 1,000 and one to see that more follows.
- */
+/** Rows read at once: a page of 1,000 and one to see that more follows. */
 const batchMax = 1001;
-/**
- * Rows read at once where many keys lie under each common prefix: a second one shows whether there are. With 8 a page of
- * 1,000 prefixes took 35 ms where each has 50 keys or more, and 19 with 5; with 2 it is 14 and 13.
- */
-const batchMin = 2;
 
 export interface Grouping {
   readonly prefix: Uint8Array;
@@ -30,16 +23,25 @@ export interface Grouping {
 
 /** A space whose rows lie in the order of object keys; a key may have several. */
 export interface PageSource<Item, Found = Row> {
-  /**
-   * At most `limit` rows from this position on, of keys below `end` (undefined: all of the bucket).
-   */
-  scan(from: Uint8Array, end: Uint8Array | undefined, limit: number): Promise<Found[]>;
+  /** At most `limit` rows in order from this position on, but none that `stretch` passes over. */
+  scan(from: Uint8Array, limit: number, stretch: Stretch): Found[] | Promise<Found[]>;
   /** The least position that a row of this or a greater key can have. */
   startOf(key: Uint8Array): Uint8Array;
   positionOf(row: Found): Uint8Array;
   keyOf(row: Found): Uint8Array;
   /** Undefined: the row does not show. `key` is its `keyOf`. */
   itemOf(row: Found, key: Uint8Array): Item | undefined;
+}
+
+/** Which keys a page has to do with. */
+export interface Stretch {
+  /** The first key behind them; undefined: all of the bucket. */
+  readonly end: Uint8Array | undefined;
+  /**
+   * For a key that shows: the first one behind its common prefix, or `"end"` where none can be; undefined: it is in none.
+   * Not there where nothing is grouped.
+   */
+  readonly behindGroup: ((key: Uint8Array) => Uint8Array | "end" | undefined) | undefined;
 }
 
 export type PageItem<Item> = Item | { readonly kind: "prefix"; readonly prefix: Uint8Array };
@@ -58,19 +60,15 @@ export async function scanPage<Item, Found>(
 ): Promise<Page<Item>> {
   const items: PageItem<Item>[] = [];
   if (limit === 0) return { items, truncated: false };
-  const end = afterPrefix(grouping.prefix);
-  let next: Uint8Array | undefined = from;
-  let batch = batchMax;
+  const stretch = stretchOf(grouping);
+  let passed: Uint8Array | undefined;
   let isHidden = false;
-  while (next !== undefined) {
+  for (let next = from; ;) {
     // One more than there is room for, to see whether anything follows; all at once where rows do not
     // show, as there may be a great many of these.
-    const count = isHidden ? batchMax : Math.min(batch, limit + 1 - items.length);
-    const rows = await source.scan(next, end, count);
-    const last = rows.at(-1);
-    next =
-      rows.length < count || last === undefined ? undefined : afterKey(source.positionOf(last));
-    let passed: Uint8Array | undefined;
+    const count = isHidden ? batchMax : limit + 1 - items.length;
+    const found = source.scan(next, count, stretch);
+    const rows = found instanceof Promise ? await found : found;
     const before = items.length;
     for (const row of rows) {
       const key = source.keyOf(row);
@@ -81,15 +79,28 @@ export async function scanPage<Item, Found>(
       passed = commonPrefixOf(key, grouping);
       items.push(passed === undefined ? item : { kind: "prefix", prefix: passed });
     }
+    const last = rows.at(-1);
+    if (rows.length < count || last === undefined) return { items, truncated: false };
     isHidden = items.length === before;
-    const inPrefix = passed !== undefined && startsWithBytes(source.keyOf(last!), passed);
-    if (next !== undefined && inPrefix) {
-      const behind = afterPrefix(passed!);
-      next = behind === undefined ? undefined : source.startOf(behind);
-    }
-    batch = inPrefix ? Math.max(batchMin, batch >> 2) : Math.min(batchMax, batch * 4);
+    const inPassed = passed !== undefined && startsWithBytes(source.keyOf(last), passed);
+    const behind = inPassed ? afterPrefix(passed!) : undefined;
+    if (inPassed && behind === undefined) return { items, truncated: false };
+    next = behind === undefined ? afterKey(source.positionOf(last)) : source.startOf(behind);
   }
-  return { items, truncated: false };
+}
+
+function stretchOf(grouping: Grouping): Stretch {
+  const { prefix, delimiter } = grouping;
+  const isGrouped = delimiter !== undefined && delimiter.length > 0;
+  return {
+    end: afterPrefix(prefix),
+    behindGroup: isGrouped
+      ? (key) => {
+          const group = commonPrefixOf(key, grouping);
+          return group && (afterPrefix(group) ?? "end");
+        }
+      : undefined,
+  };
 }
 
 /**
@@ -124,16 +135,16 @@ export function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array 
 }
 
 /** Rows of a bucket in key order, over all partitions that have some. */
-export async function scanBucket(
+export function scanBucket(
   store: ObjectStore,
   bucket: BucketId,
   range: KeyRange,
-  { limit, onDamaged }: Pick<ScanOptions, "limit" | "onDamaged">,
-): Promise<Row[]> {
+  options: Omit<ScanOptions, "reverse">,
+): Row[] | Promise<Row[]> {
   if (compareBytes(range.start, range.end) >= 0) return [];
-  const scan = (partition: Partition, rows: number) =>
-    partition.scan(range, { limit: rows, onDamaged });
-  return scanPartitions(store, bucket, limit, scan);
+  const scan = (partition: Partition, limit: number) =>
+    partition.scan(range, { ...options, limit });
+  return scanPartitions(store, bucket, options.limit, scan);
 }
 
 /**
@@ -143,14 +154,25 @@ export async function scanBucket(
 export const passOverDamaged = (): void => undefined;
 
 /** What the partitions of a bucket have, one after the other in key order. */
-export async function scanPartitions<Found>(
+export function scanPartitions<Found>(
   store: ObjectStore,
   bucket: BucketId,
   limit: number,
   scan: (partition: Partition, limit: number) => Found[] | Promise<Found[]>,
+): Found[] | Promise<Found[]> {
+  const partitions = store.keymap.partitionsOf(bucket);
+  const [only, ...others] = partitions;
+  if (only !== undefined && others.length === 0) return scan(only, limit);
+  return scanEach(partitions, limit, scan);
+}
+
+async function scanEach<Found>(
+  partitions: readonly Partition[],
+  limit: number,
+  scan: (partition: Partition, limit: number) => Found[] | Promise<Found[]>,
 ): Promise<Found[]> {
   const found: Found[] = [];
-  for (const partition of store.keymap.partitionsOf(bucket)) {
+  for (const partition of partitions) {
     if (found.length === limit) break;
     found.push(...(await scan(partition, limit - found.length)));
   }

@@ -133,6 +133,37 @@ export const readTests: Record<string, Test> = {
     assert.deepEqual(await scan("aba", "abb"), []);
   },
 
+  "a scan goes on from where it is told to, and not for rows past its limit": async (bench) => {
+    const { engine } = bench;
+    await fill(bench, ["a1", "a2", "b1", "b2", "b3", "c1", "d1"]);
+    const range = { start: bytesOf("a"), end: bytesOf("d") };
+    const snapshot = engine.snapshot();
+    for (const reader of [engine, snapshot]) {
+      const scan = async (limit: number, skips: Record<string, string>): Promise<string[]> => {
+        const asked: string[] = [];
+        const skipTo = ({ key }: { readonly key: Uint8Array }): Uint8Array | undefined => {
+          asked.push(textOf(key));
+          const to = skips[textOf(key)];
+          return to === undefined ? undefined : bytesOf(to);
+        };
+        const rows = await reader.scan(range, { limit, skipTo });
+        const keys = rows.map(({ key }) => textOf(key));
+        assert.deepEqual(asked.slice(0, limit - 1), keys.slice(0, limit - 1));
+        return keys;
+      };
+      assert.deepEqual(await scan(9, {}), ["a1", "a2", "b1", "b2", "b3", "c1"]);
+      assert.deepEqual(await scan(9, { a1: "b", b1: "c" }), ["a1", "b1", "c1"]);
+      assert.deepEqual(await scan(2, { a1: "b2", b2: "c" }), ["a1", "b2"]);
+      assert.deepEqual(await scan(9, { a2: "b2", b3: "d" }), ["a1", "a2", "b2", "b3"]);
+      assert.deepEqual(await scan(9, { a1: "z" }), ["a1"]);
+    }
+    snapshot.close();
+    const skipTo = (): undefined => undefined;
+    await assert.rejects(async () => engine.scan(range, { limit: 1, reverse: true, skipTo }), {
+      name: "AssertionError",
+    });
+  },
+
   "scan limits are whole numbers from 1 to scanRowsMax": async ({ engine }) => {
     for (const limit of [0, -1, 1.5, Number.NaN, scanRowsMax + 1]) {
       await assert.rejects(async () => engine.scan(everything, { limit }), {

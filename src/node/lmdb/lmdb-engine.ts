@@ -20,7 +20,7 @@ import { DataFilePlace } from "./data-file-place.ts";
 import { toStoreError } from "./failures.ts";
 import { commitWaitMs, GroupCommit } from "./group-commit.ts";
 import { Room, reserveBytesDefault } from "./room.ts";
-import { readRows, scanRows } from "./rows.ts";
+import { readRows, RowScanner } from "./rows.ts";
 import { verifyDatabase } from "./verify.ts";
 
 export { hasEnvironment, makeEnvironment } from "./environment.ts";
@@ -119,6 +119,7 @@ class LmdbRows implements LmdbEngine {
   readonly #options: LmdbOptions;
   readonly #what: string;
   readonly #database: Database;
+  readonly #scanner: RowScanner;
   readonly #room: Room;
   readonly #place: DataFilePlace;
   readonly #commits: GroupCommit;
@@ -132,6 +133,7 @@ class LmdbRows implements LmdbEngine {
     this.#loop = options.loop ?? new LoopShare(nextTurn);
     this.#what = `index in ${options.path}`;
     this.#database = database;
+    this.#scanner = new RowScanner(database, options.hash);
     this.#room = room;
     this.#place = place;
     this.#reader = this.#readerOf(undefined, () => this.#assertOpen());
@@ -234,8 +236,7 @@ class LmdbRows implements LmdbEngine {
       scan: (range, options) => {
         assertScan(range, options);
         return whenFree(() => {
-          const query = { hash, range, options, transaction };
-          const rows = this.#attempt("scan", () => scanRows(this.#database, query));
+          const rows = this.#attempt("scan", () => this.#scanner.scan(range, options, transaction));
           loop.count(workOf(rows));
           return rows;
         });

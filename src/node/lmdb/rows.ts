@@ -1,8 +1,9 @@
 import type { RangeOptions, Transaction } from "lmdb";
 import type { Row, Rows, ScanOptions } from "../../engine/engine.ts";
+import { ByteSlab } from "../../base/byte-slab.ts";
 import { compareBytes } from "../../base/bytes.ts";
-import { isStoreError } from "../../base/errors.ts";
-import { openRow } from "../../format/row-envelope.ts";
+import { StoreError, isStoreError } from "../../base/errors.ts";
+import { copyRow, openCopiedRow, openRow } from "../../format/row-envelope.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Database } from "./environment.ts";
@@ -12,11 +13,6 @@ import type { Database } from "./environment.ts";
  * process was answered in that turn would stay unseen. So each read begins anew (measured: 4.6 µs instead of
  * 3.3 µs a get), unless it reads from a snapshot's own transaction.
  */
-
-interface SealedRow {
-  readonly key: Uint8Array;
-  readonly sealed: Uint8Array;
-}
 
 /** The rows of these keys, all of one moment: that of the transaction, or a new one. */
 export function readRows(
@@ -48,49 +44,95 @@ function copied(bytes: Uint8Array): Uint8Array {
   return plain(copy);
 }
 
-export interface RowsQuery {
-  readonly hash: Hash;
-  readonly range: KeyRange;
-  readonly options: ScanOptions;
-  readonly transaction: Transaction | undefined;
-}
-
-/** Rows that are as they were written: the first that is not ends the scan, or is left out, as the options say. */
-export function scanRows(database: Database, { hash, ...query }: RowsQuery): Row[] {
-  const { onDamaged, limit } = query.options;
-  const rows: Row[] = [];
-  for (const { key, sealed } of sealedRows(database, query)) {
-    try {
-      rows.push({ key, ...openRow(hash, key, sealed) });
-    } catch (thrown) {
-      if (onDamaged === undefined || !isStoreError(thrown, "corrupt")) throw thrown;
-      onDamaged(thrown);
-    }
-    if (rows.length === limit) break;
-  }
-  return rows;
-}
-
-function* sealedRows(
-  database: Database,
-  { range, options, transaction }: Omit<RowsQuery, "hash">,
-): Generator<SealedRow> {
-  if (compareBytes(range.start, range.end) >= 0) return;
-  if (transaction === undefined) database.resetReadTxn();
-  const bounds: RangeOptions =
-    options.reverse === true
-      ? { start: range.end, exclusiveStart: true, end: range.start, inclusiveEnd: true }
-      : { start: range.start, end: range.end };
-  const query: RangeOptions = { ...bounds, reverse: options.reverse === true };
-  // Rows that are left out do not count.
-  if (options.onDamaged === undefined) query.limit = options.limit;
-  if (transaction !== undefined) query.transaction = transaction;
-  for (const { key, value } of database.getRange(query)) {
-    yield { key: plain(key), sealed: plain(value) };
-  }
-}
-
 /** The binding gives Buffers, whose `slice` is not that of a Uint8Array. */
 function plain(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+/** What a row that is kept keeps, too, of those scanned with it. */
+const scanSlabBytes = 32 * 1024;
+/** Larger rows have memory of their own. */
+const slabRowBytesMax = 4 * 1024;
+
+/**
+ * Scans. A page of a listing has 1,000 rows, so what a row costs is most of the page: with the binding's own copies of key
+ * and value 5 µs, as here 0.9 (Node 26.10, 2 virtual cores, November 2026). Each row is copied once, out of the buffers that
+ * the binding fills anew for the next, key and value side by side as their checksum covers them.
+ */
+export class RowScanner {
+  readonly #hash: Hash;
+  readonly #database: Database;
+  readonly #slab = new ByteSlab(scanSlabBytes);
+  /** Where the key stands whose value comes next. */
+  #keyBuffer: Uint8Array = new Uint8Array(0);
+  #keyStart = 0;
+  #keyEnd = 0;
+
+  constructor(database: Database, hash: Hash) {
+    this.#hash = hash;
+    const reading = {
+      // Asked by the binding for the key of each row, and then for its value; neither may throw.
+      readKey: (buffer: Uint8Array, start: number, end: number): void => {
+        this.#keyBuffer = buffer;
+        this.#keyStart = start;
+        this.#keyEnd = end;
+      },
+      decoder: { decode: (buffer: Uint8Array, size: number) => this.#open(buffer, size) },
+      decoderCopies: true,
+    };
+    // The same database but for how its rows are read: these are the properties the binding looks at.
+    this.#database = Object.assign(Object.create(database) as Database, reading);
+  }
+
+  /** Rows that are as they were written: the first that is not ends the scan, or is left out, as the options say. */
+  scan(range: KeyRange, options: ScanOptions, transaction: Transaction | undefined): Row[] {
+    const rows: Row[] = [];
+    if (transaction === undefined) this.#database.resetReadTxn();
+    for (let from: Uint8Array | undefined = range.start; from !== undefined;) {
+      if (compareBytes(from, range.end) >= 0) break;
+      from = this.#scanOn({ start: from, end: range.end }, options, transaction, rows);
+    }
+    return rows;
+  }
+
+  /** Adds rows until there are enough; where some are to be passed over, returns from where it goes on. */
+  #scanOn(
+    range: KeyRange,
+    { reverse = false, limit, onDamaged, skipTo }: ScanOptions,
+    transaction: Transaction | undefined,
+    rows: Row[],
+  ): Uint8Array | undefined {
+    const query: RangeOptions = reverse
+      ? { start: range.end, exclusiveStart: true, end: range.start, inclusiveEnd: true, reverse }
+      : { start: range.start, end: range.end };
+    if (transaction !== undefined) query.transaction = transaction;
+    for (const { value } of this.#database.getRange(query)) {
+      const row = value as unknown as Row | StoreError; // what `#open` made of it
+      if (row instanceof StoreError) {
+        if (onDamaged === undefined || !isStoreError(row, "corrupt")) throw row;
+        onDamaged(row);
+        continue;
+      }
+      rows.push(row);
+      if (rows.length === limit) return undefined;
+      const next = skipTo?.(row);
+      if (next !== undefined) return next;
+    }
+    return undefined;
+  }
+
+  #open(buffer: Uint8Array, rowBytes: number): Row | StoreError {
+    const keyBytes = this.#keyEnd - this.#keyStart;
+    const isShared = keyBytes + rowBytes <= slabRowBytesMax;
+    const at = isShared ? this.#slab.take(keyBytes + rowBytes) : 0;
+    const bytes = isShared ? this.#slab.bytes : new Uint8Array(keyBytes + rowBytes);
+    const copy = { bytes, at, keyBytes, rowBytes };
+    copyRow({ bytes: this.#keyBuffer, at: this.#keyStart }, buffer, copy);
+    try {
+      return openCopiedRow(this.#hash, copy);
+    } catch (thrown) {
+      if (isStoreError(thrown)) return thrown;
+      throw thrown;
+    }
+  }
 }

@@ -73,15 +73,25 @@ function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListIte
   const all = spaceRange(space.uploads, bucket.id);
   const startOf = (key: Uint8Array) => routedRange(space.uploads, bucket.id, key).start;
   return {
-    scan: (from, end, limit) => {
+    scan: (from, limit, { end, behindGroup }) => {
       const range = { start: from, end: end === undefined ? all.end : startOf(end) };
-      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged });
+      const skipTo =
+        behindGroup &&
+        ((row: Row) => {
+          const behind = isEndedUpload(row) ? undefined : behindGroup(parseRoutedKey(row.key).key);
+          return behind === "end" ? range.end : behind && startOf(behind);
+        });
+      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged, skipTo });
     },
     startOf,
     positionOf: (row) => row.key,
     keyOf: (row) => parseRoutedKey(row.key).key,
     itemOf: uploadItem,
   };
+}
+
+function isEndedUpload({ value }: Row): boolean {
+  return decodeUploadRow(value).ended !== undefined;
 }
 
 function uploadItem({ key: rowKey, value }: Row): UploadListItem | undefined {

@@ -2,16 +2,9 @@ import { afterKey, compareBytes } from "../../base/bytes.ts";
 import { keyBytesMax } from "../../format/limits.ts";
 import type { ObjectSummary } from "../../format/object-row.ts";
 import { ObjectSummaryDecoder } from "../../format/object-row.ts";
-import {
-  headKey,
-  parseRoutedKey,
-  routedRange,
-  space,
-  spaceRange,
-  versionKey,
-} from "../../format/row-keys.ts";
+import { headKey, routedRange, space, spaceRange, versionKey } from "../../format/row-keys.ts";
 import type { ScannedVersion } from "../../keymap/version-scan.ts";
-import { scanVersions, versionsFrom } from "../../keymap/version-scan.ts";
+import { positionOf, scanVersions, versionsFrom } from "../../keymap/version-scan.ts";
 import type { Bucket } from "../bucket-rows.ts";
 import { getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -108,19 +101,23 @@ function versionsIn(
   const allOlder = spaceRange(space.versions, id);
   const summaries = new ObjectSummaryDecoder();
   return {
-    scan: async (from, end, limit) => {
+    scan: (from, limit, { end, behindGroup }) => {
       const bounded = end !== undefined;
       const heads = { ...allHeads, end: bounded ? headKey(id, end) : allHeads.end };
       const older = { ...allOlder, end: bounded ? startOf(end) : allOlder.end };
       if (compareBytes(from, older.end) >= 0) return [];
       const range = versionsFrom({ heads, older }, from);
       return scanPartitions(store, id, limit, (partition, rows) =>
-        scanVersions(partition, range, { limit: rows, onDamaged: passOverDamaged }),
+        scanVersions(partition, range, {
+          limit: rows,
+          onDamaged: passOverDamaged,
+          behindGroup,
+        }),
       );
     },
     startOf,
-    positionOf: ({ position }) => position,
-    keyOf: ({ position }) => parseRoutedKey(position).key,
+    positionOf,
+    keyOf: ({ key }) => key,
     itemOf: ({ row, isHead }, key) => {
       return { kind: "version", key, row: summaries.decode(row.value), latest: isHead };
     },

@@ -1,3 +1,4 @@
+import type { Row } from "../../engine/engine.ts";
 import type { ObjectSummary } from "../../format/object-row.ts";
 import { isDeleteMarkerRow, ObjectSummaryDecoder } from "../../format/object-row.ts";
 import { headKey, objectKeyOfHead, space, spaceRange } from "../../format/row-keys.ts";
@@ -53,9 +54,17 @@ function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
   const all = spaceRange(space.heads, bucket.id);
   const summaries = new ObjectSummaryDecoder();
   return {
-    scan: (from, end, limit) => {
+    scan: (from, limit, { end, behindGroup }) => {
       const range = { start: from, end: end === undefined ? all.end : headKey(bucket.id, end) };
-      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged });
+      const skipTo =
+        behindGroup &&
+        ((row: Row) => {
+          const behind = isDeleteMarkerRow(row.value)
+            ? undefined
+            : behindGroup(objectKeyOfHead(row.key));
+          return behind === "end" ? range.end : behind && headKey(bucket.id, behind);
+        });
+      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged, skipTo });
     },
     startOf: (key) => headKey(bucket.id, key),
     positionOf: (row) => row.key,

@@ -33,7 +33,7 @@ export class DamagedRows {
     const rows = await reader.read(keys);
     if (this.#keys.size === 0) return rows;
     for (const row of rows) {
-      if (row !== undefined && this.#keys.has(toHex(row.key))) throw damaged(row.key);
+      if (row !== undefined && this.#has(row)) throw damaged(row.key);
     }
     return rows;
   }
@@ -44,14 +44,16 @@ export class DamagedRows {
     options: ScanOptions,
   ): Promise<Row[]> {
     if (this.#keys.size === 0) return await reader.scan(range, options);
-    const { limit, onDamaged } = options;
+    const { limit, onDamaged, skipTo } = options;
     // As many more as may have to be left out; a run has fewer rows than fit.
     const read = Math.min(limit + this.#keys.size, scanRowsMax);
-    const found = await reader.scan(range, { ...options, limit: read });
+    // What a damaged row says is not known, so nothing is skipped for it.
+    const skipIntact = skipTo && ((row: Row) => (this.#has(row) ? undefined : skipTo(row)));
+    const found = await reader.scan(range, { ...options, limit: read, skipTo: skipIntact });
     const rows: Row[] = [];
     for (const row of found) {
       if (rows.length === limit) break;
-      if (!this.#keys.has(toHex(row.key))) rows.push(row);
+      if (!this.#has(row)) rows.push(row);
       else if (onDamaged === undefined) throw damaged(row.key);
       else {
         this.#skipped++;
@@ -59,6 +61,10 @@ export class DamagedRows {
       }
     }
     return rows;
+  }
+
+  #has({ key }: Row): boolean {
+    return this.#keys.has(toHex(key));
   }
 
   async *verify(pause: () => Promise<void>): Verification {
