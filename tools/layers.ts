@@ -49,9 +49,6 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
 /** Folders that may see the machine: import `node:` modules and native packages. */
 export const machineFolders: readonly string[] = ["node", "cli"];
 
-/** npm packages that run on any host, allowed elsewhere too. */
-export const purePackages: readonly string[] = ["fast-xml-parser"];
-
 /**
  * Folders that are divided: their subfolders, lowest first, each with the subfolders beside it that it may import. What lies in the folder
  * itself is open to all its subfolders. The files of a subfolder are faces as those of a folder are: others may import them.

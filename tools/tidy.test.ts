@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
-import { layers, machineFolders, purePackages, subfolders } from "./layers.ts";
+import { layers, machineFolders, subfolders } from "./layers.ts";
 import { findFiles } from "./files.ts";
 import { findLimits, renderLimits } from "./limits.ts";
 
@@ -105,7 +105,7 @@ test("layers: only node/ and cli/ import node: or native packages", () => {
     isTest(path) || machineFolders.includes(folderOf(path))
       ? []
       : importsOf(text)
-          .filter((specifier) => !specifier.startsWith(".") && !purePackages.includes(specifier))
+          .filter((specifier) => !specifier.startsWith("."))
           .map((specifier) => `imports ${specifier}`),
   );
   assert.equal(found, "");

@@ -107,7 +107,7 @@ async function olderIn(
   return versionOf(await readRow(reader, versionKey(target.bucket.id, target.key, order)));
 }
 
-function versionOf(row: Row | undefined): Version | undefined {
+export function versionOf(row: Row | undefined): Version | undefined {
   if (row === undefined) return undefined;
   return { rowKey: row.key, row: decodeObjectRow(row.value), stamp: row.stamp };
 }

@@ -151,7 +151,8 @@ function headPut(
   return { key: rowKey, value: encodeObjectRow({ ...row, nullOrder }) };
 }
 
-function planRowRemoval({ rowKey, row, stamp }: Version): Omit<Rows, "puts"> {
+/** Takes away the row of a version, and nothing else. */
+export function planRowRemoval({ rowKey, row, stamp }: Version): Omit<Rows, "puts"> {
   return { checks: [{ key: rowKey, expect: stamp }], deletes: [rowKey], freed: [row.data] };
 }
 

@@ -1,7 +1,8 @@
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { Plan } from "./commit.ts";
 import { commitPlan, readFence } from "./commit.ts";
 import type { NewVersion } from "./commit-head.ts";
-import { planRemoval, planVersion } from "./commit-head.ts";
+import { planRemoval, planRowRemoval, planVersion } from "./commit-head.ts";
 import type { WriteCondition } from "../conditions.ts";
 import { checkWrite } from "../conditions.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -11,6 +12,7 @@ import type { Target } from "../target.ts";
 import { openTarget } from "../target.ts";
 import type { VersionRef } from "../version/version-id.ts";
 import { versionIdText } from "../version/version-id.ts";
+import type { Version } from "../version/version-rows.ts";
 import { objectOf, readHead, readVersion } from "../version/version-rows.ts";
 
 export interface DeleteInput {
@@ -55,18 +57,38 @@ async function deleteCurrent(
     // No bucket goes back to off, so it was when the key was not there: no commit is needed.
     if (fence.row.versioning === "off") return nothingDeleted;
   }
-  return commitPlan(store, target, async (fence): Promise<Plan<Deleted> | Refusal> => {
-    const head = await readHead(target);
-    const refusal = checkWrite(condition, objectOf(head));
-    if (refusal !== undefined) return refusal;
-    if (fence.versioning !== "off") {
-      const made = await planVersion(store, target, { head, fence }, markerFor(store, target));
-      return { ...made, result: { versionId: made.result.versionId, deleteMarker: true } };
-    }
-    if (head === undefined) return unchanged(nothingDeleted);
-    const removal = await planRemoval(target, { head, version: head });
-    return { ...removal, result: nothingDeleted };
+  return commitPlan(store, target, async (fence) => {
+    return planDeletion(store, target, { head: await readHead(target), fence, condition });
   });
+}
+
+/** Deletes the key as such, whose head is given. */
+export function planDeletion(
+  store: ObjectStore,
+  target: Target,
+  { head, fence, condition }: DeletionState,
+): Plan<Deleted> | Refusal | Promise<Plan<Deleted>> {
+  const refusal = checkWrite(condition, objectOf(head));
+  if (refusal !== undefined) return refusal;
+  if (fence.versioning !== "off") return planMarker(store, target, { head, fence });
+  if (head === undefined) return unchanged(nothingDeleted);
+  // Where versioning was never on, no other version is there to take its place.
+  return { ...planRowRemoval(head), puts: [], result: nothingDeleted };
+}
+
+interface DeletionState {
+  readonly head: Version | undefined;
+  readonly fence: BucketFenceRow;
+  readonly condition: WriteCondition;
+}
+
+async function planMarker(
+  store: ObjectStore,
+  target: Target,
+  state: Pick<DeletionState, "head" | "fence">,
+): Promise<Plan<Deleted>> {
+  const made = await planVersion(store, target, state, markerFor(store, target));
+  return { ...made, result: { versionId: made.result.versionId, deleteMarker: true } };
 }
 
 /** A version has no bytes and is nobody's but the bucket's. */

@@ -1,24 +1,24 @@
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { messageOf } from "../../base/errors.ts";
-import { Limiter } from "../../base/limiter.ts";
 import type { WriteCondition } from "../../object/conditions.ts";
-import { type Deleted, deleteObject } from "../../object/write/delete.ts";
-import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
+import type { Deleted } from "../../object/write/delete.ts";
+import { type DeleteItem, deleteObjects as deleteRows } from "../../object/write/delete-many.ts";
+import { isRefusal } from "../../object/refusal.ts";
+import { type Operation, type S3Call, permit, refused, xmlResponse } from "../call.ts";
 import { bareEtag } from "../request/condition-headers.ts";
 import { S3Error } from "../errors.ts";
 import { toS3Error } from "../error-response.ts";
 import { checkKey } from "../request/request-target.ts";
 import { declaredChecksums, withBody } from "../request/upload-body.ts";
 import { knownVersion } from "../request/versions.ts";
-import { type XmlNode, childText, childrenOf, parseLargeXml } from "../xml/xml-read.ts";
-import { type Xml, element, textElement, xmlDocument } from "../xml/xml-write.ts";
+import { type XmlBytes, markup, xmlPage } from "../xml/xml-bytes.ts";
+import { type XmlNode, childText, readXmlChildren } from "../xml/xml-read.ts";
+import { textElement } from "../xml/xml-write.ts";
 
 /** S3: keys in one request. */
 const keysMax = 1000;
 /** 1,000 keys of 1,024 bytes, some of them escaped. */
 const listBytesMax = 2 * 1024 * 1024;
-/** Deletions on their way at once: enough to share the index's syncs, few next to what others send. */
-const inFlightMax = 32;
 const anyKey = encodeUtf8("*");
 
 /** Who may delete what is asked key by key; the list is read for those alone who may delete something. */
@@ -27,30 +27,60 @@ export const deleteObjects: Operation = async (call) => {
   await permit(call, "s3:DeleteObject", { bucket, key: anyKey });
   requireDigest(call);
   const { wanted, quiet } = await withBody(call, listBytesMax, (body) => parseDelete(call, body));
-  const limiter = new Limiter({ unitsMax: inFlightMax, waitersMax: keysMax, what: "deletions" });
-  const results = await Promise.all(
-    wanted.map((node) => limiter.run(1, () => deleteOne(call, node, quiet))),
+  const items: DeleteItem[] = [];
+  const admitted: Wanted[] = [];
+  for (const one of wanted) {
+    try {
+      items.push(await admit(call, one));
+      admitted.push(one);
+    } catch (thrown) {
+      one.outcome = failure(call, thrown);
+    }
+  }
+  const outcomes = await deleteRows(call.objects, bucket, items);
+  for (const [index, one] of admitted.entries()) {
+    const outcome = outcomes[index]!;
+    if ("thrown" in outcome) one.outcome = failure(call, outcome.thrown);
+    else if (isRefusal(outcome)) one.outcome = refused(outcome, { bucket, key: one.key });
+    else one.outcome = outcome;
+  }
+  return xmlResponse(
+    xmlPage("DeleteResult", [], (out) => {
+      for (const one of wanted) writeOutcome(out, one, quiet);
+    }),
   );
-  return xmlResponse(xmlDocument("DeleteResult", results.flat()));
 };
 
+/** A key of the list, and what became of it. */
+interface Wanted {
+  readonly key: Uint8Array;
+  readonly versionId: string | undefined;
+  readonly node: XmlNode;
+  outcome: Deleted | S3Error | undefined;
+}
+
 interface DeleteList {
-  readonly wanted: readonly XmlNode[];
+  readonly wanted: readonly Wanted[];
   readonly quiet: boolean;
 }
 
 async function parseDelete(call: S3Call, body: Uint8Array): Promise<DeleteList> {
-  const wanted: XmlNode[] = [];
+  const nodes: XmlNode[] = [];
   const quiet: string[] = [];
-  for await (const some of parseLargeXml(body, "Delete", call.objects.platform.loop)) {
-    wanted.push(...childrenOf(some, "Object"));
-    quiet.push(...childrenOf(some, "Quiet").map(({ text }) => text.trim()));
-    if (wanted.length > keysMax || quiet.length > 1) throw new S3Error("MalformedXML");
-  }
-  if (wanted.length === 0) throw new S3Error("MalformedXML");
-  const keys = wanted.map((node) => childText(node, "Key"));
-  if (keys.some((key) => key === undefined || key === "")) throw new S3Error("MalformedXML");
-  return { wanted, quiet: quiet[0] === "true" };
+  await readXmlChildren(body, "Delete", call.objects.platform.loop, (child) => {
+    if (child.name === "Object") nodes.push(child);
+    if (child.name === "Quiet") quiet.push(child.text.trim());
+    if (nodes.length > keysMax || quiet.length > 1) throw new S3Error("MalformedXML");
+  });
+  if (nodes.length === 0) throw new S3Error("MalformedXML");
+  return { wanted: nodes.map(parseObject), quiet: quiet[0] === "true" };
+}
+
+function parseObject(node: XmlNode): Wanted {
+  const name = childText(node, "Key");
+  if (name === undefined || name === "") throw new S3Error("MalformedXML");
+  const versionId = childText(node, "VersionId");
+  return { key: encodeUtf8(name), versionId, node, outcome: undefined };
 }
 
 /** A list that was damaged on its way would delete other objects. */
@@ -62,48 +92,25 @@ function requireDigest(call: S3Call): void {
   });
 }
 
-/** Each key succeeds or fails on its own. */
-async function deleteOne(call: S3Call, node: XmlNode, quiet: boolean): Promise<readonly Xml[]> {
-  const { bucket } = call.target;
-  const name = childText(node, "Key") ?? "";
-  const version = childText(node, "VersionId");
-  const subject = [textElement("Key", name), textElement("VersionId", version)];
-  try {
-    const deleted = await deleteNamed(call, encodeUtf8(name), node);
-    return quiet ? [] : [element("Deleted", [...subject, ...markerElements(deleted)])];
-  } catch (thrown) {
-    const error = toS3Error(thrown);
-    if (error !== thrown) {
-      call.objects.platform.log("error", "s3_delete_failed", { bucket, error: messageOf(thrown) });
-    }
-    return [
-      element("Error", [
-        ...subject,
-        textElement("Code", error.code),
-        textElement("Message", error.message),
-      ]),
-    ];
-  }
-}
-
-async function deleteNamed(call: S3Call, key: Uint8Array, node: XmlNode): Promise<Deleted> {
+/** What is to be done for a key, where the sender may; each key succeeds or fails on its own. */
+async function admit(call: S3Call, { key, versionId, node }: Wanted): Promise<DeleteItem> {
   const { bucket } = call.target;
   checkKey(key);
-  const versionId = childText(node, "VersionId");
   const action = versionId === undefined ? "s3:DeleteObject" : "s3:DeleteObjectVersion";
   const found = await permit(call, action, { bucket, key });
   const version = versionId === undefined ? undefined : knownVersion(found, versionId);
   // Among many keys, S3 does not tell an id that can't be one from one that is not there.
   if (versionId !== undefined && version === undefined) throw new S3Error("NoSuchVersion");
-  const condition = parseCondition(node);
-  const deleted = await deleteObject(call.objects, { bucket, key, version, condition });
-  return granted(deleted, { bucket, key });
+  return { key, version, condition: parseCondition(node) };
 }
 
-/** The delete marker that was made, or that was the version named. */
-function markerElements({ deleteMarker, versionId }: Deleted): readonly Xml[] {
-  if (!deleteMarker) return [];
-  return [textElement("DeleteMarker", true), textElement("DeleteMarkerVersionId", versionId)];
+function failure(call: S3Call, thrown: unknown): S3Error {
+  const error = toS3Error(thrown);
+  if (error !== thrown) {
+    const { bucket } = call.target;
+    call.objects.platform.log("error", "s3_delete_failed", { bucket, error: messageOf(thrown) });
+  }
+  return error;
 }
 
 function parseCondition(node: XmlNode): WriteCondition {
@@ -114,4 +121,30 @@ function parseCondition(node: XmlNode): WriteCondition {
   }
   const etag = childText(node, "ETag");
   return etag === undefined ? { kind: "always" } : { kind: "ifMatch", etag: bareEtag(etag) };
+}
+
+const tags = {
+  deleted: markup("<Deleted><Key>"),
+  deletedEnd: markup("</Deleted>"),
+  error: markup("<Error><Key>"),
+  errorEnd: markup("</Error>"),
+  keyEnd: markup("</Key>"),
+};
+
+function writeOutcome(out: XmlBytes, { key, versionId, outcome }: Wanted, quiet: boolean): void {
+  if (outcome instanceof S3Error) {
+    out.markup(tags.error).text(key).markup(tags.keyEnd);
+    out.xml(textElement("VersionId", versionId));
+    out.xml(textElement("Code", outcome.code)).xml(textElement("Message", outcome.message));
+    out.markup(tags.errorEnd);
+  } else if (outcome !== undefined && !quiet) {
+    out.markup(tags.deleted).text(key).markup(tags.keyEnd);
+    out.xml(textElement("VersionId", versionId));
+    // The delete marker that was made, or that was the version named.
+    if (outcome.deleteMarker) {
+      out.xml(textElement("DeleteMarker", true));
+      out.xml(textElement("DeleteMarkerVersionId", outcome.versionId));
+    }
+    out.markup(tags.deletedEnd);
+  }
 }

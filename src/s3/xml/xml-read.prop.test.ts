@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { XMLParser } from "fast-xml-parser";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { S3Error } from "../errors.ts";
 import { LoopShare } from "../../base/loop-share.ts";
-import { type XmlNode, childText, childrenOf, parseLargeXml, parseXml } from "./xml-read.ts";
+import {
+  type XmlNode,
+  childText,
+  childrenOf,
+  parseAnyXml,
+  parseXml,
+  readXmlChildren,
+} from "./xml-read.ts";
 
 const marks: readonly string[] = (
   "<a> </a> <a/> <Delete> </Delete> <x:a> <__proto__> </__proto__> <![CDATA[ ]]> <!-- --> <?pi ?> <!DOCTYPE ]> " +
@@ -69,19 +77,92 @@ test("XML: what an element holds as text is read as it was, however it was writt
   );
 });
 
-/** The children of the root as they come, and how many times they came. */
-async function parseLarge(text: string): Promise<{ children: XmlNode[]; slices: number }> {
-  const children: XmlNode[] = [];
-  let slices = 0;
-  const loop = new LoopShare(() => Promise.resolve());
-  for await (const root of parseLargeXml(encodeUtf8(text), "Delete", loop)) {
-    children.push(...root.children);
-    slices++;
+/** What a parser for all of XML makes of a document: names and text, entities left as they are. */
+const parser = new XMLParser({
+  preserveOrder: true,
+  ignoreAttributes: true,
+  parseTagValue: false,
+  trimValues: false,
+  processEntities: false,
+  cdataPropName: "#cdata",
+  removeNSPrefix: true,
+  ignoreDeclaration: true,
+  ignorePiTags: true,
+});
+
+type Parsed = Readonly<Record<string, unknown>>;
+
+function parsedElsewhere(text: string): unknown {
+  const shape = (items: readonly Parsed[]): unknown[] =>
+    items.flatMap((item) => {
+      const name = Object.keys(item)[0] ?? "";
+      if (name.startsWith("#")) return [];
+      return [[name, shape(item[name] as readonly Parsed[])]]; // elements hold a list
+    });
+  try {
+    return shape(parser.parse(text, true) as readonly Parsed[]); // the shape of `preserveOrder`
+  } catch {
+    return "refused";
   }
-  return { children, slices };
 }
 
-test("XML: a document parsed in slices has the children that it has in one piece", async () => {
+function parsedHere(text: string): unknown {
+  const shape = ({ name, children }: XmlNode): unknown => [name, children.map(shape)];
+  try {
+    return [shape(parseAnyXml(encodeUtf8(text)))];
+  } catch {
+    return "refused";
+  }
+}
+
+test("XML: documents are taken and refused as a parser for all of XML does it", () => {
+  const names = fc.constantFrom("a", "x:a", "b-c", "_d", "é");
+  const attribute = fc.constantFrom("", " b='c'", ' b = "<"', " b='>' c='&'", " b", " b='1' b='2'");
+  const text = fc.constantFrom(
+    "",
+    "text",
+    " \n",
+    "&amp;",
+    "<![CDATA[<a>]]>",
+    "<!-- <b> -->",
+    "<?pi?>",
+  );
+  const wrong = fc.constantFrom("<", "</a>", "<a>", "<1/>", "< a/>", "<a/ >", "<!--", "]]>");
+  const { tree } = fc.letrec<{ tree: string }>((tie) => ({
+    tree: fc.oneof(
+      { depthSize: "small" },
+      text,
+      fc
+        .tuple(names, attribute, fc.array(tie("tree"), { maxLength: 3 }), fc.constantFrom("", " "))
+        .map(([name, given, inner, gap]) => `<${name}${given}>${inner.join("")}</${name}${gap}>`),
+      fc.tuple(names, attribute).map(([name, given]) => `<${name}${given}/>`),
+    ),
+  }));
+  const document = fc.tuple(
+    fc.constantFrom("", '<?xml version="1.0"?>', " ", "\ufeff"),
+    fc.array(tree, { maxLength: 4 }),
+    fc.oneof({ weight: 4, arbitrary: fc.constant("") }, { weight: 1, arbitrary: wrong }),
+    fc.constantFrom("", "\n", "<!-- end -->"),
+  );
+  fc.assert(
+    fc.property(document, ([prolog, inner, more, end]) => {
+      const text = `${prolog}<Root>${inner.join("")}${more}</Root>${end}`;
+      assert.deepEqual(parsedHere(text), parsedElsewhere(text));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+/** The children of the root as they come, and how many turns of the loop were waited for. */
+async function parseLarge(text: string): Promise<{ children: XmlNode[]; turns: number }> {
+  const children: XmlNode[] = [];
+  let turns = 0;
+  const loop = new LoopShare(async () => void turns++);
+  await readXmlChildren(encodeUtf8(text), "Delete", loop, (child) => children.push(child));
+  return { children, turns };
+}
+
+test("XML: a document read child by child has the children that it has in one piece", async () => {
   const inner = fc.constantFrom(
     "text",
     "&lt;",
@@ -100,17 +181,17 @@ test("XML: a document parsed in slices has the children that it has in one piece
       const body = all.map(([[name, parts, more], gap]) => {
         return `<${name}>${parts.join("")}<Key>${"k".repeat(more)}</Key></${name}>${gap}`;
       });
-      // Enough of them that the document has several slices.
-      const text = `<?xml version="1.0"?>\n<Delete a="1">${body.join("").repeat(3)}</Delete>\n`;
-      const { children, slices } = await parseLarge(text);
+      // Enough of them that others have their turns meanwhile.
+      const text = `<?xml version="1.0"?>\n<Delete a="1">${body.join("").repeat(9)}</Delete>\n`;
+      const { children, turns } = await parseLarge(text);
       assert.deepEqual(children, parseXml(encodeUtf8(text), "Delete").children);
-      assert.ok(slices > 1 || text.length < 30_000);
+      assert.ok(turns > 0 || text.length < 100_000);
     }),
     { numRuns: 100 },
   );
 });
 
-test("XML: what a document parsed in slices is refused for", async () => {
+test("XML: what a document read child by child is refused for", async () => {
   const many = "<Object><Key>k</Key></Object>".repeat(2000);
   const refused = [
     `<Delete>${many}`,

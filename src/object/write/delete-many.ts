@@ -1,0 +1,168 @@
+import { decodeUtf8 } from "../../base/bytes.ts";
+import { isStoreError } from "../../base/errors.ts";
+import { Limiter } from "../../base/limiter.ts";
+import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
+import { headKey } from "../../format/row-keys.ts";
+import type { Partition } from "../../keymap/keymap.ts";
+import type { Bucket } from "../bucket-rows.ts";
+import { getBucket } from "../bucket-rows.ts";
+import type { ObjectStore } from "../object-store.ts";
+import type { Refusal } from "../refusal.ts";
+import { isRefusal } from "../refusal.ts";
+import type { Target } from "../target.ts";
+import { targetIn } from "../target.ts";
+import { versionOf } from "../version/version-rows.ts";
+import type { Plan } from "./commit.ts";
+import { commitPlan } from "./commit.ts";
+import type { Deleted, DeleteInput } from "./delete.ts";
+import { deleteObject, planDeletion } from "./delete.ts";
+
+/*
+ * Deletes many keys at once, each on its own terms. Keys whose current version goes are taken together: one read of
+ * their heads, one commit for all, one garbage row for what it frees (C5). It is the same plan as for one key, so what holds
+ * for each at that instant holds for all (C2). Where a key cannot be read, or changes under every attempt, its companions
+ * are not to suffer for it: then they are deleted one by one.
+ */
+
+export type DeleteItem = Omit<DeleteInput, "bucket">;
+
+/** What became of one: `thrown` is the failure of this key, which says nothing of others. */
+export type DeleteOutcome = Deleted | Refusal | { readonly thrown: unknown };
+
+/** Keys of a commit: as many heads as one read of the index takes. */
+const keysPerCommit = 64;
+/** Deletions under way at once: enough to share the index's syncs, few next to what others send. */
+const inFlightMax = 32;
+/** A commit of many keys counts for so many, so that a transaction of the index is not held up by one request. */
+const batchUnits = 16;
+
+/** In the order of `items`, which are at most a thousand. */
+export async function deleteObjects(
+  store: ObjectStore,
+  bucketName: string,
+  items: readonly DeleteItem[],
+): Promise<readonly DeleteOutcome[]> {
+  const bucket = await getBucket(store, bucketName);
+  if (isRefusal(bucket)) return items.map(() => bucket);
+  const limiter = new Limiter({
+    unitsMax: inFlightMax,
+    waitersMax: items.length,
+    what: "deletions",
+  });
+  const outcomes: DeleteOutcome[] = [];
+  const one = async (index: number): Promise<void> => {
+    outcomes[index] = await settled(deleteObject(store, { bucket: bucketName, ...items[index]! }));
+  };
+  const many = async (batch: readonly number[]): Promise<void> => {
+    const some = batch.map((index) => items[index]!);
+    const deleted = await settled(deleteTogether(store, bucket, some));
+    if ("thrown" in deleted && isOfOneKey(deleted.thrown)) {
+      for (const index of batch) await one(index);
+      return;
+    }
+    for (const [at, index] of batch.entries()) {
+      outcomes[index] = "results" in deleted ? deleted.results[at]! : deleted;
+    }
+  };
+  const { batches, others } = batchesOf(store, bucket, items);
+  await Promise.all([
+    ...batches.map((batch) => limiter.run(batchUnits, () => many(batch))),
+    ...others.map((index) => limiter.run(1, () => one(index))),
+  ]);
+  return outcomes;
+}
+
+async function settled<T extends object>(
+  work: Promise<T>,
+): Promise<T | { readonly thrown: unknown }> {
+  try {
+    return await work;
+  } catch (thrown) {
+    return { thrown };
+  }
+}
+
+/** A damaged head, or a key that others write without end; whatever else fails, fails for all. */
+function isOfOneKey(thrown: unknown): boolean {
+  return isStoreError(thrown, "corrupt") || isStoreError(thrown, "overloaded");
+}
+
+/** The places of items that are deleted together, in one partition and none twice, and of those that name a version. */
+function batchesOf(
+  store: ObjectStore,
+  { id }: Bucket,
+  items: readonly DeleteItem[],
+): { readonly batches: readonly (readonly number[])[]; readonly others: readonly number[] } {
+  const batches: number[][] = [];
+  const others: number[] = [];
+  let batch: number[] = [];
+  let partition: Partition | undefined;
+  // Two keys that are one as text go apart, whether they are one or not.
+  const names = new Set<string>();
+  for (const [index, { key, version }] of items.entries()) {
+    if (version !== undefined) {
+      others.push(index);
+      continue;
+    }
+    const name = decodeUtf8(key);
+    const own = store.keymap.partitionOf(id, key);
+    if (own !== partition || batch.length === keysPerCommit || names.has(name)) {
+      batches.push((batch = []));
+      partition = own;
+      names.clear();
+    }
+    batch.push(index);
+    names.add(name);
+  }
+  return { batches, others };
+}
+
+interface DeletedTogether {
+  readonly results: readonly (Deleted | Refusal)[];
+}
+
+/** In one commit, of keys in one partition. */
+async function deleteTogether(
+  store: ObjectStore,
+  bucket: Bucket,
+  items: readonly DeleteItem[],
+): Promise<DeletedTogether | Refusal> {
+  const targets = items.map(({ key }) => targetIn(store, bucket, key));
+  const [first] = targets;
+  if (first === undefined) return { results: [] };
+  return commitPlan(store, first, (fence) => planTogether(store, targets, items, fence));
+}
+
+async function planTogether(
+  store: ObjectStore,
+  targets: readonly Target[],
+  items: readonly DeleteItem[],
+  fence: BucketFenceRow,
+): Promise<Plan<DeletedTogether>> {
+  const { partition, bucket } = targets[0]!;
+  const heads = await partition.read(targets.map(({ key }) => headKey(bucket.id, key)));
+  const plan = {
+    checks: [] as Plan<unknown>["checks"][number][],
+    puts: [] as Plan<unknown>["puts"][number][],
+    deletes: [] as Uint8Array[],
+    freed: [] as DataLocation[],
+    appended: [] as ChunkRef[],
+  };
+  const results: (Deleted | Refusal)[] = [];
+  for (const [index, target] of targets.entries()) {
+    const head = versionOf(heads[index]);
+    const one = planDeletion(store, target, { head, fence, condition: items[index]!.condition });
+    const planned = one instanceof Promise ? await one : one;
+    if (isRefusal(planned)) {
+      results.push(planned);
+      continue;
+    }
+    plan.checks.push(...planned.checks);
+    plan.puts.push(...planned.puts);
+    plan.deletes.push(...planned.deletes);
+    plan.freed.push(...planned.freed);
+    results.push(planned.result);
+  }
+  return { ...plan, result: { results } };
+}
