@@ -26,6 +26,13 @@ async function longestHoldOf(work: () => Promise<unknown>): Promise<number> {
   return longest;
 }
 
+/** How long this thread computes, in milliseconds, until `work` is done. */
+export async function computingMs(work: () => Promise<unknown>): Promise<number> {
+  const before = computedMs();
+  await work();
+  return computedMs() - before;
+}
+
 function computedMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;

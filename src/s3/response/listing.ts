@@ -1,4 +1,5 @@
 import { noBytes } from "../../base/bytes.ts";
+import type { ChecksumAlgorithm, ChecksumType } from "../../format/checksum.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { ObjectSummary } from "../../format/object-row.ts";
 import {
@@ -8,12 +9,12 @@ import {
   listObjects,
 } from "../../object/list/list.ts";
 import { type S3Call, bucketRegionHeader, granted, permit } from "../call.ts";
-import { checksumName, checksumTypeName } from "../request/checksum-names.ts";
+import { checksumAlgorithms, checksumName, checksumTypeName } from "../request/checksum-names.ts";
 import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "./key-encoding.ts";
 import { parseCount } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
 import { type XmlBytes, markup } from "../xml/xml-bytes.ts";
-import { type Xml, element, escapeText, plainElement, textElement } from "../xml/xml-write.ts";
+import { type Xml, element, plainElement, textElement } from "../xml/xml-write.ts";
 
 /** S3: keys and common prefixes on a page. */
 export const pageItemsMax = 1000;
@@ -80,10 +81,21 @@ function writeItemRows(
   }
 }
 
-const contents = {
-  start: markup("<Contents><Key>"),
+const tags = {
+  contents: markup("<Contents><Key>"),
+  contentsEnd: markup("</Contents>"),
   keyEnd: markup("</Key>"),
-  end: markup("</Contents>"),
+  modified: markup("<LastModified>"),
+  modifiedEnd: markup("</LastModified>"),
+  etag: markup("<ETag>&quot;"),
+  partCount: markup("-"),
+  etagEnd: markup("&quot;</ETag>"),
+  size: markup("<Size>"),
+  sizeEnd: markup("</Size>"),
+  owner: markup("<Owner><ID>"),
+  ownerEnd: markup("</ID></Owner>"),
+  storageClass: markup("<StorageClass>"),
+  storageClassEnd: markup("</StorageClass>"),
 };
 
 function writeContents(
@@ -92,28 +104,14 @@ function writeContents(
   encoding: KeyEncoding,
   withOwner: boolean,
 ): void {
-  encoding.write(out.markup(contents.start), key);
-  out.markup(contents.keyEnd);
+  encoding.write(out.markup(tags.contents), key);
+  out.markup(tags.keyEnd);
   writeModified(out, row.modifiedMs);
   writeEtagAndSize(out, row);
   if (withOwner) writeOwner(out, row.owner);
   writeStorageClass(out, row.storageClass);
-  out.markup(contents.end);
+  out.markup(tags.contentsEnd);
 }
-
-const tags = {
-  modified: markup("<LastModified>"),
-  modifiedEnd: markup("</LastModified>"),
-  etag: markup("<ETag>&quot;"),
-  etagEnd: markup("&quot;</ETag>"),
-  partCount: markup("-"),
-  size: markup("<Size>"),
-  sizeEnd: markup("</Size>"),
-  owner: markup("<Owner><ID>"),
-  ownerEnd: markup("</ID></Owner>"),
-  storageClass: markup("<StorageClass>"),
-  storageClassEnd: markup("</StorageClass>"),
-};
 
 export function writeModified(out: XmlBytes, modifiedMs: number): void {
   out.markup(tags.modified).isoDate(modifiedMs).markup(tags.modifiedEnd);
@@ -125,20 +123,28 @@ export function writeEtagAndSize(out: XmlBytes, row: ObjectSummary): void {
   if (row.partCount > 0) out.markup(tags.partCount).number(row.partCount);
   out.markup(tags.etagEnd);
   if (row.checksum !== undefined) {
-    const { algorithm, type } = row.checksum;
-    out.xml(plainElement("ChecksumAlgorithm", checksumName(algorithm)));
-    out.xml(plainElement("ChecksumType", checksumTypeName(type)));
+    out.markup(checksumKinds[row.checksum.algorithm][row.checksum.type]);
   }
   out.markup(tags.size).number(row.size).markup(tags.sizeEnd);
 }
 
+const checksumKinds = Object.fromEntries(
+  checksumAlgorithms.map((algorithm) => {
+    const kind = (type: ChecksumType): Uint8Array => {
+      const name = plainElement("ChecksumAlgorithm", checksumName(algorithm));
+      return markup(name + plainElement("ChecksumType", checksumTypeName(type)));
+    };
+    return [algorithm, { full: kind("full"), composite: kind("composite") }];
+  }),
+) as Readonly<Record<ChecksumAlgorithm, Readonly<Record<ChecksumType, Uint8Array>>>>; // of all algorithms
+
 /** Only the id: S3 no longer has names to display. */
 export function writeOwner(out: XmlBytes, owner: string): void {
-  out.markup(tags.owner).xml(escapeText(owner)).markup(tags.ownerEnd);
+  out.markup(tags.owner).repeatedText(owner).markup(tags.ownerEnd);
 }
 
 export function writeStorageClass(out: XmlBytes, storageClass: string): void {
-  out.markup(tags.storageClass).xml(escapeText(storageClass)).markup(tags.storageClassEnd);
+  out.markup(tags.storageClass).repeatedText(storageClass).markup(tags.storageClassEnd);
 }
 
 /** The same for the answers that name few owners. */

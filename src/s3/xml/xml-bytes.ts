@@ -1,4 +1,4 @@
-import { decodeUtf8, encodeUtf8, writeAscii } from "../../base/bytes.ts";
+import { decodeUtf8, encodeUtf8, noBytes, writeAscii } from "../../base/bytes.ts";
 import type { Xml } from "./xml-write.ts";
 import { documentEnd, documentStart, escapeText } from "./xml-write.ts";
 
@@ -44,9 +44,10 @@ const unreservedBytes = Uint8Array.from({ length: 256 }, (_, byte) => {
 export class XmlBytes {
   #bytes = new Uint8Array(initialBytes);
   #end = 0;
-  /** The last day that a time was on, and how it is written. */
+  /** The last day that a time was on, and the last time, as it was written. */
   #day = Number.NaN;
-  #dayText = "";
+  #time: Uint8Array = noBytes;
+  readonly #repeated = new Map<string, Uint8Array>();
 
   /** What was written; the writer is used up. */
   finish(): Uint8Array {
@@ -117,7 +118,6 @@ export class XmlBytes {
 
   /** A whole number from 0 on. */
   number(value: number): this {
-    if (value < 10) return this.#digits(value, 1);
     return this.plain(String(value));
   }
 
@@ -126,23 +126,24 @@ export class XmlBytes {
     const day = Math.floor(ms / msPerDay);
     if (day !== this.#day) {
       this.#day = day;
-      this.#dayText = new Date(day * msPerDay).toISOString().slice(0, -"00:00:00.000Z".length);
+      this.#time = encodeUtf8(new Date(day * msPerDay).toISOString());
     }
     const seconds = Math.floor((ms - day * msPerDay) / 1000);
-    this.plain(this.#dayText);
-    this.#digits(Math.floor(seconds / 3600), 2).plain(":");
-    this.#digits(Math.floor(seconds / 60) % 60, 2).plain(":");
-    return this.#digits(seconds % 60, 2).plain(".000Z");
+    const at = this.#time.length - "00:00:00.000Z".length;
+    setDigits(this.#time, at, Math.floor(seconds / 3600));
+    setDigits(this.#time, at + 3, Math.floor(seconds / 60) % 60);
+    setDigits(this.#time, at + 6, seconds % 60);
+    return this.markup(this.#time);
   }
 
-  #digits(value: number, count: number): this {
-    const start = this.#reserve(count);
-    let rest = value;
-    for (let at = start + count - 1; at >= start; at--) {
-      this.#bytes[at] = digitZero + (rest % 10);
-      rest = Math.floor(rest / 10);
+  /** A text that is the same in row after row, escaped. */
+  repeatedText(text: string): this {
+    let bytes = this.#repeated.get(text);
+    if (bytes === undefined) {
+      bytes = encodeUtf8(escapeText(text));
+      this.#repeated.set(text, bytes);
     }
-    return this;
+    return this.markup(bytes);
   }
 
   #reserve(count: number): number {
@@ -155,6 +156,11 @@ export class XmlBytes {
     }
     return at;
   }
+}
+
+function setDigits(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = digitZero + Math.floor(value / 10);
+  bytes[at + 1] = digitZero + (value % 10);
 }
 
 function upperHexDigit(value: number): number {
