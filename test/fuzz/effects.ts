@@ -90,9 +90,9 @@ export function applyDone(effect: Effect, answer: Answer): string | undefined {
       return undefined;
     case "DeleteBucket":
       bucket.gone = true;
-      return bucket.keys.size + bucket.uploads.size > 0
-        ? "a bucket was deleted that is not empty"
-        : undefined;
+      bucket.uploads.clear();
+      // Unfinished uploads go with it.
+      return bucket.keys.size > 0 ? "a bucket was deleted that is not empty" : undefined;
     case "GetObject":
       return readComplaint(effect, answer);
     default:
