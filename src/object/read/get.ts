@@ -1,3 +1,4 @@
+import { type Ready, whenReady } from "../../base/ready.ts";
 import type { StoredChecksum } from "../../format/checksum.ts";
 import type { PartList } from "../../format/manifest.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
@@ -63,48 +64,57 @@ export interface ObjectRead extends ObjectInfo {
  * RangeRequested is the caller's), `invalidPartNumber`. Nothing is held until the body is iterated;
  * a body not iterated costs nothing.
  */
-export async function getObject(
-  store: ObjectStore,
-  input: GetInput,
-): Promise<ObjectRead | Refusal> {
-  const found = await findObject(store, input);
-  if (isRefusal(found)) return found;
-  const { info, target, version } = found;
-  const span = { first: info.first, end: info.first + info.length };
-  return { ...info, body: new ObjectBody(store, target, version, span, input.peer) };
+export function getObject(store: ObjectStore, input: GetInput): Ready<ObjectRead | Refusal> {
+  return whenReady(findObject(store, input), (found) => {
+    if (isRefusal(found)) return found;
+    const { info, target, version } = found;
+    const span = { first: info.first, end: info.first + info.length };
+    return { ...info, body: new ObjectBody(store, target, version, span, input.peer) };
+  });
 }
 
-export async function headObject(
-  store: ObjectStore,
-  input: GetInput,
-): Promise<ObjectInfo | Refusal> {
-  const found = await findObject(store, input);
-  return isRefusal(found) ? found : found.info;
+export function headObject(store: ObjectStore, input: GetInput): Ready<ObjectInfo | Refusal> {
+  return whenReady(findObject(store, input), (found) => (isRefusal(found) ? found : found.info));
 }
 
-async function findObject(
+interface FoundObject {
+  readonly info: ObjectInfo;
+  readonly target: Target;
+  readonly version: Version;
+}
+
+function findObject(store: ObjectStore, input: GetInput): Ready<FoundObject | Refusal> {
+  return whenReady(openTarget(store, input.bucket, input.key), (target) => {
+    if (isRefusal(target)) return target;
+    return whenReady(openVersion(target, input.version), (version) => {
+      if (isRefusal(version)) return version;
+      return selectFrom(store, target, version, input);
+    });
+  });
+}
+
+function selectFrom(
   store: ObjectStore,
+  target: Target,
+  version: Version,
   input: GetInput,
-): Promise<{ info: ObjectInfo; target: Target; version: Version } | Refusal> {
-  const target = await openTarget(store, input.bucket, input.key);
-  if (isRefusal(target)) return target;
-  const version = await openVersion(target, input.version);
-  if (isRefusal(version)) return version;
+): Ready<FoundObject | Refusal> {
   const { row } = version;
   const refusal = checkRead(input.conditions, row, store.platform.clock.now());
   if (refusal !== undefined) return refusal;
-  const selected = await select(store, target, version, input);
-  if (isRefusal(selected)) return selected;
-  const { first, end, ...rest } = selected;
-  const versionId = shownVersionId(row, target.bucket.versioning);
-  const info = { row, etag: etagOf(row), versionId, first, length: end - first, ...rest };
-  return { info, target, version };
+  return whenReady(select(store, target, version, input), (selected) => {
+    if (isRefusal(selected)) return selected;
+    const { first, end, ...rest } = selected;
+    const versionId = shownVersionId(row, target.bucket.versioning);
+    const info = { row, etag: etagOf(row), versionId, first, length: end - first, ...rest };
+    return { info, target, version };
+  });
 }
 
 /** What is known of an object without reading it. */
 export interface ObjectDescription extends Pick<ObjectInfo, "row" | "etag" | "versionId"> {
   /** The parts that it was made of, in order; undefined where it was stored in one go. */
-  parts(): Promise<PartList | undefined>;
+  parts(): Ready<PartList | undefined>;
 }
 
 /** Refuses as GET does. */
@@ -116,28 +126,24 @@ export async function describeObject(
   if (isRefusal(found)) return found;
   const { info, target, version } = found;
   const none = info.row.partCount === 0;
-  const parts = async () => (none ? undefined : partsOf(store, target, version));
+  const parts = () => (none ? undefined : partsOf(store, target, version));
   return { ...info, parts };
 }
 
 /** The parts that a multipart object was made of, in order. */
-export async function partsOf(
-  store: ObjectStore,
-  target: Target,
-  version: Version,
-): Promise<PartList> {
+export function partsOf(store: ObjectStore, target: Target, version: Version): Ready<PartList> {
   return followingMoves(store, target, version, ({ row }) => readParts(store, target, row));
 }
 
 type Selection = Span & Pick<ObjectInfo, "partial" | "partCount" | "partChecksum">;
 
 /** Which bytes are asked for. */
-async function select(
+function select(
   store: ObjectStore,
   target: Target,
   version: Version,
   input: GetInput,
-): Promise<Selection | Refusal> {
+): Ready<Selection | Refusal> {
   const { range, partNumber } = input;
   const { size, partCount } = version.row;
   if (range !== undefined && partNumber !== undefined) {
@@ -157,11 +163,12 @@ async function select(
     return refuse("invalidPartNumber", { details });
   }
   if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
-  const parts = await partsOf(store, target, version);
-  // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever the numbers they
-  // were uploaded under.
-  const index = partNumber - 1;
-  const { checksum: partChecksum } = parts.get(index);
-  const [first, end] = [parts.startOf(index), parts.endOf(index)];
-  return { first, end, partial: first < end, partCount, partChecksum };
+  return whenReady(partsOf(store, target, version), (parts) => {
+    // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever the numbers they
+    // were uploaded under.
+    const index = partNumber - 1;
+    const { checksum: partChecksum } = parts.get(index);
+    const [first, end] = [parts.startOf(index), parts.endOf(index)];
+    return { first, end, partial: first < end, partCount, partChecksum };
+  });
 }

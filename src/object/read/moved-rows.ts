@@ -1,3 +1,4 @@
+import type { Ready } from "../../base/ready.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Target } from "../target.ts";
@@ -34,8 +35,8 @@ export function followingMoves<T>(
   store: ObjectStore,
   target: Target,
   version: Version,
-  use: (version: Version) => T | Promise<T>,
-): T | Promise<T> {
+  use: (version: Version) => Ready<T>,
+): Ready<T> {
   const answer = use(version);
   if (!(answer instanceof Promise)) return answer;
   return followed(store, target, version, { answer, use });
@@ -45,12 +46,12 @@ async function followed<T>(
   store: ObjectStore,
   target: Target,
   version: Version,
-  { answer, use }: { answer: Promise<T>; use: (version: Version) => T | Promise<T> },
+  { answer, use }: { answer: Promise<T>; use: (version: Version) => Ready<T> },
 ): Promise<T> {
   const ended = store.reads.begin();
   try {
     let current = version;
-    for (let next: T | Promise<T> = answer; ; next = use(current)) {
+    for (let next: Ready<T> = answer; ; next = use(current)) {
       try {
         return await next;
       } catch (error) {

@@ -1,3 +1,4 @@
+import { type Ready, whenReady } from "../../base/ready.ts";
 import type { EngineReader, Row } from "../../engine/engine.ts";
 import type { ChangeId } from "../../format/ids.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
@@ -30,7 +31,7 @@ export interface PlacedVersion {
   readonly version: Version;
 }
 
-export async function readHead(target: Target): Promise<Version | undefined> {
+export function readHead(target: Target): Ready<Version | undefined> {
   return headIn(target.partition, target);
 }
 
@@ -61,7 +62,7 @@ export function readAgain(target: Target, before: ObjectRow): Promise<Version | 
 }
 
 /** The version in the versions space with this order. */
-export function readOlder(target: Target, order: number): Promise<Version | undefined> {
+export function readOlder(target: Target, order: number): Ready<Version | undefined> {
   return olderIn(target.partition, target, order);
 }
 
@@ -76,17 +77,17 @@ export async function readNewestOlder(target: Target): Promise<Version | undefin
  * The object that a reader asks for. `noSuchKey` (details DeleteMarker and VersionId where a delete
  * marker is the current version), `noSuchVersion`, `isDeleteMarker` (details VersionId).
  */
-export async function openVersion(
-  target: Target,
-  ref: VersionRef | undefined,
-): Promise<Version | Refusal> {
-  if (ref === undefined) {
-    const head = await readHead(target);
+export function openVersion(target: Target, ref: VersionRef | undefined): Ready<Version | Refusal> {
+  if (ref !== undefined) return openNamed(target, ref);
+  return whenReady(readHead(target), (head) => {
     if (head === undefined) return refuse("noSuchKey");
     if (head.row.kind === "object") return head;
     const details = { DeleteMarker: "true", VersionId: versionIdOf(head.row) };
     return refuse("noSuchKey", { details });
-  }
+  });
+}
+
+async function openNamed(target: Target, ref: VersionRef): Promise<Version | Refusal> {
   const found = await readVersion(target, ref);
   const details = { VersionId: versionIdText(ref) };
   if (found === undefined) return refuse("noSuchVersion", { details });
@@ -94,17 +95,18 @@ export async function openVersion(
   return version.row.kind === "object" ? version : refuse("isDeleteMarker", { details });
 }
 
-async function headIn(reader: EngineReader, target: Target): Promise<Version | undefined> {
-  return versionOf(await readRow(reader, headKey(target.bucket.id, target.key)));
+function headIn(reader: EngineReader, target: Target): Ready<Version | undefined> {
+  return whenReady(readRow(reader, headKey(target.bucket.id, target.key)), versionOf);
 }
 
-async function olderIn(
+function olderIn(
   reader: EngineReader,
   target: Target,
   order: number | undefined,
-): Promise<Version | undefined> {
+): Ready<Version | undefined> {
   if (order === undefined) return undefined;
-  return versionOf(await readRow(reader, versionKey(target.bucket.id, target.key, order)));
+  const key = versionKey(target.bucket.id, target.key, order);
+  return whenReady(readRow(reader, key), versionOf);
 }
 
 export function versionOf(row: Row | undefined): Version | undefined {

@@ -1,3 +1,4 @@
+import { type Ready, whenReady } from "../../base/ready.ts";
 import { formatHttpDate } from "../../base/http-date.ts";
 import type { GetInput } from "../../object/read/get.ts";
 import type { Refusal } from "../../object/refusal.ts";
@@ -12,21 +13,22 @@ import { parseVersion, refusedVersion, versionAction } from "../request/versions
 // What GET and HEAD of an object have in common: the same questions, and the same refusals.
 
 /** Asks whether the caller may read, and says what. */
-export async function openRead(call: S3Call): Promise<GetInput> {
+export function openRead(call: S3Call): Ready<GetInput> {
   const { bucket, key } = call.target;
-  const found = await permit(call, versionAction("s3:GetObject", call), { bucket, key });
-  const version = parseVersion(call, found);
-  checkResponseOverrides(call);
-  return {
-    bucket,
-    key,
-    version,
-    conditions: parseReadConditions(call.headers, ""),
-    range: parseRange(call.headers.get("range")),
-    rangeIf: parseRangeCondition(call.headers),
-    partNumber: parsePartNumber(call),
-    peer: call.request,
-  };
+  return whenReady(permit(call, versionAction("s3:GetObject", call), { bucket, key }), (found) => {
+    const version = parseVersion(call, found);
+    checkResponseOverrides(call);
+    return {
+      bucket,
+      key,
+      version,
+      conditions: parseReadConditions(call.headers, ""),
+      range: parseRange(call.headers.get("range")),
+      rangeIf: parseRangeCondition(call.headers),
+      partNumber: parsePartNumber(call),
+      peer: call.request,
+    };
+  });
 }
 
 export function refusedRead(refusal: Refusal, call: S3Call): HttpResponse {

@@ -83,7 +83,7 @@ export async function get(
 
 export async function head(session: Session, bucket: string, key: Uint8Array): Promise<void> {
   const target = targetName(bucket, key);
-  const attempt = await session.attempt(`head ${target}`, (store) =>
+  const attempt = await session.attempt(`head ${target}`, async (store) =>
     headObject(store, { bucket, key, conditions: {} }),
   );
   addRead(session, target, attempt);

@@ -1,0 +1,7 @@
+/** What may be there already; a promise only where it has to be waited for. */
+export type Ready<T> = T | Promise<T>;
+
+/** Goes on with a value: at once, and without a promise, where it is there. */
+export function whenReady<A, B>(value: Ready<A>, use: (value: A) => Ready<B>): Ready<B> {
+  return value instanceof Promise ? value.then(use) : use(value);
+}
