@@ -1,7 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import { AssertionError } from "../base/assert.ts";
 import { ByteSlab } from "../base/byte-slab.ts";
-import { decodeUtf8, encodeUtf8, equalBytes, noBytes, writeAscii } from "../base/bytes.ts";
+import { decodeUtf8, encodeUtf8, hasBytesAt, noBytes, writeAscii } from "../base/bytes.ts";
 import type { Id } from "./ids.ts";
 import { idBytes, readId, writeId } from "./ids.ts";
 
@@ -174,10 +174,11 @@ export class RepeatedText {
   #bytes: Uint8Array = noBytes;
   #text = "";
 
-  decode(bytes: Uint8Array): string {
-    if (equalBytes(bytes, this.#bytes)) return this.#text;
-    this.#bytes = bytes.slice();
-    this.#text = decodeUtf8(bytes);
+  /** The text in `bytes[at…at + length]`. */
+  decode(bytes: Uint8Array, at: number, length: number): string {
+    if (length === this.#bytes.length && hasBytesAt(bytes, at, this.#bytes)) return this.#text;
+    this.#bytes = bytes.slice(at, at + length);
+    this.#text = decodeUtf8(this.#bytes);
     return this.#text;
   }
 }
@@ -278,7 +279,8 @@ export class ByteReader {
   }
 
   repeatedText(known: RepeatedText): string {
-    return known.decode(this.view(this.varint()));
+    const length = this.varint();
+    return known.decode(this.#bytes, this.#take(length), length);
   }
 
   /** Bytes or a text that are not wanted. */

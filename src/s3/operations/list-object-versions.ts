@@ -6,7 +6,7 @@ import { invalidArgument } from "../errors.ts";
 import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "../response/key-encoding.ts";
 import {
   pageItemsMax,
-  writeEtagAndSize,
+  writeData,
   writeModified,
   writeOwner,
   writeStorageClass,
@@ -93,11 +93,10 @@ function writeVersion(
   encoding.write(out.markup(isObject ? tags.version : tags.deleteMarker), key);
   out.markup(tags.versionId).plain(versionIdOf(row));
   out.markup(latest ? tags.isLatest : tags.isNotLatest);
-  writeModified(out, row.modifiedMs);
   if (isObject) {
-    writeEtagAndSize(out, row);
+    writeData(out, row);
     writeStorageClass(out, row.storageClass);
-  }
+  } else writeModified(out, row.modifiedMs);
   writeOwner(out, row.owner);
   out.markup(isObject ? tags.versionEnd : tags.deleteMarkerEnd);
 }

@@ -83,14 +83,12 @@ function writeItemRows(
 
 const tags = {
   contents: markup("<Contents><Key>"),
-  contentsEnd: markup("</Contents>"),
   keyEnd: markup("</Key>"),
+  contentsEnd: markup("</Contents>"),
   modified: markup("<LastModified>"),
   modifiedEnd: markup("</LastModified>"),
-  etag: markup("<ETag>&quot;"),
-  partCount: markup("-"),
-  etagEnd: markup("&quot;</ETag>"),
-  size: markup("<Size>"),
+  modifiedToEtag: markup("</LastModified><ETag>&quot;"),
+  etagToSize: markup("&quot;</ETag><Size>"),
   sizeEnd: markup("</Size>"),
   owner: markup("<Owner><ID>"),
   ownerEnd: markup("</ID></Owner>"),
@@ -105,9 +103,7 @@ function writeContents(
   withOwner: boolean,
 ): void {
   encoding.write(out.markup(tags.contents), key);
-  out.markup(tags.keyEnd);
-  writeModified(out, row.modifiedMs);
-  writeEtagAndSize(out, row);
+  writeData(out.markup(tags.keyEnd), row);
   if (withOwner) writeOwner(out, row.owner);
   writeStorageClass(out, row.storageClass);
   out.markup(tags.contentsEnd);
@@ -117,24 +113,24 @@ export function writeModified(out: XmlBytes, modifiedMs: number): void {
   out.markup(tags.modified).isoDate(modifiedMs).markup(tags.modifiedEnd);
 }
 
-/** ETag as `etagOf` has it, which checksum there is (but not its value), and Size. */
-export function writeEtagAndSize(out: XmlBytes, row: ObjectSummary): void {
-  out.markup(tags.etag).hex(row.md5);
-  if (row.partCount > 0) out.markup(tags.partCount).number(row.partCount);
-  out.markup(tags.etagEnd);
-  if (row.checksum !== undefined) {
-    out.markup(checksumKinds[row.checksum.algorithm][row.checksum.type]);
-  }
-  out.markup(tags.size).number(row.size).markup(tags.sizeEnd);
+/** When it was written, ETag as `etagOf` has it, which checksum there is (but not its value), and size. */
+export function writeData(out: XmlBytes, row: ObjectSummary): void {
+  const { checksum } = row;
+  out.markup(tags.modified).isoDate(row.modifiedMs).markup(tags.modifiedToEtag).hex(row.md5);
+  if (row.partCount > 0) out.plain("-").number(row.partCount);
+  out.markup(checksum ? etagToSize[checksum.algorithm][checksum.type] : tags.etagToSize);
+  out.number(row.size).markup(tags.sizeEnd);
 }
 
-const checksumKinds = Object.fromEntries(
+/** With the elements that say which checksum there is. */
+const etagToSize = Object.fromEntries(
   checksumAlgorithms.map((algorithm) => {
-    const kind = (type: ChecksumType): Uint8Array => {
+    const between = (type: ChecksumType): Uint8Array => {
       const name = plainElement("ChecksumAlgorithm", checksumName(algorithm));
-      return markup(name + plainElement("ChecksumType", checksumTypeName(type)));
+      const kind = plainElement("ChecksumType", checksumTypeName(type));
+      return markup(`&quot;</ETag>${name}${kind}<Size>`);
     };
-    return [algorithm, { full: kind("full"), composite: kind("composite") }];
+    return [algorithm, { full: between("full"), composite: between("composite") }];
   }),
 ) as Readonly<Record<ChecksumAlgorithm, Readonly<Record<ChecksumType, Uint8Array>>>>; // of all algorithms
 
