@@ -33,6 +33,16 @@ export function pathOf(bucket: string, key: string): string {
   return `/${bucket}/${escaped}`;
 }
 
+/** A whole URL as the target means its path and query. */
+export function originForm(target: string): string {
+  return target.replace(/^https?:\/\/[^/?#]*\/?/i, "/");
+}
+
+/** Whether the store's own pages are asked for, and not S3. */
+export function isAdminPath(path: string): boolean {
+  return originForm(path).startsWith("/-/");
+}
+
 export function targetOf({ path, query }: Pick<Draft, "path" | "query">): string {
   if (query.length === 0) return path;
   const pairs = query.map(([name, value]) => (value === undefined ? name : `${name}=${value}`));

@@ -5,7 +5,7 @@ import {
   checkTarget,
   parseRequestTarget,
 } from "../../src/s3/request/request-target.ts";
-import { type Draft, targetOf } from "./draft.ts";
+import { type Draft, originForm, targetOf } from "./draft.ts";
 import { type BucketModel, md5Of, multipartEtag } from "./model.ts";
 import type { Answer } from "./peer.ts";
 import { elementsOf, elementText } from "./xml-text.ts";
@@ -21,8 +21,7 @@ export interface Meaning {
 
 export function meaningOf(draft: Draft): Meaning | undefined {
   try {
-    // A whole URL as the target means its path and query.
-    const path = targetOf(draft).replace(/^https?:\/\/[^/?#]*\/?/i, "/");
+    const path = originForm(targetOf(draft));
     const head = requestHead(draft.method, path, headersByName(draft.headers));
     const target = parseRequestTarget(head, []);
     checkTarget(target);

@@ -1,4 +1,5 @@
 import { XMLValidator } from "fast-xml-parser";
+import { isAdminPath } from "./draft.ts";
 import type { Answer } from "./peer.ts";
 
 /** Errors of the bridge to HTTP, which has no request id to give: nothing of the request was read. */
@@ -19,7 +20,7 @@ export function formComplaint(answer: Answer, isHead: boolean, path: string): st
   if (answer.header("x-evil") !== undefined) return "a header was slipped into the answer";
   if (status >= 500 && status !== 501) return `${status} ${errorCode(answer) ?? ""}`;
   if (status < 200 || status > 599) return `status ${status}`;
-  if (path.startsWith("/-/")) return undefined;
+  if (isAdminPath(path)) return undefined;
   const text = answer.body.toString();
   if (status >= 400) return isHead ? undefined : errorComplaint(answer, text);
   if (answer.header("x-amz-request-id") === undefined) return "no request id";

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { SeededRandom } from "../../src/sim/random.ts";
 import { addFault } from "./draft-faults.ts";
 import { type World, validDraft } from "./drafts.ts";
-import { type Draft, targetOf } from "./draft.ts";
+import { type Draft, isAdminPath, targetOf } from "./draft.ts";
 import { applyDone, applyUnknown, meaningOf, type Meaning } from "./effects.ts";
 import { errorCode, formComplaint, isDone } from "./judge.ts";
 import { BucketModel } from "./model.ts";
@@ -164,7 +164,7 @@ export class SeedRun {
   }
 
   #done({ draft, meaning }: Case, answer: Outcome["answers"][number]): string | undefined {
-    if (draft === undefined || draft.path.startsWith("/-/")) return undefined;
+    if (draft === undefined || isAdminPath(draft.path)) return undefined;
     if (meaning === undefined) return `answered ${answer.status}, but asks for nothing`;
     const { operation, target } = meaning;
     const bucket = this.#bucketOf(meaning);
