@@ -28,6 +28,7 @@ import { readiness } from "./readiness.ts";
 import type { RootCredentials } from "./root-credentials.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
+import { beginInSlices } from "./turn-slices.ts";
 
 export interface FrontEndOptions {
   readonly machine: StoreMachine;
@@ -112,6 +113,8 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     perKey,
     observer: watch,
   });
+  // Whoever looks after the store waits behind nobody.
+  const inSlices = beginInSlices(clock, s3);
   const admin = createAdminHandler({
     accessKeys: { platform, keys, verifier },
     trace: { platform, verifier, keys, source: traceSource(watch, askOthers), stopping },
@@ -121,7 +124,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   });
   return {
     session: keymap.session.id,
-    handler: (request) => (isForAdmin(request.head, domains) ? admin(request) : s3(request)),
+    handler: (request) => (isForAdmin(request.head, domains) ? admin(request) : inSlices(request)),
     services: services.map((service) => kept.keep(service)),
     metrics,
     answer: (question) =>
