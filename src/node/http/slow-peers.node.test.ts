@@ -132,15 +132,20 @@ test("C6: slow peers: so is one that was handed over whole", async () => {
 
 test("slow peers: an answer taken slowly but steadily arrives whole", async () => {
   const body = new Uint8Array(16 * 1024 * 1024);
+  // Far longer than a rest of the peer, far shorter than all of them.
   await using server = await serve(() => Promise.resolve({ status: 200, headers: [], body }), {
-    pieceMs: 1_000, // all of it takes longer
+    pieceMs: 500,
   });
   const peer = new Peer(server.port);
+  const restEach = 1024 * 1024;
   let bytes = 0;
+  let rests = 0;
   peer.socket.removeAllListeners("data").on("data", (data: Uint8Array) => {
     bytes += data.length;
+    if (bytes < (rests + 1) * restEach) return;
+    rests++;
     peer.socket.pause();
-    setTimeout(() => peer.socket.resume(), 10);
+    setTimeout(() => peer.socket.resume(), 50);
   });
   peer.send("GET /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
   await peer.closed;
