@@ -31,7 +31,7 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   readonly status: number;
-  /** `content-length` is set by the bridge for byte bodies; a streamed body states its own or is chunked. */
+  /** `content-length` is set by the server for byte bodies; a streamed body states its own or is chunked. */
   readonly headers: HeaderList;
   /**
    * A streamed one is iterated in any case, though perhaps not to its end: then it lets go of what it holds. Each of

@@ -2,7 +2,7 @@ import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 
 /*
- * Answers of the bridge itself, where no handler was asked or none answered. They have S3's form, since it is S3's
+ * Answers of the server itself, where no handler was asked or none answered. They have S3's form, since it is S3's
  * clients that read them, but no request id: nothing of the request is known or was looked at.
  */
 
