@@ -42,7 +42,7 @@ export function renderComparisonChart(all: readonly Row[], title: string): strin
   const first = [...groups.values()].flat();
   const legend = [...new Map(first.map((row) => [row.store, colourOf(row)]))].map(
     ([store, colour], i) =>
-      `<text x="${left + 150 * i}" y="42" fill="${colour}">■ ${escapeText(store)}</text>`,
+      `<text x="${20 + 150 * i}" y="42" fill="${colour}">■ ${escapeText(store)}</text>`,
   );
   const height = y + 10;
   return [
