@@ -8,7 +8,6 @@ import { bucketKey, bucketNameOfKey } from "../format/row-keys.ts";
 import type { ObjectStore } from "./object-store.ts";
 import type { Refusal } from "./refusal.ts";
 import { refuse } from "./refusal.ts";
-import type { RequestPhases } from "./request-phases.ts";
 import { readRow } from "../engine/engine.ts";
 
 export interface Bucket extends BucketRow {
@@ -27,19 +26,7 @@ export async function findBucket(
 ): Promise<FoundBucket | undefined> {
   const row = await readRow(store.keymap.system, bucketRowKey(name));
   if (row === undefined) return undefined;
-  return { bucket: decodeBucket(store, name, row), row };
-}
-
-/**
- * The store as one request sees it: the row of its bucket is read once, for whether the caller may and for what is then
- * done. What changes meanwhile stops the commit, which checks the bucket's fence.
- */
-export function requestView(
-  store: ObjectStore,
-  phases: RequestPhases,
-  bucketRead: Bucket | undefined,
-): ObjectStore {
-  return { ...store, bucketRead, phases };
+  return { bucket: store.bucketsDecoded.decode(name, row), row };
 }
 
 /** `noSuchBucket`. */
@@ -55,15 +42,7 @@ export function getBucket(
 }
 
 function bucketIn(store: ObjectStore, name: string, row: Row | undefined): Bucket | Refusal {
-  return row === undefined ? refuse("noSuchBucket") : decodeBucket(store, name, row);
-}
-
-export function decodeBucket(
-  { bucketsDecoded }: Pick<ObjectStore, "bucketsDecoded">,
-  name: string,
-  row: Row,
-): Bucket {
-  return bucketsDecoded?.decode(name, row) ?? bucketOf(row);
+  return row === undefined ? refuse("noSuchBucket") : store.bucketsDecoded.decode(name, row);
 }
 
 export function bucketRowKey(name: string): Uint8Array {

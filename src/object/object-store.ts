@@ -3,31 +3,65 @@ import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { AnswerBudget } from "./read/answer-budget.ts";
-import type { BodyBudget } from "./write/body-budget.ts";
-import type { BodyBuffers } from "./write/body-buffers.ts";
-import type { Bucket, DecodedBuckets } from "./bucket-rows.ts";
+import { type Bucket, DecodedBuckets } from "./bucket-rows.ts";
+import { AnswerBudget } from "./read/answer-budget.ts";
 import type { RequestPhases } from "./request-phases.ts";
+import { partsPerCommitMax } from "./upload/upload-rows.ts";
+import { BodyBudget } from "./write/body-budget.ts";
+import { type BodyBuffers, createBodyBuffers } from "./write/body-buffers.ts";
 
-/** What every operation on objects and buckets works with. */
-export interface ObjectStore {
+interface StoreParts {
   readonly platform: Platform;
   readonly keymap: Keymap;
   readonly writer: ExtentWriter;
   readonly reader: ExtentReader;
   readonly reads: ReadTracker;
+  /** Where new buckets live. */
+  readonly region: string;
+}
+
+/** What a process has for all its requests. */
+export interface ProcessStore extends StoreParts {
   /** Of uploads. */
   readonly bodies: BodyBudget;
   /** Of reads. */
   readonly answers: AnswerBudget;
   readonly buffers: BodyBuffers;
-  /** Where new buckets live. */
-  readonly region: string;
-  readonly bucketsDecoded?: DecodedBuckets | undefined;
-  /** That the request at hand has read: see `requestView`. */
-  readonly bucketRead?: Bucket | undefined;
-  /** Fewer than `partsPerCommitMax` in tests, which have few parts. */
-  readonly partsPerCommit?: number | undefined;
-  /** Of the request at hand. */
-  readonly phases?: RequestPhases | undefined;
+  readonly bucketsDecoded: DecodedBuckets;
+  readonly partsPerCommit: number;
+}
+
+/** What every operation on objects and buckets works with: what the process has, and what belongs to the request. */
+export interface ObjectStore extends ProcessStore {
+  readonly phases: RequestPhases;
+  /**
+   * The bucket that was read when the request was let in: it is not read again for what is then done. What changes
+   * meanwhile stops the commit, which checks the bucket's fence.
+   */
+  readonly bucketRead: Bucket | undefined;
+}
+
+/** @param partsPerCommit fewer in simulations and tests, which have few parts. */
+export function createProcessStore(
+  parts: StoreParts,
+  partsPerCommit = partsPerCommitMax,
+): ProcessStore {
+  const { clock } = parts.platform;
+  return {
+    ...parts,
+    bodies: new BodyBudget(clock),
+    answers: new AnswerBudget(clock),
+    buffers: createBodyBuffers(),
+    bucketsDecoded: new DecodedBuckets(),
+    partsPerCommit,
+  };
+}
+
+/** The store as one request sees it. */
+export function storeForRequest(
+  store: ProcessStore,
+  phases: RequestPhases,
+  bucketRead?: Bucket,
+): ObjectStore {
+  return { ...store, phases, bucketRead };
 }

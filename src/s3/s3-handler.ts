@@ -11,8 +11,7 @@ import { createHttpDates } from "../base/http-date.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Headers } from "../platform/request-head.ts";
-import { requestView } from "../object/bucket/buckets.ts";
-import type { ObjectStore } from "../object/object-store.ts";
+import { type ProcessStore, storeForRequest } from "../object/object-store.ts";
 import { RequestPhases } from "../object/request-phases.ts";
 import { isBucketName } from "./request/bucket-name.ts";
 import { builtOperations } from "./built-operations.ts";
@@ -30,7 +29,7 @@ import { type RequestTarget, checkTarget, parseRequestTarget } from "./request/r
 
 export interface S3HandlerOptions {
   readonly platform: Platform;
-  readonly objects: ObjectStore;
+  readonly objects: ProcessStore;
   readonly verifier: RequestVerifier;
   readonly lookUp: LookUp;
   /** Of forms, whose sender is known only once the body is being read. */
@@ -199,7 +198,7 @@ class Exchange implements ObservedRequest {
     phases.enter("work");
     const operation = builtOperations[name] ?? notBuilt(name);
     return operation({
-      objects: requestView(objects, phases, bucket),
+      objects: storeForRequest(objects, phases, bucket),
       authorize,
       region,
       request,

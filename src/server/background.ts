@@ -4,6 +4,7 @@ import { ExtentCensus } from "../control/extent-census.ts";
 import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
 import { KeptServices } from "./kept-services.ts";
+import { partsPerCommitMax } from "../object/upload/upload-rows.ts";
 import { UploadSweep } from "../object/upload/upload-sweep.ts";
 import type { Service } from "../platform/service.ts";
 import { sampleIndexDamage, sampleVerification } from "./index-metrics.ts";
@@ -68,7 +69,14 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
       const onEnded = () => counters.uploadsEnded++;
       const idleMs = uploadIdleDays === 0 ? undefined : uploadIdleDays * 24 * 3_600_000;
       const pace = { idleMs, everyMs: uploadSweepMs };
-      const sweep = new UploadSweep({ platform, keymap, writer, ...pace, onEnded });
+      const sweep = new UploadSweep({
+        platform,
+        keymap,
+        writer,
+        partsPerCommit: partsPerCommitMax,
+        ...pace,
+        onEnded,
+      });
       return [census, verification, whileIndexIsGood(damage, sweep)];
     },
   });

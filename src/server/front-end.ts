@@ -6,10 +6,7 @@ import { authorize } from "../auth/authorize.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { bucketOfHost } from "../auth/virtual-host.ts";
 import type { SessionId } from "../format/ids.ts";
-import { AnswerBudget } from "../object/read/answer-budget.ts";
-import { BodyBudget } from "../object/write/body-budget.ts";
-import { createBodyBuffers } from "../object/write/body-buffers.ts";
-import { DecodedBuckets } from "../object/bucket/buckets.ts";
+import { createProcessStore } from "../object/object-store.ts";
 import type { HttpHandler } from "../platform/http.ts";
 import type { RequestHead } from "../platform/request-head.ts";
 import type { SecretCipher } from "../platform/secret-cipher.ts";
@@ -78,9 +75,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     acceptsV2: options.acceptsV2,
   });
   const { clock } = platform;
-  const bodies = new BodyBudget(clock);
-  const answers = new AnswerBudget(clock);
-  const buffers = createBodyBuffers();
+  const objects = createProcessStore({ platform, keymap, writer, reader, reads, region });
   const metrics = new Metrics();
   const kept = new KeptServices(platform, metrics);
   sampleStore(metrics, machine.engines, writer);
@@ -88,19 +83,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const requests = new RequestMetrics(metrics);
   const perKey = new RequestsPerKey(options.requestsPerKey);
   const watch = new RequestWatch({ clock, process: name, requests, log: options.requestLog });
-  sampleAdmission(metrics, { requests, perKey, bodies, answers });
-  const objects = {
-    platform,
-    keymap,
-    writer,
-    reader,
-    reads,
-    bodies,
-    answers,
-    buffers,
-    region,
-    bucketsDecoded: new DecodedBuckets(),
-  };
+  sampleAdmission(metrics, { requests, perKey, ...objects });
   const s3 = createS3Handler({
     platform,
     objects,

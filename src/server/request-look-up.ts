@@ -1,13 +1,12 @@
 import type { Rows } from "../engine/engine.ts";
 import { bucketRowKey } from "../object/bucket-rows.ts";
-import { decodeBucket } from "../object/bucket/buckets.ts";
-import type { ObjectStore } from "../object/object-store.ts";
+import type { ProcessStore } from "../object/object-store.ts";
 import type { Found, LookUp } from "../s3/look-up.ts";
 import type { StoredAccessKeys } from "./access-keys.ts";
 
 /** One read of the index for whatever a request needs before it is let in. */
 export function createLookUp(
-  store: Pick<ObjectStore, "keymap" | "bucketsDecoded">,
+  store: Pick<ProcessStore, "keymap" | "bucketsDecoded">,
   accessKeys: StoredAccessKeys,
 ): LookUp {
   return (accessKeyId, bucketName) => {
@@ -22,7 +21,7 @@ export function createLookUp(
           accessKeyId === undefined
             ? undefined
             : accessKeys.credentialOf(accessKeyId, credentialRow),
-        bucket: bucketRow && decodeBucket(store, bucketName ?? "", bucketRow),
+        bucket: bucketRow && store.bucketsDecoded.decode(bucketName ?? "", bucketRow),
       };
     };
     const rows = keys.length === 0 ? [] : store.keymap.system.read(keys);

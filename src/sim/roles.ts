@@ -6,10 +6,7 @@ import { checkStore } from "../control/check.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
-import { AnswerBudget } from "../object/read/answer-budget.ts";
-import { BodyBudget } from "../object/write/body-budget.ts";
-import { createBodyBuffers } from "../object/write/body-buffers.ts";
-import type { ObjectStore } from "../object/object-store.ts";
+import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
 import { UploadSweep } from "../object/upload/upload-sweep.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/run-services.ts";
@@ -36,7 +33,7 @@ export interface RolePlace {
 /** What others can do with a process while it runs. */
 export interface RoleAccess {
   /** Of a front end. */
-  readonly store?: ObjectStore | undefined;
+  readonly store?: ProcessStore | undefined;
   /** Of a background worker. */
   readonly background?: Background | undefined;
   /** What `holdfast check` does, by a background worker. */
@@ -81,13 +78,8 @@ export async function runRole(
   const { keymap, writer, reader, reads } = parts;
   place.opened(keymap.session.id);
   if (role === "front end") {
-    const bodies = new BodyBudget(platform.clock);
-    const answers = new AnswerBudget(platform.clock);
-    const buffers = createBodyBuffers();
-    const budgets = { bodies, answers, buffers };
-    serves({
-      store: { platform, keymap, writer, reader, reads, ...budgets, region, partsPerCommit },
-    });
+    const shared = { platform, keymap, writer, reader, reads, region };
+    serves({ store: createProcessStore(shared, partsPerCommit) });
     await runServices(parts.services, signal);
   } else await runBackground(place, parts, serves);
   await reader.close();

@@ -15,10 +15,12 @@ import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
 import { ManualClock } from "../../extent/testing/manual-clock.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
-import { AnswerBudget } from "../../object/read/answer-budget.ts";
-import { BodyBudget } from "../../object/write/body-budget.ts";
-import { createBodyBuffers } from "../../object/write/body-buffers.ts";
-import type { ObjectStore } from "../../object/object-store.ts";
+import {
+  createProcessStore,
+  type ObjectStore,
+  storeForRequest,
+} from "../../object/object-store.ts";
+import { RequestPhases } from "../../object/request-phases.ts";
 import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
@@ -100,17 +102,13 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
       storageClass: "STANDARD",
       extentBytes,
     });
+    const reader = createExtentReader(shared);
+    const reads = new ReadTracker();
+    const parts = { platform, keymap, writer, reader, reads, region: "us-east-1" };
     return {
+      ...storeForRequest(createProcessStore(parts), new RequestPhases(platform.clock)),
       ...shared,
-      keymap,
       damage,
-      writer,
-      reader: createExtentReader(shared),
-      reads: new ReadTracker(),
-      bodies: new BodyBudget(platform.clock),
-      answers: new AnswerBudget(platform.clock),
-      buffers: createBodyBuffers(),
-      region: "us-east-1",
       dieAtCommit: (n) => {
         life.diesAt = life.commits + n;
       },

@@ -5,7 +5,8 @@ import { encodeBucketRow } from "../../format/bucket-row.ts";
 import { bucketFenceKey, bucketKey, space, spaceRange } from "../../format/row-keys.ts";
 import { closeFences } from "../../keymap/bucket-fences.ts";
 import { createHash } from "../../node/platform/hash.ts";
-import { createBucket, DecodedBuckets, deleteBucket, getBucket, listBuckets } from "./buckets.ts";
+import { DecodedBuckets } from "../bucket-rows.ts";
+import { createBucket, deleteBucket, getBucket, listBuckets } from "./buckets.ts";
 import { deleteObject } from "../write/delete.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { putObject } from "../write/put.ts";
@@ -23,12 +24,12 @@ function create(store: ObjectStore, name: string, account = testOwner.account) {
 }
 
 test("C2: a bucket's row that was decoded before is never served in place of a newer one", async () => {
-  const store = { ...(await createTestStore(hash)), bucketsDecoded: new DecodedBuckets() };
+  const store = await createTestStore(hash);
   const first = ok(await create(store, "photos"));
   assert.deepEqual(await getBucket(store, "photos"), first);
   assert.equal(await getBucket(store, "photos"), await getBucket(store, "photos"));
   // Another process replaces the row: by one that differs in a byte, and by another bucket's.
-  const elsewhere = { ...store, bucketsDecoded: undefined };
+  const elsewhere = { ...store, bucketsDecoded: new DecodedBuckets() };
   const key = bucketKey(encodeUtf8("photos"));
   const { name: _, ...row } = first;
   const value = encodeBucketRow({ ...row, versioning: "enabled" });

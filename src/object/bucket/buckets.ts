@@ -12,13 +12,7 @@ import { passOverDamaged, scanBucket } from "../page-scan.ts";
 import type { Refusal } from "../refusal.ts";
 import { refuse } from "../refusal.ts";
 
-export {
-  decodeBucket,
-  DecodedBuckets,
-  getBucket,
-  requestView,
-  type Bucket,
-} from "../bucket-rows.ts";
+export { getBucket, type Bucket } from "../bucket-rows.ts";
 
 /**
  * Makes a bucket; at most one of racing creators succeeds. `bucketOwnedByYou` or `bucketExists`

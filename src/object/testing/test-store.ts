@@ -15,11 +15,9 @@ import { ReadTracker } from "../../keymap/read-tracker.ts";
 import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Hash } from "../../platform/hash.ts";
-import { AnswerBudget } from "../read/answer-budget.ts";
-import { BodyBudget } from "../write/body-budget.ts";
-import { createBodyBuffers } from "../write/body-buffers.ts";
 import { createBucket } from "../bucket/buckets.ts";
-import type { ObjectStore } from "../object-store.ts";
+import { createProcessStore, type ObjectStore, storeForRequest } from "../object-store.ts";
+import { RequestPhases } from "../request-phases.ts";
 import { idOfText } from "../../format/ids.ts";
 
 /** The real writer, and what was appended and released through it. */
@@ -109,17 +107,11 @@ export async function openTestStore(machine: {
   const table = createExtentTable(keymap);
   const session = keymap.session.id;
   const options = { platform, disks, table, session, storageClass: "STANDARD" };
-  return {
-    platform,
-    keymap,
-    writer: new RecordingWriter(createExtentWriter(options)),
-    reader: createExtentReader({ platform, disks, table }),
-    reads: new ReadTracker(),
-    bodies: new BodyBudget(platform.clock),
-    answers: new AnswerBudget(platform.clock),
-    buffers: createBodyBuffers(),
-    region: "us-east-1",
-  };
+  const writer = new RecordingWriter(createExtentWriter(options));
+  const reader = createExtentReader({ platform, disks, table });
+  const parts = { platform, keymap, writer, reader, reads: new ReadTracker(), region: "us-east-1" };
+  const shared = createProcessStore(parts);
+  return { ...storeForRequest(shared, new RequestPhases(platform.clock)), platform, writer };
 }
 
 /** One front end of a machine of its own, with a bucket. */

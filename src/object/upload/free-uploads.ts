@@ -12,13 +12,7 @@ import type { Refusal } from "../refusal.ts";
 import { isRefusal, refuse } from "../refusal.ts";
 import type { KeyPlace } from "../target.ts";
 import { targetIn } from "../target.ts";
-import {
-  partsPerCommitMax,
-  planUploadEnd,
-  readParts,
-  readUpload,
-  readUploadRow,
-} from "./upload-rows.ts";
+import { planUploadEnd, readParts, readUpload, readUploadRow } from "./upload-rows.ts";
 
 /** Uploads of a bucket looked up at once. */
 const uploadBatch = 100;
@@ -47,7 +41,7 @@ export async function freeUpload(
     if (upload.stored.stamp !== (stamp ?? upload.stored.stamp)) {
       return refuse("conditionalConflict");
     }
-    const { partsPerCommit = partsPerCommitMax } = store;
+    const { partsPerCommit } = store;
     const parts = await readParts(target, id, 0, partsPerCommit + 1);
     const result: { aborted: true } = { aborted: true };
     return { ...planUploadEnd(upload, parts, noParts, partsPerCommit), result };
@@ -81,7 +75,7 @@ export async function clearUpload(
   id: UploadId,
   fence: BucketFenceRow["state"],
 ): Promise<Refusal | undefined> {
-  const { partsPerCommit = partsPerCommitMax } = store;
+  const { partsPerCommit } = store;
   const plan = async () => {
     const upload = await readUploadRow(target, id);
     const kept = upload?.row.ended;

@@ -26,7 +26,9 @@ import { readRow } from "../../engine/engine.ts";
 export const commitAttemptsMax = 128;
 
 /** What a commit needs of a store. */
-export interface CommitStore extends Pick<ObjectStore, "keymap" | "phases" | "partsPerCommit"> {
+export interface CommitStore extends Pick<ObjectStore, "keymap" | "partsPerCommit"> {
+  /** Undefined where no request commits: nobody waits then. */
+  readonly phases?: ObjectStore["phases"] | undefined;
   readonly writer: Pick<ObjectStore["writer"], "release">;
 }
 

@@ -1,7 +1,8 @@
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { StoreErrorCode } from "../../base/errors.ts";
 import { decodeUtf8 } from "../../base/bytes.ts";
-import type { ObjectStore } from "../../object/object-store.ts";
+import { type ObjectStore, storeForRequest } from "../../object/object-store.ts";
+import { RequestPhases } from "../../object/request-phases.ts";
 import type { Refusal } from "../../object/refusal.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { History } from "../history.ts";
@@ -169,7 +170,11 @@ export class Session {
         const { store } = running.access;
         return store === undefined ? [] : [{ store, running }];
       });
-      if (serving.length > 0) return this.random.pick(serving);
+      if (serving.length > 0) {
+        const { store, running } = this.random.pick(serving);
+        const phases = new RequestPhases(store.platform.clock);
+        return { store: storeForRequest(store, phases), running };
+      }
       await this.sleep(20);
     }
   }
