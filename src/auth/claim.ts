@@ -40,4 +40,5 @@ export interface Verified {
 export interface Verifier extends VerifierParts {
   readonly keys: SigningKeys;
   readonly authorizations: AuthorizationHeaders;
+  readonly parseTimestamp: (text: string) => number | undefined;
 }

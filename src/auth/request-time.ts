@@ -2,7 +2,7 @@
 import { parseHttpDate } from "../base/http-date.ts";
 import type { Headers } from "../platform/request-head.ts";
 import type { AuthFailure } from "./auth-failure.ts";
-import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
+import { formatTimestamp } from "./timestamp.ts";
 
 /** S3's tolerance between the request's time and ours. */
 export const skewMsMax = 15 * 60 * 1000;
@@ -16,9 +16,12 @@ export interface RequestTime {
 }
 
 /** `x-amz-date`, or `date` where that is absent. What lies before 1970 is no time of a request. */
-export function requestTimeOf(headers: Headers): RequestTime | AuthFailure {
+export function requestTimeOf(
+  headers: Headers,
+  parse: (text: string) => number | undefined,
+): RequestTime | AuthFailure {
   const text = headers.get("x-amz-date") ?? headers.get("date") ?? "";
-  const stampedMs = parseTimestamp(text);
+  const stampedMs = parse(text);
   const ms = stampedMs ?? parseHttpDate(text) ?? -1;
   if (ms < 0) return noDate;
   return { text, timestamp: stampedMs === undefined ? formatTimestamp(ms) : text, ms };

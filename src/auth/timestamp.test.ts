@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatTimestamp, parseTimestamp } from "./timestamp.ts";
+import { createTimestamps, formatTimestamp, parseTimestamp } from "./timestamp.ts";
 
 const timeMs = Date.UTC(2013, 4, 24, 1, 2, 3);
 
@@ -17,5 +17,18 @@ test("what is no time is none", () => {
   const clock = ["20130524T240000Z", "20130524T236000Z", "20130524T235960Z", "20130524T235999Z"];
   for (const text of [...wrong, ...over, ...clock]) {
     assert.equal(parseTimestamp(text), undefined, text);
+  }
+});
+
+test("timestamps that are remembered are read as others are", () => {
+  const parse = createTimestamps();
+  for (const text of [
+    "",
+    "20130524T010203Z",
+    "20130524T010203Z",
+    "20130532T000000Z",
+    "20130524T010203Z",
+  ]) {
+    assert.equal(parse(text), parseTimestamp(text), text);
   }
 });

@@ -4,6 +4,16 @@ export function formatTimestamp(timeMs: number): string {
   return new Date(timeMs).toISOString().replace(/[-:]|\.\d+/g, "");
 }
 
+/** A parseTimestamp for the time of day, which is the same for all that is sent in a second. */
+export function createTimestamps(): (text: string) => number | undefined {
+  let lastText = "";
+  let lastMs: number | undefined;
+  return (text) => {
+    if (text !== lastText) [lastText, lastMs] = [text, parseTimestamp(text)];
+    return lastMs;
+  };
+}
+
 /** Milliseconds since 1970, or undefined where the text is no such time. */
 export function parseTimestamp(text: string): number | undefined {
   if (!/^\d{8}T\d{6}Z$/.test(text)) return undefined;

@@ -18,6 +18,7 @@ import {
 } from "./payload-mode.ts";
 import { signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
 import { SigningKeys } from "./signing-keys.ts";
+import { createTimestamps } from "./timestamp.ts";
 import { type FormFields, claimForm } from "./verify-form.ts";
 import { headerClaimV2, onlyVersion4, presignedClaimV2 } from "./verify-v2.ts";
 import { headerClaim, presignedClaim } from "./verify-v4.ts";
@@ -35,6 +36,7 @@ export function createRequestVerifier(parts: VerifierParts): RequestVerifier {
     ...parts,
     keys: new SigningKeys(parts.hash, parts.region),
     authorizations,
+    parseTimestamp: createTimestamps(),
   };
   return {
     claim: (head) => claimOf(verifier, head),

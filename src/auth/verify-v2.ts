@@ -28,7 +28,7 @@ export function headerClaimV2(
   const match = /^AWS +([^: ]+):([^: ]+) *$/.exec(authorization);
   const [, accessKeyId, signature] = match ?? [];
   if (accessKeyId === undefined || signature === undefined) return malformed(authorization);
-  const time = requestTimeOf(headers);
+  const time = requestTimeOf(headers, verifier.parseTimestamp);
   if ("kind" in time) return time;
   const skew = skewOf(time, verifier.clock.now());
   if (skew !== undefined) return skew;

@@ -41,7 +41,7 @@ export function headerClaim(
   if ("malformed" in claimed) {
     return { kind: "refused", code, message: claimed.malformed, region: claimed.region };
   }
-  const time = requestTimeOf(headers);
+  const time = requestTimeOf(headers, verifier.parseTimestamp);
   if ("kind" in time) return time;
   const { timestamp } = time;
   if (!timestamp.startsWith(claimed.date)) {

@@ -1,5 +1,5 @@
 import type { AuthFailure } from "../auth/auth-failure.ts";
-import type { Authorize } from "../auth/authorize.ts";
+import type { Authorize, Resource } from "../auth/authorize.ts";
 import type { Verified } from "../auth/claim.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
@@ -16,7 +16,6 @@ import { idText } from "../format/ids.ts";
 
 /** A request whose sender is known, as operations get it. */
 export interface S3Call {
-  /** As `requestView` gives it. */
   readonly objects: ObjectStore;
   readonly authorize: Authorize;
   readonly region: string;
@@ -99,12 +98,7 @@ function requirePermission(
   account: string | undefined,
 ): Promise<void> | undefined {
   const { secure, remoteAddress } = call.request;
-  const resource = {
-    get arn() {
-      return resourceName(place);
-    },
-    account,
-  };
+  const resource = new NamedResource(place, account);
   const context = { secure, remoteAddress };
   const allowed = call.authorize(call.verified.principal, action, resource, context);
   if (allowed instanceof Promise) return allowed.then((answer) => requireAllowed(call, answer));
@@ -118,9 +112,21 @@ function requireAllowed(call: S3Call, allowed: boolean): void {
   refuseUnsupportedHeaders(call.headers);
 }
 
-function resourceName({ bucket, key }: Place): string {
-  if (bucket === "") return "arn:aws:s3:::*";
-  return key === undefined ? bucketArn(bucket) : `${bucketArn(bucket)}/${decodeUtf8(key)}`;
+/** Its name is made only where somebody asks for it. */
+class NamedResource implements Resource {
+  readonly #place: Place;
+  readonly account: string | undefined;
+
+  constructor(place: Place, account: string | undefined) {
+    this.#place = place;
+    this.account = account;
+  }
+
+  get arn(): string {
+    const { bucket, key } = this.#place;
+    if (bucket === "") return "arn:aws:s3:::*";
+    return key === undefined ? bucketArn(bucket) : `${bucketArn(bucket)}/${decodeUtf8(key)}`;
+  }
 }
 
 export function bucketRegionHeader({ region }: Pick<Bucket, "region">): HeaderList[number] {

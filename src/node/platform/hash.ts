@@ -12,7 +12,7 @@ import { createBodyHasher } from "../../platform/body-hasher.ts";
 import { createCrcKernel } from "./crc-kernel.ts";
 import type { CrcKernel } from "./crc-kernel.ts";
 import type { HashThreads } from "./hash-threads.ts";
-import { createHmacText } from "./hmac-text.ts";
+import { createHmacText, createSha256Text } from "./hmac-text.ts";
 import { createXxhKernel } from "./xxhash-kernel.ts";
 
 const polynomial32 = 0xedb88320;
@@ -46,8 +46,7 @@ export function createHash(threads?: HashThreads): Hash {
     digest,
     hmacSha1: (key, bytes) => plainBytes(createHmac("sha1", key).update(bytes).digest()),
     hmacSha256: (key, bytes) => plainBytes(createHmac("sha256", key).update(bytes).digest()),
-    // Without an array in between: 0.5 µs for a request's text, instead of 2.0 (Node 26.10, November 2026).
-    sha256Text: (text) => hashOnce("sha256", Buffer.from(text, "latin1"), "hex"),
+    sha256Text: createSha256Text(),
     hmacSha256Text: createHmacText(),
     combineCrc: (algorithm, first, second, secondBytes) =>
       combineCrc(kernel, algorithm, first, second, secondBytes),
