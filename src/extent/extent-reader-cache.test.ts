@@ -38,6 +38,17 @@ test("reader: what is asked for again comes from memory, in any range", async ()
   await reader.close();
 });
 
+test("reader: what is in memory is the value itself, and not a promise of it", async () => {
+  const { store, refs } = await storeOf(1);
+  const reader = store.reader(cacheBytes);
+  for (const isPromise of [true, true, false]) {
+    const answer = read(reader, refs, 0);
+    assert.equal(answer instanceof Promise, isPromise);
+    assert.deepEqual(await answer, payload);
+  }
+  await reader.close();
+});
+
 test("reader: all of many that are asked for in turn come from memory soon", async () => {
   const count = 1500;
   const { store, refs } = await storeOf(count);

@@ -40,6 +40,30 @@ test("reader: ranges of one open file take one read, or two where much lies befo
   await reader.close();
 });
 
+test("C4: of an opened record the header is read once, and each block is still verified", async () => {
+  const { store, ref } = await storeWithChunk();
+  const reader = store.reader();
+  const [disk] = store.memoryDisks;
+  const opened = {};
+  const readsFor = async (start: number, end: number): Promise<number> => {
+    const before = disk!.count("read");
+    const bytes = await reader.read(ref, identityOf(0), start, end, { opened });
+    assert.deepEqual(bytes, payload.subarray(start, end));
+    return disk!.count("read") - before;
+  };
+  assert.equal(await readsFor(250_000, length), 2);
+  assert.equal(await readsFor(250_000, length), 1);
+  const again = async () => reader.read(ref, identityOf(0), 0, 70_000, { opened });
+  await assert.rejects(async () => reader.read(ref, identityOf(1), 0, 1, { opened }), {
+    code: "corrupt",
+  });
+  assert.equal((await again()).length, 70_000);
+  const headerBytes = recordHeaderBytes(identityOf(0).key.length, length);
+  disk!.bytesOf(store.extentFiles()[0]!)[ref.offset + headerBytes + 66_000]! ^= 1;
+  await assert.rejects(again, { code: "corrupt" });
+  await reader.close();
+});
+
 test("C4: a flipped bit anywhere is found by every read that touches it, and never served", async () => {
   const { store, ref } = await storeWithChunk();
   const reader = store.reader();

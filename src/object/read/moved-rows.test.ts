@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { encodeUtf8 } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
@@ -20,6 +21,7 @@ import { readAgain, readHead } from "../version/version-rows.ts";
 import { setVersioning } from "../bucket/versioning.ts";
 
 const hash = createHash();
+const inBucket = { bucket: testBucket, conditions: {} };
 const bytes = patterned(2 * chunkBytesMax + 100);
 
 /** A store from which records can be taken away, as when their extent is dropped. */
@@ -72,6 +74,27 @@ test("get: goes on where the data moved to while it was being read", async () =>
     if (parts.length < 3) store.drop(await compact(store));
   }
   assert.deepEqual(Buffer.concat(parts), Buffer.from(bytes));
+});
+
+test("get: a small range is one value, over two chunks and where its data moved", async () => {
+  const store = await createDropping();
+  ok(await put(store, "k", bytes));
+  const [first, last] = [chunkBytesMax - 1000, chunkBytesMax + 1000];
+  const range = { kind: "from", first, last } as const;
+  const read = ok(await getObject(store, { ...inBucket, key: key("k"), range }));
+  assert.deepEqual(await read.body.begin(), bytes.subarray(first, last + 1));
+  store.drop(await compact(store));
+  assert.deepEqual(await read.body.begin(), bytes.subarray(first, last + 1));
+});
+
+test("get: what is in memory is answered without a promise", async () => {
+  const store = await createTestStore(hash);
+  ok(await put(store, "k", "small"));
+  const small = encodeUtf8("small");
+  const reader = { ...store.reader, read: () => small };
+  const read = getObject({ ...store, reader }, { ...inBucket, key: key("k") });
+  assert.ok(!(read instanceof Promise));
+  assert.equal(ok(read).body.begin(), small);
 });
 
 test("get: goes on where a version moved to, from the head to the older ones and back", async () => {
