@@ -4,7 +4,7 @@ import type { SeededRandom } from "./random.ts";
 import { list, listWith, makeBucket, removeBucket } from "./workload/buckets.ts";
 import type { Mix, Session, WorkloadContext } from "./workload/context.ts";
 import { multipart } from "./workload/multipart.ts";
-import { copy, get, head, pickRange, put, remove } from "./workload/objects.ts";
+import { copy, get, head, pickRange, put, remove, removeMany } from "./workload/objects.ts";
 import { versionsMix } from "./workload/versions-mix.ts";
 import { changeVersioning, listAllVersions, removeVersion } from "./workload/versions.ts";
 
@@ -35,7 +35,8 @@ const mix: Mix = [
   [44, put],
   [22, (session, bucket, key) => get(session, bucket, key, pickRange(session))],
   [5, head],
-  [14, remove],
+  [12, remove],
+  [2, removeMany],
   [6, (session, bucket, key) => copy(session, session.pickTarget(), bucket, key)],
   [8, (session, bucket) => list(session, bucket)],
   [6, multipart],

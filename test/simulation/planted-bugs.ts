@@ -127,6 +127,14 @@ export const plantedBugs: readonly PlantedBug[] = [
     replace: "if (found.bytes < 0) {",
   },
   {
+    name: "of keys deleted together the bytes of one alone are freed",
+    seed: 3,
+    promise: "C5",
+    file: "src/object/write/delete-many.ts",
+    find: "plan.freed.push(...planned.freed);",
+    replace: "if (index === 0) plan.freed.push(...planned.freed);",
+  },
+  {
     name: "completing an upload leaves its parts",
     seed: 1,
     promise: "C5",

@@ -1,4 +1,6 @@
 import { deleteObject } from "../../object/write/delete.ts";
+import { deleteObjects } from "../../object/write/delete-many.ts";
+import { isRefusal } from "../../object/refusal.ts";
 import { copyObject } from "../../object/copy.ts";
 import type { WriteCondition } from "../../object/conditions.ts";
 import { getObject, headObject } from "../../object/read/get.ts";
@@ -53,6 +55,34 @@ export async function remove(session: Session, bucket: string, key: Uint8Array):
   );
   const marker = session.context.values.nextName();
   addWrite(session, target, attempt, { value: absent, condition, marker });
+}
+
+/** Some keys in one request, each on its own terms. */
+export async function removeMany(session: Session, bucket: string): Promise<void> {
+  const { keys, values } = session.context;
+  const some = keys.filter(() => session.random.chance(0.4));
+  const items = some.map((key) => {
+    const target = targetName(bucket, key);
+    return { key, target, condition: pickDeleteCondition(session, target) };
+  });
+  const what = `delete-many ${bucket} ${items.map(({ target }) => target).join(" ")}`;
+  const attempt = await session.attempt(what, async (store) => {
+    const outcomes = await deleteObjects(store, bucket, items);
+    const answered = outcomes.map((outcome) => {
+      // Then nothing is known of any.
+      if ("thrown" in outcome) throw outcome.thrown;
+      return outcome;
+    });
+    return { answered };
+  });
+  for (const [index, { target, condition }] of items.entries()) {
+    const outcome = attempt.kind === "answer" ? attempt.answer.answered[index]! : undefined;
+    const write = { value: absent, condition, marker: values.nextName() };
+    if (outcome === undefined) addWrite(session, target, attempt as Attempt<never>, write); // no answer
+    else if (isRefusal(outcome)) {
+      addWrite(session, target, { ...attempt, kind: "refused", refusal: outcome }, write);
+    } else addWrite(session, target, { ...attempt, kind: "answer", answer: outcome }, write);
+  }
 }
 
 export async function get(
