@@ -6,15 +6,15 @@ export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
     name: "reads take the head from a cache of their process for 50 ms",
     promise: "C2",
     file: "src/object/version/version-rows.ts",
-    find: `  if (ref === undefined) {
-    const head = await readHead(target);`,
-    replace: `  if (ref === undefined) {
-    const cache = (globalThis.plantedHeads ??= new Map());
-    const name = target.bucket.id + String(target.key);
-    const cached = cache.get(name);
-    const isFresh = cached !== undefined && Date.now() - cached.at < 50;
-    const head = isFresh ? cached.head : await readHead(target);
-    if (!isFresh) cache.set(name, { head, at: Date.now() });`,
+    find: `  return whenReady(readHead(target), (head) => {
+    if (head === undefined) return refuse("noSuchKey");`,
+    replace: `  const cache = (globalThis.plantedHeads ??= new Map());
+  const name = target.bucket.id + String(target.key);
+  const cached = cache.get(name);
+  const isFresh = cached !== undefined && Date.now() - cached.at < 50;
+  return whenReady(isFresh ? cached.head : readHead(target), (head) => {
+    if (!isFresh) cache.set(name, { head, at: Date.now() });
+    if (head === undefined) return refuse("noSuchKey");`,
   },
   {
     name: "commits do not check what they have read",
