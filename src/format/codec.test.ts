@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toHex } from "../base/bytes.ts";
-import { ByteWriter } from "./codec.ts";
+import { ByteReader, ByteWriter } from "./codec.ts";
+import type { BlobId } from "./ids.ts";
+import { idOfText } from "./ids.ts";
 
 test("writer: values written at the same time, longer or shorter than expected, do not touch each other", () => {
   const writers = Array.from({ length: 300 }, (_, n) => new ByteWriter(65 + (n % 200)));
@@ -27,4 +29,20 @@ test("writer: what is written after the end goes nowhere near the values behind 
   const next = new ByteWriter(100).u32(0).finish();
   writer.u32(0xffffffff);
   assert.deepEqual([...value, ...next], [1, 0, 0, 0, 0]);
+});
+
+test("C5: every field is kept whole where it is written as the value moves to larger memory", () => {
+  const id = idOfText<BlobId>("000102030405060708090a0b0c0d0e0f");
+  for (let before = 0; before <= 300; before++) {
+    for (const capacity of [16, 100, 256]) {
+      const writer = new ByteWriter(capacity).raw(new Uint8Array(before));
+      writer.id(id).u8(1).u16(2).u32(3).u64(4).varint(500).boolean(true).text("text é");
+      const reader = new ByteReader(writer.finish(), "value");
+      reader.skip(before);
+      assert.equal(reader.id(), id, `an id behind ${before} bytes`);
+      const numbers = [reader.u8(), reader.u16(), reader.u32(), reader.u64(), reader.varint()];
+      assert.deepEqual(numbers, [1, 2, 3, 4, 500]);
+      assert.deepEqual([reader.boolean(), reader.text()], [true, "text é"]);
+    }
+  }
 });

@@ -116,7 +116,8 @@ export class ByteWriter {
 
   /** An id, in its 16 bytes. */
   id(id: Id): this {
-    writeId(id, this.#bytes, this.#reserve(idBytes));
+    const at = this.#reserve(idBytes); // which may have moved the value to other memory
+    writeId(id, this.#bytes, at);
     return this;
   }
 
