@@ -8,7 +8,7 @@ import {
   isSecret,
   secretRule,
 } from "../auth/access-key.ts";
-import { decodePayload } from "../auth/decode-payload.ts";
+import { createDecoder, decodePieces } from "../auth/decode-payload.ts";
 import { PayloadError } from "../auth/payload-error.ts";
 import type { Verified } from "../auth/claim.ts";
 import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
@@ -128,7 +128,7 @@ async function readFields(
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   try {
-    for await (const piece of decodePayload(hash, payload, request.body).body) {
+    for await (const piece of decodePieces(createDecoder(hash, payload), request.body)) {
       bytes += piece.length;
       if (bytes > bodyBytesMax) throw new Refused(413, `a body has at most ${bodyBytesMax} bytes`);
       pieces.push(piece.slice());

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { concatBytes } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { percentEncode } from "./canonical-request.ts";
-import { decodePayload } from "./decode-payload.ts";
+import { createDecoder, decodePieces } from "./decode-payload.ts";
 import { encodeChunked } from "./testing/encode-chunked.ts";
 import { PayloadError } from "./payload-error.ts";
 import type { ChunkedPayload } from "./payload-mode.ts";
@@ -120,8 +120,9 @@ async function decode(mode: ChunkedPayload, pieces: readonly Uint8Array[]) {
   const stream = (async function* () {
     yield* pieces;
   })();
-  const decoded = decodePayload(hash, mode, stream);
-  return { body: concatBytes(await Array.fromAsync(decoded.body)), trailers: decoded.trailers() };
+  const decoder = createDecoder(hash, mode);
+  const parts = await Array.fromAsync(decodePieces(decoder, stream));
+  return { body: concatBytes(parts), trailers: decoder.trailers };
 }
 
 test("chunks decode to what was encoded, wherever the network cuts them", async () => {

@@ -11,8 +11,9 @@
  * first is chained to the request's own. Bytes are handed on as they come and judged when their chunk
  * ends: what is held does not depend on the size of chunks, which the client chooses.
  */
+import { noBytes } from "../base/bytes.ts";
 import type { Hash, Hasher } from "../platform/hash.ts";
-import { ByteSource } from "./byte-source.ts";
+import type { PayloadDecoder } from "./decode-payload.ts";
 import { PayloadError } from "./payload-error.ts";
 import type { ChunkedPayload } from "./payload-mode.ts";
 import { chunkStringToSign, sameSignature, trailerStringToSign } from "./signature-v4.ts";
@@ -29,39 +30,164 @@ const signedChunkBytesMin = 8192;
 
 export const trailerSignatureHeader = "x-amz-trailer-signature";
 
-interface ChunkedInput {
-  readonly payload: ChunkedPayload;
-  readonly body: AsyncIterable<Uint8Array>;
-  /** Filled when the body ends. */
-  readonly trailers: Map<string, string>;
-}
+const lineFeed = 0x0a;
+const noTrailers: ReadonlyMap<string, string> = new Map();
 
-export async function* decodeChunks(hash: Hash, input: ChunkedInput): AsyncGenerator<Uint8Array> {
-  const { payload } = input;
-  const source = new ByteSource(input.body);
-  const chain = payload.signing && new SignatureChain(hash, payload.signing);
-  try {
-    let restBytes = payload.decodedBytes;
-    let beforeBytes = Infinity;
-    for (let [last, number] = [false, 1]; !last; number++) {
-      const chunk = parseChunkLine(await readLine(source, chunkLineBytesMax));
-      last = chunk.bytes === 0;
-      if (chunk.bytes > restBytes) throw wrongLength(payload, chunk.bytes - restBytes);
-      restBytes -= chunk.bytes;
-      // Judged by what follows: a small one is the last of a body that is shorter than it said.
-      if (chain && beforeBytes < signedChunkBytesMin && !last) throw tooSmall(number, beforeBytes);
-      beforeBytes = chunk.bytes;
-      yield* chunkBytes(source, chunk.bytes, chain);
-      chain?.endChunk(chunk.signature);
-      if (!last) await expectEndOfChunk(source);
+/** What stands next in the body. */
+type Next = "chunk line" | "chunk" | "chunk end" | "trailer" | "after";
+
+/** Takes the framing off, piece by piece as the body comes. */
+export class ChunkedDecoder implements PayloadDecoder {
+  readonly #trailers = new Map<string, string>();
+  readonly #payload: ChunkedPayload;
+  readonly #chain: SignatureChain | undefined;
+  #next: Next = "chunk line";
+  /** The line so far that stands next; one character a byte. */
+  #line = "";
+  /** Payload bytes that are still to come, of the whole and of the chunk at hand. */
+  #restBytes: number;
+  #chunkRestBytes = 0;
+  #chunk: ChunkLine = { bytes: Infinity, signature: undefined };
+  #chunks = 0;
+  #trailerRestBytes = trailerBytesMax;
+  #afterBytes = 0;
+
+  constructor(hash: Hash, payload: ChunkedPayload) {
+    this.#payload = payload;
+    this.#restBytes = payload.decodedBytes;
+    this.#chain = payload.signing && new SignatureChain(hash, payload.signing);
+  }
+
+  get trailers(): ReadonlyMap<string, string> {
+    return this.#next === "after" ? this.#trailers : noTrailers;
+  }
+
+  get isPastEnd(): boolean {
+    return this.#afterBytes >= afterBytesMax;
+  }
+
+  push(piece: Uint8Array): readonly Uint8Array[] {
+    const spans: Uint8Array[] = [];
+    for (let at = 0; at < piece.length;) {
+      if (this.#next === "chunk") {
+        const span = piece.subarray(at, at + this.#chunkRestBytes);
+        at += span.length;
+        this.#takeBytes(span);
+        spans.push(span);
+      } else if (this.#next === "after") {
+        this.#afterBytes += piece.length - at;
+        break;
+      } else {
+        at = this.#readLine(piece, at);
+      }
     }
-    if (restBytes > 0) throw wrongLength(payload, -restBytes);
-    const trailers = await readTrailers(source, payload.trailer);
-    chain?.checkTrailers(trailers, payload.trailer);
-    await passOver(source, afterBytesMax);
-    for (const [name, value] of trailers) input.trailers.set(name, value);
-  } finally {
-    await source.close();
+    return spans;
+  }
+
+  end(): void {
+    switch (this.#next) {
+      case "chunk line":
+        throw incomplete("within a chunk's first line");
+      case "chunk":
+        throw incomplete(`${this.#chunkRestBytes} bytes before the end of a chunk`);
+      case "chunk end":
+        throw incomplete("behind a chunk's bytes");
+      case "trailer":
+        if (this.#line !== "") throw incomplete("within the trailer");
+        this.#endTrailers();
+        return;
+      case "after":
+        return;
+    }
+  }
+
+  /** Reads on in the line that stands next, and takes it where it ends in this piece; the place behind what was read. */
+  #readLine(piece: Uint8Array, start: number): number {
+    const bytesMax = this.#lineBytesMax() + 2;
+    for (let at = start; at < piece.length;) {
+      const lineFeedAt = piece.indexOf(lineFeed, at);
+      const lineEnd = lineFeedAt < 0 ? piece.length : lineFeedAt + 1;
+      const end = Math.min(lineEnd, at + bytesMax - this.#line.length);
+      this.#line += String.fromCharCode(...piece.subarray(at, end));
+      at = end;
+      if (this.#line.endsWith("\r\n")) {
+        const line = this.#line.slice(0, -2);
+        this.#line = "";
+        this.#takeLine(line);
+        return at;
+      }
+      if (this.#line.length >= bytesMax) throw this.#tooLong();
+    }
+    return piece.length;
+  }
+
+  #lineBytesMax(): number {
+    if (this.#next === "chunk line") return chunkLineBytesMax;
+    return this.#next === "trailer" ? this.#trailerRestBytes : 0;
+  }
+
+  #tooLong(): PayloadError {
+    if (this.#next === "chunk line") {
+      return framing(`a chunk's first line exceeds ${chunkLineBytesMax} bytes`);
+    }
+    if (this.#next === "trailer") {
+      return malformedTrailer(`the trailer exceeds ${trailerBytesMax} bytes`);
+    }
+    return framing("a chunk is longer than its size says");
+  }
+
+  #takeLine(line: string): void {
+    if (this.#next === "chunk line") this.#beginChunk(parseChunkLine(line));
+    else if (this.#next === "trailer") this.#takeTrailer(line);
+    else if (line === "") this.#next = "chunk line";
+    else throw framing("a chunk is longer than its size says");
+  }
+
+  #beginChunk(chunk: ChunkLine): void {
+    const before = this.#chunk;
+    if (chunk.bytes > this.#restBytes) {
+      throw wrongLength(this.#payload, chunk.bytes - this.#restBytes);
+    }
+    // Judged by what follows: a small one is the last of a body that is shorter than it said.
+    const isLast = chunk.bytes === 0;
+    this.#chunks += 1;
+    if (this.#chain && before.bytes < signedChunkBytesMin && !isLast) {
+      throw tooSmall(this.#chunks, before.bytes);
+    }
+    this.#chunk = chunk;
+    this.#restBytes -= chunk.bytes;
+    this.#chunkRestBytes = chunk.bytes;
+    if (!isLast) {
+      this.#next = "chunk";
+      return;
+    }
+    this.#chain?.endChunk(chunk.signature);
+    if (this.#restBytes > 0) throw wrongLength(this.#payload, -this.#restBytes);
+    this.#next = "trailer";
+  }
+
+  #takeBytes(bytes: Uint8Array): void {
+    this.#chain?.update(bytes, this.#chunk.bytes);
+    this.#chunkRestBytes -= bytes.length;
+    if (this.#chunkRestBytes > 0) return;
+    this.#chain?.endChunk(this.#chunk.signature);
+    this.#next = "chunk end";
+  }
+
+  #takeTrailer(line: string): void {
+    if (line === "") {
+      this.#endTrailers();
+      return;
+    }
+    if (!this.#payload.trailer) throw framing("a trailer that was not announced");
+    this.#trailerRestBytes -= line.length;
+    const [name, value] = parseTrailer(line);
+    this.#trailers.set(name, value); // of several, S3 takes the last
+  }
+
+  #endTrailers(): void {
+    this.#chain?.checkTrailers(this.#trailers, this.#payload.trailer);
+    this.#next = "after";
   }
 }
 
@@ -70,24 +196,33 @@ class SignatureChain {
   readonly #hash: Hash;
   readonly #signing: ChunkSigning;
   #previous: string;
-  #chunk: Hasher;
+  /** Of the chunk at hand, where it comes in several pieces. */
+  #hasher: Hasher | undefined;
+  #sha256: Uint8Array | undefined;
 
   constructor(hash: Hash, signing: ChunkSigning) {
     this.#hash = hash;
     this.#signing = signing;
     this.#previous = signing.seedSignature;
-    this.#chunk = hash.create("sha256");
   }
 
-  update(bytes: Uint8Array): void {
-    this.#chunk.update(bytes);
+  /** @param chunkBytes of the whole chunk: one that comes in one piece needs no hasher. */
+  update(bytes: Uint8Array, chunkBytes: number): void {
+    if (bytes.length === chunkBytes) {
+      this.#sha256 = this.#hash.digest("sha256", bytes);
+      return;
+    }
+    this.#hasher ??= this.#hash.create("sha256");
+    this.#hasher.update(bytes);
   }
 
   endChunk(provided: string | undefined): void {
     if (provided === undefined) throw framing("a chunk without its signature");
-    const chunk = { previousSignature: this.#previous, sha256: this.#chunk.digest() };
+    const sha256 = this.#hasher?.digest() ?? this.#sha256 ?? this.#hash.digest("sha256", noBytes);
+    const chunk = { previousSignature: this.#previous, sha256 };
     this.#previous = this.#check(chunkStringToSign(this.#signing, chunk), provided);
-    this.#chunk = this.#hash.create("sha256");
+    this.#hasher = undefined;
+    this.#sha256 = undefined;
   }
 
   /** Takes the signature out of the trailers, where it stands among what it signs. */
@@ -137,63 +272,11 @@ function parseChunkLine(line: string): ChunkLine {
   return { bytes: Number.parseInt(size, 16), signature: signature?.slice(prefix.length) };
 }
 
-async function* chunkBytes(
-  source: ByteSource,
-  bytes: number,
-  chain: SignatureChain | undefined,
-): AsyncGenerator<Uint8Array> {
-  for (let rest = bytes; rest > 0;) {
-    const piece = await source.take(rest);
-    if (piece === undefined) throw incomplete(`${rest} bytes before the end of a chunk`);
-    rest -= piece.length;
-    chain?.update(piece);
-    yield piece;
-  }
-}
-
-async function expectEndOfChunk(source: ByteSource): Promise<void> {
-  const line = await source.line(0);
-  if (line === "end" || line === "cut") throw incomplete("behind a chunk's bytes");
-  if (line === "long" || line.text !== "") throw framing("a chunk is longer than its size says");
-}
-
-/** Up to the empty line, or to the end of the body. */
-async function readTrailers(source: ByteSource, expected: boolean): Promise<Map<string, string>> {
-  const trailers = new Map<string, string>();
-  let restBytes = trailerBytesMax;
-  for (;;) {
-    const line = await source.line(restBytes);
-    if (line === "end") return trailers;
-    if (line === "cut") throw incomplete("within the trailer");
-    if (line === "long") throw malformedTrailer(`the trailer exceeds ${trailerBytesMax} bytes`);
-    if (line.text === "") return trailers;
-    if (!expected) throw framing("a trailer that was not announced");
-    restBytes -= line.text.length;
-    const [name, value] = parseTrailer(line.text);
-    trailers.set(name, value); // of several, S3 takes the last
-  }
-}
-
 /** Some clients end a value with \n before the CRLF, as AWS's own example once did: trimmed like other space. */
 function parseTrailer(line: string): readonly [name: string, value: string] {
   const match = /^([A-Za-z0-9-]+):([^\r]*)$/.exec(line);
   if (match === null) throw malformedTrailer("a trailing header is malformed");
   return [match[1]!.toLowerCase(), match[2]!.trim()];
-}
-
-async function readLine(source: ByteSource, bytesMax: number): Promise<string> {
-  const line = await source.line(bytesMax);
-  if (line === "end" || line === "cut") throw incomplete("within a chunk's first line");
-  if (line === "long") throw framing(`a chunk's first line exceeds ${bytesMax} bytes`);
-  return line.text;
-}
-
-async function passOver(source: ByteSource, bytesMax: number): Promise<void> {
-  for (let bytes = 0; bytes < bytesMax;) {
-    const piece = await source.take(bytesMax);
-    if (piece === undefined) return;
-    bytes += piece.length;
-  }
 }
 
 /** @param moreBytes than declared, or fewer. */

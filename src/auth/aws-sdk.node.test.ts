@@ -14,7 +14,7 @@ import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
-import { decodePayload } from "./decode-payload.ts";
+import { createDecoder, decodePieces } from "./decode-payload.ts";
 import { exampleIdentity } from "./testing/aws-examples.ts";
 import { exampleVerifier } from "./testing/fixture.ts";
 import type { Verified } from "./claim.ts";
@@ -71,9 +71,9 @@ async function receive(request: SdkRequest): Promise<Sent> {
   const verifier = exampleVerifier(hash, Date.now());
   const verified = await verifier.verify({ method: request.method, target, headers });
   assert.ok(verified.kind === "verified", JSON.stringify(verified));
-  const decoded = decodePayload(hash, verified.payload, bodyOf(request.body));
-  const body = concatBytes(await Array.fromAsync(decoded.body));
-  return { verified, body, trailers: decoded.trailers() };
+  const decoder = createDecoder(hash, verified.payload);
+  const body = concatBytes(await Array.fromAsync(decodePieces(decoder, bodyOf(request.body))));
+  return { verified, body, trailers: decoder.trailers };
 }
 
 async function* bodyOf(body: unknown): AsyncGenerator<Uint8Array> {

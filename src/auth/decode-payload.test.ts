@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { decodePayload } from "./decode-payload.ts";
+import { createDecoder, decodePieces } from "./decode-payload.ts";
 import { encodeChunked } from "./testing/encode-chunked.ts";
 import { PayloadError } from "./payload-error.ts";
 import type { PayloadErrorCode } from "./payload-error.ts";
@@ -20,16 +20,16 @@ const hash = createHash();
 
 /** What came out before the end or the error, and which of them it was. */
 async function decode(mode: PayloadMode, pieces: readonly Uint8Array[]) {
-  const decoded = decodePayload(hash, mode, streamOf(pieces));
+  const decoder = createDecoder(hash, mode);
   const parts: Uint8Array[] = [];
   let failure: PayloadErrorCode | undefined;
   try {
-    for await (const part of decoded.body) parts.push(part);
+    for await (const part of decodePieces(decoder, streamOf(pieces))) parts.push(part);
   } catch (thrown) {
     assert.ok(thrown instanceof PayloadError, String(thrown));
     failure = thrown.code;
   }
-  return { body: concatBytes(parts), trailers: decoded.trailers(), failure };
+  return { body: concatBytes(parts), trailers: decoder.trailers, failure };
 }
 
 async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
@@ -140,7 +140,7 @@ test("the payload is not copied: what comes out are views of what went in", asyn
     trailer: true,
     decodedBytes: 12,
   };
-  const parts = await Array.fromAsync(decodePayload(hash, mode, streamOf([piece])).body);
+  const parts = createDecoder(hash, mode).push(piece);
   assert.deepEqual(
     parts.map((part) => part.buffer),
     [piece.buffer],
@@ -214,8 +214,8 @@ test("a signed digest is compared with the body's, and both are told", async () 
   const none = { kind: "signed", declared: "none", sha256: undefined } as const;
   assert.equal((await decode(none, [body])).failure, "sha256_mismatch");
   const other = streamOf([encodeUtf8("Welcome.")]);
-  const decoded = decodePayload(hash, { kind: "signed", declared, sha256 }, other);
-  await assert.rejects(Array.fromAsync(decoded.body), {
+  const decoder = createDecoder(hash, { kind: "signed", declared, sha256 });
+  await assert.rejects(Array.fromAsync(decodePieces(decoder, other)), {
     code: "sha256_mismatch",
     quoted: {
       kind: "sha256",
@@ -241,6 +241,6 @@ test("whoever stops reading early lets go of the body", async () => {
     trailer: false,
     decodedBytes: 10,
   };
-  for await (const _ of decodePayload(hash, mode, body()).body) break;
+  for await (const _ of decodePieces(createDecoder(hash, mode), body())) break;
   assert.equal(closed, true);
 });

@@ -1,49 +1,76 @@
-import { equalBytes, toHex } from "../base/bytes.ts";
+import { concatBytes, equalBytes, toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
-import { decodeChunks } from "./aws-chunked.ts";
+import { ChunkedDecoder } from "./aws-chunked.ts";
 import { PayloadError } from "./payload-error.ts";
 import type { PayloadMode, SignedPayload } from "./payload-mode.ts";
 
-export interface DecodedPayload {
+/** Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the way. */
+export interface PayloadDecoder {
   /**
-   * The payload's bytes, for one pass; they may be views of the pieces of the original body. A piece that was
-   * yielded may still prove wrong: only the end of the iteration says that all signatures, digests and lengths
-   * were right. Throws `PayloadError`.
+   * The payload's bytes among these, as views of them. They may still prove wrong: only `end` says that all signatures,
+   * digests and lengths were right. PayloadError.
    */
-  readonly body: AsyncIterable<Uint8Array>;
-  /** Trailing headers, names in lower case. Empty until the body has ended. */
-  trailers(): ReadonlyMap<string, string>;
+  push(piece: Uint8Array): readonly Uint8Array[];
+  /** The body has ended. PayloadError. */
+  end(): void;
+  /** Whatever follows means nothing, however long it is: it need not be pushed. */
+  readonly isPastEnd: boolean;
+  /** Trailing headers, names in lower case; complete once the body has ended. */
+  readonly trailers: ReadonlyMap<string, string>;
 }
 
-/** The payload inside a body as sent, in whatever mode: verifies as it goes, in bounded memory. */
-export function decodePayload(
-  hash: Hash,
-  mode: PayloadMode,
-  body: AsyncIterable<Uint8Array>,
-): DecodedPayload {
-  const trailers = new Map<string, string>();
-  const decoded = { trailers: () => trailers };
+const noTrailers: ReadonlyMap<string, string> = new Map();
+
+/** A decoder of bodies in that mode, which holds nothing of what was pushed. */
+export function createDecoder(hash: Hash, mode: PayloadMode): PayloadDecoder {
   switch (mode.kind) {
     case "unsigned":
-      return { ...decoded, body };
+      return plainDecoder;
     case "signed":
-      return { ...decoded, body: verifySha256(hash, mode, body) };
+      return sha256Decoder(hash, mode);
     case "chunked":
-      return { ...decoded, body: decodeChunks(hash, { payload: mode, body, trailers }) };
+      return new ChunkedDecoder(hash, mode);
   }
 }
 
-async function* verifySha256(
-  hash: Hash,
-  payload: SignedPayload,
+/** The payload of a whole body in memory, which is one view of it where the payload is all in one place. */
+export function decodeWhole(decoder: PayloadDecoder, body: Uint8Array): Uint8Array {
+  const spans = decoder.push(body);
+  decoder.end();
+  return concatBytes(spans);
+}
+
+/** The payload of a body that is pulled; its end comes only once all of it was found to be right. */
+export async function* decodePieces(
+  decoder: PayloadDecoder,
   body: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  const hasher = hash.create("sha256");
+): AsyncGenerator<Uint8Array, void> {
   for await (const piece of body) {
-    hasher.update(piece);
-    yield piece;
+    yield* decoder.push(piece);
+    if (decoder.isPastEnd) return;
   }
-  checkSha256(payload, hasher.digest());
+  decoder.end();
+}
+
+/** The bytes are the payload. */
+const plainDecoder: PayloadDecoder = {
+  push: (piece) => [piece],
+  end: () => undefined,
+  isPastEnd: false,
+  trailers: noTrailers,
+};
+
+function sha256Decoder(hash: Hash, payload: SignedPayload): PayloadDecoder {
+  const hasher = hash.create("sha256");
+  return {
+    push(piece) {
+      hasher.update(piece);
+      return [piece];
+    },
+    end: () => checkSha256(payload, hasher.digest()),
+    isPastEnd: false,
+    trailers: noTrailers,
+  };
 }
 
 /** PayloadError `sha256_mismatch`, where a body is not the one that was declared. */

@@ -5,7 +5,7 @@ import type { ChunkSigning } from "./signature-v4.ts";
 export const contentSha256Header = "x-amz-content-sha256";
 export const decodedLengthHeader = "x-amz-decoded-content-length";
 
-/** How the body is protected and framed: what `decodePayload` needs to know. */
+/** How the body is protected and framed: what decoding it needs to know. */
 export type PayloadMode =
   /** The bytes as they come; nothing vouches for them (UNSIGNED-PAYLOAD, presigned, anonymous). */
   { readonly kind: "unsigned" } | SignedPayload | ChunkedPayload;

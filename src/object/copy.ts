@@ -3,7 +3,7 @@ import { StoreError } from "../base/errors.ts";
 import type { ChecksumAlgorithm } from "../format/checksum.ts";
 import type { ObjectAttributes } from "../format/object-row.ts";
 import { readBody } from "./read/read-body.ts";
-import { bodyBytesMax } from "./write/body-writer.ts";
+import { bodyBytesMax } from "./write/store-body.ts";
 import type { ReadConditions, WriteCondition } from "./conditions.ts";
 import { checkCopySource } from "./conditions.ts";
 import { digestOf } from "./write/digests.ts";
@@ -11,7 +11,9 @@ import type { Span } from "./read/ranges.ts";
 import type { UploadAddress } from "./upload/multipart.ts";
 import { getUpload, uploadPart } from "./upload/multipart.ts";
 import type { ObjectStore } from "./object-store.ts";
-import type { Stored, Upload } from "./write/put.ts";
+import type { Stored } from "./write/put.ts";
+import type { Upload } from "./write/upload.ts";
+import { plainPieces } from "./write/upload.ts";
 import { mayWrite, storeObject } from "./write/put.ts";
 import type { Refusal } from "./refusal.ts";
 import { isRefusal, refuse } from "./refusal.ts";
@@ -68,7 +70,7 @@ export async function copyObject(store: ObjectStore, input: CopyInput): Promise<
   const algorithm = input.checksum ?? row.checksum?.algorithm ?? defaultChecksum;
   const upload = copyOf(store, source, { span, algorithm, signal });
   const attributes = input.attributes(row.attributes);
-  const stored = await storeObject(store, target, { attributes, condition, upload, signal });
+  const stored = await storeObject(store, target, { attributes, condition, upload });
   return isRefusal(stored) ? stored : copied(source, stored);
 }
 
@@ -138,8 +140,13 @@ function copyOf(
   const { size, checksum } = version.row;
   const sizeBytes = span.end - span.first;
   return {
-    pieces: "passing",
-    bytes: readBody(store, target, version, span, signal),
+    body: {
+      kind: "pieces",
+      pieces: readBody(store, target, version, span, signal),
+      decoder: plainPieces,
+      ownership: "borrowed",
+      signal,
+    },
     sizeBytes,
     algorithms: [algorithm],
     accept(digests) {

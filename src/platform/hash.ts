@@ -33,7 +33,7 @@ export interface Hash {
   blockChecksum(bytes: Uint8Array): number;
   create(algorithm: HashAlgorithm): Hasher;
   /** For a large body: here it would keep everything else waiting, half a millisecond for each 256 KiB. */
-  createBeside(algorithms: readonly HashAlgorithm[]): BodyHasher;
+  createOffThread(algorithms: readonly HashAlgorithm[]): BodyHasher;
   digest(algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array;
   hmacSha1(key: Uint8Array, bytes: Uint8Array): Uint8Array;
   hmacSha256(key: Uint8Array, bytes: Uint8Array): Uint8Array;

@@ -10,6 +10,7 @@ import type { ObjectStore } from "../object/object-store.ts";
 import { isRefusal, refuse, type Refusal } from "../object/refusal.ts";
 import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
 import type { Headers } from "../platform/request-head.ts";
+import type { CountedBody } from "./request/counted-body.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 import { refuseUnsupportedHeaders } from "./request/unsupported-headers.ts";
 import { idText } from "../format/ids.ts";
@@ -29,7 +30,7 @@ export interface S3Call {
   /** Who signed a form: that stands among its fields, in the body, where `verified` knows nothing of. */
   readonly verifyForm: (fields: FormFields) => Promise<Verified | AuthFailure>;
   /** The body as sent, counted. */
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: CountedBody;
   /** Answers with what may take long to come about, and keeps the client waiting meanwhile. */
   keepAlive(work: Promise<HttpResponse>): Promise<HttpResponse>;
 }

@@ -18,6 +18,7 @@ import { builtOperations } from "./built-operations.ts";
 import { type Operation, bucketRegionHeader, permit, permitOwn } from "./call.ts";
 import { S3Error } from "./errors.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
+import { CountedBody } from "./request/counted-body.ts";
 import { checkHeaderForm } from "./request/headers.ts";
 import type { Found, LookUp } from "./look-up.ts";
 import { keepAlive } from "./response/keep-alive.ts";
@@ -69,9 +70,9 @@ class Exchange implements ObservedRequest {
   refusedKey: string | undefined;
   status: number | undefined;
   code: string | undefined;
-  bytesIn = 0;
   bytesOut = 0;
   firstByteMs: number | undefined;
+  readonly #body: CountedBody;
   /** Undefined until it was looked up. */
   #found: Found | undefined;
   /** Who is counted for it, until it ends. */
@@ -82,6 +83,11 @@ class Exchange implements ObservedRequest {
     this.request = request;
     this.requestId = toHex(shared.platform.random.bytes(8)).toUpperCase();
     this.phases = new RequestPhases(shared.platform.clock);
+    this.#body = new CountedBody(request, this.phases);
+  }
+
+  get bytesIn(): number {
+    return this.#body.bytes;
   }
 
   /** A promise only where something is waited for. */
@@ -207,7 +213,7 @@ class Exchange implements ObservedRequest {
       bucket,
       verified,
       verifyForm: (fields) => this.#verifyForm(fields),
-      body: this.#counted(request.body),
+      body: this.#body,
       keepAlive: (work) => keepAlive(platform.clock, work, (thrown) => this.#errorResponse(thrown)),
     });
   }
@@ -241,24 +247,6 @@ class Exchange implements ObservedRequest {
   /** Whatever is given up because nobody waits for it is no failure of ours. */
   #isGone(thrown: unknown): boolean {
     return isStoreError(thrown, "cancelled") && this.request.signal.aborted;
-  }
-
-  async *#counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
-    const { phases } = this;
-    let isWaiting = true;
-    phases.wait("body");
-    try {
-      for await (const piece of body) {
-        phases.waited();
-        isWaiting = false;
-        this.bytesIn += piece.length;
-        yield piece;
-        isWaiting = true;
-        phases.wait("body");
-      }
-    } finally {
-      if (isWaiting) phases.waited();
-    }
   }
 
   /** A failure midway can't become an answer any more: thrown on, it breaks the connection. */

@@ -41,7 +41,7 @@ test("threads that hash: bodies at once, however cut, come to what they come to 
       const results = drawn.map(async ({ algorithms, bytes: [isShared, a, b], cuts }) => {
         const bytes = (isShared ? shared : body).subarray(Math.min(a, b), Math.max(a, b));
         const within = cuts.map((cut) => cut % (bytes.length + 1));
-        const digests = await digestsOf(beside.createBeside(algorithms), bytes, within);
+        const digests = await digestsOf(beside.createOffThread(algorithms), bytes, within);
         const expected = algorithms.map((name) => [name, inline.digest(name, bytes)] as const);
         assert.deepEqual(digests, new Map(expected));
       });
@@ -53,7 +53,7 @@ test("threads that hash: bodies at once, however cut, come to what they come to 
 
 test("threads that hash: the event loop turns while a large body is hashed", async () => {
   const large = new Uint8Array(new SharedArrayBuffer(32 * 1024 * 1024));
-  const hasher = beside.createBeside(["md5", "sha1"]);
+  const hasher = beside.createOffThread(["md5", "sha1"]);
   let isDone = false;
   const done = hasher.update(large).then(() => {
     isDone = true;
@@ -71,7 +71,7 @@ test("threads that hash: the event loop turns while a large body is hashed", asy
 test("threads that hash: one that dies fails its bodies and no others, and another takes its place", async () => {
   const own = new HashThreads();
   const hash = createHash(own);
-  const before = hash.createBeside(["md5", "crc32"]);
+  const before = hash.createOffThread(["md5", "crc32"]);
   await before.update(shared);
   const [first] = own.running;
   // Ended first: on a busy machine the thread may be done with an update before it ends.
@@ -82,7 +82,7 @@ test("threads that hash: one that dies fails its bodies and no others, and anoth
   await assert.rejects(before.update(shared), { code: "unavailable" });
   await assert.rejects(before.digests(), { code: "unavailable" });
   before.close();
-  const digests = await digestsOf(hash.createBeside(["md5", "crc32"]), shared, [7]);
+  const digests = await digestsOf(hash.createOffThread(["md5", "crc32"]), shared, [7]);
   assert.deepEqual(digests.get("md5"), inline.digest("md5", body));
   assert.equal(own.running.length, 2);
   await Promise.all(own.running.map((worker) => worker.terminate()));
@@ -92,7 +92,7 @@ test("C6: threads that hash: a body given up leaves nothing behind", async () =>
   const own = new HashThreads();
   const hash = createHash(own);
   for (let i = 0; i < 3; i++) {
-    const hasher = hash.createBeside(["md5"]);
+    const hasher = hash.createOffThread(["md5"]);
     const update = hasher.update(shared);
     hasher.close();
     await update;

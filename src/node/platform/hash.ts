@@ -41,8 +41,8 @@ export function createHash(threads?: HashThreads): Hash {
     crc32: createCrc32(),
     blockChecksum: (bytes) => xxh.xxh3Half(bytes),
     create,
-    createBeside: (algorithms) =>
-      threads?.open(algorithms) ?? createBodyHasher({ create, digest }, algorithms),
+    createOffThread: (algorithms) =>
+      threads?.open(algorithms) ?? createBodyHasher({ create }, algorithms),
     digest,
     hmacSha1: (key, bytes) => plainBytes(createHmac("sha1", key).update(bytes).digest()),
     hmacSha256: (key, bytes) => plainBytes(createHmac("sha256", key).update(bytes).digest()),

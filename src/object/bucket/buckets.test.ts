@@ -10,7 +10,16 @@ import { createBucket, deleteBucket, getBucket, listBuckets } from "./buckets.ts
 import { deleteObject } from "../write/delete.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { putObject } from "../write/put.ts";
-import { always, attributes, get, ok, put, refusalOf, uploadOf } from "../testing/bodies.ts";
+import {
+  always,
+  attributes,
+  get,
+  inPieces,
+  ok,
+  put,
+  refusalOf,
+  uploadOf,
+} from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket, testOwner } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
@@ -120,7 +129,7 @@ test("C2: a put under way while its bucket is deleted is refused, even if the na
     ok(await deleteBucket(store, testBucket));
     ok(await create(store, testBucket));
   };
-  const upload = { ...uploadOf(encodeUtf8("late")), bytes: body() };
+  const upload = { ...uploadOf(encodeUtf8("late")), body: inPieces(body()) };
   const input = { bucket: testBucket, key: key("k"), attributes, condition: always, upload };
   assert.equal(refusalOf(await putObject(store, input)), "noSuchBucket");
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");

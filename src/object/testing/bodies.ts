@@ -6,8 +6,10 @@ import { digestOf } from "../write/digests.ts";
 import { getObject } from "../read/get.ts";
 import type { GetInput } from "../read/get.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Stored, Upload } from "../write/put.ts";
+import type { Stored } from "../write/put.ts";
 import { putObject } from "../write/put.ts";
+import type { BodyPieces, Upload } from "../write/upload.ts";
+import { plainPieces, wholeBodyBytesMax } from "../write/upload.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal } from "../refusal.ts";
 import { key, testBucket, testOwner } from "./test-store.ts";
@@ -42,14 +44,23 @@ export async function* pieces(
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
 
+/** A body as it comes. */
+export function inPieces(
+  some: AsyncIterable<Uint8Array>,
+  ownership: BodyPieces["ownership"] = "borrowed",
+): BodyPieces {
+  return { kind: "pieces", pieces: some, decoder: plainPieces, ownership };
+}
+
 /** An upload whose checksum is of the algorithm given. */
 export function uploadOf(
   bytes: Uint8Array,
   options: { algorithm?: ChecksumAlgorithm; pieceBytes?: number; announce?: boolean } = {},
 ): Upload {
   const { algorithm = "crc32", pieceBytes, announce = true } = options;
+  const isWhole = announce && bytes.length <= wholeBodyBytesMax;
   return {
-    bytes: pieces(bytes, pieceBytes),
+    body: isWhole ? { kind: "whole", read: () => bytes } : inPieces(pieces(bytes, pieceBytes)),
     sizeBytes: announce ? bytes.length : undefined,
     algorithms: [algorithm],
     accept: (digests) => ({ algorithm, type: "full", value: digestOf(digests, algorithm) }),

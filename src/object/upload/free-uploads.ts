@@ -46,7 +46,7 @@ export async function freeUpload(
     const result: { aborted: true } = { aborted: true };
     return { ...planUploadEnd(upload, parts, noParts, partsPerCommit), result };
   };
-  const aborted = await commitPlan(store, target, plan, fence);
+  const aborted = await commitPlan(store, target, plan, { state: fence });
   if (!isRefusal(aborted)) await clearUploadIfPossible(store, target, id, fence);
   return aborted;
 }
@@ -84,7 +84,7 @@ export async function clearUpload(
     return { ...planUploadEnd(upload, parts, kept, partsPerCommit), result: {} };
   };
   for (;;) {
-    const cleared = await commitPlan(store, target, plan, fence);
+    const cleared = await commitPlan(store, target, plan, { state: fence });
     if (isRefusal(cleared)) return cleared.refusal === "noSuchUpload" ? undefined : cleared;
   }
 }

@@ -1,24 +1,27 @@
-import {} from "../../base/bytes.ts";
+import type { Rows } from "../../engine/engine.ts";
 import { ByteWriter } from "../../format/codec.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { BucketId, UploadId } from "../../format/ids.ts";
 import type { ObjectAttributes, PartRow, UploadRow } from "../../format/object-row.ts";
 import { encodePartRow, encodeUploadRow } from "../../format/object-row.ts";
-import { partKey, uploadKey } from "../../format/row-keys.ts";
+import { bucketFenceKey, partKey, uploadKey } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Bucket } from "../bucket-rows.ts";
-import { storeBody } from "../write/body-writer.ts";
-import { readFence, commitPlan, releasing } from "../write/commit.ts";
+import { storeBody } from "../write/store-body.ts";
+import type { Upload } from "../write/upload.ts";
+import type { Planned } from "../write/commit.ts";
+import { commitPlan, fenceOf, releasing } from "../write/commit.ts";
 import { etagOf } from "../etag.ts";
 import { freeUpload } from "./free-uploads.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Stored, Upload } from "../write/put.ts";
+import type { Stored } from "../write/put.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal, refuse } from "../refusal.ts";
 import type { KeyPlace, Target } from "../target.ts";
 import { openTarget } from "../target.ts";
 import type { FoundUpload } from "./upload-rows.ts";
 import { readHead } from "../version/version-rows.ts";
-import { partNumberMax, readPart, readParts, readUpload } from "./upload-rows.ts";
+import { foundPart, openUploadOf, partNumberMax, readParts, readUpload } from "./upload-rows.ts";
 import { bytesOfId, idOfBytes } from "../../format/ids.ts";
 
 export { completeUpload, type CompleteInput, type CompletePart } from "./complete-upload.ts";
@@ -121,7 +124,6 @@ export async function uploadPart(
     /** 1 … 10,000 */
     readonly part: number;
     readonly data: Upload;
-    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<Stored | Refusal> {
   const { part } = input;
@@ -129,19 +131,28 @@ export async function uploadPart(
     const message = `Part number must be an integer between 1 and ${partNumberMax}, inclusive`;
     return refuse("invalidRequest", { message });
   }
-  const found = await openUpload(store, input);
-  if (isRefusal(found)) return found;
-  const { target } = found;
-  const fence = await readFence(target, "active");
-  if (isRefusal(fence)) return fence;
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const refusal = await mayAddPart(target, input.upload);
+  if (refusal !== undefined) return refusal;
   const blob = store.keymap.session.nextBlobId();
   const { key, bucket } = target;
   const identity = { bucket: bucket.id, key, blob, upload: input.upload, part };
-  const body = await storeBody(store, identity, input.data, input.signal);
+  const body = await storeBody(store, identity, input.data);
   if (isRefusal(body)) return body;
   const { size, md5, checksum, data } = body;
   const row = { size, md5, checksum, data, blob };
   return releasing(store, body.appended, () => replacePart(store, target, input, row));
+}
+
+/** `noSuchUpload`, `noSuchBucket`, `operationAborted`; saves reading a body in vain. */
+async function mayAddPart(target: Target, id: UploadId): Promise<Refusal | undefined> {
+  const { bucket, key, partition } = target;
+  const answer = partition.read([bucketFenceKey(bucket.id), uploadKey(bucket.id, key, id)]);
+  const [fence, upload] = answer instanceof Promise ? await answer : answer;
+  if (openUploadOf(id, upload) === undefined) return refuse("noSuchUpload");
+  const found = fenceOf(fence, "active");
+  return isRefusal(found) ? found : undefined;
 }
 
 function replacePart(
@@ -150,12 +161,13 @@ function replacePart(
   { upload: id, part }: { readonly upload: UploadId; readonly part: number },
   body: Omit<PartRow, "modifiedMs">,
 ): Promise<Stored | Refusal> {
-  return commitPlan(store, target, async () => {
-    const upload = await readUpload(target, id);
+  const rowKey = partKey(target.bucket.id, target.key, id, part);
+  const reads = [uploadKey(target.bucket.id, target.key, id), rowKey];
+  const plan = (_: BucketFenceRow, [uploadRow, partRow]: Rows): Planned<Stored> => {
+    const upload = openUploadOf(id, uploadRow);
     if (upload === undefined) return refuse("noSuchUpload");
-    const before = await readPart(target, id, part);
+    const before = partRow && foundPart(partRow);
     const row: PartRow = { ...body, modifiedMs: store.platform.clock.now() };
-    const rowKey = partKey(target.bucket.id, target.key, id, part);
     const { key, value, stamp } = upload.stored;
     return {
       checks: [
@@ -170,7 +182,8 @@ function replacePart(
       freed: before === undefined ? [] : [before.data],
       result: storedPart(row),
     };
-  });
+  };
+  return commitPlan(store, target, plan, { reads });
 }
 
 function storedPart({ size, md5, modifiedMs, checksum }: PartRow): Stored {

@@ -38,8 +38,10 @@ export interface FoundPart extends PartRow {
 
 /** An upload that goes on. */
 export async function readUpload(target: KeyPlace, id: UploadId): Promise<FoundUpload | undefined> {
-  const found = await readUploadRow(target, id);
-  return found?.row.ended === undefined ? found : undefined;
+  return openUploadOf(
+    id,
+    await readRow(target.partition, uploadKey(target.bucket.id, target.key, id)),
+  );
 }
 
 /** The row of an upload that goes on or has ended. */
@@ -48,7 +50,18 @@ export async function readUploadRow(
   id: UploadId,
 ): Promise<FoundUpload | undefined> {
   const stored = await readRow(target.partition, uploadKey(target.bucket.id, target.key, id));
-  return stored === undefined ? undefined : { id, row: decodeUploadRow(stored.value), stored };
+  return uploadOf(id, stored);
+}
+
+/** An upload from its row, whether it goes on or has ended. */
+function uploadOf(id: UploadId, stored: Row | undefined): FoundUpload | undefined {
+  return stored && { id, row: decodeUploadRow(stored.value), stored };
+}
+
+/** An upload that goes on, from its row. */
+export function openUploadOf(id: UploadId, stored: Row | undefined): FoundUpload | undefined {
+  const found = uploadOf(id, stored);
+  return found?.row.ended === undefined ? found : undefined;
 }
 
 /** All parts in order of their numbers. */
@@ -75,16 +88,8 @@ export async function readParts(
   return (await partition.scan({ start, end }, { limit })).map(foundPart);
 }
 
-export async function readPart(
-  target: KeyPlace,
-  upload: UploadId,
-  part: number,
-): Promise<FoundPart | undefined> {
-  const row = await readRow(target.partition, partKey(target.bucket.id, target.key, upload, part));
-  return row === undefined ? undefined : foundPart(row);
-}
-
-function foundPart({ key, value, stamp }: Row): FoundPart {
+/** A part from its row. */
+export function foundPart({ key, value, stamp }: Row): FoundPart {
   return { ...decodePartRow(value), part: parsePartKey(key).part, rowKey: key, stamp };
 }
 

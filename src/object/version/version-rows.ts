@@ -109,6 +109,7 @@ function olderIn(
   return whenReady(readRow(reader, key), versionOf);
 }
 
+/** A version from its row, in either place. */
 export function versionOf(row: Row | undefined): Version | undefined {
   if (row === undefined) return undefined;
   return { rowKey: row.key, row: decodeObjectRow(row.value), stamp: row.stamp };

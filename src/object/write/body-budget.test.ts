@@ -9,12 +9,12 @@ import {
   bodiesBytesMax,
   BodyBudget,
   BodyShare,
-  littleBytesMax,
+  freeBytesPerUpload,
   turnMsMax,
   waitersMax,
   waitMsMax,
 } from "./body-budget.ts";
-import { always, attributes, get, patterned, put, uploadOf } from "../testing/bodies.ts";
+import { always, attributes, get, inPieces, patterned, put, uploadOf } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { putObject } from "./put.ts";
 
@@ -24,8 +24,13 @@ const chunksMax = bodiesBytesMax / chunkBytesMax;
 /** Shares that have all the budget; closing one lets one chunk go. */
 async function exhausted(budget: BodyBudget): Promise<BodyShare[]> {
   const shares = Array.from({ length: chunksMax }, () => new BodyShare(budget));
-  for (const share of shares) await share.cover(littleBytesMax + 1, chunkBytesMax);
+  for (const share of shares) await share.cover(freeBytesPerUpload + 1, chunkBytesMax);
   return shares;
+}
+
+/** Waits for a share of a whole chunk. */
+async function covering(budget: BodyBudget, share = new BodyShare(budget)): Promise<void> {
+  await share.cover(chunkBytesMax);
 }
 
 test("C6: uploads together hold no more than the budget, however many there are", async () => {
@@ -43,14 +48,14 @@ test("C6: uploads together hold no more than the budget, however many there are"
     await leave.promise;
   };
   const puts = Array.from({ length: uploads }, (_, i) => {
-    const upload = { ...uploadOf(noBytes), bytes: body(), sizeBytes: chunkBytesMax };
+    const upload = { ...uploadOf(noBytes), body: inPieces(body()), sizeBytes: chunkBytesMax };
     const input = { bucket: testBucket, key: key(`k${i}`), attributes, condition: always };
     return putObject(store, { ...input, upload });
   });
   await settle();
   // One piece each of those who wait, two of the others.
   assert.equal(pulled, 2 * chunksMax + (uploads - chunksMax));
-  await put(store, "small", new Uint8Array(littleBytesMax));
+  await put(store, "small", new Uint8Array(freeBytesPerUpload));
   leave.reject(new StoreError("cancelled", "the client left"));
   for (const result of await Promise.allSettled(puts)) assert.equal(result.status, "rejected");
   assert.equal(pulled, 2 * uploads, "who waited had its turn");
@@ -62,7 +67,7 @@ test("C6: a chunk's share comes back when it is written, in order of arrival", a
   const late = [new BodyShare(budget), new BodyShare(budget)];
   const order: number[] = [];
   const waits = late.map((share, i) =>
-    share.cover(chunkBytesMax).then(() => {
+    covering(budget, share).then(() => {
       order.push(i);
     }),
   );
@@ -81,7 +86,7 @@ test("C6: an upload that gets no memory is told to slow down, and leaves no shar
   const clock = new ManualClock();
   const budget = new BodyBudget(clock);
   const shares = await exhausted(budget);
-  const slow = new BodyShare(budget).cover(chunkBytesMax).catch((error: unknown) => error);
+  const slow = covering(budget).catch((error: unknown) => error);
   await clock.advance(waitMsMax);
   assert.ok(isStoreError(await slow, "overloaded"));
   for (const share of shares) share.close();
@@ -95,11 +100,11 @@ test("C6: past the queue an upload is told to slow down at once", async () => {
   const shares = await exhausted(budget);
   const waiting = Array.from({ length: waitersMax }, () => {
     const share = new BodyShare(budget);
-    return share.cover(chunkBytesMax).then(() => {
+    return covering(budget, share).then(() => {
       share.close();
     });
   });
-  await assert.rejects(new BodyShare(budget).cover(chunkBytesMax), { code: "overloaded" });
+  await assert.rejects(covering(budget), { code: "overloaded" });
   for (const share of shares) share.close();
   await Promise.all(waiting);
 });
@@ -117,7 +122,7 @@ test("C6: slow senders take turns: who waits is not kept from writing by who sen
   };
   const input = { bucket: testBucket, attributes, condition: always };
   const slow = Array.from({ length: chunksMax }, (_, i) => {
-    const upload = { ...uploadOf(bytes), bytes: body() };
+    const upload = { ...uploadOf(bytes), body: inPieces(body()) };
     return putObject(store, { ...input, key: key(`slow${i}`), upload });
   });
   await settle();
@@ -135,7 +140,7 @@ test("C6: slow senders take turns: who waits is not kept from writing by who sen
 test("C6: an upload that was cut short too often is told to slow down", async () => {
   const clock = new ManualClock();
   const store = { ...(await createTestStore(hash)), bodies: new BodyBudget(clock) };
-  const piece = new Uint8Array(littleBytesMax + 1);
+  const piece = new Uint8Array(freeBytesPerUpload + 1);
   const others = await exhausted(store.bodies);
   others.pop()?.close();
   const body = async function* (): AsyncGenerator<Uint8Array> {
@@ -149,7 +154,7 @@ test("C6: an upload that was cut short too often is told to slow down", async ()
       other.close();
     }
   };
-  const upload = { ...uploadOf(noBytes), bytes: body(), sizeBytes: undefined };
+  const upload = { ...uploadOf(noBytes), body: inPieces(body()), sizeBytes: undefined };
   const input = { bucket: testBucket, key: key("k"), attributes, condition: always };
   await assert.rejects(putObject(store, { ...input, upload }), { code: "overloaded" });
 });

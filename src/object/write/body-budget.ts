@@ -26,7 +26,7 @@ import { inPhase } from "../request-phases.ts";
  */
 export const bodiesBytesMax = 16 * chunkBytesMax;
 /** Held without being paid for: 1,024 requests, 64 MiB. */
-export const littleBytesMax = 64 * 1024;
+export const freeBytesPerUpload = 64 * 1024;
 /** Ten turns of the budget; past that an upload is told at once. */
 export const waitersMax = 256;
 /**
@@ -151,9 +151,13 @@ export class BodyShare {
     this.#phases = phases;
   }
 
-  /** Before more is read: of a chunk of so many bytes this many are held. */
-  async cover(heldBytes: number, chunkBytes = heldBytes): Promise<void> {
-    if (this.#filling !== undefined || heldBytes <= littleBytesMax) return;
+  /** Before more is read: of a chunk of so many bytes this many are held. A promise where that has to wait. */
+  cover(heldBytes: number, chunkBytes = heldBytes): Promise<void> | undefined {
+    if (this.#filling !== undefined || heldBytes <= freeBytesPerUpload) return undefined;
+    return this.#take(chunkBytes);
+  }
+
+  async #take(chunkBytes: number): Promise<void> {
     const take = () => this.#budget.take(chunkBytes);
     const giveBack = await inPhase(this.#phases, "admission", take);
     this.#taken.add(giveBack);

@@ -1,9 +1,11 @@
-import type { Check } from "../../engine/engine.ts";
+import type { Ready } from "../../base/ready.ts";
+import { whenReady } from "../../base/ready.ts";
+import type { Check, Rows as ReadRows } from "../../engine/engine.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
 import { encodeObjectRow } from "../../format/object-row.ts";
 import { headKey, versionKey } from "../../format/row-keys.ts";
-import type { Plan } from "./commit.ts";
+import type { Plan, Planned } from "./commit.ts";
 import { commitPlan } from "./commit.ts";
 import type { WriteCondition } from "../conditions.ts";
 import { checkWrite } from "../conditions.ts";
@@ -12,7 +14,7 @@ import type { Refusal } from "../refusal.ts";
 import type { Target } from "../target.ts";
 import { shownVersionId } from "../version/version-id.ts";
 import type { PlacedVersion, Version } from "../version/version-rows.ts";
-import { objectOf, readHead, readNewestOlder, readOlder } from "../version/version-rows.ts";
+import { objectOf, readNewestOlder, readOlder, versionOf } from "../version/version-rows.ts";
 
 /*
  * The head row of a key is its current version. Every change of a key's versions goes through here: it
@@ -59,21 +61,39 @@ export function makeObject(
   condition: WriteCondition,
   next: NewObject,
 ): Promise<MadeVersion | Refusal> {
-  return commitPlan(store, target, async (fence) => {
-    const head = await readHead(target);
+  const reads = [headKey(target.bucket.id, target.key)];
+  const plan = (fence: BucketFenceRow, [row]: ReadRows): Planned<MadeVersion> => {
+    const head = versionOf(row);
     const refusal = checkWrite(condition, objectOf(head));
     return refusal ?? planVersion(store, target, { head, fence }, { ...next, kind: "object" });
-  });
+  };
+  return commitPlan(store, target, plan, { reads });
 }
 
-/** Puts `next` in the place of `head`. */
-export async function planVersion(
+interface HeadAndFence {
+  readonly head: Version | undefined;
+  readonly fence: BucketFenceRow;
+}
+
+/** Puts `next` in the place of `head`; a promise only where an older version has to be read for it. */
+export function planVersion(
   store: ObjectStore,
   target: Target,
-  { head, fence }: { readonly head: Version | undefined; readonly fence: BucketFenceRow },
+  before: HeadAndFence,
   next: NewVersion,
-): Promise<Plan<MadeVersion>> {
-  const { nullOrder, ...displaced } = await displace(target, head, fence);
+): Ready<Plan<MadeVersion>> {
+  return whenReady(displace(target, before), (displaced) =>
+    planOver(store, target, before, next, displaced),
+  );
+}
+
+function planOver(
+  store: ObjectStore,
+  target: Target,
+  { head, fence }: HeadAndFence,
+  next: NewVersion,
+  { nullOrder, ...displaced }: Displaced,
+): Plan<MadeVersion> {
   const modifiedMs = store.platform.clock.now();
   const row: ObjectRow = {
     ...next,
@@ -97,21 +117,22 @@ export function madeVersion(row: ObjectRow, fence: BucketFenceRow): MadeVersion 
   return { row, versionId: shownVersionId(row, fence.versioning) };
 }
 
-async function displace(
-  target: Target,
-  head: Version | undefined,
-  { versioning }: BucketFenceRow,
-): Promise<Displaced> {
-  const nothing = { checks: [], puts: [], deletes: [], freed: [], nullOrder: undefined };
-  if (head === undefined) return nothing;
+const noRows = { checks: [], puts: [], deletes: [], freed: [], nullOrder: undefined };
+
+function displace(target: Target, { head, fence: { versioning } }: HeadAndFence): Ready<Displaced> {
+  if (head === undefined) return noRows;
   const { order, nullVersion, nullOrder } = head.row;
-  if (versioning !== "enabled" && nullVersion) return { ...nothing, freed: [head.row.data] };
+  if (versioning !== "enabled" && nullVersion) return { ...noRows, freed: [head.row.data] };
   const puts = [olderPut(target, head)];
   if (versioning === "enabled") {
-    return { ...nothing, puts, nullOrder: nullVersion ? order : nullOrder };
+    return { ...noRows, puts, nullOrder: nullVersion ? order : nullOrder };
   }
-  const replaced = nullOrder === undefined ? undefined : await readOlder(target, nullOrder);
-  return { ...nothing, ...(replaced && planRowRemoval(replaced)), puts };
+  if (nullOrder === undefined) return { ...noRows, puts };
+  return whenReady(readOlder(target, nullOrder), (replaced) => ({
+    ...noRows,
+    ...(replaced && planRowRemoval(replaced)),
+    puts,
+  }));
 }
 
 /** The head as an older version. */

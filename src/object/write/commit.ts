@@ -1,16 +1,17 @@
 import { StoreError, isStoreError } from "../../base/errors.ts";
-import type { Change, Check } from "../../engine/engine.ts";
+import type { Change, Check, Row, Rows } from "../../engine/engine.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { decodeBucketFenceRow } from "../../format/bucket-row.ts";
 import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
 import { encodeGarbageRow } from "../../format/garbage-row.ts";
-import { bucketFenceKey, garbageKey } from "../../format/row-keys.ts";
+import { bucketFenceKey, garbageKey, headKey } from "../../format/row-keys.ts";
+import type { CommitOutcome } from "../../keymap/keymap.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal, refuse } from "../refusal.ts";
-import { inPhase } from "../request-phases.ts";
-import type { KeyPlace } from "../target.ts";
-import { readRow } from "../../engine/engine.ts";
+import type { KeyPlace, Target } from "../target.ts";
+import type { Version } from "../version/version-rows.ts";
+import { versionOf } from "../version/version-rows.ts";
 
 /*
  * How every change of objects and uploads comes about: read what it depends on, plan the rows,
@@ -43,26 +44,43 @@ export interface Plan<T> {
   readonly result: T;
 }
 
+/** What a plan may come to; a promise only where it has to read more. */
+export type Planned<T> = Plan<T> | Refusal | Promise<Plan<T> | Refusal>;
+
+/** What a commit is planned under. */
+export interface PlanOptions {
+  /** The bucket must be in this state; `active` where it is not said. */
+  readonly state?: BucketFenceRow["state"] | undefined;
+  /** Rows that the plan is made from, read with the fence in one step and handed to it in this order. */
+  readonly reads?: readonly Uint8Array[] | undefined;
+}
+
 /**
  * Commits what `plan` returns, planning again whenever a row it checks has changed. It is given the
- * bucket's fence, whose check stands in the commit: what it says holds at that instant. A refusal of
- * the plan is passed on. `noSuchBucket`, `operationAborted` (the bucket is in another state than
- * `state`). StoreError `overloaded` after too many conflicts, and the engine's.
+ * bucket's fence, whose check stands in the commit: what it says holds at that instant; and the rows that were to be
+ * read, of the same moment. A refusal of the plan is passed on. `noSuchBucket`, `operationAborted` (the bucket is in
+ * another state). StoreError `overloaded` after too many conflicts, and the engine's.
  */
 export async function commitPlan<T extends object>(
   store: CommitStore,
   target: KeyPlace,
-  plan: (fence: BucketFenceRow) => Promise<Plan<T> | Refusal>,
-  state: BucketFenceRow["state"] = "active",
+  plan: (fence: BucketFenceRow, rows: Rows) => Planned<T>,
+  { state = "active", reads = [] }: PlanOptions = {},
 ): Promise<T | Refusal> {
+  const keys = [bucketFenceKey(target.bucket.id), ...reads];
   for (let attempt = 0; attempt < commitAttemptsMax; attempt++) {
-    const fence = await readFence(target, state);
+    const answer = target.partition.read(keys);
+    const [fenceRow, ...rows] = answer instanceof Promise ? await answer : answer;
+    const fence = fenceOf(fenceRow, state);
     if (isRefusal(fence)) return fence;
-    const planned = await plan(fence.row);
+    const made = plan(fence.row, rows);
+    const planned = made instanceof Promise ? await made : made;
     if (isRefusal(planned)) return planned;
-    const change = changeOf(store, target, fence.check, planned);
-    const commit = () => inPhase(store.phases, "commit", () => target.partition.commit(change));
-    const { outcome } = await releasing(store, planned.appended ?? [], commit);
+    const commit = commitOnce(store, target, changeOf(store, target, fence.check, planned));
+    const { appended } = planned;
+    const { outcome } = await (appended === undefined
+      ? commit
+      : releasing(store, appended, () => commit));
     if (outcome === "ok") return planned.result;
   }
   throw new StoreError(
@@ -71,17 +89,42 @@ export async function commitPlan<T extends object>(
   );
 }
 
-/** The fence, and the check that keeps it as it is; `noSuchBucket`, `operationAborted`. */
-export async function readFence(
-  target: Pick<KeyPlace, "bucket" | "partition">,
-  state: BucketFenceRow["state"],
-): Promise<{ row: BucketFenceRow; check: Check } | Refusal> {
-  const key = bucketFenceKey(target.bucket.id);
-  const stored = await readRow(target.partition, key);
+async function commitOnce(
+  { phases }: CommitStore,
+  { partition }: KeyPlace,
+  change: Change,
+): Promise<CommitOutcome> {
+  phases?.wait("commit");
+  try {
+    return await partition.commit(change);
+  } finally {
+    phases?.waited();
+  }
+}
+
+/** A bucket's fence, and the check that keeps it as it is. */
+export interface Fence {
+  readonly row: BucketFenceRow;
+  readonly check: Check;
+}
+
+/** What the fence's row says; `noSuchBucket`, `operationAborted`. */
+export function fenceOf(stored: Row | undefined, state: BucketFenceRow["state"]): Fence | Refusal {
   if (stored === undefined) return refuse("noSuchBucket");
   const row = decodeBucketFenceRow(stored.value);
   if (row.state !== state) return refuse("operationAborted");
-  return { row, check: { key, expect: stored.stamp } };
+  return { row, check: { key: stored.key, expect: stored.stamp } };
+}
+
+/** The fence of an active bucket and the head of a key, of one moment; `noSuchBucket`, `operationAborted`. */
+export async function readFenceAndHead(
+  target: Target,
+): Promise<{ readonly fence: BucketFenceRow; readonly head: Version | undefined } | Refusal> {
+  const { id } = target.bucket;
+  const answer = target.partition.read([bucketFenceKey(id), headKey(id, target.key)]);
+  const [fenceRow, headRow] = answer instanceof Promise ? await answer : answer;
+  const fence = fenceOf(fenceRow, "active");
+  return isRefusal(fence) ? fence : { fence: fence.row, head: versionOf(headRow) };
 }
 
 function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan<unknown>): Change {

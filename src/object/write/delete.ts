@@ -1,6 +1,9 @@
+import type { Ready } from "../../base/ready.ts";
+import { whenReady } from "../../base/ready.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
+import { headKey } from "../../format/row-keys.ts";
 import type { Plan } from "./commit.ts";
-import { commitPlan, readFence } from "./commit.ts";
+import { commitPlan, readFenceAndHead } from "./commit.ts";
 import type { NewVersion } from "./commit-head.ts";
 import { planRemoval, planRowRemoval, planVersion } from "./commit-head.ts";
 import type { WriteCondition } from "../conditions.ts";
@@ -13,7 +16,7 @@ import { openTarget } from "../target.ts";
 import type { VersionRef } from "../version/version-id.ts";
 import { versionIdText } from "../version/version-id.ts";
 import type { Version } from "../version/version-rows.ts";
-import { objectOf, readHead, readVersion } from "../version/version-rows.ts";
+import { objectOf, readVersion, versionOf } from "../version/version-rows.ts";
 
 export interface DeleteInput {
   readonly bucket: string;
@@ -51,15 +54,18 @@ async function deleteCurrent(
   target: Target,
   condition: WriteCondition,
 ): Promise<Deleted | Refusal> {
-  if (condition.kind === "always" && (await readHead(target)) === undefined) {
-    const fence = await readFence(target, "active");
-    if (isRefusal(fence)) return fence;
-    // No bucket goes back to off, so it was when the key was not there: no commit is needed.
-    if (fence.row.versioning === "off") return nothingDeleted;
+  if (condition.kind === "always") {
+    const found = await readFenceAndHead(target);
+    if (isRefusal(found)) return found;
+    // It was off at the moment when the key was not there: no commit is needed.
+    if (found.head === undefined && found.fence.versioning === "off") return nothingDeleted;
   }
-  return commitPlan(store, target, async (fence) => {
-    return planDeletion(store, target, { head: await readHead(target), fence, condition });
-  });
+  return commitPlan(
+    store,
+    target,
+    (fence, [row]) => planDeletion(store, target, { head: versionOf(row), fence, condition }),
+    { reads: [headKey(target.bucket.id, target.key)] },
+  );
 }
 
 /** Deletes the key as such, whose head is given. */
@@ -82,13 +88,15 @@ interface DeletionState {
   readonly condition: WriteCondition;
 }
 
-async function planMarker(
+function planMarker(
   store: ObjectStore,
   target: Target,
   state: Pick<DeletionState, "head" | "fence">,
-): Promise<Plan<Deleted>> {
-  const made = await planVersion(store, target, state, markerFor(store, target));
-  return { ...made, result: { versionId: made.result.versionId, deleteMarker: true } };
+): Ready<Plan<Deleted>> {
+  return whenReady(planVersion(store, target, state, markerFor(store, target)), (made) => ({
+    ...made,
+    result: { versionId: made.result.versionId, deleteMarker: true },
+  }));
 }
 
 /** A version has no bytes and is nobody's but the bucket's. */

@@ -1,27 +1,54 @@
 import { must } from "../../base/assert.ts";
 import { createBodyHasher } from "../../platform/body-hasher.ts";
+import type { StoredChecksum } from "../../format/checksum.ts";
 import type { BodyHasher, Hash, HashAlgorithm } from "../../platform/hash.ts";
+import type { Upload } from "./upload.ts";
 
 /**
- * Smaller bodies are hashed where they are: MD5 and a CRC of 256 KiB take half a millisecond, handing them to
- * others and back a tenth of one.
+ * Smaller bodies are hashed by the thread that receives them, a step at a time: handing one to other threads and back
+ * costs as much as hashing 64 KiB, and its client waits longer.
  */
-export const hashedBesideBytesMin = 256 * 1024;
+export const offThreadHashBytesMin = 1024 * 1024;
 
 /** What is handed to others at once: hashing goes on while the chunk is still being filled. */
-export const hashStepBytes = 1024 * 1024;
+const offThreadStepBytes = 1024 * 1024;
+/** What this thread hashes at once: the bytes that just came are still in its cache. */
+const ownStepBytes = 64 * 1024;
 
-/** MD5, which is the ETag, and what else is asked for. The one place where bodies are hashed. */
+/** Whether a body is announced to be so small that this thread hashes it. */
+function isHashedHere(sizeBytes: number | undefined): boolean {
+  return sizeBytes !== undefined && sizeBytes < offThreadHashBytesMin;
+}
+
+/** How much of a body is hashed at once. */
+export function hashStepBytes(sizeBytes: number | undefined): number {
+  return isHashedHere(sizeBytes) ? ownStepBytes : offThreadStepBytes;
+}
+
+/** MD5, which is the ETag, and what else is asked for. The one place where bodies that come in pieces are hashed. */
 export function openDigests(
   hash: Hash,
   wanted: readonly HashAlgorithm[],
   sizeBytes: number | undefined,
 ): BodyHasher {
   const algorithms = [...new Set<HashAlgorithm>(["md5", ...wanted])];
-  if (sizeBytes !== undefined && sizeBytes < hashedBesideBytesMin) {
-    return createBodyHasher(hash, algorithms, sizeBytes);
+  return isHashedHere(sizeBytes)
+    ? createBodyHasher(hash, algorithms)
+    : hash.createOffThread(algorithms);
+}
+
+/** Computes the digests of a body in memory and has them accepted: its MD5, and the checksum to keep. */
+export function acceptWhole(
+  hash: Hash,
+  upload: Pick<Upload, "algorithms" | "accept">,
+  bytes: Uint8Array,
+): { readonly md5: Uint8Array; readonly checksum: StoredChecksum } {
+  const md5 = hash.digest("md5", bytes);
+  const digests = new Map<HashAlgorithm, Uint8Array>([["md5", md5]]);
+  for (const name of upload.algorithms) {
+    if (!digests.has(name)) digests.set(name, hash.digest(name, bytes));
   }
-  return hash.createBeside(algorithms);
+  return { md5, checksum: upload.accept(digests, bytes.length) };
 }
 
 /** A digest that was asked for. */

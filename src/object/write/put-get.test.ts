@@ -4,7 +4,7 @@ import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
-import { bodyBytesMax } from "./body-writer.ts";
+import { bodyBytesMax } from "./store-body.ts";
 import { BlobWriter } from "../blob-writer.ts";
 import { makeObject } from "./commit-head.ts";
 import { releasing } from "./commit.ts";
@@ -23,6 +23,7 @@ import {
   pieces,
   put,
   refusalOf,
+  inPieces,
   uploadOf,
 } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
@@ -114,7 +115,7 @@ test("C3: a body that breaks off, or is not accepted, leaves what was there and 
     throw new StoreError("cancelled", "gone");
   };
   const base = { ...inBucket, key: key("k"), attributes, condition: always };
-  const cut = { ...uploadOf(long), sizeBytes: undefined, bytes: broken() };
+  const cut = { ...uploadOf(long), sizeBytes: undefined, body: inPieces(broken()) };
   await assert.rejects(putObject(store, { ...base, upload: cut }), { code: "cancelled" });
   const refused = {
     ...uploadOf(long),
@@ -145,9 +146,9 @@ test("put: a signal that aborts ends it", async () => {
   const store = await createTestStore(hash);
   const abort = new AbortController();
   abort.abort();
-  const upload = uploadOf(encodeUtf8("x"));
-  const { signal } = abort;
-  const input = { ...inBucket, key: key("k"), attributes, condition: always, upload, signal };
+  const body = { ...inPieces(pieces(encodeUtf8("x"))), signal: abort.signal };
+  const upload = { ...uploadOf(encodeUtf8("x")), body };
+  const input = { ...inBucket, key: key("k"), attributes, condition: always, upload };
   await assert.rejects(putObject(store, input), { code: "cancelled" });
 });
 
@@ -257,10 +258,10 @@ test("C4: a flipped byte on disk is never served", async () => {
   await assert.rejects(get(store, "k"), { code: "corrupt" });
 });
 
-test("put: pieces that are given are freed once they are copied, others stay as they are", async () => {
+test("put: pieces that are owned are freed once they are copied, others stay as they are", async () => {
   const store = await createTestStore(createHash());
   const bytes = patterned(chunkBytesMax + 100_000);
-  for (const pieceUse of ["given", "lasting"] as const) {
+  for (const ownership of ["owned", "borrowed"] as const) {
     const handedOut: Uint8Array[] = [];
     const bodyPieces = async function* (): AsyncGenerator<Uint8Array> {
       for await (const piece of pieces(bytes, 65_537)) {
@@ -269,11 +270,11 @@ test("put: pieces that are given are freed once they are copied, others stay as 
         yield own;
       }
     };
-    const upload = { ...uploadOf(bytes), bytes: bodyPieces(), pieces: pieceUse };
-    const target = { bucket: testBucket, key: key(pieceUse), attributes, condition: always };
+    const upload = { ...uploadOf(bytes), body: inPieces(bodyPieces(), ownership) };
+    const target = { bucket: testBucket, key: key(ownership), attributes, condition: always };
     ok(await putObject(store, { ...target, upload }));
-    assert.equal(Buffer.compare(ok(await get(store, pieceUse)), bytes), 0);
+    assert.equal(Buffer.compare(ok(await get(store, ownership)), bytes), 0);
     const held = handedOut.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
-    assert.equal(held, pieceUse === "given" ? 0 : bytes.length);
+    assert.equal(held, ownership === "owned" ? 0 : bytes.length);
   }
 });

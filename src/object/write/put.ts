@@ -1,8 +1,8 @@
 import type { StoredChecksum } from "../../format/checksum.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
-import type { HashAlgorithm } from "../../platform/hash.ts";
-import { storeBody } from "./body-writer.ts";
-import { readFence, releasing } from "./commit.ts";
+import { storeBody } from "./store-body.ts";
+import type { Upload } from "./upload.ts";
+import { readFenceAndHead, releasing } from "./commit.ts";
 import type { MadeVersion } from "./commit-head.ts";
 import { makeObject } from "./commit-head.ts";
 import type { WriteCondition } from "../conditions.ts";
@@ -13,31 +13,7 @@ import type { Refusal } from "../refusal.ts";
 import { isRefusal } from "../refusal.ts";
 import type { Target } from "../target.ts";
 import { openTarget } from "../target.ts";
-import { objectOf, readHead } from "../version/version-rows.ts";
-
-/**
- * How long an upload's pieces last. `lasting`: they do not change any more; they are stored without a copy where that
- * works. `given`: moreover, nobody else looks at them again, so their memory is freed once they are copied. `passing`:
- * until the next is asked for.
- */
-export type PieceUse = "lasting" | "given" | "passing";
-
-/** The bytes of a put or a part, and what to verify about them. */
-export interface Upload {
-  readonly bytes: AsyncIterable<Uint8Array>;
-  /** `lasting` where it is not said. */
-  readonly pieces?: PieceUse | undefined;
-  /** As announced; undefined if not. The body must have just this many bytes. */
-  readonly sizeBytes: number | undefined;
-  /** Digests to compute over the bytes; MD5 is always among those handed to `accept`. */
-  readonly algorithms: readonly HashAlgorithm[];
-  /**
-   * Called once all bytes are read (trailers too), before anything becomes visible. Returns the
-   * checksum to keep; throws whatever the caller wants thrown to reject the upload, and then
-   * nothing is stored.
-   */
-  accept(digests: ReadonlyMap<HashAlgorithm, Uint8Array>, sizeBytes: number): StoredChecksum;
-}
+import { objectOf } from "../version/version-rows.ts";
 
 export interface PutInput {
   readonly bucket: string;
@@ -45,7 +21,6 @@ export interface PutInput {
   readonly attributes: ObjectAttributes;
   readonly condition: WriteCondition;
   readonly upload: Upload;
-  readonly signal?: AbortSignal | undefined;
 }
 
 export interface Stored {
@@ -76,22 +51,20 @@ export async function mayWrite(
   target: Target,
   condition: WriteCondition,
 ): Promise<Refusal | undefined> {
-  const fence = await readFence(target, "active");
-  if (isRefusal(fence)) return fence;
-  if (condition.kind === "always") return undefined;
-  return checkWrite(condition, objectOf(await readHead(target)));
+  const found = await readFenceAndHead(target);
+  return isRefusal(found) ? found : checkWrite(condition, objectOf(found.head));
 }
 
 /** Stores a body and makes it the object of the key. */
 export async function storeObject(
   store: ObjectStore,
   target: Target,
-  input: Pick<PutInput, "attributes" | "condition" | "upload" | "signal">,
+  input: Pick<PutInput, "attributes" | "condition" | "upload">,
 ): Promise<Stored | Refusal> {
   const { bucket, key } = target;
   const blob = store.keymap.session.nextBlobId();
   const identity = { bucket: bucket.id, key, blob, upload: undefined, part: 0 };
-  const body = await storeBody(store, identity, input.upload, input.signal);
+  const body = await storeBody(store, identity, input.upload);
   if (isRefusal(body)) return body;
   const { size, md5, checksum, data } = body;
   const { attributes, condition } = input;

@@ -17,6 +17,7 @@ import {
   ok,
   put,
   refusalOf,
+  inPieces,
   uploadOf,
 } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
@@ -87,7 +88,7 @@ test("C2: a condition that held before the body is judged again at the commit", 
     yield encodeUtf8("late");
     ok(await put(store, "k", "earlier"));
   };
-  const upload = { ...uploadOf(encodeUtf8("late")), bytes: body() };
+  const upload = { ...uploadOf(encodeUtf8("late")), body: inPieces(body()) };
   const base = { bucket: testBucket, key: key("k"), attributes, upload };
   const result = await putObject(store, { ...base, condition: { kind: "ifAbsent" } });
   assert.equal(refusalOf(result), "preconditionFailed");
@@ -101,7 +102,7 @@ test("put: a condition that fails is told before the body is read", async () => 
   const unread: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]: () => assert.fail("the body was read"),
   };
-  const upload = { ...uploadOf(encodeUtf8("x")), bytes: unread };
+  const upload = { ...uploadOf(encodeUtf8("x")), body: inPieces(unread) };
   const base = { bucket: testBucket, key: key("k"), attributes, upload };
   const result = await putObject(store, { ...base, condition: { kind: "ifAbsent" } });
   assert.equal(refusalOf(result), "preconditionFailed");

@@ -64,7 +64,6 @@ export function asPut(call: S3Call, form: Form, verified: Verified): S3Call {
     verified: { ...verified, payload: { kind: "unsigned" } },
     target: { ...call.target, kind: "object", key },
     headers: headersByName(headers),
-    body: form.file,
   };
 }
 

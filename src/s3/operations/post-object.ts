@@ -1,7 +1,8 @@
-import { decodePayload } from "../../auth/decode-payload.ts";
+import { createDecoder, decodePieces } from "../../auth/decode-payload.ts";
 import type { Verified } from "../../auth/claim.ts";
 import type { NameValue } from "../../format/object-row.ts";
-import { type Upload, putObject as storeObject } from "../../object/write/put.ts";
+import { putObject as storeObject } from "../../object/write/put.ts";
+import { type PieceDecoder, type Upload, plainPieces } from "../../object/write/upload.ts";
 import { type Operation, type S3Call, granted, permit } from "../call.ts";
 import { parseWriteCondition } from "../request/condition-headers.ts";
 import { authError } from "../error-response.ts";
@@ -31,9 +32,8 @@ export const postObject: Operation = async (call) => {
   const condition = parseWriteCondition(put.headers);
   const attributes = { ...parseObjectAttributes(put.headers, owned), ...tagsOf(form) };
   if (attributes.tags.length > 0) await permit(put, "s3:PutObjectTagging", { bucket, key });
-  const upload = withinSize(openFile(put), policy);
-  const { signal } = put.request;
-  const input = { bucket, key, attributes, condition, upload, signal };
+  const upload = fileUpload(put, form, policy);
+  const input = { bucket, key, attributes, condition, upload };
   return formAnswer(put, form, granted(await storeObject(put.objects, input), { bucket, key }));
 };
 
@@ -45,7 +45,7 @@ function boundaryOf(call: S3Call): string {
 }
 
 function formBody(call: S3Call): AsyncIterable<Uint8Array> {
-  return decodePayload(call.objects.platform.hash, call.verified.payload, call.body).body;
+  return decodePieces(createDecoder(call.objects.platform.hash, call.verified.payload), call.body);
 }
 
 /** Who signed the form, or else the request around it. */
@@ -75,11 +75,12 @@ function tagsOf({ fields }: Form): { readonly tags?: readonly NameValue[] } {
   return tagging === undefined ? {} : { tags: parseTaggingField(tagging) };
 }
 
-function withinSize(upload: Upload, policy: Policy | undefined): Upload {
-  if (policy === undefined) return upload;
+/** The file as it is to be stored: of no other size than the policy allows. */
+function fileUpload(put: S3Call, { file }: Form, policy: Policy | undefined): Upload {
+  if (policy === undefined) return openFile(put, file, plainPieces);
+  const upload = openFile(put, file, notAbove(policy));
   return {
     ...upload,
-    bytes: notAbove(upload.bytes, policy),
     accept(digests, sizeBytes) {
       checkNotBelow(policy, sizeBytes);
       return upload.accept(digests, sizeBytes);
@@ -87,14 +88,14 @@ function withinSize(upload: Upload, policy: Policy | undefined): Upload {
   };
 }
 
-async function* notAbove(
-  bytes: AsyncIterable<Uint8Array>,
-  policy: Policy,
-): AsyncGenerator<Uint8Array, void> {
+function notAbove(policy: Policy): PieceDecoder {
   let sizeBytes = 0;
-  for await (const piece of bytes) {
-    sizeBytes += piece.length;
-    checkNotAbove(policy, sizeBytes);
-    yield piece;
-  }
+  return {
+    ...plainPieces,
+    push(piece) {
+      sizeBytes += piece.length;
+      checkNotAbove(policy, sizeBytes);
+      return [piece];
+    },
+  };
 }

@@ -15,8 +15,7 @@ export const putObject: Operation = async (call) => {
   const attributes = parseObjectAttributes(call.headers, owned, isChunked);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const upload = openUpload(call, undefined);
-  const { signal } = call.request;
-  const input = { bucket, key, attributes, condition, upload, signal };
+  const input = { bucket, key, attributes, condition, upload };
   const stored = granted(await storeObject(call.objects, input), { bucket, key });
   return { status: 200, headers: storedObjectHeaders(stored) };
 };

@@ -16,8 +16,7 @@ export const uploadPart: Operation = async (call) => {
   checkAlgorithm(checksum?.algorithm, declaredChecksums(call).checksum?.algorithm);
   // All parts keep the checksum that the whole is to have, whatever they are sent with.
   const data = openUpload(call, checksum?.algorithm ?? defaultChecksum);
-  const { signal } = call.request;
-  const input = { ...address, part, data, signal };
+  const input = { ...address, part, data };
   const stored = granted(await storePart(call.objects, input), address);
   const shown = checksum === undefined ? data.sent() : stored.checksum;
   return {

@@ -1,10 +1,16 @@
-import { checkSha256, decodePayload } from "../../auth/decode-payload.ts";
+import {
+  type PayloadDecoder,
+  checkSha256,
+  createDecoder,
+  decodeWhole,
+} from "../../auth/decode-payload.ts";
 import { concatBytes, equalBytes, toBase64, toHex } from "../../base/bytes.ts";
-import { assert, must } from "../../base/assert.ts";
+import { assert } from "../../base/assert.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { ChecksumAlgorithm, StoredChecksum } from "../../format/checksum.ts";
-import { BodyShare, littleBytesMax } from "../../object/write/body-budget.ts";
-import type { Upload } from "../../object/write/put.ts";
+import { BodyShare, freeBytesPerUpload } from "../../object/write/body-budget.ts";
+import { acceptWhole, digestOf } from "../../object/write/digests.ts";
+import { type PieceDecoder, type Upload, wholeBodyBytesMax } from "../../object/write/upload.ts";
 import type { HashAlgorithm } from "../../platform/hash.ts";
 import type { S3Call } from "../call.ts";
 import {
@@ -20,6 +26,9 @@ import { checksumError, wrongLength } from "../error-response.ts";
 
 /** S3: 5 GiB in one request, for objects and parts alike. */
 const uploadBytesMax = 5 * 1024 ** 3;
+
+/** Framing of a small body, where it has any: eight signed chunks, and a trailer. */
+const framingBytesMax = 8 * 1024;
 
 /** S3 computes this one where the client named none, so that every object has a checksum. */
 export const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
@@ -56,9 +65,16 @@ export function openUpload(call: S3Call, keep: ChecksumAlgorithm | undefined): S
   return verifiedBody(call, sizeBytes, declared, keep);
 }
 
-/** The same where nothing tells how many bytes there will be: the file of a form. */
-export function openFile(call: S3Call): Upload {
-  return verifiedBody(call, undefined, declaredChecksums(call), undefined);
+/** The same of a form's file, where nothing tells how many bytes there will be. */
+export function openFile(
+  call: S3Call,
+  file: AsyncIterable<Uint8Array>,
+  decoder: PieceDecoder,
+): Upload {
+  const upload = verifiedBody(call, undefined, declaredChecksums(call), undefined);
+  const { signal } = call.request;
+  const body = { kind: "pieces", pieces: file, decoder, ownership: "borrowed", signal } as const;
+  return { ...upload, body };
 }
 
 /** Undefined where the body comes in HTTP's chunks: then whoever stores it counts. */
@@ -104,28 +120,24 @@ function verifiedBody(
   // Where the whole body's digest was signed, it is computed with the others and not while the body is read.
   const signed = payload.kind === "signed" ? payload : undefined;
   const framing = payload.kind === "signed" ? ({ kind: "unsigned" } as const) : payload;
-  const decoded = decodePayload(call.objects.platform.hash, framing, call.body);
+  const decoder = createDecoder(call.objects.platform.hash, framing);
   return {
-    bytes: decoded.body,
-    // Pieces of a framed body are views of what its decoder still reads.
-    pieces: framing.kind === "chunked" ? "lasting" : "given",
+    body: bodyOf(call, sizeBytes, decoder),
     sizeBytes,
     algorithms: [
       ...new Set([kept, checksum?.algorithm ?? kept, signed === undefined ? kept : "sha256"]),
     ],
     sent: () => sent,
     accept(digests): StoredChecksum {
-      const digestOf = (algorithm: HashAlgorithm): Uint8Array =>
-        must(digests.get(algorithm), `no ${algorithm} was computed`);
-      if (signed !== undefined) checkSha256(signed, digestOf("sha256"));
-      checkMd5(declared.md5, digestOf);
-      checkChecksum(checksum, decoded.trailers(), digestOf);
+      if (signed !== undefined) checkSha256(signed, digestOf(digests, "sha256"));
+      checkMd5(declared.md5, digests);
+      checkChecksum(checksum, decoder.trailers, digests);
       if (isTrailerMissing(call, checksum)) throw new S3Error("IncompleteBody");
       if (checksum !== undefined) {
         const { algorithm } = checksum;
-        sent = { algorithm, type: "full", value: digestOf(algorithm) };
+        sent = { algorithm, type: "full", value: digestOf(digests, algorithm) };
       }
-      return { algorithm: kept, type: "full", value: digestOf(kept) };
+      return { algorithm: kept, type: "full", value: digestOf(digests, kept) };
     },
   };
 }
@@ -154,11 +166,33 @@ function isTrailerMissing({ verified }: S3Call, checksum: DeclaredChecksum | und
   return isSigned && checksum === undefined;
 }
 
-type DigestOf = (algorithm: HashAlgorithm) => Uint8Array;
+/** A small announced body as one value, another in pieces as they come. */
+function bodyOf(
+  { request, body }: S3Call,
+  sizeBytes: number | undefined,
+  decoder: PayloadDecoder,
+): Upload["body"] {
+  const { contentLength } = request;
+  const wireBytesMax = wholeBodyBytesMax + framingBytesMax;
+  const isAnnounced = sizeBytes !== undefined && contentLength !== undefined;
+  if (isAnnounced && sizeBytes <= wholeBodyBytesMax && contentLength <= wireBytesMax) {
+    return {
+      kind: "whole",
+      read() {
+        const whole = body.readWhole(wireBytesMax);
+        if (whole instanceof Promise) return whole.then((bytes) => decodeWhole(decoder, bytes));
+        return decodeWhole(decoder, whole);
+      },
+    };
+  }
+  return { kind: "pieces", pieces: body, decoder, ownership: "owned", signal: request.signal };
+}
 
-function checkMd5(md5: Uint8Array | undefined, digestOf: DigestOf): void {
+type Digests = ReadonlyMap<HashAlgorithm, Uint8Array>;
+
+function checkMd5(md5: Uint8Array | undefined, digests: Digests): void {
   if (md5 === undefined) return;
-  const computed = digestOf("md5");
+  const computed = digestOf(digests, "md5");
   if (equalBytes(md5, computed)) return;
   // Each in another form, as S3 has it.
   const details = { ExpectedDigest: toHex(md5), CalculatedDigest: toBase64(computed) };
@@ -168,14 +202,14 @@ function checkMd5(md5: Uint8Array | undefined, digestOf: DigestOf): void {
 function checkChecksum(
   declared: DeclaredChecksum | undefined,
   trailers: ReadonlyMap<string, string>,
-  digestOf: DigestOf,
+  digests: Digests,
 ): void {
   if (declared?.kind !== "trailer" && trailers.size > 0) throw new S3Error("MalformedTrailerError");
   if (declared === undefined || declared.kind === "algorithm") return;
   const value =
     declared.kind === "value" ? declared.value : parseTrailingChecksum(declared, trailers);
   if ("kind" in value) throw checksumError(value);
-  if (equalBytes(value, digestOf(declared.algorithm))) return;
+  if (equalBytes(value, digestOf(digests, declared.algorithm))) return;
   const name = checksumName(declared.algorithm);
   throw new S3Error("BadDigest", {
     message: `The ${name} you specified did not match the calculated checksum.`,
@@ -184,7 +218,7 @@ function checkChecksum(
 
 /** A whole small body in memory, verified like an upload; for requests in XML. */
 export function readBody(call: S3Call, bytesMax: number): Promise<Uint8Array> {
-  assert(bytesMax <= littleBytesMax, "a larger body is counted in the memory of uploads");
+  assert(bytesMax <= freeBytesPerUpload, "a larger body is counted in the memory of uploads");
   return withBody(call, bytesMax, (body) => Promise.resolve(body));
 }
 
@@ -210,7 +244,14 @@ async function withVerified<T>(
   use: UseBody<T>,
 ): Promise<T> {
   const upload = verifiedBody(call, declaredSize(call), declared, undefined);
+  const { body } = upload;
   if ((upload.sizeBytes ?? 0) > bytesMax) throw tooBig(bytesMax);
+  const { hash } = call.objects.platform;
+  if (body.kind === "whole") {
+    const bytes = await body.read();
+    acceptWhole(hash, upload, bytes);
+    return use(bytes);
+  }
   const bytesToHold = copiesMax * (upload.sizeBytes ?? bytesMax);
   let isTurnOver = false;
   const endTurn = (): void => {
@@ -219,19 +260,22 @@ async function withVerified<T>(
   const share = new BodyShare(call.objects.bodies, endTurn, call.objects.phases);
   try {
     const pieces: Uint8Array[] = [];
-    const { hash } = call.objects.platform;
     const names: readonly HashAlgorithm[] = ["md5", ...upload.algorithms];
     const hashers = new Map(names.map((name) => [name, hash.create(name)]));
     let length = 0;
-    for await (const piece of upload.bytes) {
-      length += piece.length;
-      if (length > bytesMax) throw tooBig(bytesMax);
-      if (isTurnOver) throw new StoreError("overloaded", "body too slow while others wait");
-      await share.cover(length, bytesToHold);
-      // Piece by piece, since 4 MiB at once would hold the event loop for 30 ms.
-      for (const hasher of hashers.values()) hasher.update(piece);
-      pieces.push(piece);
+    for await (const sent of body.pieces) {
+      for (const piece of body.decoder.push(sent)) {
+        length += piece.length;
+        if (length > bytesMax) throw tooBig(bytesMax);
+        if (isTurnOver) throw new StoreError("overloaded", "body too slow while others wait");
+        await share.cover(length, bytesToHold);
+        // Piece by piece, since 4 MiB at once would hold the event loop for 30 ms.
+        for (const hasher of hashers.values()) hasher.update(piece);
+        pieces.push(piece);
+      }
+      if (body.decoder.isPastEnd) break;
     }
+    body.decoder.end();
     const digests = Array.from(hashers, ([name, hasher]) => [name, hasher.digest()] as const);
     upload.accept(new Map(digests), length);
     share.handOver();

@@ -5,8 +5,9 @@ import { copyObject } from "../../object/copy.ts";
 import type { WriteCondition } from "../../object/conditions.ts";
 import { getObject, headObject } from "../../object/read/get.ts";
 import type { RangeRequest } from "../../object/read/get.ts";
-import type { Upload } from "../../object/write/put.ts";
 import { putObject } from "../../object/write/put.ts";
+import type { Upload } from "../../object/write/upload.ts";
+import { plainPieces, wholeBodyBytesMax } from "../../object/write/upload.ts";
 import { StoreError } from "../../base/errors.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
@@ -249,15 +250,19 @@ export function uploadOf(session: Session, bytes: Uint8Array): Upload {
   const pieces = random.between(1, 3);
   const breaksAt = random.chance(brokenOffShare) ? random.below(pieces) : -1;
   const announces = random.chance(0.8);
+  const sent = (async function* (): AsyncGenerator<Uint8Array> {
+    for (let piece = 0; piece < pieces; piece++) {
+      if (piece === breaksAt) throw new BrokenOff("the client has gone");
+      if (random.chance(0.3)) await session.sleep(random.unit() * 5);
+      const at = (share: number) => Math.floor((bytes.length * share) / pieces);
+      yield bytes.slice(at(piece), at(piece + 1));
+    }
+  })();
+  const isWhole = announces && bytes.length <= wholeBodyBytesMax;
   return {
-    bytes: (async function* () {
-      for (let piece = 0; piece < pieces; piece++) {
-        if (piece === breaksAt) throw new BrokenOff("the client has gone");
-        if (random.chance(0.3)) await session.sleep(random.unit() * 5);
-        const at = (share: number) => Math.floor((bytes.length * share) / pieces);
-        yield bytes.slice(at(piece), at(piece + 1));
-      }
-    })(),
+    body: isWhole
+      ? { kind: "whole", read: async () => concatBytes(await Array.fromAsync(sent)) }
+      : { kind: "pieces", pieces: sent, decoder: plainPieces, ownership: "owned" },
     sizeBytes: announces ? bytes.length : undefined,
     algorithms: ["crc32"],
     accept: (digests, size) => {

@@ -5,8 +5,18 @@ import { settle } from "../../extent/testing/manual-clock.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import type { BodyHasher } from "../../platform/hash.ts";
+import { chunkPoolOf } from "./body-buffers.ts";
 import { putObject } from "./put.ts";
-import { always, attributes, get, ok, patterned, refusalOf, uploadOf } from "../testing/bodies.ts";
+import {
+  always,
+  attributes,
+  get,
+  inPieces,
+  ok,
+  patterned,
+  refusalOf,
+  uploadOf,
+} from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 
 const hash = createHash();
@@ -18,21 +28,21 @@ async function createStore(change: (hasher: BodyHasher) => Partial<BodyHasher>) 
   const open = { hashers: 0 };
   const store = await createTestStore({
     ...hash,
-    createBeside(algorithms) {
-      const hasher = hash.createBeside(algorithms);
+    createOffThread(algorithms) {
+      const hasher = hash.createOffThread(algorithms);
       open.hashers++;
       return { ...hasher, close: () => void open.hashers--, ...change(hasher) };
     },
   });
-  const { chunkRooms } = store.buffers;
+  const chunkBuffers = chunkPoolOf(store.buffers, chunkBytesMax);
   let rooms = 0;
-  const take = chunkRooms.take.bind(chunkRooms);
-  chunkRooms.take = () => {
+  const take = chunkBuffers.take.bind(chunkBuffers);
+  chunkBuffers.take = () => {
     rooms++;
     return take();
   };
-  const give = chunkRooms.give.bind(chunkRooms);
-  chunkRooms.give = (room) => {
+  const give = chunkBuffers.give.bind(chunkBuffers);
+  chunkBuffers.give = (room) => {
     rooms--;
     give(room);
   };
@@ -87,7 +97,9 @@ test("put: a large body that breaks off closes its hashers and gives back its me
     }
     throw new StoreError("cancelled", "the client left");
   };
-  await assert.rejects(put({ ...uploadOf(bytes), bytes: broken() }), { code: "cancelled" });
+  await assert.rejects(put({ ...uploadOf(bytes), body: inPieces(broken()) }), {
+    code: "cancelled",
+  });
   await settle();
   assert.deepEqual([open.hashers, roomsInUse()], [0, 0]);
 });
@@ -95,5 +107,5 @@ test("put: a large body that breaks off closes its hashers and gives back its me
 test("put: the memory of chunks is used again", async () => {
   const { store, put } = await createStore(() => ({}));
   for (let i = 0; i < 3; i++) ok(await put());
-  assert.ok(store.buffers.chunkRooms.freeBuffers <= 3);
+  assert.ok(chunkPoolOf(store.buffers, chunkBytesMax).freeBuffers <= 3);
 });

@@ -1,0 +1,59 @@
+import type { StoredChecksum } from "../../format/checksum.ts";
+import type { HashAlgorithm } from "../../platform/hash.ts";
+import { freeBytesPerUpload } from "./body-budget.ts";
+
+/**
+ * Bodies up to this size are read, hashed and stored as one value. It is what an upload may hold without a share of the
+ * upload memory, so nothing has to be counted or waited for.
+ */
+export const wholeBodyBytesMax = freeBytesPerUpload;
+
+/** The bytes of a put or a part, and what to verify about them. */
+export interface Upload {
+  readonly body: WholeBody | BodyPieces;
+  /** As announced; undefined if not. The body must have just this many bytes. */
+  readonly sizeBytes: number | undefined;
+  /** Digests to compute over the bytes; MD5 is always among those handed to `accept`. */
+  readonly algorithms: readonly HashAlgorithm[];
+  /**
+   * Called once all bytes are read (trailers too), before anything becomes visible. Returns the
+   * checksum to keep; throws whatever the caller wants thrown to reject the upload, and then
+   * nothing is stored.
+   */
+  accept(digests: ReadonlyMap<HashAlgorithm, Uint8Array>, sizeBytes: number): StoredChecksum;
+}
+
+/** A body of announced size, at most `wholeBodyBytesMax`. */
+export interface WholeBody {
+  readonly kind: "whole";
+  /** To be called once; the bytes do not change any more. */
+  read(): Uint8Array | Promise<Uint8Array>;
+}
+
+/** A body of any size, as it comes. */
+export interface BodyPieces {
+  readonly kind: "pieces";
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly decoder: PieceDecoder;
+  /** Whether a piece may be freed once it is copied, or belongs to somebody who uses its memory again. */
+  readonly ownership: "owned" | "borrowed";
+  /** Nobody waits for the upload any more. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Takes what is to be stored out of the pieces, and throws where they are not well-formed. */
+export interface PieceDecoder {
+  /** The bytes to store among these, as views of them. */
+  push(piece: Uint8Array): readonly Uint8Array[];
+  /** All pieces were pushed. */
+  end(): void;
+  /** Whatever follows means nothing: it need not be pushed. */
+  readonly isPastEnd: boolean;
+}
+
+/** The pieces are what is to be stored. */
+export const plainPieces: PieceDecoder = {
+  push: (piece) => [piece],
+  end: () => undefined,
+  isPastEnd: false,
+};
