@@ -51,7 +51,7 @@ export function createProcessStore(
     ...parts,
     bodies: new BodyBudget(clock),
     answers: new AnswerBudget(clock),
-    buffers: createBodyBuffers(),
+    buffers: createBodyBuffers(parts.platform.memory),
     bucketsDecoded: new DecodedBuckets(),
     partsPerCommit,
   };

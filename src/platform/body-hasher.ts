@@ -9,7 +9,7 @@ export function createBodyHasher(
   return {
     update(bytes) {
       for (const [, hasher] of hashers) hasher.update(bytes);
-      return Promise.resolve();
+      return undefined;
     },
     digests: () =>
       Promise.resolve(new Map(hashers.map(([algorithm, hasher]) => [algorithm, hasher.digest()]))),

@@ -13,10 +13,10 @@ export interface Hasher {
 /** Several digests of one body; the work may be done beside the thread that receives it. */
 export interface BodyHasher {
   /**
-   * Each call's bytes follow those of the call before. They must not change until this resolves. StoreError `unavailable`:
-   * who did the work has gone; then nothing more comes of this body.
+   * Each call's bytes follow those of the call before. They must not change until this resolves; where there is no promise,
+   * they are done with. StoreError `unavailable`: who did the work has gone; then nothing more comes of this body.
    */
-  update(bytes: Uint8Array): Promise<void>;
+  update(bytes: Uint8Array): Promise<void> | undefined;
   /** Of all bytes; to be called once. */
   digests(): Promise<ReadonlyMap<HashAlgorithm, Uint8Array>>;
   /** Nothing more will be asked, also where no digests were. */

@@ -2,6 +2,7 @@ import type { LoopShare } from "../base/loop-share.ts";
 import type { Clock } from "./clock.ts";
 import type { Hash } from "./hash.ts";
 import type { Log } from "./log.ts";
+import type { ThreadMemory } from "./memory.ts";
 import type { Random } from "./random.ts";
 
 /**
@@ -13,6 +14,7 @@ export interface Platform {
   readonly random: Random;
   readonly hash: Hash;
   readonly log: Log;
+  readonly memory: ThreadMemory;
   /** Of the process's event loop, where work that takes long is counted. */
   readonly loop: LoopShare;
 }

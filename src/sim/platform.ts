@@ -1,4 +1,5 @@
 import { LoopShare } from "../base/loop-share.ts";
+import { ownMemory } from "../platform/memory.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Log } from "../platform/log.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -22,5 +23,5 @@ export function createSimPlatform(options: {
 }): Platform {
   const { process, scheduler, wall, random, hash, log } = options;
   const clock = createSimClock(process, scheduler, wall);
-  return { clock, loop: new LoopShare(() => clock.turn()), random, hash, log };
+  return { clock, loop: new LoopShare(() => clock.turn()), random, hash, log, memory: ownMemory };
 }

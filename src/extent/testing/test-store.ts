@@ -3,6 +3,7 @@ import type { BlobId, BucketId, DiskId, SessionId, StoreId } from "../../format/
 import type { RecordIdentity } from "../../format/record.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { LogLevel } from "../../platform/log.ts";
+import { ownMemory } from "../../platform/memory.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { initialiseDataDirectory } from "../data-directories.ts";
 import type { DataDisk, ExtentDisks } from "../extent-files.ts";
@@ -51,6 +52,7 @@ export class TestStore {
     this.platform = {
       clock: this.clock,
       hash,
+      memory: ownMemory,
       loop: new LoopShare(() => Promise.resolve()),
       random: { bytes: (count) => new Uint8Array(count).fill(++this.#drawn) },
       log: (level, event) => void this.logged.push({ level, event }),

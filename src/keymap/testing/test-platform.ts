@@ -1,6 +1,7 @@
 import { LoopShare } from "../../base/loop-share.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { LogFields, LogLevel } from "../../platform/log.ts";
+import { ownMemory } from "../../platform/memory.ts";
 import type { Platform } from "../../platform/platform.ts";
 
 export interface TestPlatform extends Platform {
@@ -16,6 +17,7 @@ export function createTestPlatform(hash: Hash): TestPlatform {
   return {
     logged,
     hash,
+    memory: ownMemory,
     loop: new LoopShare(() => Promise.resolve()),
     log: (level, event, fields) => void logged.push({ level, event, fields }),
     random: { bytes: (count) => new Uint8Array(count).fill(0xff).with(count - 1, ++drawn & 0xff) },

@@ -6,6 +6,7 @@ import { HashThreads } from "./hash-threads.ts";
 import { createHash } from "./hash.ts";
 import { createLog } from "./log.ts";
 import { createRandom } from "./random.ts";
+import { threadMemory } from "./thread-memory.ts";
 
 /** The real world. One per process. */
 export function createPlatform(options: { readonly log?: Log | undefined } = {}): Platform {
@@ -14,6 +15,7 @@ export function createPlatform(options: { readonly log?: Log | undefined } = {})
     clock,
     loop: new LoopShare(() => clock.turn()),
     random: createRandom(),
+    memory: threadMemory,
     hash: createHash(new HashThreads()),
     log: options.log ?? createLog(),
   };

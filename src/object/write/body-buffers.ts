@@ -3,43 +3,44 @@ import { chunkBytesMax } from "../../format/limits.ts";
 import { recordHeaderBytesMax } from "../../format/record.ts";
 import { pieceBytesMax } from "../read/answer-budget.ts";
 import { must } from "../../base/assert.ts";
+import type { ThreadMemory } from "../../platform/memory.ts";
 import { bodiesBytesMax } from "./body-budget.ts";
+import { ownHashBytesMax } from "./digests.ts";
 
 /** Kept for the next reads: 16 of them at full speed. */
 const readBuffersKeptMax = 32;
 /**
- * Chunks come in these sizes of memory: most are whole, but a body of 256 KiB must not take 4 MiB of the budget. As many
- * are kept as the budget of uploads has for whole chunks, so that none is made anew while it is used up; of the smaller
- * ones 32 MiB together.
+ * Chunks come in these sizes of memory: most are whole, but a body of 256 KiB must not take 4 MiB of the budget. Of the
+ * smaller ones 32 MiB are kept together …
  */
-const chunkBuffers = [
+const smallBuffers = [
   { bufferBytes: 256 * 1024, keptMax: 64 },
-  { bufferBytes: 1024 * 1024, keptMax: 16 },
-  { bufferBytes: chunkBytesMax, keptMax: bodiesBytesMax / chunkBytesMax },
+  { bufferBytes: ownHashBytesMax, keptMax: 16 },
 ] as const;
+/** … and of whole chunks as many as the budget of uploads has, so that none is made anew while it is used up. */
+const wholeBuffersKeptMax = bodiesBytesMax / chunkBytesMax;
 
 /** The memory that bodies of a process pass through. */
 export interface BodyBuffers {
   /** For reads of up to `pieceBytesMax`, and the header of a record in front of them. */
   readonly readBuffers: BufferPool;
-  /** For chunks of uploads, by size. Shared memory: threads that hash see it without a copy. */
+  /** For chunks of uploads, by size; the memory of whole ones is shared: threads that hash see it without a copy. */
   readonly chunkBuffers: readonly BufferPool[];
 }
 
-export function createBodyBuffers(): BodyBuffers {
+export function createBodyBuffers(memory: ThreadMemory): BodyBuffers {
+  const create = (bytes: number): Uint8Array => new Uint8Array(bytes);
+  const whole = { bufferBytes: chunkBytesMax, keptMax: wholeBuffersKeptMax };
   return {
     readBuffers: new BufferPool({
       bufferBytes: pieceBytesMax + recordHeaderBytesMax,
       keptMax: readBuffersKeptMax,
-      create: (bytes) => new Uint8Array(bytes),
+      create,
     }),
-    chunkBuffers: chunkBuffers.map(
-      (each) =>
-        new BufferPool({
-          ...each,
-          create: (bytes) => new Uint8Array(new SharedArrayBuffer(bytes)),
-        }),
-    ),
+    chunkBuffers: [
+      ...smallBuffers.map((each) => new BufferPool({ ...each, create })),
+      new BufferPool({ ...whole, create: (bytes) => memory.allocate(bytes) }),
+    ],
   };
 }
 

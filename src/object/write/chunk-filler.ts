@@ -1,7 +1,7 @@
 import type { BufferPool } from "../../base/buffer-pool.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
-import { chunkBytesMax } from "../../format/limits.ts";
+import { blockBytes, chunkBytesMax } from "../../format/limits.ts";
 import type { BodyHasher, HashAlgorithm } from "../../platform/hash.ts";
 import type { BlobWriter } from "../blob-writer.ts";
 import { BodyShare, freeBytesPerUpload } from "./body-budget.ts";
@@ -89,9 +89,12 @@ export class ChunkFiller {
     const count = Math.min(bytes.length, chunkBytes - this.#filled);
     const needed = this.#filled + count;
     if (needed > this.#buffer.length) this.#enlarge(needed, chunkBytes);
-    this.#buffer.set(count === bytes.length ? bytes : bytes.subarray(0, count), this.#filled);
+    const fitting = count === bytes.length ? bytes : bytes.subarray(0, count);
+    this.#store.platform.memory.copy(fitting, this.#buffer, this.#filled);
     this.#filled = needed;
-    if (needed - this.#hashedBytes >= this.#hashStepBytes) this.#hash();
+    // Whole blocks, since memory that is not aligned is slow to hash.
+    if (needed - this.#hashedBytes >= this.#hashStepBytes)
+      this.#hash(needed - (needed % blockBytes));
     return count;
   }
 
@@ -147,12 +150,13 @@ export class ChunkFiller {
   }
 
   /** Hands on what the hasher has not had yet. */
-  #hash(): void {
-    const bytes = this.#buffer.subarray(this.#hashedBytes, this.#filled);
+  #hash(end = this.#filled): void {
+    const bytes = this.#buffer.subarray(this.#hashedBytes, end);
     if (bytes.length === 0) return;
-    this.#hashedBytes = this.#filled;
-    const both = [this.#hashed, this.#hasher.update(bytes)];
-    this.#hashed = Promise.all(both).then(() => undefined);
+    this.#hashedBytes = end;
+    const done = this.#hasher.update(bytes);
+    if (done === undefined) return;
+    this.#hashed = Promise.all([this.#hashed, done]).then(() => undefined);
     this.#hashed.catch(() => undefined); // the writer tells of it, or the digests
   }
 

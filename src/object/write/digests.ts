@@ -5,10 +5,10 @@ import type { BodyHasher, Hash, HashAlgorithm } from "../../platform/hash.ts";
 import type { Upload } from "./upload.ts";
 
 /**
- * Smaller bodies are hashed by the thread that receives them, a step at a time: handing one to other threads and back
- * costs as much as hashing 64 KiB, and its client waits longer.
+ * Bodies up to this size are hashed by the thread that receives them, a step at a time: handing one to other threads and
+ * back costs as much as hashing 64 KiB, and its client waits longer.
  */
-export const offThreadHashBytesMin = 1024 * 1024;
+export const ownHashBytesMax = 1024 * 1024;
 
 /** What is handed to others at once: hashing goes on while the chunk is still being filled. */
 const offThreadStepBytes = 1024 * 1024;
@@ -17,7 +17,7 @@ const ownStepBytes = 64 * 1024;
 
 /** Whether a body is announced to be so small that this thread hashes it. */
 function isHashedHere(sizeBytes: number | undefined): boolean {
-  return sizeBytes !== undefined && sizeBytes < offThreadHashBytesMin;
+  return sizeBytes !== undefined && sizeBytes <= ownHashBytesMax;
 }
 
 /** How much of a body is hashed at once. */

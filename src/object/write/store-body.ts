@@ -5,7 +5,7 @@ import type { StoredChecksum } from "../../format/checksum.ts";
 import type { BlobIdentity } from "../blob-writer.ts";
 import { BlobWriter, dataRecord } from "../blob-writer.ts";
 import { ChunkFiller } from "./chunk-filler.ts";
-import { acceptWhole, digestOf, offThreadHashBytesMin } from "./digests.ts";
+import { acceptWhole, digestOf, ownHashBytesMax } from "./digests.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Refusal } from "../refusal.ts";
 import { refuse } from "../refusal.ts";
@@ -59,13 +59,13 @@ async function storeWhole(
   if (size !== upload.sizeBytes) throw wrongSize(upload.sizeBytes, size);
   const { md5, checksum } = acceptWhole(platform.hash, upload, bytes);
   if (size === 0) return { size, md5, checksum, data: { kind: "empty" }, appended: [] };
-  phases?.wait("write");
+  phases.wait("write");
   try {
     const chunk = await writer.append(dataRecord(blob, 0), bytes);
     const chunks = [chunk];
     return { size, md5, checksum, data: { kind: "chunks", chunks }, appended: chunks };
   } finally {
-    phases?.waited();
+    phases.waited();
   }
 }
 
@@ -102,7 +102,7 @@ async function storePieces(
     if (announced !== undefined && size < announced) throw wrongSize(announced, size);
     // A large body's last chunk is written while it is hashed; of a smaller body that is not accepted
     // nothing is written.
-    if (size >= offThreadHashBytesMin) {
+    if (size > ownHashBytesMax) {
       await inPhase(store.phases, "write", () => chunks.finish());
     }
     const digests = await chunks.digests();
