@@ -1,4 +1,5 @@
 import type { Credential } from "../auth/credentials.ts";
+import type { Ready } from "../base/ready.ts";
 import type { Bucket } from "../object/bucket/buckets.ts";
 
 /** What the index has of a request's sender and its bucket; undefined where there is none. */
@@ -14,4 +15,4 @@ export interface Found {
 export type LookUp = (
   accessKeyId: string | undefined,
   bucketName: string | undefined,
-) => Found | Promise<Found>;
+) => Ready<Found>;

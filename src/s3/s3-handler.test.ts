@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Authorize } from "../auth/authorize.ts";
-import { presignRequest } from "../auth/sign.ts";
+import { presignRequest, signRequest } from "../auth/sign.ts";
 import { AssertionError } from "../base/assert.ts";
-import { encodeUtf8 } from "../base/bytes.ts";
+import { encodeUtf8, toHex } from "../base/bytes.ts";
 import { StoreError, type StoreErrorCode } from "../base/errors.ts";
 import { chunkBytesMax } from "../format/limits.ts";
 import { createHash } from "../node/platform/hash.ts";
@@ -48,6 +48,19 @@ test("handler: HEAD has no body, neither with an object nor with an error", asyn
   const missing = await s3.send({ method: "HEAD", target: "/bucket/other" });
   assert.equal(missing.status, 404);
   assert.equal(missing.body.length, 0);
+});
+
+test("handler: a signed request whose rows are at hand is answered at once, without a promise", async () => {
+  const s3 = await withBucket();
+  await s3.send(putObject);
+  const identity = { accessKeyId: "root", secretAccessKey: "secret", region: "us-east-1" };
+  const request = { method: "HEAD", target: "/bucket/k", headers: [["host", "s3.test"]] as const };
+  const contentSha256 = toHex(hash.digest("sha256", new Uint8Array()));
+  const options = { timeMs: s3.store.platform.clock.now(), contentSha256 };
+  const { headers } = signRequest(hash, identity, request, options);
+  const answer = s3.handler(httpRequest({ ...request, headers }));
+  assert.ok(!(answer instanceof Promise), "the handler waits for something");
+  assert.equal(answer.status, 200);
 });
 
 test("handler: what is not built answers 501 in XML and is not passed to another operation", async () => {

@@ -6,6 +6,7 @@ import type { Credentials } from "../auth/credentials.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
+import { type Ready, whenReady } from "../base/ready.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
@@ -91,7 +92,7 @@ class Exchange implements ObservedRequest {
   }
 
   /** A promise only where something is waited for. */
-  answer(): HttpResponse | Promise<HttpResponse> {
+  answer(): Ready<HttpResponse> {
     this.#shared.observer.began(this);
     try {
       const answer = this.#authenticate();
@@ -131,7 +132,7 @@ class Exchange implements ObservedRequest {
    * Whoever is refused is told in which region the bucket is: that is how clients find it. A refusal that is the store's
    * own fault asks nothing more of it.
    */
-  #refuse(thrown: unknown): HttpResponse | Promise<HttpResponse> {
+  #refuse(thrown: unknown): Ready<HttpResponse> {
     const response = this.#errorResponse(thrown);
     const isOurFault = response.status >= 500 && response.status !== 501;
     const name = this.#bucketName();
@@ -155,7 +156,7 @@ class Exchange implements ObservedRequest {
   }
 
   /** Finds out what is asked for and who asks. */
-  #authenticate(): HttpResponse | Promise<HttpResponse> {
+  #authenticate(): Ready<HttpResponse> {
     const { domains, verifier, lookUp } = this.#shared;
     const { head } = this.request;
     const target = parseRequestTarget(head, domains);
@@ -168,9 +169,9 @@ class Exchange implements ObservedRequest {
     const isPreflight = operation === "CorsPreflight";
     const claim = isPreflight ? undefined : verifier.claim(head);
     if (claim !== undefined && "code" in claim) throw authError(claim);
-    const found = lookUp(claim?.accessKeyId, this.#bucketName());
-    if (!(found instanceof Promise)) return this.#serve(operation, target, headers, claim, found);
-    return found.then((late) => this.#serve(operation, target, headers, claim, late));
+    return whenReady(lookUp(claim?.accessKeyId, this.#bucketName()), (found) =>
+      this.#serve(operation, target, headers, claim, found),
+    );
   }
 
   /** The bucket that the target names, if one can have that name. */
@@ -185,7 +186,7 @@ class Exchange implements ObservedRequest {
     headers: Headers,
     claim: Claim | undefined,
     found: Found,
-  ): HttpResponse | Promise<HttpResponse> {
+  ): Ready<HttpResponse> {
     const { objects, authorize, region, perKey, platform } = this.#shared;
     const { request, phases } = this;
     const { bucket } = found;

@@ -7,6 +7,7 @@ import {
 import type { Credential } from "../auth/credentials.ts";
 import { afterKey, decodeUtf8, encodeUtf8, equalBytes, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
+import { type Ready, whenReady } from "../base/ready.ts";
 import { RecentMap } from "../base/recent-map.ts";
 import { type Change, type Row, readRow } from "../engine/engine.ts";
 import {
@@ -55,11 +56,10 @@ export class StoredAccessKeys implements AccessKeys {
   }
 
   /** The row is read for each request, so what was deleted or changed by any process is never used again. */
-  find(accessKeyId: string): Credential | undefined | Promise<Credential | undefined> {
+  find(accessKeyId: string): Ready<Credential | undefined> {
     const key = this.rowKey(accessKeyId);
     const row = key === undefined ? undefined : readRow(this.#parts.keymap.system, key);
-    if (!(row instanceof Promise)) return this.credentialOf(accessKeyId, row);
-    return row.then((found) => this.credentialOf(accessKeyId, found));
+    return whenReady(row, (found) => this.credentialOf(accessKeyId, found));
   }
 
   /** Of the row that `credentialOf` needs; undefined where it needs none. */

@@ -1,3 +1,4 @@
+import { type Ready, whenReady } from "../base/ready.ts";
 import type { Rows } from "../engine/engine.ts";
 import { bucketRowKey } from "../object/bucket-rows.ts";
 import type { ProcessStore } from "../object/object-store.ts";
@@ -13,9 +14,10 @@ export function createLookUp(
     const keyOfCredential = accessKeyId === undefined ? undefined : accessKeys.rowKey(accessKeyId);
     const keys = keyOfCredential === undefined ? [] : [keyOfCredential];
     if (bucketName !== undefined) keys.push(bucketRowKey(bucketName));
-    const found = (rows: Rows): Found => {
-      const bucketRow = bucketName === undefined ? undefined : rows.at(-1);
-      const credentialRow = keyOfCredential === undefined ? undefined : rows[0];
+    const rows: Ready<Rows> = keys.length === 0 ? [] : store.keymap.system.read(keys);
+    return whenReady(rows, (found): Found => {
+      const bucketRow = bucketName === undefined ? undefined : found.at(-1);
+      const credentialRow = keyOfCredential === undefined ? undefined : found[0];
       return {
         credential:
           accessKeyId === undefined
@@ -23,8 +25,6 @@ export function createLookUp(
             : accessKeys.credentialOf(accessKeyId, credentialRow),
         bucket: bucketRow && store.bucketsDecoded.decode(bucketName ?? "", bucketRow),
       };
-    };
-    const rows = keys.length === 0 ? [] : store.keymap.system.read(keys);
-    return rows instanceof Promise ? rows.then(found) : found(rows);
+    });
   };
 }

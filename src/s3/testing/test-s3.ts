@@ -5,6 +5,7 @@ import { createRequestVerifier } from "../../auth/verify-request.ts";
 import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
 import { getBucket } from "../../object/bucket/buckets.ts";
 import { isRefusal } from "../../object/refusal.ts";
+import { whenReady } from "../../base/ready.ts";
 import type { TestStore } from "../../object/testing/test-store.ts";
 import { createTestMachine } from "../../object/testing/test-store.ts";
 import type { Clock } from "../../platform/clock.ts";
@@ -77,12 +78,13 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const done: ObservedRequest[] = [];
   const clock = { ...store.platform.clock, sleep: options.sleep ?? neverLate };
   const credentials = { find: credentialOf };
-  const lookUp: LookUp = async (accessKeyId, bucketName) => {
-    const found = bucketName === undefined ? undefined : await getBucket(store, bucketName);
-    return {
-      credential: accessKeyId === undefined ? undefined : credentialOf(accessKeyId),
-      bucket: found === undefined || isRefusal(found) ? undefined : found,
-    };
+  const lookUp: LookUp = (accessKeyId, bucketName) => {
+    const credential = accessKeyId === undefined ? undefined : credentialOf(accessKeyId);
+    if (bucketName === undefined) return { credential, bucket: undefined };
+    return whenReady(getBucket(store, bucketName), (found) => ({
+      credential,
+      bucket: isRefusal(found) ? undefined : found,
+    }));
   };
   const handler = createS3Handler({
     platform: { ...store.platform, clock },
