@@ -211,8 +211,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 33,
     promise: "C5",
     file: "src/object/write/commit-head.ts",
-    find: "return { ...nothing, ...(replaced && planRowRemoval(replaced)), puts };",
-    replace: "return { ...nothing, ...(replaced && planRowRemoval(replaced)), puts, freed: [] };",
+    find: "...(replaced && planRowRemoval(replaced)),",
+    replace: "...(replaced && { ...planRowRemoval(replaced), freed: [] }),",
   },
   {
     name: "the head forgets its null version as another takes its place",

@@ -27,7 +27,7 @@ export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
     name: "a null version stays when a suspended bucket gets another",
     promise: "C2",
     file: "src/object/write/commit-head.ts",
-    find: "return { ...nothing, ...(replaced && planRowRemoval(replaced)), puts };",
-    replace: "return { ...nothing, puts };",
+    find: "...(replaced && planRowRemoval(replaced)),",
+    replace: "...(replaced && noRows),",
   },
 ];
