@@ -7,7 +7,7 @@ export interface Outcomes {
   readonly byUs: readonly SeenRequest[];
 }
 
-/** Where the two go apart: what node:http took for the next request, and we did not. */
+/** Where the two go apart: what one took for the next request, and the other did not. */
 interface Refused {
   readonly text: string;
   readonly request: SeenRequest;
@@ -16,7 +16,7 @@ interface Refused {
 const headerOf = ({ headers }: SeenRequest, wanted: string): string | undefined =>
   headers.find(([name]) => name === wanted)?.[1];
 
-/** What node:http takes and we refuse, by the reason why. There is nothing that we take and node:http refuses. */
+/** What node:http takes and we refuse, by the reason why. */
 const stricter: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "one Host, and only HTTP/1.0 may go without: a proxy in front may have read the other one": ({
     request,
@@ -36,6 +36,13 @@ const stricter: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "methods of HTTP's registry alone": ({ request }) => request.method === "SOURCE",
 };
 
+/** What we take and node:http refuses, by the reason why. */
+const looser: Readonly<Record<string, (refused: Refused) => boolean>> = {
+  "a tab around a value is as good as a blank: RFC 9110, 5.5": ({ text, request }) =>
+    headerOf(request, "transfer-encoding") !== undefined &&
+    /transfer-encoding:[^\r\n]*\t/i.test(text),
+};
+
 /** A whole URL means its path and query: protocol code is given those. */
 function withOriginForm(request: SeenRequest): SeenRequest {
   const [authority] = /^https?:\/\/[^/?#]+/i.exec(request.target) ?? [""];
@@ -51,10 +58,11 @@ function isSame(one: SeenRequest, { method, target, headers, body }: SeenRequest
 
 /** The reason why; undefined where both took the same; `unknown` where nothing explains it. */
 export function differenceOf({ text, byNode, byUs }: Outcomes): string | undefined {
-  const isAlike = byUs.every((request, i) => byNode[i] !== undefined && isSame(byNode[i], request));
-  const request = byNode[byUs.length];
-  if (!isAlike) return "unknown";
-  if (request === undefined) return undefined;
-  const known = Object.entries(stricter).find(([, explains]) => explains({ text, request }));
+  const alike = Math.min(byNode.length, byUs.length);
+  for (let i = 0; i < alike; i++) if (!isSame(byNode[i]!, byUs[i]!)) return "unknown";
+  if (byNode.length === byUs.length) return undefined;
+  const [request, reasons] =
+    byNode.length > alike ? [byNode[alike]!, stricter] : [byUs[alike]!, looser];
+  const known = Object.entries(reasons).find(([, explains]) => explains({ text, request }));
   return known?.[0] ?? "unknown";
 }

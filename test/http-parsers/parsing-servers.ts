@@ -52,6 +52,7 @@ export async function serveByNode(): Promise<ParsingServer> {
       const headers = [...headersByName(pairs)];
       const { method = "", url: target = "", httpVersion: version } = message;
       seen.push({ method, target, headers, body, version });
+      response.setHeader("content-length", 0); // without it, HTTP/1.0 is not kept alive
       response.end();
     });
   };
