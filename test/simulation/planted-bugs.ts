@@ -51,7 +51,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 1,
     promise: "C5",
     file: "src/object/write/commit.ts",
-    find: "puts: locations.length === 0 ? plan.puts : [...plan.puts, garbage],",
+    find: "puts: [...plan.puts, ...garbage],",
     replace: "puts: plan.puts,",
   },
   {
@@ -131,8 +131,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 3,
     promise: "C5",
     file: "src/object/write/delete-many.ts",
-    find: "plan.freed.push(...planned.freed);",
-    replace: "if (index === 0) plan.freed.push(...planned.freed);",
+    find: "plan.freedOfKeys.push({ key: target.key, locations: planned.freed });",
+    replace:
+      "if (index === 0) plan.freedOfKeys.push({ key: target.key, locations: planned.freed });",
   },
   {
     name: "completing an upload leaves its parts",

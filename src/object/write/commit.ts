@@ -17,7 +17,7 @@ import { versionOf } from "../version/version-rows.ts";
  * How every change of objects and uploads comes about: read what it depends on, plan the rows,
  * commit them under checks that nothing of it changed meanwhile, and start over where something
  * did. Each change checks the bucket's fence, so none slips in once a deletion has begun; and what
- * it frees stands in one garbage row of the same commit (C5).
+ * it frees of a key stands in one garbage row of the same commit (C5).
  */
 
 /**
@@ -33,12 +33,20 @@ export interface CommitStore extends Pick<ObjectStore, "keymap" | "partsPerCommi
   readonly writer: Pick<ObjectStore["writer"], "release">;
 }
 
+/** It stands in a garbage row of its key: by that it is found, and its length told (a record holds its key). */
+export interface Freed {
+  readonly key: Uint8Array;
+  readonly locations: readonly DataLocation[];
+}
+
 export interface Plan<T> {
   readonly checks: readonly Check[];
   readonly puts: Change["puts"];
   readonly deletes: Change["deletes"];
   /** Data that nothing refers to once this is committed. */
   readonly freed: readonly DataLocation[];
+  /** The same of several keys of the partition, each with its own. */
+  readonly freedOfKeys?: readonly Freed[] | undefined;
   /** Records appended for this attempt alone, released once its outcome is known. */
   readonly appended?: readonly ChunkRef[] | undefined;
   readonly result: T;
@@ -129,15 +137,17 @@ export async function readFenceAndHead(
 
 function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan<unknown>): Change {
   const id = store.keymap.session.nextChangeId();
-  const locations = plan.freed.filter(({ kind }) => kind === "chunks" || kind === "manifest");
-  const garbage = {
-    key: garbageKey(target.bucket.id, target.key, id),
-    value: encodeGarbageRow({ locations }),
-  };
+  const freed = [{ key: target.key, locations: plan.freed }, ...(plan.freedOfKeys ?? [])];
+  const garbage = freed.flatMap(({ key, locations: all }) => {
+    const locations = all.filter(({ kind }) => kind === "chunks" || kind === "manifest");
+    if (locations.length === 0) return [];
+    const value = encodeGarbageRow({ locations });
+    return [{ key: garbageKey(target.bucket.id, key, id), value }];
+  });
   return {
     id,
     checks: [fence, ...plan.checks],
-    puts: locations.length === 0 ? plan.puts : [...plan.puts, garbage],
+    puts: [...plan.puts, ...garbage],
     deletes: plan.deletes,
     leavesReserve: plan.puts.length > plan.deletes.length,
   };

@@ -1,7 +1,7 @@
 import { decodeUtf8 } from "../../base/bytes.ts";
 import { isStoreError } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
-import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
+import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
@@ -13,14 +13,14 @@ import { isRefusal } from "../refusal.ts";
 import type { Target } from "../target.ts";
 import { targetIn } from "../target.ts";
 import { versionOf } from "../version/version-rows.ts";
-import type { Plan } from "./commit.ts";
+import type { Freed, Plan } from "./commit.ts";
 import { commitPlan } from "./commit.ts";
 import type { Deleted, DeleteInput } from "./delete.ts";
 import { deleteObject, planDeletion } from "./delete.ts";
 
 /*
  * Deletes many keys at once, each on its own terms. Keys whose current version goes are taken together: one read of
- * their heads, one commit for all, one garbage row for what it frees (C5). It is the same plan as for one key, so what holds
+ * their heads, one commit for all, with a garbage row for what it frees of each (C5). It is the same plan as for one key, so what holds
  * for each at that instant holds for all (C2). Where a key cannot be read, or changes under every attempt, its companions
  * are not to suffer for it: then they are deleted one by one.
  */
@@ -146,7 +146,8 @@ async function planTogether(
     checks: [] as Plan<unknown>["checks"][number][],
     puts: [] as Plan<unknown>["puts"][number][],
     deletes: [] as Uint8Array[],
-    freed: [] as DataLocation[],
+    freed: [],
+    freedOfKeys: [] as Freed[],
     appended: [] as ChunkRef[],
   };
   const results: (Deleted | Refusal)[] = [];
@@ -161,7 +162,7 @@ async function planTogether(
     plan.checks.push(...planned.checks);
     plan.puts.push(...planned.puts);
     plan.deletes.push(...planned.deletes);
-    plan.freed.push(...planned.freed);
+    plan.freedOfKeys.push({ key: target.key, locations: planned.freed });
     results.push(planned.result);
   }
   return { ...plan, result: { results } };
