@@ -219,9 +219,9 @@ test("C5: a record is not taken for dead while what refers to it moves between h
   await makeBucket(front);
   await putChunks(front, "a", chunksOf("a", 1));
   const headRow = headKey(bucket, key("a"));
-  const older = (await readRow(machine.engine, headRow))!.value;
+  const older = (await readRow(machine.partition, headRow))!.value;
   await putChunks(front, "a", chunksOf("b", 1));
-  const newer = (await readRow(machine.engine, headRow))!.value;
+  const newer = (await readRow(machine.partition, headRow))!.value;
   await front.stop();
   const background = await startBackground(machine);
   const [header] = await recordsOf(background, (await background.table.get(1 as ExtentId))!);
@@ -232,7 +232,7 @@ test("C5: a record is not taken for dead while what refers to it moves between h
     puts: [{ key: headRow, value }],
     deletes: [version],
   });
-  await machine.engine.commit({
+  await machine.partition.commit({
     ...put(newer),
     puts: [{ key: version, value: older }],
     deletes: [],
@@ -240,7 +240,7 @@ test("C5: a record is not taken for dead while what refers to it moves between h
   // The newer version is deleted, so the older becomes the head, between the looks at head and versions.
   let scans = 0;
   const keymap = around(background.keymap, async (call) => {
-    if (call === "scan" && scans++ === 0) await machine.engine.commit(put(older));
+    if (call === "scan" && scans++ === 0) await machine.partition.commit(put(older));
   });
   const referent = await new Liveness(keymap, background.manifests).referentOf(header!);
   assert.deepEqual(referent?.rowKey, headRow);

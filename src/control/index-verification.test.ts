@@ -35,12 +35,12 @@ async function withHiddenObject(): Promise<{ machine: TestMachine; unhide: () =>
   await makeBucket(front);
   await putChunks(front, "hidden", ["what is hidden. "]);
   await front.stop();
-  const [row] = await machine.engine.scan(spaceRange(space.heads), { limit: 1 });
+  const [row] = await machine.partition.scan(spaceRange(space.heads), { limit: 1 });
   assert.ok(row !== undefined);
   const change = { id: idOfText<ChangeId>("7".repeat(32)), checks: [], puts: [], deletes: [] }; // no session's
-  await machine.engine.commit({ ...change, deletes: [row.key] });
+  await machine.partition.commit({ ...change, deletes: [row.key] });
   const unhide = async (): Promise<void> => {
-    await machine.engine.commit({ ...change, puts: [row] });
+    await machine.partition.commit({ ...change, puts: [row] });
   };
   return { machine, unhide };
 }

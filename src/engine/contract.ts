@@ -7,7 +7,7 @@ import { changeRowsMax, readKeysMax, scanRowsMax } from "./engine.ts";
 
 // What every engine asserts of its arguments before it acts on them, so that all refuse the same.
 
-function assertRowKey(key: Uint8Array): void {
+export function assertRowKey(key: Uint8Array): void {
   assert(key.length > 0 && key.length <= rowKeyBytesMax, `row key of ${key.length} bytes`);
 }
 

@@ -221,7 +221,7 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     garbageRow.encodeGarbageBatchRow,
     garbageRow.decodeGarbageBatchRow,
   ),
-  "store-row.v2": golden(
+  "store-row.v3": golden(
     { store: id<ids.StoreId>("d"), generation: 12, createdMs: 1 },
     systemRows.encodeStoreRow,
     systemRows.decodeStoreRow,

@@ -33,6 +33,7 @@ const goldens: Readonly<Record<string, Uint8Array>> = {
   upload: rowKeys.uploadKey(bucket, key, upload),
   part: rowKeys.partKey(bucket, key, upload, 10_000),
   garbage: rowKeys.garbageKey(bucket, key, change),
+  partitionPrefix: rowKeys.partitionPrefix(0x01020304 as ids.PartitionId),
 };
 
 test("row keys: equal the golden bytes", () => {
@@ -48,6 +49,15 @@ test("row keys: each begins with its space, and no two are equal", () => {
   const seen = Object.values(goldens).map((bytes) => bytes[0]);
   assert.ok(seen.every((byte) => byte !== undefined && spaces.includes(byte)));
   assert.equal(new Set(seen).size, seen.length);
+});
+
+test("row keys: behind the prefix of a partition stands the row key", () => {
+  for (const [name, rowKey] of Object.entries(goldens)) {
+    if (name === "partitionPrefix") continue;
+    const stored = rowKeys.storedKey(7 as ids.PartitionId, rowKey);
+    assert.deepEqual(rowKeys.rowKeyOf(stored), rowKey);
+    assert.equal(rowKeys.rowKeyOf(rowKey), rowKey);
+  }
 });
 
 const worst: readonly (readonly [string, Uint8Array])[] = [

@@ -15,6 +15,8 @@ import { orderedKeyBytesMax, readOrderedKey, writeOrderedKey } from "./key-order
 /*
  * The first byte of a row key is its space. Spaces below 0x20 form the system partition; the others exist once in
  * every partition, and those from 0x30 on are routed by (bucket id, object key), which stand right behind the space.
+ * An engine may hold several partitions: there the id of the partition stands before the row key, behind a space of its
+ * own. The system partition's keys are as they are.
  */
 export const space = {
   store: 0x01,
@@ -41,6 +43,8 @@ export const space = {
   parts: 0x33,
   garbage: 0x34,
   changes: 0x35,
+
+  partitionRows: 0x40,
 } as const;
 
 export type Space = (typeof space)[keyof typeof space];
@@ -77,6 +81,25 @@ export const sessionKey = (session: SessionId): Uint8Array => plain(space.sessio
 export const bucketFenceKey = (bucket: BucketId): Uint8Array => plain(space.bucketFences, bucket);
 export const garbageBatchKey = (sequence: number): Uint8Array =>
   plain(space.garbageBatches, sequence);
+
+const partitionPrefixBytes = 5;
+
+/** What stands in an engine before the row keys of a partition. Ids stay below 2^32. */
+export function partitionPrefix(partition: PartitionId): Uint8Array {
+  return new ByteWriter(partitionPrefixBytes).u8(space.partitionRows).u32(partition).finish();
+}
+
+/** How an engine holds a row of a partition. */
+export function storedKey(partition: PartitionId, rowKey: Uint8Array): Uint8Array {
+  const writer = new ByteWriter(partitionPrefixBytes + rowKey.length);
+  return writer.raw(partitionPrefix(partition)).raw(rowKey).finish();
+}
+
+/** The row key in a key of an engine: a view, without the id of its partition. */
+export function rowKeyOf(storedKey: Uint8Array): Uint8Array {
+  const isPrefixed = storedKey[0] === space.partitionRows;
+  return isPrefixed ? storedKey.subarray(partitionPrefixBytes) : storedKey;
+}
 
 /** The rows of one space; for those routed by bucket, optionally of one bucket. */
 export function spaceRange(spaceByte: Space, id?: number): KeyRange {

@@ -1,6 +1,6 @@
 import { decodeUtf8, toHex } from "../base/bytes.ts";
 import type { BucketId } from "./ids.ts";
-import { bucketNameOfKey, parseHeadKey, parseRoutedKey, space } from "./row-keys.ts";
+import { bucketNameOfKey, parseHeadKey, parseRoutedKey, rowKeyOf, space } from "./row-keys.ts";
 
 const spaceNames: ReadonlyMap<number, string> = new Map(
   Object.entries(space).map(([name, byte]) => [byte, name]),
@@ -17,9 +17,10 @@ const objectRows: ReadonlyMap<number, string> = new Map<number, string>([
 
 /** Which row a key is that of, for people; any bytes will do, since they may be damaged. */
 export function nameOfRow(
-  rowKey: Uint8Array,
+  storedKey: Uint8Array,
   bucketNames: ReadonlyMap<BucketId, string> = new Map(),
 ): string {
+  const rowKey = rowKeyOf(storedKey);
   const [first = 0] = rowKey;
   const what = objectRows.get(first);
   try {
@@ -31,5 +32,5 @@ export function nameOfRow(
   } catch {
     // The key itself is damaged.
   }
-  return `row ${toHex(rowKey)} (${spaceNames.get(first) ?? "of no known kind"})`;
+  return `row ${toHex(storedKey)} (${spaceNames.get(first) ?? "of no known kind"})`;
 }

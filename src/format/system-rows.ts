@@ -1,3 +1,4 @@
+import { StoreError } from "../base/errors.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
 import type { DiskId, StoreId } from "./ids.ts";
 
@@ -47,7 +48,8 @@ export interface DiskRow {
 }
 
 const version = 1;
-const storeRowVersion = 2;
+/** 3: keys of partitions carry their ids. 2: the generation. */
+const storeRowVersion = 3;
 /** 2: periods in place of times. */
 const leaseRowVersion = 2;
 const roles: readonly SessionRow["role"][] = ["front-end", "background", "tool"];
@@ -67,7 +69,10 @@ export function encodeStoreRow(row: StoreRow): Uint8Array {
 
 export function decodeStoreRow(bytes: Uint8Array): StoreRow {
   const reader = new ByteReader(bytes, "store row");
-  reader.version(storeRowVersion);
+  if (reader.version(storeRowVersion) < storeRowVersion) {
+    const fix = "copy its objects into a new store with the version of Holdfast that wrote it";
+    throw new StoreError("unsupported_format", `an index of an older format: ${fix}`);
+  }
   const row = {
     store: reader.id<StoreId>(),
     generation: reader.u64(),

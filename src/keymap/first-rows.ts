@@ -1,12 +1,12 @@
 import { noBytes } from "../base/bytes.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { PartitionId, StoreId } from "../format/ids.ts";
-import { partitionKey, partitionSelfKey, storeKey } from "../format/row-keys.ts";
+import { partitionKey, partitionSelfKey, storeKey, storedKey } from "../format/row-keys.ts";
 import { encodePartitionRow, encodeStoreRow } from "../format/system-rows.ts";
 import type { Platform } from "../platform/platform.ts";
 import { commitEarly } from "./early-commit.ts";
 
-const firstPartitionId = 1 as PartitionId; // 0 is the system partition
+export const firstPartitionId = 1 as PartitionId; // 0 is the system partition
 
 export interface FirstRowsOptions {
   readonly platform: Platform;
@@ -30,7 +30,7 @@ export async function makeFirstRows(options: FirstRowsOptions): Promise<void> {
     puts: [
       { key: storeKey(), value: encodeStoreRow({ store, generation: 0, createdMs }) },
       { key: partitionKey(firstPartitionId), value },
-      { key: partitionSelfKey(), value },
+      { key: storedKey(firstPartitionId, partitionSelfKey()), value },
     ],
     deletes: [],
   });

@@ -6,13 +6,18 @@ import { isStoreError } from "../base/errors.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import type { Change, CommitResult, Engine, Row } from "../engine/engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
+import { prefixedEngine } from "../engine/prefixed-engine.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import type { BucketId, ChangeId, PartitionId, StoreId } from "../format/ids.ts";
 import {
   headKey,
   leaseKey,
+  bucketFenceKey,
+  garbageBatchKey,
   partitionKey,
+  partitionPrefix,
   partitionSelfKey,
+  rowKeyOf,
   routedRange,
   sessionKey,
   space,
@@ -25,8 +30,12 @@ import { createHash } from "../node/platform/hash.ts";
 import { nextId } from "./counters.ts";
 import { createExtentTable } from "./extent-table.ts";
 import { createLease, renewLease } from "./leases.ts";
+import { firstPartitionId } from "./first-rows.ts";
+import type { Keymap } from "./keymap.ts";
 import { openKeymap } from "./open-keymap.ts";
-import { EnginePartition, snapshotWaitersMax, snapshotsMax } from "./partition/engine-partition.ts";
+import { EnginePartition, readHeldRange } from "./partition/engine-partition.ts";
+import { snapshotWaitersMax, snapshotsMax } from "./partition/engine-partition.ts";
+import { PartitionMap } from "./partition/partition-map.ts";
 import { routedForm } from "./partition/routed-form.ts";
 import { ReadTracker } from "./read-tracker.ts";
 import type { Session } from "./session.ts";
@@ -42,6 +51,7 @@ const key = (text: string): Uint8Array => encodeUtf8(text);
 const head = (text: string): Uint8Array => headKey(bucket, key(text));
 const failsWith = (code: StoreErrorCode) => (thrown: unknown) => isStoreError(thrown, code);
 
+const inFirst = (engine: Engine) => prefixedEngine(engine, partitionPrefix(firstPartitionId));
 const open = (engine: Engine, store?: StoreId) =>
   openTestKeymap({ platform, engines: new Map([["index", engine]]), role: "tool", store });
 
@@ -94,7 +104,7 @@ test("C5: a fenced session can commit nothing, in no partition", async () => {
     const rowKey = partition === victim.system ? leaseKey(victim.session.id) : head("a");
     await assert.rejects(partition.commit(put(victim.session, rowKey)), failsWith("fenced"));
   }
-  assert.equal(await readRow(engine, head("a")), undefined);
+  assert.equal(await readRow(inFirst(engine), head("a")), undefined);
   assert.deepEqual(
     (await listSessions(other)).map(({ session }) => session),
     [other.session.id],
@@ -120,47 +130,73 @@ test("a session fenced while it registers never begins", async () => {
   assert.equal((await engine.scan(spaceRange(space.sessions), { limit: 10 })).length, 1);
 });
 
-test("a session is registered, and fenced, in each engine of the map", async () => {
-  const [system, north, south] = [createMemoryEngine(), createMemoryEngine(), createMemoryEngine()];
-  const middle = routedForm(bucket, key("m"));
+/** Which engine holds the keys up to "m", and which the others. */
+interface Halves {
+  readonly system: Engine;
+  readonly north: Engine;
+  readonly south: Engine;
+}
+
+const [northId, southId] = [1, 2] as [PartitionId, PartitionId];
+const inNorth = (engine: Engine) => prefixedEngine(engine, partitionPrefix(northId));
+const inSouth = (engine: Engine) => prefixedEngine(engine, partitionPrefix(southId));
+let made = 0;
+
+/** Puts rows without a session, as a split does. */
+async function putRows(engine: Engine, ...puts: Change["puts"]): Promise<void> {
+  const id = idOfText<ChangeId>((++made).toString(16).padStart(32, "f"));
+  assert.deepEqual(await engine.commit({ id, checks: [], puts, deletes: [] }), { outcome: "ok" });
+}
+
+/** Two partitions that meet at a key; called again, the boundary moves and a new epoch begins. */
+async function divide(
+  { system, north, south }: Halves,
+  boundary: string,
+  epoch: number,
+): Promise<void> {
+  const middle = routedForm(bucket, key(boundary));
   const rows = [
-    { start: noBytes, end: middle, epoch: 1, engine: "north" },
-    { start: middle, end: noBytes, epoch: 1, engine: "south" },
+    { start: noBytes, end: middle, epoch, engine: "north" },
+    { start: middle, end: noBytes, epoch, engine: "south" },
   ].map(encodePartitionRow);
-  const store = encodeStoreRow({
-    store: idOfText<StoreId>("a".repeat(32)),
-    generation: 0,
-    createdMs: 0,
-  });
-  const made = (id: string, puts: Change["puts"]): Change => ({
-    id: idOfText<ChangeId>(id.repeat(32)),
-    checks: [],
-    puts,
-    deletes: [],
-  });
-  const mapRows = rows.map((value, i) => ({ key: partitionKey((i + 1) as PartitionId), value }));
-  await system.commit(made("1", [{ key: storeKey(), value: store }, ...mapRows]));
-  await north.commit(made("2", [{ key: partitionSelfKey(), value: rows[0]! }]));
-  await south.commit(made("3", [{ key: partitionSelfKey(), value: rows[1]! }]));
-  const engines = new Map<string, Engine>([
-    ["system", system],
-    ["north", north],
-    ["south", south],
-  ]);
-  const victim = await openKeymap({ platform, engines, role: "front-end" });
-  const other = await openKeymap({ platform, engines, role: "background" });
+  await putRows(inNorth(north), { key: partitionSelfKey(), value: rows[0]! });
+  await putRows(inSouth(south), { key: partitionSelfKey(), value: rows[1]! });
+  const ids = [northId, southId];
+  await putRows(system, ...rows.map((value, i) => ({ key: partitionKey(ids[i]!), value })));
+}
+
+/** Opens the keymap of two partitions, in engines of their own or in one. */
+async function openHalves(halves: Halves): Promise<() => Promise<Keymap>> {
+  const store = { store: idOfText<StoreId>("a".repeat(32)), generation: 0, createdMs: 0 };
+  await putRows(halves.system, { key: storeKey(), value: encodeStoreRow(store) });
+  await divide(halves, "m", 1);
+  const engines = new Map<string, Engine>(Object.entries(halves));
+  return () => openKeymap({ platform, engines, role: "front-end" });
+}
+
+function inOneEngine(): Halves {
+  const engine = createMemoryEngine();
+  return { system: engine, north: engine, south: engine };
+}
+
+test("a session is registered, and fenced, in each partition of the map", async () => {
+  const [system, north, south] = [createMemoryEngine(), createMemoryEngine(), createMemoryEngine()];
+  const halves = { system, north, south };
+  const openBoth = await openHalves(halves);
+  const [victim, other] = [await openBoth(), await openBoth()];
   assert.deepEqual(victim.partitionsOf(bucket), victim.partitions);
   assert.deepEqual(victim.partitionsOf(2 as BucketId), [victim.partitions[1]]);
   for (const name of ["a", "z"]) {
     const partition = victim.partitionOf(bucket, key(name));
     assert.deepEqual(await partition.commit(put(victim.session, head(name))), { outcome: "ok" });
   }
-  assert.ok(await readRow(north, head("a")));
-  assert.ok(await readRow(south, head("z")));
+  assert.ok(await readRow(inNorth(north), head("a")));
+  assert.ok(await readRow(inSouth(south), head("z")));
+  const places = [system, inNorth(north), inSouth(south)];
+  const ofVictim = sessionKey(victim.session.id);
+  for (const engine of places) assert.notEqual(await readRow(engine, ofVictim), undefined);
   await fenceSession(other, victim.session.id);
-  for (const engine of engines.values()) {
-    assert.equal(await readRow(engine, sessionKey(victim.session.id)), undefined);
-  }
+  for (const engine of places) assert.equal(await readRow(engine, ofVictim), undefined);
   const wrong = victim.partitions[1]!;
   await assert.rejects(
     async () => readRow(wrong, head("a")),
@@ -169,18 +205,82 @@ test("a session is registered, and fenced, in each engine of the map", async () 
   );
 });
 
+test("two partitions in one engine do not see each other's rows", async () => {
+  const openBoth = await openHalves(inOneEngine());
+  const keymap = await openBoth();
+  const [north, south] = keymap.partitions;
+  const fence = bucketFenceKey(bucket);
+  await north!.commit(put(keymap.session, fence));
+  assert.equal(await readRow(south!, fence), undefined);
+  await south!.commit(put(keymap.session, fence, "absent"));
+  await north!.commit(put(keymap.session, head("a")));
+  assert.deepEqual(await south!.scan(spaceRange(space.heads), { limit: 9 }), []);
+  assert.equal((await north!.scan(spaceRange(space.heads), { limit: 9 })).length, 1);
+  const batch = garbageBatchKey(1);
+  for (const partition of [north!, south!]) {
+    const outcome = await partition.commit(put(keymap.session, batch, "absent"));
+    assert.deepEqual(outcome, { outcome: "ok" });
+  }
+  const self = await north!.read([partitionSelfKey()]);
+  assert.notDeepEqual(self[0]?.value, (await readRow(south!, partitionSelfKey()))?.value);
+});
+
+test("C7: a commit of an epoch that has ended is refused, and the keymap finds who holds its keys now", async () => {
+  const halves = inOneEngine();
+  const openBoth = await openHalves(halves);
+  const stale = await openBoth();
+  const [north, south] = stale.partitions;
+  const written = put(stale.session, head("l"), "absent");
+  await divide(halves, "k", 2);
+  assert.equal(stale.partitionOf(bucket, key("l")), north);
+  assert.deepEqual(await north!.commit(written), { outcome: "ok" });
+  assert.equal(await readRow(inNorth(halves.north), head("l")), undefined);
+  assert.notEqual(await readRow(inSouth(halves.south), head("l")), undefined);
+  assert.equal(stale.partitionOf(bucket, key("l")), south);
+  // What is not routed stays with its partition, whatever that holds.
+  await divide(halves, "j", 3);
+  const fence = bucketFenceKey(bucket);
+  assert.deepEqual(await north!.commit(put(stale.session, fence, "absent")), { outcome: "ok" });
+  assert.notEqual(await readRow(inNorth(halves.north), fence), undefined);
+});
+
+test("C6: a commit gives up where the partition begins a new epoch each time", async () => {
+  const halves = inOneEngine();
+  await openHalves(halves);
+  let epoch = 1;
+  const restless = wrap(halves.north, async (change) => {
+    if (change.puts.some(({ key: stored }) => rowKeyOf(stored)[0] === space.heads)) {
+      await divide(halves, "m", ++epoch);
+    }
+    return halves.north.commit(change);
+  });
+  const engines = new Map<string, Engine>(Object.entries({ ...halves, north: restless }));
+  const keymap = await openKeymap({ platform, engines, role: "tool" });
+  const change = put(keymap.session, head("a"));
+  await assert.rejects(keymap.partitions[0]!.commit(change), failsWith("unavailable"));
+  assert.ok(epoch < 10);
+});
+
 test("a partition keeps to its range and its spaces", async () => {
   const engine = createMemoryEngine();
-  const { session } = await open(engine);
-  const stamp = (await readRow(engine, sessionKey(session.id)))!.stamp;
+  const wide = await open(engine);
+  const { session } = wide;
+  const id = 7 as PartitionId;
+  const own = prefixedEngine(engine, partitionPrefix(id));
   const range = { start: routedForm(bucket, key("b\0")), end: routedForm(bucket, key("d")) };
-  const place = { id: 7 as PartitionId, engine, range };
-  const partition = new EnginePartition(place, platform.clock, { session, stamp });
-  const wide = (await open(engine)).partitions[0]!;
-  const names = ["a", "b", "b\0", "b\0\0", "c", "d"];
-  for (const name of names) {
-    await wide.commit(put(session, head(name)));
-    await wide.commit(put(session, versionKey(bucket, key(name), 1)));
+  const self = encodePartitionRow({ ...range, epoch: 1, engine: "index" });
+  await putRows(
+    own,
+    { key: partitionSelfKey(), value: self },
+    { key: sessionKey(session.id), value: noBytes },
+  );
+  const { stamp } = (await readRow(own, sessionKey(session.id)))!;
+  const place = { id, engine: own, held: await readHeldRange(id, own) };
+  const map = new PartitionMap();
+  const partition = new EnginePartition(place, { clock: platform.clock, map }, { session, stamp });
+  for (const name of ["a", "b", "b\0", "b\0\0", "c", "d"]) {
+    const rows = [head(name), versionKey(bucket, key(name), 1)];
+    await putRows(own, ...rows.map((rowKey) => ({ key: rowKey, value: noBytes })));
   }
   for (const spaceByte of [space.heads, space.versions]) {
     const found = await partition.scan(spaceRange(spaceByte, bucket), { limit: 10 });
@@ -192,7 +292,7 @@ test("a partition keeps to its range and its spaces", async () => {
     failsWith("unavailable"),
   );
   assert.equal(
-    (await wide.scan(routedRange(space.versions, bucket, key("b")), { limit: 9 })).length,
+    (await own.scan(routedRange(space.versions, bucket, key("b")), { limit: 9 })).length,
     1,
   );
   await assert.rejects(
@@ -218,7 +318,7 @@ test("unknown: only what the rows prove is claimed", async () => {
   let lose: (change: Change) => Promise<unknown> = (change) => engine.commit(change);
   const keymap = await open(
     wrap(engine, async (change) => {
-      if (change.puts.some((row) => row.key[0] === space.heads)) {
+      if (change.puts.some((row) => rowKeyOf(row.key)[0] === space.heads)) {
         await lose(change);
         return { outcome: "unknown", cause: "lost" };
       }
@@ -232,7 +332,7 @@ test("unknown: only what the rows prove is claimed", async () => {
   await assert.rejects(partition!.commit(first), failsWith("unknown"), "absent proves nothing");
 
   await other.partitions[0]!.commit(put(other.session, head("a")));
-  const stamp = (await readRow(engine, head("a")))!.stamp;
+  const stamp = (await readRow(inFirst(engine), head("a")))!.stamp;
   const replaced = put(keymap.session, head("a"), stamp);
   await assert.rejects(partition!.commit(replaced), failsWith("unavailable"), "it did not happen");
 

@@ -1,13 +1,14 @@
 import { assert, must } from "../base/assert.ts";
 import { compareBytes, equalBytes, noBytes } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
-import type { Engine } from "../engine/engine.ts";
-import { readRow, scanRowsMax } from "../engine/engine.ts";
+import type { Check, Engine } from "../engine/engine.ts";
+import { scanRowsMax } from "../engine/engine.ts";
+import { prefixedEngine } from "../engine/prefixed-engine.ts";
 import type { ChangeId, PartitionId, SessionId, StoreId } from "../format/ids.ts";
 import {
   idOfKey,
   leaseKey,
-  partitionSelfKey,
+  partitionPrefix,
   sessionKey,
   space,
   spaceRange,
@@ -23,9 +24,10 @@ import type { Platform } from "../platform/platform.ts";
 import { countUp } from "./counters.ts";
 import { commitEarly } from "./early-commit.ts";
 import type { Keymap } from "./keymap.ts";
-import type { RegisteredSession } from "./partition/engine-partition.ts";
-import { EnginePartition } from "./partition/engine-partition.ts";
-import { isInRange, overlapsBucket, routedForm } from "./partition/routed-form.ts";
+import type { PartitionPlace } from "./partition/engine-partition.ts";
+import { EnginePartition, readHeldRange } from "./partition/engine-partition.ts";
+import { PartitionMap } from "./partition/partition-map.ts";
+import { routedForm } from "./partition/routed-form.ts";
 import { Session } from "./session.ts";
 import { requireStoreRow } from "./store-generation.ts";
 
@@ -50,44 +52,26 @@ export async function openKeymap(options: KeymapOptions): Promise<Keymap> {
   const [home] = options.engines;
   const [, system] = must(home, "a keymap needs an engine");
   await requireStoreRow(system, { store: options.store, generation: options.generation ?? 0 });
-  const map = await readMap(options, system);
-  const registered = await registerSession(options, system, [...map.values()]);
+  const places = await readMap(options, system);
+  const { session, stamps, systemStamp } = await registerSession(options, system, places);
   const { clock } = options.platform;
-  const place = { id: systemPartitionId, engine: system, range: undefined };
-  const partitions = [...map].map(([{ id, row }, engine]) => {
-    const partition = new EnginePartition(
-      { id, engine, range: row },
-      clock,
-      must(registered.get(engine), "a partition's engine without a session"),
-    );
-    return { partition, range: row };
-  });
-  const all = partitions.map(({ partition }) => partition);
-  const own = must(registered.get(system), "no session in the system partition");
+  const map = new PartitionMap();
+  for (const place of places) {
+    const stamp = must(stamps.get(place.id), "a partition without a session");
+    map.add(new EnginePartition(place, { clock, map }, { session, stamp }));
+  }
+  const systemPlace = { id: systemPartitionId, engine: system, held: undefined };
   return {
-    session: own.session,
-    system: new EnginePartition(place, clock, own),
-    partitions: all,
-    partitionOf(bucket, key) {
-      const routed = routedForm(bucket, key);
-      const found = partitions.find(({ range }) => isInRange(range, routed));
-      return must(found, "the map has a gap").partition;
-    },
-    partitionsOf(bucket) {
-      return partitions
-        .filter(({ range }) => overlapsBucket(range, bucket))
-        .map(({ partition }) => partition);
-    },
+    session,
+    system: new EnginePartition(systemPlace, { clock, map }, { session, stamp: systemStamp }),
+    partitions: map.partitions,
+    partitionOf: (bucket, key) => map.partitionOf(routedForm(bucket, key)),
+    partitionsOf: (bucket) => map.partitionsOf(bucket),
   };
 }
 
-interface MapEntry {
-  readonly id: PartitionId;
-  readonly row: PartitionRow;
-}
-
 /** The map in key order, each partition having said of itself what the map says of it. */
-async function readMap(options: KeymapOptions, system: Engine): Promise<Map<MapEntry, Engine>> {
+async function readMap(options: KeymapOptions, system: Engine): Promise<PartitionPlace[]> {
   const rows = await system.scan(spaceRange(space.partitions), { limit: scanRowsMax });
   assert(rows.length < scanRowsMax, "more partitions than a map may have");
   const entries = rows.map(({ key, value }) => ({
@@ -95,42 +79,53 @@ async function readMap(options: KeymapOptions, system: Engine): Promise<Map<MapE
     row: decodePartitionRow(value),
   }));
   entries.sort((a, b) => compareBytes(a.row.start, b.row.start));
-  const map = new Map<MapEntry, Engine>();
+  const places: PartitionPlace[] = [];
   let end: Uint8Array = noBytes;
-  for (const entry of entries) {
-    if (!equalBytes(entry.row.start, end)) throw new StoreError("corrupt", "the map has a gap");
-    end = entry.row.end;
-    const engine = options.engines.get(entry.row.engine);
-    if (engine === undefined) {
-      const where = `partition ${entry.id} lies in engine "${entry.row.engine}"`;
+  for (const { id, row } of entries) {
+    if (!equalBytes(row.start, end)) throw new StoreError("corrupt", "the map has a gap");
+    end = row.end;
+    const whole = options.engines.get(row.engine);
+    if (whole === undefined) {
+      const where = `partition ${id} lies in engine "${row.engine}"`;
       throw new StoreError("unavailable", `${where}, which is not configured: configure it`);
     }
-    const self = await readRow(engine, partitionSelfKey());
-    if (self === undefined || !equalBytes(self.value, encodePartitionRow(entry.row))) {
-      throw new StoreError("unavailable", `partition ${entry.id} is not what the map says it is`);
+    const engine = prefixedEngine(whole, partitionPrefix(id));
+    const held = await readHeldRange(id, engine);
+    if (!isSamePartition(held.row, row)) {
+      throw new StoreError("unavailable", `partition ${id} is not what the map says it is`);
     }
-    map.set(entry, engine);
+    places.push({ id, engine, held });
   }
-  if (map.size === 0 || end.length > 0) throw new StoreError("corrupt", "the map has a gap");
-  return map;
+  if (places.length === 0 || end.length > 0) throw new StoreError("corrupt", "the map has a gap");
+  return places;
+}
+
+function isSamePartition(one: PartitionRow, other: PartitionRow): boolean {
+  return equalBytes(encodePartitionRow(one), encodePartitionRow(other));
+}
+
+interface Registered {
+  readonly session: Session;
+  /** Of the session's rows. */
+  readonly stamps: ReadonlyMap<PartitionId, ChangeId>;
+  readonly systemStamp: ChangeId;
 }
 
 /**
- * A new session in every engine. The lease comes first, so that whoever fences dead sessions learns of this one
+ * A new session in every partition. The lease comes first, so that whoever fences dead sessions learns of this one
  * however far it gets; the system's session row comes last and checks the lease, so that a session fenced meanwhile
  * never begins.
  */
 async function registerSession(
   options: KeymapOptions,
   system: Engine,
-  engines: readonly Engine[],
-): Promise<Map<Engine, RegisteredSession>> {
+  places: readonly PartitionPlace[],
+): Promise<Registered> {
   const { platform } = options;
   const counted = await countUp("sessions", system, async (change) => {
     return (await commitEarly(platform, system, change)) !== "conflict";
   });
   const id = counted as SessionId; // what that counter counts
-  const session = new Session(id);
   const now = platform.clock.now();
   const lease = await commitEarly(platform, system, {
     checks: [{ key: leaseKey(id), expect: "absent" }],
@@ -139,15 +134,17 @@ async function registerSession(
   });
   assert(lease !== "conflict", `session ${id} has a lease although its id is new`);
   const value = encodeSessionRow({ startedMs: now, role: options.role });
-  const out = new Map<Engine, RegisteredSession>();
-  for (const engine of [...engines.filter((one) => one !== system), system]) {
-    if (out.has(engine)) continue;
-    const checks = [{ key: sessionKey(id), expect: "absent" as ChangeId | "absent" }];
-    if (engine === system) checks.push({ key: leaseKey(id), expect: lease });
+  const register = async (engine: Engine, check: readonly Check[]): Promise<ChangeId> => {
+    const checks = [{ key: sessionKey(id), expect: "absent" } as const, ...check];
     const puts = [{ key: sessionKey(id), value }];
     const stamp = await commitEarly(platform, engine, { checks, puts, deletes: [] });
     if (stamp === "conflict") throw new StoreError("fenced", "fenced while starting: start again");
-    out.set(engine, { session, stamp });
+    return stamp;
+  };
+  const stamps = new Map<PartitionId, ChangeId>();
+  for (const { id: partition, engine } of places) {
+    stamps.set(partition, await register(engine, []));
   }
-  return out;
+  const systemStamp = await register(system, [{ key: leaseKey(id), expect: lease }]);
+  return { session: new Session(id), stamps, systemStamp };
 }

@@ -1,5 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import type { Change, CommitResult, Engine, Row } from "../engine/engine.ts";
+import { prefixedEngine } from "../engine/prefixed-engine.ts";
 import { scanAll } from "../engine/scan-pages.ts";
 import type { MemoryEngine } from "../engine/memory-engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
@@ -7,7 +8,8 @@ import type { ExtentRow } from "../format/extent-row.ts";
 import { decodeExtentRow } from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
 import type { Space } from "../format/row-keys.ts";
-import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
+import { idOfKey, partitionPrefix, space, spaceRange } from "../format/row-keys.ts";
+import { firstPartitionId } from "../keymap/first-rows.ts";
 import { DamagedRows } from "./engine/damaged-rows.ts";
 import { IndexWatch } from "./engine/index-watch.ts";
 import { nameOfChange } from "./engine/name-of-change.ts";
@@ -87,9 +89,13 @@ export class SimEngine {
     this.#waitingMax = Number.POSITIVE_INFINITY;
   }
 
-  /** The rows of a space as they are. */
+  /** The rows of a space as they are, in the system or in the only other partition. */
   rowsIn(spaceByte: Space): Promise<Row[]> {
-    return scanAll(this.#memory, spaceRange(spaceByte));
+    const isSystem = spaceByte < space.partitionSelf;
+    const engine = isSystem
+      ? this.#memory
+      : prefixedEngine(this.#memory, partitionPrefix(firstPartitionId));
+    return scanAll(engine, spaceRange(spaceByte));
   }
 
   /** The extent table as it is, for whoever judges or harms the machine. */

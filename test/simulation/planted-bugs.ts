@@ -59,8 +59,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 6,
     promise: "C1",
     file: "src/keymap/partition/engine-partition.ts",
-    find: "const checks = [{ key: this.#sessionKey, expect: this.#sessionStamp }, ...change.checks];",
-    replace: "const checks = [...change.checks];",
+    find: "const checks: Check[] = [{ key: this.#sessionKey, expect: this.#sessionStamp }];",
+    replace: "const checks: Check[] = [];",
+  },
+  {
+    name: "commits do not check the epoch of their partition",
+    seed: 1,
+    promise: "C7",
+    file: "src/keymap/partition/engine-partition.ts",
+    find: "if (this.#held !== undefined) checks.push({ key: selfKey, expect: this.#held.stamp });",
+    replace: "",
   },
   {
     name: "sealing cuts off the last record",

@@ -2,6 +2,7 @@ import { IndexDamage, watchDamage } from "../../engine/index-damage.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { MemoryEngine } from "../../engine/memory-engine.ts";
 import { createMemoryEngine } from "../../engine/memory-engine.ts";
+import { prefixedEngine } from "../../engine/prefixed-engine.ts";
 import { initialiseDataDirectory } from "../../extent/data-directories.ts";
 import type { ExtentDisks } from "../../extent/extent-files.ts";
 import { createExtentReader } from "../../extent/extent-reader.ts";
@@ -10,6 +11,8 @@ import { createExtentWriter } from "../../extent/extent-writer.ts";
 import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
 import type { SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
+import { partitionPrefix } from "../../format/row-keys.ts";
+import { firstPartitionId } from "../../keymap/first-rows.ts";
 import { createExtentTable } from "../../keymap/extent-table.ts";
 import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
@@ -41,6 +44,8 @@ export interface TestPlatform extends Platform {
 export interface TestMachine {
   readonly platform: TestPlatform;
   readonly engine: MemoryEngine;
+  /** Its rows of the partition that holds all keys. */
+  readonly partition: Engine;
   readonly disk: MemoryDisk;
   readonly disks: ExtentDisks;
   /** Of processes that run. */
@@ -121,7 +126,8 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
       },
     };
   };
-  return { platform, engine, disk, disks, alive, start };
+  const partition = prefixedEngine(engine, partitionPrefix(firstPartitionId));
+  return { platform, engine, partition, disk, disks, alive, start };
 }
 
 class Life {

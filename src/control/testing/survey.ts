@@ -40,7 +40,7 @@ export async function survey(machine: TestMachine, process: TestProcess): Promis
   }
   let undrained = 0;
   for (const one of [space.garbage, space.garbageBatches]) {
-    undrained += (await scanAll(machine.engine, spaceRange(one))).length;
+    undrained += (await scanAll(machine.partition, spaceRange(one))).length;
   }
   const files = [...machine.disk.files.keys()].filter((path) => path.endsWith(".extent")).length;
   return { ...total, miscounted, extents: entries.length, files, undrained };

@@ -1,31 +1,69 @@
-import { assert } from "../../base/assert.ts";
+import { assert, must } from "../../base/assert.ts";
 import { Limiter } from "../../base/limiter.ts";
 import { equalBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
-import type { Change, Engine, EngineReader, Row, Rows, ScanOptions } from "../../engine/engine.ts";
-import { changeRowsMax } from "../../engine/engine.ts";
+import type {
+  Change,
+  Check,
+  Engine,
+  EngineReader,
+  Row,
+  Rows,
+  ScanOptions,
+} from "../../engine/engine.ts";
+import { changeRowsMax, readRow } from "../../engine/engine.ts";
 import type { ChangeId, PartitionId } from "../../format/ids.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
-import { sessionKey, space } from "../../format/row-keys.ts";
+import { partitionSelfKey, sessionKey, space } from "../../format/row-keys.ts";
+import type { PartitionRow } from "../../format/system-rows.ts";
+import { decodePartitionRow } from "../../format/system-rows.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { CommitOutcome, Partition } from "../keymap.ts";
 import type { Session } from "../session.ts";
 import { resolveCommit } from "./resolve-commit.ts";
 import type { RoutedRange } from "./routed-form.ts";
-import { clampRange, isRowInRange } from "./routed-form.ts";
+import { clampRange, isRowInRange, routedFormOf } from "./routed-form.ts";
 
 export interface PartitionPlace {
   readonly id: PartitionId;
+  /** The rows of this partition alone. */
   readonly engine: Engine;
   /** Undefined: the system partition, whose rows are not routed. */
-  readonly range: RoutedRange | undefined;
+  readonly held: HeldRange | undefined;
 }
 
-/** A session as one engine knows it: the stamp of its row there, which every commit checks. */
+/** The range that a partition holds, at an epoch: its own row, as it was read. */
+export interface HeldRange {
+  readonly row: PartitionRow;
+  /** Another stamp is another epoch. */
+  readonly stamp: ChangeId;
+}
+
+/** A session as one partition knows it: the stamp of its row there, which every commit checks. */
 export interface RegisteredSession {
   readonly session: Session;
   readonly stamp: ChangeId;
 }
+
+/** Where a partition looks up who holds what it does not hold any more. */
+export interface PartitionFinder {
+  /** Each partition says again what it holds. */
+  renew(): Promise<void>;
+  /** By a key in routed form. */
+  partitionOf(routed: Uint8Array): EnginePartition;
+}
+
+/** What the partition says of itself now. */
+export async function readHeldRange(id: PartitionId, engine: EngineReader): Promise<HeldRange> {
+  const self = await readRow(engine, selfKey);
+  if (self === undefined) throw new StoreError("unavailable", `partition ${id} is not there`);
+  return { row: decodePartitionRow(self.value), stamp: self.stamp };
+}
+
+const selfKey = partitionSelfKey();
+
+/** Epochs that may begin while one commit is on its way: splits and merges of a partition lie minutes apart. */
+const epochsPerCommitMax = 4;
 
 /** Snapshots of a partition at a time: half of what an engine has for a process (node/lmdb/environment.ts). */
 export const snapshotsMax = 8;
@@ -35,37 +73,58 @@ export const snapshotWaitersMax = 1024;
 const partitionSpacesFrom = 0x20;
 const routedSpacesFrom = 0x30;
 
+/** By which a change is routed: all its routed keys are of one object key. Undefined: none is routed. */
+function routedKeyIn({ puts, deletes, checks }: Change): Uint8Array | undefined {
+  const keys = [...puts.map(({ key }) => key), ...deletes, ...checks.map(({ key }) => key)];
+  const rowKey = keys.find(([first = 0]) => first >= routedSpacesFrom);
+  return rowKey && routedFormOf(rowKey);
+}
+
 export class EnginePartition implements Partition {
   readonly id: PartitionId;
-  readonly #place: PartitionPlace;
+  readonly #engine: Engine;
   readonly #clock: Clock;
+  readonly #map: PartitionFinder;
   readonly #sessionKey: Uint8Array;
   readonly #sessionStamp: ChangeId;
+  /** Undefined: the system partition. */
+  #held: HeldRange | undefined;
   readonly #snapshots = new Limiter({
     unitsMax: snapshotsMax,
     waitersMax: snapshotWaitersMax,
     what: "reads of one moment of the index",
   });
 
-  constructor(place: PartitionPlace, clock: Clock, registered: RegisteredSession) {
+  constructor(
+    place: PartitionPlace,
+    { clock, map }: { readonly clock: Clock; readonly map: PartitionFinder },
+    registered: RegisteredSession,
+  ) {
     this.id = place.id;
-    this.#place = place;
+    this.#engine = place.engine;
+    this.#held = place.held;
     this.#clock = clock;
+    this.#map = map;
     this.#sessionKey = sessionKey(registered.session.id);
     this.#sessionStamp = registered.stamp;
   }
 
+  /** The keys it holds, as far as this process knows. */
+  get range(): RoutedRange {
+    return must(this.#held, "the system partition has no range").row;
+  }
+
   read(keys: readonly Uint8Array[]): Rows | Promise<Rows> {
-    return this.#read(this.#place.engine, keys);
+    return this.#read(this.#engine, keys);
   }
 
   scan(rows: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
-    return this.#scan(this.#place.engine, rows, options);
+    return this.#scan(this.#engine, rows, options);
   }
 
   inSnapshot<T>(read: (reader: EngineReader) => T | Promise<T>): Promise<T> {
     return this.#snapshots.run(1, async () => {
-      const snapshot = this.#place.engine.snapshot();
+      const snapshot = this.#engine.snapshot();
       try {
         return await read({
           read: (keys) => this.#read(snapshot, keys),
@@ -84,33 +143,54 @@ export class EnginePartition implements Partition {
 
   #scan(reader: EngineReader, rows: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
     this.#acceptSpace(rows.start);
-    const { range } = this.#place;
-    const routed = range !== undefined && rows.start[0]! >= routedSpacesFrom;
-    return reader.scan(routed ? clampRange(range, rows) : rows, options);
+    const held = this.#held;
+    const isRouted = held !== undefined && rows.start[0]! >= routedSpacesFrom;
+    return reader.scan(isRouted ? clampRange(held.row, rows) : rows, options);
+  }
+
+  /** Looks up what it holds now. */
+  async renew(): Promise<void> {
+    this.#held = await readHeldRange(this.id, this.#engine);
   }
 
   async commit(change: Change): Promise<CommitOutcome> {
-    const fenced = this.#withFence(change);
-    const result = await this.#place.engine.commit(fenced);
+    let holder: EnginePartition = this;
+    for (let attempt = 0; attempt < epochsPerCommitMax; attempt++) {
+      const outcome = await holder.#commitAtEpoch(change);
+      if (outcome !== "otherEpoch") return outcome;
+      // Nothing of it happened. Its keys may be another partition's now; those that are not routed stay with theirs.
+      await this.#map.renew();
+      const routed = routedKeyIn(change);
+      if (routed !== undefined) holder = this.#map.partitionOf(routed);
+    }
+    const message = `the range of partition ${this.id} changes all the time: try again`;
+    throw new StoreError("unavailable", message);
+  }
+
+  async #commitAtEpoch(change: Change): Promise<CommitOutcome | "otherEpoch"> {
+    const fenced = this.#withFences(change);
+    const result = await this.#engine.commit(fenced);
     if (result.outcome === "ok") return result;
     if (result.outcome === "conflict") {
       if (equalBytes(result.key, this.#sessionKey)) {
         throw new StoreError("fenced", "this process's session was ended by another process");
       }
-      return result;
+      return equalBytes(result.key, selfKey) ? "otherEpoch" : result;
     }
     const { cause } = result;
-    const answer = await resolveCommit(this.#place.engine, this.#clock, fenced, cause);
+    const answer = await resolveCommit(this.#engine, this.#clock, fenced, cause);
     if (answer === "happened") return { outcome: "ok" };
     throw new StoreError("unavailable", "the index did not take a commit: try again", { cause });
   }
 
-  /** The session's check stands first: a fenced process learns nothing else. */
-  #withFence(change: Change): Change {
+  /** The session's check stands first: a fenced process learns nothing else. Then that of the epoch. */
+  #withFences(change: Change): Change {
     for (const check of change.checks) this.#accept(check.key);
     for (const put of change.puts) this.#accept(put.key);
     for (const key of change.deletes) this.#accept(key);
-    const checks = [{ key: this.#sessionKey, expect: this.#sessionStamp }, ...change.checks];
+    const checks: Check[] = [{ key: this.#sessionKey, expect: this.#sessionStamp }];
+    if (this.#held !== undefined) checks.push({ key: selfKey, expect: this.#held.stamp });
+    checks.push(...change.checks);
     const rows = checks.length + change.puts.length + change.deletes.length;
     assert(rows <= changeRowsMax, `a change of ${rows} rows`);
     return { ...change, checks };
@@ -118,17 +198,16 @@ export class EnginePartition implements Partition {
 
   #accept(rowKey: Uint8Array): void {
     this.#acceptSpace(rowKey);
-    const { range, id } = this.#place;
-    if (range === undefined || rowKey[0]! < routedSpacesFrom) return;
-    if (!isRowInRange(range, rowKey)) {
-      throw new StoreError("unavailable", `partition ${id} does not hold this key: try again`);
+    if (this.#held === undefined || rowKey[0]! < routedSpacesFrom) return;
+    if (!isRowInRange(this.#held.row, rowKey)) {
+      throw new StoreError("unavailable", `partition ${this.id} does not hold this key: try again`);
     }
   }
 
   /** Every partition has rows for sessions, the system's too: its commits are fenced as well. */
   #acceptSpace(rowKey: Uint8Array): void {
     const first = rowKey[0] ?? 0;
-    const isSystem = this.#place.range === undefined;
+    const isSystem = this.#held === undefined;
     const belongs = first >= partitionSpacesFrom !== isSystem || first === space.sessions;
     assert(belongs, `a row of space ${first} in partition ${this.id}`);
   }

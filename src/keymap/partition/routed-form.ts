@@ -37,9 +37,14 @@ export function overlapsBucket(range: RoutedRange, bucket: BucketId): boolean {
 /** Whether a row of a routed space lies in the range. */
 export function isRowInRange(range: RoutedRange, rowKey: Uint8Array): boolean {
   if (range.start.length === 0 && range.end.length === 0) return true;
-  if (rowKey[0] === space.heads) return isInRange(range, rowKey.subarray(1));
+  return isInRange(range, routedFormOf(rowKey));
+}
+
+/** By which a row of a routed space is routed. */
+export function routedFormOf(rowKey: Uint8Array): Uint8Array {
+  if (rowKey[0] === space.heads) return rowKey.subarray(1);
   const { bucket, key } = parseRoutedKey(rowKey);
-  return isInRange(range, routedForm(bucket, key));
+  return routedForm(bucket, key);
 }
 
 /** The part of a row range (within one routed space) that lies in the partition's range. */

@@ -8,7 +8,7 @@ import { readIdentity } from "../../extent/data-directories.ts";
 import { decodeBucketRow } from "../../format/bucket-row.ts";
 import type { BucketId } from "../../format/ids.ts";
 import { openRow } from "../../format/row-envelope.ts";
-import { bucketNameOfKey, space } from "../../format/row-keys.ts";
+import { bucketNameOfKey, rowKeyOf, space } from "../../format/row-keys.ts";
 import { nameOfRow } from "../../format/row-name.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { openDisk } from "../disk/disk.ts";
@@ -100,7 +100,7 @@ const dispensable: ReadonlySet<number> = new Set([
 ]);
 
 function mayLose(key: Uint8Array): boolean {
-  return dispensable.has(key[0] ?? 0);
+  return dispensable.has(rowKeyOf(key)[0] ?? 0);
 }
 
 async function inspect(

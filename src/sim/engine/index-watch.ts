@@ -2,7 +2,7 @@ import { toHex } from "../../base/bytes.ts";
 import type { Change } from "../../engine/engine.ts";
 import type { ExtentRow, ExtentState } from "../../format/extent-row.ts";
 import { decodeExtentRow } from "../../format/extent-row.ts";
-import type { BlobId, SessionId } from "../../format/ids.ts";
+import type { BlobId, ChangeId, SessionId } from "../../format/ids.ts";
 import { idText, sessionOfId } from "../../format/ids.ts";
 import { decodeObjectRow } from "../../format/object-row.ts";
 import {
@@ -10,6 +10,7 @@ import {
   idOfKey,
   parseHeadKey,
   parseRoutedKey,
+  rowKeyOf,
   space,
   versionKey,
 } from "../../format/row-keys.ts";
@@ -28,11 +29,21 @@ interface VersionSeen {
   readonly blob: BlobId;
 }
 
+function partitionOf(storedKey: Uint8Array): string {
+  const prefixBytes = storedKey.length - rowKeyOf(storedKey).length;
+  return prefixBytes === 0
+    ? "the system partition"
+    : `partition ${toHex(storedKey.subarray(1, prefixBytes))}`;
+}
+
 export class IndexWatch {
   readonly #counters = new Map<string, number>();
   /** Undefined: it was removed, and its id is never used again. */
   readonly #extents = new Map<string, ExtentRow | undefined>();
-  readonly #fenced = new Set<SessionId>();
+  /** Sessions fenced, by partition. */
+  readonly #fenced = new Set<string>();
+  /** The change that began the epoch of each partition. */
+  readonly #epochs = new Map<string, ChangeId>();
   /** The version that each head is. */
   readonly #heads = new Map<string, VersionSeen>();
   /** The older versions, by their keys. */
@@ -40,22 +51,49 @@ export class IndexWatch {
 
   /** Called with every change that happened, in their order; returns what is wrong with it. */
   observe(change: Change): string | undefined {
-    const session = sessionOfId(change.id);
-    if (this.#fenced.has(session)) return `C1: session ${session} commits after it was fenced`;
-    for (const key of change.deletes) {
-      if (key[0] === space.sessions) this.#fenced.add(idOfKey<SessionId>(key));
-    }
-    const wrong = this.#observeRows(change);
-    return wrong === undefined ? undefined : `C5: ${wrong}`;
+    const wrong = this.#observeFences(change);
+    if (wrong !== undefined) return wrong;
+    const wrongRows = this.#observeRows({
+      puts: change.puts.map(({ key, value }) => ({ key: rowKeyOf(key), value })),
+      deletes: change.deletes.map(rowKeyOf),
+    });
+    return wrongRows === undefined ? undefined : `C5: ${wrongRows}`;
   }
 
-  #observeRows(change: Change): string | undefined {
-    const wrongVersion = this.#moveVersions(change);
+  /** What is written in a partition is written by a session that lives there, in the epoch that it is in. */
+  #observeFences({ id, checks, puts, deletes }: Change): string | undefined {
+    const session = sessionOfId(id);
+    const keys = [...puts.map(({ key }) => key), ...deletes];
+    for (const partition of new Set(keys.map(partitionOf))) {
+      if (this.#fenced.has(`${session} in ${partition}`)) {
+        return `C1: session ${session} commits after it was fenced in ${partition}`;
+      }
+    }
+    for (const key of keys) {
+      const rowKey = rowKeyOf(key);
+      const partition = partitionOf(key);
+      if (rowKey[0] === space.partitionSelf) this.#epochs.set(partition, id);
+      const epoch = this.#epochs.get(partition);
+      const isOfEpoch = epoch === id || checks.some(({ expect }) => expect === epoch);
+      // A session is registered before it has read anything that an epoch could make wrong.
+      if (epoch === undefined || isOfEpoch || rowKey[0] === space.sessions) continue;
+      return `C7: row ${toHex(rowKey)} is written in ${partition} without a look at its epoch`;
+    }
+    for (const key of deletes) {
+      const rowKey = rowKeyOf(key);
+      if (rowKey[0] !== space.sessions) continue;
+      this.#fenced.add(`${idOfKey<SessionId>(rowKey)} in ${partitionOf(key)}`);
+    }
+    return undefined;
+  }
+
+  #observeRows({ puts, deletes }: Pick<Change, "puts" | "deletes">): string | undefined {
+    const wrongVersion = this.#moveVersions({ puts, deletes });
     if (wrongVersion !== undefined) return wrongVersion;
-    for (const key of change.deletes) {
+    for (const key of deletes) {
       if (key[0] === space.extents) this.#extents.set(toHex(key), undefined);
     }
-    for (const { key, value } of change.puts) {
+    for (const { key, value } of puts) {
       const id = toHex(key);
       const wrong = this.#put(key[0]!, id, value);
       if (wrong !== undefined) return wrong;
@@ -79,7 +117,7 @@ export class IndexWatch {
    * A head makes way for a newer one, or stays the version it is, or goes and the newest of the older
    * ones takes its place. Older versions are heads that made way, and nothing else becomes one.
    */
-  #moveVersions({ puts, deletes }: Change): string | undefined {
+  #moveVersions({ puts, deletes }: Pick<Change, "puts" | "deletes">): string | undefined {
     const before = new Map(this.#heads);
     const gone = new Map<string, VersionSeen | undefined>();
     for (const key of deletes) {

@@ -1,7 +1,7 @@
 import type { Change } from "../../engine/engine.ts";
 import { decodeBucketFenceRow } from "../../format/bucket-row.ts";
 import { decodeExtentRow } from "../../format/extent-row.ts";
-import { space } from "../../format/row-keys.ts";
+import { rowKeyOf, space } from "../../format/row-keys.ts";
 
 /**
  * What a commit does, by the rows it writes: so that a crash can be aimed at one kind of commit,
@@ -26,20 +26,24 @@ const names: readonly (readonly [spaceByte: number, name: string])[] = [
 
 export function nameOfChange(change: Change): string {
   for (const [spaceByte, name] of names) {
-    const put = change.puts.find(({ key }) => key[0] === spaceByte);
+    const put = change.puts.find(({ key }) => spaceOf(key) === spaceByte);
     if (put !== undefined) {
       const detail = spaceByte === space.heads ? moveIn(change) : detailOf(spaceByte, put.value);
       return `commit ${name} ${detail}`.trimEnd();
     }
-    if (change.deletes.some((key) => key[0] === spaceByte)) return `commit ${name} removed`;
+    if (change.deletes.some((key) => spaceOf(key) === spaceByte)) return `commit ${name} removed`;
   }
   return "commit other";
 }
 
+function spaceOf(storedKey: Uint8Array): number | undefined {
+  return rowKeyOf(storedKey)[0];
+}
+
 /** What becomes of older versions with a new head. */
 function moveIn({ puts, deletes }: Change): string {
-  if (puts.some(({ key }) => key[0] === space.versions)) return "pushed";
-  return deletes.some((key) => key[0] === space.versions) ? "promoted" : "";
+  if (puts.some(({ key }) => spaceOf(key) === space.versions)) return "pushed";
+  return deletes.some((key) => spaceOf(key) === space.versions) ? "promoted" : "";
 }
 
 function detailOf(spaceByte: number, value: Uint8Array): string {

@@ -1,4 +1,5 @@
-import { space } from "../../format/row-keys.ts";
+import { space, storedKey } from "../../format/row-keys.ts";
+import { firstPartitionId } from "../../keymap/first-rows.ts";
 import type { FaultKind } from "./fault.ts";
 import { pickDurationMs } from "./fault.ts";
 
@@ -20,7 +21,7 @@ export const rowsDamaged: FaultKind = {
     return async ({ machine: { engine }, afterMs, onHeal }) => {
       const rows = await engine.rowsIn(chosen);
       for (let i = 0; i < rowsAtOnce && rows.length > 0; i++) {
-        engine.damagedRows.damage(random.pick(rows).key);
+        engine.damagedRows.damage(storedKey(firstPartitionId, random.pick(rows).key));
       }
       afterMs(forMs, () => engine.damagedRows.heal());
       onHeal(() => engine.damagedRows.heal());

@@ -1,0 +1,59 @@
+import { assertRowKey } from "./contract.ts";
+import type { Change, CommitResult, Engine, EngineReader, Row, Rows } from "./engine.ts";
+
+/**
+ * The rows of an engine whose keys begin with `prefix`, as an engine of their own: its keys are what stands behind that. So
+ * several partitions share an engine, and none sees another's rows. Verifying, statistics and closing concern the whole engine.
+ */
+export function prefixedEngine(engine: Engine, prefix: Uint8Array): Engine {
+  const stored = (key: Uint8Array): Uint8Array => {
+    assertRowKey(key);
+    return behind(key);
+  };
+  const behind = (key: Uint8Array): Uint8Array => {
+    const whole = new Uint8Array(prefix.length + key.length);
+    whole.set(prefix);
+    whole.set(key, prefix.length);
+    return whole;
+  };
+  const behindPrefix = (key: Uint8Array): Uint8Array => key.subarray(prefix.length);
+  const readerOf = (reader: EngineReader): EngineReader => ({
+    read(keys) {
+      const rows = reader.read(keys.map(stored));
+      return rows instanceof Promise
+        ? rows.then((answer) => withKeys(answer, keys))
+        : withKeys(rows, keys);
+    },
+    scan(range, options) {
+      const rows = reader.scan({ start: behind(range.start), end: behind(range.end) }, options);
+      return rows instanceof Promise ? rows.then(withoutPrefix) : withoutPrefix(rows);
+    },
+  });
+  const withoutPrefix = (rows: Row[]): Row[] =>
+    rows.map(({ key, value, stamp }) => ({ key: behindPrefix(key), value, stamp }));
+  const commit = async (change: Change): Promise<CommitResult> => {
+    const result = await engine.commit({
+      ...change,
+      checks: change.checks.map(({ key, expect }) => ({ key: stored(key), expect })),
+      puts: change.puts.map(({ key, value }) => ({ key: stored(key), value })),
+      deletes: change.deletes.map(stored),
+    });
+    if (result.outcome !== "conflict") return result;
+    return { outcome: "conflict", key: behindPrefix(result.key) };
+  };
+  return {
+    ...readerOf(engine),
+    commit,
+    snapshot() {
+      const snapshot = engine.snapshot();
+      return { ...readerOf(snapshot), close: () => snapshot.close() };
+    },
+    statistics: () => engine.statistics(),
+    ...(engine.verify === undefined ? {} : { verify: engine.verify.bind(engine) }),
+    close: () => engine.close(),
+  };
+}
+
+function withKeys(rows: Rows, keys: readonly Uint8Array[]): Rows {
+  return rows.map((row, index) => row && { ...row, key: keys[index]! });
+}
