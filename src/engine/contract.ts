@@ -1,4 +1,4 @@
-import { assert } from "../base/assert.ts";
+import { assert, AssertionError } from "../base/assert.ts";
 import { compareBytes } from "../base/bytes.ts";
 import { rowKeyBytesMax } from "../format/limits.ts";
 import type { KeyRange } from "../format/row-keys.ts";
@@ -8,33 +8,35 @@ import { changeRowsMax, readKeysMax, scanRowsMax } from "./engine.ts";
 // What every engine asserts of its arguments before it acts on them, so that all refuse the same.
 
 export function assertRowKey(key: Uint8Array): void {
-  assert(key.length > 0 && key.length <= rowKeyBytesMax, `row key of ${key.length} bytes`);
+  if (key.length > 0 && key.length <= rowKeyBytesMax) return;
+  throw new AssertionError(`row key of ${key.length} bytes`);
 }
 
 export function assertRead(keys: readonly Uint8Array[]): void {
-  assert(keys.length <= readKeysMax, `a read of ${keys.length} keys`);
+  if (keys.length > readKeysMax) throw new AssertionError(`a read of ${keys.length} keys`);
   for (const key of keys) assertRowKey(key);
 }
 
 export function assertScan({ start, end }: KeyRange, options: ScanOptions): void {
-  for (const { length } of [start, end]) {
-    assert(length <= rowKeyBytesMax, `row key of ${length} bytes`);
-  }
+  const bytes = Math.max(start.length, end.length);
+  if (bytes > rowKeyBytesMax) throw new AssertionError(`row key of ${bytes} bytes`);
   const { limit } = options;
-  assert(
-    options.skipTo === undefined || options.reverse !== true,
-    "a scan in reverse skips nothing",
-  );
-  assert(Number.isInteger(limit) && limit >= 1 && limit <= scanRowsMax, `scan limit ${limit}`);
+  const isForward = options.skipTo === undefined || options.reverse !== true;
+  assert(isForward, "a scan in reverse skips nothing");
+  if (Number.isInteger(limit) && limit >= 1 && limit <= scanRowsMax) return;
+  throw new AssertionError(`scan limit ${limit}`);
 }
 
 /** Legal keys, no more than fit, and none written twice. */
 export function assertChange(change: Change): void {
   const rows = change.checks.length + change.puts.length + change.deletes.length;
-  assert(rows <= changeRowsMax, `change of ${rows} rows`);
+  if (rows > changeRowsMax) throw new AssertionError(`change of ${rows} rows`);
   for (const check of change.checks) assertRowKey(check.key);
-  const written = [...change.puts.map((put) => put.key), ...change.deletes];
+  const written: Uint8Array[] = [];
+  for (const { key } of change.puts) written.push(key);
+  for (const key of change.deletes) written.push(key);
   for (const key of written) assertRowKey(key);
+  // The few keys of most changes are in order already, or nearly: that costs a comparison for each.
   written.sort(compareBytes);
   for (let i = 1; i < written.length; i++) {
     assert(compareBytes(written[i - 1]!, written[i]!) !== 0, "a change writes a key twice");

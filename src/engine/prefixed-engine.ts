@@ -1,5 +1,5 @@
 import { assertRowKey } from "./contract.ts";
-import type { Change, CommitResult, Engine, EngineReader, Row, Rows } from "./engine.ts";
+import type { Change, Check, CommitResult, Engine, EngineReader, Row, Rows } from "./engine.ts";
 
 /**
  * The rows of an engine whose keys begin with `prefix`, as an engine of their own: its keys are what stands behind that. So
@@ -32,12 +32,13 @@ export function prefixedEngine(engine: Engine, prefix: Uint8Array): Engine {
   const withoutPrefix = (rows: Row[]): Row[] =>
     rows.map(({ key, value, stamp }) => ({ key: behindPrefix(key), value, stamp }));
   const commit = async (change: Change): Promise<CommitResult> => {
-    const result = await engine.commit({
-      ...change,
-      checks: change.checks.map(({ key, expect }) => ({ key: stored(key), expect })),
-      puts: change.puts.map(({ key, value }) => ({ key: stored(key), value })),
-      deletes: change.deletes.map(stored),
-    });
+    const { id, leavesReserve } = change;
+    const checks: Check[] = [];
+    for (const { key, expect } of change.checks) checks.push({ key: stored(key), expect });
+    const puts: { key: Uint8Array; value: Uint8Array }[] = [];
+    for (const { key, value } of change.puts) puts.push({ key: stored(key), value });
+    const deletes = change.deletes.map(stored);
+    const result = await engine.commit({ id, checks, puts, deletes, leavesReserve });
     if (result.outcome !== "conflict") return result;
     return { outcome: "conflict", key: behindPrefix(result.key) };
   };

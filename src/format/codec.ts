@@ -157,12 +157,24 @@ export class ByteWriter {
   }
 }
 
+/** An integer from 0 to 2^53 - 1, in 8 bytes. */
+export function setU64(bytes: Uint8Array, at: number, value: number): void {
+  assertUnsigned(value);
+  setU32(bytes, at, Math.floor(value / word));
+  setU32(bytes, at + 4, value % word);
+}
+
 /** For a field that is known once those behind it are written. */
 export function setU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;
   bytes[at + 3] = value;
+}
+
+export function getU32(bytes: Uint8Array, at: number): number {
+  const high = (bytes[at]! << 8) | bytes[at + 1]!;
+  return high * 0x10000 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
 }
 
 function assertUnsigned(value: number): void {
@@ -221,10 +233,7 @@ export class ByteReader {
   }
 
   u32(): number {
-    const at = this.#take(4);
-    const bytes = this.#bytes;
-    const high = (bytes[at]! << 8) | bytes[at + 1]!;
-    return high * 0x10000 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
+    return getU32(this.#bytes, this.#take(4));
   }
 
   u64(): number {

@@ -21,7 +21,13 @@ import { assert } from "../base/assert.ts";
 const runMax = 100;
 const runGoesOn = 0x80;
 
-/** Bytes `key` takes in its ordered form, at the most (1.5 times and 2). */
+/** Bytes `key` takes in its ordered form. */
+export function orderedKeyBytes(key: Uint8Array): number {
+  if (!key.includes(0)) return key.length + 2;
+  return writeOrderedKey(key, new Uint8Array(orderedKeyBytesMax(key.length)), 0);
+}
+
+/** The same at the most (1.5 times and 2). */
 export function orderedKeyBytesMax(keyBytes: number): number {
   return Math.ceil(keyBytes * 1.5) + 2;
 }

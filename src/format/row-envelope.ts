@@ -1,7 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import { toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
-import { ByteWriter, setU32 } from "./codec.ts";
+import { ByteWriter, getU32, setU32 } from "./codec.ts";
 import type { ChangeId } from "./ids.ts";
 import { idBytes, readId } from "./ids.ts";
 
@@ -47,7 +47,7 @@ export function openRow(
 ): { stamp: ChangeId; value: Uint8Array } {
   if (bytes.length < headBytes) throw new StoreError("corrupt", `row ${toHex(key)}: too short`);
   assertVersion(bytes[0]!, key);
-  const stored = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1);
+  const stored = getU32(bytes, 1);
   if (checksum(hash, key, bytes.subarray(5)) !== stored) throw mismatch(key);
   return { stamp: stampOfRow(bytes), value: bytes.subarray(headBytes) };
 }
@@ -86,7 +86,7 @@ export function openCopiedRow(
   if (rowBytes < headBytes) throw new StoreError("corrupt", `row ${toHex(key)}: too short`);
   assertVersion(bytes[at]!, key);
   const covered = new Uint8Array(buffer, keyStart, keyBytes + rowBytes - stampAt);
-  if (hash.crc32(covered) !== readU32(bytes, at + 1)) throw mismatch(key);
+  if (hash.crc32(covered) !== getU32(bytes, at + 1)) throw mismatch(key);
   return {
     key,
     stamp: readId<ChangeId>(bytes, at + stampAt + keyBytes),
@@ -104,9 +104,4 @@ function assertVersion(stored: number, key: Uint8Array): void {
 
 function mismatch(key: Uint8Array): StoreError {
   return new StoreError("corrupt", `row ${toHex(key)}: checksum mismatch`);
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  const high = (bytes[at]! << 8) | bytes[at + 1]!;
-  return high * 0x10000 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
 }

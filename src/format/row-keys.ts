@@ -1,6 +1,6 @@
 import { afterPrefix } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
-import { ByteReader, ByteWriter } from "./codec.ts";
+import { ByteReader, ByteWriter, setU64 } from "./codec.ts";
 import type {
   BucketId,
   ChangeId,
@@ -10,7 +10,8 @@ import type {
   SessionId,
   UploadId,
 } from "./ids.ts";
-import { orderedKeyBytesMax, readOrderedKey, writeOrderedKey } from "./key-order.ts";
+import { idBytes, writeId } from "./ids.ts";
+import { orderedKeyBytes, readOrderedKey, writeOrderedKey } from "./key-order.ts";
 
 /*
  * The first byte of a row key is its space. Spaces below 0x20 form the system partition; the others exist once in
@@ -168,15 +169,16 @@ export function bucketBytesOf(rowKey: Uint8Array): Uint8Array {
   return rowKey.subarray(1, routedPrefixBytes);
 }
 
-/** Space, bucket and ordered object key: the beginning of all rows that one space has for one key. */
+/** Space, bucket and ordered object key, the beginning of all rows that one space has for one key; and where it ends. */
 function routed(
   spaceByte: Space,
   bucket: BucketId,
   key: Uint8Array,
   extra: number,
 ): [Uint8Array, number] {
-  const out = new Uint8Array(routedPrefixBytes + orderedKeyBytesMax(key.length) + extra);
-  out.set(new ByteWriter(routedPrefixBytes).u8(spaceByte).u64(bucket).finish());
+  const out = new Uint8Array(routedPrefixBytes + orderedKeyBytes(key) + extra);
+  out[0] = spaceByte;
+  setU64(out, 1, bucket);
   return [out, writeOrderedKey(key, out, routedPrefixBytes)];
 }
 
@@ -189,8 +191,8 @@ export function routedRange(
   bucket: BucketId,
   key: Uint8Array,
 ): KeyRange {
-  const [out, end] = routed(spaceByte, bucket, key, 0);
-  return prefixRange(out.subarray(0, end));
+  const [out] = routed(spaceByte, bucket, key, 0);
+  return prefixRange(out);
 }
 
 /** Version orders are 1,024 times milliseconds: the largest safe integer lasts until the year 2248. */
@@ -199,14 +201,14 @@ const orderMax = Number.MAX_SAFE_INTEGER;
 /** Newest first: the version order is stored as its complement. */
 export function versionKey(bucket: BucketId, key: Uint8Array, order: number): Uint8Array {
   const [out, end] = routed(space.versions, bucket, key, 8);
-  out.set(new ByteWriter(8).u64(orderMax - order).finish(), end);
-  return out.subarray(0, end + 8);
+  setU64(out, end, orderMax - order);
+  return out;
 }
 
 export function uploadKey(bucket: BucketId, key: Uint8Array, upload: UploadId): Uint8Array {
   const [out, end] = routed(space.uploads, bucket, key, 16);
-  out.set(new ByteWriter(16).id(upload).finish(), end);
-  return out.subarray(0, end + 16);
+  writeId(upload, out, end);
+  return out;
 }
 
 export function partKey(
@@ -216,8 +218,10 @@ export function partKey(
   part: number,
 ): Uint8Array {
   const [out, end] = routed(space.parts, bucket, key, 18);
-  out.set(new ByteWriter(18).id(upload).u16(part).finish(), end);
-  return out.subarray(0, end + 18);
+  writeId(upload, out, end);
+  out[end + idBytes] = part >> 8;
+  out[end + idBytes + 1] = part;
+  return out;
 }
 
 /** The rows of an upload's parts, in order of their numbers. */
@@ -228,8 +232,8 @@ export function partsRange(bucket: BucketId, key: Uint8Array, upload: UploadId):
 /** One row per commit that freed something. */
 export function garbageKey(bucket: BucketId, key: Uint8Array, change: ChangeId): Uint8Array {
   const [out, end] = routed(space.garbage, bucket, key, 16);
-  out.set(new ByteWriter(16).id(change).finish(), end);
-  return out.subarray(0, end + 16);
+  writeId(change, out, end);
+  return out;
 }
 
 export interface RoutedKey {

@@ -1,4 +1,4 @@
-import { assert, must } from "../../base/assert.ts";
+import { assert, AssertionError, must } from "../../base/assert.ts";
 import { Limiter } from "../../base/limiter.ts";
 import { equalBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
@@ -191,9 +191,12 @@ export class EnginePartition implements Partition {
     const checks: Check[] = [{ key: this.#sessionKey, expect: this.#sessionStamp }];
     if (this.#held !== undefined) checks.push({ key: selfKey, expect: this.#held.stamp });
     checks.push(...change.checks);
-    const rows = checks.length + change.puts.length + change.deletes.length;
-    assert(rows <= changeRowsMax, `a change of ${rows} rows`);
-    return { ...change, checks };
+    const { id, puts, deletes, leavesReserve } = change;
+    assert(
+      checks.length + puts.length + deletes.length <= changeRowsMax,
+      "a change of too many rows",
+    );
+    return { id, checks, puts, deletes, leavesReserve };
   }
 
   #accept(rowKey: Uint8Array): void {
@@ -208,7 +211,7 @@ export class EnginePartition implements Partition {
   #acceptSpace(rowKey: Uint8Array): void {
     const first = rowKey[0] ?? 0;
     const isSystem = this.#held === undefined;
-    const belongs = first >= partitionSpacesFrom !== isSystem || first === space.sessions;
-    assert(belongs, `a row of space ${first} in partition ${this.id}`);
+    if (first >= partitionSpacesFrom !== isSystem || first === space.sessions) return;
+    throw new AssertionError(`a row of space ${first} in partition ${this.id}`);
   }
 }
