@@ -1,3 +1,4 @@
+import { type Ready, whenReady } from "../base/ready.ts";
 import type { StoreError } from "../base/errors.ts";
 import type { ChangeId } from "../format/ids.ts";
 import type { KeyRange } from "../format/row-keys.ts";
@@ -116,18 +117,14 @@ export interface EngineReader {
    * The rows of these keys as of the last commit before the call, all of one moment. A row's `key` is the array that was
    * asked for; its value belongs to the caller.
    */
-  read(keys: readonly Uint8Array[]): Rows | Promise<Rows>;
+  read(keys: readonly Uint8Array[]): Ready<Rows>;
   /** Rows with start <= key < end, in key order (or its reverse), all of one moment. They belong to the caller. */
-  scan(range: KeyRange, options: ScanOptions): Row[] | Promise<Row[]>;
+  scan(range: KeyRange, options: ScanOptions): Ready<Row[]>;
 }
 
 /** One row, for whoever needs no other: `EngineReader.read` of one key. */
-export function readRow(
-  reader: EngineReader,
-  key: Uint8Array,
-): Row | undefined | Promise<Row | undefined> {
-  const rows = reader.read([key]);
-  return rows instanceof Promise ? rows.then(first) : rows[0];
+export function readRow(reader: EngineReader, key: Uint8Array): Ready<Row | undefined> {
+  return whenReady(reader.read([key]), first);
 }
 
 function first(rows: Rows): Row | undefined {

@@ -1,5 +1,7 @@
+import { whenReady } from "../base/ready.ts";
 import { assertRowKey } from "./contract.ts";
-import type { Change, Check, CommitResult, Engine, EngineReader, Row, Rows } from "./engine.ts";
+import type { Change, Check, CommitResult, Engine, EngineReader } from "./engine.ts";
+import type { Row, Rows, ScanOptions } from "./engine.ts";
 
 /**
  * The rows of an engine whose keys begin with `prefix`, as an engine of their own: its keys are what stands behind that. So
@@ -19,18 +21,26 @@ export function prefixedEngine(engine: Engine, prefix: Uint8Array): Engine {
   const behindPrefix = (key: Uint8Array): Uint8Array => key.subarray(prefix.length);
   const readerOf = (reader: EngineReader): EngineReader => ({
     read(keys) {
-      const rows = reader.read(keys.map(stored));
-      return rows instanceof Promise
-        ? rows.then((answer) => withKeys(answer, keys))
-        : withKeys(rows, keys);
+      return whenReady(reader.read(keys.map(stored)), (rows) => withKeys(rows, keys));
     },
     scan(range, options) {
-      const rows = reader.scan({ start: behind(range.start), end: behind(range.end) }, options);
-      return rows instanceof Promise ? rows.then(withoutPrefix) : withoutPrefix(rows);
+      const { skipTo } = options;
+      const bounds = { start: behind(range.start), end: behind(range.end) };
+      const own = skipTo && { ...options, skipTo: skippingIn(skipTo) };
+      return whenReady(reader.scan(bounds, own ?? options), (rows) => rows.map(withoutPrefix));
     },
   });
-  const withoutPrefix = (rows: Row[]): Row[] =>
-    rows.map(({ key, value, stamp }) => ({ key: behindPrefix(key), value, stamp }));
+  const withoutPrefix = ({ key, value, stamp }: Row): Row => ({
+    key: behindPrefix(key),
+    value,
+    stamp,
+  });
+  const skippingIn =
+    (skipTo: NonNullable<ScanOptions["skipTo"]>): ScanOptions["skipTo"] =>
+    (row) => {
+      const key = skipTo(withoutPrefix(row));
+      return key && behind(key);
+    };
   const commit = async (change: Change): Promise<CommitResult> => {
     const { id, leavesReserve } = change;
     const checks: Check[] = [];

@@ -419,14 +419,14 @@ test("C6: a partition reads a few snapshots at a time, each of one moment; too m
       underWay--;
     });
   const reads = Array.from({ length: snapshotsMax + snapshotWaitersMax }, read);
-  await assert.rejects(read(), failsWith("overloaded"));
+  await assert.rejects(async () => read(), failsWith("overloaded"));
   await partition!.commit(put(session, head("k")));
   stop.resolve(undefined);
   await Promise.all(reads);
   assert.equal(most, snapshotsMax);
   assert.equal(seen.filter((row) => row === undefined).length, snapshotsMax);
   await assert.rejects(
-    partition!.inSnapshot((reader) => readRow(reader, storeKey())),
+    async () => partition!.inSnapshot((reader) => readRow(reader, storeKey())),
     AssertionError,
   );
 });

@@ -1,3 +1,4 @@
+import type { Ready } from "../base/ready.ts";
 import type { Change, EngineReader } from "../engine/engine.ts";
 import type { BucketId, PartitionId } from "../format/ids.ts";
 import type { Session } from "./session.ts";
@@ -9,7 +10,7 @@ export interface Partition extends EngineReader {
    * Several reads of one moment. Short ones only: meanwhile the engine keeps every page of that moment. A few at a
    * time, the others wait; StoreError `overloaded` where too many do.
    */
-  inSnapshot<T>(read: (reader: EngineReader) => T | Promise<T>): Promise<T>;
+  inSnapshot<T>(read: (reader: EngineReader) => Ready<T>): Ready<T>;
   /**
    * Commits a change of rows of this partition. The session's fence is checked as well; `unknown` is resolved by
    * reading before anything is answered. StoreError: `fenced`, `unknown` (may have happened, could not be found out),

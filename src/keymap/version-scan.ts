@@ -1,3 +1,4 @@
+import type { Ready } from "../base/ready.ts";
 import { afterKey, compareBytes } from "../base/bytes.ts";
 import type { Row, ScanOptions } from "../engine/engine.ts";
 import { objectOrderOf } from "../format/object-row.ts";
@@ -69,7 +70,7 @@ export function scanVersions(
   partition: Partition,
   range: VersionRange,
   { limit, onDamaged, behindGroup }: VersionScanOptions,
-): Promise<ScannedVersion[]> {
+): Ready<ScannedVersion[]> {
   return partition.inSnapshot(async (reader) => {
     const older = await reader.scan(range.older, {
       limit,

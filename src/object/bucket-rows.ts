@@ -1,3 +1,4 @@
+import { type Ready, whenReady } from "../base/ready.ts";
 import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import { RecentMap } from "../base/recent-map.ts";
 import type { Row } from "../engine/engine.ts";
@@ -20,29 +21,17 @@ export interface FoundBucket {
   readonly row: Row;
 }
 
-export async function findBucket(
-  store: ObjectStore,
-  name: string,
-): Promise<FoundBucket | undefined> {
-  const row = await readRow(store.keymap.system, bucketRowKey(name));
-  if (row === undefined) return undefined;
-  return { bucket: store.bucketsDecoded.decode(name, row), row };
+export function findBucket(store: ObjectStore, name: string): Ready<FoundBucket | undefined> {
+  const found = (row: Row | undefined) =>
+    row && { bucket: store.bucketsDecoded.decode(name, row), row };
+  return whenReady(readRow(store.keymap.system, bucketRowKey(name)), found);
 }
 
 /** `noSuchBucket`. */
-export function getBucket(
-  store: ObjectStore,
-  name: string,
-): Bucket | Refusal | Promise<Bucket | Refusal> {
+export function getBucket(store: ObjectStore, name: string): Ready<Bucket | Refusal> {
   const { bucketRead } = store;
   if (bucketRead?.name === name) return bucketRead;
-  const row = readRow(store.keymap.system, bucketRowKey(name));
-  if (row instanceof Promise) return row.then((found) => bucketIn(store, name, found));
-  return bucketIn(store, name, row);
-}
-
-function bucketIn(store: ObjectStore, name: string, row: Row | undefined): Bucket | Refusal {
-  return row === undefined ? refuse("noSuchBucket") : store.bucketsDecoded.decode(name, row);
+  return whenReady(findBucket(store, name), (found) => found?.bucket ?? refuse("noSuchBucket"));
 }
 
 export function bucketRowKey(name: string): Uint8Array {

@@ -1,4 +1,4 @@
-import type { BucketId } from "../format/ids.ts";
+import { type Ready, whenReady } from "../base/ready.ts";
 import { keyBytesMax } from "../format/limits.ts";
 import type { Partition } from "../keymap/keymap.ts";
 import type { Bucket } from "./bucket-rows.ts";
@@ -24,29 +24,17 @@ export function openTarget(
   store: ObjectStore,
   bucketName: string,
   key: Uint8Array,
-): Target | Refusal | Promise<Target | Refusal> {
+): Ready<Target | Refusal> {
   if (key.length === 0) return refuse("invalidRequest", { message: "The key is empty." });
   if (key.length > keyBytesMax) {
     const details = { Size: String(key.length), MaxSizeAllowed: String(keyBytesMax) };
     return refuse("keyTooLong", { details });
   }
-  const bucket = getBucket(store, bucketName);
-  if (bucket instanceof Promise) return bucket.then((found) => openTargetIn(store, found, key));
-  return openTargetIn(store, bucket, key);
+  return whenReady(getBucket(store, bucketName), (bucket) =>
+    isRefusal(bucket) ? bucket : targetIn(store, bucket, key),
+  );
 }
 
-function openTargetIn(
-  store: ObjectStore,
-  bucket: Bucket | Refusal,
-  key: Uint8Array,
-): Target | Refusal {
-  return isRefusal(bucket) ? bucket : targetIn(store, bucket, key);
-}
-
-export function targetIn(store: ObjectStore, bucket: Bucket, key: Uint8Array): Target {
-  return { bucket, key, partition: partitionOf(store, bucket.id, key) };
-}
-
-function partitionOf(store: ObjectStore, bucket: BucketId, key: Uint8Array): Partition {
-  return store.keymap.partitionOf(bucket, key);
+export function targetIn({ keymap }: ObjectStore, bucket: Bucket, key: Uint8Array): Target {
+  return { bucket, key, partition: keymap.partitionOf(bucket.id, key) };
 }

@@ -1,3 +1,4 @@
+import type { Ready } from "../../base/ready.ts";
 import { assert, AssertionError, must } from "../../base/assert.ts";
 import { Limiter } from "../../base/limiter.ts";
 import { equalBytes } from "../../base/bytes.ts";
@@ -7,6 +8,7 @@ import type {
   Check,
   Engine,
   EngineReader,
+  EngineSnapshot,
   Row,
   Rows,
   ScanOptions,
@@ -114,34 +116,48 @@ export class EnginePartition implements Partition {
     return must(this.#held, "the system partition has no range").row;
   }
 
-  read(keys: readonly Uint8Array[]): Rows | Promise<Rows> {
+  read(keys: readonly Uint8Array[]): Ready<Rows> {
     return this.#read(this.#engine, keys);
   }
 
-  scan(rows: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
+  scan(rows: KeyRange, options: ScanOptions): Ready<Row[]> {
     return this.#scan(this.#engine, rows, options);
   }
 
-  inSnapshot<T>(read: (reader: EngineReader) => T | Promise<T>): Promise<T> {
-    return this.#snapshots.run(1, async () => {
-      const snapshot = this.#engine.snapshot();
-      try {
-        return await read({
-          read: (keys) => this.#read(snapshot, keys),
-          scan: (rows, options) => this.#scan(snapshot, rows, options),
-        });
-      } finally {
-        snapshot.close();
-      }
-    });
+  inSnapshot<T>(read: (reader: EngineReader) => Ready<T>): Ready<T> {
+    const turn = this.#snapshots.enter(1);
+    return turn === undefined
+      ? this.#withSnapshot(read)
+      : turn.then(() => this.#withSnapshot(read));
   }
 
-  #read(reader: EngineReader, keys: readonly Uint8Array[]): Rows | Promise<Rows> {
+  #withSnapshot<T>(read: (reader: EngineReader) => Ready<T>): Ready<T> {
+    let snapshot: EngineSnapshot | undefined;
+    const end = (): void => {
+      snapshot?.close();
+      this.#snapshots.leave(1);
+    };
+    try {
+      snapshot = this.#engine.snapshot();
+      const answer = read({
+        read: (keys) => this.#read(snapshot!, keys),
+        scan: (rows, options) => this.#scan(snapshot!, rows, options),
+      });
+      if (answer instanceof Promise) return answer.finally(end);
+      end();
+      return answer;
+    } catch (thrown) {
+      end();
+      throw thrown;
+    }
+  }
+
+  #read(reader: EngineReader, keys: readonly Uint8Array[]): Ready<Rows> {
     for (const key of keys) this.#accept(key);
     return reader.read(keys);
   }
 
-  #scan(reader: EngineReader, rows: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
+  #scan(reader: EngineReader, rows: KeyRange, options: ScanOptions): Ready<Row[]> {
     this.#acceptSpace(rows.start);
     const held = this.#held;
     const isRouted = held !== undefined && rows.start[0]! >= routedSpacesFrom;

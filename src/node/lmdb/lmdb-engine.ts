@@ -1,4 +1,5 @@
 import type { Transaction } from "lmdb";
+import type { Ready } from "../../base/ready.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { LoopShare } from "../../base/loop-share.ts";
 import { assertChange, assertRead, assertScan } from "../../engine/contract.ts";
@@ -150,11 +151,11 @@ class LmdbRows implements LmdbEngine {
     });
   }
 
-  read(keys: readonly Uint8Array[]): Rows | Promise<Rows> {
+  read(keys: readonly Uint8Array[]): Ready<Rows> {
     return this.#reader.read(keys);
   }
 
-  scan(range: KeyRange, options: ScanOptions): Row[] | Promise<Row[]> {
+  scan(range: KeyRange, options: ScanOptions): Ready<Row[]> {
     return this.#reader.scan(range, options);
   }
 
@@ -216,7 +217,7 @@ class LmdbRows implements LmdbEngine {
     const loop = this.#loop;
     // Reads of one snapshot are few, and what is made of them is made at once: only the first of them waits.
     let isUnderWay = false;
-    const whenFree = <T>(work: () => T): T | Promise<T> => {
+    const whenFree = <T>(work: () => T): Ready<T> => {
       if (loop.isSpent && !isUnderWay) return loop.turn().then(() => whenFree(work));
       isUnderWay = transaction !== undefined;
       assertReadable();

@@ -25,6 +25,8 @@ const program = join(import.meta.dirname, "engine-process.suite.ts");
 const hash = createHash();
 const changeCount = 60;
 const stateTimeMs = 12_000;
+/** However long they take on a machine that has more to do. */
+const statesMin = 200;
 const skip =
   spawnSync("strace", ["-f", "-e", "trace=fsync", "true"]).status === 0
     ? false
@@ -195,7 +197,7 @@ test(
       let states = 0;
       let visited = 0;
       for (const { durable, pending, acknowledged } of shuffled(moments, random)) {
-        if (performance.now() > end) break;
+        if (performance.now() > end && states >= statesMin) break;
         visited++;
         for (const subset of subsetsOf(pending, random)) {
           const context = `seed ${seed}, moment ${moments.length}, state ${states}`;
@@ -206,7 +208,7 @@ test(
         }
       }
       each.diagnostic(`${states} states of ${visited} of ${moments.length} moments, seed ${seed}`);
-      assert.ok(states >= 200, `only ${states} states in ${stateTimeMs} ms`);
+      assert.ok(states >= statesMin);
     });
   },
 );

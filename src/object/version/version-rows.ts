@@ -1,5 +1,5 @@
 import { type Ready, whenReady } from "../../base/ready.ts";
-import type { EngineReader, Row } from "../../engine/engine.ts";
+import type { Row } from "../../engine/engine.ts";
 import type { ChangeId } from "../../format/ids.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
 import { decodeObjectRow } from "../../format/object-row.ts";
@@ -32,7 +32,7 @@ export interface PlacedVersion {
 }
 
 export function readHead(target: Target): Ready<Version | undefined> {
-  return headIn(target.partition, target);
+  return whenReady(readRow(target.partition, headKeyOf(target)), versionOf);
 }
 
 /** The object that a head stands for: none for a delete marker. */
@@ -40,37 +40,55 @@ export function objectOf(head: Version | undefined): ObjectRow | undefined {
   return head?.row.kind === "object" ? head.row : undefined;
 }
 
-export function readVersion(target: Target, ref: VersionRef): Promise<PlacedVersion | undefined> {
-  return target.partition.inSnapshot(async (reader) => {
-    const head = await headIn(reader, target);
+/** A version by its reference, and the head of that moment. */
+export function readVersion(target: Target, ref: VersionRef): Ready<PlacedVersion | undefined> {
+  if (ref.kind === "null") return readNullVersion(target);
+  return whenReady(readBoth(target, ref.order), ([head, older]) => {
     if (head === undefined) return undefined;
-    if (isVersion(head.row, ref)) return { head, version: head };
-    const order = ref.kind === "id" ? ref.order : head.row.nullOrder;
-    const version = await olderIn(reader, target, order);
+    const version = isVersion(head.row, ref) ? head : older;
     return version !== undefined && isVersion(version.row, ref) ? { head, version } : undefined;
   });
 }
 
+/** Where that stands is said by the head, so there is a second thing to read. */
+function readNullVersion({ partition, ...target }: Target): Ready<PlacedVersion | undefined> {
+  return partition.inSnapshot((reader) =>
+    whenReady(readRow(reader, headKeyOf(target)), (row) => {
+      const head = versionOf(row);
+      if (head === undefined || head.row.nullVersion) return head && { head, version: head };
+      const { nullOrder } = head.row;
+      if (nullOrder === undefined) return undefined;
+      return whenReady(readRow(reader, olderKeyOf(target, nullOrder)), (found) => {
+        const version = versionOf(found);
+        return version?.row.nullVersion === true ? { head, version } : undefined;
+      });
+    }),
+  );
+}
+
 /** The same version where it is now; undefined: it has gone. */
-export function readAgain(target: Target, before: ObjectRow): Promise<Version | undefined> {
-  return target.partition.inSnapshot(async (reader) => {
-    const head = await headIn(reader, target);
-    const isHead = head?.row.order === before.order;
-    const found = isHead ? head : await olderIn(reader, target, before.order);
+export function readAgain(target: Target, before: ObjectRow): Ready<Version | undefined> {
+  return whenReady(readBoth(target, before.order), ([head, older]) => {
+    const found = head?.row.order === before.order ? head : older;
     return found?.row.blob === before.blob ? found : undefined;
   });
 }
 
+/** The head, and what stands in the versions space with this order, of one moment. */
+function readBoth(target: Target, order: number): Ready<(Version | undefined)[]> {
+  const keys = [headKeyOf(target), olderKeyOf(target, order)];
+  return whenReady(target.partition.read(keys), (rows) => rows.map(versionOf));
+}
+
 /** The version in the versions space with this order. */
 export function readOlder(target: Target, order: number): Ready<Version | undefined> {
-  return olderIn(target.partition, target, order);
+  return whenReady(readRow(target.partition, olderKeyOf(target, order)), versionOf);
 }
 
 /** The version that would be the head if that went. */
-export async function readNewestOlder(target: Target): Promise<Version | undefined> {
+export function readNewestOlder(target: Target): Ready<Version | undefined> {
   const range = routedRange(space.versions, target.bucket.id, target.key);
-  const [row] = await target.partition.scan(range, { limit: 1 });
-  return versionOf(row);
+  return whenReady(target.partition.scan(range, { limit: 1 }), ([row]) => versionOf(row));
 }
 
 /**
@@ -78,35 +96,28 @@ export async function readNewestOlder(target: Target): Promise<Version | undefin
  * marker is the current version), `noSuchVersion`, `isDeleteMarker` (details VersionId).
  */
 export function openVersion(target: Target, ref: VersionRef | undefined): Ready<Version | Refusal> {
-  if (ref !== undefined) return openNamed(target, ref);
-  return whenReady(readHead(target), (head) => {
-    if (head === undefined) return refuse("noSuchKey");
-    if (head.row.kind === "object") return head;
-    const details = { DeleteMarker: "true", VersionId: versionIdOf(head.row) };
-    return refuse("noSuchKey", { details });
+  if (ref === undefined) return whenReady(readHead(target), currentObject);
+  return whenReady(readVersion(target, ref), (found) => {
+    const details = { VersionId: versionIdText(ref) };
+    if (found === undefined) return refuse("noSuchVersion", { details });
+    const { version } = found;
+    return version.row.kind === "object" ? version : refuse("isDeleteMarker", { details });
   });
 }
 
-async function openNamed(target: Target, ref: VersionRef): Promise<Version | Refusal> {
-  const found = await readVersion(target, ref);
-  const details = { VersionId: versionIdText(ref) };
-  if (found === undefined) return refuse("noSuchVersion", { details });
-  const { version } = found;
-  return version.row.kind === "object" ? version : refuse("isDeleteMarker", { details });
+function currentObject(head: Version | undefined): Version | Refusal {
+  if (head === undefined) return refuse("noSuchKey");
+  if (head.row.kind === "object") return head;
+  const details = { DeleteMarker: "true", VersionId: versionIdOf(head.row) };
+  return refuse("noSuchKey", { details });
 }
 
-function headIn(reader: EngineReader, target: Target): Ready<Version | undefined> {
-  return whenReady(readRow(reader, headKey(target.bucket.id, target.key)), versionOf);
+function headKeyOf({ bucket, key }: Pick<Target, "bucket" | "key">): Uint8Array {
+  return headKey(bucket.id, key);
 }
 
-function olderIn(
-  reader: EngineReader,
-  target: Target,
-  order: number | undefined,
-): Ready<Version | undefined> {
-  if (order === undefined) return undefined;
-  const key = versionKey(target.bucket.id, target.key, order);
-  return whenReady(readRow(reader, key), versionOf);
+function olderKeyOf({ bucket, key }: Pick<Target, "bucket" | "key">, order: number): Uint8Array {
+  return versionKey(bucket.id, key, order);
 }
 
 /** A version from its row, in either place. */

@@ -6,15 +6,17 @@ export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
     name: "reads take the head from a cache of their process for 50 ms",
     promise: "C2",
     file: "src/object/version/version-rows.ts",
-    find: `  return whenReady(readHead(target), (head) => {
-    if (head === undefined) return refuse("noSuchKey");`,
-    replace: `  const cache = (globalThis.plantedHeads ??= new Map());
-  const name = target.bucket.id + String(target.key);
-  const cached = cache.get(name);
-  const isFresh = cached !== undefined && Date.now() - cached.at < 50;
-  return whenReady(isFresh ? cached.head : readHead(target), (head) => {
-    if (!isFresh) cache.set(name, { head, at: Date.now() });
-    if (head === undefined) return refuse("noSuchKey");`,
+    find: "  if (ref === undefined) return whenReady(readHead(target), currentObject);",
+    replace: `  if (ref === undefined) {
+    const cache = (globalThis.plantedHeads ??= new Map());
+    const name = target.bucket.id + String(target.key);
+    const cached = cache.get(name);
+    if (cached !== undefined && Date.now() - cached.at < 50) return currentObject(cached.head);
+    return whenReady(readHead(target), (head) => {
+      cache.set(name, { head, at: Date.now() });
+      return currentObject(head);
+    });
+  }`,
   },
   {
     name: "commits do not check what they have read",
