@@ -411,7 +411,7 @@ test("C6: a partition reads a few snapshots at a time, each of one moment; too m
   const seen: (Row | undefined)[] = [];
   let underWay = 0;
   let most = 0;
-  const read = () =>
+  const read = async () =>
     partition!.inSnapshot(async (reader) => {
       most = Math.max(most, ++underWay);
       await stop.promise;
@@ -419,7 +419,7 @@ test("C6: a partition reads a few snapshots at a time, each of one moment; too m
       underWay--;
     });
   const reads = Array.from({ length: snapshotsMax + snapshotWaitersMax }, read);
-  await assert.rejects(async () => read(), failsWith("overloaded"));
+  await assert.rejects(read(), failsWith("overloaded"));
   await partition!.commit(put(session, head("k")));
   stop.resolve(undefined);
   await Promise.all(reads);

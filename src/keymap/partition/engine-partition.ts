@@ -169,31 +169,31 @@ export class EnginePartition implements Partition {
     this.#held = await readHeldRange(this.id, this.#engine);
   }
 
-  async commit(change: Change): Promise<CommitOutcome> {
-    let holder: EnginePartition = this;
-    for (let attempt = 0; attempt < epochsPerCommitMax; attempt++) {
-      const outcome = await holder.#commitAtEpoch(change);
-      if (outcome !== "otherEpoch") return outcome;
-      // Nothing of it happened. Its keys may be another partition's now; those that are not routed stay with theirs.
-      await this.#map.renew();
-      const routed = routedKeyIn(change);
-      if (routed !== undefined) holder = this.#map.partitionOf(routed);
-    }
-    const message = `the range of partition ${this.id} changes all the time: try again`;
-    throw new StoreError("unavailable", message);
+  commit(change: Change): Promise<CommitOutcome> {
+    return this.#commitIn(change, epochsPerCommitMax);
   }
 
-  async #commitAtEpoch(change: Change): Promise<CommitOutcome | "otherEpoch"> {
+  async #commitIn(change: Change, epochsLeft: number): Promise<CommitOutcome> {
     const fenced = this.#withFences(change);
     const result = await this.#engine.commit(fenced);
     if (result.outcome === "ok") return result;
-    if (result.outcome === "conflict") {
-      if (equalBytes(result.key, this.#sessionKey)) {
-        throw new StoreError("fenced", "this process's session was ended by another process");
-      }
-      return equalBytes(result.key, selfKey) ? "otherEpoch" : result;
+    if (result.outcome === "unknown") return this.#resolve(fenced, result.cause);
+    if (equalBytes(result.key, this.#sessionKey)) {
+      throw new StoreError("fenced", "this process's session was ended by another process");
     }
-    const { cause } = result;
+    if (!equalBytes(result.key, selfKey)) return result;
+    if (epochsLeft === 1) {
+      const message = `the range of partition ${this.id} changes all the time: try again`;
+      throw new StoreError("unavailable", message);
+    }
+    // Nothing of it happened. Its keys may be another partition's now; those that are not routed stay with theirs.
+    await this.#map.renew();
+    const routed = routedKeyIn(change);
+    const holder = routed === undefined ? this : this.#map.partitionOf(routed);
+    return holder.#commitIn(change, epochsLeft - 1);
+  }
+
+  async #resolve(fenced: Change, cause: unknown): Promise<CommitOutcome> {
     const answer = await resolveCommit(this.#engine, this.#clock, fenced, cause);
     if (answer === "happened") return { outcome: "ok" };
     throw new StoreError("unavailable", "the index did not take a commit: try again", { cause });

@@ -72,12 +72,16 @@ interface SealedChange {
   readonly bytes: number;
 }
 
-interface Waiting {
+/** Who waits for the outcome of a change. */
+interface Caller {
+  readonly answer: (result: CommitResult) => void;
+  readonly refuse: (error: StoreError) => void;
+}
+
+interface Waiting extends Caller {
   /** On the clock of looks. */
   readonly sinceMs: number;
   readonly change: SealedChange;
-  readonly answer: (result: CommitResult) => void;
-  readonly refuse: (error: StoreError) => void;
 }
 
 export class GroupCommit {
@@ -120,19 +124,18 @@ export class GroupCommit {
     };
   }
 
-  /** The bytes of `change` are copied before this returns. */
-  async commit(change: Change): Promise<CommitResult> {
+  /** The bytes of `change` are copied before this returns. Throws where too much is waiting. */
+  add(change: Change, caller: Caller): void {
     const sealed = seal(this.#host.hash, change);
     const { length } = this.#queue;
     const fits = length === 0 || this.#queueBytes + sealed.bytes <= queueBytesMax;
     if (length >= queueChangesMax || !fits) {
       throw new StoreError("overloaded", `${this.#host.what}: ${length} commits are waiting`);
     }
-    return await new Promise<CommitResult>((answer, refuse) => {
-      this.#queue.push({ sinceMs: this.#lookedMs, change: sealed, answer, refuse });
-      this.#queueBytes += sealed.bytes;
-      this.#loop.wake();
-    });
+    const { answer, refuse } = caller;
+    this.#queue.push({ sinceMs: this.#lookedMs, change: sealed, answer, refuse });
+    this.#queueBytes += sealed.bytes;
+    this.#loop.wake();
   }
 
   /** Resolves once nothing waits; nothing may be committed any more. */

@@ -159,10 +159,12 @@ class LmdbRows implements LmdbEngine {
     return this.#reader.scan(range, options);
   }
 
-  async commit(change: Change): Promise<CommitResult> {
-    this.#assertOpen();
-    assertChange(change);
-    return await this.#commits.commit(change);
+  commit(change: Change): Promise<CommitResult> {
+    return new Promise((answer, refuse) => {
+      this.#assertOpen();
+      assertChange(change);
+      this.#commits.add(change, { answer, refuse });
+    });
   }
 
   snapshot(): EngineSnapshot {
