@@ -33,8 +33,8 @@ import { idText, idOfText } from "../../format/ids.ts";
  */
 
 /**
- * The most that is allowed: 20 ms, of which a turn and the piece of work begun last take 4; garbage is collected at
- * any moment. Without turns a LIST over 100,000 delete markers held the loop for 200.
+ * The most that is allowed: a turn and the piece of work begun last take two, and garbage is collected at any moment. Without
+ * turns a LIST over 30,000 delete markers held the loop for 12, and the completion of an upload of 10,000 parts for 40.
  */
 const pagesMax = 10;
 const pagesMeasured = 20;
