@@ -29,6 +29,10 @@ export function plain(wire: Wire): Sent {
 /** Every bit but the one of case: trailer names and hexadecimal lengths of chunks have none. */
 const bitsThatMatter = [0, 1, 2, 3, 4, 6, 7];
 
+/** Trailers end with CRLF or LF, and blanks before that mean nothing. */
+const withoutLineEnds = (bytes: Buffer): string =>
+  bytes.toString("latin1").replace(/[\t ]*\r?\n/g, "\n");
+
 const bodyBytes = ({ body }: Wire): number => body.reduce((sum, { length }) => sum + length, 0);
 const hasHeader =
   (name: string) =>
@@ -144,9 +148,12 @@ const faults: readonly WireFault[] = [
     fits: (wire) => wire.bodySigned && wire.body.length === 1 && bodyBytes(wire) > 0,
     apply: (wire, random) => {
       const [body = Buffer.alloc(0)] = wire.body;
-      const changed = Buffer.from(body);
-      const at = random.below(changed.length);
-      changed[at] = changed[at]! ^ (1 << random.pick(bitsThatMatter));
+      let changed: Buffer;
+      do {
+        changed = Buffer.from(body);
+        const at = random.below(changed.length);
+        changed[at] = changed[at]! ^ (1 << random.pick(bitsThatMatter));
+      } while (withoutLineEnds(changed) === withoutLineEnds(body));
       return { ...plain({ ...wire, body: [changed] }), mustFail: "where the body counts" };
     },
   },
