@@ -40,7 +40,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "the file is not looked for after the sync",
-    seed: 11,
+    seed: 27,
     promise: "C1",
     file: "src/extent/parts/local-member.ts",
     find: "if (!isInPlace) {",
@@ -96,7 +96,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "compaction changes rows without looking whether they changed",
-    seed: 27,
+    seed: 43,
     promise: "C2",
     file: "src/control/extents/row-flip.ts",
     find: "const checks = [{ key: row.key, expect: row.stamp }];",
@@ -128,7 +128,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "a file is removed whatever its header says",
-    seed: 69,
+    seed: 12,
     promise: "C9",
     file: "src/extent/parts/member-drop.ts",
     find: "if (found.doubt !== undefined) {",
@@ -136,7 +136,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "of keys deleted together the bytes of one alone are freed",
-    seed: 3,
+    seed: 7,
     promise: "C5",
     file: "src/object/write/delete-many.ts",
     find: "plan.freedOfKeys.push({ key: target.key, locations: planned.freed });",
@@ -169,7 +169,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "blocks are not verified",
-    seed: 65,
+    seed: 32,
     promise: "C4",
     file: "src/extent/parts/record-read.ts",
     find: "verifyBlocks(hash, header, plan.firstBlock, blocks);",
@@ -177,7 +177,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "writes do not check that their bucket is there",
-    seed: 2,
+    seed: 26,
     promise: "C2",
     file: "src/object/write/commit.ts",
     find: "checks: [fence, ...plan.checks],",
@@ -185,7 +185,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "conditions are judged before the body only",
-    seed: 2,
+    seed: 13,
     promise: "C2",
     file: "src/object/write/commit-head.ts",
     find: "return refusal ?? planVersion(",
@@ -257,7 +257,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: "an upload is taken for idle by its beginning and the wall clock",
-    seed: 8,
+    seed: 4,
     promise: "C1",
     file: "src/object/upload/upload-sweep.ts",
     find: "if (this.#activity?.isIdle(row.stamp) !== true) return;",
