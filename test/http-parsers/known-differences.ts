@@ -33,6 +33,8 @@ const stricter: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "a line ends with CR and LF also where it is empty": ({ text }) =>
     /(^|[^\r])\n|\r(?!\n)/.test(text),
   "a URL has a host": ({ request }) => /^[a-z]+:\/\/([/?#]|$)/i.test(request.target),
+  "close ends the connection, also where keep-alive stands beside it: RFC 9112, 9.6": ({ text }) =>
+    /connection:[^\r\n]*close/i.test(text) && /connection:[^\r\n]*keep-alive/i.test(text),
   "methods of HTTP's registry alone": ({ request }) => request.method === "SOURCE",
 };
 
