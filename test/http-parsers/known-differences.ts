@@ -35,6 +35,11 @@ const stricter: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "a URL has a host": ({ request }) => /^[a-z]+:\/\/([/?#]|$)/i.test(request.target),
   "close ends the connection, also where keep-alive stands beside it: RFC 9112, 9.6": ({ text }) =>
     /connection:[^\r\n]*close/i.test(text) && /connection:[^\r\n]*keep-alive/i.test(text),
+  "an empty body's answer ends the connection of a client that asked for 100 Continue": ({
+    text,
+  }) => /^expect:/im.test(text),
+  "a target is a path, a URL or one asterisk": ({ request }) => /^\*./.test(request.target),
+  "an extension of a chunk has a name": ({ text }) => /;[ \t]*[;=]/.test(text),
   "methods of HTTP's registry alone": ({ request }) => request.method === "SOURCE",
 };
 
@@ -43,6 +48,12 @@ const looser: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "a tab around a value is as good as a blank: RFC 9110, 5.5": ({ text, request }) =>
     headerOf(request, "transfer-encoding") !== undefined &&
     /transfer-encoding:[^\r\n]*\t/i.test(text),
+  "what stands before the host of a URL is not read": ({ request: { method }, text }) =>
+    new RegExp(`${method} https?://[^/\\s]*@`, "i").test(text),
+  "no upgrade is offered, and the connection goes on: RFC 9110, 7.8": ({ text }) =>
+    /^connection:[^\r\n]*upgrade/im.test(text),
+  "a word of Connection that is no token ends nothing": ({ text }) =>
+    /^connection:[^\r\n]*[^\w,\r\n \t-]/im.test(text),
 };
 
 /** A whole URL means its path and query: protocol code is given those. */

@@ -285,14 +285,16 @@ export class Connection implements BodySource {
 
   /** Whether the answer that is due ends the connection. */
   #mustBeLast(): boolean {
-    const { keepsAlive, expectsContinue } = this.#request!.received;
+    const { keepsAlive, expectsContinue, bodyBytes } = this.#request!.received;
     const { isStopping, limits } = this.#serving;
     if (isStopping || this.#isSurplus || !keepsAlive) return true;
     if (this.#waiting.length === 0) {
       if (this.#isUnreadable || (this.#hasEnded && !this.#isReading)) return true;
     }
     const body = this.#body;
-    if (body === undefined) return false;
+    // Who asked for 100 Continue and got the answer at once may take the next answer on this connection wrongly: botocore
+    // keeps the status that it has read. So who announced an empty body gets another connection.
+    if (body === undefined) return expectsContinue && bodyBytes === 0;
     // Who was too slow is not waited for again; who waits for 100 Continue may send the body or not.
     if (body.hasFailed || (expectsContinue && !body.isPulled)) return true;
     return body.rest > limits.drainBytes;

@@ -143,3 +143,17 @@ test("reads: one that fails, or is given up while reading ahead, lets go of its 
   await assert.rejects((await piecesOf(failing, "large")).next());
   assert.equal(store.answers.used, 0);
 });
+
+test("C6: a read whose peer leaves while a piece is read lets go of that piece", async () => {
+  const store = await createTestStore(hash);
+  await put(store, "large", patterned(chunkBytesMax));
+  const peer = new AbortController();
+  const input = { bucket: testBucket, key: key("large"), conditions: {}, peer };
+  const read = await getObject(store, input);
+  assert.ok(!isRefusal(read));
+  const pieces = read.body[Symbol.asyncIterator]();
+  const first = pieces.next();
+  peer.abort();
+  await assert.rejects(first, { code: "cancelled" });
+  assert.equal(store.answers.used, 0);
+});

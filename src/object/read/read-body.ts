@@ -29,9 +29,9 @@ export async function* readBody(
   const pieces = new PieceReader(store, share, { target, version, span });
   try {
     for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
-      if (signal?.aborted === true) throw new StoreError("cancelled", "the read was cancelled");
       const taken = share.handOver(piece.held);
       try {
+        if (signal?.aborted === true) throw new StoreError("cancelled", "the read was cancelled");
         yield piece.bytes;
         // Who asks for more is done with what they have. Who leaves may not be (a socket may still send it): then its
         // memory is left to be collected.
