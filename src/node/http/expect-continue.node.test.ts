@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { signRequest } from "../../auth/sign.ts";
-import { encodeUtf8, toHex } from "../../base/bytes.ts";
+import { encodeUtf8, noBytes, toHex } from "../../base/bytes.ts";
 import { createTestS3 } from "../../s3/testing/test-s3.ts";
 import { createHash } from "../platform/hash.ts";
 import { Peer, serve } from "../testing/http-peer.ts";
@@ -9,10 +9,16 @@ import { Peer, serve } from "../testing/http-peer.ts";
 const hash = createHash();
 /** At which the clock of stores in tests stands. */
 const testTimeMs = 1_700_000_000_000;
-const body = encodeUtf8("hello");
+const hello = encodeUtf8("hello");
 
 /** The head of a PUT that waits for 100 Continue. */
-function head(port: number, target: string, secretAccessKey: string, more: string): string {
+function head(
+  port: number,
+  target: string,
+  secretAccessKey: string,
+  more: string,
+  body = hello,
+): string {
   const key = { accessKeyId: "root", secretAccessKey, region: "us-east-1" };
   const request = { method: "PUT", target, headers: [["host", `127.0.0.1:${port}`]] as const };
   const contentSha256 = toHex(hash.digest("sha256", body));
@@ -57,6 +63,18 @@ test("100 Continue: who is allowed sends the body and goes on with the same conn
   }
   assert.equal((await s3.send({ method: "GET", target: "/there/two" })).text, "hello");
   peer.socket.destroy();
+});
+
+// botocore takes the status it has read at once for that of the next answer on the connection, too (1.43.62).
+test("100 Continue: with an empty body the answer comes at once, and ends the connection", async () => {
+  const s3 = await createTestS3(hash);
+  await s3.send({ method: "PUT", target: "/there" });
+  await using server = await serve(s3.handler, { lingerMs: 50 });
+  const peer = new Peer(server.port);
+  peer.send(head(server.port, "/there/empty", "secret", "", noBytes));
+  await peer.closed;
+  assert.match(peer.received, /^HTTP\/1\.1 200 .*connection: close/s);
+  assert.equal((await s3.send({ method: "GET", target: "/there/empty" })).text, "");
 });
 
 test("RequestTimeout: an upload that stalls is told so in S3's words, and nothing is stored", async () => {
