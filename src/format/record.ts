@@ -137,7 +137,7 @@ export function encodeRecordHeader(
 
 /**
  * Decodes the header at the start of `bytes`, which may go on behind it. StoreError `corrupt` where there is none
- * or its checksum does not match. Whether it is the *right* record is for `verifyRecord`.
+ * or its checksum does not match. Whether it is the *right* record, `isSameIdentity` and the reference tell.
  */
 export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader {
   const what = "record header";

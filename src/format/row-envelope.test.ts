@@ -6,7 +6,7 @@ import { crc32 } from "node:zlib";
 import { encodeUtf8, noBytes, toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { ChangeId } from "./ids.ts";
-import { openRow, sealRow, stampOfRow } from "./row-envelope.ts";
+import { openRow, envelopeRow, stampOfRow } from "./row-envelope.ts";
 import { idOfText } from "./ids.ts";
 
 // Only crc32 is asked of it here.
@@ -19,38 +19,38 @@ const value = encodeUtf8("the row's value");
 
 test("row envelope: equals the golden bytes, which open to stamp and value", () => {
   const path = join(import.meta.dirname, "../../testdata/format/row-envelope.v1.hex");
-  const sealed = sealRow(hash, key, stamp, value);
-  const text = `${toHex(sealed)}\n`;
+  const enveloped = envelopeRow(hash, key, stamp, value);
+  const text = `${toHex(enveloped)}\n`;
   if (process.env["HOLDFAST_WRITE_GOLDEN"] === "1") writeFileSync(path, text);
   assert.equal(text, readFileSync(path, "utf8"));
-  assert.deepEqual(openRow(hash, key, sealed), { stamp, value });
-  assert.equal(stampOfRow(sealed), stamp);
+  assert.deepEqual(openRow(hash, key, enveloped), { stamp, value });
+  assert.equal(stampOfRow(enveloped), stamp);
 });
 
 test("row envelope: an empty value has one, too", () => {
-  const sealed = sealRow(hash, key, stamp, noBytes);
-  assert.deepEqual(openRow(hash, key, sealed), { stamp, value: noBytes });
+  const enveloped = envelopeRow(hash, key, stamp, noBytes);
+  assert.deepEqual(openRow(hash, key, enveloped), { stamp, value: noBytes });
 });
 
 test("C4: row envelope: any flipped bit, any cut and another key are corrupt", () => {
-  const sealed = sealRow(hash, key, stamp, value);
+  const enveloped = envelopeRow(hash, key, stamp, value);
   const corrupt = { name: "StoreError", code: "corrupt" };
-  for (let bit = 0; bit < sealed.length * 8; bit++) {
-    const flipped = sealed.slice();
+  for (let bit = 0; bit < enveloped.length * 8; bit++) {
+    const flipped = enveloped.slice();
     flipped[bit >> 3]! ^= 1 << (bit & 7);
     if (flipped[0]! > 1) continue; // a newer version is refused by its number
     assert.throws(() => openRow(hash, key, flipped), corrupt, `bit ${bit}`);
   }
-  for (let length = 0; length < sealed.length; length++) {
-    assert.throws(() => openRow(hash, key, sealed.subarray(0, length)), corrupt);
+  for (let length = 0; length < enveloped.length; length++) {
+    assert.throws(() => openRow(hash, key, enveloped.subarray(0, length)), corrupt);
   }
-  assert.throws(() => openRow(hash, encodeUtf8("row kez"), sealed), corrupt);
+  assert.throws(() => openRow(hash, encodeUtf8("row kez"), enveloped), corrupt);
 });
 
 test("row envelope: a newer version is refused with the fix named", () => {
-  const sealed = sealRow(hash, key, stamp, value);
-  sealed[0] = 2;
-  assert.throws(() => openRow(hash, key, sealed), {
+  const enveloped = envelopeRow(hash, key, stamp, value);
+  enveloped[0] = 2;
+  assert.throws(() => openRow(hash, key, enveloped), {
     code: "unsupported_format",
     message: /newer version of Holdfast/,
   });

@@ -22,7 +22,7 @@ function checksum(hash: Hash, key: Uint8Array, body: Uint8Array): number {
   return hash.crc32(body, hash.crc32(key));
 }
 
-export function sealRow(
+export function envelopeRow(
   hash: Hash,
   key: Uint8Array,
   stamp: ChangeId,

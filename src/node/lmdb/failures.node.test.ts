@@ -44,7 +44,10 @@ const unshare = missing(
   "/mnt",
 );
 
-async function withStoredRow(name: string, change: (sealed: Uint8Array) => void): Promise<string> {
+async function withStoredRow(
+  name: string,
+  change: (enveloped: Uint8Array) => void,
+): Promise<string> {
   const path = join(folder, name);
   const changes = new ChangeMaker();
   const engine = await openEngine(path);
@@ -52,15 +55,18 @@ async function withStoredRow(name: string, change: (sealed: Uint8Array) => void)
   await engine.commit(changes.put(...rows));
   await engine.close();
   const database = openEnvironment(path);
-  const sealed = Uint8Array.from(database.get(bytesOf("b")) ?? []);
-  change(sealed);
-  await database.put(bytesOf("b"), sealed);
+  const enveloped = Uint8Array.from(database.get(bytesOf("b")) ?? []);
+  change(enveloped);
+  await database.put(bytesOf("b"), enveloped);
   await database.close();
   return path;
 }
 
 test("C4: a row whose bytes changed is not served: corrupt; verification names it", async () => {
-  const path = await withStoredRow("corrupt", (sealed) => (sealed[sealed.length - 1]! ^= 1));
+  const path = await withStoredRow(
+    "corrupt",
+    (enveloped) => (enveloped[enveloped.length - 1]! ^= 1),
+  );
   const engine = await openEngine(path);
   const corrupt = (thrown: unknown): boolean => isStoreError(thrown, "corrupt");
   await assert.rejects(async () => readRow(engine, bytesOf("b")), corrupt);
@@ -75,7 +81,7 @@ test("C4: a row whose bytes changed is not served: corrupt; verification names i
 });
 
 test("a row of a newer version is refused with the fix named", async () => {
-  const path = await withStoredRow("newer", (sealed) => (sealed[0] = 2));
+  const path = await withStoredRow("newer", (enveloped) => (enveloped[0] = 2));
   const engine = await openEngine(path);
   const refusal = { code: "unsupported_format", message: /newer version of Holdfast/ };
   await assert.rejects(async () => readRow(engine, bytesOf("b")), refusal);

@@ -2,7 +2,7 @@ import { BatchLoop } from "../../base/batch-loop.ts";
 import { SizeCounts } from "../../base/size-counts.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { Change, Check, CommitResult, EngineStatistics } from "../../engine/engine.ts";
-import { sealRow, stampOfRow } from "../../format/row-envelope.ts";
+import { envelopeRow, stampOfRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Database } from "./environment.ts";
 import { toStoreError } from "./failures.ts";
@@ -41,7 +41,7 @@ const groupRowsMax = 2048;
  * Room a change may take, at a guess that holds but for thousands of rows all over the keys while old pages are kept
  * by a snapshot: its bytes twice, since pages are half full after a split, and a page for every row.
  */
-const roomOf = (change: SealedChange): number => change.bytes * 2 + change.rows * 4096;
+const roomOf = (change: EncodedChange): number => change.bytes * 2 + change.rows * 4096;
 /** And what a group takes once: the pages above its rows, and LMDB's tree of free pages. */
 const groupRoomBytes = 256 * 1024;
 
@@ -63,9 +63,9 @@ export interface GroupCommitHost {
   failed(cause: unknown): void;
 }
 
-interface SealedChange {
+interface EncodedChange {
   readonly checks: readonly Check[];
-  readonly puts: readonly { readonly key: Uint8Array; readonly sealed: Uint8Array }[];
+  readonly puts: readonly { readonly key: Uint8Array; readonly enveloped: Uint8Array }[];
   readonly deletes: readonly Uint8Array[];
   readonly leavesReserve: boolean;
   readonly rows: number;
@@ -81,7 +81,7 @@ interface Caller {
 interface Waiting extends Caller {
   /** On the clock of looks. */
   readonly sinceMs: number;
-  readonly change: SealedChange;
+  readonly change: EncodedChange;
 }
 
 export class GroupCommit {
@@ -126,15 +126,15 @@ export class GroupCommit {
 
   /** The bytes of `change` are copied before this returns. Throws where too much is waiting. */
   add(change: Change, caller: Caller): void {
-    const sealed = seal(this.#host.hash, change);
+    const encoded = encodeChange(this.#host.hash, change);
     const { length } = this.#queue;
-    const fits = length === 0 || this.#queueBytes + sealed.bytes <= queueBytesMax;
+    const fits = length === 0 || this.#queueBytes + encoded.bytes <= queueBytesMax;
     if (length >= queueChangesMax || !fits) {
       throw new StoreError("overloaded", `${this.#host.what}: ${length} commits are waiting`);
     }
     const { answer, refuse } = caller;
-    this.#queue.push({ sinceMs: this.#lookedMs, change: sealed, answer, refuse });
-    this.#queueBytes += sealed.bytes;
+    this.#queue.push({ sinceMs: this.#lookedMs, change: encoded, answer, refuse });
+    this.#queueBytes += encoded.bytes;
     this.#loop.wake();
   }
 
@@ -289,20 +289,20 @@ function judgeAll({ database, room, what }: GroupCommitHost, attempt: Attempt): 
   }
 }
 
-function firstConflict(database: Database, change: SealedChange): Check | undefined {
+function firstConflict(database: Database, change: EncodedChange): Check | undefined {
   return change.checks.find(({ key, expect }) => {
     // A view of a buffer that the next read fills anew: enough for a stamp.
-    const sealed = database.getBinaryFast(key);
-    return (sealed === undefined ? "absent" : stampOfRow(sealed)) !== expect;
+    const enveloped = database.getBinaryFast(key);
+    return (enveloped === undefined ? "absent" : stampOfRow(enveloped)) !== expect;
   });
 }
 
-function write(database: Database, change: SealedChange): void {
+function write(database: Database, change: EncodedChange): void {
   for (const key of change.deletes) database.removeSync(key);
-  for (const { key, sealed } of change.puts) database.putSync(key, sealed);
+  for (const { key, enveloped } of change.puts) database.putSync(key, enveloped);
 }
 
-function seal(hash: Hash, change: Change): SealedChange {
+function encodeChange(hash: Hash, change: Change): EncodedChange {
   let bytes = 0;
   const copy = (key: Uint8Array): Uint8Array => {
     bytes += key.length;
@@ -311,9 +311,9 @@ function seal(hash: Hash, change: Change): SealedChange {
   const checks = change.checks.map(({ key, expect }) => ({ key: copy(key), expect }));
   const deletes = change.deletes.map(copy);
   const puts = change.puts.map((put) => {
-    const sealed = sealRow(hash, put.key, change.id, put.value);
-    bytes += sealed.length;
-    return { key: copy(put.key), sealed };
+    const enveloped = envelopeRow(hash, put.key, change.id, put.value);
+    bytes += enveloped.length;
+    return { key: copy(put.key), enveloped };
   });
   const rows = checks.length + puts.length + deletes.length;
   return { checks, puts, deletes, leavesReserve: change.leavesReserve === true, rows, bytes };

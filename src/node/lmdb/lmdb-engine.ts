@@ -32,7 +32,7 @@ export type { VerifyOptions } from "./verify.ts";
 
 /*
  * The engine of one machine: LMDB, a B-tree in one file, mapped by every process of the machine that opens it. One
- * writer at a time among all processes, readers that never wait. Rows are sealed (format/row-envelope.ts), since
+ * writer at a time among all processes, readers that never wait. Rows are enveloped (format/row-envelope.ts), since
  * LMDB's pages have no checksums.
  *
  * Weak spots, told: pages are read through the map, so a page that is not in memory stalls this thread while it is

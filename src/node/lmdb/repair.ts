@@ -29,7 +29,7 @@ export interface RepairOptions {
   /** The name of the damaged file behind the data file's own: the time, say. */
   readonly suffix: string;
   /** Each row that is kept, after each page of them. */
-  readonly onRow?: ((key: Uint8Array, sealed: Uint8Array) => void) | undefined;
+  readonly onRow?: ((key: Uint8Array, enveloped: Uint8Array) => void) | undefined;
   readonly onProgress?: ((rows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -25,15 +25,15 @@ export function readRows(
   const rows: (Row | undefined)[] = [];
   for (const key of keys) {
     // The former stands in a buffer that the next read fills anew.
-    const sealed =
+    const enveloped =
       transaction === undefined ? database.getBinaryFast(key) : database.get(key, { transaction });
-    rows.push(sealed && rowOf(hash, key, plain(sealed)));
+    rows.push(enveloped && rowOf(hash, key, plain(enveloped)));
   }
   return rows;
 }
 
-function rowOf(hash: Hash, key: Uint8Array, sealed: Uint8Array): Row {
-  const { stamp, value } = openRow(hash, key, sealed);
+function rowOf(hash: Hash, key: Uint8Array, enveloped: Uint8Array): Row {
+  const { stamp, value } = openRow(hash, key, enveloped);
   return { key, stamp, value: copied(value) };
 }
 

@@ -136,12 +136,12 @@ class VerifyNotes {
     this.#hash = hash;
   }
 
-  row(key: Uint8Array, sealed: Uint8Array, from: Uint8Array | undefined): void {
+  row(key: Uint8Array, enveloped: Uint8Array, from: Uint8Array | undefined): void {
     if (from !== undefined && compareBytes(key, from) < 0) return;
     this.#rows++;
-    this.#bytes += key.length + sealed.length;
+    this.#bytes += key.length + enveloped.length;
     try {
-      openRow(this.#hash, key, sealed);
+      openRow(this.#hash, key, enveloped);
     } catch (thrown) {
       if (!isStoreError(thrown)) throw thrown;
       const message = `${nameOfRow(key)}: ${messageOf(thrown)}`;

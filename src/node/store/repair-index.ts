@@ -62,9 +62,9 @@ export function repairIndex(task: IndexTask, acceptLoss: boolean): Promise<Index
             acceptLoss,
             mayLose,
             suffix: new Date(task.platform.clock.now()).toISOString().replaceAll(":", ""),
-            onRow: (key, sealed) => {
+            onRow: (key, enveloped) => {
               if (key[0] !== space.buckets) return;
-              const { id } = decodeBucketRow(openRow(hash, key, sealed).value);
+              const { id } = decodeBucketRow(openRow(hash, key, enveloped).value);
               names.set(id, decodeUtf8(bucketNameOfKey(key)));
             },
             onProgress: (copied) => task.onProgress?.("copying", copied),

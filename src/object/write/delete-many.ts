@@ -1,6 +1,7 @@
 import { decodeUtf8 } from "../../base/bytes.ts";
 import { isStoreError } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
+import { readKeysMax } from "../../engine/engine.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
@@ -31,7 +32,7 @@ export type DeleteItem = Omit<DeleteInput, "bucket">;
 export type DeleteOutcome = Deleted | Refusal | { readonly thrown: unknown };
 
 /** Keys of a commit: as many heads as one read of the index takes. */
-const keysPerCommit = 64;
+const keysPerCommit = readKeysMax;
 /** Deletions under way at once: enough to share the index's syncs, few next to what others send. */
 const inFlightMax = 32;
 /** A commit of many keys counts for so many, so that a transaction of the index is not held up by one request. */
