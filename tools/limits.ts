@@ -86,7 +86,7 @@ export function renderLimits(limits: readonly Limit[]): string {
   return [
     "# Limits",
     "",
-    "Every queue, buffer, fan-out, retry and size has a named limit. This list is made from the code by `tools/limits.ts`; a",
+    "Queues, buffers, fan-outs, retries and sizes have named limits. This list is made from the code by `tools/limits.ts`; a",
     "test fails when it lags behind. What an operator can tune is in [src/server/settings.ts](../src/server/settings.ts).",
     "",
     "| name | value | why | where |",
