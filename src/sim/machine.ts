@@ -82,6 +82,7 @@ export class Machine {
   #supervisor: SimProcess | undefined;
   /** Counts power cuts: what was to be started before one is not. */
   #boots = 0;
+  #isStarting = false;
 
   constructor(options: MachineOptions) {
     const { scheduler, random } = options;
@@ -95,6 +96,11 @@ export class Machine {
       const name = `/data${index + 1}`;
       return new SimDisk({ name, random: random.fork(), stallShare: options.stallShare });
     });
+  }
+
+  /** The supervisor is opening the store: it may be writing to the disks what it has committed. */
+  get isStarting(): boolean {
+    return this.#isStarting;
   }
 
   get running(): readonly RunningProcess[] {
@@ -229,6 +235,7 @@ export class Machine {
   async #boot(): Promise<void> {
     const { scheduler } = this.options;
     const boot = this.#boots;
+    this.#isStarting = true;
     for (let isStarted = false; !isStarted;) {
       const { process, platform } = this.newProcess("supervisor");
       this.#supervisor = process;
@@ -242,8 +249,9 @@ export class Machine {
         process.kill();
         await new Promise<void>((resolve) => void scheduler.after(restartMs, resolve));
       }
-      if (boot !== this.#boots) return;
+      if (boot !== this.#boots) return; // another start is under way
     }
+    this.#isStarting = false;
     for (const role of roles) this.#start(role);
   }
 

@@ -35,7 +35,8 @@ export const indexGoesBack: FaultKind = {
       afterMs(copiedMs, () => {
         if (isOver) return;
         machine.log("nemesis", `${isEmpty ? "an empty index" : "an older index"}, ${scope}`);
-        if (scope === "power") machine.cutPower();
+        // A supervisor that is starting has looked at the right index, and goes on with what it does: it goes, too.
+        if (scope === "power" || machine.isStarting) machine.cutPower();
         else machine.killAll();
         // A copy of this very generation cannot be told from the index: what it may lack is what no start can know.
         if (generation >= generationOnDisks(machine)) return;
