@@ -1,5 +1,6 @@
-// Writes docs/limits.md from the named limits in the code, so that the list cannot lag behind: module-level numeric constants
-// whose name ends as those of limits do, with the comment that stands over them. `node tools/run.js tools/limits.ts`
+// Writes docs/limits.md from the limits that the code declares, so that the list cannot lag behind. A limit is a constant of a
+// module whose comment begins with `@limit`; an object of limits has the tag on the object, and a comment on each member or in
+// its type. `node tools/run.js tools/limits.ts`
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { findFiles } from "./files.ts";
@@ -14,56 +15,46 @@ interface Limit {
   readonly why: string;
 }
 
-const suffixes = "Max|Min|Ms|Seconds|Percent|Share|AtOnce|Default";
-const pattern = new RegExp(
-  [
-    // What stands over it,
-    String.raw`(?:/\*\*((?:(?!\*/)[\s\S])*)\*/\n|((?://.*\n)+))?`,
-    // at the start of a line: a constant of the module,
-    String.raw`^(?:export )?const (\w+(?:${suffixes})) =\s`,
-    // a number, or what is reckoned from numbers and other constants.
-    String.raw`([\w.]+(?: (?:[-+*/]|\*\*) [\w.]+)*);\n`,
-  ].join(""),
+const tag = String.raw`^/\*\*\s+(?:\* )?@limit\b((?:(?!\*/)[\s\S])*)\*/\n`;
+const constantPattern = new RegExp(tag + String.raw`(?:export )?const (\w+) =\s([^;{]+);`, "gm");
+const groupPattern = new RegExp(
+  tag + String.raw`(?:export )?const (\w+): (\w+) = \{\n([^}]*)\n\};`,
   "gm",
 );
-
-const groupPattern = /^export const (\w*[lL]imits): (\w+) = \{\n([^}]*)\n\};/gm;
 const memberPattern = /((?: {2}\/\/.*\n)+)? {2}(\w+): ([^,]+),\n?/g;
 
-export function findLimits(): Limit[] {
+/** A number of the module whose name is that of a limit: a bound, a time, a share, a default. */
+const limitLike =
+  /^(?:export )?const (\w*(?:(?:\b[mM]|M)(?:ax|in)(?![a-z])|[lL]imit(?![a-z])|(?:Ms|Seconds|Percent|Share|AtOnce|Default)\b)\w*)(?:: number)? =\s+(?!["'`]|\([^)]*\)(?::| =>)|async |\w+ =>)[\w.( ]/gm;
+
+function sourceFiles(): { readonly path: string; readonly text: string }[] {
   const accept = (name: string): boolean =>
     name.endsWith(".ts") && !/\.(test|suite|as|d)\.ts$/.test(name);
   return findFiles(join(root, "src"), accept)
-    .filter((file) => !/\/(testing|sim)\//.test(relative(root, file)))
-    .flatMap((file) => {
-      const text = readFileSync(file, "utf8");
-      const path = relative(root, file);
-      return [...limitsIn(path, text), ...groupsIn(path, text)];
-    });
+    .map((file) => ({ path: relative(root, file), text: readFileSync(file, "utf8") }))
+    .filter(({ path }) => !/\/(testing|sim)\//.test(path));
 }
 
-function limitsIn(path: string, text: string): Limit[] {
-  const limits: Limit[] = [];
-  let end = -1;
-  for (const match of text.matchAll(pattern)) {
-    const [all, block, lines, name = "", value = ""] = match;
-    const comment = proseOf(block ?? lines ?? "");
-    // One right below another shares its comment.
-    const shared = match.index === end ? (limits.at(-1)?.why ?? "") : "";
-    limits.push({ path, name, value, why: comment === "" ? shared : comment });
-    end = match.index + all.length;
-  }
-  return limits;
+export function findLimits(): Limit[] {
+  return sourceFiles().flatMap(({ path, text }) => limitsIn(path, text));
 }
 
-/** Those that stand together in one object, each explained there or in the object's type. */
+export function limitsIn(path: string, text: string): Limit[] {
+  const constants = [...text.matchAll(constantPattern)].map(
+    ([, comment = "", name = "", value = ""]) => {
+      return { path, name, value: value.replace(/\s+/g, " "), why: proseOf(comment) };
+    },
+  );
+  return [...constants, ...groupsIn(path, text)];
+}
+
 function groupsIn(path: string, text: string): Limit[] {
   const limits: Limit[] = [];
-  for (const [, group = "", type = "", body = ""] of text.matchAll(groupPattern)) {
+  for (const [, , group = "", type = "", body = ""] of text.matchAll(groupPattern)) {
     const declared = text.split(`interface ${type} {`)[1]?.split("\n}")[0] ?? "";
     for (const [, lines, name = "", value = ""] of body.matchAll(memberPattern)) {
-      const member = new RegExp(String.raw`/\*\* ([^\n]*) \*/\n  readonly ${name}:`);
-      const parts = [member.exec(declared)?.[1] ?? "", proseOf(lines ?? "")];
+      const member = new RegExp(String.raw`/\*\*((?:(?!\*/)[\s\S])*)\*/\n  readonly ${name}:`);
+      const parts = [proseOf(member.exec(declared)?.[1] ?? ""), proseOf(lines ?? "")];
       const why = parts.filter((part) => part !== "").join(" ");
       limits.push({ path, name: `${group}.${name}`, value, why });
     }
@@ -71,7 +62,21 @@ function groupsIn(path: string, text: string): Limit[] {
   return limits;
 }
 
-/** A comment without its marks and line ends. */
+/** Constants that by their name are limits and are not declared as such. */
+export function undeclaredLimits(): string[] {
+  return sourceFiles().flatMap(({ path, text }) => {
+    const declared = new Set(limitsIn(path, text).map(({ name }) => name));
+    return limitLikeNames(text)
+      .filter((name) => !declared.has(name))
+      .map((name) => `${path}: ${name}`);
+  });
+}
+
+export function limitLikeNames(text: string): string[] {
+  return [...text.matchAll(limitLike)].map(([, name = ""]) => name);
+}
+
+/** The text of a comment, without its marks and line ends. */
 function proseOf(comment: string): string {
   return comment
     .replace(/^\s*(\*|\/\/) ?/gm, " ")
@@ -86,8 +91,10 @@ export function renderLimits(limits: readonly Limit[]): string {
   return [
     "# Limits",
     "",
-    "Queues, buffers, fan-outs, retries and sizes have named limits. This list is made from the code by `tools/limits.ts`; a",
-    "test fails when it lags behind. What an operator can tune is in [src/server/settings.ts](../src/server/settings.ts).",
+    "Queues, buffers, fan-outs, retries, times and sizes have named limits. This list is made by `tools/limits.ts`",
+    "from the constants whose comment begins with `@limit`; a test fails when it lags behind, and when a constant",
+    "that by its name is a limit is not declared. What an operator can tune is in",
+    "[src/server/settings.ts](../src/server/settings.ts).",
     "",
     "| name | value | why | where |",
     "| --- | --- | --- | --- |",

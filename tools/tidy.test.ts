@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 import { layers, machineFolders, subfolders } from "./layers.ts";
 import { findFiles } from "./files.ts";
-import { findLimits, renderLimits } from "./limits.ts";
+import { findLimits, limitLikeNames, renderLimits, undeclaredLimits } from "./limits.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const files = findFiles(
@@ -197,4 +197,17 @@ test("limits: docs/limits.md is what the code says (else run tools/limits.ts), e
   const bare = limits.filter(({ why }) => why === "").map(({ path, name }) => `${path}: ${name}`);
   assert.deepEqual(bare, []);
   assert.equal(readFileSync(join(root, "docs/limits.md"), "utf8"), renderLimits(limits));
+});
+
+test("limits: a constant that by its name is a limit is declared with @limit", () => {
+  assert.deepEqual(undeclaredLimits(), []);
+});
+
+test("limits: names of limits are known wherever the word stands, other constants are left alone", () => {
+  const like = ["minBytes", "bytesMin", "rerunMaxMs", "rowLimit", "idleMs", "rowsAtOnce"];
+  const unlike = ["maximum", "administrator", "version", "limited", "minute"];
+  const code = [...like, ...unlike].map((name) => `const ${name} = 2 * other;\n`).join("");
+  assert.deepEqual(limitLikeNames(code), like);
+  const notNumbers = 'const nameMax = "x";\nconst isMax = (bytes: number): boolean => bytes > 1;\n';
+  assert.deepEqual(limitLikeNames(notNumbers), []);
 });

@@ -32,9 +32,9 @@ export interface AccessKeyPagesOptions extends RootOnlyOptions {
   readonly keys: AccessKeys;
 }
 
-/** A key to make is some 400 bytes. */
+/** @limit A key to make is some 400 bytes. */
 const bodyBytesMax = 4096;
-/** Some 200 bytes each. */
+/** @limit Some 200 bytes each. */
 const keysOnPageMax = 1000;
 
 /** As AWS has it for the names of users. */

@@ -9,7 +9,9 @@ import { assert } from "../base/assert.ts";
  * a wrapped counter.
  */
 
-/** Series of one family in one process: 120 operations x 100 codes of errors, and some more. */
+/**
+ * @limit Series of one family in one process: 120 operations x 100 codes of errors, and some more.
+ */
 const seriesMax = 16_384;
 
 export type MetricKind = "counter" | "gauge" | "histogram";

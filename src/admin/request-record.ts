@@ -36,11 +36,16 @@ export interface RequestRecord {
   readonly userAgent?: string | undefined;
 }
 
-/** The longest texts in a record, in characters once they are escaped … */
+/** @limit The longest key in a record, in characters after escaping. */
 export const keyCharactersMax = 256;
+/** @limit The longest user agent in a record, in characters after escaping. */
 export const agentCharactersMax = 128;
+/** @limit The longest name in a record, in characters after escaping. */
 export const nameCharactersMax = 64;
-/** … so that a record is no longer than this as JSON: 576 characters of 3 bytes, and 1 KiB of the server's own. */
+/**
+ * @limit With these a record is no longer than this as JSON: 576 characters of 3 bytes, and 1 KiB of
+ * the server's own.
+ */
 export const recordBytesMax = 4096;
 
 const unsafe = /[\\\p{C}\p{Zl}\p{Zp}]/gu;

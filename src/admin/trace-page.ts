@@ -20,9 +20,9 @@ export interface TracePageOptions extends RootOnlyOptions {
   readonly stopping: AbortSignal;
 }
 
-/** Between fetches from the processes: what ends is told so late. */
+/** @limit Between fetches from the processes: what ends is told so late. */
 const fetchMs = 200;
-/** A line at least this often, so that nobody between takes the silence for an end. */
+/** @limit A line at least this often, so that nobody between takes the silence for an end. */
 const silenceMsMax = 15_000;
 
 export function answerTrace(

@@ -30,9 +30,9 @@ export interface AccessKeys extends Credentials {
 /** AWS' own have 20 characters; this is what its tools accept. */
 const accessKeyIdForm = /^[\w.@+-]{3,128}$/;
 export const accessKeyIdRule = "3 to 128 letters, digits, or any of _ . @ + -";
-/** What AWS' tools accept at least. */
+/** @limit What AWS' tools accept at least. */
 export const secretLengthMin = 8;
-/** AWS' own have 40 characters; the row of a key stays small. */
+/** @limit AWS' own have 40 characters; the row of a key stays small. */
 const secretLengthMax = 128;
 export const secretRule = `${secretLengthMin} to ${secretLengthMax} letters, digits or signs of ASCII, no space`;
 

@@ -28,10 +28,10 @@ export interface Malformed {
   readonly region?: string | undefined;
 }
 
-/** One week, S3's limit for presigned URLs. */
+/** @limit One week, S3's limit for presigned URLs. */
 const expiresSecondsMax = 7 * 24 * 60 * 60;
 
-/** Clients that sign alike (key, day, names of headers); ~600 B each. */
+/** @limit Clients that sign alike (key, day, names of headers); ~600 B each. */
 export const knownClaimsMax = 1024;
 
 const signaturePart = "Signature=";

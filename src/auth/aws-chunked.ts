@@ -19,13 +19,18 @@ import type { ChunkedPayload } from "./payload-mode.ts";
 import { chunkStringToSign, sameSignature, trailerStringToSign } from "./signature-v4.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
 
-/** 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and room for an extension nobody uses. */
+/**
+ * @limit 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and room for an extension
+ * nobody uses.
+ */
 const chunkLineBytesMax = 256;
-/** All trailing headers with their signature; the longest checksum takes 120 bytes. */
+/** @limit All trailing headers with their signature; the longest checksum takes 120 bytes. */
 const trailerBytesMax = 4096;
-/** What may follow it all, unread: another line end or two. */
+/** @limit What may follow it all, unread: another line end or two. */
 const afterBytesMax = 4096;
-/** S3's rule for signed chunks but the last: each costs two HMACs' time, whatever its size. */
+/**
+ * @limit S3's rule for signed chunks but the last: each costs two HMACs' time, whatever its size.
+ */
 const signedChunkBytesMin = 8192;
 
 export const trailerSignatureHeader = "x-amz-trailer-signature";

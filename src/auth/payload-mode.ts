@@ -66,7 +66,10 @@ export function payloadMode(
   return { kind: "chunked", signing: declared.signed ? signing : undefined, trailer, decodedBytes };
 }
 
-/** The most a request may state: S3's largest object is 5 TiB in parts of at most 5 GiB; far below 2^53. */
+/**
+ * @limit The most a request may state: S3's largest object is 5 TiB in parts of at most 5 GiB; far
+ * below 2^53.
+ */
 const decodedBytesMax = 50 * 2 ** 40;
 
 /** @param decodedLength the value of `x-amz-decoded-content-length`, if it was sent. */

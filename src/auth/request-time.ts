@@ -4,7 +4,7 @@ import type { Headers } from "../platform/request-head.ts";
 import type { AuthFailure } from "./auth-failure.ts";
 import { formatTimestamp } from "./timestamp.ts";
 
-/** S3's tolerance between the request's time and ours. */
+/** @limit S3's tolerance between the request's time and ours. */
 export const skewMsMax = 15 * 60 * 1000;
 
 export interface RequestTime {

@@ -2,7 +2,10 @@ import { RecentMap } from "../base/recent-map.ts";
 import type { Hash } from "../platform/hash.ts";
 import { deriveSigningKey } from "./signature-v4.ts";
 
-/** Keys last a day each; so many users a day are served without deriving (four HMACs) again. ~200 B each. */
+/**
+ * @limit Keys last a day each; so many users a day are served without deriving (four HMACs) again.
+ * ~200 B each.
+ */
 export const signingKeysMax = 1024;
 
 /** Derived signing keys, remembered: the oldest gives way. */

@@ -15,7 +15,7 @@ import { onlyVersion4 } from "./verify-v2.ts";
 /** A form's fields, by their names in lower case. */
 export type FormFields = ReadonlyMap<string, string>;
 
-/** S3: a key of Signature V4 signs for seven days. */
+/** @limit S3: a key of Signature V4 signs for seven days. */
 const signatureAgeMsMax = 7 * 24 * 60 * 60 * 1000;
 
 /** In the order and the spelling in which S3 misses them. */

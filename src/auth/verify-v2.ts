@@ -39,7 +39,7 @@ export function headerClaimV2(
 
 const queryNames = ["AWSAccessKeyId", "Expires", "Signature"] as const;
 
-/** S3 takes no time of expiry that a signed number of 32 bits does not hold. */
+/** @limit S3 takes no time of expiry that a signed number of 32 bits does not hold. */
 const expiresMax = 2 ** 31 - 1;
 
 /** `?AWSAccessKeyId=…&Expires=…&Signature=…` */

@@ -11,8 +11,8 @@
  */
 
 /**
- * In rows of the index, read, decoded and written as XML: 2 to 3 µs each (2 cores of 2026). So a turn takes 3 ms and, with the
- * piece of work begun last, 6.
+ * @limit In rows of the index, read, decoded and written as XML: 2 to 3 µs each (2 cores of 2026).
+ * So a turn takes 3 ms and, with the piece of work begun last, 6.
  */
 const rowsPerTurn = 1024;
 

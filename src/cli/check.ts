@@ -31,7 +31,7 @@ export const check: Command = {
   run: runCheck,
 };
 
-/** Between two lines of progress on a terminal. */
+/** @limit Between two lines of progress on a terminal. */
 const progressMs = 200;
 
 async function runCheck({ flags }: GivenFlags): Promise<number> {

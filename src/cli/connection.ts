@@ -26,7 +26,7 @@ export interface Answer {
   readonly text: string;
 }
 
-/** For one answer; these commands ask for little. */
+/** @limit For one answer; these commands ask for little. */
 const answerMs = 10_000;
 
 export const connectionFlags: readonly Flag[] = [

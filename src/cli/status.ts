@@ -13,11 +13,11 @@ import { type Look, type StatusReport, statusOf } from "./status-report.ts";
 import { statusLines } from "./status-text.ts";
 import { untilInterrupted } from "./stop-signal.ts";
 
-/** S3's largest page of buckets has ten times as many: an answer stays below 300 kB. */
+/** @limit S3's largest page of buckets has ten times as many: an answer stays below 300 kB. */
 const bucketsOnPage = 1000;
-/** Rates and quantiles need two looks: so long apart at first … */
+/** @limit Rates and quantiles need two looks: so long apart at first … */
 const lookMs = 2000;
-/** … and, where more are taken, the oldest no older than this. */
+/** @limit … and, where more are taken, the oldest no older than this. */
 const lookBackMs = 60_000;
 
 export const status: Command = {

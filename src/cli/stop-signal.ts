@@ -8,8 +8,9 @@ export function untilInterrupted(): AbortSignal {
 }
 
 /**
- * One request to end may arrive as several signals: a terminal's Ctrl-C, and a service manager that ends a whole group,
- * reach this process, bin/holdfast.js and npm, and both of those forward what they get. A person who asks again takes longer.
+ * @limit One request to end may arrive as several signals: a terminal's Ctrl-C, and a service
+ * manager that ends a whole group, reach this process, bin/holdfast.js and npm, and both of those
+ * forward what they get. A person who asks again takes longer.
  */
 export const sameRequestMs = 1_000;
 

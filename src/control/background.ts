@@ -47,6 +47,7 @@ export interface BackgroundLimits {
   readonly generationMs: number;
 }
 
+/** @limit What the background worker does at once, and how long it rests. */
 export const backgroundLimits: BackgroundLimits = {
   // A third dead: two bytes copied for each one won, and at most half as much again on the disks as is alive.
   deadShare: 1 / 3,
@@ -65,7 +66,7 @@ export const backgroundLimits: BackgroundLimits = {
   generationMs: 10_000,
 };
 
-/** Looking for files takes a tenth of the time at the most. */
+/** @limit Looking for files takes a tenth of the time at the most. */
 const inventoryRestShare = 9;
 
 export interface BackgroundOptions extends StoragePlane {

@@ -29,9 +29,9 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
 /** A session may be on its way into the list of sessions as it is read, so one sweep more follows. */
 const sweepsAfterAnEnd = 2;
 
-/** Rows read at once: 30 bytes of each fence … */
+/** @limit Rows read at once: 30 bytes of each fence … */
 const fencesAtOnce = 1000;
-/** … and some 200 bytes of each bucket, more where it is configured. */
+/** @limit … and some 200 bytes of each bucket, more where it is configured. */
 const bucketsAtOnce = 1000;
 
 export interface BucketSweepOptions {

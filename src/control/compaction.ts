@@ -31,13 +31,16 @@ import type { StoragePlane } from "./storage-plane.ts";
  * A manifest is not copied: it is written anew with the row that refers to it, once for all that moved below it.
  */
 
-/** Copied at the same time, so that they share syncs. */
+/** @limit Copied at the same time, so that they share syncs. */
 const recordsAtOnce = 64;
-/** Payload held in memory for that: four whole chunks. */
+/** @limit Payload held in memory for that: four whole chunks. */
 const bytesAtOnce = 4 * chunkBytesMax;
-/** Chunks copied whose rows are not changed yet, about 100 bytes each. Past it all rows waiting are changed. */
+/**
+ * @limit Chunks copied whose rows are not changed yet, about 100 bytes each. Past it all rows
+ * waiting are changed.
+ */
 const movesMax = 4096;
-/** Rows changed at the same time. */
+/** @limit Rows changed at the same time. */
 const flipsAtOnce = 32;
 
 export interface CompactionOptions extends StoragePlane {

@@ -16,7 +16,7 @@ import { isPassing } from "./worker-loop.ts";
  * what it had synced, and what it had sealed is settled. The costs follow the number of extents, not of keys.
  */
 
-/** Extent rows read at once, about 100 bytes each. */
+/** @limit Extent rows read at once, about 100 bytes each. */
 const extentsAtOnce = 256;
 
 export interface DeadWritersOptions {

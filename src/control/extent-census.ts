@@ -15,13 +15,19 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * change meanwhile are counted as they are when it comes by.
  */
 
-/** Rows in one step. */
+/** @limit Rows in one step. */
 const rowsPerStep = 1000;
-/** Garbage rows are counted up to here: more of them is a number that only says "many". */
+/** @limit Garbage rows are counted up to here: more of them is a number that only says "many". */
 export const garbageRowsMax = 100_000;
-/** Between the end of a walk and the next, at the least: a table of 4,000 extents (1 TB) takes some 20 ms. */
+/**
+ * @limit Between the end of a walk and the next, at the least: a table of 4,000 extents (1 TB)
+ * takes some 20 ms.
+ */
 const censusMs = 10_000;
-/** For each row that the walk read: so it is 500 rows a second in the long run, however many extents there are. */
+/**
+ * @limit For each row that the walk read: so it is 500 rows a second in the long run, however many
+ * extents there are.
+ */
 const restPerRowMs = 2;
 
 export interface Census {

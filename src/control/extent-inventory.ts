@@ -17,11 +17,14 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * were read. Open extents are their writers' to look at.
  */
 
-/** Files looked at in one step: some 5 ms on a fast disk. */
+/** @limit Files looked at in one step: some 5 ms on a fast disk. */
 const extentsPerStep = 16;
-/** Rest from one round to the next, at the least … */
+/** @limit Rest from one round to the next, at the least … */
 const roundRestMs = 30_000;
-/** … and for each extent looked at: so it is 50 files a second in the long run, however many there are. */
+/**
+ * @limit … and for each extent looked at: so it is 50 files a second in the long run, however many
+ * there are.
+ */
 const restPerExtentMs = 20;
 
 export interface ExtentInventoryOptions extends StoragePlane {

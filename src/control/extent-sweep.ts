@@ -31,13 +31,16 @@ import { isPassing } from "./worker-loop.ts";
  * piece of that in each step. An extent whose work fails rests.
  */
 
-/** Extents looked at in one step. */
+/** @limit Extents looked at in one step. */
 const looksPerStep = 256;
-/** An extent that failed is left alone for this long. */
+/** @limit An extent that failed is left alone for this long. */
 const restMs = 60_000;
-/** One with damaged records that rows refer to is looked at again after this long: damage seldom heals. */
+/**
+ * @limit One with damaged records that rows refer to is looked at again after this long: damage
+ * seldom heals.
+ */
 const damagedRestMs = 10 * 60_000;
-/** Extents resting at a time; past it all are tried again. */
+/** @limit Extents resting at a time; past it all are tried again. */
 const restingMax = 1024;
 
 export interface ExtentSweepOptions extends CompactionOptions {

@@ -39,16 +39,19 @@ import { readRow } from "../engine/engine.ts";
  * Only extents that were reconciled count their dead bytes here: the others are counted, drained or not, when they are.
  */
 
-/** Garbage rows in one batch; a row of one of the largest objects may name 20,000 extents. */
+/**
+ * @limit Garbage rows in one batch; a row of one of the largest objects may name 20,000 extents.
+ */
 const rowsPerBatch = 512;
 /**
- * A batch takes three commits, however few rows it adds up: what is less than a whole one waits for more, for so long.
- * Under overwriting load a drain that took what there was spent three quarters of what the front ends did.
+ * @limit A batch takes three commits, however few rows it adds up: what is less than a whole one
+ * waits for more, for so long. Under overwriting load a drain that took what there was spent three
+ * quarters of what the front ends did.
  */
 export const drainRestMsDefault = 1000;
-/** Two checks and two puts or fewer for each, within what a change may carry. */
+/** @limit Two checks and two puts or fewer for each, within what a change may carry. */
 const extentsPerBatch = 4096;
-/** Each failure means that somebody else changed one of the extents. */
+/** @limit Each failure means that somebody else changed one of the extents. */
 const attemptsMax = 16;
 
 export interface GarbageDrainOptions {

@@ -9,9 +9,9 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * of these found all of it good, nothing is reclaimed that the index says is dead.
  */
 
-/** After the start, when sessions are fenced and extents sealed. */
+/** @limit After the start, when sessions are fenced and extents sealed. */
 const firstMs = 30_000;
-/** After one that found damage: it seldom heals, and a large index is much to read. */
+/** @limit After one that found damage: it seldom heals, and a large index is much to read. */
 const againMs = 3_600_000;
 
 export interface IndexVerificationOptions {

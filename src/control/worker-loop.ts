@@ -32,8 +32,9 @@ export interface WorkerLoop extends Service {
   statistics(): WorkerStatistics;
 }
 
-/** After the first failed step, doubling up to the second. */
+/** @limit Pause after the first failed step; it doubles with each further one. */
 const failurePauseMs = 1000;
+/** @limit The longest pause after a failed step. */
 const failurePauseMsMax = 60_000;
 
 /** The one shape of all background work: step, look at what came out, wait. */

@@ -30,7 +30,10 @@ export interface ScanOptions {
   readonly onDamaged?: ((thrown: StoreError) => void) | undefined;
 }
 
-/** A scan hands out whole arrays, and some engines read them in the thread that serves: a page of a listing and a little more. */
+/**
+ * @limit A scan hands out whole arrays, and some engines read them in the thread that serves: a
+ * page of a listing and a little more.
+ */
 export const scanRowsMax = 1024;
 
 export interface Check {
@@ -52,7 +55,10 @@ export interface Change {
   readonly leavesReserve?: boolean | undefined;
 }
 
-/** Changes a commit may carry at most (checks, puts and deletes together): an upload of 10,000 parts and then some. */
+/**
+ * @limit Changes a commit may carry at most (checks, puts and deletes together): an upload of
+ * 10,000 parts and then some.
+ */
 export const changeRowsMax = 32_768;
 
 /**
@@ -96,7 +102,7 @@ export interface VerifyReport {
   readonly problems: readonly IndexProblem[];
 }
 
-/** Problems listed; more are counted only. */
+/** @limit Problems listed; more are counted only. */
 export const verifyProblemsMax = 100;
 
 /** Each step is short and says how far it came; in the end stands the whole. */
@@ -105,7 +111,10 @@ export type Verification = AsyncGenerator<VerifyReport, VerifyReport, undefined>
 /** What `read` answers: for each key, in the order asked, its row or undefined. */
 export type Rows = readonly (Row | undefined)[];
 
-/** Keys of one `read` at most: what one step of a request needs, and one round trip of a distributed engine carries. */
+/**
+ * @limit Keys of one `read` at most: what one step of a request needs, and one round trip of a
+ * distributed engine carries.
+ */
 export const readKeysMax = 64;
 
 /**

@@ -20,9 +20,11 @@ import type { Engine, EngineReader, ScanOptions } from "./engine.ts";
  * index that began after the last sight of damage found nothing.
  */
 
-/** A mark that this process wrote so lately is not written again. */
+/** @limit A mark that this process wrote so lately is not written again. */
 const markMs = 1000;
-/** Different messages that get a line in the log, in the life of a process; all are counted. */
+/**
+ * @limit Different messages that get a line in the log, in the life of a process; all are counted.
+ */
 const messagesLoggedMax = 100;
 
 export interface IndexDamageStatistics {

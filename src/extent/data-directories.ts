@@ -22,7 +22,7 @@ const unfinishedFile = `${storeIdentityFile}.new`;
  */
 const harmlessNames: ReadonlySet<string> = new Set(["lost+found", unfinishedFile, storeLockFile]);
 
-/** An identity file is about 170 bytes. */
+/** @limit An identity file is about 170 bytes. */
 const identityBytesMax = 4096;
 
 /**

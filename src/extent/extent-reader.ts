@@ -18,13 +18,13 @@ import { cachedRecordBytesMax, RecordCache } from "./parts/record-cache.ts";
 import type { WantedBytes } from "./parts/record-read.ts";
 import { placeOf, planRead, readRecord } from "./parts/record-read.ts";
 
-/** Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
+/** @limit Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
 export const readCacheBytesMax = 32 * 1024 * 1024;
-/** 512 extents are 128 GiB of data at hand without opening a file. */
+/** @limit 512 extents are 128 GiB of data at hand without opening a file. */
 const filesOpenMax = 512;
-/** Bytes being read at once: 32 whole chunks, more than a disk gains from. */
+/** @limit Bytes being read at once: 32 whole chunks, more than a disk gains from. */
 const bytesReadingMax = 32 * chunkBytesMax;
-/** Reads waiting for that: each is a client's, and holds no bytes yet. */
+/** @limit Reads waiting for that: each is a client's, and holds no bytes yet. */
 const readsWaitingMax = 4096;
 
 export interface ExtentReaderOptions {

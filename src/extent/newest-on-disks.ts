@@ -6,7 +6,7 @@ import { extentOfPath, extentsDirectory, pathsIn } from "./extent-files.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { readHeader } from "./parts/member-file.ts";
 
-/** Directories listed at a time. */
+/** @limit Directories listed at a time. */
 const listsAtOnce = 8;
 
 export interface NewestOnDisks {

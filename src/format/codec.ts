@@ -11,9 +11,9 @@ const word = 2 ** 32;
 /** Short values share arrays of this size … */
 const slabBytes = 8192;
 const slab = new ByteSlab(slabBytes);
-/** … longer ones have their own … */
+/** @limit … longer ones have their own … */
 const slabValueBytesMax = 1024;
-/** … and so have those that the engine keeps in its heap, which costs less than a view. */
+/** @limit … and so have those that the engine keeps in its heap, which costs less than a view. */
 const heapBytesMax = 64;
 
 /**

@@ -16,7 +16,7 @@ export interface IndexDamageMark {
 
 /** Always as many, so that a mark replaces another whole. */
 export const indexDamageFileBytes = 1024;
-/** Of a message, so that the mark stays within that. */
+/** @limit Of a message, so that the mark stays within that. */
 const messageCharactersMax = 400;
 const version = 1;
 

@@ -17,7 +17,10 @@ import { assert } from "../base/assert.ts";
  * with more NULs is smaller than the one that goes on with another byte; the second bytes above sort just so.
  */
 
-/** NULs that one escape stands for: 1 … n and their complements must not meet (0x64 < 0x80 < 0x9b). */
+/**
+ * @limit NULs that one escape stands for: 1 … n and their complements must not meet (0x64 < 0x80 <
+ * 0x9b).
+ */
 const runMax = 100;
 const runGoesOn = 0x80;
 

@@ -83,7 +83,7 @@ const notEncrypted = new Uint8Array(encryptionBytes);
 const recordFixedBytes =
   4 + 4 + 2 + 1 + 1 + 4 + 8 + 8 + 8 + 8 + 16 + 16 + 2 + 4 + encryptionBytes + 2;
 
-/** Enough for any record's header. */
+/** @limit Enough for any record's header. */
 export const recordHeaderBytesMax =
   recordFixedBytes + keyBytesMax + 4 * Math.ceil(chunkBytesMax / blockBytes);
 

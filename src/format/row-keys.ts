@@ -195,7 +195,10 @@ export function routedRange(
   return prefixRange(out);
 }
 
-/** Version orders are 1,024 times milliseconds: the largest safe integer lasts until the year 2248. */
+/**
+ * @limit Version orders are 1,024 times milliseconds: the largest safe integer lasts until the year
+ * 2248.
+ */
 const orderMax = Number.MAX_SAFE_INTEGER;
 
 /** Newest first: the version order is stored as its complement. */

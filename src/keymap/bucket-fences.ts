@@ -31,7 +31,7 @@ import { readRow } from "../engine/engine.ts";
  * The versioning state stands in the fences too, and commits act by it: see bucket-versioning.ts.
  */
 
-/** Each failure means that somebody else changed a fence or the bucket's row. */
+/** @limit Each failure means that somebody else changed a fence or the bucket's row. */
 const attemptsMax = 16;
 
 export async function putFences(keymap: Keymap, bucket: BucketId): Promise<void> {

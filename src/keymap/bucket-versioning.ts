@@ -25,7 +25,7 @@ import { readRow } from "../engine/engine.ts";
  * bucket sweep, in the turn in which it was begun.
  */
 
-/** Each failure means that somebody else changed a fence or the bucket's row. */
+/** @limit Each failure means that somebody else changed a fence or the bucket's row. */
 const attemptsMax = 16;
 
 /** Where a bucket's row is, and whose row it has to be. */

@@ -8,7 +8,10 @@ import { readRow } from "../engine/engine.ts";
 /** What is counted: ids of each kind, from 1, never given twice. An id whose commit failed is left out. */
 export type CounterName = "sessions" | "extents" | "buckets" | "accounts";
 
-/** Of one id; each failure means that another process got one, so this many processes may come at once. */
+/**
+ * @limit Of one id; each failure means that another process got one, so this many processes may
+ * come at once.
+ */
 const attemptsMax = 256;
 
 /** An id that was never given before, in any process. */

@@ -6,7 +6,7 @@ import type { Service } from "../platform/service.ts";
 import type { Keymap } from "./keymap.ts";
 import type { ReadTracker } from "./read-tracker.ts";
 
-/** Between renewals. What waits for old reads to end waits at least this long. */
+/** @limit Between renewals. What waits for old reads to end waits at least this long. */
 const leaseRenewMs = 3000;
 
 export interface LeaseOptions {

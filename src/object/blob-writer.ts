@@ -26,8 +26,8 @@ export function manifestRecord(blob: BlobIdentity): RecordIdentity {
 }
 
 /**
- * One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an upload,
- * and of all uploads together what BodyBudget allows (C6).
+ * @limit One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an
+ * upload, and of all uploads together what BodyBudget allows (C6).
  */
 const appendsInFlightMax = 2;
 

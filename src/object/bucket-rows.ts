@@ -42,9 +42,9 @@ export function bucketOf(row: Row): Bucket {
   return { name: decodeUtf8(bucketNameOfKey(row.key)), ...decodeBucketRow(row.value) };
 }
 
-/** Buckets that a process keeps decoded, of about 1 KiB each … */
+/** @limit Buckets that a process keeps decoded, of about 1 KiB each … */
 const decodedBucketsMax = 1024;
-/** … as rows: what has many configurations is not among them. */
+/** @limit … as rows: what has many configurations is not among them. */
 const decodedBucketBytesMax = 1024;
 
 /**

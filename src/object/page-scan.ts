@@ -12,7 +12,7 @@ import type { ObjectStore } from "./object-store.ts";
  * however many keys lie under one.
  */
 
-/** Rows read at once: a page of 1,000 and one to see that more follows. */
+/** @limit Rows read at once: a page of 1,000 and one to see that more follows. */
 const batchMax = 1001;
 
 export interface Grouping {

@@ -17,7 +17,7 @@ import {
 import { formatIsoDate } from "./response/iso-date.ts";
 import { textElement, xmlPlainDocument } from "./xml/xml-write.ts";
 
-/** Seconds after which a client that was told to slow down may come again. */
+/** @limit Seconds after which a client that was told to slow down may come again. */
 const retryAfterSeconds = 1;
 
 /**

@@ -33,10 +33,13 @@ export interface AccessKeysParts {
   readonly cipher: SecretCipher;
 }
 
-/** Keys whose decrypted secrets are kept: decrypting one takes longer than all else about it. ~500 B each. */
+/**
+ * @limit Keys whose decrypted secrets are kept: decrypting one takes longer than all else about it.
+ * ~500 B each.
+ */
 const decryptedKeysMax = 1024;
 
-/** Of making a key whose owner somebody else makes at the same time. */
+/** @limit Of making a key whose owner somebody else makes at the same time. */
 const attemptsMax = 16;
 
 type RowPut = Change["puts"][number];

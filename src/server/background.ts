@@ -12,7 +12,7 @@ import { sampleBackground, sampleCensus, sampleStore } from "./store-metrics.ts"
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
-/** Between looks for idle uploads: what may wait for days may wait for an hour more. */
+/** @limit Between looks for idle uploads: what may wait for days may wait for an hour more. */
 const uploadSweepMs = 3_600_000;
 
 export interface BackgroundOptions {

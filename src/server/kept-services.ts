@@ -3,8 +3,12 @@ import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Service } from "../platform/service.ts";
 
-/** Between the failure of a service and its next run: from the first, doubled up to the last while it keeps failing. */
+/**
+ * @limit Between the failure of a service and its next run; it doubles while the service keeps
+ * failing.
+ */
 const rerunMinMs = 1_000;
+/** @limit The longest time from a failure to the next run. */
 const rerunMaxMs = 60_000;
 
 /**

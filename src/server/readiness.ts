@@ -4,9 +4,12 @@ import { storeKey } from "../format/row-keys.ts";
 import type { StoreParts } from "./store-parts.ts";
 import { readRow } from "../engine/engine.ts";
 
-/** Two renewals of the lease missed, each of which is a commit like any other: now writes would only wait. */
+/**
+ * @limit Two renewals of the lease missed, each of which is a commit like any other: now writes
+ * would only wait.
+ */
 const sinceCommitMsMax = 7_000;
-/** Lost extents are counted up to here: more of them is a number that only says "many". */
+/** @limit Lost extents are counted up to here: more of them is a number that only says "many". */
 const lostExtentsMax = 1000;
 
 const indexDamaged = "the index is damaged, and nothing is reclaimed until it was found good";

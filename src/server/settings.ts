@@ -42,15 +42,19 @@ function define<T>(
 
 const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 
-/** More front-end processes than this share a machine's disks no better. */
+/** @limit More front-end processes than this share a machine's disks no better. */
 const workersMax = 64;
 
-/** A process can have so many; the open files that the system allows are the nearer bound. */
+/**
+ * @limit A process can have so many; the open files that the system allows are the nearer bound.
+ */
 const connectionsMax = 100_000;
-/** Each may hold 64 KiB of an upload and as much of an answer: 2 GiB at the most a process. */
+/**
+ * @limit Each may hold 64 KiB of an upload and as much of an answer: 2 GiB at the most a process.
+ */
 const requestsMax = 16_384;
 
-/** Ten years: past that, 0 is what is meant. */
+/** @limit Ten years: past that, 0 is what is meant. */
 const uploadIdleDaysMax = 3650;
 
 const minute = 60_000;

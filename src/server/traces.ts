@@ -3,11 +3,17 @@ import type { RequestRecord } from "../admin/request-record.ts";
 import type { TraceBatch } from "../admin/trace-source.ts";
 import type { Clock } from "../platform/clock.ts";
 
-/** Of one trace, until they are fetched: half a megabyte. What ends while there are so many is only counted. */
+/**
+ * @limit Of one trace, until they are fetched: half a megabyte. What ends while there are so many
+ * is only counted.
+ */
 export const recordsHeldMax = 500;
-/** Traces at a time. */
+/** @limit Traces at a time. */
 export const tracesMax = 8;
-/** A trace that nobody fetches from is over: whoever asked has gone, or reads slower than answers are sent. */
+/**
+ * @limit A trace that nobody fetches from is over: whoever asked has gone, or reads slower than
+ * answers are sent.
+ */
 export const unfetchedMsMax = 90_000;
 
 interface Trace {

@@ -9,7 +9,10 @@ import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts
  * With slices of 1 ms it was 150 to 40. Fewer than fill a slice wait for nothing, and make no promise more.
  */
 
-/** Some ten small requests; a turn in which nothing else is to be done costs a hundredth of it. */
+/**
+ * @limit Some ten small requests; a turn in which nothing else is to be done costs a hundredth of
+ * it.
+ */
 const sliceMs = 1;
 
 interface Waiting {

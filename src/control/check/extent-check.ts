@@ -28,7 +28,7 @@ export interface ExtentCheckOptions {
   progress(): void;
 }
 
-/** Extent rows read at once, about 100 bytes each. */
+/** @limit Extent rows read at once, about 100 bytes each. */
 const extentsAtOnce = 256;
 
 /** Every checksum of every extent, and how many rows refer to each record. */

@@ -65,7 +65,7 @@ export interface CheckProgress {
   readonly problems: number;
 }
 
-/** Problems listed; more are counted only. */
+/** @limit Problems listed; more are counted only. */
 const problemsListedMax = 1000;
 
 export class CheckNotes {

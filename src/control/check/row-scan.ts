@@ -5,7 +5,7 @@ import type { KeyRange } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
 import type { CheckNotes } from "./report.ts";
 
-/** Rows read at once: 1 MiB where each is large (2 KiB of metadata). */
+/** @limit Rows read at once: 1 MiB where each is large (2 KiB of metadata). */
 const rowsAtOnce = 500;
 
 /** The rows of a range, a page at a time. A row that cannot be read is a problem, and left out. */

@@ -11,9 +11,9 @@ import type { Clock } from "../../platform/clock.ts";
  * read again. One that comes later still is found by the inventory, which goes round all extents.
  */
 
-/** Rows read at once. */
+/** @limit Rows read at once. */
 const rowsPerPage = 256;
-/** From an id to its row: a commit that waits longer than this has failed. */
+/** @limit From an id to its row: a commit that waits longer than this has failed. */
 const lateRowMs = 60_000;
 
 export class ExtentWorklist {

@@ -27,7 +27,7 @@ export interface Referent {
   readonly rowKey: Uint8Array;
 }
 
-/** Rows read at once; most keys have few versions and uploads. */
+/** @limit Rows read at once; most keys have few versions and uploads. */
 const rowsAtOnce = 64;
 
 export class Liveness {

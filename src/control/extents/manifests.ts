@@ -24,7 +24,9 @@ class UnreadableManifest extends StoreError {
   }
 }
 
-/** References held in memory, about 100 bytes each: 6 MiB. One larger manifest is held alone. */
+/**
+ * @limit References held in memory, about 100 bytes each: 6 MiB. One larger manifest is held alone.
+ */
 const refsHeldMax = 65_536;
 
 /**

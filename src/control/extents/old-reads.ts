@@ -12,7 +12,7 @@ import type { Clock } from "../../platform/clock.ts";
  * keeps an extent is measured by the monotonic clock of the process that waits, from when it first looked.
  */
 
-/** Extents waited for at a time; the others' wait begins when one of these has ended. */
+/** @limit Extents waited for at a time; the others' wait begins when one of these has ended. */
 export const waitedForMax = 1024;
 
 export interface OldReadsOptions {

@@ -33,7 +33,7 @@ export interface ReferenceSearchOptions {
   readonly manifests: Manifests;
 }
 
-/** Rows looked at in one step. */
+/** @limit Rows looked at in one step. */
 const rowsPerStep = 256;
 
 interface Page {

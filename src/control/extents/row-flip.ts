@@ -35,7 +35,7 @@ export interface MovedRow {
   readonly places: Set<number>;
 }
 
-/** Each failure is a client's write of the same key that went first. */
+/** @limit Each failure is a client's write of the same key that went first. */
 const attemptsMax = 16;
 
 /**

@@ -15,7 +15,7 @@ import { extentHeaderBytes } from "../../format/limits.ts";
 const tierBits = 3;
 /** … and the first up to this. */
 const firstTierBytes = 4096;
-/** Merged at once, for each data directory: as many as fill one of the next tier. */
+/** @limit Merged at once, for each data directory: as many as fill one of the next tier. */
 export const mergedAtOnceDefault = 2 ** tierBits;
 
 export interface SmallExtentsOptions {

@@ -10,7 +10,7 @@ import type { Row } from "../engine.ts";
  * leaves (800 entries at 100,000 rows) and is a true snapshot, whatever is written to either side afterwards.
  */
 
-/** Rows in a leaf at most; a full one is halved. */
+/** @limit Rows in a leaf at most; a full one is halved. */
 const leafRowsMax = 256;
 
 interface Leaf {

@@ -11,14 +11,19 @@ import type { DiskHealth } from "./disk-health.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
 import type { OpenExtent, StagedRecord } from "./open-extent.ts";
 
-/** Records in one write and sync: past that a batch gains nothing, and the first ones wait long. */
+/**
+ * @limit Records in one write and sync: past that a batch gains nothing, and the first ones wait
+ * long.
+ */
 const batchRecordsMax = 1024;
-/** Four full chunks: about 10 ms of a disk that writes 1.6 GB/s. */
+/** @limit Four full chunks: about 10 ms of a disk that writes 1.6 GB/s. */
 export const batchBytesMax = 16 * 1024 * 1024;
 
-/** 4,096 waiting records are half a second of small ones on a slow disk (8,000/s) … */
+/** @limit 4,096 waiting records are half a second of small ones on a slow disk (8,000/s) … */
 export const laneRecordsMax = 4096;
-/** … and 256 MiB as long of large ones. The bytes are the callers'; the queue holds no copy. */
+/**
+ * @limit … and 256 MiB as long of large ones. The bytes are the callers'; the queue holds no copy.
+ */
 export const laneBytesMax = 256 * 1024 * 1024;
 
 export interface PendingRecord extends StagedRecord {

@@ -23,9 +23,14 @@ export interface DiskHealthOptions {
 const writable: DiskState = { kind: "writable" };
 const probeBytes = new Uint8Array(4096);
 const mebibyte = 1024 * 1024;
-/** A look is good for an eighth of the way to the reserve: eight writers may take that at once … */
+/**
+ * @limit A look is good for an eighth of the way to the reserve: eight writers may take that at
+ * once …
+ */
 const creditShare = 1 / 8;
-/** … and for one full batch at most, so that looking costs nothing beside what is written. */
+/**
+ * @limit … and for one full batch at most, so that looking costs nothing beside what is written.
+ */
 const creditBytesMax = 16 * mebibyte;
 
 /**

@@ -13,8 +13,8 @@ export interface HeldFile {
 }
 
 /**
- * A removed extent's space comes back only when nobody holds it open: an unused file is closed
- * after this.
+ * @limit A removed extent's space comes back only when nobody holds it open: an unused file is
+ * closed after this.
  */
 const idleMsMax = 30_000;
 

@@ -24,27 +24,35 @@ import type { OpenExtent } from "./open-extent.ts";
 import type { OpeningCounts } from "./open-new-extent.ts";
 import { openNewExtent } from "./open-new-extent.ts";
 
-/** Nothing of an open extent can be reclaimed: a quiet store seals what it wrote within this. */
+/**
+ * @limit Nothing of an open extent can be reclaimed: a quiet store seals what it wrote within this.
+ */
 const sealAfterMsDefault = 5 * 60 * 1000;
-/** One extent to compact into, and 64 MiB for the index to grow while deleting. */
+/** @limit One extent to compact into, and 64 MiB for the index to grow while deleting. */
 const reserveBytesDefault = extentBytesMax + 64 * 1024 * 1024;
-/** How often ages are looked at and rows of sealed extents committed. */
+/** @limit How often ages are looked at and rows of sealed extents committed. */
 const tickMs = 1000;
-/** How often each disk is looked at: a stopped one goes on this long after its cause has gone. */
+/**
+ * @limit How often each disk is looked at: a stopped one goes on this long after its cause has
+ * gone.
+ */
 const checkMs = 3000;
 /**
- * A disk that is at one batch (16 MiB at most) for this long does not answer: others take its work.
+ * @limit A disk that is at one batch (16 MiB at most) for this long does not answer: others take
+ * its work.
  */
 const answerMsMax = 10_000;
 /**
- * A record that three lanes gave back fails: a fourth would hardly take it, and its client waits.
+ * @limit A record that three lanes gave back fails: a fourth would hardly take it, and its client
+ * waits.
  */
 const failuresMax = 3;
 /**
- * Sealing at the end is worth a few tries; what they leave open is sealed like that of a dead
- * process.
+ * @limit Sealing at the end is worth a few tries; what they leave open is sealed like that of a
+ * dead process.
  */
 const finalTriesMax = 3;
+/** @limit Between two of these tries. */
 const finalRetryMs = 200;
 
 export class LocalExtentWriter implements ExtentWriter {

@@ -12,7 +12,10 @@ import { dropMember, expectedHeaderOf, writerEpoch } from "./member-drop.ts";
 import { OpenExtent } from "./open-extent.ts";
 
 const scheme: Scheme = { kind: "replicated", copies: 1, quorum: 1 };
-/** Ids tried for one extent. Files in the way are rare: an index that is behind its disks is refused at the start. */
+/**
+ * @limit Ids tried for one extent. Files in the way are rare: an index that is behind its disks is
+ * refused at the start.
+ */
 const idsTriedMax = 16;
 
 export interface OpeningCounts {

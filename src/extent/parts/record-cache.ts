@@ -15,11 +15,14 @@ import type { Hash } from "../../platform/hash.ts";
  * more each time they leave (C4): memory is changed by mistakes, too.
  */
 
-/** A record of one block: sending a larger one takes longer than reading it. */
+/** @limit A record of one block: sending a larger one takes longer than reading it. */
 export const cachedRecordBytesMax = blockBytes;
 /** What an entry takes besides its record's bytes, about. */
 const entryBytes = 512;
-/** References remembered that were asked for once, 4 bytes each: as many as 32 MiB have records of 512 B. */
+/**
+ * @limit References remembered that were asked for once, 4 bytes each: as many as 32 MiB have
+ * records of 512 B.
+ */
 const askedPlacesMax = 65_536;
 /** Of them, those that a reference may take. With one, two references of a place drive each other out for ever. */
 const askedWays = 4;

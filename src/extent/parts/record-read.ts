@@ -12,7 +12,9 @@ import {
 import type { DiskFile } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 
-/** Header and blocks are fetched with one read where no more than this would be read in vain. */
+/**
+ * @limit Header and blocks are fetched with one read where no more than this would be read in vain.
+ */
 const gapBytesMax = 128 * 1024;
 
 /** Which payload bytes are wanted of which record. */

@@ -1,8 +1,8 @@
 import type { DiskFile } from "../../platform/disk.ts";
 
 /**
- * Read at once while walking a file: some 60 small records, and not much in vain where payloads are
- * skipped.
+ * @limit Read at once while walking a file: some 60 small records, and not much in vain where
+ * payloads are skipped.
  */
 const windowBytes = 256 * 1024;
 

@@ -64,12 +64,18 @@ export async function readHeldRange(id: PartitionId, engine: EngineReader): Prom
 
 const selfKey = partitionSelfKey();
 
-/** Epochs that may begin while one commit is on its way: splits and merges of a partition lie minutes apart. */
+/**
+ * @limit Epochs that may begin while one commit is on its way: splits and merges of a partition lie
+ * minutes apart.
+ */
 const epochsPerCommitMax = 4;
 
-/** Snapshots of a partition at a time: half of what an engine has for a process (node/lmdb/environment.ts). */
+/**
+ * @limit Snapshots of a partition at a time: half of what an engine has for a process
+ * (node/lmdb/environment.ts).
+ */
 export const snapshotsMax = 8;
-/** As many as requests may be under way. */
+/** @limit As many as requests may be under way. */
 export const snapshotWaitersMax = 1024;
 
 const partitionSpacesFrom = 0x20;

@@ -15,8 +15,9 @@ import { readRow } from "../../engine/engine.ts";
  *   absent is absent proves nothing, since another may have deleted ours.
  */
 
-/** Looks at the rows before giving up; with the delays below about three seconds. */
+/** @limit Looks at the rows before giving up; with the delays between them about three seconds. */
 const attemptsMax = 5;
+/** @limit Before the second look; it doubles before each further one. */
 const retryDelayMs = 200;
 
 export async function resolveCommit(

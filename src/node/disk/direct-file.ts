@@ -8,9 +8,12 @@ import { afterBytes, firstBytes, gatherBytes, lengthOf } from "./byte-parts.ts";
  * most processors, so that no page is written both directly and through the cache.
  */
 export const directBlockBytes = 4096;
-/** Copied and written at once: it stays in the processor's cache, and the event loop is held for half a millisecond. */
+/**
+ * @limit Copied and written at once: it stays in the processor's cache, and the event loop is held
+ * for half a millisecond.
+ */
 const stepBytes = 1024 * 1024;
-/** 4 MiB: one for each of a few disks that are written at once. */
+/** @limit 4 MiB: one for each of a few disks that are written at once. */
 const roomsKeptMax = 4;
 
 /** WebAssembly's memory is the only one in JavaScript that is known to begin at a page. */

@@ -17,12 +17,12 @@ import { DirectFile, directBlockBytes } from "./direct-file.ts";
  * threads, and what exceeds them waits here. Writes have places apart from reads: a sync, on which
  * many appends wait, must not queue behind a hundred reads.
  */
-/** Enough to keep a flash disk busy; more only wait in the kernel instead of here. */
+/** @limit Enough to keep a flash disk busy; more only wait in the kernel instead of here. */
 const readsMax = 6;
-/** A batch that is written and synced, and the next extent that is being made. */
+/** @limit A batch that is written and synced, and the next extent that is being made. */
 const writesMax = 2;
 
-/** Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
+/** @limit Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
 export const diskThreadsMax = readsMax + writesMax;
 
 /**
@@ -31,12 +31,15 @@ export const diskThreadsMax = readsMax + writesMax;
  */
 const syncedWrites = process.platform === "linux" ? constants.O_DSYNC : undefined;
 
-/** From here on a write passes by the page cache: below, its copy costs less than waiting for the disk twice. */
+/**
+ * @limit From here on a write passes by the page cache: below, its copy costs less than waiting for
+ * the disk twice.
+ */
 const directBytesMin = 1024 * 1024;
 
 /**
- * The extent reader bounds its reads and each writer has one write under way: this is never reached
- * by them.
+ * @limit The extent reader bounds its reads and each writer has one write under way: this is never
+ * reached by them.
  */
 const operationsWaitingMax = 65_536;
 

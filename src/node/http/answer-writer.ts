@@ -26,8 +26,9 @@ export interface AnswerTo {
 }
 
 /**
- * Heads and bodies up to this are copied into one buffer and leave in one write: cheaper than a write of two parts. It is
- * a socket's high-water mark too, so that after a larger write that is not taken at once `drain` comes.
+ * @limit Heads and bodies up to this are copied into one buffer and leave in one write: cheaper
+ * than a write of two parts. It is a socket's high-water mark too, so that after a larger write
+ * that is not taken at once `drain` comes.
  */
 export const copiedBytesMax = 64 * 1024;
 

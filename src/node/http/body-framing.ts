@@ -10,7 +10,10 @@ export interface BodyFraming {
   readonly expectsContinue: boolean;
 }
 
-/** Digits of the largest length taken: 10^15 bytes stay exact in a number, and S3's objects are far smaller. */
+/**
+ * @limit Digits of the largest length taken: 10^15 bytes stay exact in a number, and S3's objects
+ * are far smaller.
+ */
 const lengthDigitsMax = 15;
 
 /**

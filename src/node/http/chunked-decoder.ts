@@ -18,7 +18,7 @@ import {
 /** Where the decoder stands: before a chunk's size, within its bytes, at their end, among the trailers, or behind them. */
 type State = "size" | "data" | "dataEnd" | "trailers" | "done";
 
-/** Hexadecimal digits of the largest chunk: 2^52 bytes, which stay exact in a number. */
+/** @limit Hexadecimal digits of the largest chunk: 2^52 bytes, which stay exact in a number. */
 const sizeDigitsMax = 13;
 /** RFC 9110, 6.5.1: they come too late to say how long the body is. */
 const framingFields: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"]);

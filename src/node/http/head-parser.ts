@@ -44,7 +44,7 @@ const methods: ReadonlySet<string> = new Set(
     "UNSUBSCRIBE"
   ).split(" "),
 );
-/** What is longer is none of them: nothing more of it is waited for. */
+/** @limit What is longer is none of them: nothing more of it is waited for. */
 const methodBytesMax = 16;
 const beginsMethod = (text: string): boolean =>
   [...methods].some((method) => method.startsWith(text));

@@ -36,6 +36,7 @@ export interface HttpLimits {
   readonly lingerBytes: number;
 }
 
+/** @limit What a connection may hold, and for how long. */
 export const httpLimits: HttpLimits = {
   headerBytes: 16 * 1024,
   headers: 256,

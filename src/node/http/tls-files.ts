@@ -10,7 +10,10 @@ export interface TlsFiles {
   readonly keyPath: string;
 }
 
-/** Files are looked at so often; a renewal has weeks. They are read, not watched: that works for every way to replace them. */
+/**
+ * @limit Files are looked at so often; a renewal has weeks. They are read, not watched: that works
+ * for every way to replace them.
+ */
 export const reloadMs = 5_000;
 
 /** Undefined where TLS is off; StoreError `invalid` where one of the two is missing. */

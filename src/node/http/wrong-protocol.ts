@@ -3,7 +3,9 @@ import type { TLSSocket } from "node:tls";
 import type { Log } from "../../platform/log.ts";
 import { rawAnswer } from "./bare-answer.ts";
 
-/** One line of the log in so long for each kind: a misdirected client tries again for hours. */
+/**
+ * @limit One line of the log in so long for each kind: a misdirected client tries again for hours.
+ */
 const logIntervalMs = 60_000;
 
 /** The first byte of a TLS handshake record. */

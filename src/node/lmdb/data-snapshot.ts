@@ -14,7 +14,9 @@ export interface DataSnapshot extends AsyncDisposable {
 }
 
 const metaBytes = 168;
-/** A meta page that is being written is read again; a write of it takes some microseconds. */
+/**
+ * @limit A meta page that is being written is read again; a write of it takes some microseconds.
+ */
 const metaReadsMax = 100;
 
 /**

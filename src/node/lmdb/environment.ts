@@ -21,11 +21,14 @@ import { toStoreError } from "./failures.ts";
 export type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 /**
- * Address space for the map, and so the size up to which growing costs nothing: rows of 500 B for 120 million
- * objects. Past it the binding maps the file anew at twice the size.
+ * @limit Address space for the map, and so the size up to which growing costs nothing: rows of 500
+ * B for 120 million objects. Past it the binding maps the file anew at twice the size.
  */
 const mapBytes = 64 * 1024 ** 3;
-/** Readers of all processes together: 64 processes with 15 snapshots each and their own. 64 B each in lock.mdb. */
+/**
+ * @limit Readers of all processes together: 64 processes with 15 snapshots each and their own. 64 B
+ * each in lock.mdb.
+ */
 const readersMax = 1024;
 /**
  * LMDB writes to the lock file through a map, and would die of a full disk there (SIGBUS); so it gets its blocks when

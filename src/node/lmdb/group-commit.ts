@@ -22,20 +22,26 @@ import type { Room } from "./room.ts";
  *   the disk keeps from then on is not known. The group is answered `unknown`, and no more is taken.
  */
 
-/** Changes that may wait. At 25,000 commits/s the last of them waits 160 ms. */
+/** @limit Changes that may wait. At 25,000 commits/s the last of them waits 160 ms. */
 export const queueChangesMax = 4096;
-/** Bytes that may wait, though a single larger change finds place when nothing else waits. */
+/**
+ * @limit Bytes that may wait, though a single larger change finds place when nothing else waits.
+ */
 const queueBytesMax = 64 * 1024 * 1024;
 /**
- * A change waits no longer than this for the lock, and again for its sync. More than a process that hangs needs to be
- * replaced (--worker-silence), so that its clients see a delay and no error.
+ * @limit A change waits no longer than this for the lock, and again for its sync. More than a
+ * process that hangs needs to be replaced (--worker-silence), so that its clients see a delay and
+ * no error.
  */
 export const commitWaitMs = 15_000;
-/** From here on the log says that commits wait. */
+/** @limit From here on the log says that commits wait. */
 const stalledMs = 5_000;
-/** Between looks at how long changes have waited. */
+/** @limit Between looks at how long changes have waited. */
 const waitLookMs = 250;
-/** Rows of one group, though a single larger change is taken: 10 µs a row, so 20 ms of this thread. */
+/**
+ * @limit Rows of one group, though a single larger change is taken: 10 µs a row, so 20 ms of this
+ * thread.
+ */
 const groupRowsMax = 2048;
 /**
  * Room a change may take, at a guess that holds but for thousands of rows all over the keys while old pages are kept

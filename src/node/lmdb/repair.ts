@@ -57,9 +57,9 @@ export interface RepairResult {
   readonly keptFile: string | undefined;
 }
 
-/** Lost rows listed; more are counted only. */
+/** @limit Lost rows listed; more are counted only. */
 const lostListedMax = 1000;
-/** Rows in one transaction of the new environment, 500 bytes each. */
+/** @limit Rows in one transaction of the new environment, 500 bytes each. */
 const rowsAtOnce = 2000;
 
 export async function repairLmdb(options: RepairOptions): Promise<RepairResult> {

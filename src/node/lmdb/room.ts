@@ -15,9 +15,9 @@ import { saysFull } from "./failures.ts";
  * is a failed commit, after which the engine is closed.
  */
 
-/** Kept ahead by default: what deletes and compaction have while the disk is full. */
+/** @limit Kept ahead by default: what deletes and compaction have while the disk is full. */
 export const reserveBytesDefault = 64 * 1024 * 1024;
-/** Written at a time: 4 MiB in about 2 ms, once per some 10,000 commits. */
+/** @limit Written at a time: 4 MiB in about 2 ms, once per some 10,000 commits. */
 const stepBytes = 4 * 1024 * 1024;
 
 interface Statistics {

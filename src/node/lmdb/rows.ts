@@ -51,7 +51,7 @@ function plain(bytes: Uint8Array): Uint8Array {
 
 /** What a row that is kept keeps, too, of those scanned with it. */
 const scanSlabBytes = 32 * 1024;
-/** Larger rows have memory of their own. */
+/** @limit Larger rows have memory of their own. */
 const slabRowBytesMax = 4 * 1024;
 
 /**

@@ -12,7 +12,7 @@ import type { DataSnapshot } from "./data-snapshot.ts";
  * a pointer to an old copy of a page, which is right in itself.
  */
 
-/** No commit takes a larger one (see group-commit.ts), so none is read. */
+/** @limit No commit takes a larger one (see group-commit.ts), so none is read. */
 const rowBytesMax = 64 * 1024 * 1024;
 
 export interface TreeFault {

@@ -32,7 +32,10 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Leaves in one step: 16 MiB, some 100 ms, in which writers use as many new pages as they fill. */
+/**
+ * @limit Leaves in one step: 16 MiB, some 100 ms, in which writers use as many new pages as they
+ * fill.
+ */
 const leavesPerStep = 4096;
 
 /** Verifies the whole of it at once. May run beside processes that write. */

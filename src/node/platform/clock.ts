@@ -1,6 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 
-/** setTimeout takes no more (2^31 - 1 ms, 24 days) and would fire at once. */
+/** @limit setTimeout takes no more (2^31 - 1 ms, 24 days) and would fire at once. */
 const timerMsMax = 2 ** 31 - 1;
 
 /** The machine's time. */

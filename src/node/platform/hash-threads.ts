@@ -14,7 +14,10 @@ export interface FromHashThread {
   readonly digest?: Uint8Array;
 }
 
-/** One for MD5 and one for checksums, which take as long together as receiving the bytes does. */
+/**
+ * @limit One for MD5 and one for checksums, which take as long together as receiving the bytes
+ * does.
+ */
 const threadsMax = 2;
 
 /**

@@ -2,9 +2,9 @@ import { createHmac, hash } from "node:crypto";
 
 const blockBytes = 64;
 const digestBytes = 32;
-/** A string to sign is 140 bytes; that of a chunk 270. */
+/** @limit A string to sign is 140 bytes; that of a chunk 270. */
 const shortTextMax = 1024;
-/** A canonical request is some 500 bytes. */
+/** @limit A canonical request is some 500 bytes. */
 const requestTextMax = 8 * 1024;
 
 /**

@@ -10,7 +10,7 @@ export interface ProcessEntry {
   readonly startTicks: number;
 }
 
-/** USER_HZ, which the kernel promises to programs on every machine Node runs on. */
+/** @limit USER_HZ, which the kernel promises to programs on every machine Node runs on. */
 const tickMs = 10;
 
 /** Undefined where there is no such process, or where the system has no /proc. */

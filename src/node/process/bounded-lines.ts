@@ -2,13 +2,19 @@ import { fstatSync, write } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
-/** Lines that wait while who reads them is slow: past this they are dropped and counted. 2,000 and more of them. */
+/**
+ * @limit Lines that wait while who reads them is slow: past this they are dropped and counted.
+ * 2,000 and more of them.
+ */
 export const waitingBytesMax = 1024 * 1024;
-/** One write to a pipe: those that several processes share keep so much together (POSIX's PIPE_BUF on Linux). */
+/**
+ * @limit One write to a pipe: those that several processes share keep so much together (POSIX's
+ * PIPE_BUF on Linux).
+ */
 const pipeBytesMax = 4096;
-/** One write to anything else: a file takes it whole. */
+/** @limit One write to anything else: a file takes it whole. */
 const writeBytesMax = 64 * 1024;
-/** Before another try at a pipe that is full and does not block. */
+/** @limit Before another try at a pipe that is full and does not block. */
 const retryMs = 20;
 
 const writeTo = promisify(write);

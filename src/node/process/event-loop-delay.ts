@@ -1,6 +1,6 @@
 import type { HistogramSeries } from "../../admin/metrics.ts";
 
-/** Between looks: ten wake-ups a second cost nothing that shows. */
+/** @limit Between looks: ten wake-ups a second cost nothing that shows. */
 const everyMs = 100;
 
 /** In seconds. A request waits as long each time it comes back from the disk or the network. */

@@ -2,7 +2,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { WorkerSlot } from "./worker-slot.ts";
 
-/** A worker that takes longer is left out. */
+/** @limit A worker that takes longer is left out. */
 const answerMs = 2_000;
 
 interface Asked {

@@ -10,17 +10,17 @@ import type { ProcessEntry } from "../platform/process-table.ts";
  *   next worker would fare no better. So a worker that is runnable and was given little of a core has longer.
  */
 
-/** Between a worker's signs of life. */
+/** @limit Between a worker's signs of life. */
 export const aliveEveryMs = 1_000;
-/** Between looks at the silence of a worker. */
+/** @limit Between looks at the silence of a worker. */
 export const lookMs = 500;
-/** A worker that starts opens the index in one go, which takes its time on a slow disk. */
+/** @limit A worker that starts opens the index in one go, which takes its time on a slow disk. */
 export const startSilenceMs = 60_000;
-/** How much longer one may be silent that waits for a core or a disk. */
+/** @limit How much longer one may be silent that waits for a core or a disk. */
 const starvedTimesMax = 4;
-/** From here on what it gets of a core is measured. */
+/** @limit From here on what it gets of a core is measured. */
 const measuredFromMs = 2_000;
-/** Of a core, over the time measured: with less it starves, with more it runs and runs. */
+/** @limit Of a core, over the time measured: with less it starves, with more it runs and runs. */
 const spinningShareMin = 0.5;
 
 export interface SilenceOptions {

@@ -58,9 +58,12 @@ const endsStart: ReadonlySet<StoreErrorCode | undefined> = new Set([
   "read_only",
   "io",
 ]);
-/** libuv threads beyond those that disks may hold: commits of the index, name look-ups, files at start. */
+/**
+ * @limit libuv threads beyond those that disks may hold: commits of the index, name look-ups, files
+ * at start.
+ */
 const threadsReserve = 8;
-/** Beyond the time that requests have to finish: sealing extents and closing the index. */
+/** @limit Beyond the time that requests have to finish: sealing extents and closing the index. */
 const closingMs = 10_000;
 
 export class Supervisor implements Service {

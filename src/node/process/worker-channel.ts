@@ -5,7 +5,10 @@ import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-qu
 import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
 import { aliveEveryMs } from "./silence.ts";
 
-/** How long who asks waits for the supervisor's answer (which waits 2 s for each process), before it goes without. */
+/**
+ * @limit How long who asks waits for the supervisor's answer (which waits 2 s for each process),
+ * before it goes without.
+ */
 const gatherMs = 3_000;
 
 /** A worker's end of the channel to the supervisor. */

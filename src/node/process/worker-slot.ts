@@ -6,15 +6,19 @@ import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { lookMs, Silence } from "./silence.ts";
 import type { WorkerList } from "../store/worker-list.ts";
 
-/** Between the death of a worker and the next try: from the first, doubled up to the last while it keeps dying … */
+/**
+ * @limit Between the death of a worker and the next try; it doubles while the worker keeps dying.
+ */
 const restartMinMs = 50;
+/** @limit The longest time from a death to the next try. */
 const restartMaxMs = 10_000;
-/** … and from the first again once one has lived this long. */
+/** @limit After a worker that has lived this long the delays begin anew with the first. */
 const steadyMs = 30_000;
 
 /**
- * glibc keeps a heap for each of some 20 threads otherwise, and what they free in it: with two, a tree of two front ends
- * under 64 uploads of 64 MiB held 552 MB instead of 646. Other C libraries pass over the variable.
+ * @limit glibc keeps a heap for each of some 20 threads otherwise, and what they free in it: with
+ * two, a tree of two front ends under 64 uploads of 64 MiB held 552 MB instead of 646. Other C
+ * libraries pass over the variable.
  */
 const mallocArenasMax = 2;
 

@@ -20,8 +20,9 @@ import { readProcess } from "../platform/process-table.ts";
  * same start of the same machine. Where the system does not tell when a process began, the list stays empty.
  */
 
-/** A killed process may take a while to go, as when it waits for a disk. */
+/** @limit A killed process may take a while to go, as when it waits for a disk. */
 const goneMsMax = 30_000;
+/** @limit Between looks whether it is gone. */
 const goneLookMs = 20;
 
 /** The workers of this supervisor, as the next one finds them. */

@@ -115,10 +115,10 @@ async function isEmpty(store: ObjectStore, bucket: BucketId): Promise<boolean> {
   return versions.length === 0;
 }
 
-/** Rows read at once while looking for an account's buckets. */
+/** @limit Rows read at once while looking for an account's buckets. */
 const bucketBatch = 1000;
 
-/** S3's rule; names are ASCII. */
+/** @limit S3's rule; names are ASCII. */
 const bucketNameBytesMax = 63;
 
 /** Buckets in name order, from the first name greater than `after`; of one account, or all. */

@@ -11,20 +11,20 @@ import type { Clock } from "../../platform/clock.ts";
  */
 
 /**
- * What is read at once while the budget lasts, and the size of a buffer: what one reader holds stays in the processor's
- * cache until it is verified and sent. 64 MiB read and verified took 0.49 s of processor for a GB, and 0.60 with 1 MiB
- * (2 shared cores of 2026, Node 26.10).
+ * @limit What is read at once while the budget lasts, and the size of a buffer: what one reader
+ * holds stays in the processor's cache until it is verified and sent. 64 MiB read and verified took
+ * 0.49 s of processor for a GB, and 0.60 with 1 MiB (2 shared cores of 2026, Node 26.10).
  */
 export const pieceBytesMax = 512 * 1024;
-/** Of all answers of a process together: 64 MiB, 64 readers at full speed. */
+/** @limit Of all answers of a process together: 64 MiB, 64 readers at full speed. */
 export const answersBytesMax = 128 * pieceBytesMax;
-/** Reading ahead stops at half of that: each of 64 readers has a buffer then. */
+/** @limit Reading ahead stops at half of that: each of 64 readers has a buffer then. */
 export const aheadBytesMax = answersBytesMax / 2;
-/** The least that can be verified; not counted: 64 MiB more for 1,024 requests. */
+/** @limit The least that can be verified; not counted: 64 MiB more for 1,024 requests. */
 export const leastBytesMax = blockBytes;
-/** A peer that takes longer for a whole piece is slow … */
+/** @limit A peer that takes longer for a whole piece is slow … */
 export const takenMsMax = 250;
-/** … until it has taken so many blocks in a row that fast. */
+/** @limit … until it has taken so many blocks in a row that fast. */
 const quickBlocksMin = 4;
 
 export class AnswerBudget {

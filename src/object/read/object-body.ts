@@ -14,7 +14,7 @@ export interface Peer {
   readonly signal: AbortSignal;
 }
 
-/** An answer of up to a block is one value; what is larger is read piece by piece. */
+/** @limit An answer of up to a block is one value; what is larger is read piece by piece. */
 const valueBytesMax = blockBytes;
 
 /**

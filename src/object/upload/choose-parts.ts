@@ -8,7 +8,7 @@ import { refuse } from "../refusal.ts";
 import type { FoundPart, FoundUpload } from "./upload-rows.ts";
 import { idText } from "../../format/ids.ts";
 
-/** S3: every part but the last is at least 5 MiB. */
+/** @limit S3: every part but the last is at least 5 MiB. */
 export const partBytesMin = 5 * 1024 ** 2;
 
 /**

@@ -14,7 +14,7 @@ import type { KeyPlace } from "../target.ts";
 import { targetIn } from "../target.ts";
 import { planUploadEnd, readParts, readUpload, readUploadRow } from "./upload-rows.ts";
 
-/** Uploads of a bucket looked up at once. */
+/** @limit Uploads of a bucket looked up at once. */
 const uploadBatch = 100;
 
 /** In which state of the bucket, and of the upload, an upload may be ended. */

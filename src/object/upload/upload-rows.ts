@@ -16,11 +16,12 @@ import type { KeyPlace } from "../target.ts";
  * before, at the same time), and none is ever left behind.
  */
 
-/** S3: parts are numbered 1 … 10,000. */
+/** @limit S3: parts are numbered 1 … 10,000. */
 export const partNumberMax = 10_000;
 /**
- * Parts taken away in one commit: 2 ms of the event loop, and 2 MiB of the space that the index keeps for what frees some when
- * the disk is full. Ending an upload of 10,000 parts takes 40 commits.
+ * @limit Parts taken away in one commit: 2 ms of the event loop, and 2 MiB of the space that the
+ * index keeps for what frees some when the disk is full. Ending an upload of 10,000 parts takes 40
+ * commits.
  */
 export const partsPerCommitMax = 256;
 

@@ -18,7 +18,7 @@ import { idText } from "../../format/ids.ts";
  * the background is given this as one more worker (control/worker-loop.ts says what that is).
  */
 
-/** Uploads looked at in one step, some 500 bytes each; each may have 10,000 parts. */
+/** @limit Uploads looked at in one step, some 500 bytes each; each may have 10,000 parts. */
 const uploadsPerStep = 64;
 
 export interface UploadSweepOptions extends CommitStore {

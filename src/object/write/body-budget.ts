@@ -21,20 +21,22 @@ import { inPhase } from "../request-phases.ts";
  */
 
 /**
- * 16 chunks, four full batches of a disk: 64 MiB. Their memory is kept and used again, so it is what
- * a front end has for chunks once many uploads came at once.
+ * @limit 16 chunks, four full batches of a disk: 64 MiB. Their memory is kept and used again, so it
+ * is what a front end has for chunks once many uploads came at once.
  */
 export const bodiesBytesMax = 16 * chunkBytesMax;
-/** Held without being paid for: 1,024 requests, 64 MiB. */
+/** @limit Held without being paid for: 1,024 requests, 64 MiB. */
 export const freeBytesPerUpload = 64 * 1024;
-/** Ten turns of the budget; past that an upload is told at once. */
+/** @limit Ten turns of the budget; past that an upload is told at once. */
 export const waitersMax = 256;
 /**
- * For a chunk, while others wait: 4 MiB/s. Slower ones make smaller chunks, which costs more records
- * but stops nobody.
+ * @limit For a chunk, while others wait: 4 MiB/s. Slower ones make smaller chunks, which costs more
+ * records but stops nobody.
  */
 export const turnMsMax = 1000;
-/** Well below the two minutes after which a silent connection is closed without an answer. */
+/**
+ * @limit Well below the two minutes after which a silent connection is closed without an answer.
+ */
 export const waitMsMax = 30_000;
 
 export class BodyBudget {

@@ -7,7 +7,7 @@ import type { ThreadMemory } from "../../platform/memory.ts";
 import { bodiesBytesMax } from "./body-budget.ts";
 import { ownHashBytesMax } from "./digests.ts";
 
-/** Kept for the next reads: 16 of them at full speed. */
+/** @limit Kept for the next reads: 16 of them at full speed. */
 const readBuffersKeptMax = 32;
 /**
  * Chunks come in these sizes of memory: most are whole, but a body of 256 KiB must not take 4 MiB of the budget. Of the
@@ -17,7 +17,10 @@ const smallBuffers = [
   { bufferBytes: 256 * 1024, keptMax: 64 },
   { bufferBytes: ownHashBytesMax, keptMax: 16 },
 ] as const;
-/** … and of whole chunks as many as the budget of uploads has, so that none is made anew while it is used up. */
+/**
+ * @limit … and of whole chunks as many as the budget of uploads has, so that none is made anew
+ * while it is used up.
+ */
 const wholeBuffersKeptMax = bodiesBytesMax / chunkBytesMax;
 
 /** The memory that bodies of a process pass through. */

@@ -9,13 +9,12 @@ import { chunkPoolOf } from "./body-buffers.ts";
 import { hashStepBytes, openDigests } from "./digests.ts";
 import type { ObjectStore } from "../object-store.ts";
 
-/**
- * Chunks of one upload that are cut short so that others have their turn. Past it …
- */
+/** @limit Chunks of one upload that are cut short so that others have their turn. Past it … */
 export const shortChunksMax = 64;
 /**
- * … they must hold this much on average, or the upload is told to slow down: 5 GiB have 20,480 references
- * then, 450 kB of a manifest. As a chunk has a second at the least, it is 256 KiB/s while others wait.
+ * @limit … they must hold this much on average, or the upload is told to slow down: 5 GiB have
+ * 20,480 references then, 450 kB of a manifest. As a chunk has a second at the least, it is 256
+ * KiB/s while others wait.
  */
 export const shortChunkBytesMin = 256 * 1024;
 

@@ -21,8 +21,8 @@ import { versionOf } from "../version/version-rows.ts";
  */
 
 /**
- * Each round somebody wins, so 64 clients at one key need 64 rounds at the most; twice that is a
- * key too hot (C6).
+ * @limit Each round somebody wins, so 64 clients at one key need 64 rounds at the most; twice that
+ * is a key too hot (C6).
  */
 export const commitAttemptsMax = 128;
 

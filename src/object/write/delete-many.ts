@@ -31,9 +31,12 @@ export type DeleteItem = Omit<DeleteInput, "bucket">;
 /** What became of one: `thrown` is the failure of this key, which says nothing of others. */
 export type DeleteOutcome = Deleted | Refusal | { readonly thrown: unknown };
 
-/** Keys of a commit: as many heads as one read of the index takes. */
+/** @limit Keys of a commit: as many heads as one read of the index takes. */
 const keysPerCommit = readKeysMax;
-/** Deletions under way at once: enough to share the index's syncs, few next to what others send. */
+/**
+ * @limit Deletions under way at once: enough to share the index's syncs, few next to what others
+ * send.
+ */
 const inFlightMax = 32;
 /** A commit of many keys counts for so many, so that a transaction of the index is not held up by one request. */
 const batchUnits = 16;

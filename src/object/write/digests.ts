@@ -5,14 +5,17 @@ import type { BodyHasher, Hash, HashAlgorithm } from "../../platform/hash.ts";
 import type { Upload } from "./upload.ts";
 
 /**
- * Bodies up to this size are hashed by the thread that receives them, a step at a time: handing one to other threads and
- * back costs as much as hashing 64 KiB, and its client waits longer.
+ * @limit Bodies up to this size are hashed by the thread that receives them, a step at a time:
+ * handing one to other threads and back costs as much as hashing 64 KiB, and its client waits
+ * longer.
  */
 export const ownHashBytesMax = 1024 * 1024;
 
-/** What is handed to others at once: hashing goes on while the chunk is still being filled. */
+/**
+ * @limit What is handed to others at once: hashing goes on while the chunk is still being filled.
+ */
 const offThreadStepBytes = 1024 * 1024;
-/** What this thread hashes at once: the bytes that just came are still in its cache. */
+/** @limit What this thread hashes at once: the bytes that just came are still in its cache. */
 const ownStepBytes = 64 * 1024;
 
 /** Whether a body is announced to be so small that this thread hashes it. */

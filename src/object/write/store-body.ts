@@ -13,8 +13,8 @@ import { inPhase } from "../request-phases.ts";
 import type { BodyPieces, Upload, WholeBody } from "./upload.ts";
 
 /**
- * S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks (and a few short ones), which
- * one leaf manifest holds.
+ * @limit S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks (and a few short
+ * ones), which one leaf manifest holds.
  */
 export const bodyBytesMax = 5 * 1024 ** 3;
 

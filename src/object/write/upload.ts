@@ -3,8 +3,8 @@ import type { HashAlgorithm } from "../../platform/hash.ts";
 import { freeBytesPerUpload } from "./body-budget.ts";
 
 /**
- * Bodies up to this size are read, hashed and stored as one value. It is what an upload may hold without a share of the
- * upload memory, so nothing has to be counted or waited for.
+ * @limit Bodies up to this size are read, hashed and stored as one value. It is what an upload may
+ * hold without a share of the upload memory, so nothing has to be counted or waited for.
  */
 export const wholeBodyBytesMax = freeBytesPerUpload;
 

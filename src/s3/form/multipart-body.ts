@@ -5,10 +5,12 @@ import { S3Error } from "../errors.ts";
 // be read to its end before the next one begins. What is not well-formed is refused; only a preamble, padding behind
 // a boundary and an epilogue are let pass, as the RFC demands.
 
-/** RFC 2046. */
+/** @limit RFC 2046. */
 const boundaryLengthMax = 70;
 
-/** Of one part. Three lines are usual, and a file's name has at most 255 bytes on any system. */
+/**
+ * @limit Of one part. Three lines are usual, and a file's name has at most 255 bytes on any system.
+ */
 const partHeadBytesMax = 4096;
 
 export interface PartHead {

@@ -2,10 +2,15 @@ import { concatBytes, tryDecodeUtf8 } from "../../base/bytes.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { MultipartBody, type PartHead, malformedForm } from "./multipart-body.ts";
 
-/** S3: all that stands before the file's first byte, which bounds the number of fields, too. */
+/**
+ * @limit S3: all that stands before the file's first byte, which bounds the number of fields, too.
+ */
 const beforeFileBytesMax = 20 * 1024;
 
-/** What toolkits put behind the file is ignored, a submit button say. It is read, so that the body is known to be whole. */
+/**
+ * @limit What toolkits put behind the file is ignored, a submit button say. It is read, so that the
+ * body is known to be whole.
+ */
 const behindFileBytesMax = 64 * 1024;
 
 export interface FormField {

@@ -21,7 +21,7 @@ import { madeVersionHeaders } from "../request/versions.ts";
 import { type XmlNode, childText, readXmlChildren } from "../xml/xml-read.ts";
 import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
-/** 10,000 parts with ETag, SHA-256 and indentation are about 220 bytes each. */
+/** @limit 10,000 parts with ETag, SHA-256 and indentation are about 220 bytes each. */
 const listBytesMax = 4 * 1024 * 1024;
 
 export const completeMultipartUpload: Operation = async (call) => {

@@ -6,7 +6,7 @@ import { firstRegion, isRegion } from "../request/regions.ts";
 import { readBody } from "../request/upload-body.ts";
 import { type XmlNode, childText, parseXml } from "../xml/xml-read.ts";
 
-/** A configuration with its fifty tags takes 20 KiB. */
+/** @limit A configuration with its fifty tags takes 20 KiB. */
 const configurationBytesMax = 64 * 1024;
 export const createBucket: Operation = async (call) => {
   const { bucket } = call.target;

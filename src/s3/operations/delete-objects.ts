@@ -15,9 +15,9 @@ import { type XmlBytes, markup, xmlPage } from "../xml/xml-bytes.ts";
 import { type XmlNode, childText, readXmlChildren } from "../xml/xml-read.ts";
 import { textElement } from "../xml/xml-write.ts";
 
-/** S3: keys in one request. */
+/** @limit S3: keys in one request. */
 const keysMax = 1000;
-/** 1,000 keys of 1,024 bytes, some of them escaped. */
+/** @limit 1,000 keys of 1,024 bytes, some of them escaped. */
 const listBytesMax = 2 * 1024 * 1024;
 const anyKey = encodeUtf8("*");
 

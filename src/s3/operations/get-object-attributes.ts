@@ -19,7 +19,7 @@ import {
 } from "../request/versions.ts";
 import { type Xml, element, plainElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
-/** S3: parts on a page. */
+/** @limit S3: parts on a page. */
 const pagePartsMax = 1000;
 
 const attributesHeader = "x-amz-object-attributes";

@@ -7,7 +7,7 @@ import { ownerElement } from "../response/listing.ts";
 import { isRegion } from "../request/regions.ts";
 import { type Xml, element, textElement, xmlDocument } from "../xml/xml-write.ts";
 
-/** S3: buckets on a page, and on the only one where no page was asked for. */
+/** @limit S3: buckets on a page, and on the only one where no page was asked for. */
 const bucketsMax = 10_000;
 
 const pageParameters = ["max-buckets", "continuation-token", "prefix", "bucket-region"];

@@ -8,7 +8,7 @@ import { parseCount, parseUploadAddress, partsMax } from "../request/object-para
 import { element, etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 import { idText } from "../../format/ids.ts";
 
-/** S3: parts on a page. */
+/** @limit S3: parts on a page. */
 const pagePartsMax = 1000;
 
 export const listParts: Operation = async (call) => {

@@ -4,7 +4,7 @@ import { S3Error } from "../errors.ts";
 import { readBody } from "../request/upload-body.ts";
 import { type XmlNode, childText, parseXml } from "../xml/xml-read.ts";
 
-/** Two short elements. */
+/** @limit Two short elements. */
 const configurationBytesMax = 4 * 1024;
 
 export const putBucketVersioning: Operation = async (call) => {

@@ -3,7 +3,9 @@ import { openTagging, replaceTags } from "../response/object-tagging.ts";
 import { parseTagging } from "../request/tagging.ts";
 import { readBody } from "../request/upload-body.ts";
 
-/** Ten tags of 128 and 256 characters, each of which may be written as a reference of ten. */
+/**
+ * @limit Ten tags of 128 and 256 characters, each of which may be written as a reference of ten.
+ */
 const taggingBytesMax = 64 * 1024;
 
 export const putObjectTagging: Operation = async (call) => {

@@ -33,7 +33,10 @@ function fromUtf8Bytes(value: string): string | undefined {
   return tryDecodeUtf8(Uint8Array.from(value, (character) => character.charCodeAt(0)));
 }
 
-/** Characters of a word's content: RFC 2047 allows 75 in a word, and 12 of them say what it is. */
+/**
+ * @limit Characters of a word's content: RFC 2047 allows 75 in a word, and 12 of them say what it
+ * is.
+ */
 const contentMax = 63;
 
 /**

@@ -7,7 +7,7 @@ import type { Headers } from "../../platform/request-head.ts";
 import { parseStorageClass } from "./storage-class.ts";
 import { parseTaggingHeader } from "./tagging.ts";
 
-/** S3's limit for names and values of user metadata together. */
+/** @limit S3's limit for names and values of user metadata together. */
 const metadataBytesMax = 2 * 1024;
 const metadataPrefix = "x-amz-meta-";
 

@@ -4,7 +4,7 @@ import type { S3Call } from "../call.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { parseId } from "../../format/ids.ts";
 
-/** S3's limit for the parts of an upload. */
+/** @limit S3's limit for the parts of an upload. */
 export const partsMax = 10_000;
 
 /** `partNumber`, from 1 to 10,000; undefined where it is absent. */

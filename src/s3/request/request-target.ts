@@ -17,7 +17,7 @@ export interface RequestTarget {
   readonly query: ReadonlyMap<string, string>;
 }
 
-/** More than any operation has; a URL may be 16 KiB long. */
+/** @limit More than any operation has; a URL may be 16 KiB long. */
 const queryParametersMax = 100;
 
 const noQuery: RequestTarget["query"] = new Map();

@@ -5,9 +5,11 @@ import { formDecode } from "./percent.ts";
 import { type XmlNode, childText, childrenOf, parseAnyXml, parseXml } from "../xml/xml-read.ts";
 import { element, textElement, xmlDocument } from "../xml/xml-write.ts";
 
-/** S3's limits for the tags of an object; lengths in characters. */
+/** @limit S3: tags of an object. */
 const tagsMax = 10;
+/** @limit S3: characters of a tag's key. */
 const tagKeyLengthMax = 128;
+/** @limit S3: characters of a tag's value. */
 const tagValueLengthMax = 256;
 
 /** Letters, digits and spaces of any script, and these. */

@@ -24,10 +24,10 @@ import { checksumName } from "./checksum-names.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { checksumError, wrongLength } from "../error-response.ts";
 
-/** S3: 5 GiB in one request, for objects and parts alike. */
+/** @limit S3: 5 GiB in one request, for objects and parts alike. */
 const uploadBytesMax = 5 * 1024 ** 3;
 
-/** Framing of a small body, where it has any: eight signed chunks, and a trailer. */
+/** @limit Framing of a small body, where it has any: eight signed chunks, and a trailer. */
 const framingBytesMax = 8 * 1024;
 
 /** S3 computes this one where the client named none, so that every object has a checksum. */
@@ -234,7 +234,7 @@ export function withBodyOnly<T>(call: S3Call, bytesMax: number, use: UseBody<T>)
 
 type UseBody<T> = (body: Uint8Array) => Promise<T>;
 
-/** What a body in memory takes: its pieces, the whole, and the text that it is. */
+/** @limit What a body in memory takes: its pieces, the whole, and the text that it is. */
 const copiesMax = 3;
 
 async function withVerified<T>(

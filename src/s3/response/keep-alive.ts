@@ -3,9 +3,12 @@ import type { Clock } from "../../platform/clock.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 import { xmlProlog } from "../xml/xml-write.ts";
 
-/** Work that takes longer is answered before its outcome is known: clients and proxies take a long silence for a fault. */
+/**
+ * @limit Work that takes longer is answered before its outcome is known: clients and proxies take a
+ * long silence for a fault.
+ */
 export const silenceMsMax = 5000;
-/** From then on, a space is sent this often. */
+/** @limit From then on, a space is sent this often. */
 const spaceMs = 5000;
 
 const space = Uint8Array.of(0x20);

@@ -16,7 +16,7 @@ import { keyParameter } from "../request/request-target.ts";
 import { type XmlBytes, markup } from "../xml/xml-bytes.ts";
 import { type Xml, element, plainElement, textElement } from "../xml/xml-write.ts";
 
-/** S3: keys and common prefixes on a page. */
+/** @limit S3: keys and common prefixes on a page. */
 export const pageItemsMax = 1000;
 
 /** What both listings of objects have in common. */

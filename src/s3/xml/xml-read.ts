@@ -10,9 +10,12 @@ import { S3Error } from "../errors.ts";
  * length: 6 µs a KiB, where a parser for all of XML takes 80 to 150 (Node 26.10, 2 virtual cores, November 2026).
  */
 
-/** S3's deepest request (a lifecycle filter) has 7 levels. */
+/** @limit S3's deepest request (a lifecycle filter) has 7 levels. */
 const depthMax = 20;
-/** Of one child of the root that is read by itself, and of what stands before it: a part with all checksums has 800 characters, a key of references 6,200. */
+/**
+ * @limit Of one child of the root that is read by itself, and of what stands before it: a part with
+ * all checksums has 800 characters, a key of references 6,200.
+ */
 const childCharsMax = 32 * 1024;
 /** What reading a KiB takes, in rows of the index (2 cores of 2026). */
 const rowsPerKib = 12;
