@@ -9,7 +9,7 @@ import {
   secretRule,
 } from "../auth/access-key.ts";
 import { createDecoder, decodePieces } from "../auth/decode-payload.ts";
-import { PayloadError } from "../auth/payload-error.ts";
+import { PayloadError } from "../auth/payload.ts";
 import type { Verified } from "../auth/claim.ts";
 import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";

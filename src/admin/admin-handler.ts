@@ -1,7 +1,7 @@
 import { encodeUtf8 } from "../base/bytes.ts";
 import { messageOf } from "../base/errors.ts";
 import type { HttpHandler, HttpResponse } from "../platform/http.ts";
-import type { Log } from "../platform/log.ts";
+import type { Log } from "../platform/platform.ts";
 import {
   type AccessKeyPagesOptions,
   accessKeysPath,

@@ -1,5 +1,5 @@
 import type { Verified } from "../auth/claim.ts";
-import type { Credentials } from "../auth/credentials.ts";
+import type { Credentials } from "../auth/access-key.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";

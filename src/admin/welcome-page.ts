@@ -1,6 +1,5 @@
 import { encodeUtf8 } from "../base/bytes.ts";
-import type { HttpResponse } from "../platform/http.ts";
-import type { Headers, RequestHead } from "../platform/request-head.ts";
+import type { Headers, HttpResponse, RequestHead } from "../platform/http.ts";
 
 /*
  * What a person reads who opens the endpoint in a browser, or asks for /-/. It tells nothing about this store: no name, no

@@ -1,5 +1,5 @@
-import type { Credentials } from "./credentials.ts";
-import type { Random } from "../platform/random.ts";
+import type { Random } from "../platform/platform.ts";
+import type { Principal } from "./authorize.ts";
 
 /** What a client signs with. */
 export interface AccessKey {
@@ -51,4 +51,16 @@ export function generateAccessKey(random: Random): AccessKey {
   const letters = (count: number): string =>
     Array.from(random.bytes(count), (byte) => base32[byte & 31]).join("");
   return { accessKeyId: `HF${letters(18)}`, secretAccessKey: letters(48) };
+}
+
+export interface Credential {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly principal: Principal;
+}
+
+/** Access keys by id. */
+export interface Credentials {
+  /** Answers with the value itself where it is at hand. */
+  find(accessKeyId: string): Credential | undefined | Promise<Credential | undefined>;
 }

@@ -6,12 +6,16 @@ import { createHash } from "../node/platform/hash.ts";
 import { percentEncode } from "./canonical-request.ts";
 import { createDecoder, decodePieces } from "./decode-payload.ts";
 import { encodeChunked } from "./testing/encode-chunked.ts";
-import { PayloadError } from "./payload-error.ts";
-import type { ChunkedPayload } from "./payload-mode.ts";
+import { type ChunkedPayload, PayloadError } from "./payload.ts";
 import { type SignedRequest, presignRequest } from "./sign.ts";
 import type { ChunkSigning } from "./signature-v4.ts";
-import { exampleHost, exampleIdentity, exampleTimeMs } from "./testing/aws-examples.ts";
-import { exampleVerifier, signedExample } from "./testing/fixture.ts";
+import {
+  exampleHost,
+  exampleIdentity,
+  exampleTimeMs,
+  exampleVerifier,
+  signedExample,
+} from "./testing/aws-examples.ts";
 
 const hash = createHash();
 const verifier = exampleVerifier(hash);

@@ -1,6 +1,6 @@
 /** The credentials a request carries, in its header or its query: parsed, not yet believed. */
 import { RecentMap } from "../base/recent-map.ts";
-import type { QueryParameter } from "../platform/request-head.ts";
+import type { QueryParameter } from "../platform/http.ts";
 import { scopeText, scopeTerminator, signatureAlgorithm, signedService } from "./signature-v4.ts";
 
 export interface ClaimedSignature {

@@ -14,10 +14,13 @@
 import { noBytes } from "../base/bytes.ts";
 import type { Hash, Hasher } from "../platform/hash.ts";
 import type { PayloadDecoder } from "./decode-payload.ts";
-import { PayloadError } from "./payload-error.ts";
-import type { ChunkedPayload } from "./payload-mode.ts";
-import { chunkStringToSign, sameSignature, trailerStringToSign } from "./signature-v4.ts";
-import type { ChunkSigning } from "./signature-v4.ts";
+import { type ChunkedPayload, PayloadError } from "./payload.ts";
+import {
+  type ChunkSigning,
+  chunkStringToSign,
+  sameSignature,
+  trailerStringToSign,
+} from "./signature-v4.ts";
 
 /**
  * @limit 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and room for an extension

@@ -9,14 +9,13 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
+  type S3ClientConfig,
 } from "@aws-sdk/client-s3";
-import type { S3ClientConfig } from "@aws-sdk/client-s3";
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
 import { createDecoder, decodePieces } from "./decode-payload.ts";
-import { exampleIdentity } from "./testing/aws-examples.ts";
-import { exampleVerifier } from "./testing/fixture.ts";
+import { exampleIdentity, exampleVerifier } from "./testing/aws-examples.ts";
 import type { Verified } from "./claim.ts";
 
 const hash = createHash();

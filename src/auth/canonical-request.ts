@@ -15,7 +15,7 @@ import {
   type RequestHead,
   percentDecodeBytes,
   trimBlanks,
-} from "../platform/request-head.ts";
+} from "../platform/http.ts";
 
 export interface CanonicalParts {
   /** Lower case, sorted. */

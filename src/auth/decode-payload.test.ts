@@ -4,9 +4,12 @@ import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createDecoder, decodePieces } from "./decode-payload.ts";
 import { encodeChunked } from "./testing/encode-chunked.ts";
-import { PayloadError } from "./payload-error.ts";
-import type { PayloadErrorCode } from "./payload-error.ts";
-import type { ChunkedPayload, PayloadMode } from "./payload-mode.ts";
+import {
+  type ChunkedPayload,
+  PayloadError,
+  type PayloadErrorCode,
+  type PayloadMode,
+} from "./payload.ts";
 import {
   chunkedExample,
   chunkedExampleBytes,

@@ -1,8 +1,7 @@
 import { concatBytes, equalBytes, toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
 import { ChunkedDecoder } from "./aws-chunked.ts";
-import { PayloadError } from "./payload-error.ts";
-import type { PayloadMode, SignedPayload } from "./payload-mode.ts";
+import { PayloadError, type PayloadMode, type SignedPayload } from "./payload.ts";
 
 /** Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the way. */
 export interface PayloadDecoder {

@@ -8,7 +8,7 @@ import {
   type RequestHead,
   addHeader,
   trimBlanks,
-} from "../platform/request-head.ts";
+} from "../platform/http.ts";
 
 /** The version of the signature that the query of a presigned URL holds; undefined where it holds none. */
 export function presigning({ query }: RequestHead): "v4" | "v2" | undefined {

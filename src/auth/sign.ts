@@ -1,17 +1,16 @@
 /** Signs requests, for clients: ours, the CLI's, the tests'. The canonical form is the verifier's own. */
 import type { Hash } from "../platform/hash.ts";
-import type { HeaderList } from "../platform/http.ts";
-import { type RequestHead, headersByName, requestHead } from "../platform/request-head.ts";
+import { type HeaderList, headersByName, type RequestHead, requestHead } from "../platform/http.ts";
 import { canonicalRequest, percentEncode } from "./canonical-request.ts";
 import {
+  type ChunkSigning,
   deriveSigningKey,
   requestStringToSign,
   scopeText,
   signatureAlgorithm,
   unsignedPayload,
 } from "./signature-v4.ts";
-import type { ChunkSigning } from "./signature-v4.ts";
-import { formatTimestamp } from "./timestamp.ts";
+import { formatTimestamp } from "./request-time.ts";
 
 /** The part of a request that a signature covers. */
 export interface SignedRequest {

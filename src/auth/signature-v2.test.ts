@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
-import type { AuthFailure } from "./auth-failure.ts";
+import type { AuthFailure } from "./claim.ts";
 import { percentEncode } from "./canonical-request.ts";
 import { type SignedRequest, headOf } from "./sign.ts";
 import { signatureV2, stringToSignV2 } from "./signature-v2.ts";
-import { exampleIdentity } from "./testing/aws-examples.ts";
-import { exampleVerifier, withHeader } from "./testing/fixture.ts";
+import { exampleIdentity, exampleVerifier, withHeader } from "./testing/aws-examples.ts";
 
 const hash = createHash();
 const { accessKeyId, secretAccessKey } = exampleIdentity;

@@ -4,7 +4,7 @@
  */
 import { toBase64 } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
-import type { QueryParameter, RequestHead } from "../platform/request-head.ts";
+import type { QueryParameter, RequestHead } from "../platform/http.ts";
 import { wireBytes } from "./canonical-request.ts";
 
 /** The signature of a text that is one byte a character: HMAC-SHA1 with the secret itself, in base64. */

@@ -1,7 +1,9 @@
-/** Signature V4 itself: from a canonical request or a chunk to a signature. */
 import { toHex } from "../base/bytes.ts";
+import { RecentMap } from "../base/recent-map.ts";
 import type { Hash } from "../platform/hash.ts";
 import { wireBytes } from "./canonical-request.ts";
+
+/** Signature V4 itself: from a canonical request or a chunk to a signature. */
 
 export const signatureAlgorithm = "AWS4-HMAC-SHA256";
 export const unsignedPayload = "UNSIGNED-PAYLOAD";
@@ -87,3 +89,31 @@ export function sameSignature(expected: string, provided: string): boolean {
 }
 
 export const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/**
+ * @limit Keys last a day each; so many users a day are served without deriving (four HMACs) again.
+ * ~200 B each.
+ */
+export const signingKeysMax = 1024;
+
+/** Derived signing keys, remembered: the oldest gives way. */
+export class SigningKeys {
+  readonly #hash: Hash;
+  readonly #region: string;
+  readonly #keys = new RecentMap<string, Uint8Array>(signingKeysMax);
+
+  constructor(hash: Hash, region: string) {
+    this.#hash = hash;
+    this.#region = region;
+  }
+
+  /** By the secret itself and not its id: a changed secret must not find the old one's key. */
+  derive(secretAccessKey: string, date: string): Uint8Array {
+    const name = `${date}/${secretAccessKey}`;
+    const known = this.#keys.get(name);
+    if (known !== undefined) return known;
+    const key = deriveSigningKey(this.#hash, secretAccessKey, { date, region: this.#region });
+    this.#keys.set(name, key);
+    return key;
+  }
+}

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
 import type { Hash } from "../platform/hash.ts";
-import { SigningKeys, signingKeysMax } from "./signing-keys.ts";
+import { SigningKeys, signingKeysMax } from "./signature-v4.ts";
 
 const date = "20130524";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, toBase64 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
-import type { AuthFailure } from "./auth-failure.ts";
+import type { AuthFailure } from "./claim.ts";
 import { signatureV2 } from "./signature-v2.ts";
 import { exampleIdentity } from "./testing/aws-examples.ts";
 import { createRequestVerifier, verifyClaim } from "./verify-request.ts";

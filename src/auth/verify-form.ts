@@ -2,14 +2,13 @@
  * Who signed an HTML form (PostObject). What is signed is its `policy`, as sent; the policy in turn says what the other
  * fields may be, which is for whoever knows S3's fields to check.
  */
-import type { AuthFailure } from "./auth-failure.ts";
+import type { AuthFailure, Claim, Verified, Verifier } from "./claim.ts";
 import { parseCredential } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
-import type { Credential } from "./credentials.ts";
+import type { Credential } from "./access-key.ts";
 import { signatureV2 } from "./signature-v2.ts";
 import { sameSignature, signatureAlgorithm } from "./signature-v4.ts";
-import { parseTimestamp } from "./timestamp.ts";
-import type { Claim, Verified, Verifier } from "./claim.ts";
+import { parseTimestamp } from "./request-time.ts";
 import { onlyVersion4 } from "./verify-v2.ts";
 
 /** A form's fields, by their names in lower case. */

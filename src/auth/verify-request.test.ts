@@ -2,26 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { createHash } from "../node/platform/hash.ts";
-import type { AuthFailure } from "./auth-failure.ts";
+import type { AuthFailure, Verified } from "./claim.ts";
 import { anonymous } from "./authorize.ts";
-import type { Verified } from "./claim.ts";
 import { type SignedRequest, presignRequest, signRequest } from "./sign.ts";
 import {
   chunkedExample,
   chunkedExampleBytes,
+  exampleCredential,
   exampleHost,
   exampleIdentity,
   exampleTimeMs,
+  exampleVerifier,
   headerExamples,
   presignedExample,
-  trailerExample,
-} from "./testing/aws-examples.ts";
-import {
-  exampleCredential,
-  exampleVerifier,
   signedExample,
+  trailerExample,
   withHeader,
-} from "./testing/fixture.ts";
+} from "./testing/aws-examples.ts";
 
 const hash = createHash();
 const verifier = exampleVerifier(hash);

@@ -2,12 +2,11 @@
  * Who sent a request. What it says about that is parsed here, in form and in time, and becomes a claim; the claim is
  * believed with the credential that whoever serves it found. Nothing here waits.
  */
-import type { RequestHead } from "../platform/request-head.ts";
-import type { AuthFailure } from "./auth-failure.ts";
+import type { RequestHead } from "../platform/http.ts";
+import type { AuthFailure, Claim, Verified, Verifier, VerifierParts } from "./claim.ts";
 import { AuthorizationHeaders } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
-import type { Claim, Verified, Verifier, VerifierParts } from "./claim.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials } from "./access-key.ts";
 import { presigning } from "./hoisted-headers.ts";
 import {
   type PayloadMode,
@@ -15,10 +14,9 @@ import {
   declaredPayload,
   decodedLengthHeader,
   payloadMode,
-} from "./payload-mode.ts";
-import { signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
-import { SigningKeys } from "./signing-keys.ts";
-import { createTimestamps } from "./timestamp.ts";
+} from "./payload.ts";
+import { signatureAlgorithm, SigningKeys, unsignedPayload } from "./signature-v4.ts";
+import { createTimestamps } from "./request-time.ts";
 import { type FormFields, claimForm } from "./verify-form.ts";
 import { headerClaimV2, onlyVersion4, presignedClaimV2 } from "./verify-v2.ts";
 import { headerClaim, presignedClaim } from "./verify-v4.ts";

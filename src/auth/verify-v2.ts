@@ -1,12 +1,11 @@
 /** Signature V2 in a request's header or its query: what it claims, and whether that is true. */
-import type { QueryParameter, RequestHead } from "../platform/request-head.ts";
-import type { AuthFailure } from "./auth-failure.ts";
-import type { Credential } from "./credentials.ts";
-import { contentSha256Header, declaredRawPayload, decodedLengthHeader } from "./payload-mode.ts";
+import type { QueryParameter, RequestHead } from "../platform/http.ts";
+import type { AuthFailure, Claim, Verified, Verifier } from "./claim.ts";
+import type { Credential } from "./access-key.ts";
+import { contentSha256Header, declaredRawPayload, decodedLengthHeader } from "./payload.ts";
 import { requestTimeOf, skewOf } from "./request-time.ts";
 import { sameSignature, signatureAlgorithm } from "./signature-v4.ts";
 import { signatureV2, textsToSignV2 } from "./signature-v2.ts";
-import type { Claim, Verified, Verifier } from "./claim.ts";
 import { bucketOfHost } from "./virtual-host.ts";
 
 interface SignatureParts {

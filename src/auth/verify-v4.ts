@@ -1,13 +1,13 @@
 /** Signature V4 in a request's header or its query: what it claims, and whether that is true. */
-import type { Headers, RequestHead } from "../platform/request-head.ts";
-import type { AuthFailure } from "./auth-failure.ts";
+import type { Headers, RequestHead } from "../platform/http.ts";
+import type { AuthFailure, Claim, Verified, Verifier } from "./claim.ts";
 import {
   type ClaimedSignature,
   type PresignedParameters,
   parsePresigned,
 } from "./authorization.ts";
 import { canonicalRequest } from "./canonical-request.ts";
-import type { Credential } from "./credentials.ts";
+import type { Credential } from "./access-key.ts";
 import { withSignedParameters } from "./hoisted-headers.ts";
 import {
   contentSha256Header,
@@ -15,11 +15,9 @@ import {
   declaredRawPayload,
   decodedLengthHeader,
   payloadMode,
-} from "./payload-mode.ts";
-import { requestTimeOf, skewMsMax, skewOf } from "./request-time.ts";
+} from "./payload.ts";
+import { parseTimestamp, requestTimeOf, skewMsMax, skewOf } from "./request-time.ts";
 import { requestStringToSign, sameSignature, unsignedPayload } from "./signature-v4.ts";
-import { parseTimestamp } from "./timestamp.ts";
-import type { Claim, Verified, Verifier } from "./claim.ts";
 import { otherHosts } from "./virtual-host.ts";
 
 /** What the signature is made of, beside the request. */

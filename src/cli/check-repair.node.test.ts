@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { indexDamageFile } from "../format/index-damage.ts";
+import { indexDamageFile } from "../format/data-directory.ts";
 import { flipBit, offsetOf, usedPages } from "../node/testing/damaged-index.ts";
 import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
 import { StoreClient } from "../node/testing/store-client.ts";

@@ -5,10 +5,9 @@ import { extentBytesMax } from "../format/limits.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
-import type { Service } from "../platform/service.ts";
+import type { Service } from "../platform/platform.ts";
 import { BucketSweep } from "./bucket-sweep.ts";
-import type { BackgroundCounters } from "./counters.ts";
-import { createCounters } from "./counters.ts";
+import { type BackgroundCounters, createCounters } from "./counters.ts";
 import { DeadWriters } from "./dead-writers.ts";
 import { ExtentInventory } from "./extent-inventory.ts";
 import { ExtentSweep } from "./extent-sweep.ts";
@@ -21,8 +20,7 @@ import { drainRestMsDefault, GarbageDrain } from "./garbage-drain.ts";
 import { GenerationKeeper } from "./generation-keeper.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 import { StraySweep } from "./stray-sweep.ts";
-import type { Worker, WorkerStatistics } from "./worker-loop.ts";
-import { createWorkerLoop } from "./worker-loop.ts";
+import { createWorkerLoop, type Worker, type WorkerStatistics } from "./worker-loop.ts";
 
 export interface BackgroundLimits {
   /** Extents are compacted when this share of their record bytes is dead, above 0, up to 1. */

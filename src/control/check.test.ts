@@ -4,12 +4,17 @@ import { must } from "../base/assert.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { writeDiskGeneration } from "../extent/disk-generation.ts";
 import { extentPath } from "../extent/extent-files.ts";
-import { encodeAccessKeyRow, encodeOwnerRow } from "../format/access-key-row.ts";
-import { composeId } from "../format/ids.ts";
-import type { BucketId, ChangeId, ExtentId, SessionId, UploadId } from "../format/ids.ts";
+import { encodeAccessKeyRow, encodeCounterRow, encodeOwnerRow } from "../format/system-rows.ts";
+import {
+  type BucketId,
+  type ChangeId,
+  composeId,
+  type ExtentId,
+  type SessionId,
+  type UploadId,
+} from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import type { ObjectRow } from "../format/object-row.ts";
-import { decodeObjectRow, encodeObjectRow } from "../format/object-row.ts";
+import { decodeObjectRow, encodeObjectRow, type ObjectRow } from "../format/object-row.ts";
 import {
   accessKeyKey,
   bucketFenceKey,
@@ -20,10 +25,8 @@ import {
   spaceRange,
   versionKey,
 } from "../format/row-keys.ts";
-import { encodeCounterRow } from "../format/system-rows.ts";
 import { createHash } from "../node/platform/hash.ts";
-import type { CheckReport } from "./check.ts";
-import { checkStore } from "./check.ts";
+import { type CheckReport, checkStore } from "./check.ts";
 import {
   abort,
   beginUpload,
@@ -35,8 +38,7 @@ import {
   useVersions,
   versionsIn,
 } from "./testing/objects.ts";
-import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { createTestMachine } from "./testing/processes.ts";
+import { createTestMachine, type TestMachine, type TestProcess } from "./testing/processes.ts";
 import { readRow } from "../engine/engine.ts";
 
 const hash = createHash();

@@ -3,15 +3,13 @@ import { test } from "node:test";
 import { StoreError } from "../base/errors.ts";
 import type { Engine, VerifyReport } from "../engine/engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
-import type { ChangeId } from "../format/ids.ts";
-import { indexDamageFile } from "../format/index-damage.ts";
+import { type ChangeId, idOfText } from "../format/ids.ts";
+import { indexDamageFile } from "../format/data-directory.ts";
 import { space, spaceRange } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { IndexVerification } from "./index-verification.ts";
 import { makeBucket, putChunks, read } from "./testing/objects.ts";
-import type { TestMachine } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
-import { idOfText } from "../format/ids.ts";
+import { createTestMachine, type TestMachine, workersOf } from "./testing/processes.ts";
 
 const hash = createHash();
 

@@ -1,6 +1,6 @@
 import type { Engine, Verification, VerifyReport } from "../engine/engine.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
-import type { IndexDamageMark } from "../format/index-damage.ts";
+import type { IndexDamageMark } from "../format/data-directory.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 

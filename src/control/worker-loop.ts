@@ -1,7 +1,6 @@
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { isDiskError } from "../platform/disk.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { Service } from "../platform/service.ts";
+import type { Platform, Service } from "../platform/platform.ts";
 
 /** `busy`: there is more to do. `idle`: nothing for now. `throttled`: there is, but it must wait. */
 export type StepOutcome = "busy" | "idle" | "throttled";

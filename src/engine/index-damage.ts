@@ -1,15 +1,13 @@
 import { toHex } from "../base/bytes.ts";
-import type { StoreError } from "../base/errors.ts";
-import { isStoreError, messageOf } from "../base/errors.ts";
-import type { IndexDamageMark } from "../format/index-damage.ts";
+import { isStoreError, messageOf, type StoreError } from "../base/errors.ts";
 import {
   decodeIndexDamage,
   encodeIndexDamage,
   indexDamageFile,
   indexDamageFileBytes,
-} from "../format/index-damage.ts";
-import type { Disk, DiskFile } from "../platform/disk.ts";
-import { isDiskError } from "../platform/disk.ts";
+  type IndexDamageMark,
+} from "../format/data-directory.ts";
+import { type Disk, type DiskFile, isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { Engine, EngineReader, ScanOptions } from "./engine.ts";
 

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../base/bytes.ts";
-import type { StoreId } from "../format/ids.ts";
-import { storeIdentityFile } from "../format/store-identity.ts";
+import { idOfText, type StoreId } from "../format/ids.ts";
+import { storeIdentityFile } from "../format/data-directory.ts";
 import { DiskError } from "../platform/disk.ts";
-import type { Random } from "../platform/random.ts";
+import type { Random } from "../platform/platform.ts";
 import { checkDataDirectories, initialiseDataDirectory, readIdentity } from "./data-directories.ts";
 import { MemoryDisk } from "./testing/memory-disk.ts";
-import { idOfText } from "../format/ids.ts";
 
 const store = idOfText<StoreId>("5".repeat(32)); // made up
 const other = idOfText<StoreId>("6".repeat(32)); // made up

@@ -1,17 +1,15 @@
 import { StoreError } from "../base/errors.ts";
 import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
-import type { DiskId, StoreId } from "../format/ids.ts";
-import { idText, idOfBytes, idBytes } from "../format/ids.ts";
-import type { StoreIdentity } from "../format/store-identity.ts";
+import { type DiskId, idBytes, idOfBytes, idText, type StoreId } from "../format/ids.ts";
 import {
   decodeStoreIdentity,
   encodeStoreIdentity,
+  type StoreIdentity,
   storeIdentityFile,
   storeLockFile,
-} from "../format/store-identity.ts";
-import type { Disk } from "../platform/disk.ts";
-import { isDiskError } from "../platform/disk.ts";
-import type { Random } from "../platform/random.ts";
+} from "../format/data-directory.ts";
+import { type Disk, isDiskError } from "../platform/disk.ts";
+import type { Random } from "../platform/platform.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 
 /** An identity is written under this name first, so that it is there whole or not at all. */

@@ -1,15 +1,14 @@
 import { StoreError, isStoreError } from "../base/errors.ts";
-import type { DiskGeneration } from "../format/disk-generation.ts";
 import {
   decodeDiskGeneration,
+  type DiskGeneration,
   diskGenerationFile,
   diskGenerationFileBytes,
   diskGenerationOffsets,
   encodeDiskGeneration,
-} from "../format/disk-generation.ts";
+} from "../format/data-directory.ts";
 import type { StoreId } from "../format/ids.ts";
-import type { Disk, DiskFile } from "../platform/disk.ts";
-import { isDiskError } from "../platform/disk.ts";
+import { type Disk, type DiskFile, isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { onDisk } from "./parts/disk-failure.ts";

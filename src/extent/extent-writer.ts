@@ -1,8 +1,7 @@
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { SessionId } from "../format/ids.ts";
 import type { RecordIdentity } from "../format/record.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { Service } from "../platform/service.ts";
+import type { Platform, Service } from "../platform/platform.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
 import { LocalExtentWriter } from "./parts/local-extent-writer.ts";

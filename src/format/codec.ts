@@ -1,9 +1,8 @@
 import { StoreError } from "../base/errors.ts";
 import { AssertionError } from "../base/assert.ts";
-import { ByteSlab } from "../base/byte-slab.ts";
+import { ByteSlab } from "../base/buffers.ts";
 import { decodeUtf8, encodeUtf8, hasBytesAt, noBytes, writeAscii } from "../base/bytes.ts";
-import type { Id } from "./ids.ts";
-import { idBytes, readId, writeId } from "./ids.ts";
+import { type Id, idBytes, readId, writeId } from "./ids.ts";
 
 /** Where a number of 8 bytes is cut in two: JavaScript's shifts know 32 bits. */
 const word = 2 ** 32;

@@ -9,7 +9,7 @@ import { encodeUtf8, fromHex, toHex } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
 import type { StoreError } from "../base/errors.ts";
 import { createHash } from "../node/platform/hash.ts";
-import * as accessKeyRow from "./access-key-row.ts";
+import * as accessKeyRow from "./system-rows.ts";
 import {
   type ChecksumAlgorithm,
   readChecksumAlgorithm,
@@ -19,10 +19,12 @@ import { ByteReader, ByteWriter } from "./codec.ts";
 import * as bucketRow from "./bucket-row.ts";
 import {
   decodeDiskGeneration,
+  decodeStoreIdentity,
   diskGenerationFileBytes,
   diskGenerationOffsets,
   encodeDiskGeneration,
-} from "./disk-generation.ts";
+  encodeStoreIdentity,
+} from "./data-directory.ts";
 import { decodeExtentHeader, encodeExtentHeader } from "./extent-header.ts";
 import * as extentRow from "./extent-row.ts";
 import * as garbageRow from "./garbage-row.ts";
@@ -30,10 +32,9 @@ import * as ids from "./ids.ts";
 import { extentHeaderSlotBytes } from "./limits.ts";
 import { decodeManifest, encodeManifest } from "./manifest.ts";
 import * as objectRow from "./object-row.ts";
-import { decodeActivityRow, encodeActivityRow } from "./activity-row.ts";
-import { partSetOf } from "./part-set.ts";
+import { decodeActivityRow, encodeActivityRow } from "./system-rows.ts";
+import { partSetOf } from "./object-row.ts";
 import { blockChecksums, decodeRecordHeader, encodeRecordHeader } from "./record.ts";
-import { decodeStoreIdentity, encodeStoreIdentity } from "./store-identity.ts";
 import * as systemRows from "./system-rows.ts";
 
 const hash = createHash();

@@ -1,16 +1,16 @@
-import type { DataLocation } from "./chunk-ref.ts";
-import { readDataLocation, writeDataLocation } from "./chunk-ref.ts";
-import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "./checksum.ts";
 import {
+  type ChecksumAlgorithm,
+  type ChecksumType,
   readChecksum,
   readChecksumAlgorithm,
   readChecksumKind,
+  type StoredChecksum,
   writeChecksum,
   writeChecksumAlgorithm,
 } from "./checksum.ts";
+import { type DataLocation, readDataLocation, writeDataLocation } from "./chunk-ref.ts";
 import { ByteReader, ByteWriter, RepeatedText } from "./codec.ts";
 import type { BlobId, UploadId } from "./ids.ts";
-import type { PartSet } from "./part-set.ts";
 
 export type NameValue = readonly [name: string, value: string];
 
@@ -279,4 +279,20 @@ export function decodePartRow(bytes: Uint8Array): PartRow {
   };
   reader.end();
   return row;
+}
+
+/** A set of part numbers, 1 … 10,000: a bit for each up to the greatest, so at most 1,250 bytes. */
+export type PartSet = Uint8Array;
+
+export const noParts: PartSet = new Uint8Array(0);
+
+export function partSetOf(numbers: readonly number[]): PartSet {
+  const greatest = numbers.reduce((most, number) => Math.max(most, number), 0);
+  const set = new Uint8Array((greatest >> 3) + 1);
+  for (const number of numbers) set[number >> 3]! |= 1 << (number & 7);
+  return set;
+}
+
+export function hasPart(set: PartSet, number: number): boolean {
+  return ((set[number >> 3] ?? 0) & (1 << (number & 7))) !== 0;
 }

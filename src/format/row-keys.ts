@@ -1,16 +1,17 @@
-import { afterPrefix } from "../base/bytes.ts";
 import { must } from "../base/assert.ts";
+import { afterPrefix, decodeUtf8, toHex } from "../base/bytes.ts";
 import { ByteReader, ByteWriter, setU64 } from "./codec.ts";
-import type {
-  BucketId,
-  ChangeId,
-  DiskId,
-  ExtentId,
-  PartitionId,
-  SessionId,
-  UploadId,
+import {
+  type BucketId,
+  type ChangeId,
+  type DiskId,
+  type ExtentId,
+  idBytes,
+  type PartitionId,
+  type SessionId,
+  type UploadId,
+  writeId,
 } from "./ids.ts";
-import { idBytes, writeId } from "./ids.ts";
 import { orderedKeyBytes, readOrderedKey, writeOrderedKey } from "./key-order.ts";
 
 /*
@@ -275,4 +276,37 @@ export function parsePartKey(rowKey: Uint8Array): Omit<RoutedKey, "rest"> & {
 
 export function versionOrderOf(rest: Uint8Array): number {
   return orderMax - new ByteReader(rest, "version order").u64();
+}
+
+const spaceNames: ReadonlyMap<number, string> = new Map(
+  Object.entries(space).map(([name, byte]) => [byte, name]),
+);
+
+/** What the rows of one object key are, for people. */
+const objectRows: ReadonlyMap<number, string> = new Map<number, string>([
+  [space.heads, "object"],
+  [space.versions, "older version of"],
+  [space.uploads, "multipart upload of"],
+  [space.parts, "part of a multipart upload of"],
+  [space.garbage, "record of freed data of"],
+]);
+
+/** Which row a key is that of, for people; any bytes will do, since they may be damaged. */
+export function nameOfRow(
+  storedKey: Uint8Array,
+  bucketNames: ReadonlyMap<BucketId, string> = new Map(),
+): string {
+  const rowKey = rowKeyOf(storedKey);
+  const [first = 0] = rowKey;
+  const what = objectRows.get(first);
+  try {
+    if (first === space.buckets) return `bucket ${decodeUtf8(bucketNameOfKey(rowKey))}`;
+    if (what !== undefined) {
+      const { bucket, key } = first === space.heads ? parseHeadKey(rowKey) : parseRoutedKey(rowKey);
+      return `${what} ${bucketNames.get(bucket) ?? `bucket ${bucket}`}/${decodeUtf8(key)}`;
+    }
+  } catch {
+    // The key itself is damaged.
+  }
+  return `row ${toHex(storedKey)} (${spaceNames.get(first) ?? "of no known kind"})`;
 }

@@ -1,6 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
-import type { DiskId, StoreId } from "./ids.ts";
+import type { DiskId, SessionId, StoreId } from "./ids.ts";
 
 /** The one row of the store itself: which store this index belongs to, and how old it is. */
 export interface StoreRow {
@@ -138,4 +138,101 @@ export function decodeDiskRow(bytes: Uint8Array): DiskRow {
     addedMs: reader.u64(),
     name: reader.text(),
   }));
+}
+
+/** An access key, in the system partition under its id. */
+export interface AccessKeyRow {
+  /** Encrypted with the store's key, under the access key's id: whoever has the index alone cannot read it. */
+  readonly secret: Uint8Array;
+  /** Canonical user id of the owner: 64 hexadecimal digits. */
+  readonly owner: string;
+  /** Account id of the owner: 12 digits. */
+  readonly account: string;
+  /** What people call the owner. */
+  readonly ownerName: string;
+  readonly createdMs: number;
+  /** Only an active key opens anything. */
+  readonly state: "active" | "inactive";
+}
+
+/** Whom access keys and buckets belong to, in the system partition under its name. */
+export interface OwnerRow {
+  readonly owner: string;
+  readonly account: string;
+  readonly createdMs: number;
+}
+
+export function encodeAccessKeyRow(row: AccessKeyRow): Uint8Array {
+  const writer = new ByteWriter().u8(version).bytes(row.secret);
+  writer.text(row.owner).text(row.account).text(row.ownerName).u64(row.createdMs);
+  return writer.boolean(row.state === "active").finish();
+}
+
+export function decodeAccessKeyRow(bytes: Uint8Array): AccessKeyRow {
+  const reader = new ByteReader(bytes, "access key row");
+  reader.version(version);
+  const row: AccessKeyRow = {
+    secret: reader.bytes(),
+    owner: reader.text(),
+    account: reader.text(),
+    ownerName: reader.text(),
+    createdMs: reader.u64(),
+    state: reader.boolean() ? "active" : "inactive",
+  };
+  reader.end();
+  return row;
+}
+
+export function encodeOwnerRow(row: OwnerRow): Uint8Array {
+  return new ByteWriter().u8(version).text(row.owner).text(row.account).u64(row.createdMs).finish();
+}
+
+export function decodeOwnerRow(bytes: Uint8Array): OwnerRow {
+  const reader = new ByteReader(bytes, "owner row");
+  reader.version(version);
+  const row = { owner: reader.text(), account: reader.text(), createdMs: reader.u64() };
+  reader.end();
+  return row;
+}
+
+/** How far each process had come with its changes at some moment. */
+export interface ActivityMark {
+  /** On the clock of `ActivityRow`. */
+  readonly watchedMs: number;
+  /** Sessions that had a lease, and the number of the change that renewed it last. */
+  readonly sessions: readonly { readonly session: SessionId; readonly changes: number }[];
+}
+
+/** A clock of the store, which goes while its background worker does, and what it showed when. */
+export interface ActivityRow {
+  readonly watchedMs: number;
+  /** The oldest first. */
+  readonly marks: readonly ActivityMark[];
+}
+
+export function encodeActivityRow(row: ActivityRow): Uint8Array {
+  const writer = new ByteWriter(256).u8(version).u64(row.watchedMs);
+  writer.list(row.marks, ({ watchedMs, sessions }) => {
+    writer.u64(watchedMs).list(sessions, ({ session, changes }) => {
+      writer.u64(session).u64(changes);
+    });
+  });
+  return writer.finish();
+}
+
+export function decodeActivityRow(bytes: Uint8Array): ActivityRow {
+  const reader = new ByteReader(bytes, "activity row");
+  reader.version(version);
+  const row = {
+    watchedMs: reader.u64(),
+    marks: reader.list(() => ({
+      watchedMs: reader.u64(),
+      sessions: reader.list(() => ({
+        session: reader.u64() as SessionId, // the field's place says so
+        changes: reader.u64(),
+      })),
+    })),
+  };
+  reader.end();
+  return row;
 }

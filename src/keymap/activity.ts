@@ -1,9 +1,12 @@
-import type { ActivityMark, ActivityRow } from "../format/activity-row.ts";
-import { decodeActivityRow, encodeActivityRow } from "../format/activity-row.ts";
-import type { ChangeId, SessionId } from "../format/ids.ts";
-import { counterOfId, sessionOfId } from "../format/ids.ts";
+import {
+  type ActivityMark,
+  type ActivityRow,
+  decodeActivityRow,
+  encodeActivityRow,
+} from "../format/system-rows.ts";
+import { type ChangeId, counterOfId, type SessionId, sessionOfId } from "../format/ids.ts";
 import { activityKey } from "../format/row-keys.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { Keymap } from "./keymap.ts";
 import { listSessions } from "./sessions.ts";
 import { readRow } from "../engine/engine.ts";

@@ -1,8 +1,7 @@
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { leaseKey } from "../format/row-keys.ts";
 import { encodeLeaseRow } from "../format/system-rows.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { Service } from "../platform/service.ts";
+import type { Platform, Service } from "../platform/platform.ts";
 import type { Keymap } from "./keymap.ts";
 import type { ReadTracker } from "./read-tracker.ts";
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../platform/clock.ts";
+import type { Clock } from "../platform/platform.ts";
 
 /*
  * Where the time of a request goes: at each moment it is in one phase, so the phases add up to the whole. A phase begins

@@ -1,19 +1,16 @@
-import type { AuthFailure } from "../auth/auth-failure.ts";
+import type { AuthFailure, Verified } from "../auth/claim.ts";
 import type { Authorize, Resource } from "../auth/authorize.ts";
-import type { Verified } from "../auth/claim.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
-import type { HeaderList, HttpRequest, HttpResponse } from "../platform/http.ts";
-import type { UploadId } from "../format/ids.ts";
+import type { HeaderList, Headers, HttpRequest, HttpResponse } from "../platform/http.ts";
+import { idText, type UploadId } from "../format/ids.ts";
 import { type Bucket, getBucket } from "../object/bucket/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
 import { isRefusal, refuse, type Refusal } from "../object/refusal.ts";
 import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
-import type { Headers } from "../platform/request-head.ts";
 import type { CountedBody } from "./request/counted-body.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 import { refuseUnsupportedHeaders } from "./request/unsupported-headers.ts";
-import { idText } from "../format/ids.ts";
 
 /** A request whose sender is known, as operations get it. */
 export interface S3Call {

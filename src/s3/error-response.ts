@@ -1,6 +1,6 @@
 import { wireBytes } from "../auth/canonical-request.ts";
-import { PayloadError } from "../auth/payload-error.ts";
-import type { AuthFailure } from "../auth/auth-failure.ts";
+import { PayloadError } from "../auth/payload.ts";
+import type { AuthFailure } from "../auth/claim.ts";
 import { toHex } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { HeaderList, HttpResponse } from "../platform/http.ts";

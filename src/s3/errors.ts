@@ -1,5 +1,5 @@
-import type { AuthFailure } from "../auth/auth-failure.ts";
-import type { PayloadErrorCode } from "../auth/payload-error.ts";
+import type { AuthFailure } from "../auth/claim.ts";
+import type { PayloadErrorCode } from "../auth/payload.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";
 import type { HeaderList } from "../platform/http.ts";

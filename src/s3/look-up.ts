@@ -1,4 +1,4 @@
-import type { Credential } from "../auth/credentials.ts";
+import type { Credential } from "../auth/access-key.ts";
 import type { Ready } from "../base/ready.ts";
 import type { Bucket } from "../object/bucket/buckets.ts";
 

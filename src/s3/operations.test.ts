@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { builtOperations } from "./built-operations.ts";
-import { requestHead } from "../platform/request-head.ts";
+import { requestHead } from "../platform/http.ts";
 import { operationNames, route } from "./operations.ts";
 import { parseRequestTarget } from "./request/request-target.ts";
 import { modelledOperations } from "./testing/modelled-operations.ts";

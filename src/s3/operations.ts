@@ -1,4 +1,4 @@
-import type { Headers } from "../platform/request-head.ts";
+import type { Headers } from "../platform/http.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 
 // Which operation a request asks for, as one table. S3 tells operations apart by method, by what the path names,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as sdk from "@aws-sdk/client-s3";
-import { headersByName, requestHead } from "../platform/request-head.ts";
+import { headersByName, requestHead } from "../platform/http.ts";
 import { route } from "./operations.ts";
 import { parseRequestTarget } from "./request/request-target.ts";
 

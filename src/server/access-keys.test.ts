@@ -1,16 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../base/bytes.ts";
-import type { Engine } from "../engine/engine.ts";
+import { type Engine, readRow } from "../engine/engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
-import { decodeAccessKeyRow, encodeAccessKeyRow } from "../format/access-key-row.ts";
+import { decodeAccessKeyRow, encodeAccessKeyRow } from "../format/system-rows.ts";
 import { accessKeyKey, space, spaceRange } from "../format/row-keys.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createRandom } from "../node/platform/random.ts";
 import { createSecretCipher } from "../node/platform/secret-cipher.ts";
 import { openAccessKeys, testKey } from "./testing/open-access-keys.ts";
-import { readRow } from "../engine/engine.ts";
 
 // Real chance, and not the test's: ids of owners have to differ.
 const platform = { ...createTestPlatform(createHash()), random: createRandom() };

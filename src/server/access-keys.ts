@@ -2,9 +2,9 @@ import {
   type AccessKey,
   type AccessKeyInfo,
   type AccessKeys,
+  type Credential,
   isAccessKeyId,
 } from "../auth/access-key.ts";
-import type { Credential } from "../auth/credentials.ts";
 import { afterKey, decodeUtf8, encodeUtf8, equalBytes, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import { type Ready, whenReady } from "../base/ready.ts";
@@ -17,13 +17,12 @@ import {
   encodeAccessKeyRow,
   encodeOwnerRow,
   type OwnerRow,
-} from "../format/access-key-row.ts";
+} from "../format/system-rows.ts";
 import type { ChangeId } from "../format/ids.ts";
 import { accessKeyIdOfKey, accessKeyKey, ownerKey, space, spaceRange } from "../format/row-keys.ts";
 import { nextId } from "../keymap/counters.ts";
 import type { Keymap } from "../keymap/keymap.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { SecretCipher } from "../platform/secret-cipher.ts";
+import type { Platform, SecretCipher } from "../platform/platform.ts";
 import type { RootCredentials } from "./root-credentials.ts";
 
 export interface AccessKeysParts {

@@ -6,7 +6,7 @@ import type { SessionId } from "../format/ids.ts";
 import { KeptServices } from "./kept-services.ts";
 import { partsPerCommitMax } from "../object/upload/upload-rows.ts";
 import { UploadSweep } from "../object/upload/upload-sweep.ts";
-import type { Service } from "../platform/service.ts";
+import type { Service } from "../platform/platform.ts";
 import { sampleIndexDamage, sampleVerification } from "./index-metrics.ts";
 import { sampleBackground, sampleCensus, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";

@@ -3,8 +3,7 @@ import { test } from "node:test";
 import { Metrics } from "../admin/metrics.ts";
 import { prometheusText } from "../admin/prometheus-text.ts";
 import { StoreError } from "../base/errors.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { Service } from "../platform/service.ts";
+import type { Clock, Service } from "../platform/platform.ts";
 import { KeptServices } from "./kept-services.ts";
 
 function kept(run: Service["run"]) {

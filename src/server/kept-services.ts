@@ -1,7 +1,6 @@
 import type { Metrics } from "../admin/metrics.ts";
 import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { Service } from "../platform/service.ts";
+import type { Platform, Service } from "../platform/platform.ts";
 
 /**
  * @limit Between the failure of a service and its next run; it doubles while the service keeps

@@ -7,7 +7,7 @@ import {
 } from "../admin/request-record.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import { phaseNames } from "../object/request-phases.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { ObservedRequest } from "../s3/observed-request.ts";
 import { noOperation } from "./request-metrics.ts";
 

@@ -1,7 +1,7 @@
 import { matches } from "../admin/request-filter.ts";
 import type { RequestRecord } from "../admin/request-record.ts";
 import type { TraceSource } from "../admin/trace-source.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { ObservedRequest, RequestObserver } from "../s3/observed-request.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 import { recordOf } from "./request-record.ts";

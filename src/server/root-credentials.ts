@@ -1,15 +1,15 @@
 import {
   type AccessKey,
   accessKeyIdRule,
+  type Credential,
+  type Credentials,
   isAccessKeyId,
   secretLengthMin,
 } from "../auth/access-key.ts";
-import type { Credential, Credentials } from "../auth/credentials.ts";
 import { encodeUtf8, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
-import type { StoreId } from "../format/ids.ts";
+import { idText, type StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
-import { idText } from "../format/ids.ts";
 
 /** In the first data directory; readable by the owner alone. */
 export const rootKeyFile = "credentials.json";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Service } from "../platform/service.ts";
+import type { Service } from "../platform/platform.ts";
 import { runServices } from "./run-services.ts";
 
 function recorded(name: string, events: string[], fails?: Error): Service {

@@ -1,6 +1,6 @@
 import { aborted } from "../base/aborted.ts";
 import { StoreError } from "../base/errors.ts";
-import type { Service } from "../platform/service.ts";
+import type { Service } from "../platform/platform.ts";
 
 /**
  * Runs services that stand on one another, lowest first, until the signal aborts or one of them ends by itself; then

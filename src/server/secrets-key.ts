@@ -1,6 +1,6 @@
 import { fromHex, toHex } from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
-import type { Random } from "../platform/random.ts";
+import type { Random } from "../platform/platform.ts";
 
 /*
  * The key that encrypts the secrets of access keys. It lies beside the index and not in it: whoever gets hold of the index

@@ -1,6 +1,6 @@
 import { isStoreError, StoreError } from "../base/errors.ts";
 import { suggestion } from "../base/nearest.ts";
-import type { LogLevel } from "../platform/log.ts";
+import type { LogLevel } from "../platform/platform.ts";
 import {
   parseBytes,
   parseChoice,

@@ -16,8 +16,7 @@ import { createLease, type Lease } from "../keymap/leases.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { leastGeneration } from "../keymap/store-generation.ts";
 import { ReadTracker } from "../keymap/read-tracker.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { Service } from "../platform/service.ts";
+import type { Platform, Service } from "../platform/platform.ts";
 
 /** What belongs to the machine; the same composition runs on a simulated one. */
 export interface StoreMachine {

@@ -1,7 +1,7 @@
 import { matches, type RequestFilter } from "../admin/request-filter.ts";
 import type { RequestRecord } from "../admin/request-record.ts";
 import type { TraceBatch } from "../admin/trace-source.ts";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock } from "../platform/platform.ts";
 
 /**
  * @limit Of one trace, until they are fetched: half a megabyte. What ends while there are so many

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Clock } from "../platform/clock.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import { beginInSlices } from "./turn-slices.ts";
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../platform/clock.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 
 /*

@@ -1,10 +1,7 @@
 import { LoopShare } from "../base/loop-share.ts";
-import { ownMemory } from "../platform/memory.ts";
+import { type Log, ownMemory, type Platform } from "../platform/platform.ts";
 import type { Hash } from "../platform/hash.ts";
-import type { Log } from "../platform/log.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { WallClock } from "./clock.ts";
-import { createSimClock } from "./clock.ts";
+import { createSimClock, type WallClock } from "./clock.ts";
 import type { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";

@@ -1,4 +1,4 @@
-import type { Random } from "../platform/random.ts";
+import type { Random } from "../platform/platform.ts";
 
 /*
  * All chance in a simulated run comes from here, so that a run is a function of its seed.

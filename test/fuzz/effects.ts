@@ -1,4 +1,4 @@
-import { headersByName, requestHead } from "../../src/platform/request-head.ts";
+import { headersByName, requestHead } from "../../src/platform/http.ts";
 import { route } from "../../src/s3/operations.ts";
 import {
   type RequestTarget,

@@ -1,4 +1,4 @@
-import { chunkedPayloads } from "../../src/auth/payload-mode.ts";
+import { chunkedPayloads } from "../../src/auth/payload.ts";
 import { headOf as signedHead, presignRequest, signRequest } from "../../src/auth/sign.ts";
 import { signatureV2, stringToSignV2 } from "../../src/auth/signature-v2.ts";
 import {

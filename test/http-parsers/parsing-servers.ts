@@ -2,8 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { type AddressInfo, connect } from "node:net";
 import { HttpServer } from "../../src/node/http/http-server.ts";
 import { httpLimits } from "../../src/node/http/limits.ts";
-import type { HttpHandler } from "../../src/platform/http.ts";
-import { headersByName } from "../../src/platform/request-head.ts";
+import { headersByName, type HttpHandler } from "../../src/platform/http.ts";
 import type { GeneratedBytes } from "./generated-bytes.ts";
 
 /** A request that a parser took, with all of its body. */

@@ -1,29 +1,35 @@
 import { toHex } from "../../base/bytes.ts";
 import { isStoreError, messageOf } from "../../base/errors.ts";
-import type { Row } from "../../engine/engine.ts";
+import { readRow, type Row } from "../../engine/engine.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
-import { decodeAccessKeyRow, decodeOwnerRow } from "../../format/access-key-row.ts";
-import { decodeActivityRow } from "../../format/activity-row.ts";
-import { decodeBucketFenceRow, decodeBucketRow } from "../../format/bucket-row.ts";
-import { decodeExtentRow, decodeLostExtentRow } from "../../format/extent-row.ts";
-import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
-import type { BucketId } from "../../format/ids.ts";
-import type { Space } from "../../format/row-keys.ts";
-import { bucketFenceKey, counterKey, idOfKey, space, spaceRange } from "../../format/row-keys.ts";
 import {
+  decodeAccessKeyRow,
+  decodeActivityRow,
   decodeCounterRow,
   decodeDiskRow,
   decodeLeaseRow,
+  decodeOwnerRow,
   decodePartitionRow,
   decodeSessionRow,
   decodeStoreRow,
 } from "../../format/system-rows.ts";
+import { decodeBucketFenceRow, decodeBucketRow } from "../../format/bucket-row.ts";
+import { decodeExtentRow, decodeLostExtentRow } from "../../format/extent-row.ts";
+import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
+import type { BucketId } from "../../format/ids.ts";
+import {
+  bucketFenceKey,
+  counterKey,
+  idOfKey,
+  type Space,
+  space,
+  spaceRange,
+} from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import type { Manifests } from "../extents/manifests.ts";
 import { ObjectRowCheck } from "./object-row-check.ts";
 import type { CheckNotes } from "./report.ts";
 import { scanRows } from "./row-scan.ts";
-import { readRow } from "../../engine/engine.ts";
 
 export interface IndexCheckOptions {
   readonly keymap: Keymap;

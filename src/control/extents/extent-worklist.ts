@@ -1,6 +1,6 @@
 import type { ExtentEntry, ExtentTable } from "../../extent/extent-table.ts";
 import type { ExtentId } from "../../format/ids.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 
 /*
  * Which extents something may have to be done with, without walking the table again and again. Ids only grow, so new

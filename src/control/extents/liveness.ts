@@ -1,15 +1,18 @@
-import type { Row } from "../../engine/engine.ts";
+import { readRow, type Row } from "../../engine/engine.ts";
 import { scanPages } from "../../engine/scan-pages.ts";
 import type { DataLocation } from "../../format/chunk-ref.ts";
 import { decodeGarbageRow } from "../../format/garbage-row.ts";
-import { decodeObjectRow, decodePartRow, decodeUploadRow } from "../../format/object-row.ts";
-import { hasPart } from "../../format/part-set.ts";
+import {
+  decodeObjectRow,
+  decodePartRow,
+  decodeUploadRow,
+  hasPart,
+} from "../../format/object-row.ts";
 import type { RecordHeader } from "../../format/record.ts";
 import { partKey, routedRange, space, uploadKey } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import { scanVersionPages, versionsOfKey } from "../../keymap/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
-import { readRow } from "../../engine/engine.ts";
 
 /*
  * Whether a record is alive: does a row refer to exactly its place? A record names its key, so there are few rows to ask:

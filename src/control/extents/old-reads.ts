@@ -2,7 +2,7 @@ import type { ExtentId, SessionId } from "../../format/ids.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import type { ReadTracker } from "../../keymap/read-tracker.ts";
 import { listSessions } from "../../keymap/sessions.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 
 /*
  * Whether a read that began before an extent was given up may still need it. Each process counts periods, one for

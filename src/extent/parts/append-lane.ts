@@ -1,11 +1,10 @@
 import { assert } from "../../base/assert.ts";
 import { BatchLoop } from "../../base/batch-loop.ts";
-import type { StoreError } from "../../base/errors.ts";
-import { isStoreError } from "../../base/errors.ts";
+import { isStoreError, type StoreError } from "../../base/errors.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { MemberState } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { DiskHealth } from "./disk-health.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";

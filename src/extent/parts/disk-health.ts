@@ -1,8 +1,7 @@
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { DiskId, SessionId } from "../../format/ids.ts";
-import type { Disk, DiskErrorKind } from "../../platform/disk.ts";
-import { DiskError, isDiskError } from "../../platform/disk.ts";
-import type { Log } from "../../platform/log.ts";
+import { type Disk, DiskError, type DiskErrorKind, isDiskError } from "../../platform/disk.ts";
+import type { Log } from "../../platform/platform.ts";
 import { readIdentity } from "../data-directories.ts";
 import type { DiskStatistics } from "../extent-writer.ts";
 

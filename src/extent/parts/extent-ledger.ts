@@ -1,7 +1,7 @@
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { ExtentRow, MemberState } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 import type { ExtentEntry, ExtentTable } from "../extent-table.ts";
 
 interface Account {

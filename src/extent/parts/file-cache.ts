@@ -1,5 +1,5 @@
 import type { ExtentId } from "../../format/ids.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 import type { DiskFile } from "../../platform/disk.ts";
 
 /** An extent's file while somebody uses it. */

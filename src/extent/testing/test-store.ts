@@ -1,20 +1,26 @@
 import { LoopShare } from "../../base/loop-share.ts";
-import type { BlobId, BucketId, DiskId, SessionId, StoreId } from "../../format/ids.ts";
+import {
+  type BlobId,
+  type BucketId,
+  type DiskId,
+  idOfText,
+  type SessionId,
+  type StoreId,
+} from "../../format/ids.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import type { Hash } from "../../platform/hash.ts";
-import type { LogLevel } from "../../platform/log.ts";
-import { ownMemory } from "../../platform/memory.ts";
-import type { Platform } from "../../platform/platform.ts";
+import { type LogLevel, ownMemory, type Platform } from "../../platform/platform.ts";
 import { initialiseDataDirectory } from "../data-directories.ts";
 import type { DataDisk, ExtentDisks } from "../extent-files.ts";
-import type { ExtentReader } from "../extent-reader.ts";
-import { createExtentReader } from "../extent-reader.ts";
-import type { ExtentWriter, ExtentWriterOptions } from "../extent-writer.ts";
-import { createExtentWriter } from "../extent-writer.ts";
+import { createExtentReader, type ExtentReader } from "../extent-reader.ts";
+import {
+  createExtentWriter,
+  type ExtentWriter,
+  type ExtentWriterOptions,
+} from "../extent-writer.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { MemoryExtentTable } from "./memory-extent-table.ts";
-import { idOfText } from "../../format/ids.ts";
 
 export const testStoreId = idOfText<StoreId>("5".repeat(32));
 

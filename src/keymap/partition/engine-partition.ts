@@ -3,28 +3,26 @@ import { assert, AssertionError, must } from "../../base/assert.ts";
 import { Limiter } from "../../base/limiter.ts";
 import { equalBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
-import type {
-  Change,
-  Check,
-  Engine,
-  EngineReader,
-  EngineSnapshot,
-  Row,
-  Rows,
-  ScanOptions,
+import {
+  type Change,
+  changeRowsMax,
+  type Check,
+  type Engine,
+  type EngineReader,
+  type EngineSnapshot,
+  readRow,
+  type Row,
+  type Rows,
+  type ScanOptions,
 } from "../../engine/engine.ts";
-import { changeRowsMax, readRow } from "../../engine/engine.ts";
 import type { ChangeId, PartitionId } from "../../format/ids.ts";
-import type { KeyRange } from "../../format/row-keys.ts";
-import { partitionSelfKey, sessionKey, space } from "../../format/row-keys.ts";
-import type { PartitionRow } from "../../format/system-rows.ts";
-import { decodePartitionRow } from "../../format/system-rows.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { type KeyRange, partitionSelfKey, sessionKey, space } from "../../format/row-keys.ts";
+import { decodePartitionRow, type PartitionRow } from "../../format/system-rows.ts";
+import type { Clock } from "../../platform/platform.ts";
 import type { CommitOutcome, Partition } from "../keymap.ts";
 import type { Session } from "../session.ts";
 import { resolveCommit } from "./resolve-commit.ts";
-import type { RoutedRange } from "./routed-form.ts";
-import { clampRange, isRowInRange, routedFormOf } from "./routed-form.ts";
+import { clampRange, isRowInRange, routedFormOf, type RoutedRange } from "./routed-form.ts";
 
 export interface PartitionPlace {
   readonly id: PartitionId;

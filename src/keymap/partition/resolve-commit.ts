@@ -1,8 +1,7 @@
 import { StoreError } from "../../base/errors.ts";
-import type { Change, EngineReader } from "../../engine/engine.ts";
+import { type Change, type EngineReader, readRow } from "../../engine/engine.ts";
 import { toHex } from "../../base/bytes.ts";
-import type { Clock } from "../../platform/clock.ts";
-import { readRow } from "../../engine/engine.ts";
+import type { Clock } from "../../platform/platform.ts";
 
 /*
  * What became of a change whose commit was answered `unknown`. It is decided by then, so reading tells, but only as far as

@@ -1,8 +1,11 @@
 import { LoopShare } from "../../base/loop-share.ts";
 import type { Hash } from "../../platform/hash.ts";
-import type { LogFields, LogLevel } from "../../platform/log.ts";
-import { ownMemory } from "../../platform/memory.ts";
-import type { Platform } from "../../platform/platform.ts";
+import {
+  type LogFields,
+  type LogLevel,
+  ownMemory,
+  type Platform,
+} from "../../platform/platform.ts";
 
 export interface TestPlatform extends Platform {
   readonly logged: { level: LogLevel; event: string; fields: LogFields | undefined }[];

@@ -1,6 +1,6 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { BufferPool } from "../../base/buffer-pool.ts";
+import { BufferPool } from "../../base/buffers.ts";
 import { afterBytes, firstBytes, gatherBytes, lengthOf } from "./byte-parts.ts";
 
 /**

@@ -1,8 +1,17 @@
-import { chmodSync, closeSync, existsSync, fsyncSync, openSync, readFileSync } from "node:fs";
-import { renameSync, statSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { messageOf, StoreError } from "../../base/errors.ts";
-import type { Log } from "../../platform/log.ts";
+import type { Log } from "../../platform/platform.ts";
 import { syncPath } from "./sync-path.ts";
 
 // Files that hold secrets, and directories that hold what is stored: only their owner may read them.

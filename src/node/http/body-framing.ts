@@ -1,4 +1,4 @@
-import type { Headers } from "../../platform/request-head.ts";
+import type { Headers } from "../../platform/http.ts";
 
 /** How a request's body is delimited, and what its client wants of the connection. */
 export interface BodyFraming {

@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
-import { PayloadError } from "../../auth/payload-error.ts";
+import { PayloadError } from "../../auth/payload.ts";
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { HttpHandler, HttpResponse } from "../../platform/http.ts";
-import type { Log } from "../../platform/log.ts";
+import type { Log } from "../../platform/platform.ts";
 import type { AnswerHead, AnswerWriter } from "./answer-writer.ts";
 import { type BareAnswer, bareAnswer, rawAnswer } from "./bare-answer.ts";
 import type { HeadParser, ReceivedHead } from "./head-parser.ts";

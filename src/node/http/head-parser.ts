@@ -1,4 +1,4 @@
-import { addHeader, type RequestHead, requestHead } from "../../platform/request-head.ts";
+import { addHeader, type RequestHead, requestHead } from "../../platform/http.ts";
 import { type BodyFraming, framingOf } from "./body-framing.ts";
 import { bad, fieldByte, lineEnd, short, spanEnd, targetByte, tokenByte } from "./byte-classes.ts";
 

@@ -3,8 +3,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import { aborted } from "../../base/aborted.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { HttpHandler } from "../../platform/http.ts";
-import type { Log } from "../../platform/log.ts";
-import type { Service } from "../../platform/service.ts";
+import type { Log, Service } from "../../platform/platform.ts";
 import { AnswerWriter, copiedBytesMax } from "./answer-writer.ts";
 import { Connection, type Serving } from "./connection.ts";
 import { HeadParser } from "./head-parser.ts";

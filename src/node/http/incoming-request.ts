@@ -2,8 +2,7 @@ import type { Socket } from "node:net";
 import { assert, must } from "../../base/assert.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
-import type { HttpRequest } from "../../platform/http.ts";
-import type { RequestHead } from "../../platform/request-head.ts";
+import type { HttpRequest, RequestHead } from "../../platform/http.ts";
 import type { ReceivedHead } from "./head-parser.ts";
 import { emptyBody, type RequestBody } from "./request-body.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PayloadError } from "../../auth/payload-error.ts";
+import { PayloadError } from "../../auth/payload.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import { Peer, serve } from "../testing/http-peer.ts";

@@ -1,4 +1,4 @@
-import type { PayloadError } from "../../auth/payload-error.ts";
+import type { PayloadError } from "../../auth/payload.ts";
 import { StoreError } from "../../base/errors.ts";
 import { bad } from "./byte-classes.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { messageOf, StoreError } from "../../base/errors.ts";
-import type { Log } from "../../platform/log.ts";
+import type { Log } from "../../platform/platform.ts";
 import { endOf, faultOf, type TlsPair } from "./tls-pair.ts";
 
 /** A certificate with its chain and its key, as files in PEM. */

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { Log } from "../../platform/log.ts";
+import type { Log } from "../../platform/platform.ts";
 import { rawAnswer } from "./bare-answer.ts";
 
 /**

@@ -3,20 +3,22 @@ import type { Ready } from "../../base/ready.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { LoopShare } from "../../base/loop-share.ts";
 import { assertChange, assertRead, assertScan } from "../../engine/contract.ts";
-import type { Change, CommitResult, Engine, EngineReader } from "../../engine/engine.ts";
 import type {
+  Change,
+  CommitResult,
+  Engine,
+  EngineReader,
   EngineSnapshot,
   EngineStatistics,
   Row,
   Rows,
   ScanOptions,
+  Verification,
 } from "../../engine/engine.ts";
-import type { Verification } from "../../engine/engine.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
-import type { Log } from "../../platform/log.ts";
-import type { Database } from "./environment.ts";
-import { dataFileOf, openEnvironment } from "./environment.ts";
+import type { Log } from "../../platform/platform.ts";
+import { type Database, dataFileOf, openEnvironment } from "./environment.ts";
 import { DataFilePlace } from "./data-file-place.ts";
 import { toStoreError } from "./failures.ts";
 import { commitWaitMs, GroupCommit } from "./group-commit.ts";

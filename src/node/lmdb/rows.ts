@@ -1,6 +1,6 @@
 import type { RangeOptions, Transaction } from "lmdb";
 import type { Row, Rows, ScanOptions } from "../../engine/engine.ts";
-import { ByteSlab } from "../../base/byte-slab.ts";
+import { ByteSlab } from "../../base/buffers.ts";
 import { compareBytes } from "../../base/bytes.ts";
 import { StoreError, isStoreError } from "../../base/errors.ts";
 import { copyRow, openCopiedRow, openRow } from "../../format/row-envelope.ts";

@@ -1,17 +1,18 @@
 import { existsSync } from "node:fs";
 import { afterKey, compareBytes } from "../../base/bytes.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
-import type { IndexProblem, Verification, VerifyReport } from "../../engine/engine.ts";
-import { verifyProblemsMax } from "../../engine/engine.ts";
+import {
+  type IndexProblem,
+  type Verification,
+  verifyProblemsMax,
+  type VerifyReport,
+} from "../../engine/engine.ts";
 import { openRow } from "../../format/row-envelope.ts";
-import { nameOfRow } from "../../format/row-name.ts";
+import { nameOfRow } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
-import type { DataSnapshot } from "./data-snapshot.ts";
-import { openDataFile, openDataSnapshot } from "./data-snapshot.ts";
-import type { Database } from "./environment.ts";
-import { dataFileOf, openEnvironment } from "./environment.ts";
-import type { TreeFault, WalkedCounts } from "./tree-walk.ts";
-import { TreeWalk, readFreePages } from "./tree-walk.ts";
+import { type DataSnapshot, openDataFile, openDataSnapshot } from "./data-snapshot.ts";
+import { type Database, dataFileOf, openEnvironment } from "./environment.ts";
+import { readFreePages, type TreeFault, TreeWalk, type WalkedCounts } from "./tree-walk.ts";
 
 /*
  * Verification of an environment. LMDB has no checksums and believes its pages: with one bit wrong in a branch, keys are

@@ -1,4 +1,4 @@
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 
 /** @limit setTimeout takes no more (2^31 - 1 ms, 24 days) and would fire at once. */
 const timerMsMax = 2 ** 31 - 1;

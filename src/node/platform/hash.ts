@@ -1,16 +1,15 @@
 import { createHash as createNodeHash, createHmac, hash as hashOnce } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { unreachable } from "../../base/assert.ts";
-import type {
-  CrcAlgorithm,
-  CryptoAlgorithm,
-  Hash,
-  HashAlgorithm,
-  Hasher,
+import {
+  type CrcAlgorithm,
+  createBodyHasher,
+  type CryptoAlgorithm,
+  type Hash,
+  type HashAlgorithm,
+  type Hasher,
 } from "../../platform/hash.ts";
-import { createBodyHasher } from "../../platform/body-hasher.ts";
-import { createCrcKernel } from "./crc-kernel.ts";
-import type { CrcKernel } from "./crc-kernel.ts";
+import { type CrcKernel, createCrcKernel } from "./crc-kernel.ts";
 import type { HashThreads } from "./hash-threads.ts";
 import { createHmacText, createSha256Text } from "./hmac-text.ts";
 import { createXxhKernel } from "./xxhash-kernel.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { LogLevel } from "../../platform/log.ts";
+import type { LogLevel } from "../../platform/platform.ts";
 import { createLog } from "./log.ts";
 
 const now = (): number => Date.UTC(2026, 0, 2, 3, 4, 5, 678);

@@ -1,4 +1,4 @@
-import type { Log, LogFields, LogLevel } from "../../platform/log.ts";
+import type { Log, LogFields, LogLevel } from "../../platform/platform.ts";
 
 export interface LogOptions {
   /** Lines below this level are dropped; "info" by default. */

@@ -1,6 +1,5 @@
 import { LoopShare } from "../../base/loop-share.ts";
-import type { Log } from "../../platform/log.ts";
-import type { Platform } from "../../platform/platform.ts";
+import type { Log, Platform } from "../../platform/platform.ts";
 import { createClock } from "./clock.ts";
 import { HashThreads } from "./hash-threads.ts";
 import { createHash } from "./hash.ts";

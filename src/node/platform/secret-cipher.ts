@@ -1,7 +1,6 @@
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { concatBytes } from "../../base/bytes.ts";
-import type { Random } from "../../platform/random.ts";
-import type { SecretCipher } from "../../platform/secret-cipher.ts";
+import type { Random, SecretCipher } from "../../platform/platform.ts";
 
 const algorithm = "aes-256-gcm";
 const version = 1;

@@ -1,4 +1,4 @@
-import type { ThreadMemory } from "../../platform/memory.ts";
+import type { ThreadMemory } from "../../platform/platform.ts";
 
 /**
  * V8 copies into shared memory byte by byte where source and target are not aligned alike, as pieces of a body never are:

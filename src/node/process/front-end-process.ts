@@ -1,7 +1,6 @@
 import { must } from "../../base/assert.ts";
 import { fromHex } from "../../base/bytes.ts";
-import type { Platform } from "../../platform/platform.ts";
-import type { Service } from "../../platform/service.ts";
+import type { Platform, Service } from "../../platform/platform.ts";
 import { openFrontEnd } from "../../server/front-end.ts";
 import { rootCredentials } from "../../server/root-credentials.ts";
 import { runServices } from "../../server/run-services.ts";

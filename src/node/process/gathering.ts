@@ -1,4 +1,4 @@
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { WorkerSlot } from "./worker-slot.ts";
 

@@ -7,7 +7,7 @@ import {
   decodeProcessList,
   encodeProcessList,
   processListFile,
-} from "../../format/process-list.ts";
+} from "../../format/data-directory.ts";
 import { createClock } from "../platform/clock.ts";
 import { readProcess } from "../platform/process-table.ts";
 import {

@@ -1,14 +1,12 @@
 import cluster from "node:cluster";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { AccessKey } from "../../auth/access-key.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { must } from "../../base/assert.ts";
 import { aborted } from "../../base/aborted.ts";
 import { StoreError, type StoreErrorCode } from "../../base/errors.ts";
-import type { Platform } from "../../platform/platform.ts";
-import type { Service } from "../../platform/service.ts";
+import type { Platform, Service } from "../../platform/platform.ts";
 import { SessionRegister } from "../../server/session-roster.ts";
 import type { Settings } from "../../server/settings.ts";
 import type { TreeQuestion } from "../../server/tree-questions.ts";

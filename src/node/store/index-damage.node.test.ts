@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
-import { indexDamageFile } from "../../format/index-damage.ts";
+import { indexDamageFile } from "../../format/data-directory.ts";
 import { flipBit, offsetOf, usedPages } from "../testing/damaged-index.ts";
-import type { ReadyEvent } from "../testing/served-store.ts";
-import { Scratch, ServedStore, started, until } from "../testing/served-store.ts";
+import { type ReadyEvent, Scratch, ServedStore, started, until } from "../testing/served-store.ts";
 import { StoreClient } from "../testing/store-client.ts";
 
 // One bit of the index flips while the server is down, as on a disk that returns wrong bytes without an error.

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type AccessKey, generateAccessKey } from "../../auth/access-key.ts";
-import type { Random } from "../../platform/random.ts";
+import type { Random } from "../../platform/platform.ts";
 import {
   decodeRootKey,
   encodeRootKey,

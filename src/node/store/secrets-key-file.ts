@@ -1,6 +1,6 @@
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import type { Random } from "../../platform/random.ts";
+import type { Random } from "../../platform/platform.ts";
 import {
   decodeSecretsKey,
   encodeSecretsKey,

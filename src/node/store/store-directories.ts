@@ -9,9 +9,8 @@ import {
   readIdentity,
 } from "../../extent/data-directories.ts";
 import type { ExtentDisks } from "../../extent/extent-files.ts";
-import type { DiskId, StoreId } from "../../format/ids.ts";
-import { idOfBytes, idBytes } from "../../format/ids.ts";
-import type { StoreIdentity } from "../../format/store-identity.ts";
+import { type DiskId, idBytes, idOfBytes, type StoreId } from "../../format/ids.ts";
+import type { StoreIdentity } from "../../format/data-directory.ts";
 import { requireStoreRow } from "../../keymap/store-generation.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { knownDisks, registerDisks, requireKnownDisks } from "../../server/data-disks.ts";

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreError } from "../../base/errors.ts";
-import { storeIdentityFile, storeLockFile } from "../../format/store-identity.ts";
+import { storeIdentityFile, storeLockFile } from "../../format/data-directory.ts";
 
 /*
  * At most one process tree uses a data directory. Node has no call for file locks, but the SQLite in it has: an open

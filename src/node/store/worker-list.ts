@@ -6,10 +6,8 @@ import {
   encodeProcessList,
   type ListedProcess,
   processListFile,
-} from "../../format/process-list.ts";
-import type { Clock } from "../../platform/clock.ts";
-import type { Log } from "../../platform/log.ts";
-import type { Platform } from "../../platform/platform.ts";
+} from "../../format/data-directory.ts";
+import type { Clock, Log, Platform } from "../../platform/platform.ts";
 import { readProcess } from "../platform/process-table.ts";
 
 /*

@@ -1,5 +1,5 @@
 import { blockBytes } from "../../format/limits.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 
 /*
  * What the bodies of answers under way may hold of a process's memory together (C6). Unbounded, a reader

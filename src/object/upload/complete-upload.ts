@@ -2,31 +2,28 @@ import { concatBytes, equalBytes } from "../../base/bytes.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../../format/checksum.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import { partSetOf } from "../../format/part-set.ts";
+import { type ObjectRow, partSetOf } from "../../format/object-row.ts";
 import { BlobWriter } from "../blob-writer.ts";
-import type { Plan } from "../write/commit.ts";
-import { commitPlan } from "../write/commit.ts";
-import type { MadeVersion } from "../write/commit-head.ts";
-import { madeVersion, planVersion } from "../write/commit-head.ts";
-import type { WriteCondition } from "../conditions.ts";
-import { checkWrite, conditionName } from "../conditions.ts";
+import { commitPlan, type Plan } from "../write/commit.ts";
+import { type MadeVersion, madeVersion, planVersion } from "../write/commit-head.ts";
+import { checkWrite, conditionName, type WriteCondition } from "../conditions.ts";
 import { partsOf } from "../read/get.ts";
 import { clearUploadIfPossible } from "./free-uploads.ts";
 import type { UploadAddress } from "./multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Stored } from "../write/put.ts";
-import { storedOf } from "../write/put.ts";
+import { type Stored, storedOf } from "../write/put.ts";
 import { chooseParts, isSameList } from "./choose-parts.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal, refuse } from "../refusal.ts";
+import { isRefusal, type Refusal, refuse } from "../refusal.ts";
 import { inPhase } from "../request-phases.ts";
-import type { Target } from "../target.ts";
-import { openTarget } from "../target.ts";
-import type { FoundPart, FoundUpload } from "./upload-rows.ts";
-import { planUploadEnd, readAllParts, readUpload } from "./upload-rows.ts";
-import type { Version } from "../version/version-rows.ts";
-import { objectOf, readHead } from "../version/version-rows.ts";
+import { openTarget, type Target } from "../target.ts";
+import {
+  type FoundPart,
+  type FoundUpload,
+  planUploadEnd,
+  readAllParts,
+  readUpload,
+} from "./upload-rows.ts";
+import { objectOf, readHead, type Version } from "../version/version-rows.ts";
 import { wholeChecksum } from "../write/whole-checksum.ts";
 
 export interface CompletePart {

@@ -1,17 +1,14 @@
 import { isStoreError } from "../../base/errors.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { ChangeId, UploadId } from "../../format/ids.ts";
-import { noParts } from "../../format/part-set.ts";
+import { noParts } from "../../format/object-row.ts";
 import { parseUploadKey, space, spaceRange } from "../../format/row-keys.ts";
 import type { Bucket } from "../bucket-rows.ts";
-import type { CommitStore } from "../write/commit.ts";
-import { commitPlan } from "../write/commit.ts";
+import { commitPlan, type CommitStore } from "../write/commit.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { scanBucket } from "../page-scan.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal, refuse } from "../refusal.ts";
-import type { KeyPlace } from "../target.ts";
-import { targetIn } from "../target.ts";
+import { isRefusal, type Refusal, refuse } from "../refusal.ts";
+import { type KeyPlace, targetIn } from "../target.ts";
 import { planUploadEnd, readParts, readUpload, readUploadRow } from "./upload-rows.ts";
 
 /** @limit Uploads of a bucket looked up at once. */

@@ -1,10 +1,14 @@
-import type { Row } from "../../engine/engine.ts";
-import { readRow, scanRowsMax } from "../../engine/engine.ts";
+import { readRow, type Row, scanRowsMax } from "../../engine/engine.ts";
 import type { ChangeId, UploadId } from "../../format/ids.ts";
-import type { PartRow, UploadRow } from "../../format/object-row.ts";
-import { decodePartRow, decodeUploadRow, encodeUploadRow } from "../../format/object-row.ts";
-import type { PartSet } from "../../format/part-set.ts";
-import { hasPart } from "../../format/part-set.ts";
+import {
+  decodePartRow,
+  decodeUploadRow,
+  encodeUploadRow,
+  hasPart,
+  type PartRow,
+  type PartSet,
+  type UploadRow,
+} from "../../format/object-row.ts";
 import { parsePartKey, partKey, partsRange, uploadKey } from "../../format/row-keys.ts";
 import type { Plan } from "../write/commit.ts";
 import type { KeyPlace } from "../target.ts";

@@ -1,9 +1,8 @@
 import { StoreError } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
-import type { Clock } from "../../platform/clock.ts";
-import type { RequestPhases } from "../request-phases.ts";
-import { inPhase } from "../request-phases.ts";
+import type { Clock } from "../../platform/platform.ts";
+import { inPhase, type RequestPhases } from "../request-phases.ts";
 
 /*
  * What the bodies under way may hold of a process's memory together (C6). An upload holds up to three

@@ -1,9 +1,9 @@
-import { BufferPool } from "../../base/buffer-pool.ts";
+import { BufferPool } from "../../base/buffers.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { recordHeaderBytesMax } from "../../format/record.ts";
 import { pieceBytesMax } from "../read/answer-budget.ts";
 import { must } from "../../base/assert.ts";
-import type { ThreadMemory } from "../../platform/memory.ts";
+import type { ThreadMemory } from "../../platform/platform.ts";
 import { bodiesBytesMax } from "./body-budget.ts";
 import { ownHashBytesMax } from "./digests.ts";
 

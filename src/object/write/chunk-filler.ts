@@ -1,4 +1,4 @@
-import type { BufferPool } from "../../base/buffer-pool.ts";
+import type { BufferPool } from "../../base/buffers.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import { blockBytes, chunkBytesMax } from "../../format/limits.ts";

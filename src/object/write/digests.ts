@@ -1,7 +1,11 @@
 import { must } from "../../base/assert.ts";
-import { createBodyHasher } from "../../platform/body-hasher.ts";
+import {
+  type BodyHasher,
+  createBodyHasher,
+  type Hash,
+  type HashAlgorithm,
+} from "../../platform/hash.ts";
 import type { StoredChecksum } from "../../format/checksum.ts";
-import type { BodyHasher, Hash, HashAlgorithm } from "../../platform/hash.ts";
 import type { Upload } from "./upload.ts";
 
 /**

@@ -1,7 +1,6 @@
 import { assert } from "../../base/assert.ts";
 import { concatBytes } from "../../base/bytes.ts";
-import type { HeaderList, HttpRequest } from "../http.ts";
-import { headersByName, requestHead } from "../request-head.ts";
+import { type HeaderList, headersByName, type HttpRequest, requestHead } from "../http.ts";
 
 interface Asked extends Partial<HttpRequest> {
   readonly method: string;

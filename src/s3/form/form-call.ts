@@ -1,7 +1,6 @@
 import type { Verified } from "../../auth/claim.ts";
 import { encodeUtf8 } from "../../base/bytes.ts";
-import type { HeaderList } from "../../platform/http.ts";
-import { headersByName } from "../../platform/request-head.ts";
+import { type HeaderList, headersByName } from "../../platform/http.ts";
 import type { S3Call } from "../call.ts";
 import { literalHeaderText, wireText } from "../request/encoded-word.ts";
 import { S3Error, fieldMissing, invalidArgument } from "../errors.ts";

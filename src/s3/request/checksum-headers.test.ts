@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBase64 } from "../../base/bytes.ts";
-import type { HeaderList } from "../../platform/http.ts";
-import { headersByName } from "../../platform/request-head.ts";
+import { type HeaderList, headersByName } from "../../platform/http.ts";
 import { parseChecksumHeaders, parseTrailingChecksum } from "./checksum-headers.ts";
 
 const crc32 = "gtnkmQ==";

@@ -1,6 +1,6 @@
 import { fromBase64 } from "../../base/bytes.ts";
 import type { ChecksumAlgorithm, ChecksumType } from "../../format/checksum.ts";
-import type { Headers } from "../../platform/request-head.ts";
+import type { Headers } from "../../platform/http.ts";
 
 /** What a request says about the integrity of its body. */
 export interface DeclaredChecksums {

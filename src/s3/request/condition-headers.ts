@@ -1,7 +1,7 @@
 import { parseHttpDate } from "../../base/http-date.ts";
 import type { RangeCondition, ReadConditions, WriteCondition } from "../../object/conditions.ts";
 import { S3Error, conditionNotImplemented, invalidArgument } from "../errors.ts";
-import type { Headers } from "../../platform/request-head.ts";
+import type { Headers } from "../../platform/http.ts";
 
 /** @param prefix "" for GET and HEAD, "x-amz-copy-source-" for the source of a copy. */
 export function parseReadConditions(headers: Headers, prefix: string): ReadConditions {

@@ -1,4 +1,4 @@
-import type { Headers } from "../../platform/request-head.ts";
+import type { Headers } from "../../platform/http.ts";
 import { invalidArgument } from "../errors.ts";
 
 /** What came in the query of a presigned URL may be what no header can hold, and must not get into an answer's. */

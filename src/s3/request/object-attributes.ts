@@ -3,7 +3,7 @@ import type { NameValue, ObjectAttributes } from "../../format/object-row.ts";
 import type { Bucket } from "../../object/bucket/buckets.ts";
 import { decodeHeaderText } from "./encoded-word.ts";
 import { S3Error } from "../errors.ts";
-import type { Headers } from "../../platform/request-head.ts";
+import type { Headers } from "../../platform/http.ts";
 import { parseStorageClass } from "./storage-class.ts";
 import { parseTaggingHeader } from "./tagging.ts";
 

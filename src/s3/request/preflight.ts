@@ -1,5 +1,5 @@
 import type { Bucket } from "../../object/bucket/buckets.ts";
-import type { Headers } from "../../platform/request-head.ts";
+import type { Headers } from "../../platform/http.ts";
 import { S3Error } from "../errors.ts";
 
 /**

@@ -9,7 +9,7 @@ import {
 } from "./condition-headers.ts";
 import { decodeHeaderText, encodeHeaderText } from "./encoded-word.ts";
 import { S3Error } from "../errors.ts";
-import { headersByName } from "../../platform/request-head.ts";
+import { headersByName } from "../../platform/http.ts";
 import { formatIsoDate } from "../response/iso-date.ts";
 import { parseObjectAttributes } from "./object-attributes.ts";
 import { parseRange } from "./range-header.ts";

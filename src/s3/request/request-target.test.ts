@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeUtf8 } from "../../base/bytes.ts";
 import { S3Error } from "../errors.ts";
-import { headersByName, requestHead } from "../../platform/request-head.ts";
+import { headersByName, requestHead } from "../../platform/http.ts";
 import { checkTarget, parseRequestTarget } from "./request-target.ts";
 
 function parse(target: string, host?: string) {

@@ -2,7 +2,7 @@ import { bucketOfHost } from "../../auth/virtual-host.ts";
 import { wireBytes } from "../../auth/canonical-request.ts";
 import { encodeUtf8, tryDecodeUtf8 } from "../../base/bytes.ts";
 import { keyBytesMax } from "../../format/limits.ts";
-import type { RequestHead } from "../../platform/request-head.ts";
+import type { RequestHead } from "../../platform/http.ts";
 import { S3Error } from "../errors.ts";
 import { percentDecode } from "./percent.ts";
 

@@ -1,6 +1,5 @@
-import type { HeaderList } from "../../platform/http.ts";
+import type { HeaderList, Headers } from "../../platform/http.ts";
 import { S3Error } from "../errors.ts";
-import type { Headers } from "../../platform/request-head.ts";
 
 // A storage class is a name that an object keeps. All classes here are read at once, and are stored alike: there is one
 // scheme. Classes whose objects have to be restored before they can be read would be a promise that nothing keeps, so

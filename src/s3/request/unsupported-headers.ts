@@ -1,5 +1,5 @@
 import { headerNotImplemented } from "../errors.ts";
-import type { Headers } from "../../platform/request-head.ts";
+import type { Headers } from "../../platform/http.ts";
 
 // Headers of features that are not built. Ignored, the client would believe its object encrypted, locked,
 // private or unchanged when it is not; so they are refused. Headers that only ask who pays or which

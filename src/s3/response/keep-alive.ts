@@ -1,5 +1,5 @@
 import { assert } from "../../base/assert.ts";
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../../platform/platform.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 import { xmlProlog } from "../xml/xml-write.ts";
 

@@ -1,4 +1,4 @@
-import { chunkedPayloads } from "../../auth/payload-mode.ts";
+import { chunkedPayloads } from "../../auth/payload.ts";
 import { signRequest } from "../../auth/sign.ts";
 import { encodeChunked } from "../../auth/testing/encode-chunked.ts";
 import { concatBytes, decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";

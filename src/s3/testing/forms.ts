@@ -1,6 +1,6 @@
 import { signatureV2 } from "../../auth/signature-v2.ts";
 import { deriveSigningKey } from "../../auth/signature-v4.ts";
-import { formatTimestamp } from "../../auth/timestamp.ts";
+import { formatTimestamp } from "../../auth/request-time.ts";
 import { concatBytes, encodeUtf8, toBase64 } from "../../base/bytes.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { TestRequest } from "./test-s3.ts";

@@ -1,14 +1,13 @@
 import { type Authorize, type Principal, authorize } from "../../auth/authorize.ts";
-import type { Credential } from "../../auth/credentials.ts";
+import type { Credential } from "../../auth/access-key.ts";
 import { presignRequest, signRequest } from "../../auth/sign.ts";
 import { createRequestVerifier } from "../../auth/verify-request.ts";
 import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
 import { getBucket } from "../../object/bucket/buckets.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { whenReady } from "../../base/ready.ts";
-import type { TestStore } from "../../object/testing/test-store.ts";
-import { createTestMachine } from "../../object/testing/test-store.ts";
-import type { Clock } from "../../platform/clock.ts";
+import { createTestMachine, type TestStore } from "../../object/testing/test-store.ts";
+import type { Clock } from "../../platform/platform.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
 import { RequestsPerKey } from "../request/requests-per-key.ts";

@@ -1,10 +1,8 @@
-import type { AccessKeys } from "../../auth/access-key.ts";
-import type { Credential } from "../../auth/credentials.ts";
+import type { AccessKeys, Credential } from "../../auth/access-key.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
-import type { Platform } from "../../platform/platform.ts";
-import type { SecretCipher } from "../../platform/secret-cipher.ts";
+import type { Platform, SecretCipher } from "../../platform/platform.ts";
 import { StoredAccessKeys } from "../access-keys.ts";
 import type { RootCredentials } from "../root-credentials.ts";
 

@@ -3,7 +3,7 @@ import {
   decodeDiskGeneration,
   diskGenerationFile,
   diskGenerationFileBytes,
-} from "../../format/disk-generation.ts";
+} from "../../format/data-directory.ts";
 import { readStoreRow } from "../../keymap/store-generation.ts";
 import type { Machine } from "../machine.ts";
 import type { FaultKind } from "./fault.ts";

@@ -4,12 +4,14 @@ import { openStore } from "../../../src/node/store/open-store.ts";
 import { createPlatform } from "../../../src/node/platform/platform.ts";
 import { createSecretCipher } from "../../../src/node/platform/secret-cipher.ts";
 import { openStoreDirectories } from "../../../src/node/store/store-directories.ts";
-import type { HeaderList, HttpHandler, HttpRequest } from "../../../src/platform/http.ts";
 import {
+  type HeaderList,
   headersByName,
+  type HttpHandler,
+  type HttpRequest,
   type RequestHead,
   requestHead,
-} from "../../../src/platform/request-head.ts";
+} from "../../../src/platform/http.ts";
 import { openFrontEnd } from "../../../src/server/front-end.ts";
 import { rootCredentials } from "../../../src/server/root-credentials.ts";
 import { runServices } from "../../../src/server/run-services.ts";

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { exampleIdentity, exampleTimeMs } from "../../../src/auth/testing/aws-examples.ts";
-import { exampleVerifier } from "../../../src/auth/testing/fixture.ts";
+import {
+  exampleIdentity,
+  exampleTimeMs,
+  exampleVerifier,
+} from "../../../src/auth/testing/aws-examples.ts";
 import { createHash } from "../../../src/node/platform/hash.ts";
 import {
   encodePart,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { decodeProcessList, encodeProcessList } from "./process-list.ts";
+import { decodeProcessList, encodeProcessList } from "./data-directory.ts";
 
 test("process list: what was written is read, and anything else accuses nobody", () => {
   const list = { machine: "m", processes: [{ pid: 12, startTicks: 345 }] };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createTimestamps, formatTimestamp, parseTimestamp } from "./timestamp.ts";
+import { createTimestamps, formatTimestamp, parseTimestamp } from "./request-time.ts";
 
 const timeMs = Date.UTC(2013, 4, 24, 1, 2, 3);
 

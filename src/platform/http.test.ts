@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { headersByName, requestHead } from "./request-head.ts";
+import { headersByName, requestHead } from "./http.ts";
 
 function queryOf(target: string) {
   return requestHead("GET", target, new Map()).query;
