@@ -1,14 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { VersionRef } from "../object/version/version-id.ts";
+import type { VersionRef } from "../format/version-id.ts";
 import { renewLease } from "../keymap/leases.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { checkStore } from "./check.ts";
 import { around } from "./testing/around.ts";
 import { makeBucket, putChunks, read, remove, useVersions, versionsIn } from "./testing/objects.ts";
-import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import {
+  createTestMachine,
+  type TestMachine,
+  type TestProcess,
+  workersOf,
+} from "./testing/processes.ts";
 import { survey } from "./testing/survey.ts";
 
 /*

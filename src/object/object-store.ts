@@ -6,7 +6,7 @@ import type { Platform } from "../platform/platform.ts";
 import { type Bucket, DecodedBuckets } from "./bucket-rows.ts";
 import { AnswerBudget } from "./read/answer-budget.ts";
 import type { RequestPhases } from "./request-phases.ts";
-import { partsPerCommitMax } from "./upload/upload-rows.ts";
+import { partsPerCommitMax } from "../rows/uploads.ts";
 import { BodyBudget } from "./write/body-budget.ts";
 import { type BodyBuffers, createBodyBuffers } from "./write/body-buffers.ts";
 

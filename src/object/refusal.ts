@@ -1,7 +1,8 @@
-/**
- * Why an operation did nothing, in S3's meaning: an expected outcome, so a return value and not an
- * error. `s3/errors.ts` words them.
- */
+import type { RefusalOf } from "../base/refusal.ts";
+
+export { isRefusal, refuse } from "../base/refusal.ts";
+
+/** Why an operation on objects or buckets did nothing, in S3's meaning. */
 export type RefusalCode =
   | "noSuchBucket"
   | "bucketExists"
@@ -29,18 +30,4 @@ export type RefusalCode =
   | "invalidRequest"
   | "badDigest";
 
-export interface Refusal {
-  readonly refusal: RefusalCode;
-  /** What S3 adds to the error, by element name: Condition, ActualObjectSize, PartNumber … */
-  readonly details?: Readonly<Record<string, string>> | undefined;
-  /** For codes whose message depends on the case. */
-  readonly message?: string | undefined;
-}
-
-export function refuse(refusal: RefusalCode, more: Omit<Refusal, "refusal"> = {}): Refusal {
-  return { refusal, ...more };
-}
-
-export function isRefusal(value: object): value is Refusal {
-  return "refusal" in value;
-}
+export type Refusal = RefusalOf<RefusalCode>;

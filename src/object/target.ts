@@ -1,18 +1,9 @@
 import { type Ready, whenReady } from "../base/ready.ts";
 import { keyBytesMax } from "../format/limits.ts";
-import type { Partition } from "../keymap/keymap.ts";
-import type { Bucket } from "./bucket-rows.ts";
-import { getBucket } from "./bucket-rows.ts";
+import type { KeyPlace } from "../rows/key-place.ts";
+import { type Bucket, getBucket } from "./bucket-rows.ts";
 import type { ObjectStore } from "./object-store.ts";
-import type { Refusal } from "./refusal.ts";
-import { isRefusal, refuse } from "./refusal.ts";
-
-/** Where the rows of a key are. */
-export interface KeyPlace {
-  readonly bucket: Pick<Bucket, "id">;
-  readonly key: Uint8Array;
-  readonly partition: Partition;
-}
+import { isRefusal, type Refusal, refuse } from "./refusal.ts";
 
 /** A key of a bucket that exists, and the partition its rows are in. */
 export interface Target extends KeyPlace {

@@ -6,7 +6,7 @@ import { space } from "../format/row-keys.ts";
 import { deleteBucket } from "../object/bucket/buckets.ts";
 import { deleteObject } from "../object/write/delete.ts";
 import { listVersions } from "../object/list/list-versions.ts";
-import { parseVersionId, versionIdOf } from "../object/version/version-id.ts";
+import { parseVersionId, versionIdOf } from "../format/version-id.ts";
 import { Violation } from "./history.ts";
 import type { Machine } from "./machine.ts";
 import { deadShare } from "./roles.ts";

@@ -1,17 +1,14 @@
-import type { Background } from "../control/background.ts";
-import { createBackground } from "../control/background.ts";
-import type { CheckReport } from "../control/check.ts";
+import { type Background, createBackground } from "../control/background.ts";
+import { type CheckReport, checkStore } from "../control/check.ts";
 import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
-import { checkStore } from "../control/check.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
 import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
-import { UploadSweep } from "../object/upload/upload-sweep.ts";
+import { UploadSweep } from "../control/upload-sweep.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/run-services.ts";
-import type { StoreParts } from "../server/store-parts.ts";
-import { openStoreParts } from "../server/store-parts.ts";
+import { openStoreParts, type StoreParts } from "../server/store-parts.ts";
 
 // What the processes of a machine run: the composition of server/, without HTTP.
 

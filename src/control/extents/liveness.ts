@@ -11,7 +11,7 @@ import {
 import type { RecordHeader } from "../../format/record.ts";
 import { partKey, routedRange, space, uploadKey } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
-import { scanVersionPages, versionsOfKey } from "../../keymap/version-scan.ts";
+import { scanVersionPages, versionsOfKey } from "../../rows/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
 
 /*
@@ -19,7 +19,7 @@ import type { Manifests } from "./manifests.ts";
  * its part, the key's head, the key's older versions.
  *
  * A reference may move while we look: from a part to the head (Complete), from the head to a version and back. So the part
- * is read first, and the versions by position, which a move does not change (keymap/version-scan.ts). In a settled extent a
+ * is read first, and the versions by position, which a move does not change (rows/version-scan.ts). In a settled extent a
  * record once found dead stays dead.
  */
 

@@ -1,13 +1,12 @@
-import type { Row } from "../../engine/engine.ts";
+import { readRow, type Row } from "../../engine/engine.ts";
 import { scanPages } from "../../engine/scan-pages.ts";
 import type { DataLocation } from "../../format/chunk-ref.ts";
 import type { ChangeId, ExtentId } from "../../format/ids.ts";
 import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
 import { space, spaceRange } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
-import { allVersions, scanVersionPages } from "../../keymap/version-scan.ts";
+import { allVersions, scanVersionPages } from "../../rows/version-scan.ts";
 import type { Manifests } from "./manifests.ts";
-import { readRow } from "../../engine/engine.ts";
 
 /*
  * Whether anything refers to an extent, asked of the whole index. A walk through an extent asks about the records it can
@@ -16,7 +15,7 @@ import { readRow } from "../../engine/engine.ts";
  *
  * References move while we look, but in a settled extent none come into being. A part's becomes an object's, so parts
  * are looked at first; a head's becomes a version's and back, so both are looked at together, by position, which such a
- * move does not change (keymap/version-scan.ts).
+ * move does not change (rows/version-scan.ts).
  */
 
 /** A row that refers to the extent, or may: what cannot be read might list anything. */

@@ -5,26 +5,27 @@ import { must } from "../../base/assert.ts";
 import { encodeUtf8, toBase64, toHex } from "../../base/bytes.ts";
 import { LoopShare } from "../../base/loop-share.ts";
 import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
-import { encodeObjectRow, encodePartRow } from "../../format/object-row.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import type { BlobId, UploadId } from "../../format/ids.ts";
+import { encodeObjectRow, encodePartRow, type ObjectRow } from "../../format/object-row.ts";
+import { type BlobId, idOfText, idText, type UploadId } from "../../format/ids.ts";
 import { headKey, partKey } from "../../format/row-keys.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Partition } from "../../keymap/keymap.ts";
 import type { Bucket } from "../../object/bucket-rows.ts";
 import { createBucket, getBucket } from "../../object/bucket/buckets.ts";
 import { initiateUpload } from "../../object/upload/multipart.ts";
-import { partNumberMax } from "../../object/upload/upload-rows.ts";
-import { openTestStore, testBucket, testOwner } from "../../object/testing/test-store.ts";
-import type { TestStore } from "../../object/testing/test-store.ts";
+import { partNumberMax } from "../../rows/uploads.ts";
+import {
+  openTestStore,
+  testBucket,
+  testOwner,
+  type TestStore,
+} from "../../object/testing/test-store.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { createTestS3 } from "../../s3/testing/test-s3.ts";
-import type { TestRequest, TestS3 } from "../../s3/testing/test-s3.ts";
+import { createTestS3, type TestRequest, type TestS3 } from "../../s3/testing/test-s3.ts";
 import { createHash } from "../platform/hash.ts";
 import { computingMs, longestHoldMs } from "../testing/loop-meter.ts";
 import { Scratch } from "../testing/served-store.ts";
 import { openTestIndex } from "../testing/test-index.ts";
-import { idText, idOfText } from "../../format/ids.ts";
 
 /*
  * Nothing holds the event loop for long, and with it every other client. What is long is measured against a page of 1,000

@@ -4,13 +4,17 @@ import type { BucketId } from "../../format/ids.ts";
 import { prefixRange, space, spaceRange } from "../../format/row-keys.ts";
 import { closeFences, putFences, removeFences, reopenBucket } from "../../keymap/bucket-fences.ts";
 import { nextId } from "../../keymap/counters.ts";
-import type { Bucket, FoundBucket } from "../bucket-rows.ts";
-import { bucketOf, bucketRowKey, findBucket } from "../bucket-rows.ts";
-import { freeUploads } from "../upload/free-uploads.ts";
+import {
+  type Bucket,
+  bucketOf,
+  bucketRowKey,
+  findBucket,
+  type FoundBucket,
+} from "../bucket-rows.ts";
+import { freeUploads } from "../../rows/upload-end.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { passOverDamaged, scanBucket } from "../page-scan.ts";
-import type { Refusal } from "../refusal.ts";
-import { refuse } from "../refusal.ts";
+import { type Refusal, refuse } from "../refusal.ts";
 
 export { getBucket, type Bucket } from "../bucket-rows.ts";
 

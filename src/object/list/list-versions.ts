@@ -1,26 +1,27 @@
 import { afterKey, compareBytes } from "../../base/bytes.ts";
 import { keyBytesMax } from "../../format/limits.ts";
-import type { ObjectSummary } from "../../format/object-row.ts";
-import { ObjectSummaryDecoder } from "../../format/object-row.ts";
+import { type ObjectSummary, ObjectSummaryDecoder } from "../../format/object-row.ts";
 import { headKey, routedRange, space, spaceRange, versionKey } from "../../format/row-keys.ts";
-import type { ScannedVersion } from "../../keymap/version-scan.ts";
-import { positionOf, scanVersions, versionsFrom } from "../../keymap/version-scan.ts";
-import type { Bucket } from "../bucket-rows.ts";
-import { getBucket } from "../bucket-rows.ts";
+import {
+  positionOf,
+  type ScannedVersion,
+  scanVersions,
+  versionsFrom,
+} from "../../rows/version-scan.ts";
+import { type Bucket, getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { PageSource } from "../page-scan.ts";
 import {
   commonPrefixOf,
   firstKeyAfter,
+  type PageSource,
   passOverDamaged,
   scanPage,
   scanPartitions,
 } from "../page-scan.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import { targetIn } from "../target.ts";
-import type { VersionRef } from "../version/version-id.ts";
-import { readVersion } from "../version/version-rows.ts";
+import type { VersionRef } from "../../format/version-id.ts";
+import { readVersion } from "../../rows/versions.ts";
 
 export interface VersionListInput {
   readonly bucket: string;

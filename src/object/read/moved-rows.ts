@@ -2,8 +2,7 @@ import type { Ready } from "../../base/ready.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Target } from "../target.ts";
-import type { Version } from "../version/version-rows.ts";
-import { readAgain } from "../version/version-rows.ts";
+import { readAgain, type Version } from "../../rows/versions.ts";
 
 /*
  * Compaction copies live chunks, flips the rows that refer to them, and drops the old extent once

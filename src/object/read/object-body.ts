@@ -1,13 +1,12 @@
 import { blockBytes } from "../../format/limits.ts";
-import type { ChunkFinder } from "./chunk-finder.ts";
-import { findChunks } from "./chunk-finder.ts";
+import { type ChunkFinder, findChunks } from "./chunk-finder.ts";
 import { followingMoves } from "./moved-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { readBody } from "./read-body.ts";
 import { inPhase } from "../request-phases.ts";
 import type { Span } from "./ranges.ts";
 import type { Target } from "../target.ts";
-import type { Version } from "../version/version-rows.ts";
+import type { Version } from "../../rows/versions.ts";
 
 /** Who asked for the bytes; the signal aborts when they have left. */
 export interface Peer {

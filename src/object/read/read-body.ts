@@ -2,14 +2,13 @@ import { must } from "../../base/assert.ts";
 import { StoreError } from "../../base/errors.ts";
 import { blockBytes } from "../../format/limits.ts";
 import type { AnswerShare } from "./answer-budget.ts";
-import type { Chunk, ChunkFinder } from "./chunk-finder.ts";
-import { findChunks } from "./chunk-finder.ts";
+import { type Chunk, type ChunkFinder, findChunks } from "./chunk-finder.ts";
 import { rowAfterMove } from "./moved-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Span } from "./ranges.ts";
 import { inPhase } from "../request-phases.ts";
 import type { Target } from "../target.ts";
-import type { Version } from "../version/version-rows.ts";
+import type { Version } from "../../rows/versions.ts";
 
 /**
  * Verified bytes of an object (C4), pulled, with the next piece being read while one is sent. Each

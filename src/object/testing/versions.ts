@@ -1,12 +1,13 @@
 import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import { must } from "../../base/assert.ts";
-import type { Deleted } from "../write/delete.ts";
-import { deleteObject } from "../write/delete.ts";
-import type { VersionListInput, VersionListItem } from "../list/list-versions.ts";
-import { listVersions } from "../list/list-versions.ts";
+import { type Deleted, deleteObject } from "../write/delete.ts";
+import {
+  listVersions,
+  type VersionListInput,
+  type VersionListItem,
+} from "../list/list-versions.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { VersionRef } from "../version/version-id.ts";
-import { parseVersionId, versionIdOf } from "../version/version-id.ts";
+import { parseVersionId, versionIdOf, type VersionRef } from "../../format/version-id.ts";
 import { always, ok } from "./bodies.ts";
 import { key, testBucket } from "./test-store.ts";
 

@@ -3,9 +3,8 @@ import type { ChecksumType, StoredChecksum } from "../../format/checksum.ts";
 import type { PartList } from "../../format/manifest.ts";
 import type { CompleteInput, CompletePart } from "./complete-upload.ts";
 import { md5Etag } from "../etag.ts";
-import type { Refusal } from "../refusal.ts";
-import { refuse } from "../refusal.ts";
-import type { FoundPart, FoundUpload } from "./upload-rows.ts";
+import { type Refusal, refuse } from "../refusal.ts";
+import type { FoundPart, FoundUpload } from "../../rows/uploads.ts";
 import { idText } from "../../format/ids.ts";
 
 /** @limit S3: every part but the last is at least 5 MiB. */

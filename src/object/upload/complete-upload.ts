@@ -4,11 +4,11 @@ import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../../form
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { type ObjectRow, partSetOf } from "../../format/object-row.ts";
 import { BlobWriter } from "../blob-writer.ts";
-import { commitPlan, type Plan } from "../write/commit.ts";
-import { type MadeVersion, madeVersion, planVersion } from "../write/commit-head.ts";
+import { commitPlan, type Plan } from "../../rows/commit.ts";
+import { madeVersion, type MadeVersion, planVersion } from "../../rows/version-changes.ts";
 import { checkWrite, conditionName, type WriteCondition } from "../conditions.ts";
 import { partsOf } from "../read/get.ts";
-import { clearUploadIfPossible } from "./free-uploads.ts";
+import { clearUploadIfPossible } from "../../rows/upload-end.ts";
 import type { UploadAddress } from "./multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { type Stored, storedOf } from "../write/put.ts";
@@ -22,8 +22,8 @@ import {
   planUploadEnd,
   readAllParts,
   readUpload,
-} from "./upload-rows.ts";
-import { objectOf, readHead, type Version } from "../version/version-rows.ts";
+} from "../../rows/uploads.ts";
+import { objectOf, readHead, type Version } from "../../rows/versions.ts";
 import { wholeChecksum } from "../write/whole-checksum.ts";
 
 export interface CompletePart {

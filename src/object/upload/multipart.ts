@@ -1,28 +1,36 @@
 import type { Rows } from "../../engine/engine.ts";
 import { ByteWriter } from "../../format/codec.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
-import type { BucketId, UploadId } from "../../format/ids.ts";
-import type { ObjectAttributes, PartRow, UploadRow } from "../../format/object-row.ts";
-import { encodePartRow, encodeUploadRow } from "../../format/object-row.ts";
+import { type BucketId, bytesOfId, idOfBytes, type UploadId } from "../../format/ids.ts";
+import {
+  encodePartRow,
+  encodeUploadRow,
+  type ObjectAttributes,
+  type PartRow,
+  type UploadRow,
+} from "../../format/object-row.ts";
 import { bucketFenceKey, partKey, uploadKey } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Bucket } from "../bucket-rows.ts";
 import { storeBody } from "../write/store-body.ts";
 import type { Upload } from "../write/upload.ts";
-import type { Planned } from "../write/commit.ts";
-import { commitPlan, fenceOf, releasing } from "../write/commit.ts";
+import { commitPlan, fenceOf, type Planned, releasing } from "../../rows/commit.ts";
 import { etagOf } from "../etag.ts";
-import { freeUpload } from "./free-uploads.ts";
+import { freeUpload } from "../../rows/upload-end.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Stored } from "../write/put.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal, refuse } from "../refusal.ts";
-import type { KeyPlace, Target } from "../target.ts";
-import { openTarget } from "../target.ts";
-import type { FoundUpload } from "./upload-rows.ts";
-import { readHead } from "../version/version-rows.ts";
-import { foundPart, openUploadOf, partNumberMax, readParts, readUpload } from "./upload-rows.ts";
-import { bytesOfId, idOfBytes } from "../../format/ids.ts";
+import { isRefusal, type Refusal, type RefusalCode, refuse } from "../refusal.ts";
+import type { KeyPlace } from "../../rows/key-place.ts";
+import { openTarget, type Target } from "../target.ts";
+import {
+  foundPart,
+  type FoundUpload,
+  openUploadOf,
+  partNumberMax,
+  readParts,
+  readUpload,
+} from "../../rows/uploads.ts";
+import { readHead } from "../../rows/versions.ts";
 
 export { completeUpload, type CompleteInput, type CompletePart } from "./complete-upload.ts";
 export { listUploads, type UploadListItem } from "../list/list-uploads.ts";
@@ -163,7 +171,7 @@ function replacePart(
 ): Promise<Stored | Refusal> {
   const rowKey = partKey(target.bucket.id, target.key, id, part);
   const reads = [uploadKey(target.bucket.id, target.key, id), rowKey];
-  const plan = (_: BucketFenceRow, [uploadRow, partRow]: Rows): Planned<Stored> => {
+  const plan = (_: BucketFenceRow, [uploadRow, partRow]: Rows): Planned<Stored, RefusalCode> => {
     const upload = openUploadOf(id, uploadRow);
     if (upload === undefined) return refuse("noSuchUpload");
     const before = partRow && foundPart(partRow);

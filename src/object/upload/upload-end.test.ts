@@ -11,10 +11,9 @@ import { abortUpload, listParts, listUploads } from "./multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { get, ok, patterned, refusalOf } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
-import type { TestStore } from "../testing/test-store.ts";
-import { createTestStore, testBucket } from "../testing/test-store.ts";
+import { createTestStore, testBucket, type TestStore } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
-import { UploadSweep } from "./upload-sweep.ts";
+import { UploadSweep } from "../../control/upload-sweep.ts";
 
 const hash = createHash();
 const large = patterned(5 * 1024 ** 2, 7);

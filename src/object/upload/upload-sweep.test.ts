@@ -10,11 +10,9 @@ import { attributes, ok, refusalOf } from "../testing/bodies.ts";
 import { listParts, initiateUpload } from "./multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { freedIn } from "../testing/garbage.ts";
-import type { TestStore } from "../testing/test-store.ts";
-import { createTestStore, key, testBucket } from "../testing/test-store.ts";
-import type { TestUpload } from "../testing/uploads.ts";
-import { startUpload } from "../testing/uploads.ts";
-import { UploadSweep } from "./upload-sweep.ts";
+import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
+import { startUpload, type TestUpload } from "../testing/uploads.ts";
+import { UploadSweep } from "../../control/upload-sweep.ts";
 
 const hash = createHash();
 const idleMs = 7 * 24 * 3_600_000;

@@ -18,7 +18,7 @@ import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
 import { allVersions, refOf, remove } from "../testing/versions.ts";
 import { setVersioning } from "../bucket/versioning.ts";
-import { readHead, readOlder } from "./version-rows.ts";
+import { readHead, readOlder } from "../../rows/versions.ts";
 
 const hash = createHash();
 const address = { bucket: testBucket, key: key("k") };

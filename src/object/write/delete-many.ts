@@ -6,18 +6,13 @@ import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
-import type { Bucket } from "../bucket-rows.ts";
-import { getBucket } from "../bucket-rows.ts";
+import { type Bucket, getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
-import type { Target } from "../target.ts";
-import { targetIn } from "../target.ts";
-import { versionOf } from "../version/version-rows.ts";
-import type { Freed, Plan } from "./commit.ts";
-import { commitPlan } from "./commit.ts";
-import type { Deleted, DeleteInput } from "./delete.ts";
-import { deleteObject, planDeletion } from "./delete.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
+import { type Target, targetIn } from "../target.ts";
+import { versionOf } from "../../rows/versions.ts";
+import { commitPlan, type Freed, type Plan } from "../../rows/commit.ts";
+import { type Deleted, type DeleteInput, deleteObject, planDeletion } from "./delete.ts";
 
 /*
  * Deletes many keys at once, each on its own terms. Keys whose current version goes are taken together: one read of

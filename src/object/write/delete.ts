@@ -1,22 +1,19 @@
-import type { Ready } from "../../base/ready.ts";
-import { whenReady } from "../../base/ready.ts";
+import { type Ready, whenReady } from "../../base/ready.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
-import type { Plan } from "./commit.ts";
-import { commitPlan, readFenceAndHead } from "./commit.ts";
-import type { NewVersion } from "./commit-head.ts";
-import { planRemoval, planRowRemoval, planVersion } from "./commit-head.ts";
-import type { WriteCondition } from "../conditions.ts";
-import { checkWrite } from "../conditions.ts";
+import { commitPlan, type Plan, readFenceAndHead } from "../../rows/commit.ts";
+import {
+  type NewVersion,
+  planRemoval,
+  planRowRemoval,
+  planVersion,
+} from "../../rows/version-changes.ts";
+import { checkWrite, type WriteCondition } from "../conditions.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
-import type { Target } from "../target.ts";
-import { openTarget } from "../target.ts";
-import type { VersionRef } from "../version/version-id.ts";
-import { versionIdText } from "../version/version-id.ts";
-import type { Version } from "../version/version-rows.ts";
-import { objectOf, readVersion, versionOf } from "../version/version-rows.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
+import { openTarget, type Target } from "../target.ts";
+import { versionIdText, type VersionRef } from "../../format/version-id.ts";
+import { objectOf, readVersion, type Version, versionOf } from "../../rows/versions.ts";
 
 export interface DeleteInput {
   readonly bucket: string;

@@ -6,11 +6,10 @@ import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import { bodyBytesMax } from "./store-body.ts";
 import { BlobWriter } from "../blob-writer.ts";
-import { makeObject } from "./commit-head.ts";
-import { releasing } from "./commit.ts";
+import { makeObject, putObject } from "./put.ts";
+import { releasing } from "../../rows/commit.ts";
 import { deleteObject } from "./delete.ts";
 import { getObject, headObject } from "../read/get.ts";
-import { putObject } from "./put.ts";
 import { isRefusal } from "../refusal.ts";
 import { openTarget } from "../target.ts";
 import {
@@ -27,8 +26,7 @@ import {
   uploadOf,
 } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
-import type { TestStore } from "../testing/test-store.ts";
-import { createTestStore, key, testBucket } from "../testing/test-store.ts";
+import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
 
 const hash = createHash();
 const inBucket = { bucket: testBucket, conditions: {} };

@@ -1,19 +1,18 @@
+import type { Rows } from "../../engine/engine.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { StoredChecksum } from "../../format/checksum.ts";
 import type { ObjectAttributes } from "../../format/object-row.ts";
-import { storeBody } from "./store-body.ts";
-import type { Upload } from "./upload.ts";
-import { readFenceAndHead, releasing } from "./commit.ts";
-import type { MadeVersion } from "./commit-head.ts";
-import { makeObject } from "./commit-head.ts";
-import type { WriteCondition } from "../conditions.ts";
-import { checkWrite } from "../conditions.ts";
+import { headKey } from "../../format/row-keys.ts";
+import { commitPlan, type Planned, readFenceAndHead, releasing } from "../../rows/commit.ts";
+import { type MadeVersion, type NewVersion, planVersion } from "../../rows/version-changes.ts";
+import { objectOf, versionOf } from "../../rows/versions.ts";
+import { checkWrite, type WriteCondition } from "../conditions.ts";
 import { etagOf } from "../etag.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
-import type { Target } from "../target.ts";
-import { openTarget } from "../target.ts";
-import { objectOf } from "../version/version-rows.ts";
+import { isRefusal, type Refusal, type RefusalCode } from "../refusal.ts";
+import { openTarget, type Target } from "../target.ts";
+import { storeBody } from "./store-body.ts";
+import type { Upload } from "./upload.ts";
 
 export interface PutInput {
   readonly bucket: string;
@@ -73,6 +72,24 @@ export async function storeObject(
     makeObject(store, target, condition, next),
   );
   return isRefusal(made) ? made : storedOf(made);
+}
+
+type NewObject = Omit<NewVersion, "kind">;
+
+/** Makes `next` the current version of this key if the condition holds at that instant. */
+export function makeObject(
+  store: ObjectStore,
+  target: Target,
+  condition: WriteCondition,
+  next: NewObject,
+): Promise<MadeVersion | Refusal> {
+  const reads = [headKey(target.bucket.id, target.key)];
+  const plan = (fence: BucketFenceRow, [row]: Rows): Planned<MadeVersion, RefusalCode> => {
+    const head = versionOf(row);
+    const refusal = checkWrite(condition, objectOf(head));
+    return refusal ?? planVersion(store, target, { head, fence }, { ...next, kind: "object" });
+  };
+  return commitPlan(store, target, plan, { reads });
 }
 
 export function storedOf({ row, versionId }: MadeVersion): Stored {

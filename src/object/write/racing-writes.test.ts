@@ -4,7 +4,7 @@ import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { Partition } from "../../keymap/keymap.ts";
 import { StoreError } from "../../base/errors.ts";
 import { createHash } from "../../node/platform/hash.ts";
-import { commitAttemptsMax } from "./commit.ts";
+import { commitAttemptsMax } from "../../rows/commit.ts";
 import { deleteObject } from "./delete.ts";
 import { getObject } from "../read/get.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -21,8 +21,7 @@ import {
   uploadOf,
 } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
-import type { TestStore } from "../testing/test-store.ts";
-import { createTestStore, key, testBucket } from "../testing/test-store.ts";
+import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
 
 const hash = createHash();
 const racers = 64;

@@ -1,14 +1,10 @@
-import type { NameValue } from "../../format/object-row.ts";
-import { encodeObjectRow } from "../../format/object-row.ts";
-import type { Plan } from "./commit.ts";
-import { commitPlan } from "./commit.ts";
+import { encodeObjectRow, type NameValue } from "../../format/object-row.ts";
+import { commitPlan, type Plan } from "../../rows/commit.ts";
 import type { ObjectStore } from "../object-store.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import { openTarget } from "../target.ts";
-import type { VersionRef } from "../version/version-id.ts";
-import { shownVersionId } from "../version/version-id.ts";
-import { openVersion } from "../version/version-rows.ts";
+import { shownVersionId, type VersionRef } from "../../format/version-id.ts";
+import { openVersion } from "../version/open-version.ts";
 
 export interface TagsAddress {
   readonly bucket: string;

@@ -1,6 +1,6 @@
 import { noBytes } from "../../base/bytes.ts";
 import { type VersionListItem, listVersions } from "../../object/list/list-versions.ts";
-import { parseVersionId, versionIdOf } from "../../object/version/version-id.ts";
+import { parseVersionId, versionIdOf } from "../../format/version-id.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
 import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "../response/key-encoding.ts";

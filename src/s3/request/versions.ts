@@ -1,6 +1,6 @@
 import type { Bucket } from "../../object/bucket/buckets.ts";
 import type { Refusal } from "../../object/refusal.ts";
-import { type VersionRef, parseVersionId } from "../../object/version/version-id.ts";
+import { type VersionRef, parseVersionId } from "../../format/version-id.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import { type S3Call, refused } from "../call.ts";
 import { S3Error, invalidArgument } from "../errors.ts";

@@ -1,7 +1,5 @@
-import type { VersionRef } from "../../object/version/version-id.ts";
-import { parseVersionId } from "../../object/version/version-id.ts";
-import type { KeyStep, ValueName, VersionName } from "../key-state.ts";
-import { absent } from "../key-state.ts";
+import { parseVersionId, type VersionRef } from "../../format/version-id.ts";
+import { absent, type KeyStep, type ValueName, type VersionName } from "../key-state.ts";
 import type { KnownVersion } from "../known-versions.ts";
 import type { Session } from "./context.ts";
 

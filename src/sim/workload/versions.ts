@@ -1,23 +1,24 @@
 import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import { decodeObjectRow } from "../../format/object-row.ts";
+import { decodeObjectRow, type ObjectRow } from "../../format/object-row.ts";
 import { deleteObject } from "../../object/write/delete.ts";
 import { etagOf } from "../../object/etag.ts";
-import type { VersionListInput, VersionListItem } from "../../object/list/list-versions.ts";
-import { listVersions } from "../../object/list/list-versions.ts";
+import {
+  listVersions,
+  type VersionListInput,
+  type VersionListItem,
+} from "../../object/list/list-versions.ts";
 import { putTags } from "../../object/write/tags.ts";
-import { parseVersionId, versionIdOf } from "../../object/version/version-id.ts";
+import { parseVersionId, versionIdOf } from "../../format/version-id.ts";
 import { setVersioning } from "../../object/bucket/versioning.ts";
 import { Violation } from "../history.ts";
 import type { ListedVersion, ValueName } from "../key-state.ts";
 import { differenceOf, valueNameOf } from "../values.ts";
 import { addNoBucket, addToAll } from "./buckets.ts";
-import type { Attempt, Session } from "./context.ts";
-import { targetName } from "./context.ts";
+import { type Attempt, type Session, targetName } from "./context.ts";
 import { addTagsRead, addTagsWrite, tagsCalled } from "./tag-history.ts";
-import type { AskedVersion } from "./version-names.ts";
 import {
   askedFor,
+  type AskedVersion,
   markerStep,
   noteVersion,
   nothingIn,

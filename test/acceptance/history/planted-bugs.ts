@@ -5,7 +5,7 @@ export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
   {
     name: "reads take the head from a cache of their process for 50 ms",
     promise: "C2",
-    file: "src/object/version/version-rows.ts",
+    file: "src/object/version/open-version.ts",
     find: "  if (ref === undefined) return whenReady(readHead(target), currentObject);",
     replace: `  if (ref === undefined) {
     const cache = (globalThis.plantedHeads ??= new Map());
@@ -21,14 +21,14 @@ export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
   {
     name: "commits do not check what they have read",
     promise: "C2",
-    file: "src/object/write/commit.ts",
+    file: "src/rows/commit.ts",
     find: "checks: [fence, ...plan.checks],",
     replace: "checks: [fence],",
   },
   {
     name: "a null version stays when a suspended bucket gets another",
     promise: "C2",
-    file: "src/object/write/commit-head.ts",
+    file: "src/rows/version-changes.ts",
     find: "...(replaced && planRowRemoval(replaced)),",
     replace: "...(replaced && noRows),",
   },

@@ -1,17 +1,13 @@
-import { StoreError, isStoreError } from "../../base/errors.ts";
-import type { Change, Check, Row, Rows } from "../../engine/engine.ts";
-import type { BucketFenceRow } from "../../format/bucket-row.ts";
-import { decodeBucketFenceRow } from "../../format/bucket-row.ts";
-import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
-import { encodeGarbageRow } from "../../format/garbage-row.ts";
-import { bucketFenceKey, garbageKey, headKey } from "../../format/row-keys.ts";
-import type { CommitOutcome } from "../../keymap/keymap.ts";
-import type { ObjectStore } from "../object-store.ts";
-import type { Refusal } from "../refusal.ts";
-import { isRefusal, refuse } from "../refusal.ts";
-import type { KeyPlace, Target } from "../target.ts";
-import type { Version } from "../version/version-rows.ts";
-import { versionOf } from "../version/version-rows.ts";
+import { StoreError, isStoreError } from "../base/errors.ts";
+import { isRefusal, type RefusalOf, refuse } from "../base/refusal.ts";
+import type { Change, Check, Row, Rows } from "../engine/engine.ts";
+import { type BucketFenceRow, decodeBucketFenceRow } from "../format/bucket-row.ts";
+import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
+import { encodeGarbageRow } from "../format/garbage-row.ts";
+import { bucketFenceKey, garbageKey, headKey } from "../format/row-keys.ts";
+import type { CommitOutcome, Keymap } from "../keymap/keymap.ts";
+import type { KeyPlace } from "./key-place.ts";
+import { type Version, versionOf } from "./versions.ts";
 
 /*
  * How every change of objects and uploads comes about: read what it depends on, plan the rows,
@@ -27,10 +23,21 @@ import { versionOf } from "../version/version-rows.ts";
 export const commitAttemptsMax = 128;
 
 /** What a commit needs of a store. */
-export interface CommitStore extends Pick<ObjectStore, "keymap" | "partsPerCommit"> {
-  /** Undefined where no request commits: nobody waits then. */
-  readonly phases?: ObjectStore["phases"] | undefined;
-  readonly writer: Pick<ObjectStore["writer"], "release">;
+export interface CommitStore {
+  readonly keymap: Keymap;
+  readonly writer: AppendedRecords;
+  /** Told when the commit is waited for; undefined where no request waits for it. */
+  readonly phases?: CommitPhase | undefined;
+}
+
+interface AppendedRecords {
+  /** It is decided whether rows refer to these records. */
+  release(refs: readonly ChunkRef[]): void;
+}
+
+interface CommitPhase {
+  wait(phase: "commit"): void;
+  waited(): void;
 }
 
 /** It stands in a garbage row of its key: by that it is found, and its length told (a record holds its key). */
@@ -53,7 +60,14 @@ export interface Plan<T> {
 }
 
 /** What a plan may come to; a promise only where it has to read more. */
-export type Planned<T> = Plan<T> | Refusal | Promise<Plan<T> | Refusal>;
+export type Planned<T, Code extends string> =
+  | PlanOrRefusal<T, Code>
+  | Promise<PlanOrRefusal<T, Code>>;
+
+type PlanOrRefusal<T, Code extends string> = Plan<T> | RefusalOf<Code>;
+
+/** The bucket is not there, or it is in another state than the change needs. */
+export type FenceRefusal = "noSuchBucket" | "operationAborted";
 
 /** What a commit is planned under. */
 export interface PlanOptions {
@@ -69,12 +83,12 @@ export interface PlanOptions {
  * read, of the same moment. A refusal of the plan is passed on. `noSuchBucket`, `operationAborted` (the bucket is in
  * another state). StoreError `overloaded` after too many conflicts, and the engine's.
  */
-export async function commitPlan<T extends object>(
+export async function commitPlan<T extends object, Code extends string = never>(
   store: CommitStore,
   target: KeyPlace,
-  plan: (fence: BucketFenceRow, rows: Rows) => Planned<T>,
+  plan: (fence: BucketFenceRow, rows: Rows) => Planned<T, Code>,
   { state = "active", reads = [] }: PlanOptions = {},
-): Promise<T | Refusal> {
+): Promise<T | RefusalOf<Code | FenceRefusal>> {
   const keys = [bucketFenceKey(target.bucket.id), ...reads];
   for (let attempt = 0; attempt < commitAttemptsMax; attempt++) {
     const answer = target.partition.read(keys);
@@ -117,7 +131,10 @@ export interface Fence {
 }
 
 /** What the fence's row says; `noSuchBucket`, `operationAborted`. */
-export function fenceOf(stored: Row | undefined, state: BucketFenceRow["state"]): Fence | Refusal {
+export function fenceOf(
+  stored: Row | undefined,
+  state: BucketFenceRow["state"],
+): Fence | RefusalOf<FenceRefusal> {
   if (stored === undefined) return refuse("noSuchBucket");
   const row = decodeBucketFenceRow(stored.value);
   if (row.state !== state) return refuse("operationAborted");
@@ -126,8 +143,10 @@ export function fenceOf(stored: Row | undefined, state: BucketFenceRow["state"])
 
 /** The fence of an active bucket and the head of a key, of one moment; `noSuchBucket`, `operationAborted`. */
 export async function readFenceAndHead(
-  target: Target,
-): Promise<{ readonly fence: BucketFenceRow; readonly head: Version | undefined } | Refusal> {
+  target: KeyPlace,
+): Promise<
+  { readonly fence: BucketFenceRow; readonly head: Version | undefined } | RefusalOf<FenceRefusal>
+> {
   const { id } = target.bucket;
   const answer = target.partition.read([bucketFenceKey(id), headKey(id, target.key)]);
   const [fenceRow, headRow] = answer instanceof Promise ? await answer : answer;

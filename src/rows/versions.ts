@@ -1,15 +1,10 @@
-import { type Ready, whenReady } from "../../base/ready.ts";
-import type { Row } from "../../engine/engine.ts";
-import type { ChangeId } from "../../format/ids.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import { decodeObjectRow } from "../../format/object-row.ts";
-import { headKey, routedRange, space, versionKey } from "../../format/row-keys.ts";
-import type { Refusal } from "../refusal.ts";
-import { refuse } from "../refusal.ts";
-import type { Target } from "../target.ts";
-import type { VersionRef } from "./version-id.ts";
-import { isVersion, versionIdOf, versionIdText } from "./version-id.ts";
-import { readRow } from "../../engine/engine.ts";
+import { type Ready, whenReady } from "../base/ready.ts";
+import { readRow, type Row } from "../engine/engine.ts";
+import type { ChangeId } from "../format/ids.ts";
+import { decodeObjectRow, type ObjectRow } from "../format/object-row.ts";
+import { headKey, routedRange, space, versionKey } from "../format/row-keys.ts";
+import { isVersion, type VersionRef } from "../format/version-id.ts";
+import type { KeyPlace } from "./key-place.ts";
 
 /*
  * The versions of a key: the newest is its head row, the older ones stand in the versions space, newest
@@ -31,7 +26,7 @@ export interface PlacedVersion {
   readonly version: Version;
 }
 
-export function readHead(target: Target): Ready<Version | undefined> {
+export function readHead(target: KeyPlace): Ready<Version | undefined> {
   return whenReady(readRow(target.partition, headKeyOf(target)), versionOf);
 }
 
@@ -41,7 +36,7 @@ export function objectOf(head: Version | undefined): ObjectRow | undefined {
 }
 
 /** A version by its reference, and the head of that moment. */
-export function readVersion(target: Target, ref: VersionRef): Ready<PlacedVersion | undefined> {
+export function readVersion(target: KeyPlace, ref: VersionRef): Ready<PlacedVersion | undefined> {
   if (ref.kind === "null") return readNullVersion(target);
   return whenReady(readBoth(target, ref.order), ([head, older]) => {
     if (head === undefined) return undefined;
@@ -51,7 +46,7 @@ export function readVersion(target: Target, ref: VersionRef): Ready<PlacedVersio
 }
 
 /** Where that stands is said by the head, so there is a second thing to read. */
-function readNullVersion({ partition, ...target }: Target): Ready<PlacedVersion | undefined> {
+function readNullVersion({ partition, ...target }: KeyPlace): Ready<PlacedVersion | undefined> {
   return partition.inSnapshot((reader) =>
     whenReady(readRow(reader, headKeyOf(target)), (row) => {
       const head = versionOf(row);
@@ -67,7 +62,7 @@ function readNullVersion({ partition, ...target }: Target): Ready<PlacedVersion 
 }
 
 /** The same version where it is now; undefined: it has gone. */
-export function readAgain(target: Target, before: ObjectRow): Ready<Version | undefined> {
+export function readAgain(target: KeyPlace, before: ObjectRow): Ready<Version | undefined> {
   return whenReady(readBoth(target, before.order), ([head, older]) => {
     const found = head?.row.order === before.order ? head : older;
     return found?.row.blob === before.blob ? found : undefined;
@@ -75,48 +70,27 @@ export function readAgain(target: Target, before: ObjectRow): Ready<Version | un
 }
 
 /** The head, and what stands in the versions space with this order, of one moment. */
-function readBoth(target: Target, order: number): Ready<(Version | undefined)[]> {
+function readBoth(target: KeyPlace, order: number): Ready<(Version | undefined)[]> {
   const keys = [headKeyOf(target), olderKeyOf(target, order)];
   return whenReady(target.partition.read(keys), (rows) => rows.map(versionOf));
 }
 
 /** The version in the versions space with this order. */
-export function readOlder(target: Target, order: number): Ready<Version | undefined> {
+export function readOlder(target: KeyPlace, order: number): Ready<Version | undefined> {
   return whenReady(readRow(target.partition, olderKeyOf(target, order)), versionOf);
 }
 
 /** The version that would be the head if that went. */
-export function readNewestOlder(target: Target): Ready<Version | undefined> {
+export function readNewestOlder(target: KeyPlace): Ready<Version | undefined> {
   const range = routedRange(space.versions, target.bucket.id, target.key);
   return whenReady(target.partition.scan(range, { limit: 1 }), ([row]) => versionOf(row));
 }
 
-/**
- * The object that a reader asks for. `noSuchKey` (details DeleteMarker and VersionId where a delete
- * marker is the current version), `noSuchVersion`, `isDeleteMarker` (details VersionId).
- */
-export function openVersion(target: Target, ref: VersionRef | undefined): Ready<Version | Refusal> {
-  if (ref === undefined) return whenReady(readHead(target), currentObject);
-  return whenReady(readVersion(target, ref), (found) => {
-    const details = { VersionId: versionIdText(ref) };
-    if (found === undefined) return refuse("noSuchVersion", { details });
-    const { version } = found;
-    return version.row.kind === "object" ? version : refuse("isDeleteMarker", { details });
-  });
-}
-
-function currentObject(head: Version | undefined): Version | Refusal {
-  if (head === undefined) return refuse("noSuchKey");
-  if (head.row.kind === "object") return head;
-  const details = { DeleteMarker: "true", VersionId: versionIdOf(head.row) };
-  return refuse("noSuchKey", { details });
-}
-
-function headKeyOf({ bucket, key }: Pick<Target, "bucket" | "key">): Uint8Array {
+function headKeyOf({ bucket, key }: Pick<KeyPlace, "bucket" | "key">): Uint8Array {
   return headKey(bucket.id, key);
 }
 
-function olderKeyOf({ bucket, key }: Pick<Target, "bucket" | "key">, order: number): Uint8Array {
+function olderKeyOf({ bucket, key }: Pick<KeyPlace, "bucket" | "key">, order: number): Uint8Array {
   return versionKey(bucket.id, key, order);
 }
 

@@ -1,5 +1,5 @@
-import { readRow, type Row, scanRowsMax } from "../../engine/engine.ts";
-import type { ChangeId, UploadId } from "../../format/ids.ts";
+import { readRow, type Row, scanRowsMax } from "../engine/engine.ts";
+import type { ChangeId, UploadId } from "../format/ids.ts";
 import {
   decodePartRow,
   decodeUploadRow,
@@ -8,10 +8,10 @@ import {
   type PartRow,
   type PartSet,
   type UploadRow,
-} from "../../format/object-row.ts";
-import { parsePartKey, partKey, partsRange, uploadKey } from "../../format/row-keys.ts";
-import type { Plan } from "../write/commit.ts";
-import type { KeyPlace } from "../target.ts";
+} from "../format/object-row.ts";
+import { parsePartKey, partKey, partsRange, uploadKey } from "../format/row-keys.ts";
+import type { Plan } from "./commit.ts";
+import type { KeyPlace } from "./key-place.ts";
 
 /*
  * An upload has one row, and one for each of its parts. Storing a part puts the upload's row again,

@@ -1,18 +1,24 @@
-import { isStoreError } from "../../base/errors.ts";
-import type { BucketFenceRow } from "../../format/bucket-row.ts";
-import type { ChangeId, UploadId } from "../../format/ids.ts";
-import { noParts } from "../../format/object-row.ts";
-import { parseUploadKey, space, spaceRange } from "../../format/row-keys.ts";
-import type { Bucket } from "../bucket-rows.ts";
-import { commitPlan, type CommitStore } from "../write/commit.ts";
-import type { ObjectStore } from "../object-store.ts";
-import { scanBucket } from "../page-scan.ts";
-import { isRefusal, type Refusal, refuse } from "../refusal.ts";
-import { type KeyPlace, targetIn } from "../target.ts";
-import { planUploadEnd, readParts, readUpload, readUploadRow } from "./upload-rows.ts";
+import { isStoreError } from "../base/errors.ts";
+import { isRefusal, type RefusalOf, refuse } from "../base/refusal.ts";
+import type { BucketFenceRow } from "../format/bucket-row.ts";
+import type { ChangeId, UploadId } from "../format/ids.ts";
+import { noParts } from "../format/object-row.ts";
+import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
+import { commitPlan, type CommitStore, type FenceRefusal } from "./commit.ts";
+import type { KeyPlace } from "./key-place.ts";
+import { planUploadEnd, readParts, readUpload, readUploadRow } from "./uploads.ts";
 
 /** @limit Uploads of a bucket looked up at once. */
 const uploadBatch = 100;
+
+/** What ending an upload needs of a store. */
+export interface UploadStore extends CommitStore {
+  /** Parts whose rows one commit takes away. */
+  readonly partsPerCommit: number;
+}
+
+/** The upload is not there, or it is not idle any more; or what its bucket refuses. */
+export type UploadRefusal = FenceRefusal | "noSuchUpload" | "conditionalConflict";
 
 /** In which state of the bucket, and of the upload, an upload may be ended. */
 export interface EndingUpload {
@@ -27,11 +33,11 @@ export interface EndingUpload {
  * `noSuchUpload`, `conditionalConflict` (it is not idle).
  */
 export async function freeUpload(
-  store: CommitStore,
+  store: UploadStore,
   target: KeyPlace,
   id: UploadId,
   { fence, stamp }: EndingUpload,
-): Promise<{ aborted: true } | Refusal> {
+): Promise<{ aborted: true } | RefusalOf<UploadRefusal>> {
   const plan = async () => {
     const upload = await readUpload(target, id);
     if (upload === undefined) return refuse("noSuchUpload");
@@ -50,10 +56,10 @@ export async function freeUpload(
 
 /**
  * Takes away what is left of an upload that has ended. Clients know it as gone already: what does not succeed now is done by
- * the sweep (upload-sweep.ts).
+ * the sweep (control/upload-sweep.ts).
  */
 export async function clearUploadIfPossible(
-  store: CommitStore,
+  store: UploadStore,
   target: KeyPlace,
   id: UploadId,
   fence: BucketFenceRow["state"] = "active",
@@ -67,18 +73,19 @@ export async function clearUploadIfPossible(
 
 /** Takes away what is left of an upload that has ended, a bounded number of parts in each commit. `operationAborted`. */
 export async function clearUpload(
-  store: CommitStore,
+  store: UploadStore,
   target: KeyPlace,
   id: UploadId,
   fence: BucketFenceRow["state"],
-): Promise<Refusal | undefined> {
+): Promise<RefusalOf<UploadRefusal> | undefined> {
   const { partsPerCommit } = store;
   const plan = async () => {
     const upload = await readUploadRow(target, id);
     const kept = upload?.row.ended;
     if (upload === undefined || kept === undefined) return refuse("noSuchUpload");
     const parts = await readParts(target, id, 0, partsPerCommit + 1);
-    return { ...planUploadEnd(upload, parts, kept, partsPerCommit), result: {} };
+    const result: { cleared: true } = { cleared: true };
+    return { ...planUploadEnd(upload, parts, kept, partsPerCommit), result };
   };
   for (;;) {
     const cleared = await commitPlan(store, target, plan, { state: fence });
@@ -88,22 +95,31 @@ export async function clearUpload(
 
 /** Ends all uploads of a bucket that is being deleted. A refusal: it is not, any more. */
 export async function freeUploads(
-  store: ObjectStore,
-  bucket: Bucket,
-): Promise<Refusal | undefined> {
-  const ending = { fence: "deleting" } as const;
-  for (;;) {
+  store: UploadStore,
+  bucket: KeyPlace["bucket"],
+): Promise<RefusalOf<UploadRefusal> | undefined> {
+  for (const partition of store.keymap.partitionsOf(bucket.id)) {
     const range = spaceRange(space.uploads, bucket.id);
-    const rows = await scanBucket(store, bucket.id, range, { limit: uploadBatch });
-    if (rows.length === 0) return undefined;
-    for (const row of rows) {
-      const { key, id } = parseUploadKey(row.key);
-      const target = targetIn(store, bucket, key);
-      const freed = await freeUpload(store, target, id, ending);
-      if (isRefusal(freed) && freed.refusal !== "noSuchUpload") return freed;
-      // Its end may have been begun by somebody else.
-      const left = await clearUpload(store, target, id, "deleting");
-      if (left !== undefined) return left;
+    for (;;) {
+      const rows = await partition.scan(range, { limit: uploadBatch });
+      if (rows.length === 0) break;
+      for (const row of rows) {
+        const { key, id } = parseUploadKey(row.key);
+        const refusal = await freeWholly(store, { bucket, key, partition }, id);
+        if (refusal !== undefined) return refusal;
+      }
     }
   }
+  return undefined;
+}
+
+async function freeWholly(
+  store: UploadStore,
+  place: KeyPlace,
+  id: UploadId,
+): Promise<RefusalOf<UploadRefusal> | undefined> {
+  const freed = await freeUpload(store, place, id, { fence: "deleting" });
+  if (isRefusal(freed) && freed.refusal !== "noSuchUpload") return freed;
+  // Its end may have been begun by somebody else.
+  return clearUpload(store, place, id, "deleting");
 }

@@ -1,20 +1,13 @@
-import type { Ready } from "../../base/ready.ts";
-import { whenReady } from "../../base/ready.ts";
-import type { Check, Rows as ReadRows } from "../../engine/engine.ts";
-import type { BucketFenceRow } from "../../format/bucket-row.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import { encodeObjectRow } from "../../format/object-row.ts";
-import { headKey, versionKey } from "../../format/row-keys.ts";
-import type { Plan, Planned } from "./commit.ts";
-import { commitPlan } from "./commit.ts";
-import type { WriteCondition } from "../conditions.ts";
-import { checkWrite } from "../conditions.ts";
-import type { ObjectStore } from "../object-store.ts";
-import type { Refusal } from "../refusal.ts";
-import type { Target } from "../target.ts";
-import { shownVersionId } from "../version/version-id.ts";
-import type { PlacedVersion, Version } from "../version/version-rows.ts";
-import { objectOf, readNewestOlder, readOlder, versionOf } from "../version/version-rows.ts";
+import { type Ready, whenReady } from "../base/ready.ts";
+import type { Check } from "../engine/engine.ts";
+import type { BucketFenceRow } from "../format/bucket-row.ts";
+import { encodeObjectRow, type ObjectRow } from "../format/object-row.ts";
+import { headKey, versionKey } from "../format/row-keys.ts";
+import { shownVersionId } from "../format/version-id.ts";
+import type { Clock } from "../platform/platform.ts";
+import type { Plan } from "./commit.ts";
+import type { KeyPlace } from "./key-place.ts";
+import { type PlacedVersion, readNewestOlder, readOlder, type Version } from "./versions.ts";
 
 /*
  * The head row of a key is its current version. Every change of a key's versions goes through here: it
@@ -52,22 +45,9 @@ interface Displaced extends Rows {
   readonly nullOrder: number | undefined;
 }
 
-export type NewObject = Omit<NewVersion, "kind">;
-
-/** Makes `next` the current version of this key if the condition holds at that instant. */
-export function makeObject(
-  store: ObjectStore,
-  target: Target,
-  condition: WriteCondition,
-  next: NewObject,
-): Promise<MadeVersion | Refusal> {
-  const reads = [headKey(target.bucket.id, target.key)];
-  const plan = (fence: BucketFenceRow, [row]: ReadRows): Planned<MadeVersion> => {
-    const head = versionOf(row);
-    const refusal = checkWrite(condition, objectOf(head));
-    return refusal ?? planVersion(store, target, { head, fence }, { ...next, kind: "object" });
-  };
-  return commitPlan(store, target, plan, { reads });
+/** Where the time of a new version comes from. */
+interface ClockHolder {
+  readonly platform: { readonly clock: Clock };
 }
 
 interface HeadAndFence {
@@ -77,8 +57,8 @@ interface HeadAndFence {
 
 /** Puts `next` in the place of `head`; a promise only where an older version has to be read for it. */
 export function planVersion(
-  store: ObjectStore,
-  target: Target,
+  store: ClockHolder,
+  target: KeyPlace,
   before: HeadAndFence,
   next: NewVersion,
 ): Ready<Plan<MadeVersion>> {
@@ -88,8 +68,8 @@ export function planVersion(
 }
 
 function planOver(
-  store: ObjectStore,
-  target: Target,
+  store: ClockHolder,
+  target: KeyPlace,
   { head, fence }: HeadAndFence,
   next: NewVersion,
   { nullOrder, ...displaced }: Displaced,
@@ -119,7 +99,10 @@ export function madeVersion(row: ObjectRow, fence: BucketFenceRow): MadeVersion 
 
 const noRows = { checks: [], puts: [], deletes: [], freed: [], nullOrder: undefined };
 
-function displace(target: Target, { head, fence: { versioning } }: HeadAndFence): Ready<Displaced> {
+function displace(
+  target: KeyPlace,
+  { head, fence: { versioning } }: HeadAndFence,
+): Ready<Displaced> {
   if (head === undefined) return noRows;
   const { order, nullVersion, nullOrder } = head.row;
   if (versioning !== "enabled" && nullVersion) return { ...noRows, freed: [head.row.data] };
@@ -136,7 +119,7 @@ function displace(target: Target, { head, fence: { versioning } }: HeadAndFence)
 }
 
 /** The head as an older version. */
-function olderPut(target: Target, { row }: Version): Rows["puts"][number] {
+function olderPut(target: KeyPlace, { row }: Version): Rows["puts"][number] {
   const key = versionKey(target.bucket.id, target.key, row.order);
   return { key, value: encodeObjectRow({ ...row, nullOrder: undefined }) };
 }
@@ -145,7 +128,7 @@ function olderPut(target: Target, { row }: Version): Rows["puts"][number] {
  * Takes one version away for good. Where it is the head, the newest of the others becomes the head: no
  * newer one can come in between, since that would change the head.
  */
-export async function planRemoval(target: Target, placed: PlacedVersion): Promise<Rows> {
+export async function planRemoval(target: KeyPlace, placed: PlacedVersion): Promise<Rows> {
   const { head, version } = placed;
   const checks = [headCheck(target, head)];
   const removal = planRowRemoval(version);
@@ -177,6 +160,6 @@ export function planRowRemoval({ rowKey, row, stamp }: Version): Omit<Rows, "put
   return { checks: [{ key: rowKey, expect: stamp }], deletes: [rowKey], freed: [row.data] };
 }
 
-function headCheck(target: Target, head: Version | undefined): Check {
+function headCheck(target: KeyPlace, head: Version | undefined): Check {
   return { key: headKey(target.bucket.id, target.key), expect: head?.stamp ?? "absent" };
 }

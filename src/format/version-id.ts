@@ -1,10 +1,9 @@
-import {} from "../../base/bytes.ts";
-import { StoreError } from "../../base/errors.ts";
-import { ByteReader, ByteWriter } from "../../format/codec.ts";
-import type { VersioningState } from "../../format/bucket-row.ts";
-import type { BlobId } from "../../format/ids.ts";
-import type { ObjectRow } from "../../format/object-row.ts";
-import { idOfBytes } from "../../format/ids.ts";
+import {} from "../base/bytes.ts";
+import { StoreError } from "../base/errors.ts";
+import { ByteReader, ByteWriter } from "./codec.ts";
+import type { VersioningState } from "./bucket-row.ts";
+import { type BlobId, idOfBytes } from "./ids.ts";
+import type { ObjectRow } from "./object-row.ts";
 
 /*
  * S3's version ids. The null version is called "null"; every other id is the order and the blob id of

@@ -3,14 +3,13 @@ import test from "node:test";
 import fc from "fast-check";
 import { encodeUtf8, toHex } from "../base/bytes.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
-import type { BucketId } from "../format/ids.ts";
-import { noId } from "../format/ids.ts";
+import { type BucketId, noId } from "../format/ids.ts";
 import { encodeObjectRow } from "../format/object-row.ts";
 import { headKey, versionKey } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
-import type { Keymap } from "./keymap.ts";
-import { openTestKeymap } from "./testing/open-test-keymap.ts";
-import { createTestPlatform } from "./testing/test-platform.ts";
+import type { Keymap } from "../keymap/keymap.ts";
+import { openTestKeymap } from "../keymap/testing/open-test-keymap.ts";
+import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { allVersions, positionOf, scanVersionPages, versionsOfKey } from "./version-scan.ts";
 
 const platform = createTestPlatform(createHash());

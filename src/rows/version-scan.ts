@@ -2,10 +2,10 @@ import type { Ready } from "../base/ready.ts";
 import { afterKey, compareBytes } from "../base/bytes.ts";
 import type { Row, ScanOptions } from "../engine/engine.ts";
 import { objectOrderOf } from "../format/object-row.ts";
-import type { KeyRange } from "../format/row-keys.ts";
 import {
   bucketBytesOf,
   headKey,
+  type KeyRange,
   objectKeyOfHead,
   parseHeadKey,
   parseRoutedKey,
@@ -15,7 +15,7 @@ import {
   versionKey,
 } from "../format/row-keys.ts";
 import type { BucketId } from "../format/ids.ts";
-import type { Partition } from "./keymap.ts";
+import type { Partition } from "../keymap/keymap.ts";
 
 /*
  * The versions of keys in order: by key, newest first, wherever their rows stand. A version moves between

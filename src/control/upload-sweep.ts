@@ -1,27 +1,25 @@
-import { afterKey } from "../../base/bytes.ts";
-import type { Row } from "../../engine/engine.ts";
-import { decodeUploadRow } from "../../format/object-row.ts";
-import { parseUploadKey, space, spaceRange } from "../../format/row-keys.ts";
-import { Activity } from "../../keymap/activity.ts";
-import type { Partition } from "../../keymap/keymap.ts";
-import type { Platform } from "../../platform/platform.ts";
-import type { CommitStore } from "../write/commit.ts";
-import { clearUpload, freeUpload } from "./free-uploads.ts";
-import { isRefusal } from "../refusal.ts";
-import { idText } from "../../format/ids.ts";
+import { afterKey } from "../base/bytes.ts";
+import type { Row } from "../engine/engine.ts";
+import { decodeUploadRow } from "../format/object-row.ts";
+import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
+import { Activity } from "../keymap/activity.ts";
+import type { Partition } from "../keymap/keymap.ts";
+import type { Platform } from "../platform/platform.ts";
+import { clearUpload, freeUpload, type UploadStore } from "../rows/upload-end.ts";
+import { isRefusal } from "../base/refusal.ts";
+import { idText } from "../format/ids.ts";
 
 /*
  * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
  * objects. One that has been idle for long (since its newest part, or since it was initiated; keymap/activity.ts says what time
  * is here) is ended as an abort would end it. One that has ended but has rows left is cleared: whoever ended it died, or
- * the disk was full. It is background work, but what ends an upload is decided here with everything else about uploads, so
- * the background is given this as one more worker (control/worker-loop.ts says what that is).
+ * the disk was full (rows/upload-end.ts does both).
  */
 
 /** @limit Uploads looked at in one step, some 500 bytes each; each may have 10,000 parts. */
 const uploadsPerStep = 64;
 
-export interface UploadSweepOptions extends CommitStore {
+export interface UploadSweepOptions extends UploadStore {
   readonly platform: Platform;
   /** Undefined: however long an upload is idle, it stays. */
   readonly idleMs: number | undefined;

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BlobId } from "../../format/ids.ts";
+import { type BlobId, idOfText } from "./ids.ts";
 import { isVersion, parseVersionId, versionIdOf, versionIdText } from "./version-id.ts";
-import { idOfText } from "../../format/ids.ts";
 
 const blob = idOfText<BlobId>("0123456789abcdef0123456789abcdef"); // any 16 bytes
 const row = { order: 1_800_000_000_000 * 1024, blob, nullVersion: false };

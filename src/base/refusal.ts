@@ -1,0 +1,22 @@
+/**
+ * Why an operation did nothing: an expected outcome, so a return value and not an error. Each layer names the codes that it
+ * knows; `s3/errors.ts` words them for clients.
+ */
+export interface RefusalOf<Code extends string> {
+  readonly refusal: Code;
+  /** What S3 adds to the error, by element name: Condition, ActualObjectSize, PartNumber … */
+  readonly details?: Readonly<Record<string, string>> | undefined;
+  /** For codes whose message depends on the case. */
+  readonly message?: string | undefined;
+}
+
+export function refuse<Code extends string>(
+  refusal: Code,
+  more: Omit<RefusalOf<Code>, "refusal"> = {},
+): RefusalOf<Code> {
+  return { refusal, ...more };
+}
+
+export function isRefusal(value: object): value is RefusalOf<string> {
+  return "refusal" in value;
+}

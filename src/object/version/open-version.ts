@@ -1,0 +1,29 @@
+import { type Ready, whenReady } from "../../base/ready.ts";
+import { versionIdOf, versionIdText, type VersionRef } from "../../format/version-id.ts";
+import type { KeyPlace } from "../../rows/key-place.ts";
+import { readHead, readVersion, type Version } from "../../rows/versions.ts";
+import { type Refusal, refuse } from "../refusal.ts";
+
+/**
+ * The object that a reader asks for. `noSuchKey` (details DeleteMarker and VersionId where a delete
+ * marker is the current version), `noSuchVersion`, `isDeleteMarker` (details VersionId).
+ */
+export function openVersion(
+  target: KeyPlace,
+  ref: VersionRef | undefined,
+): Ready<Version | Refusal> {
+  if (ref === undefined) return whenReady(readHead(target), currentObject);
+  return whenReady(readVersion(target, ref), (found) => {
+    const details = { VersionId: versionIdText(ref) };
+    if (found === undefined) return refuse("noSuchVersion", { details });
+    const { version } = found;
+    return version.row.kind === "object" ? version : refuse("isDeleteMarker", { details });
+  });
+}
+
+function currentObject(head: Version | undefined): Version | Refusal {
+  if (head === undefined) return refuse("noSuchKey");
+  if (head.row.kind === "object") return head;
+  const details = { DeleteMarker: "true", VersionId: versionIdOf(head.row) };
+  return refuse("noSuchKey", { details });
+}
