@@ -4,8 +4,9 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { firstSeed } from "./first-seed.ts";
-import { findBug, root, type Found } from "./simulation/plant.ts";
-import { plantedBugs } from "./simulation/planted-bugs.ts";
+import { root } from "./planted/markers.ts";
+import { findBug, type Found } from "./simulation/find-bug.ts";
+import { simulatedBugs } from "./simulation/planted-bugs.ts";
 import { runSeeds, SeedPool } from "./simulation/seed-pool.ts";
 import { Totals } from "./simulation/totals.ts";
 
@@ -25,7 +26,7 @@ const threads = availableParallelism();
 const elapsedMs = (): number => performance.now() - startMs;
 
 async function findPlanted(): Promise<boolean> {
-  const bugs = plantedBugs.filter(({ name }) => name.includes(values.planted ?? ""));
+  const bugs = simulatedBugs.filter(({ name }) => name.includes(values.planted ?? ""));
   const waiting = [...bugs];
   let found = 0;
   const take = async (): Promise<void> => {
@@ -41,8 +42,8 @@ async function findPlanted(): Promise<boolean> {
 }
 
 function describe({ bug, seed, seedsTried, complaint }: Found): string {
-  if (seed === undefined) return `NOT FOUND in ${seedsTried} seeds: ${bug.name} (${bug.promise})`;
-  return `found by seed ${seed}: ${bug.name} (${bug.promise}): ${complaint}`;
+  if (seed === undefined) return `NOT FOUND in ${seedsTried} seeds: ${bug.name} (${bug.breaks})`;
+  return `found by seed ${seed}: ${bug.name} (${bug.breaks}): ${complaint}`;
 }
 
 async function passSeeds(): Promise<boolean> {

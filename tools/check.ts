@@ -32,6 +32,7 @@ const steps: readonly Step[] = [
       "--test-isolation=none",
       "--test-reporter=./tools/quiet-reporter.ts",
       "tools/tidy.test.ts",
+      "test/planted/markers.test.ts",
     ],
   },
 ];

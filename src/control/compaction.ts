@@ -86,7 +86,9 @@ export class Compaction {
       const { value: found } = await this.#records.next();
       if (found === undefined) {
         await this.#move(live);
+        // holds: C5 copies-referred-to-before-drop
         await this.#flip();
+        // holds: C5 damaged-extent-asks-index
         return this.#isUnsure ? "again" : this.#isWhole ? "emptied" : "suspect";
       }
       if (found.kind === "hole") {

@@ -174,6 +174,7 @@ export class GarbageDrain implements Worker {
     const { system, session } = this.#options.keymap;
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       const marker = await this.#marker(partition);
+      // holds: C5 batch-added-once
       if (marker.value >= sequence) return;
       const checks = [marker.check];
       const puts = [{ key: marker.check.key, value: encodeCounterRow({ value: sequence }) }];

@@ -78,6 +78,7 @@ export class UploadSweep {
       await clearUpload(this.#options, place, id, "active");
       return;
     }
+    // holds: C1 idle-by-activity
     if (this.#activity?.isIdle(row.stamp) !== true) return;
     const ending = { fence: "active", stamp: row.stamp } as const;
     // Refused: somebody else has ended it, or still works on it, or deletes its bucket.

@@ -68,6 +68,7 @@ export async function* scanRecords(
     const header = await findHeader(options, window, next);
     if (header === undefined) break;
     const { offset } = header;
+    // holds: C5 walk-passes-damage
     isLost ||= offset !== next;
     if (offset > seen) yield { kind: "hole", offset: seen, end: offset };
     const end = offset + recordBytes(header.key.length, header.payloadBytes);

@@ -125,6 +125,7 @@ async function validLength(
       bytesBad += seen.end - seen.offset;
       continue;
     }
+    // holds: C1 sealed-behind-last-record
     length = seen.end;
     bytesBadWithin = bytesBad;
   }

@@ -77,6 +77,7 @@ async function setFence(
     if (fence === undefined) return "gone";
     const { state, turn } = decodeBucketFenceRow(fence.value);
     if (state === "deleting") return "deleting";
+    // holds: C2 versioning-in-fences
     if (turn >= to.turn || (await replaceFence(keymap, partition, fence, to))) return "done";
   }
   throw new StoreError("overloaded", `the fence of bucket ${bucket} changes all the time`);

@@ -45,6 +45,7 @@ export async function requireStoreRow(
     const message = `the index is of store ${idText(row.store)}, not of ${idText(store)}`;
     throw new StoreError("foreign", `${message}: ${indexRemedy}`);
   }
+  // holds: C9 index-not-behind-disks
   if (row.generation < generation) {
     const message = `the index is older than the data directories (generation ${row.generation}, they have seen ${generation})`;
     throw new StoreError("foreign", `${message}: ${indexRemedy}`);

@@ -120,6 +120,7 @@ export function firstKeyAfter(
   const group = commonPrefixOf(after, grouping);
   const isBehind = prefixOfAfter === "behind" || group?.length === after.length;
   if (group !== undefined && isBehind && group.length <= keyBytesMax) return afterPrefix(group);
+  // holds: C2 page-goes-on-behind-last-key
   return afterKey(after.subarray(0, keyBytesMax));
 }
 

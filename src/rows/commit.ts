@@ -165,7 +165,9 @@ function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan
   });
   return {
     id,
+    // holds: C2 read-rows-unchanged
     checks: [fence, ...plan.checks],
+    // holds: C5 freed-with-change
     puts: [...plan.puts, ...garbage],
     deletes: plan.deletes,
     leavesReserve: plan.puts.length > plan.deletes.length,

@@ -118,6 +118,7 @@ export function planUploadEnd(
     checks: [{ key, expect: stamp }],
     freed: removed.filter(({ part }) => !hasPart(kept, part)).map(({ data }) => data),
   };
+  // holds: C5 parts-end-with-upload
   if (removed.length === parts.length) return { ...rest, puts: [], deletes: [...deletes, key] };
   return { ...rest, puts: [{ key, value: encodeUploadRow({ ...row, ended: kept }) }], deletes };
 }

@@ -113,6 +113,7 @@ function displace(
   if (nullOrder === undefined) return { ...noRows, puts };
   return whenReady(readOlder(target, nullOrder), (replaced) => ({
     ...noRows,
+    // holds: C2, C5 null-version-replaced
     ...(replaced && planRowRemoval(replaced)),
     puts,
   }));
@@ -134,12 +135,15 @@ export async function planRemoval(target: KeyPlace, placed: PlacedVersion): Prom
   const removal = planRowRemoval(version);
   if (version !== head) {
     const puts = version.row.nullVersion ? [headPut(head, head.row, undefined)] : [];
+    // holds: C2 head-of-null-version-unchanged
     return { ...removal, checks: [...checks, ...removal.checks], puts };
   }
   const next = await readNewestOlder(target);
   if (next === undefined) return { ...removal, puts: [] };
+  // holds: C2 head-knows-null-version
   const nullOrder = next.row.nullVersion ? undefined : head.row.nullOrder;
   return {
+    // holds: C1 next-head-unchanged
     checks: [...checks, { key: next.rowKey, expect: next.stamp }],
     puts: [headPut(head, next.row, nullOrder)],
     deletes: [next.rowKey],

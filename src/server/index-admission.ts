@@ -72,6 +72,7 @@ export async function requireOwnIndex(options: Omit<AdmissionOptions, "engineNam
 export async function claimIndex(options: AdmissionOptions, where: string): Promise<void> {
   const { platform, index, engineName, disks } = options;
   if ((await readStoreRow(index)) !== undefined) return;
+  // holds: C9 never-served-before-first-rows
   await requireNeverServed(platform, disks, where);
   await makeFirstRows({ platform, engine: index, engineName, store: disks.store });
 }

@@ -62,6 +62,7 @@ export class Liveness {
     const found = await this.#partReferring(partition, header);
     if (found.length >= limit) return found;
     for await (const page of scanVersionPages(partition, versionsOfKey(bucket, key), rowsAtOnce)) {
+      // holds: C1 older-versions-refer-too
       for (const { row } of page) {
         if (!(await this.#objectRefers(row, header))) continue;
         found.push({ kind: "object", partition, rowKey: row.key });

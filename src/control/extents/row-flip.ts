@@ -99,6 +99,7 @@ async function planFlip(
 ): Promise<Change | "again" | "left over"> {
   const id = session.nextChangeId();
   const garbage = encodeGarbageRow({ locations: locationsOf(freed) });
+  // holds: C2 moved-row-unchanged
   const checks = [{ key: row.key, expect: row.stamp }];
   const puts = [
     { key: row.key, value: row.value },

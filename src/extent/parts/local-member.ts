@@ -48,6 +48,7 @@ export class LocalMember implements ExtentMember {
     const file = await disk.open(extentPath(header.extent), "create");
     try {
       await writeHeader(hash, file, header);
+      // holds: C1 new-file-in-its-directory
       await disk.syncDirectory(directory);
     } catch (error) {
       await file.close();
@@ -83,6 +84,7 @@ export class LocalMember implements ExtentMember {
 
   async append(epoch: number, offset: number, parts: readonly Uint8Array[]): Promise<void> {
     if (epoch !== this.#epoch) throw fenced(this.#identity.extent);
+    // holds: C1 synced-once
     await this.#file.writeDurably(parts, offset);
     // Whoever seals raises the epoch first and looks for records then: if it is still this one after
     // the sync, they find these.
@@ -96,6 +98,7 @@ export class LocalMember implements ExtentMember {
     this.#epoch = header.epoch;
     if (header.epoch !== epoch) throw fenced(extent);
     // Bytes of a file without a name are gone with the last process that has it open.
+    // holds: C1 still-in-place-after-sync
     if (!isInPlace) {
       const why = "its file was removed, replaced or moved while it was written";
       throw new MemberLost("missing", `extent ${extent}: ${why}`);

@@ -83,6 +83,7 @@ export async function dropMember(platform: Platform, drop: MemberDrop): Promise<
     if (drop.sync !== "if there") await unlinkMember(disk, expected.extent);
     return { outcome: "absent" };
   }
+  // holds: C9 header-proved-before-removal
   if (found.doubt !== undefined) {
     platform.log("error", "extent_file_kept", { ...fields, bytes: found.bytes, why: found.doubt });
     return { outcome: "kept", why: found.doubt };

@@ -84,6 +84,7 @@ export async function readRecord(
     blocks = await readExactly(file, ref, blocksStart, blocksEnd, buffer);
   }
   assertMeant(header, ref, identity);
+  // holds: C4 blocks-verified
   verifyBlocks(hash, header, plan.firstBlock, blocks);
   const skipped = start - plan.firstBlock * blockBytes;
   return { header, bytes: blocks.subarray(skipped, skipped + end - start) };

@@ -199,6 +199,7 @@ export class EnginePartition implements Partition {
 
   async #resolve(fenced: Change, cause: unknown): Promise<CommitOutcome> {
     const answer = await resolveCommit(this.#engine, this.#clock, fenced, cause);
+    // holds: C1 unknown-outcome-is-looked-up
     if (answer === "happened") return { outcome: "ok" };
     throw new StoreError("unavailable", "the index did not take a commit: try again", { cause });
   }
@@ -208,7 +209,9 @@ export class EnginePartition implements Partition {
     for (const check of change.checks) this.#accept(check.key);
     for (const put of change.puts) this.#accept(put.key);
     for (const key of change.deletes) this.#accept(key);
+    // holds: C1 session-lives
     const checks: Check[] = [{ key: this.#sessionKey, expect: this.#sessionStamp }];
+    // holds: C7 epoch-of-partition
     if (this.#held !== undefined) checks.push({ key: selfKey, expect: this.#held.stamp });
     checks.push(...change.checks);
     const { id, puts, deletes, leavesReserve } = change;

@@ -12,6 +12,7 @@ export function openVersion(
   target: KeyPlace,
   ref: VersionRef | undefined,
 ): Ready<Version | Refusal> {
+  // holds: C2 head-read-from-index
   if (ref === undefined) return whenReady(readHead(target), currentObject);
   return whenReady(readVersion(target, ref), (found) => {
     const details = { VersionId: versionIdText(ref) };

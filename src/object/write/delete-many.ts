@@ -161,6 +161,7 @@ async function planTogether(
     plan.checks.push(...planned.checks);
     plan.puts.push(...planned.puts);
     plan.deletes.push(...planned.deletes);
+    // holds: C5 freed-of-each-key
     plan.freedOfKeys.push({ key: target.key, locations: planned.freed });
     results.push(planned.result);
   }

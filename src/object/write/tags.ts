@@ -53,6 +53,7 @@ export async function putTags(
     const { rowKey, row, stamp } = version;
     const value = encodeObjectRow({ ...row, attributes: { ...row.attributes, tags } });
     return {
+      // holds: C1 tagged-version-unchanged
       checks: [{ key: rowKey, expect: stamp }],
       puts: [{ key: rowKey, value }],
       deletes: [],

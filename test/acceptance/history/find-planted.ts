@@ -2,10 +2,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Violation } from "../../../src/sim/history.ts";
-import { withPlanted } from "../../simulation/plant.ts";
+import type { PlantedBug } from "../../planted/planted-bug.ts";
+import { withPlanted } from "../../planted/with-planted.ts";
 import { HoldfastServer } from "../holdfast-server.ts";
 import { HistoryRun } from "./history-run.ts";
-import { plantedBugs } from "./planted-bugs.ts";
+import { serverBugs } from "./planted-bugs.ts";
 
 /** Clients of a history of moderate load. */
 export const historySize = { processes: 2, clients: 6 } as const;
@@ -16,12 +17,12 @@ const historiesMax = 8;
 
 /** Throws where one of the bugs is not found; says how the others were. */
 export async function findAllPlanted(): Promise<string> {
-  for (const bug of plantedBugs) console.log(`found: ${bug.name}: ${await findPlanted(bug)}`);
-  return `${plantedBugs.length} of ${plantedBugs.length} found`;
+  for (const bug of serverBugs) console.log(`found: ${bug.name}: ${await findPlanted(bug)}`);
+  return `${serverBugs.length} of ${serverBugs.length} found`;
 }
 
 /** Runs a server that has the bug until a history shows it; what the judge said, without the history. */
-function findPlanted(bug: (typeof plantedBugs)[number]): Promise<string> {
+function findPlanted(bug: PlantedBug): Promise<string> {
   return withPlanted(bug, async (program) => {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-history-"));
     const server = await HoldfastServer.start([join(folder, "data")], { program });

@@ -1,13 +1,12 @@
-import type { PlantedBug } from "../../simulation/planted-bugs.ts";
+import { instead, type PlantedBug, replaced, without } from "../../planted/planted-bug.ts";
 
 /** Bugs of a real server that the judgement of histories must find; it counts only if it does. */
-export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
+export const serverBugs: readonly PlantedBug[] = [
   {
     name: "reads take the head from a cache of their process for 50 ms",
-    promise: "C2",
-    file: "src/object/version/open-version.ts",
-    find: "  if (ref === undefined) return whenReady(readHead(target), currentObject);",
-    replace: `  if (ref === undefined) {
+    breaks: "C2",
+    marker: "head-read-from-index",
+    change: instead(`if (ref === undefined) {
     const cache = (globalThis.plantedHeads ??= new Map());
     const name = target.bucket.id + String(target.key);
     const cached = cache.get(name);
@@ -16,20 +15,18 @@ export const plantedBugs: readonly Omit<PlantedBug, "seed">[] = [
       cache.set(name, { head, at: Date.now() });
       return currentObject(head);
     });
-  }`,
+  }`),
   },
   {
     name: "commits do not check what they have read",
-    promise: "C2",
-    file: "src/rows/commit.ts",
-    find: "checks: [fence, ...plan.checks],",
-    replace: "checks: [fence],",
+    breaks: "C2",
+    marker: "read-rows-unchanged",
+    change: without(", ...plan.checks"),
   },
   {
     name: "a null version stays when a suspended bucket gets another",
-    promise: "C2",
-    file: "src/rows/version-changes.ts",
-    find: "...(replaced && planRowRemoval(replaced)),",
-    replace: "...(replaced && noRows),",
+    breaks: "C2",
+    marker: "null-version-replaced",
+    change: replaced("planRowRemoval(replaced)", "noRows"),
   },
 ];
