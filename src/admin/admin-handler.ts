@@ -9,7 +9,7 @@ import {
 } from "./access-key-pages.ts";
 import { answerTrace, type TracePageOptions, tracePath } from "./trace-page.ts";
 import { welcomePage } from "./welcome-page.ts";
-import { prometheusContentType, prometheusText, type ProcessMetrics } from "./prometheus-text.ts";
+import { prometheusContentType, prometheusText, type ProcessMetrics } from "./metrics.ts";
 
 /*
  * What stands under /-/ (no bucket's name begins so): health, metrics and, signed by root, access keys and

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Metrics } from "./metrics.ts";
+import { Metrics, prometheusText } from "./metrics.ts";
 import { parseExposition } from "./exposition.suite.ts";
-import { prometheusText } from "./prometheus-text.ts";
 
 test("metrics: each process's series stand under one family, told apart by its name", () => {
   const reports = ["front-end-1", "front-end-2"].map((process, i) => {

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isStoreError } from "../base/errors.ts";
-import { matches, parseFilter } from "./request-filter.ts";
-import { escaped, type RequestRecord } from "./request-record.ts";
+import { escaped, matches, parseFilter, type RequestRecord } from "./request-record.ts";
 
 const record: RequestRecord = {
   time: "2026-01-01T00:00:00.000Z",

@@ -6,7 +6,7 @@ import { decodeUtf8, toHex } from "../base/bytes.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { HttpResponse } from "../platform/http.ts";
-import type { RequestFilter } from "./request-filter.ts";
+import type { RequestFilter } from "./request-record.ts";
 import { answerTrace } from "./trace-page.ts";
 import { httpRequest } from "../platform/testing/http-requests.ts";
 

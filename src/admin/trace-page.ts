@@ -1,9 +1,8 @@
 import { wireBytes } from "../auth/canonical-request.ts";
 import { decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
-import { parseFilter, type RequestFilter } from "./request-filter.ts";
+import { parseFilter, type RequestFilter, type RequestRecord } from "./request-record.ts";
 import { answerRoot, Refused, type RootOnlyOptions } from "./root-only.ts";
-import type { TraceBatch, TraceSource } from "./trace-source.ts";
 
 /*
  * Requests as they end, under /-/trace; signed by the root's key. The answer is lines of JSON, each a RequestRecord, or
@@ -82,4 +81,19 @@ function textOf({ records, lost }: TraceBatch): string {
   const texts = records.map((record) => `${JSON.stringify(record)}\n`);
   if (lost > 0) texts.push(`${JSON.stringify({ lost })}\n`);
   return texts.join("");
+}
+
+/** Requests that ended since a trace was last fetched from, and how many more there was no room for. */
+export interface TraceBatch {
+  readonly records: readonly RequestRecord[];
+  readonly lost: number;
+}
+
+/** Where traces come from: all front-end processes of the tree that answer in time. */
+export interface TraceSource {
+  /** The first time begins the trace. A batch of each process; undefined where there are too many traces. */
+  fetch(id: string, filter: RequestFilter): Promise<readonly TraceBatch[] | undefined>;
+  end(id: string): Promise<void>;
+  /** Requests that have not ended, those alone that the filter takes. */
+  underWay(filter: RequestFilter): Promise<readonly RequestRecord[]>;
 }

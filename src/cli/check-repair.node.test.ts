@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { indexDamageFile } from "../format/data-directory.ts";
-import { flipBit, offsetOf, usedPages } from "../node/testing/damaged-index.ts";
+import { flipBit, offsetOf, usedPages } from "../node/testing/test-index.ts";
 import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
 import { StoreClient } from "../node/testing/store-client.ts";
 

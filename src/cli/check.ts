@@ -1,11 +1,11 @@
 import { StoreError } from "../base/errors.ts";
-import { checkStore, type CheckReport } from "../control/check.ts";
+import { type CheckReport, checkStore } from "../control/check.ts";
 import type { VerifyReport } from "../engine/engine.ts";
 import { createExtentTable } from "../keymap/extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { createLog } from "../node/platform/log.ts";
-import { openStore } from "../node/store/open-store.ts";
 import { createPlatform } from "../node/platform/platform.ts";
+import { openStore } from "../node/store/open-store.ts";
 import {
   type IndexRepair,
   type IndexTask,
@@ -14,7 +14,6 @@ import {
 } from "../node/store/repair-index.ts";
 import { openStoreDirectories } from "../node/store/store-directories.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
-import { damageLines, repairLines } from "./repair-report.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 
 export const check: Command = {
@@ -147,4 +146,46 @@ class ProgressLine {
   end(): void {
     process.stderr.write("\r\u001b[K");
   }
+}
+
+/** Lines for people. */
+export function repairLines(repair: IndexRepair): string[] {
+  const { outcome, problems, problemCount, lost, lostCount, missingCount, rowsKept } = repair;
+  if (outcome === "sound") return [`The index is not damaged: ${rowsKept} rows verified.`];
+  const losses = lostCount + missingCount;
+  const lostLines = lost.map(({ row, message }) => `  ${row}: ${message}`);
+  const more = losses - lost.length;
+  if (more > 0) lostLines.push(`  and ${more} rows whose keys are not known`);
+  const found = [`The index is damaged, ${problemCount} problems:`, ...problems.map(indented)];
+  switch (outcome) {
+    case "repaired":
+      return [
+        ...found,
+        `It was made anew with ${rowsKept} rows; ${losses} are lost${losses === 0 ? "." : ":"}`,
+        ...lostLines,
+        `The damaged index is kept as ${repair.keptFile}.`,
+      ];
+    case "would_lose":
+      return [
+        ...found,
+        `${rowsKept} rows can be kept. These would be lost:`,
+        ...lostLines,
+        "Nothing was changed. To go on without these rows: holdfast check --repair --accept-loss",
+      ];
+    case "impossible":
+      return [...found, ...lostLines, `Nothing was changed: ${repair.message}.`];
+  }
+}
+
+/** Of an index whose pages must not be followed. */
+export function damageLines({ problems, problemCount }: VerifyReport): string[] {
+  return [
+    `The index is damaged, ${problemCount} problems:`,
+    ...problems.map(({ message }) => indented(message)),
+    "The rest was not checked. To make the index anew from what can be proved: holdfast check --repair",
+  ];
+}
+
+function indented(text: string): string {
+  return `  ${text}`;
 }

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { must } from "../base/assert.ts";
-import { readRootKey } from "../node/store/root-key-file.ts";
+import { readRootKey } from "../node/store/key-files.ts";
 import { signedFetch } from "../node/client/signed-fetch.ts";
 import { makeCertificate, noOpenssl } from "../node/testing/certificates.ts";
 import { ServedStore, until } from "../node/testing/served-store.ts";

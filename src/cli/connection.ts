@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { AccessKey } from "../auth/access-key.ts";
 import { messageOf, StoreError } from "../base/errors.ts";
 import { callServer, openServer, type Trust } from "../node/client/server-call.ts";
-import { readRootKey } from "../node/store/root-key-file.ts";
+import { readRootKey } from "../node/store/key-files.ts";
 import { type SignedCall, signedHeaders } from "../node/client/signed-fetch.ts";
 import { rootKeyOfEnvironment, rootKeyVariables } from "../server/root-credentials.ts";
 import type { HeaderList } from "../platform/http.ts";

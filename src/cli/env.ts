@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { StoreError } from "../base/errors.ts";
-import { shellWord } from "./banner.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
 import { connectionFlags, connectionOf, keyFix } from "./connection.ts";
 
@@ -41,4 +40,9 @@ function runEnv(given: GivenFlags): Promise<number> {
     }
   }
   return Promise.resolve(exitStatus.ok);
+}
+
+/** A word for a POSIX shell. */
+export function shellWord(text: string): string {
+  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

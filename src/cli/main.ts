@@ -1,10 +1,13 @@
 import { isStoreError } from "../base/errors.ts";
 import { suggestion } from "../base/nearest.ts";
-import { type Command, exitStatus } from "./command.ts";
-import { commands } from "./commands.ts";
-import { commandHelp, overview } from "./help.ts";
-import { parseFlags } from "./parse-flags.ts";
 import { version } from "../node/version.ts";
+import { check } from "./check.ts";
+import { type Command, commandHelp, exitStatus, overview, parseFlags } from "./command.ts";
+import { env } from "./env.ts";
+import { keyCreate, keyDelete, keyList } from "./key.ts";
+import { serve } from "./serve.ts";
+import { status } from "./status.ts";
+import { trace } from "./trace.ts";
 
 /** Runs the command that the parameters name, and sets the exit status. */
 export async function main(parameters: readonly string[]): Promise<void> {
@@ -64,3 +67,15 @@ function unknown(words: readonly string[]): number {
   console.error(about.length > 0 ? `Try: holdfast help ${word}` : "Try: holdfast help");
   return exitStatus.usage;
 }
+
+/** In the order the help lists them. */
+export const commands: readonly Command[] = [
+  serve,
+  env,
+  check,
+  status,
+  trace,
+  keyCreate,
+  keyList,
+  keyDelete,
+];

@@ -1,18 +1,19 @@
 import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
 import { must } from "../base/assert.ts";
 import { toHex } from "../base/bytes.ts";
+import { readTlsPair, tlsFilesOf } from "../node/http/tls.ts";
 import { createLog } from "../node/platform/log.ts";
 import { createPlatform } from "../node/platform/platform.ts";
-import { rootKey } from "../node/store/root-key-file.ts";
-import { secretsKey } from "../node/store/secrets-key-file.ts";
-import { endGeneration, openStoreDirectories } from "../node/store/store-directories.ts";
 import { Supervisor } from "../node/process/supervisor.ts";
-import { readTlsPair, tlsFilesOf } from "../node/http/tls-files.ts";
-import { verifyIndex } from "../node/store/verify-index.ts";
+import { type FoundRootKey, rootKey, secretsKey } from "../node/store/key-files.ts";
+import { endGeneration, openStoreDirectories } from "../node/store/store-directories.ts";
+import { verifyIndex } from "../node/store/repair-index.ts";
 import { version } from "../node/version.ts";
-import { settingNames } from "../server/settings.ts";
-import { banner, readyEvent } from "./banner.ts";
+import { settingNames, type Settings } from "../server/settings.ts";
+import { shellWord } from "./env.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
+import { localEndpoint } from "./connection.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 import { untilStopped } from "./stop-signal.ts";
 
@@ -94,4 +95,65 @@ function stopSignal(
       process.exit(exitStatus.failed);
     },
   });
+}
+
+export interface Served {
+  readonly settings: Settings;
+  readonly port: number;
+  readonly rootKey: FoundRootKey;
+}
+
+/** The line of JSON that says the server is ready. It never holds the secret: it names the file that does. */
+export function readyEvent({ settings, port, rootKey }: Served): object {
+  const { listen, region } = settings;
+  return {
+    event: "ready",
+    endpoint: localEndpoint({ ...listen, port }, settings["tls-cert"] !== ""),
+    port,
+    region,
+    accessKeyId: rootKey.key.accessKeyId,
+    ...(rootKey.from === "environment" ? {} : { credentialsFile: rootKey.path }),
+    pid: process.pid,
+  };
+}
+
+/**
+ * What `serve` prints once it is ready. A new secret is printed on a terminal only: what is redirected ends in files and
+ * logs that others read. The lines to try can be pasted in any folder, and again after each start: they upload one line
+ * of text and nothing of the folder they are pasted in.
+ */
+export function banner(served: Served, isTerminal: boolean): string {
+  const { settings, port, rootKey } = served;
+  const isSecure = settings["tls-cert"] !== "";
+  const endpoint = localEndpoint({ ...settings.listen, port }, isSecure);
+  return `
+Holdfast serves ${settings.data.join(", ")}
+
+  Endpoint    ${endpoint}
+  Region      ${settings.region}
+  Access key  ${rootKey.key.accessKeyId}
+  Secret key  ${secretText(rootKey, isTerminal)}
+
+Try it with the AWS CLI, in another terminal:
+
+  ${environmentLine(settings, endpoint, isSecure)}
+  aws s3 mb s3://first
+  echo "Hello from Holdfast" | aws s3 cp - s3://first/hello.txt
+  aws s3 cp s3://first/hello.txt -
+`;
+}
+
+function secretText({ key, from, path }: FoundRootKey, isTerminal: boolean): string {
+  if (from === "environment") return "as given in HOLDFAST_ROOT_SECRET_ACCESS_KEY";
+  if (from === "file" || !isTerminal) return `in ${path}`;
+  return `${key.secretAccessKey}   (shown this once; kept in ${path})`;
+}
+
+/** Sets the variables of S3 clients in a shell, whatever folder it is in. */
+function environmentLine(settings: Settings, endpoint: string, isSecure: boolean): string {
+  const program = resolve(import.meta.dirname, "../../bin/holdfast.js");
+  const words = [program, "env", "--data", resolve(settings.data[0] ?? ""), "--endpoint", endpoint];
+  words.push("--region", settings.region);
+  if (isSecure) words.push("--tls-cert", resolve(settings["tls-cert"]));
+  return `eval "$(${words.map(shellWord).join(" ")})"`;
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Metrics } from "../admin/metrics.ts";
-import { prometheusText } from "../admin/prometheus-text.ts";
+import { Metrics, prometheusText } from "../admin/metrics.ts";
 import { sampleCensus } from "../server/store-metrics.ts";
 import { quantilesBy, readFigures } from "./figures.ts";
 import { statusOf } from "./status-report.ts";

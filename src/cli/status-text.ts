@@ -1,4 +1,4 @@
-import { columns } from "./columns.ts";
+import { columns } from "./command.ts";
 import type {
   IndexReport,
   OperationReport,

@@ -1,11 +1,15 @@
-import { parseFilter } from "../admin/request-filter.ts";
-import type { RequestRecord } from "../admin/request-record.ts";
+import {
+  millisecondsText,
+  parseFilter,
+  phasesText,
+  type RequestRecord,
+  resourceText,
+} from "../admin/request-record.ts";
 import { tracePath } from "../admin/trace-page.ts";
 import { StoreError } from "../base/errors.ts";
 import { type Command, exitStatus, type Flag, type GivenFlags } from "./command.ts";
 import { askLines, connectionFlags, connectionOf } from "./connection.ts";
 import { untilInterrupted } from "./stop-signal.ts";
-import { traceHead, traceRow } from "./trace-table.ts";
 
 /** They go to the server as they are. */
 const filterFlags: readonly Flag[] = [
@@ -74,4 +78,37 @@ function countOf(text: string | undefined): number {
   if (text === undefined) return Number.POSITIVE_INFINITY;
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new StoreError("invalid", `--count: "${text}" is not a number from 1`);
+}
+
+/** Of columns whose texts come one after the other, so that no width can be found out first. */
+const widths = [12, 20, 6, 10, 9, 14, 16];
+const heads = ["TIME", "OPERATION", "STATUS", "MS", "FIRST MS", "WHO", "ADDRESS", "WHAT"];
+
+export function traceHead(): string {
+  return row(heads);
+}
+
+/** Who, what, how long, and where the time went. */
+export function traceRow(record: RequestRecord): string {
+  const { status, totalMs, firstByteMs, owner, accessKey, address, code, phase } = record;
+  const texts = [
+    record.time.slice(11, 23),
+    record.operation === "none" ? record.method : record.operation,
+    status === undefined ? "…" : String(status),
+    millisecondsText(totalMs),
+    firstByteMs === undefined ? "-" : millisecondsText(firstByteMs),
+    owner ?? accessKey ?? "-",
+    address ?? "-",
+    resourceText(record),
+  ];
+  const now = phase === undefined ? "" : ` in ${phase}`;
+  const error = code === undefined ? "" : ` ${code}`;
+  return `${row(texts)}${error}${now}  (${phasesText(record)})  ${record.requestId}`;
+}
+
+function row(texts: readonly string[]): string {
+  return texts
+    .map((text, i) => text.padEnd(widths[i] ?? 0))
+    .join("  ")
+    .trimEnd();
 }

@@ -1,16 +1,18 @@
-import type { AuthFailure, Verified } from "../auth/claim.ts";
+import type { Credential } from "../auth/access-key.ts";
 import type { Authorize, Resource } from "../auth/authorize.ts";
+import type { AuthFailure, Verified } from "../auth/claim.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
-import type { HeaderList, Headers, HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { Ready } from "../base/ready.ts";
 import { idText, type UploadId } from "../format/ids.ts";
 import { type Bucket, getBucket } from "../object/bucket/buckets.ts";
 import type { ObjectStore } from "../object/object-store.ts";
-import { isRefusal, refuse, type Refusal } from "../object/refusal.ts";
-import { type ErrorDetails, S3Error, type S3ErrorCode, refusalCodes } from "./errors.ts";
+import { isRefusal, type Refusal, refuse } from "../object/refusal.ts";
+import type { HeaderList, Headers, HttpRequest, HttpResponse } from "../platform/http.ts";
+import { type ErrorDetails, refusalCodes, S3Error, type S3ErrorCode } from "./errors.ts";
 import type { CountedBody } from "./request/counted-body.ts";
 import type { RequestTarget } from "./request/request-target.ts";
-import { refuseUnsupportedHeaders } from "./request/unsupported-headers.ts";
+import { refuseUnsupportedHeaders } from "./request/header-rules.ts";
 
 /** A request whose sender is known, as operations get it. */
 export interface S3Call {
@@ -165,3 +167,18 @@ function subjectOf(code: S3ErrorCode, { bucket, key, upload }: Place): ErrorDeta
 export function xmlResponse(body: Uint8Array, headers: HeaderList = []): HttpResponse {
   return { status: 200, headers: [["content-type", "application/xml"], ...headers], body };
 }
+
+/** What the index has of a request's sender and its bucket; undefined where there is none. */
+export interface Found {
+  readonly credential: Credential | undefined;
+  readonly bucket: Bucket | undefined;
+}
+
+/**
+ * Reads the credential of an access key and a bucket in one step, as of one moment; what is not named is not found. Answers
+ * with the value itself where it is at hand.
+ */
+export type LookUp = (
+  accessKeyId: string | undefined,
+  bucketName: string | undefined,
+) => Ready<Found>;

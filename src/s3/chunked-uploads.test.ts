@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { encodeUtf8, toBase64 } from "../base/bytes.ts";
 import type { ChecksumAlgorithm } from "../format/checksum.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { checksumAlgorithms } from "./request/checksum-names.ts";
+import { checksumAlgorithms } from "./request/checksums.ts";
 import { type ChunkedPut, putChunked } from "./testing/chunked.ts";
 import { type TestS3, createTestS3 } from "./testing/test-s3.ts";
 

@@ -4,7 +4,7 @@ import type { AuthFailure } from "../auth/claim.ts";
 import { toHex } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { HeaderList, HttpResponse } from "../platform/http.ts";
-import type { ChecksumRefusal } from "./request/checksum-headers.ts";
+import type { ChecksumRefusal } from "./request/checksums.ts";
 import {
   type ErrorDetails,
   S3Error,
@@ -14,7 +14,7 @@ import {
   payloadErrorCodes,
   storeErrorCodes,
 } from "./errors.ts";
-import { formatIsoDate } from "./response/iso-date.ts";
+import { formatIsoDate } from "./response/listing.ts";
 import { textElement, xmlPlainDocument } from "./xml/xml-write.ts";
 
 /** @limit Seconds after which a client that was told to slow down may come again. */

@@ -3,7 +3,7 @@ import type { PayloadErrorCode } from "../auth/payload.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";
 import type { HeaderList } from "../platform/http.ts";
-import type { ChecksumRefusal } from "./request/checksum-headers.ts";
+import type { ChecksumRefusal } from "./request/checksums.ts";
 
 // The one place that knows S3's error names. Everything else speaks in codes of ours, and each kind of
 // them has a complete record here: a code added elsewhere is a type error until S3's word for it is found.

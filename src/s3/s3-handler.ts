@@ -1,31 +1,41 @@
-import type { Authorize } from "../auth/authorize.ts";
-import { effectiveHeaders } from "../auth/hoisted-headers.ts";
-import type { AuthFailure, Claim, Verified } from "../auth/claim.ts";
 import type { Credentials } from "../auth/access-key.ts";
+import type { Authorize } from "../auth/authorize.ts";
+import type { AuthFailure, Claim, Verified } from "../auth/claim.ts";
+import { effectiveHeaders } from "../auth/hoisted-headers.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
-import { type Ready, whenReady } from "../base/ready.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
-import type { Headers, HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
-import type { Platform } from "../platform/platform.ts";
+import { type Ready, whenReady } from "../base/ready.ts";
+import type { Bucket } from "../object/bucket/buckets.ts";
 import { type ProcessStore, storeForRequest } from "../object/object-store.ts";
 import { RequestPhases } from "../object/request-phases.ts";
-import { isBucketName } from "./request/bucket-name.ts";
+import type { Headers, HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
+import type { Platform } from "../platform/platform.ts";
 import { builtOperations } from "./built-operations.ts";
-import { type Operation, bucketRegionHeader, permit, permitOwn } from "./call.ts";
-import { S3Error } from "./errors.ts";
+import {
+  bucketRegionHeader,
+  type Found,
+  type LookUp,
+  type Operation,
+  permit,
+  permitOwn,
+} from "./call.ts";
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
-import { CountedBody } from "./request/counted-body.ts";
-import { checkHeaderForm } from "./request/headers.ts";
-import type { Found, LookUp } from "./look-up.ts";
-import { keepAlive } from "./response/keep-alive.ts";
+import { S3Error } from "./errors.ts";
 import type { ObservedRequest, RequestObserver } from "./observed-request.ts";
 import { type OperationName, route } from "./operations.ts";
-import { preflightRefused } from "./request/preflight.ts";
+import { CountedBody } from "./request/counted-body.ts";
+import { checkHeaderForm } from "./request/header-rules.ts";
+import {
+  checkTarget,
+  isBucketName,
+  parseRequestTarget,
+  type RequestTarget,
+} from "./request/request-target.ts";
 import type { RequestsPerKey } from "./request/requests-per-key.ts";
-import { type RequestTarget, checkTarget, parseRequestTarget } from "./request/request-target.ts";
+import { keepAlive } from "./response/keep-alive.ts";
 
 export interface S3HandlerOptions {
   readonly platform: Platform;
@@ -306,4 +316,21 @@ function checkBucketName({ kind, bucket }: RequestTarget): void {
 function describe(thrown: unknown): string {
   if (isStoreError(thrown)) return `${thrown.code}: ${thrown.message}`;
   return (thrown instanceof Error ? thrown.stack : undefined) ?? messageOf(thrown);
+}
+
+/**
+ * What a browser asks before it lets a page send a request. No bucket can allow any yet, so it is always a refusal. Browsers
+ * sign no such question, and the query of a presigned URL signs the request that is to follow: nobody is asked who he is.
+ */
+export function preflightRefused(headers: Headers, bucket: Bucket | undefined): S3Error {
+  if (!headers.has("origin")) {
+    const message = "Insufficient information. Origin request header needed.";
+    return new S3Error("BadRequest", { message });
+  }
+  const why = bucket === undefined ? "Bucket not found" : "CORS is not enabled for this bucket.";
+  const method = headers.get("access-control-request-method") ?? "OPTIONS";
+  return new S3Error("AccessForbidden", {
+    message: `CORSResponse: ${why}`,
+    details: { Method: method, ResourceType: "BUCKET" },
+  });
 }

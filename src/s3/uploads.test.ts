@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, encodeUtf8, toBase64 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { checksumAlgorithms } from "./request/checksum-names.ts";
+import { checksumAlgorithms } from "./request/checksums.ts";
 import { type TestRequest, type TestS3, createTestS3 } from "./testing/test-s3.ts";
 
 const hash = createHash();

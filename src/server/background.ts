@@ -3,12 +3,17 @@ import { type BackgroundStatistics, createBackground } from "../control/backgrou
 import { ExtentCensus } from "../control/extent-census.ts";
 import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
-import { KeptServices } from "./kept-services.ts";
+import { KeptServices } from "./services.ts";
 import { partsPerCommitMax } from "../rows/uploads.ts";
 import { UploadSweep } from "../control/upload-sweep.ts";
 import type { Service } from "../platform/platform.ts";
-import { sampleIndexDamage, sampleVerification } from "./index-metrics.ts";
-import { sampleBackground, sampleCensus, sampleStore } from "./store-metrics.ts";
+import {
+  sampleBackground,
+  sampleCensus,
+  sampleIndexDamage,
+  sampleStore,
+  sampleVerification,
+} from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 

@@ -1,26 +1,26 @@
 import { adminPrefix, createAdminHandler } from "../admin/admin-handler.ts";
+import { Metrics, type ProcessMetrics } from "../admin/metrics.ts";
 import { isFromBrowser } from "../admin/welcome-page.ts";
-import { Metrics } from "../admin/metrics.ts";
-import type { ProcessMetrics } from "../admin/prometheus-text.ts";
 import { authorize } from "../auth/authorize.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { bucketOfHost } from "../auth/virtual-host.ts";
+import { type Ready, whenReady } from "../base/ready.ts";
+import type { Rows } from "../engine/engine.ts";
 import type { SessionId } from "../format/ids.ts";
-import { createProcessStore } from "../object/object-store.ts";
+import { bucketRowKey } from "../object/bucket-rows.ts";
+import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
 import type { HttpHandler, RequestHead } from "../platform/http.ts";
 import type { SecretCipher, Service } from "../platform/platform.ts";
+import type { Found, LookUp } from "../s3/call.ts";
 import { RequestsPerKey } from "../s3/request/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
-import { sampleAdmission } from "./admission-metrics.ts";
 import { StoredAccessKeys } from "./access-keys.ts";
-import { createLookUp } from "./request-look-up.ts";
+import { readiness } from "./readiness.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
-import { sampleIndexDamage } from "./index-metrics.ts";
-import { sampleStore } from "./store-metrics.ts";
-import { KeptServices } from "./kept-services.ts";
-import { readiness } from "./readiness.ts";
 import type { RootCredentials } from "./root-credentials.ts";
+import { KeptServices } from "./services.ts";
+import { sampleAdmission, sampleIndexDamage, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 import { beginInSlices } from "./turn-slices.ts";
@@ -134,4 +134,28 @@ async function gatherMetrics(
 function isForAdmin(head: RequestHead, domains: readonly string[]): boolean {
   if (!head.path.startsWith(adminPrefix) && !isFromBrowser(head)) return false;
   return bucketOfHost(head.headers.get("host"), domains) === undefined;
+}
+
+/** One read of the index for whatever a request needs before it is let in. */
+export function createLookUp(
+  store: Pick<ProcessStore, "keymap" | "bucketsDecoded">,
+  accessKeys: StoredAccessKeys,
+): LookUp {
+  return (accessKeyId, bucketName) => {
+    const keyOfCredential = accessKeyId === undefined ? undefined : accessKeys.rowKey(accessKeyId);
+    const keys = keyOfCredential === undefined ? [] : [keyOfCredential];
+    if (bucketName !== undefined) keys.push(bucketRowKey(bucketName));
+    const rows: Ready<Rows> = keys.length === 0 ? [] : store.keymap.system.read(keys);
+    return whenReady(rows, (found): Found => {
+      const bucketRow = bucketName === undefined ? undefined : found.at(-1);
+      const credentialRow = keyOfCredential === undefined ? undefined : found[0];
+      return {
+        credential:
+          accessKeyId === undefined
+            ? undefined
+            : accessKeys.credentialOf(accessKeyId, credentialRow),
+        bucket: bucketRow && store.bucketsDecoded.decode(bucketName ?? "", bucketRow),
+      };
+    });
+  };
 }

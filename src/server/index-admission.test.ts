@@ -1,22 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { createMemoryEngine } from "../engine/memory-engine.ts";
-import type { MemoryEngine } from "../engine/memory-engine.ts";
+import { createMemoryEngine, type MemoryEngine } from "../engine/memory-engine.ts";
 import { initialiseDataDirectory } from "../extent/data-directories.ts";
 import { newestGeneration } from "../extent/disk-generation.ts";
 import { createExtentWriter } from "../extent/extent-writer.ts";
 import { MemoryDisk } from "../extent/testing/memory-disk.ts";
 import { identityOf, payloadOf } from "../extent/testing/test-store.ts";
-import type { StoreId } from "../format/ids.ts";
+import { type DiskId, idOfText, type StoreId } from "../format/ids.ts";
 import { createExtentTable } from "../keymap/extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { readStoreRow } from "../keymap/store-generation.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
+import { createPlatform } from "../node/platform/platform.ts";
 import { DiskError } from "../platform/disk.ts";
-import { beginGeneration, claimIndex, requireOwnIndex } from "./index-admission.ts";
-import { idOfText } from "../format/ids.ts";
+import {
+  beginGeneration,
+  claimIndex,
+  knownDisks,
+  registerDisks,
+  requireKnownDisks,
+  requireOwnIndex,
+} from "./index-admission.ts";
 
 const hash = createHash();
 const platform = createTestPlatform(hash);
@@ -188,4 +194,34 @@ test("admission: a bad block in the header of the newest extent refuses no start
     };
   }
   assert.equal(await start(index, disks), 2);
+});
+
+const id = (n: number): DiskId => idOfText<DiskId>(n.toString(16).padStart(32, "0"));
+
+test("data disks: what was registered is known, with its newest place", async () => {
+  const index = createMemoryEngine();
+  const platform = createPlatform({ log: () => undefined });
+  assert.deepEqual(await knownDisks(index), []);
+  const first = { id: id(1), name: "/a" };
+  await registerDisks(index, platform, [], [first]);
+  const before = await knownDisks(index);
+  await registerDisks(index, platform, before, [
+    { ...first, name: "/b" },
+    { id: id(2), name: "/c" },
+  ]);
+  const [moved, added] = await knownDisks(index);
+  assert.deepEqual([moved?.name, added?.name], ["/b", "/c"]);
+  assert.equal(moved?.addedMs, before[0]?.addedMs);
+});
+
+test("data disks: C5: a start without a known disk is refused with its last place", () => {
+  const known = [
+    { disk: id(1), addedMs: 0, name: "/a" },
+    { disk: id(2), addedMs: 0, name: "/b" },
+  ];
+  requireKnownDisks(known, [id(2), id(1), id(3)]);
+  assert.throws(() => requireKnownDisks(known, [id(1)]), {
+    code: "missing",
+    message: /last at \/b/,
+  });
 });

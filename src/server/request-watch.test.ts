@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Metrics } from "../admin/metrics.ts";
-import { prometheusText } from "../admin/prometheus-text.ts";
+import { Metrics, prometheusText } from "../admin/metrics.ts";
 import { recordBytesMax, type RequestRecord } from "../admin/request-record.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";

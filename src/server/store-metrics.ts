@@ -2,8 +2,14 @@ import type { Metrics, Sample } from "../admin/metrics.ts";
 import { sizeBounds } from "../base/size-counts.ts";
 import type { Background, BackgroundStatistics } from "../control/background.ts";
 import type { Census } from "../control/extent-census.ts";
+import type { IndexVerification } from "../control/index-verification.ts";
 import type { Engine, EngineStatistics } from "../engine/engine.ts";
+import type { IndexDamage } from "../engine/index-damage.ts";
 import type { ExtentWriter, ExtentWriterStatistics } from "../extent/extent-writer.ts";
+import type { AnswerBudget } from "../object/read/answer-budget.ts";
+import type { BodyBudget } from "../object/write/body-budget.ts";
+import type { RequestsPerKey } from "../s3/request/requests-per-key.ts";
+import type { RequestMetrics } from "./request-metrics.ts";
 
 /** What engines and the extent writer count themselves. */
 export function sampleStore(
@@ -188,4 +194,94 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
     "Records of garbage that wait to be added up, counted up to 100,000.",
     ({ garbageRows }) => garbageRows,
   );
+}
+
+/** What damage in the index this process has met. */
+export function sampleIndexDamage(metrics: Metrics, damage: IndexDamage): void {
+  metrics.sampled(
+    "counter",
+    "holdfast_index_damage_seen_total",
+    "Reads, commits and verifications of the index that met damage.",
+    () => damage.statistics.seen,
+  );
+  metrics.sampled(
+    "counter",
+    "holdfast_index_rows_skipped_total",
+    "Rows that listings left out because they are damaged.",
+    () => damage.statistics.rowsSkipped,
+  );
+}
+
+/** Whether the index is known to be good, and how its verification is doing. */
+export function sampleVerification(metrics: Metrics, verification: IndexVerification): void {
+  metrics.sampled(
+    "gauge",
+    "holdfast_index_damaged",
+    "1 where damage was seen and the index not found good since: nothing is reclaimed.",
+    () => (verification.statistics().isMarked ? 1 : 0),
+  );
+  metrics.sampled(
+    "counter",
+    "holdfast_index_verifications_total",
+    "Verifications of the whole index that came to their end.",
+    () => verification.statistics().finished,
+  );
+  metrics.sampled(
+    "gauge",
+    "holdfast_index_verifying_rows",
+    "Rows verified by the verification under way; nothing where none is.",
+    () => {
+      const { isUnderWay, rowsSoFar } = verification.statistics();
+      return isUnderWay ? [[[], rowsSoFar]] : [];
+    },
+  );
+  const ofLast = (
+    name: string,
+    help: string,
+    value: (last: { endedMs: number; rows: number; problems: number }) => number,
+  ): void =>
+    metrics.sampled("gauge", `holdfast_index_${name}`, help, () => {
+      const { last } = verification.statistics();
+      return last === undefined ? [] : [[[], value(last)]];
+    });
+  ofLast("verified_rows", "Rows of the last verification.", ({ rows }) => rows);
+  ofLast("problems", "Problems that the last verification found.", ({ problems }) => problems);
+  ofLast(
+    "verified_timestamp_seconds",
+    "When the last verification ended.",
+    ({ endedMs }) => endedMs / 1000,
+  );
+}
+
+export interface Admission {
+  readonly requests: RequestMetrics;
+  readonly perKey: RequestsPerKey;
+  readonly bodies: BodyBudget;
+  readonly answers: AnswerBudget;
+}
+
+/** What holds requests back, and how much of it is in use. */
+export function sampleAdmission(metrics: Metrics, admission: Admission): void {
+  const { requests, perKey, bodies, answers } = admission;
+  metrics.sampled(
+    "counter",
+    "holdfast_slow_downs_total",
+    "SlowDown answered to requests that were looked at: the access key has too many under way, no memory for an " +
+      "upload, or other (queues of disks and index, a key that everybody writes).",
+    () => {
+      const other = requests.slowDowns - perKey.refused - bodies.refused;
+      return [
+        [["requests_per_key"], perKey.refused],
+        [["upload_memory"], bodies.refused],
+        [["other"], Math.max(0, other)],
+      ];
+    },
+    ["reason"],
+  );
+  const gauge = (name: string, help: string, read: () => number): void =>
+    metrics.sampled("gauge", `holdfast_${name}`, help, read);
+  gauge("upload_memory_bytes", "Memory granted to uploads under way.", () => bodies.used);
+  gauge("upload_memory_waiting", "Uploads that wait for memory.", () => bodies.waiting);
+  gauge("answer_memory_bytes", "Memory granted to answers under way.", () => answers.used);
+  gauge("access_keys_active", "Access keys with requests under way.", () => perKey.keys);
 }

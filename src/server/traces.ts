@@ -1,6 +1,5 @@
-import { matches, type RequestFilter } from "../admin/request-filter.ts";
-import type { RequestRecord } from "../admin/request-record.ts";
-import type { TraceBatch } from "../admin/trace-source.ts";
+import { matches, type RequestFilter, type RequestRecord } from "../admin/request-record.ts";
+import type { TraceBatch } from "../admin/trace-page.ts";
 import type { Clock } from "../platform/platform.ts";
 
 /**

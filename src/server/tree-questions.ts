@@ -1,6 +1,5 @@
 import type { MetricFamily } from "../admin/metrics.ts";
-import type { RequestFilter } from "../admin/request-filter.ts";
-import type { RequestRecord } from "../admin/request-record.ts";
+import type { RequestFilter, RequestRecord } from "../admin/request-record.ts";
 
 /** What one process of the tree asks all others. */
 export type TreeQuestion =

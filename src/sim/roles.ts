@@ -7,7 +7,7 @@ import type { SessionId } from "../format/ids.ts";
 import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
 import { UploadSweep } from "../control/upload-sweep.ts";
 import type { Platform } from "../platform/platform.ts";
-import { runServices } from "../server/run-services.ts";
+import { runServices } from "../server/services.ts";
 import { openStoreParts, type StoreParts } from "../server/store-parts.ts";
 
 // What the processes of a machine run: the composition of server/, without HTTP.

@@ -4,14 +4,13 @@ import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { HttpHandler, HttpResponse } from "../../platform/http.ts";
 import type { Log } from "../../platform/platform.ts";
 import type { AnswerHead, AnswerWriter } from "./answer-writer.ts";
-import { type BareAnswer, bareAnswer, rawAnswer } from "./bare-answer.ts";
+import { type BareAnswer, bareAnswer, rawAnswer, type WrongProtocol } from "./bare-answer.ts";
 import type { HeadParser, ReceivedHead } from "./head-parser.ts";
 import { IncomingRequest, peerLeft } from "./incoming-request.ts";
 import type { HttpLimits } from "./limits.ts";
 import { PeerPace } from "./peer-pace.ts";
 import { type BodySource, RequestBody } from "./request-body.ts";
 import { sendStream } from "./send-stream.ts";
-import type { WrongProtocol } from "./wrong-protocol.ts";
 
 /** What the connections of a server share. */
 export interface Serving {

@@ -8,9 +8,8 @@ import { AnswerWriter, copiedBytesMax } from "./answer-writer.ts";
 import { Connection, type Serving } from "./connection.ts";
 import { HeadParser } from "./head-parser.ts";
 import { httpLimits, type HttpLimits } from "./limits.ts";
-import { WrongProtocol } from "./wrong-protocol.ts";
-import { readTlsPair, reloadMs, type TlsFiles, TlsReload } from "./tls-files.ts";
-import type { TlsPair } from "./tls-pair.ts";
+import { WrongProtocol } from "./bare-answer.ts";
+import { readTlsPair, reloadMs, type TlsFiles, type TlsPair, TlsReload } from "./tls.ts";
 
 /*
  * The HTTP/1.1 server: it listens, keeps the connections and their limits, and drains them at a stop. What is said on one

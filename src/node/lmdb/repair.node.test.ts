@@ -8,9 +8,7 @@ import type { Row } from "../../engine/engine.ts";
 import { allRows } from "../../engine/suite/rows.suite.ts";
 import { createHash } from "../platform/hash.ts";
 import { repairLmdb, verifyDataFile } from "./lmdb-engine.ts";
-import { flipBit, usedPages } from "../testing/damaged-index.ts";
-import { fillIndex } from "../testing/filled-index.ts";
-import { openTestIndex } from "../testing/test-index.ts";
+import { fillIndex, flipBit, openTestIndex, usedPages } from "../testing/test-index.ts";
 import { dataFileOf } from "./environment.ts";
 import { idText } from "../../format/ids.ts";
 

@@ -8,10 +8,15 @@ import { must } from "../../base/assert.ts";
 import { ChangeMaker, allRows, bytesOf } from "../../engine/suite/rows.suite.ts";
 import { createHash } from "../platform/hash.ts";
 import { verifyLmdb } from "./lmdb-engine.ts";
-import type { UsedPage } from "../testing/damaged-index.ts";
-import { flipBit, offsetOf, usedPages } from "../testing/damaged-index.ts";
-import { fillIndex, keyOf } from "../testing/filled-index.ts";
-import { openTestIndex } from "../testing/test-index.ts";
+import {
+  fillIndex,
+  flipBit,
+  keyOf,
+  offsetOf,
+  openTestIndex,
+  type UsedPage,
+  usedPages,
+} from "../testing/test-index.ts";
 import { dataFileOf, openEnvironment } from "./environment.ts";
 import { verifyDatabase } from "./verify.ts";
 import { readRow } from "../../engine/engine.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 import { test } from "node:test";
-import { BoundedLines, waitingBytesMax } from "./bounded-lines.ts";
+import { BoundedLines, waitingBytesMax } from "./request-lines.ts";
 import { Scratch, until } from "../testing/served-store.ts";
 
 const noFifo = spawnSync("mkfifo", ["--version"]).status === 0 ? false : "needs mkfifo";

@@ -5,7 +5,7 @@ import type { SessionRoster } from "../../server/session-roster.ts";
 import type { Settings } from "../../server/settings.ts";
 import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { StoreLocation } from "../store/store-directories.ts";
-import type { TlsPair } from "../http/tls-pair.ts";
+import type { TlsPair } from "../http/tls.ts";
 
 /*
  * What the supervisor and its workers say to each other. Nothing a request needs travels here, and the channel is the

@@ -1,3 +1,6 @@
+import { fstatSync, write } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import type { Metrics } from "../../admin/metrics.ts";
 import {
   millisecondsText,
@@ -5,7 +8,6 @@ import {
   type RequestRecord,
   resourceText,
 } from "../../admin/request-record.ts";
-import { BoundedLines } from "./bounded-lines.ts";
 
 /** Standard error, where the rest of the log goes. */
 const standardError = 2;
@@ -69,4 +71,100 @@ function droppedJson(lines: number): string {
 
 function droppedText(lines: number): string {
   return `${new Date().toISOString().slice(11, 23)} warn  log lines dropped lines=${lines}\n`;
+}
+
+/**
+ * @limit Lines that wait while who reads them is slow: past this they are dropped and counted.
+ * 2,000 and more of them.
+ */
+export const waitingBytesMax = 1024 * 1024;
+/**
+ * @limit One write to a pipe: those that several processes share keep so much together (POSIX's
+ * PIPE_BUF on Linux).
+ */
+const pipeBytesMax = 4096;
+/** @limit One write to anything else: a file takes it whole. */
+const writeBytesMax = 64 * 1024;
+/** @limit Before another try at a pipe that is full and does not block. */
+const retryMs = 20;
+
+const writeTo = promisify(write);
+
+/**
+ * Lines to a file or pipe, of which nobody waits: a reader that is slow makes holes, and neither memory nor pauses. What is
+ * written by others to the same end, at once (as Node writes its own log), may overtake them.
+ */
+export class BoundedLines {
+  readonly #descriptor: number;
+  readonly #writeBytesMax: number;
+  readonly #lines: Buffer[] = [];
+  readonly #droppedLine: (count: number) => string;
+  #bytes = 0;
+  #writing = false;
+  #dropped = 0;
+  #droppedUntold = 0;
+
+  /** @param droppedLine tells how many were dropped before the next. */
+  constructor(descriptor: number, droppedLine: (count: number) => string) {
+    this.#descriptor = descriptor;
+    this.#writeBytesMax = fstatSync(descriptor).isFIFO() ? pipeBytesMax : writeBytesMax;
+    this.#droppedLine = droppedLine;
+  }
+
+  /** Since the start. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Takes a line with its end. */
+  write(text: string): void {
+    const line = Buffer.from(text);
+    if (this.#bytes + line.length > waitingBytesMax) {
+      this.#dropped++;
+      this.#droppedUntold++;
+      return;
+    }
+    if (this.#droppedUntold > 0) {
+      this.#push(Buffer.from(this.#droppedLine(this.#droppedUntold)));
+      this.#droppedUntold = 0;
+    }
+    this.#push(line);
+    if (!this.#writing) void this.#writeAll(); // never rejects; ends when nothing waits
+  }
+
+  #push(line: Buffer): void {
+    this.#lines.push(line);
+    this.#bytes += line.length;
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#writing = true;
+    while (this.#lines.length > 0) {
+      let bytes = 0;
+      let count = 0;
+      for (const line of this.#lines) {
+        if (count > 0 && bytes + line.length > this.#writeBytesMax) break;
+        bytes += line.length;
+        count++;
+      }
+      if (!(await this.#writeOut(Buffer.concat(this.#lines.splice(0, count))))) {
+        this.#dropped += count; // nobody is there to be told
+      }
+      this.#bytes -= bytes;
+    }
+    this.#writing = false;
+  }
+
+  async #writeOut(bytes: Buffer): Promise<boolean> {
+    for (let rest = bytes; rest.length > 0;) {
+      try {
+        const { bytesWritten } = await writeTo(this.#descriptor, rest);
+        rest = rest.subarray(bytesWritten);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false; // Node's own
+        await sleep(retryMs);
+      }
+    }
+    return true;
+  }
 }

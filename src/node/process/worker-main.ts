@@ -1,8 +1,7 @@
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import { createLog } from "../platform/log.ts";
 import { createPlatform } from "../platform/platform.ts";
-import { runBackground } from "./background-process.ts";
-import { runFrontEnd } from "./front-end-process.ts";
+import { runBackground, runFrontEnd } from "./worker-roles.ts";
 import { WorkerChannel } from "./worker-channel.ts";
 
 // The process that the supervisor starts for each worker: waits to be told what it is, is that, and ends.

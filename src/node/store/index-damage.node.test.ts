@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import { indexDamageFile } from "../../format/data-directory.ts";
-import { flipBit, offsetOf, usedPages } from "../testing/damaged-index.ts";
+import { flipBit, offsetOf, usedPages } from "../testing/test-index.ts";
 import { type ReadyEvent, Scratch, ServedStore, started, until } from "../testing/served-store.ts";
 import { StoreClient } from "../testing/store-client.ts";
 

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createRandom } from "../platform/random.ts";
-import { secretsKey } from "./secrets-key-file.ts";
+import { secretsKey } from "./key-files.ts";
 
 test("secrets key: it is made once, and found under its former name", (t) => {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));

@@ -13,10 +13,12 @@ import { type DiskId, idBytes, idOfBytes, type StoreId } from "../../format/ids.
 import type { StoreIdentity } from "../../format/data-directory.ts";
 import { requireStoreRow } from "../../keymap/store-generation.ts";
 import type { Platform } from "../../platform/platform.ts";
-import { knownDisks, registerDisks, requireKnownDisks } from "../../server/data-disks.ts";
 import {
   beginGeneration,
   claimIndex,
+  knownDisks,
+  registerDisks,
+  requireKnownDisks,
   requireNeverServed,
   requireOwnIndex,
 } from "../../server/index-admission.ts";

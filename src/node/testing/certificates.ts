@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import type { TlsFiles } from "../http/tls-files.ts";
+import type { TlsFiles } from "../http/tls.ts";
 
 /** Why no certificate can be made here, or false. */
 export const noOpenssl =

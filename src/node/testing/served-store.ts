@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../../base/assert.ts";
 import { encodeUtf8 } from "../../base/bytes.ts";
-import { readRootKey } from "../store/root-key-file.ts";
+import { readRootKey } from "../store/key-files.ts";
 import { signedFetch } from "../client/signed-fetch.ts";
 
 const launcher = resolve(import.meta.dirname, "../../../bin/holdfast.js");

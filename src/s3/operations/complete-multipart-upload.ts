@@ -11,13 +11,12 @@ import {
   checksumElementName,
   checksumElements,
   partCountOf,
-} from "../request/checksum-names.ts";
+} from "../request/checksums.ts";
 import { bareEtag, parseWriteCondition } from "../request/condition-headers.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { keyElement } from "../response/multipart-elements.ts";
-import { parseUploadAddress, partsMax } from "../request/object-parameters.ts";
+import { keyElement } from "../response/listing.ts";
+import { madeVersionHeaders, parseUploadAddress, partsMax } from "../request/object-parameters.ts";
 import { expectedChecksums, withBodyOnly } from "../request/upload-body.ts";
-import { madeVersionHeaders } from "../request/versions.ts";
 import { type XmlNode, childText, readXmlChildren } from "../xml/xml-read.ts";
 import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 

@@ -5,7 +5,7 @@ import type { Bucket } from "../../object/bucket/buckets.ts";
 import { type CopyInput, type CopySource, copyObject as copyStored } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import { type Operation, type S3Call, permit, xmlResponse } from "../call.ts";
-import { checksumElements, partCountOf } from "../request/checksum-names.ts";
+import { checksumElements, partCountOf } from "../request/checksums.ts";
 import { parseWriteCondition } from "../request/condition-headers.ts";
 import {
   copyHeaders,
@@ -14,9 +14,8 @@ import {
   refusedCopy,
 } from "../request/copy-source.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../response/iso-date.ts";
-import { parseObjectAttributes } from "../request/object-attributes.ts";
-import { namesStorageClass } from "../request/storage-class.ts";
+import { formatIsoDate } from "../response/listing.ts";
+import { namesStorageClass, parseObjectAttributes } from "../request/object-attributes.ts";
 import { declaredChecksums } from "../request/upload-body.ts";
 import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 

@@ -9,14 +9,14 @@ import {
   checksumElementName,
   checksumTypeName,
   partChecksumElements,
-} from "../request/checksum-names.ts";
+} from "../request/checksums.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import {
   parseVersion,
   refusedVersion,
   versionAction,
   versionHeaders,
-} from "../request/versions.ts";
+} from "../request/object-parameters.ts";
 import { type Xml, element, plainElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 /** @limit S3: parts on a page. */

@@ -1,9 +1,12 @@
 import { type Bucket, listBuckets as listBucketRows } from "../../object/bucket/buckets.ts";
 import { type Operation, type S3Call, bucketArn, permitOwn, xmlResponse } from "../call.ts";
-import { decodeNameToken, encodeNameToken } from "../response/continuation-token.ts";
+import {
+  decodeNameToken,
+  encodeNameToken,
+  formatIsoDate,
+  ownerElement,
+} from "../response/listing.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../response/iso-date.ts";
-import { ownerElement } from "../response/listing.ts";
 import { isRegion } from "../request/regions.ts";
 import { type Xml, element, textElement, xmlDocument } from "../xml/xml-write.ts";
 

@@ -3,10 +3,14 @@ import type { Bucket } from "../../object/bucket/buckets.ts";
 import { type UploadListItem, isUploadOf, listUploads } from "../../object/upload/multipart.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
-import { formatIsoDate } from "../response/iso-date.ts";
-import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "../response/key-encoding.ts";
-import { pageItemsMax } from "../response/listing.ts";
-import { uploadElements } from "../response/multipart-elements.ts";
+import {
+  formatIsoDate,
+  type KeyEncoding,
+  keyEncodingOf,
+  pageItemsMax,
+  uploadElements,
+  writeCommonPrefix,
+} from "../response/listing.ts";
 import { asUploadId, parseCount } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
 import { type XmlBytes, xmlPage } from "../xml/xml-bytes.ts";

@@ -3,9 +3,11 @@ import { type VersionListItem, listVersions } from "../../object/list/list-versi
 import { parseVersionId, versionIdOf } from "../../format/version-id.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
-import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "../response/key-encoding.ts";
 import {
+  type KeyEncoding,
+  keyEncodingOf,
   pageItemsMax,
+  writeCommonPrefix,
   writeData,
   writeModified,
   writeOwner,

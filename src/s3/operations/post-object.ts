@@ -7,8 +7,7 @@ import { type Operation, type S3Call, granted, permit } from "../call.ts";
 import { parseWriteCondition } from "../request/condition-headers.ts";
 import { authError } from "../error-response.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { formAnswer } from "../form/form-answer.ts";
-import { asPut, fillIn } from "../form/form-call.ts";
+import { asPut, fillIn, formAnswer } from "../form/form-call.ts";
 import { formBoundary } from "../form/multipart-body.ts";
 import {
   type Policy,

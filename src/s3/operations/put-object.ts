@@ -4,7 +4,7 @@ import { parseWriteCondition } from "../request/condition-headers.ts";
 import { parseObjectAttributes } from "../request/object-attributes.ts";
 import { storedObjectHeaders } from "../response/object-response.ts";
 import { openUpload } from "../request/upload-body.ts";
-import { refuseVersion } from "../request/versions.ts";
+import { refuseVersion } from "../request/object-parameters.ts";
 
 export const putObject: Operation = async (call) => {
   const { bucket, key } = call.target;

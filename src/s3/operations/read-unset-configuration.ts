@@ -8,7 +8,7 @@ import {
   refusedVersion,
   versionAction,
   versionHeaders,
-} from "../request/versions.ts";
+} from "../request/object-parameters.ts";
 import {
   type Xml,
   element,

@@ -1,11 +1,22 @@
 import { must } from "../../base/assert.ts";
-import { getUpload, uploadPart as storePart } from "../../object/upload/multipart.ts";
-import { type Operation, granted, permit } from "../call.ts";
-import { checksumHeaders, checksumName } from "../request/checksum-names.ts";
 import type { ChecksumAlgorithm } from "../../format/checksum.ts";
+import { copyPart, type CopyPartInput } from "../../object/copy.ts";
+import { isRefusal } from "../../object/refusal.ts";
+import { getUpload, uploadPart as storePart } from "../../object/upload/multipart.ts";
+import type { HttpResponse } from "../../platform/http.ts";
+import { granted, type Operation, permit, type S3Call, xmlResponse } from "../call.ts";
 import { S3Error } from "../errors.ts";
+import { checksumHeaders, checksumName, partChecksumElements } from "../request/checksums.ts";
+import {
+  openCopySource,
+  parseCopyRange,
+  partCopyHeaders,
+  refusedCopy,
+} from "../request/copy-source.ts";
 import { parsePartNumber, parseUploadAddress } from "../request/object-parameters.ts";
 import { declaredChecksums, defaultChecksum, openUpload } from "../request/upload-body.ts";
+import { formatIsoDate } from "../response/listing.ts";
+import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const uploadPart: Operation = async (call) => {
   const { bucket, key } = call.target;
@@ -34,4 +45,32 @@ function checkAlgorithm(
     `Checksum Type mismatch occurred, expected checksum Type: ${checksumName(expected).toLowerCase()}, ` +
     `actual checksum Type: ${checksumName(sent).toLowerCase()}`;
   throw new S3Error("InvalidRequest", { message });
+}
+
+export const uploadPartCopy: Operation = async (call) => {
+  const { bucket, key } = call.target;
+  const source = await openCopySource(call);
+  await permit(call, "s3:PutObject", { bucket, key });
+  const address = parseUploadAddress(call);
+  const part = must(parsePartNumber(call), "the routing table asks for a part number");
+  const range = parseCopyRange(call);
+  const { checksum } = granted(await getUpload(call.objects, address), address);
+  const { signal } = call.request;
+  const input = { ...address, part, source, range, signal };
+  return call.keepAlive(copy(call, input, checksum !== undefined));
+};
+
+/** @param checksums whether the upload is one whose parts' checksums are shown. */
+async function copy(call: S3Call, input: CopyPartInput, checksums: boolean): Promise<HttpResponse> {
+  const stored = await copyPart(call.objects, input);
+  if (isRefusal(stored))
+    throw await refusedCopy(call, stored, { source: input.source, target: input });
+  return xmlResponse(
+    xmlDocument("CopyPartResult", [
+      textElement("LastModified", formatIsoDate(stored.modifiedMs)),
+      etagElement(stored.etag),
+      ...(checksums ? partChecksumElements(stored.checksum) : []),
+    ]),
+    partCopyHeaders(stored, input.source),
+  );
 }

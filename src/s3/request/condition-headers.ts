@@ -1,7 +1,8 @@
 import { parseHttpDate } from "../../base/http-date.ts";
 import type { RangeCondition, ReadConditions, WriteCondition } from "../../object/conditions.ts";
-import { S3Error, conditionNotImplemented, invalidArgument } from "../errors.ts";
+import type { RangeRequest } from "../../object/read/get.ts";
 import type { Headers } from "../../platform/http.ts";
+import { conditionNotImplemented, invalidArgument, S3Error } from "../errors.ts";
 
 /** @param prefix "" for GET and HEAD, "x-amz-copy-source-" for the source of a copy. */
 export function parseReadConditions(headers: Headers, prefix: string): ReadConditions {
@@ -91,4 +92,22 @@ function refuseDates(headers: Headers): void {
 function notAccepted(header: string): S3Error {
   const why = `We don't accept the provided value of ${header} header for this API`;
   return conditionNotImplemented(header, why);
+}
+
+/**
+ * `Range`, as S3 reads it: one range of bytes; anything else (several, other units, backwards) is as if there were
+ * none. Whether it fits the object is found out there.
+ */
+export function parseRange(header: string | undefined): RangeRequest | undefined {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? "");
+  if (match === null) return undefined;
+  const [, from = "", to = ""] = match;
+  if (from === "") return to === "" ? undefined : { kind: "suffix", length: toCount(to) };
+  if (to === "") return { kind: "from", first: toCount(from) };
+  const range = { kind: "from", first: toCount(from), last: toCount(to) } as const;
+  return range.first > range.last ? undefined : range;
+}
+
+function toCount(digits: string): number {
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
 }

@@ -6,10 +6,9 @@ import type { HeaderList } from "../../platform/http.ts";
 import { type Place, type S3Call, permitSource, refused } from "../call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { formDecode } from "./percent.ts";
-import { checkKey, climbsAboveRoot } from "./request-target.ts";
-import { isBucketName } from "./bucket-name.ts";
-import { versionHeaders, versionIn } from "./versions.ts";
+import { formDecode } from "./text-encoding.ts";
+import { checkKey, climbsAboveRoot, isBucketName } from "./request-target.ts";
+import { versionHeaders, versionIn } from "./object-parameters.ts";
 
 const header = "x-amz-copy-source";
 const rangeHeader = `${header}-range`;

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../base/bytes.ts";
-import { isBucketName } from "./bucket-name.ts";
+import { isBucketName } from "./request-target.ts";
 import {
   parseDeleteCondition,
+  parseRange,
   parseReadConditions,
   parseWriteCondition,
 } from "./condition-headers.ts";
-import { decodeHeaderText, encodeHeaderText } from "./encoded-word.ts";
+import { decodeHeaderText, encodeHeaderText } from "./text-encoding.ts";
 import { S3Error } from "../errors.ts";
 import { headersByName } from "../../platform/http.ts";
-import { formatIsoDate } from "../response/iso-date.ts";
+import { formatIsoDate } from "../response/listing.ts";
 import { parseObjectAttributes } from "./object-attributes.ts";
-import { parseRange } from "./range-header.ts";
 import { parseTaggingHeader } from "./tagging.ts";
-import { refuseUnsupportedHeaders } from "./unsupported-headers.ts";
+import { refuseUnsupportedHeaders } from "./header-rules.ts";
 
 const principal = { owner: "o", account: "a", name: "root", root: true };
 

@@ -1,10 +1,10 @@
-import { bucketOfHost } from "../../auth/virtual-host.ts";
 import { wireBytes } from "../../auth/canonical-request.ts";
+import { bucketOfHost } from "../../auth/virtual-host.ts";
 import { encodeUtf8, tryDecodeUtf8 } from "../../base/bytes.ts";
 import { keyBytesMax } from "../../format/limits.ts";
 import type { RequestHead } from "../../platform/http.ts";
 import { S3Error } from "../errors.ts";
-import { percentDecode } from "./percent.ts";
+import { percentDecode } from "./text-encoding.ts";
 
 /** What a request is about. A bucket's name is not judged here: only creating one asks whether it is legal. */
 export interface RequestTarget {
@@ -126,4 +126,14 @@ export function keyParameter(
 ): Uint8Array | undefined {
   const value = query.get(name);
   return value === undefined ? undefined : encodeUtf8(value);
+}
+
+const shape = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+const ipAddress = /^\d+\.\d+\.\d+\.\d+$/;
+/** Kept by AWS for access points and other things that stand where buckets do. */
+const reserved = /^(?:xn--|sthree-|amzn-s3-demo-)|(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/;
+
+/** S3's rules for general purpose buckets: 3 to 63 characters that also make a host name. */
+export function isBucketName(name: string): boolean {
+  return shape.test(name) && !name.includes("..") && !ipAddress.test(name) && !reserved.test(name);
 }

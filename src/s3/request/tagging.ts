@@ -1,7 +1,7 @@
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { type ErrorDetails, S3Error, invalidArgument } from "../errors.ts";
-import { formDecode } from "./percent.ts";
+import { formDecode } from "./text-encoding.ts";
 import { type XmlNode, childText, childrenOf, parseAnyXml, parseXml } from "../xml/xml-read.ts";
 import { element, textElement, xmlDocument } from "../xml/xml-write.ts";
 

@@ -14,13 +14,13 @@ import { type PieceDecoder, type Upload, wholeBodyBytesMax } from "../../object/
 import type { HashAlgorithm } from "../../platform/hash.ts";
 import type { S3Call } from "../call.ts";
 import {
+  checksumHeader,
+  checksumName,
   type DeclaredChecksum,
   type DeclaredChecksums,
-  checksumHeader,
   parseChecksumHeaders,
   parseTrailingChecksum,
-} from "./checksum-headers.ts";
-import { checksumName } from "./checksum-names.ts";
+} from "./checksums.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { checksumError, wrongLength } from "../error-response.ts";
 

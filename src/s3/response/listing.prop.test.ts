@@ -3,12 +3,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { compareBytes, encodeUtf8 } from "../../base/bytes.ts";
 import { createHash } from "../../node/platform/hash.ts";
-import { decodeContinuationToken, encodeContinuationToken } from "./continuation-token.ts";
-import { percentDecodeText, percentEncodeKey } from "../request/percent.ts";
+import { decodeContinuationToken, encodeContinuationToken } from "./listing.ts";
+import { percentDecodeText, percentEncodeKey } from "../request/text-encoding.ts";
 import { type TestS3, createTestS3 } from "../testing/test-s3.ts";
-import { parseXml } from "../xml/xml-read.ts";
-import type { XmlNode } from "../xml/xml-read.ts";
-import { childText, childrenOf } from "../xml/xml-read.ts";
+import { childrenOf, childText, parseXml, type XmlNode } from "../xml/xml-read.ts";
 
 const hash = createHash();
 

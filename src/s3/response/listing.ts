@@ -1,20 +1,28 @@
-import { noBytes } from "../../base/bytes.ts";
+import {
+  decodeUtf8,
+  encodeUtf8,
+  fromBase64,
+  noBytes,
+  toBase64,
+  tryDecodeUtf8,
+} from "../../base/bytes.ts";
 import type { ChecksumAlgorithm, ChecksumType } from "../../format/checksum.ts";
-import type { HeaderList } from "../../platform/http.ts";
-import type { ObjectSummary } from "../../format/object-row.ts";
+import type { ObjectSummary, UploadRow } from "../../format/object-row.ts";
 import {
   type ListInput,
   type ListItem,
-  type ListPage,
   listObjects,
+  type ListPage,
 } from "../../object/list/list.ts";
-import { type S3Call, bucketRegionHeader, granted, permit } from "../call.ts";
-import { checksumAlgorithms, checksumName, checksumTypeName } from "../request/checksum-names.ts";
-import { type KeyEncoding, keyEncodingOf, writeCommonPrefix } from "./key-encoding.ts";
+import type { HeaderList } from "../../platform/http.ts";
+import { bucketRegionHeader, granted, permit, type S3Call } from "../call.ts";
+import { invalidArgument } from "../errors.ts";
+import { checksumAlgorithms, checksumName, checksumTypeName } from "../request/checksums.ts";
 import { parseCount } from "../request/object-parameters.ts";
+import { percentEncodeKey } from "../request/text-encoding.ts";
 import { keyParameter } from "../request/request-target.ts";
-import { type XmlBytes, markup } from "../xml/xml-bytes.ts";
-import { type Xml, element, plainElement, textElement } from "../xml/xml-write.ts";
+import { markup, type XmlBytes } from "../xml/xml-bytes.ts";
+import { element, plainElement, textElement, type Xml } from "../xml/xml-write.ts";
 
 /** @limit S3: keys and common prefixes on a page. */
 export const pageItemsMax = 1000;
@@ -151,4 +159,101 @@ export function ownerElement(name: "Owner" | "Initiator", owner: string): Xml {
 /** What the last item of a page is called, to go on from. */
 export function placeOf(item: ListItem | undefined): Uint8Array | undefined {
   return item?.kind === "prefix" ? item.prefix : item?.key;
+}
+
+/**
+ * How the keys of a listing are written: as they are, or percent-encoded for parsers that can't hold every
+ * character (`encoding-type=url`).
+ */
+export interface KeyEncoding {
+  /** An element holding a key, a prefix, a delimiter or a marker; nothing for undefined. */
+  keyElement(name: string, value: Uint8Array | undefined): Xml;
+  /**
+   * The same of a value that some clients decode and some show as it comes: of it only what decoding would change is
+   * encoded, and what XML has no character for.
+   */
+  echoElement(name: string, value: Uint8Array): Xml;
+  /** The value itself, between the tags of a row. */
+  write(out: XmlBytes, value: Uint8Array): void;
+  readonly element: Xml;
+}
+
+export function keyEncodingOf(call: S3Call): KeyEncoding {
+  const type = call.target.query.get("encoding-type");
+  if (type !== undefined && type !== "url") {
+    throw invalidArgument("encoding-type", type, "Invalid Encoding Method specified in Request");
+  }
+  const encode = type === "url" ? percentEncodeKey : decodeUtf8;
+  const echo = type === "url" ? encodeAmbiguous : decodeUtf8;
+  return {
+    keyElement: (name, value) => textElement(name, value === undefined ? undefined : encode(value)),
+    echoElement: (name, value) => textElement(name, echo(value)),
+    write: (out, value) => void (type === "url" ? out.percentEncoded(value) : out.text(value)),
+    element: textElement("EncodingType", type),
+  };
+}
+
+function encodeAmbiguous(value: Uint8Array): string {
+  // oxlint-disable-next-line no-control-regex -- XML's lack of them is what it is about
+  const ambiguous = /[%+\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
+  return decodeUtf8(value).replace(ambiguous, (character) =>
+    percentEncodeKey(encodeUtf8(character)),
+  );
+}
+
+const commonPrefixStart = markup("<CommonPrefixes><Prefix>");
+const commonPrefixEnd = markup("</Prefix></CommonPrefixes>");
+
+export function writeCommonPrefix(out: XmlBytes, encoding: KeyEncoding, prefix: Uint8Array): void {
+  encoding.write(out.markup(commonPrefixStart), prefix);
+  out.markup(commonPrefixEnd);
+}
+
+/** Where a listing goes on, in a form whose first character is its version; opaque to clients. */
+const version = "1";
+
+export function encodeContinuationToken(after: Uint8Array): string {
+  const base64 = toBase64(after).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return version + base64;
+}
+
+/** A token from an earlier page; InvalidArgument for anything else. Undefined where there is none. */
+export function decodeContinuationToken(token: string | undefined): Uint8Array | undefined {
+  if (token === undefined) return undefined;
+  const base64 = token.slice(1).replaceAll("-", "+").replaceAll("_", "/");
+  const padded = base64.padEnd(Math.ceil(base64.length / 4) * 4, "=");
+  const after = token.startsWith(version) ? fromBase64(padded) : undefined;
+  if (after !== undefined && after.length > 0 && tryDecodeUtf8(after) !== undefined) return after;
+  const message = "The continuation token provided is incorrect";
+  throw invalidArgument("continuation-token", token, message);
+}
+
+export function encodeNameToken(after: string): string {
+  return encodeContinuationToken(encodeUtf8(after));
+}
+
+export function decodeNameToken(token: string | undefined): string | undefined {
+  const after = decodeContinuationToken(token);
+  return after && decodeUtf8(after);
+}
+
+/** The key as it is; the multipart answers that name a single key know no `encoding-type`. */
+export function keyElement(key: Uint8Array): Xml {
+  return textElement("Key", decodeUtf8(key));
+}
+
+/** What ListParts and ListMultipartUploads both say about an upload. */
+export function uploadElements({ attributes, checksum }: UploadRow): readonly Xml[] {
+  return [
+    ownerElement("Initiator", attributes.owner),
+    ownerElement("Owner", attributes.owner),
+    textElement("StorageClass", attributes.storageClass),
+    textElement("ChecksumAlgorithm", checksum && checksumName(checksum.algorithm)),
+    textElement("ChecksumType", checksum && checksumTypeName(checksum.type)),
+  ];
+}
+
+/** As S3 writes times in XML: in UTC, whole seconds, `.000Z` at the end. */
+export function formatIsoDate(ms: number): string {
+  return new Date(Math.floor(ms / 1000) * 1000).toISOString();
 }

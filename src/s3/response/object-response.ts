@@ -3,13 +3,12 @@ import type { HeaderList } from "../../platform/http.ts";
 import type { ObjectInfo } from "../../object/read/get.ts";
 import type { Stored } from "../../object/write/put.ts";
 import type { S3Call } from "../call.ts";
-import { checksumHeaders } from "../request/checksum-names.ts";
-import { isHeaderValue } from "../request/headers.ts";
-import { encodeHeaderText } from "../request/encoded-word.ts";
+import { checksumHeaders } from "../request/checksums.ts";
+import { isHeaderValue } from "../request/header-rules.ts";
+import { encodeHeaderText } from "../request/text-encoding.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { storedHeaders } from "../request/object-attributes.ts";
-import { storageClassHeaders } from "../request/storage-class.ts";
-import { madeVersionHeaders, versionHeaders } from "../request/versions.ts";
+import { storageClassHeaders, storedHeaders } from "../request/object-attributes.ts";
+import { madeVersionHeaders, versionHeaders } from "../request/object-parameters.ts";
 
 const defaultContentType = "binary/octet-stream";
 

@@ -12,7 +12,7 @@ import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
 import { RequestsPerKey } from "../request/requests-per-key.ts";
 import type { ObservedRequest, RequestObserver } from "../observed-request.ts";
-import type { LookUp } from "../look-up.ts";
+import type { LookUp } from "../call.ts";
 import { createS3Handler } from "../s3-handler.ts";
 import { httpRequest } from "../../platform/testing/http-requests.ts";
 

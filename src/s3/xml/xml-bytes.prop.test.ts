@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { decodeUtf8, encodeUtf8, toHex } from "../../base/bytes.ts";
-import { percentEncodeKey } from "../request/percent.ts";
-import { formatIsoDate } from "../response/iso-date.ts";
+import { percentEncodeKey } from "../request/text-encoding.ts";
+import { formatIsoDate } from "../response/listing.ts";
 import { XmlBytes, xmlPage } from "./xml-bytes.ts";
 import { escapeText, textElement, xmlDocument } from "./xml-write.ts";
 

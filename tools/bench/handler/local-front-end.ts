@@ -14,7 +14,7 @@ import {
 } from "../../../src/platform/http.ts";
 import { openFrontEnd } from "../../../src/server/front-end.ts";
 import { rootCredentials } from "../../../src/server/root-credentials.ts";
-import { runServices } from "../../../src/server/run-services.ts";
+import { runServices } from "../../../src/server/services.ts";
 import { rootKey, region } from "../../../test/acceptance/holdfast-server.ts";
 
 /** A request as it comes from the socket. */

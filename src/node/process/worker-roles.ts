@@ -1,0 +1,109 @@
+import { must } from "../../base/assert.ts";
+import { fromHex } from "../../base/bytes.ts";
+import type { Platform, Service } from "../../platform/platform.ts";
+import { openBackground } from "../../server/background.ts";
+import { openFrontEnd } from "../../server/front-end.ts";
+import { rootCredentials } from "../../server/root-credentials.ts";
+import { runServices } from "../../server/services.ts";
+import { isAlive } from "../../server/session-roster.ts";
+import { HttpServer } from "../http/http-server.ts";
+import { tlsFilesOf } from "../http/tls.ts";
+import { createSecretCipher } from "../platform/secret-cipher.ts";
+import { openStore } from "../store/open-store.ts";
+import type { StartMessage } from "./messages.ts";
+import { sampleHttp, sampleProcess } from "./process-metrics.ts";
+import { RequestLines } from "./request-lines.ts";
+import type { WorkerChannel } from "./worker-channel.ts";
+
+/** Serves S3 on the shared port until told to stop. */
+export async function runFrontEnd(
+  platform: Platform,
+  channel: WorkerChannel,
+  start: StartMessage,
+): Promise<void> {
+  const { settings, location, port, rootKey, name } = start;
+  const secretsKey = must(fromHex(start.secretsKey), "a secrets key is hexadecimal");
+  const opened = await openStore(platform, location, (cause) => {
+    channel.indexFailed(cause);
+  });
+  const log = new RequestLines(start.jsonLog);
+  const frontEnd = await openFrontEnd({
+    machine: opened.machine,
+    rootKey: rootCredentials(rootKey, location.store, platform.hash),
+    secretCipher: createSecretCipher(secretsKey, platform.random),
+    region: settings.region,
+    domains: settings.domain,
+    acceptsV2: settings["signature-v2"] === "on",
+    limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
+    requestsPerKey: settings["requests-per-key"],
+    name,
+    requestLog: { which: settings["request-log"], write: (record) => log.write(record) },
+    askOthers: (question) => channel.gather(question),
+    stopping: channel.stopSignal,
+  });
+  channel.send({ type: "opened", session: frontEnd.session });
+  sampleProcess(frontEnd.metrics);
+  channel.answer = (question) => frontEnd.answer(question);
+  const http = new HttpServer({
+    handler: frontEnd.handler,
+    log: platform.log,
+    host: settings.listen.host,
+    port,
+    shared: true,
+    tls: tlsFilesOf(settings["tls-cert"], settings["tls-key"]),
+    tlsPair: start.tlsPair,
+    drainMs: settings.drain,
+    limits: { connections: settings.connections, requests: settings.requests },
+  });
+  log.sample(frontEnd.metrics);
+  sampleHttp(frontEnd.metrics, () => http.statistics());
+  const announced: Service = {
+    name: http.name,
+    run: async (signal) => {
+      void http.listening.then(
+        () => channel.send({ type: "ready" }),
+        () => undefined, // run() throws it
+      );
+      await http.run(signal);
+    },
+  };
+  try {
+    await runServices([...frontEnd.services, announced], channel.stopSignal);
+  } finally {
+    await frontEnd.close();
+    await opened.close();
+  }
+}
+
+/** Does what no request waits for, until told to stop. */
+export async function runBackground(
+  platform: Platform,
+  channel: WorkerChannel,
+  start: StartMessage,
+): Promise<void> {
+  const { settings, location } = start;
+  const opened = await openStore(platform, location, (cause) => {
+    channel.indexFailed(cause);
+  });
+  const background = await openBackground({
+    machine: opened.machine,
+    sealAfterMs: settings["seal-after"],
+    compactAt: settings["compact-at"],
+    uploadIdleDays: settings["upload-idle-days"],
+    verifyIndexMs: settings["verify-index-every"],
+    isAlive: (session) => isAlive(channel.roster, session),
+  });
+  channel.send({ type: "opened", session: background.session });
+  sampleProcess(background.metrics);
+  channel.answer = (question) => background.answer(question);
+  // Whoever died while reading holds pages that could be used again.
+  channel.onRoster = () => opened.index.clearStaleReaders();
+  channel.send({ type: "ready" });
+  try {
+    await runServices(background.services, channel.stopSignal);
+  } finally {
+    channel.onRoster = undefined;
+    await background.close();
+    await opened.close();
+  }
+}

@@ -1,0 +1,291 @@
+import { fromBase64, toBase64 } from "../../base/bytes.ts";
+import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../../format/checksum.ts";
+import type { HeaderList, Headers } from "../../platform/http.ts";
+import { textElement, type Xml } from "../xml/xml-write.ts";
+
+/** What a request says about the integrity of its body. */
+export interface DeclaredChecksums {
+  /** `Content-MD5`, decoded. */
+  readonly md5: Uint8Array | undefined;
+  /** At most one of S3's additional checksums. */
+  readonly checksum: DeclaredChecksum | undefined;
+  /** `x-amz-checksum-type`. */
+  readonly type: ChecksumType | undefined;
+}
+
+export type DeclaredChecksum =
+  /** The value stands in a header: compare with it. */
+  | {
+      readonly kind: "value";
+      readonly algorithm: ChecksumAlgorithm;
+      readonly value: Uint8Array;
+      /** Composite values of multipart objects end in `-N`: how many parts. */
+      readonly parts: number | undefined;
+    }
+  /** It follows the body, as a trailing header of this name: read it with `parseTrailingChecksum`. */
+  | {
+      readonly kind: "trailer";
+      readonly algorithm: ChecksumAlgorithm;
+      readonly header: string;
+    }
+  /** Only an algorithm is named (`x-amz-sdk-checksum-algorithm`, `x-amz-checksum-algorithm`). */
+  | { readonly kind: "algorithm"; readonly algorithm: ChecksumAlgorithm };
+
+/** S3's answer to headers it can't take; the messages are S3's own. */
+export interface ChecksumRefusal {
+  readonly kind: "refused";
+  readonly code: "invalid_request" | "invalid_value" | "invalid_digest" | "malformed_trailer";
+  readonly message: string;
+  /** The Content-MD5 that is none, as it was sent. */
+  readonly md5?: string;
+}
+
+const digestBytes: Readonly<Record<ChecksumAlgorithm, number>> = {
+  crc32: 4,
+  crc32c: 4,
+  crc64nvme: 8,
+  sha1: 20,
+  sha256: 32,
+  sha512: 64,
+  md5: 16,
+  xxhash64: 8,
+  xxhash3: 8,
+  xxhash128: 16,
+};
+
+const valuePrefix = "x-amz-checksum-";
+/** These begin like the header of a value. */
+const notValues = ["algorithm", "type", "mode"];
+
+/** @param choosing whether the request may choose an algorithm for what it makes: else a name that is none is ignored. */
+export function parseChecksumHeaders(
+  headers: Headers,
+  choosing = false,
+): DeclaredChecksums | ChecksumRefusal {
+  const md5 = parseMd5(only(headers, "content-md5"));
+  if (isRefusal(md5)) return md5;
+  const type = parseType(only(headers, "x-amz-checksum-type"));
+  if (isRefusal(type)) return type;
+  const named = parseNamedAlgorithm(headers, choosing);
+  if (isRefusal(named)) return named;
+  const given = parseGiven(headers);
+  if (isRefusal(given)) return given;
+  if (named !== undefined && given !== undefined && named.algorithm !== given.algorithm) {
+    return invalid(`Value for ${named.header} header is invalid.`);
+  }
+  const algorithm = named && { kind: "algorithm" as const, algorithm: named.algorithm };
+  return { md5, checksum: given ?? algorithm, type };
+}
+
+/** The value that the trailer promised, from the trailing headers; S3 refuses where it is missing or malformed. */
+export function parseTrailingChecksum(
+  declared: DeclaredChecksum & { readonly kind: "trailer" },
+  trailers: ReadonlyMap<string, string>,
+): Uint8Array | ChecksumRefusal {
+  const value = trailers.get(declared.header);
+  if (value === undefined || trailers.size > 1) {
+    const code = "malformed_trailer";
+    const message = `The request's trailer must hold ${declared.header}, and nothing else.`;
+    return { kind: "refused", code, message };
+  }
+  const bytes = fromBase64(value);
+  if (bytes?.length === digestBytes[declared.algorithm]) return bytes;
+  return invalid(`Value for ${declared.header} trailing header is invalid.`);
+}
+
+/** crc32 → x-amz-checksum-crc32, for answers. */
+export function checksumHeader(algorithm: ChecksumAlgorithm): string {
+  return `${valuePrefix}${algorithm}`;
+}
+
+/** The one checksum that has a value, now or in the trailer. */
+function parseGiven(headers: Headers): DeclaredChecksum | undefined | ChecksumRefusal {
+  const values: [header: string, value: string][] = [];
+  for (const [header, sent] of headers) {
+    if (!isValueHeader(header)) continue;
+    // Base64 has no comma: there, a header that was sent again begins.
+    for (const value of sent.split(",")) values.push([header, value]);
+  }
+  const trailer = headers.get("x-amz-trailer");
+  const promised = trailer === undefined ? [] : promisedNames(trailer).map(parsePromise);
+  const unsupported = promised.find(isRefusal);
+  if (unsupported !== undefined) return unsupported;
+  if (values.length + promised.length > 1) {
+    const single = "Expecting a single x-amz-checksum- header";
+    return invalid(
+      values.length === 1 ? single : `${single}. Multiple checksum Types are not allowed.`,
+    );
+  }
+  const [value] = values;
+  if (value !== undefined) return parseValue(...value);
+  return promised[0];
+}
+
+/** As S3 splits it: empty names at the end are none, elsewhere they are names it does not know. */
+function promisedNames(value: string): string[] {
+  const names = value.trim().replace(/,+$/, "").split(",");
+  return names.map((name) => name.trim().toLowerCase());
+}
+
+function isValueHeader(name: string): boolean {
+  return name.startsWith(valuePrefix) && !notValues.includes(name.slice(valuePrefix.length));
+}
+
+function parseValue(header: string, text: string): DeclaredChecksum | ChecksumRefusal {
+  const algorithm = parseAlgorithm(
+    header.slice(valuePrefix.length),
+    "The algorithm type you specified in x-amz-checksum- header is invalid.",
+  );
+  if (typeof algorithm !== "string") return algorithm;
+  const match = /^([^-]*)(?:-([1-9]\d{0,4}))?$/.exec(text.trim());
+  const value = fromBase64(match?.[1] ?? "");
+  if (value?.length !== digestBytes[algorithm]) {
+    const message = `Value for ${header} header is invalid.`;
+    return { kind: "refused", code: "invalid_value", message };
+  }
+  const parts = match?.[2] === undefined ? undefined : Number(match[2]);
+  return { kind: "value", algorithm, value, parts };
+}
+
+function parsePromise(header: string): DeclaredChecksum | ChecksumRefusal {
+  const unsupported = "The value specified in the x-amz-trailer header is not supported";
+  if (!isValueHeader(header)) return invalid(unsupported);
+  const algorithm = parseAlgorithm(header.slice(valuePrefix.length), unsupported);
+  return typeof algorithm === "string" ? { kind: "trailer", algorithm, header } : algorithm;
+}
+
+/** What S3 knows of new uploads and copies alone. */
+const choiceHeader = "x-amz-checksum-algorithm";
+
+interface NamedAlgorithm {
+  readonly algorithm: ChecksumAlgorithm;
+  readonly header: string;
+}
+
+function parseNamedAlgorithm(
+  headers: Headers,
+  choosing: boolean,
+): NamedAlgorithm | undefined | ChecksumRefusal {
+  for (const header of [choiceHeader, "x-amz-sdk-checksum-algorithm"]) {
+    const name = only(headers, header);
+    const isIdle = header === choiceHeader && !choosing;
+    if (name === undefined || (isIdle && !isAlgorithm(name.toLowerCase()))) continue;
+    const algorithm = parseAlgorithm(
+      name.toLowerCase(),
+      "Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
+        `[${Object.keys(digestBytes).sort().join(", ").toUpperCase()}]`,
+    );
+    return typeof algorithm === "string" ? { algorithm, header } : algorithm;
+  }
+  return undefined;
+}
+
+function parseAlgorithm(name: string, unknown: string): ChecksumAlgorithm | ChecksumRefusal {
+  return isAlgorithm(name) ? name : invalid(unknown);
+}
+
+function isAlgorithm(name: string): name is ChecksumAlgorithm {
+  return Object.hasOwn(digestBytes, name);
+}
+
+function parseMd5(text: string | undefined): Uint8Array | undefined | ChecksumRefusal {
+  if (text === undefined) return undefined;
+  const md5 = fromBase64(text);
+  if (md5?.length === digestBytes.md5) return md5;
+  const message = "The Content-MD5 you specified was invalid.";
+  return { kind: "refused", code: "invalid_digest", message, md5: text };
+}
+
+function parseType(text: string | undefined): ChecksumType | undefined | ChecksumRefusal {
+  switch (text) {
+    case undefined:
+      return undefined;
+    case "FULL_OBJECT":
+      return "full";
+    case "COMPOSITE":
+      return "composite";
+    default:
+      return invalid("Value for x-amz-checksum-type header is invalid.");
+  }
+}
+
+function only(headers: Headers, name: string): string | undefined {
+  return headers.get(name)?.trim();
+}
+
+function isRefusal(value: object | string | undefined): value is ChecksumRefusal {
+  return typeof value === "object" && "code" in value;
+}
+
+function invalid(message: string): ChecksumRefusal {
+  return { kind: "refused", code: "invalid_request", message };
+}
+
+const names: Readonly<Record<ChecksumAlgorithm, string>> = {
+  crc32: "CRC32",
+  crc32c: "CRC32C",
+  crc64nvme: "CRC64NVME",
+  sha1: "SHA1",
+  sha256: "SHA256",
+  sha512: "SHA512",
+  md5: "MD5",
+  xxhash64: "XXHASH64",
+  xxhash3: "XXHASH3",
+  xxhash128: "XXHASH128",
+};
+
+export const checksumAlgorithms = Object.keys(names) as readonly ChecksumAlgorithm[]; // its keys
+
+/** crc32 → CRC32, as S3 writes it in XML. */
+export function checksumName(algorithm: ChecksumAlgorithm): string {
+  return names[algorithm];
+}
+
+/** crc32 → ChecksumCRC32: the element that holds a value. */
+export function checksumElementName(algorithm: ChecksumAlgorithm): string {
+  return `Checksum${names[algorithm]}`;
+}
+
+export function checksumTypeName(type: ChecksumType): string {
+  return type === "full" ? "FULL_OBJECT" : "COMPOSITE";
+}
+
+/** The value in base64; a composite one says of how many parts. */
+function checksumValue(checksum: StoredChecksum, partCount: number): string {
+  const value = toBase64(checksum.value);
+  return checksum.type === "composite" ? `${value}-${partCount}` : value;
+}
+
+export function checksumHeaders(
+  checksum: StoredChecksum | undefined,
+  partCount: number,
+): HeaderList {
+  if (checksum === undefined) return [];
+  return [
+    [checksumHeader(checksum.algorithm), checksumValue(checksum, partCount)],
+    ["x-amz-checksum-type", checksumTypeName(checksum.type)],
+  ];
+}
+
+/** `ChecksumCRC32` and `ChecksumType`, for answers in XML. */
+export function checksumElements(
+  checksum: StoredChecksum | undefined,
+  partCount: number,
+): readonly Xml[] {
+  if (checksum === undefined) return [];
+  return [
+    textElement(checksumElementName(checksum.algorithm), checksumValue(checksum, partCount)),
+    textElement("ChecksumType", checksumTypeName(checksum.type)),
+  ];
+}
+
+/** A part's checksum has no type of its own. */
+export function partChecksumElements(checksum: StoredChecksum | undefined): readonly Xml[] {
+  return checksumElements(checksum, 0).slice(0, 1);
+}
+
+/** Parts of the object with this ETag: `…-3` has three, others none. */
+export function partCountOf(etag: string): number {
+  const dash = etag.indexOf("-");
+  return dash < 0 ? 0 : Number(etag.slice(dash + 1));
+}
