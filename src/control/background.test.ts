@@ -414,6 +414,7 @@ test("createBackground runs all workers until told to stop, and shows what they 
       ["stray sweep", "stopped"],
       ["extent inventory", "stopped"],
       ["reclaim", "stopped"],
+      ["upload sweep", "stopped"],
     ],
   );
   await assertKept(process);

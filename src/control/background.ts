@@ -6,6 +6,7 @@ import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
 import type { Service } from "../platform/platform.ts";
+import { partsPerCommitMax } from "../rows/uploads.ts";
 import { BucketSweep } from "./bucket-sweep.ts";
 import { type BackgroundCounters, createCounters } from "./counters.ts";
 import { DeadWriters } from "./dead-writers.ts";
@@ -20,6 +21,7 @@ import { drainRestMsDefault, GarbageDrain } from "./garbage-drain.ts";
 import { GenerationKeeper } from "./generation-keeper.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 import { StraySweep } from "./stray-sweep.ts";
+import { UploadSweep } from "./upload-sweep.ts";
 import { createWorkerLoop, type Worker, type WorkerStatistics } from "./worker-loop.ts";
 
 export interface BackgroundLimits {
@@ -41,6 +43,12 @@ export interface BackgroundLimits {
   readonly bucketSweepMs: number;
   /** Between looks for files that no extent has. */
   readonly straySweepMs: number;
+  /** An unfinished upload is ended once it has been idle for so long; undefined: none is. */
+  readonly uploadIdleMs: number | undefined;
+  /** Between looks for idle uploads. */
+  readonly uploadSweepMs: number;
+  /** Parts of an upload whose rows one commit takes away. */
+  readonly partsPerCommit: number;
   /** Between two generations of the store: a copy of the index that lacks more than is written in that time is known to be older. */
   readonly generationMs: number;
 }
@@ -60,6 +68,10 @@ export const backgroundLimits: BackgroundLimits = {
   bucketSweepMs: 60_000,
   // Strays are rare, and looking for them costs a look at each extent.
   straySweepMs: 3_600_000,
+  uploadIdleMs: undefined,
+  // What may wait for days may wait for an hour more.
+  uploadSweepMs: 3_600_000,
+  partsPerCommit: partsPerCommitMax,
   // One commit, and two syncs of each data directory: less than leases cost.
   generationMs: 10_000,
 };
@@ -79,8 +91,8 @@ export interface BackgroundOptions extends StoragePlane {
   readonly limits?: Partial<BackgroundLimits> | undefined;
   /** What becomes of a loop that throws; it ends all of them unless told otherwise. */
   keep?(loop: Service): Service;
-  /** Work of layers above this one, each kind in a loop of its own. */
-  moreWorkers?(counters: BackgroundCounters): readonly Worker[];
+  /** Work that says how the store is, for those who show it; each in a loop of its own. */
+  readonly observers?: readonly Worker[] | undefined;
 }
 
 export interface BackgroundStatistics {
@@ -100,8 +112,8 @@ export function createBackground(options: BackgroundOptions): Background {
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
   const { platform } = options;
   const workers = createWorkers(options, limits);
-  const { generation, deadWriters, bucketSweep, straySweep, inventory, reclaim, counters } =
-    workers;
+  const { generation, deadWriters, bucketSweep, straySweep, inventory } = workers;
+  const { reclaim, uploadSweep, counters } = workers;
   const { idleMs, restShare } = limits;
   const rare = { idleMs, restShare: 0 };
   const loops = [
@@ -111,7 +123,7 @@ export function createBackground(options: BackgroundOptions): Background {
     createWorkerLoop(platform, straySweep, { idleMs, restShare }),
     createWorkerLoop(platform, inventory, { idleMs, restShare: inventoryRestShare }),
     createWorkerLoop(platform, reclaim, { idleMs, restShare }),
-    ...(options.moreWorkers?.(counters) ?? []).map((worker) =>
+    ...[...(options.observers ?? []), uploadSweep].map((worker) =>
       createWorkerLoop(platform, worker, { idleMs, restShare }),
     ),
   ];
@@ -147,6 +159,7 @@ export function createWorkers(
   readonly inventory: Worker;
   readonly straySweep: Worker;
   readonly reclaim: Worker;
+  readonly uploadSweep: Worker;
   readonly counters: BackgroundCounters;
   filesUnexplained(): number | undefined;
   close(): Promise<void>;
@@ -165,8 +178,10 @@ export function createWorkers(
   const sweep = new ExtentSweep({ ...options, ...parts, ...numbers });
   const guarded = (worker: Worker): Worker => whileIndexIsGood(options.damage, worker);
   const bucketSweep = new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs });
-  const { straySweepMs } = limits;
+  const { straySweepMs, partsPerCommit, uploadIdleMs, uploadSweepMs } = limits;
   const straySweep = new StraySweep({ ...options, counters, generation, everyMs: straySweepMs });
+  const uploadPace = { idleMs: uploadIdleMs, everyMs: uploadSweepMs };
+  const uploadSweep = new UploadSweep({ ...options, ...uploadPace, partsPerCommit, counters });
   return {
     generation,
     // They give up nothing but what their writers had not synced.
@@ -174,6 +189,7 @@ export function createWorkers(
     bucketSweep: guarded(bucketSweep),
     straySweep: guarded(straySweep),
     inventory: new ExtentInventory({ ...options, worklist }),
+    uploadSweep: guarded(uploadSweep),
     reclaim: guarded(inTurn("reclaim", [drain, sweep])),
     counters,
     filesUnexplained: () => straySweep.filesUnexplained,

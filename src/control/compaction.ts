@@ -10,7 +10,9 @@ import type { Keymap } from "../keymap/keymap.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { ScannedHole, ScannedRecord } from "../extent/extent-scan.ts";
 import { walkRecords } from "./extents/extent-walk.ts";
-import type { Liveness, Referent } from "./extents/liveness.ts";
+import { releasing } from "../rows/commit.ts";
+import type { Referent } from "../rows/referents.ts";
+import type { Liveness } from "./extents/liveness.ts";
 import type { Manifests } from "./extents/manifests.ts";
 import type { MovedRow } from "./extents/row-flip.ts";
 import { flipRow } from "./extents/row-flip.ts";
@@ -186,19 +188,13 @@ export class Compaction {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** A row whose fate is unknown may refer to the copies: then they are not released while we live. */
   async #flipOne(row: MovedRow): Promise<void> {
     const { manifests, writer, keymap } = this.#options;
     const { session } = keymap;
     const extent = this.entry.id;
     const appended: ChunkRef[] = [...row.moved.values()];
-    try {
-      const isDone = await flipRow({ manifests, writer, extent, session }, row, appended);
-      this.#isUnsure ||= !isDone;
-    } catch (thrown) {
-      if (!isStoreError(thrown, "unknown")) writer.release(appended);
-      throw thrown;
-    }
-    writer.release(appended);
+    const flip = () => flipRow({ manifests, writer, extent, session }, row, appended);
+    const isDone = await releasing({ writer }, appended, flip);
+    this.#isUnsure ||= !isDone;
   }
 }

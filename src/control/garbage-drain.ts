@@ -1,42 +1,20 @@
 import { afterKey } from "../base/bytes.ts";
-import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
-import type { Check, Row } from "../engine/engine.ts";
-import { decodeExtentRow, encodeExtentRow } from "../format/extent-row.ts";
-import {
-  decodeGarbageBatchRow,
-  decodeGarbageRow,
-  encodeGarbageBatchRow,
-} from "../format/garbage-row.ts";
+import { isStoreError, messageOf } from "../base/errors.ts";
+import type { Row } from "../engine/engine.ts";
+import { decodeGarbageRow } from "../format/garbage-row.ts";
 import type { ExtentId } from "../format/ids.ts";
 import { recordBytes } from "../format/record.ts";
-import {
-  drainKey,
-  extentKey,
-  garbageBatchKey,
-  idOfKey,
-  parseRoutedKey,
-  space,
-  spaceRange,
-} from "../format/row-keys.ts";
-import { decodeCounterRow, encodeCounterRow } from "../format/system-rows.ts";
+import { parseRoutedKey, space, spaceRange } from "../format/row-keys.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";
 import type { Platform } from "../platform/platform.ts";
+import { addBatches, makeBatches } from "../rows/garbage-batches.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { Manifests } from "./extents/manifests.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
-import { readRow } from "../engine/engine.ts";
 
 /*
- * Garbage rows stand in the partitions, the extent table in the system partition, and no commit spans two. So:
- *
- *     partition   delete garbage rows, put a batch: their sum by extent, under the next sequence number
- *     system      add the batch to the extents, put the sequence number as this partition's marker
- *     partition   delete the batch
- *
- * After a crash between any two of them the marker says whether the batch has been added. Batches are numbered one after
- * the other, and a new one is made only when there is none, so the marker alone is enough.
- *
- * Only extents that were reconciled count their dead bytes here: the others are counted, drained or not, when they are.
+ * Adds garbage to the dead bytes of the extents that it lies in, a batch of rows at a time (rows/garbage-batches.ts says how
+ * that stays right across a crash).
  */
 
 /**
@@ -49,10 +27,6 @@ const rowsPerBatch = 512;
  * quarters of what the front ends did.
  */
 export const drainRestMsDefault = 1000;
-/** @limit Two checks and two puts or fewer for each, within what a change may carry. */
-const extentsPerBatch = 4096;
-/** @limit Each failure means that somebody else changed one of the extents. */
-const attemptsMax = 16;
 
 export interface GarbageDrainOptions {
   readonly platform: Platform;
@@ -62,7 +36,7 @@ export interface GarbageDrainOptions {
   /** Between two looks of which the first found less than a whole batch. */
   readonly restMs: number;
   /** More of this extent is known to be dead. */
-  counted(extent: ExtentId): void;
+  readonly counted: (extent: ExtentId) => void;
 }
 
 type Sums = Map<ExtentId, number>;
@@ -81,13 +55,13 @@ export class GarbageDrain implements Worker {
 
   /** One batch of each partition; then it rests, where none of them was a whole one. */
   async step(): Promise<StepOutcome> {
-    const { keymap, platform, restMs } = this.#options;
+    const { keymap, platform, restMs, counted } = this.#options;
     if (platform.clock.monotonicMs() < this.#restsUntilMs) return "idle";
     let rowsMost = 0;
     for (const partition of keymap.partitions) {
-      await this.#addBatches(partition);
+      await addBatches(keymap, partition, counted);
       const rows = await this.#makeBatch(partition);
-      if (rows > 0) await this.#addBatches(partition);
+      if (rows > 0) await addBatches(keymap, partition, counted);
       rowsMost = Math.max(rowsMost, rows);
     }
     const isWhole = rowsMost === rowsPerBatch;
@@ -108,17 +82,8 @@ export class GarbageDrain implements Worker {
     const summed: Row[] = [];
     for (const row of rows) if (await this.#addTo(sums, row)) summed.push(row);
     if (summed.length === 0) return rows.length === rowsPerBatch ? rows.length : 0;
-    const next = (await this.#marker(partition)).value + 1;
-    const { outcome } = await partition.commit({
-      id: keymap.session.nextChangeId(),
-      checks: [
-        ...summed.map((row): Check => ({ key: row.key, expect: row.stamp })),
-        { key: garbageBatchKey(next), expect: "absent" },
-      ],
-      puts: batchesOf(sums).map((value, i) => ({ key: garbageBatchKey(next + i), value })),
-      deletes: summed.map((row) => row.key),
-    });
-    if (outcome === "ok") counters.garbageRowsDrained += summed.length;
+    const isMade = await makeBatches(keymap, partition, summed, sums);
+    if (isMade) counters.garbageRowsDrained += summed.length;
     return rows.length;
   }
 
@@ -143,70 +108,8 @@ export class GarbageDrain implements Worker {
     for (const [extent, bytes] of own) add(sums, extent, bytes);
     return true;
   }
-
-  async #marker(partition: Partition): Promise<{ readonly value: number; readonly check: Check }> {
-    const key = drainKey(partition.id);
-    const row = await readRow(this.#options.keymap.system, key);
-    const value = row === undefined ? 0 : decodeCounterRow(row.value).value;
-    return { value, check: { key, expect: row?.stamp ?? "absent" } };
-  }
-
-  async #addBatches(partition: Partition): Promise<void> {
-    const { session } = this.#options.keymap;
-    const batches = await partition.scan(spaceRange(space.garbageBatches), { limit: rowsPerBatch });
-    for (const { key, stamp, value } of batches) {
-      await this.#addToExtents(partition, idOfKey(key), decodeGarbageBatchRow(value).extents);
-      // Where somebody else was first, it is gone, which is as well.
-      await partition.commit({
-        id: session.nextChangeId(),
-        checks: [{ key, expect: stamp }],
-        puts: [],
-        deletes: [key],
-      });
-    }
-  }
-
-  async #addToExtents(
-    partition: Partition,
-    sequence: number,
-    extents: readonly { readonly extent: ExtentId; readonly deadBytes: number }[],
-  ): Promise<void> {
-    const { system, session } = this.#options.keymap;
-    for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const marker = await this.#marker(partition);
-      // holds: C5 batch-added-once
-      if (marker.value >= sequence) return;
-      const checks = [marker.check];
-      const puts = [{ key: marker.check.key, value: encodeCounterRow({ value: sequence }) }];
-      for (const { extent, deadBytes } of extents) {
-        const key = extentKey(extent);
-        const row = await readRow(system, key);
-        const before = row && decodeExtentRow(row.value);
-        if (row === undefined || before?.state !== "reconciled") continue;
-        const value = encodeExtentRow({ ...before, deadBytes: before.deadBytes + deadBytes });
-        checks.push({ key, expect: row.stamp });
-        puts.push({ key, value });
-      }
-      const id = session.nextChangeId();
-      const { outcome } = await system.commit({ id, checks, puts, deletes: [] });
-      if (outcome === "ok") {
-        for (const { extent } of extents) this.#options.counted(extent);
-        return;
-      }
-    }
-    throw new StoreError("overloaded", `extents changed under ${attemptsMax} attempts to count`);
-  }
 }
 
 function add(sums: Sums, extent: ExtentId, bytes: number): void {
   sums.set(extent, (sums.get(extent) ?? 0) + bytes);
-}
-
-function batchesOf(sums: Sums): Uint8Array[] {
-  const extents = [...sums].map(([extent, deadBytes]) => ({ extent, deadBytes }));
-  const out: Uint8Array[] = [];
-  for (let at = 0; at < extents.length; at += extentsPerBatch) {
-    out.push(encodeGarbageBatchRow({ extents: extents.slice(at, at + extentsPerBatch) }));
-  }
-  return out;
 }

@@ -8,6 +8,8 @@ import type { Platform } from "../platform/platform.ts";
 import { clearUpload, freeUpload, type UploadStore } from "../rows/upload-end.ts";
 import { isRefusal } from "../base/refusal.ts";
 import { idText } from "../format/ids.ts";
+import type { BackgroundCounters } from "./counters.ts";
+import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
  * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
@@ -25,11 +27,10 @@ export interface UploadSweepOptions extends UploadStore {
   readonly idleMs: number | undefined;
   /** From the end of one round to the next. */
   readonly everyMs: number;
-  /** Called for each upload that was ended. */
-  onEnded(): void;
+  readonly counters: Pick<BackgroundCounters, "uploadsEnded">;
 }
 
-export class UploadSweep {
+export class UploadSweep implements Worker {
   readonly name = "upload sweep";
   readonly #options: UploadSweepOptions;
   readonly #activity: Activity | undefined;
@@ -42,7 +43,7 @@ export class UploadSweep {
     this.#activity = idleMs === undefined ? undefined : new Activity({ ...options, idleMs });
   }
 
-  async step(): Promise<"busy" | "idle"> {
+  async step(): Promise<StepOutcome> {
     const { clock } = this.#options.platform;
     if (clock.monotonicMs() < this.#notBeforeMs) return "idle";
     // A round that fails is over: its generator is done, and the next step begins another.
@@ -71,7 +72,7 @@ export class UploadSweep {
   }
 
   async #look(partition: Partition, row: Row): Promise<void> {
-    const { platform } = this.#options;
+    const { platform, counters } = this.#options;
     const { bucket, key, id } = parseUploadKey(row.key);
     const place = { bucket: { id: bucket }, key, partition };
     if (decodeUploadRow(row.value).ended !== undefined) {
@@ -83,7 +84,7 @@ export class UploadSweep {
     const ending = { fence: "active", stamp: row.stamp } as const;
     // Refused: somebody else has ended it, or still works on it, or deletes its bucket.
     if (isRefusal(await freeUpload(this.#options, place, id, ending))) return;
-    this.#options.onEnded();
+    counters.uploadsEnded++;
     platform.log("info", "idle_upload_ended", { bucket, upload: idText(id) });
   }
 }

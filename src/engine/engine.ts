@@ -42,6 +42,11 @@ export interface Check {
   readonly expect: ChangeId | "absent";
 }
 
+export interface Put {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+}
+
 /**
  * All or nothing, and durable once answered `ok`. Keys in `puts` and `deletes` are distinct; deleting what is not
  * there is no error. The id becomes the stamp of every row put, and is never used for another change.
@@ -49,7 +54,7 @@ export interface Check {
 export interface Change {
   readonly id: ChangeId;
   readonly checks: readonly Check[];
-  readonly puts: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  readonly puts: readonly Put[];
   readonly deletes: readonly Uint8Array[];
   /** It frees nothing: when the disk is full it may not use what an engine keeps for changes that do. */
   readonly leavesReserve?: boolean | undefined;

@@ -3,9 +3,9 @@ import { isRefusal, type RefusalOf, refuse } from "../base/refusal.ts";
 import type { Change, Check, Row, Rows } from "../engine/engine.ts";
 import { type BucketFenceRow, decodeBucketFenceRow } from "../format/bucket-row.ts";
 import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
-import { encodeGarbageRow } from "../format/garbage-row.ts";
-import { bucketFenceKey, garbageKey, headKey } from "../format/row-keys.ts";
+import { bucketFenceKey, headKey } from "../format/row-keys.ts";
 import type { CommitOutcome, Keymap } from "../keymap/keymap.ts";
+import { garbagePuts } from "./garbage.ts";
 import type { KeyPlace } from "./key-place.ts";
 import { type Version, versionOf } from "./versions.ts";
 
@@ -40,7 +40,7 @@ interface CommitPhase {
   waited(): void;
 }
 
-/** It stands in a garbage row of its key: by that it is found, and its length told (a record holds its key). */
+/** What is freed of one key: it has a garbage row of its own. */
 export interface Freed {
   readonly key: Uint8Array;
   readonly locations: readonly DataLocation[];
@@ -157,12 +157,10 @@ export async function readFenceAndHead(
 function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan<unknown>): Change {
   const id = store.keymap.session.nextChangeId();
   const freed = [{ key: target.key, locations: plan.freed }, ...(plan.freedOfKeys ?? [])];
-  const garbage = freed.flatMap(({ key, locations: all }) => {
-    const locations = all.filter(({ kind }) => kind === "chunks" || kind === "manifest");
-    if (locations.length === 0) return [];
-    const value = encodeGarbageRow({ locations });
-    return [{ key: garbageKey(target.bucket.id, key, id), value }];
-  });
+  const { bucket } = target;
+  const garbage = freed.flatMap(({ key, locations }) =>
+    garbagePuts({ bucket, key }, id, locations),
+  );
   return {
     id,
     // holds: C2 read-rows-unchanged

@@ -3,6 +3,7 @@ import type { ChangeId, UploadId } from "../format/ids.ts";
 import {
   decodePartRow,
   decodeUploadRow,
+  encodePartRow,
   encodeUploadRow,
   hasPart,
   type PartRow,
@@ -59,7 +60,7 @@ export async function readUploadRow(
 }
 
 /** An upload from its row, whether it goes on or has ended. */
-function uploadOf(id: UploadId, stored: Row | undefined): FoundUpload | undefined {
+export function uploadOf(id: UploadId, stored: Row | undefined): FoundUpload | undefined {
   return stored && { id, row: decodeUploadRow(stored.value), stored };
 }
 
@@ -67,6 +68,11 @@ function uploadOf(id: UploadId, stored: Row | undefined): FoundUpload | undefine
 export function openUploadOf(id: UploadId, stored: Row | undefined): FoundUpload | undefined {
   const found = uploadOf(id, stored);
   return found?.row.ended === undefined ? found : undefined;
+}
+
+/** The row of such a part is still to be taken away, and refers to nothing: its data is an object's. */
+export function isLeftOver({ ended }: UploadRow, part: number): boolean {
+  return ended !== undefined && hasPart(ended, part);
 }
 
 /** All parts in order of their numbers. */
@@ -96,6 +102,25 @@ export async function readParts(
 /** A part from its row. */
 export function foundPart({ key, value, stamp }: Row): FoundPart {
   return { ...decodePartRow(value), part: parsePartKey(key).part, rowKey: key, stamp };
+}
+
+/** Puts the row of a part, and that of its upload again: whoever works on the upload checks the row of that alone. */
+export function planPart(
+  { stored }: FoundUpload,
+  before: { readonly rowKey: Uint8Array; readonly expect: ChangeId | "absent" },
+  part: PartRow,
+): Pick<Plan<unknown>, "checks" | "puts"> {
+  const { key, value, stamp } = stored;
+  return {
+    checks: [
+      { key, expect: stamp },
+      { key: before.rowKey, expect: before.expect },
+    ],
+    puts: [
+      { key: before.rowKey, value: encodePartRow(part) },
+      { key, value },
+    ],
+  };
 }
 
 /**

@@ -159,6 +159,20 @@ function headPut(
   return { key: rowKey, value: encodeObjectRow({ ...row, nullOrder }) };
 }
 
+/**
+ * Puts a version's row anew where it stands. The check of that is enough: a version that moves meanwhile loses the row it
+ * had.
+ */
+export function planRewrite(
+  { rowKey, stamp }: Pick<Version, "rowKey" | "stamp">,
+  row: ObjectRow,
+): Pick<Rows, "checks" | "puts"> {
+  return {
+    checks: [{ key: rowKey, expect: stamp }],
+    puts: [{ key: rowKey, value: encodeObjectRow(row) }],
+  };
+}
+
 /** Takes away the row of a version, and nothing else. */
 export function planRowRemoval({ rowKey, row, stamp }: Version): Omit<Rows, "puts"> {
   return { checks: [{ key: rowKey, expect: stamp }], deletes: [rowKey], freed: [row.data] };

@@ -1,11 +1,9 @@
 import { Metrics } from "../admin/metrics.ts";
 import { type BackgroundStatistics, createBackground } from "../control/background.ts";
 import { ExtentCensus } from "../control/extent-census.ts";
-import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
+import { IndexVerification } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
 import { KeptServices } from "./services.ts";
-import { partsPerCommitMax } from "../rows/uploads.ts";
-import { UploadSweep } from "../control/upload-sweep.ts";
 import type { Service } from "../platform/platform.ts";
 import {
   sampleBackground,
@@ -16,9 +14,6 @@ import {
 } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
-
-/** @limit Between looks for idle uploads: what may wait for days may wait for an hour more. */
-const uploadSweepMs = 3_600_000;
 
 export interface BackgroundOptions {
   readonly machine: StoreMachine;
@@ -69,21 +64,11 @@ export async function openBackground(options: BackgroundOptions): Promise<Backgr
     reader,
     reads,
     isAlive,
-    limits: compactAt === undefined ? undefined : { deadShare: compactAt },
-    moreWorkers(counters) {
-      const onEnded = () => counters.uploadsEnded++;
-      const idleMs = uploadIdleDays === 0 ? undefined : uploadIdleDays * 24 * 3_600_000;
-      const pace = { idleMs, everyMs: uploadSweepMs };
-      const sweep = new UploadSweep({
-        platform,
-        keymap,
-        writer,
-        partsPerCommit: partsPerCommitMax,
-        ...pace,
-        onEnded,
-      });
-      return [census, verification, whileIndexIsGood(damage, sweep)];
+    limits: {
+      ...(compactAt === undefined ? {} : { deadShare: compactAt }),
+      uploadIdleMs: uploadIdleDays === 0 ? undefined : uploadIdleDays * 24 * 3_600_000,
     },
+    observers: [census, verification],
   });
   sampleStore(metrics, machine.engines, writer);
   sampleBackground(metrics, background);

@@ -1,11 +1,10 @@
 import { type Background, createBackground } from "../control/background.ts";
 import { type CheckReport, checkStore } from "../control/check.ts";
-import { IndexVerification, whileIndexIsGood } from "../control/index-verification.ts";
+import { IndexVerification } from "../control/index-verification.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
 import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
-import { UploadSweep } from "../control/upload-sweep.ts";
 import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/services.ts";
 import { openStoreParts, type StoreParts } from "../server/store-parts.ts";
@@ -45,7 +44,6 @@ export const deadShare = 0.3;
 const sealAfterMs = 5000;
 /** Uploads that are idle for so long are ended. */
 export const uploadIdleMs = 30_000;
-const uploadSweepMs = 5000;
 const verifyIndexMs = 20_000;
 /** Few, so that most uploads end in several commits. */
 const partsPerCommit = 1;
@@ -58,6 +56,9 @@ const backgroundLimits = {
   oldReadMs: 120_000,
   bucketSweepMs: 10_000,
   straySweepMs: 10_000,
+  uploadIdleMs,
+  uploadSweepMs: 5000,
+  partsPerCommit,
   generationMs: 2000,
 };
 
@@ -90,7 +91,7 @@ async function runBackground(
 ): Promise<void> {
   const { platform, disks, isAlive, signal } = place;
   const limits = { ...backgroundLimits, smallBytes: place.extentBytes / 4, mergedAtOnce };
-  const { keymap, writer, engines, damage } = parts;
+  const { engines, damage } = parts;
   const verifyEvery = { platform, engines, damage, everyMs: verifyIndexMs };
   const background = createBackground({
     platform,
@@ -98,12 +99,7 @@ async function runBackground(
     ...parts,
     isAlive,
     limits,
-    moreWorkers(counters) {
-      const onEnded = () => counters.uploadsEnded++;
-      const pace = { idleMs: uploadIdleMs, everyMs: uploadSweepMs };
-      const sweep = new UploadSweep({ platform, keymap, writer, partsPerCommit, ...pace, onEnded });
-      return [new IndexVerification(verifyEvery), whileIndexIsGood(damage, sweep)];
-    },
+    observers: [new IndexVerification(verifyEvery)],
   });
   const check = () =>
     checkStore({ platform, disks, ...parts, signal: new AbortController().signal });

@@ -17,7 +17,7 @@ import {
   versionOrderOf,
 } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
-import { isLeftOver } from "../extents/liveness.ts";
+import { isLeftOver } from "../../rows/uploads.ts";
 import { checkData } from "./data-check.ts";
 import type { CheckNotes, ProblemKind } from "./report.ts";
 import { readRow } from "../../engine/engine.ts";
@@ -106,7 +106,7 @@ export class ObjectRowCheck {
     const whole = await readRow(partition, uploadKey(bucket, key, upload));
     if (whole === undefined) {
       await this.#problem("dangling", row, `part ${number} of an upload that is not there`);
-    } else if (isLeftOver(whole.value, number)) {
+    } else if (isLeftOver(decodeUploadRow(whole.value), number)) {
       // The row is left over: its data is an object's, which may have been deleted since.
       return;
     }

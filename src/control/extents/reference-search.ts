@@ -1,11 +1,7 @@
 import { readRow, type Row } from "../../engine/engine.ts";
-import { scanPages } from "../../engine/scan-pages.ts";
-import type { DataLocation } from "../../format/chunk-ref.ts";
 import type { ChangeId, ExtentId } from "../../format/ids.ts";
-import { decodeObjectRow, decodePartRow } from "../../format/object-row.ts";
-import { space, spaceRange } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
-import { allVersions, scanVersionPages } from "../../rows/version-scan.ts";
+import { dataOf, type ReferentPage, referentPages } from "../../rows/referents.ts";
 import type { Manifests } from "./manifests.ts";
 
 /*
@@ -13,9 +9,7 @@ import type { Manifests } from "./manifests.ts";
  * make out; of what is damaged it knows nothing. So an extent with damage in it is dropped only if no row refers to it.
  * It costs a look at every row, and is done for such extents alone.
  *
- * References move while we look, but in a settled extent none come into being. A part's becomes an object's, so parts
- * are looked at first; a head's becomes a version's and back, so both are looked at together, by position, which such a
- * move does not change (rows/version-scan.ts).
+ * References move while we look, but in a settled extent none come into being: so none is missed (rows/referents.ts).
  */
 
 /** A row that refers to the extent, or may: what cannot be read might list anything. */
@@ -35,10 +29,8 @@ export interface ReferenceSearchOptions {
 /** @limit Rows looked at in one step. */
 const rowsPerStep = 256;
 
-interface Page {
+interface Page extends ReferentPage {
   readonly partition: Partition;
-  readonly rows: readonly Row[];
-  readonly dataOf: (value: Uint8Array) => DataLocation;
 }
 
 export class ReferenceSearch {
@@ -65,18 +57,18 @@ export class ReferenceSearch {
     }
     const { value: page } = await this.#pages.next();
     if (page === undefined) return "none";
-    const { partition, rows, dataOf } = page;
+    const { partition, kind, rows } = page;
     for (const row of rows) {
-      const refers = await this.#refers(row, dataOf);
+      const refers = await this.#refers(row, kind);
       if (refers === "no") continue;
       return { partition, rowKey: row.key, stamp: row.stamp, isCertain: refers === "yes" };
     }
     return "busy";
   }
 
-  async #refers({ value }: Row, dataOf: Page["dataOf"]): Promise<"yes" | "perhaps" | "no"> {
+  async #refers({ value }: Row, kind: Page["kind"]): Promise<"yes" | "perhaps" | "no"> {
     try {
-      for await (const ref of this.#manifests.chunksOf(dataOf(value))) {
+      for await (const ref of this.#manifests.chunksOf(dataOf(kind, value))) {
         if (ref.extent === this.#extent) return "yes";
       }
       return "no";
@@ -89,12 +81,6 @@ export class ReferenceSearch {
 
 async function* pagesOf(keymap: Keymap): AsyncGenerator<Page, void, undefined> {
   for (const partition of keymap.partitions) {
-    for await (const rows of scanPages(partition, spaceRange(space.parts), rowsPerStep)) {
-      yield { partition, rows, dataOf: (value) => decodePartRow(value).data };
-    }
-    for await (const page of scanVersionPages(partition, allVersions(), rowsPerStep)) {
-      const rows = page.map(({ row }) => row);
-      yield { partition, rows, dataOf: (value) => decodeObjectRow(value).data };
-    }
+    for await (const page of referentPages(partition, rowsPerStep)) yield { partition, ...page };
   }
 }

@@ -3,7 +3,6 @@ import { ByteWriter } from "../../format/codec.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { type BucketId, bytesOfId, idOfBytes, type UploadId } from "../../format/ids.ts";
 import {
-  encodePartRow,
   encodeUploadRow,
   type ObjectAttributes,
   type PartRow,
@@ -27,6 +26,7 @@ import {
   type FoundUpload,
   openUploadOf,
   partNumberMax,
+  planPart,
   readParts,
   readUpload,
 } from "../../rows/uploads.ts";
@@ -176,16 +176,8 @@ function replacePart(
     if (upload === undefined) return refuse("noSuchUpload");
     const before = partRow && foundPart(partRow);
     const row: PartRow = { ...body, modifiedMs: store.platform.clock.now() };
-    const { key, value, stamp } = upload.stored;
     return {
-      checks: [
-        { key, expect: stamp },
-        { key: rowKey, expect: before?.stamp ?? "absent" },
-      ],
-      puts: [
-        { key: rowKey, value: encodePartRow(row) },
-        { key, value },
-      ],
+      ...planPart(upload, { rowKey, expect: before?.stamp ?? "absent" }, row),
       deletes: [],
       freed: before === undefined ? [] : [before.data],
       result: storedPart(row),

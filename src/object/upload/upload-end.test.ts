@@ -62,8 +62,8 @@ async function rowsOf(store: ObjectStore, kind: "uploads" | "parts"): Promise<nu
 }
 
 async function sweep(store: TestStore & { partsPerCommit: number }): Promise<void> {
-  const onEnded = () => undefined;
-  const one = new UploadSweep({ ...store, idleMs: undefined, everyMs: 0, onEnded });
+  const counters = { uploadsEnded: 0 };
+  const one = new UploadSweep({ ...store, idleMs: undefined, everyMs: 0, counters });
   while ((await one.step()) === "busy");
 }
 

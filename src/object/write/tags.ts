@@ -1,8 +1,9 @@
-import { encodeObjectRow, type NameValue } from "../../format/object-row.ts";
+import type { NameValue } from "../../format/object-row.ts";
 import { commitPlan, type Plan } from "../../rows/commit.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import { openTarget } from "../target.ts";
+import { planRewrite } from "../../rows/version-changes.ts";
 import { shownVersionId, type VersionRef } from "../../format/version-id.ts";
 import { openVersion } from "../version/open-version.ts";
 
@@ -36,10 +37,7 @@ export async function getTags(
   };
 }
 
-/**
- * Replaces all tags where the version stands; what else is known of it stays as it is. The check of its row is
- * enough: a version that moves meanwhile loses the row it had.
- */
+/** Replaces all tags where the version stands; what else is known of it stays as it is. */
 export async function putTags(
   store: ObjectStore,
   input: TagsAddress & { readonly tags: readonly NameValue[] },
@@ -50,12 +48,12 @@ export async function putTags(
   return commitPlan(store, target, async (fence): Promise<Plan<TagsOfVersion> | Refusal> => {
     const version = await openVersion(target, input.version);
     if (isRefusal(version)) return version;
-    const { rowKey, row, stamp } = version;
-    const value = encodeObjectRow({ ...row, attributes: { ...row.attributes, tags } });
+    const { row } = version;
+    const rewrite = planRewrite(version, { ...row, attributes: { ...row.attributes, tags } });
     return {
       // holds: C1 tagged-version-unchanged
-      checks: [{ key: rowKey, expect: stamp }],
-      puts: [{ key: rowKey, value }],
+      checks: rewrite.checks,
+      puts: rewrite.puts,
       deletes: [],
       freed: [],
       result: { versionId: shownVersionId(row, fence.versioning), tags },

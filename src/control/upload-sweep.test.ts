@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { encodeUtf8 } from "../../base/bytes.ts";
-import { createHash } from "../../node/platform/hash.ts";
-import { Activity } from "../../keymap/activity.ts";
-import { renewLease } from "../../keymap/leases.ts";
-import { fenceSession } from "../../keymap/sessions.ts";
-import type { Partition } from "../../keymap/keymap.ts";
-import { attributes, ok, refusalOf } from "../testing/bodies.ts";
-import { listParts, initiateUpload } from "./multipart.ts";
-import type { ObjectStore } from "../object-store.ts";
-import { freedIn } from "../testing/garbage.ts";
-import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
-import { startUpload, type TestUpload } from "../testing/uploads.ts";
-import { UploadSweep } from "../../control/upload-sweep.ts";
+import { encodeUtf8 } from "../base/bytes.ts";
+import { createHash } from "../node/platform/hash.ts";
+import { Activity } from "../keymap/activity.ts";
+import { renewLease } from "../keymap/leases.ts";
+import { fenceSession } from "../keymap/sessions.ts";
+import type { Partition } from "../keymap/keymap.ts";
+import { attributes, ok, refusalOf } from "../object/testing/bodies.ts";
+import { listParts, initiateUpload } from "../object/upload/multipart.ts";
+import type { ObjectStore } from "../object/object-store.ts";
+import { freedIn } from "../object/testing/garbage.ts";
+import { createTestStore, key, testBucket, type TestStore } from "../object/testing/test-store.ts";
+import { startUpload, type TestUpload } from "../object/testing/uploads.ts";
+import { UploadSweep } from "./upload-sweep.ts";
 
 const hash = createHash();
 const idleMs = 7 * 24 * 3_600_000;
@@ -20,13 +20,12 @@ const everyMs = 1000;
 
 /** A sweep as a background worker that starts now has it; `round` counts the uploads it ended. */
 function createSweep(store: TestStore, keymap: ObjectStore["keymap"] = store.keymap) {
-  const ended = { count: 0 };
-  const onEnded = () => void ended.count++;
-  const sweep = new UploadSweep({ ...store, keymap, idleMs, everyMs, onEnded });
+  const counters = { uploadsEnded: 0 };
+  const sweep = new UploadSweep({ ...store, keymap, idleMs, everyMs, counters });
   const round = async (): Promise<number> => {
-    const before = ended.count;
+    const before = counters.uploadsEnded;
     while ((await sweep.step()) === "busy");
-    return ended.count - before;
+    return counters.uploadsEnded - before;
   };
   return { sweep, round };
 }
