@@ -17,12 +17,16 @@ export function kernelBinary(source: string): string {
   return join(root, source.replace(/\.as\.ts$/, ".wasm"));
 }
 
+/** Kernels of all threads work in one memory, which its owner makes as large as it wants (here: up to 1 GiB). */
+const memoryFlags = ["--importMemory", "--sharedMemory", "--maximumMemory", "16384"];
+
 /** The bytes of one kernel, built now. */
 export function buildKernel(source: string): Uint8Array {
   const directory = mkdtempSync(join(tmpdir(), "kernel-"));
   try {
     const output = join(directory, "kernel.wasm");
-    const flags = ["--optimize", "--noAssert", "--runtime", "stub", "--enable", "simd"];
+    const flags = ["--optimize", "--noAssert", "--runtime", "stub", ...memoryFlags];
+    flags.push("--enable", "simd", "--enable", "threads");
     const compiler = join(root, "node_modules/assemblyscript/bin/asc.js");
     const command = [compiler, source, "--outFile", output, ...flags];
     execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BufferPool, ByteSlab } from "./buffers.ts";
 
-function poolOf(keptMax: number) {
+function poolOf(keptMax: number, discard?: (buffer: Uint8Array) => void) {
   let created = 0;
   const create = (bytes: number) => new Uint8Array(bytes).fill(++created);
-  return new BufferPool({ bufferBytes: 8, keptMax, create });
+  return new BufferPool({ bufferBytes: 8, keptMax, create, discard });
 }
 
 test("buffer pool: what was given back is handed out again, and never twice", () => {
@@ -17,11 +17,13 @@ test("buffer pool: what was given back is handed out again, and never twice", ()
   assert.notEqual(pool.take(), a);
 });
 
-test("C6: buffer pool: keeps no more than it may", () => {
-  const pool = poolOf(2);
+test("C6: buffer pool: keeps no more than it may, and discards the others", () => {
+  const discarded: Uint8Array[] = [];
+  const pool = poolOf(2, (buffer) => void discarded.push(buffer));
   const taken = Array.from({ length: 5 }, () => pool.take());
   for (const buffer of taken) pool.give(buffer);
   assert.equal(pool.freeBuffers, 2);
+  assert.deepEqual(discarded, taken.slice(2));
 });
 
 test("buffer pool: a piece of a buffer is not taken for one", () => {

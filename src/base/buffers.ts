@@ -9,6 +9,7 @@ export class BufferPool {
   readonly bufferBytes: number;
   readonly #keptMax: number;
   readonly #create: (bytes: number) => Uint8Array;
+  readonly #discard: ((buffer: Uint8Array) => void) | undefined;
   readonly #free: Uint8Array[] = [];
 
   /** What is in use is its users' to bound; of what they give back `keptMax` are kept. */
@@ -16,10 +17,13 @@ export class BufferPool {
     readonly bufferBytes: number;
     readonly keptMax: number;
     readonly create: (bytes: number) => Uint8Array;
+    /** Called with those that are not kept. */
+    readonly discard?: ((buffer: Uint8Array) => void) | undefined;
   }) {
     this.bufferBytes = options.bufferBytes;
     this.#keptMax = options.keptMax;
     this.#create = options.create;
+    this.#discard = options.discard;
   }
 
   /** Filled with whatever its last user left. */
@@ -31,6 +35,7 @@ export class BufferPool {
   give(buffer: Uint8Array): void {
     assert(buffer.length === this.bufferBytes, "not a buffer of this pool");
     if (this.#free.length < this.#keptMax) this.#free.push(buffer);
+    else this.#discard?.(buffer);
   }
 
   get freeBuffers(): number {

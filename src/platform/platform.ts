@@ -35,9 +35,11 @@ export interface Random {
   bytes(count: number): Uint8Array;
 }
 
-/** Memory that the threads of a process share: what is hashed by others lies there. */
+/** Memory that the threads of a process share: what lies there is hashed without a copy. */
 export interface ThreadMemory {
   allocate(bytes: number): Uint8Array;
+  /** The whole of what was allocated, by whoever knows that nobody uses it any more. */
+  free(bytes: Uint8Array): void;
   /** Copies to `target[at…]`, where there is space for it. */
   copy(bytes: Uint8Array, target: Uint8Array, at: number): void;
 }
@@ -45,6 +47,7 @@ export interface ThreadMemory {
 /** For a process whose threads share nothing. */
 export const ownMemory: ThreadMemory = {
   allocate: (bytes) => new Uint8Array(bytes),
+  free: () => undefined,
   copy: (bytes, target, at) => target.set(bytes, at),
 };
 

@@ -27,11 +27,14 @@ export function firstBytes(parts: readonly Uint8Array[], count: number): Uint8Ar
   return first;
 }
 
-/** Copies parts one after the other to the beginning of `room`, which has space for them. */
+/**
+ * Copies parts one after the other to the beginning of `room`, which has space for them. By a Buffer's own copy: out of
+ * memory that threads share V8's is five times slower.
+ */
 export function gatherBytes(parts: readonly Uint8Array[], room: Uint8Array): void {
   let at = 0;
-  for (const part of parts) {
-    room.set(part, at);
-    at += part.length;
+  for (const { buffer, byteOffset, length } of parts) {
+    Buffer.from(buffer, byteOffset, length).copy(room, at);
+    at += length;
   }
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { must } from "../../base/assert.ts";
+import { instantiateKernel, type KernelExports, type KernelMemory } from "./kernel-memory.ts";
 
 /** The functions of kernels/crc.as.ts over the caller's bytes. States are CRCs as `digest` shows them. */
 export interface CrcKernel {
@@ -9,48 +9,26 @@ export interface CrcKernel {
   combine64nvme(first: bigint, second: bigint, secondBytes: number): bigint;
 }
 
-interface KernelExports {
-  readonly memory: WebAssembly.Memory;
-  windowStart(): number;
-  windowBytes(): number;
-  crc32c(state: number, length: number): number;
-  crc64nvme(state: bigint, length: number): bigint;
+interface CrcExports extends KernelExports {
+  crc32c(state: number, start: number, length: number): number;
+  crc64nvme(state: bigint, start: number, length: number): bigint;
   combine32(polynomial: number, first: number, second: number, bytes: number): number;
   combine64(first: bigint, second: bigint, bytes: number): bigint;
 }
 
-/** An instance has a memory of its own: make one per process and keep it. */
-export function createCrcKernel(): CrcKernel {
-  const module = new WebAssembly.Module(readFileSync(new URL("kernels/crc.wasm", import.meta.url)));
-  const instance = new WebAssembly.Instance(module, { env: { abort: kernelAborted } });
-  // What a WebAssembly module exports is known to its source alone; the test compares both.
-  const kernel = instance.exports as unknown as KernelExports;
-  const windowBytes = kernel.windowBytes();
-  const window = new Uint8Array(kernel.memory.buffer, kernel.windowStart(), windowBytes);
-
-  /** Calls `step` with the count of each piece that was copied into the window. */
-  function throughWindow(bytes: Uint8Array, step: (length: number) => void): void {
-    if (bytes.length <= windowBytes) {
-      window.set(bytes);
-      step(bytes.length);
-      return;
-    }
-    for (let at = 0; at < bytes.length; at += windowBytes) {
-      const piece = bytes.subarray(at, at + windowBytes);
-      window.set(piece);
-      step(piece.length);
-    }
-  }
-
+/** One for each thread. */
+export function createCrcKernel(memory: KernelMemory): CrcKernel {
+  const wasm = readFileSync(new URL("kernels/crc.wasm", import.meta.url));
+  const kernel = instantiateKernel<CrcExports>(memory, wasm);
   return {
     crc32c(bytes, previous) {
       let state = ~previous;
-      throughWindow(bytes, (length) => (state = kernel.crc32c(state, length)));
+      memory.each(bytes, (at, length) => (state = kernel.crc32c(state, at, length)));
       return ~state >>> 0;
     },
     crc64nvme(bytes, previous) {
       let state = ~previous;
-      throughWindow(bytes, (length) => (state = kernel.crc64nvme(state, length)));
+      memory.each(bytes, (at, length) => (state = kernel.crc64nvme(state, at, length)));
       return BigInt.asUintN(64, ~state);
     },
     combine32: (polynomial, first, second, secondBytes) =>
@@ -58,8 +36,4 @@ export function createCrcKernel(): CrcKernel {
     combine64nvme: (first, second, secondBytes) =>
       BigInt.asUintN(64, kernel.combine64(first, second, secondBytes)),
   };
-}
-
-function kernelAborted(): never {
-  return must<never>(undefined, "a kernel asked for memory");
 }

@@ -1,13 +1,15 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../../base/assert.ts";
 import type { Hasher } from "../../platform/hash.ts";
 import { createHash } from "./hash.ts";
-import type { FromHashThread, ToHashThread } from "./hash-threads.ts";
+import { KernelMemory, type MemoryRange } from "./kernel-memory.ts";
+import type { FromHashThread, SentBytes, ToHashThread } from "./hash-threads.ts";
 
 // The thread that HashThreads starts: hashes what it is told to, in the order it is told.
 
 const port = must(parentPort ?? undefined, "started as a thread");
-const hash = createHash();
+const memory = new KernelMemory(workerData as MemoryRange); // as HashThreads starts it
+const hash = createHash(memory);
 const hashers = new Map<number, Hasher>();
 
 function receive(message: ToHashThread): FromHashThread | undefined {
@@ -17,7 +19,7 @@ function receive(message: ToHashThread): FromHashThread | undefined {
       hashers.set(id, hash.create(message.algorithm));
       return undefined;
     case "update":
-      must(hashers.get(id), "an open hasher").update(message.bytes);
+      must(hashers.get(id), "an open hasher").update(bytesOf(message.bytes));
       return { id };
     case "digest":
       return { id, digest: must(hashers.get(id), "an open hasher").digest() };
@@ -25,6 +27,10 @@ function receive(message: ToHashThread): FromHashThread | undefined {
       hashers.delete(id);
       return undefined;
   }
+}
+
+function bytesOf(sent: SentBytes): Uint8Array {
+  return sent instanceof Uint8Array ? sent : memory.view(sent.at, sent.length);
 }
 
 port.on("message", (message: ToHashThread) => {

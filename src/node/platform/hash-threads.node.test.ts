@@ -5,16 +5,23 @@ import { isStoreError } from "../../base/errors.ts";
 import type { BodyHasher, HashAlgorithm } from "../../platform/hash.ts";
 import { createHash } from "./hash.ts";
 import { HashThreads } from "./hash-threads.ts";
+import { kernelBytes, KernelMemory } from "./kernel-memory.ts";
 
 const inline = createHash();
-const threads = new HashThreads();
-const beside = createHash(threads);
+const memory = createMemory();
+const threads = new HashThreads(memory);
+const beside = createHash(memory, threads);
 after(() => Promise.all(threads.running.map((worker) => worker.terminate())));
 
 const all: readonly HashAlgorithm[] = ["md5", "sha1", "sha256", "crc32", "crc32c", "crc64nvme"];
 const body = Uint8Array.from({ length: 300_000 }, (_, i) => (i * i) >> 7);
-const shared = new Uint8Array(new SharedArrayBuffer(body.length));
+const shared = memory.allocate(body.length);
 shared.set(body);
+
+/** For the kernels of this thread and of two others, and for bytes of tests. */
+function createMemory(): KernelMemory {
+  return KernelMemory.create(3 * kernelBytes + 33 * 1024 * 1024);
+}
 
 async function updated(hasher: BodyHasher, bytes: Uint8Array): Promise<void> {
   await hasher.update(bytes);
@@ -56,7 +63,8 @@ test("threads that hash: bodies at once, however cut, come to what they come to 
 });
 
 test("threads that hash: the event loop turns while a large body is hashed", async () => {
-  const large = new Uint8Array(new SharedArrayBuffer(32 * 1024 * 1024));
+  const large = memory.allocate(32 * 1024 * 1024);
+  assert.notEqual(memory.placeOf(large), undefined);
   const hasher = beside.createOffThread(["md5", "sha1"]);
   let isDone = false;
   const done = updated(hasher, large).then(() => {
@@ -73,8 +81,9 @@ test("threads that hash: the event loop turns while a large body is hashed", asy
 });
 
 test("threads that hash: one that dies fails its bodies and no others, and another takes its place", async () => {
-  const own = new HashThreads();
-  const hash = createHash(own);
+  const ownMemory = createMemory();
+  const own = new HashThreads(ownMemory);
+  const hash = createHash(ownMemory, own);
   const before = hash.createOffThread(["md5", "crc32"]);
   await before.update(shared);
   const [first] = own.running;
@@ -93,8 +102,9 @@ test("threads that hash: one that dies fails its bodies and no others, and anoth
 });
 
 test("C6: threads that hash: a body given up leaves nothing behind", async () => {
-  const own = new HashThreads();
-  const hash = createHash(own);
+  const ownMemory = createMemory();
+  const own = new HashThreads(ownMemory);
+  const hash = createHash(ownMemory, own);
   for (let i = 0; i < 3; i++) {
     const hasher = hash.createOffThread(["md5"]);
     const update = hasher.update(shared);

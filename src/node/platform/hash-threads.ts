@@ -2,11 +2,15 @@ import { Worker } from "node:worker_threads";
 import { must } from "../../base/assert.ts";
 import { StoreError, messageOf } from "../../base/errors.ts";
 import type { BodyHasher, HashAlgorithm } from "../../platform/hash.ts";
+import { kernelBytes, type KernelMemory, type MemoryRange } from "./kernel-memory.ts";
 
 export type ToHashThread =
   | { readonly id: number; readonly kind: "open"; readonly algorithm: HashAlgorithm }
-  | { readonly id: number; readonly kind: "update"; readonly bytes: Uint8Array }
+  | { readonly id: number; readonly kind: "update"; readonly bytes: SentBytes }
   | { readonly id: number; readonly kind: "digest" | "close" };
+
+/** A copy, or a place in the memory that threads share. */
+export type SentBytes = Uint8Array | { readonly at: number; readonly length: number };
 
 /** One for each `update` and `digest`, in their order for each hasher. */
 export interface FromHashThread {
@@ -21,14 +25,21 @@ export interface FromHashThread {
 const threadsMax = 2;
 
 /**
- * Hashes bodies in threads of their own, so that the event loop is free meanwhile. Shared memory is read where it is, other
- * is copied. What is under way is bounded by who waits for it: bytes that are not hashed yet are somebody's.
+ * Hashes bodies in threads of their own, so that the event loop is free meanwhile. What lies in the shared memory is read
+ * where it is, other bytes are copied. What is under way is bounded by who waits for it: bytes that are not hashed yet are somebody's.
  *
  * A thread that dies takes its bodies with it (they fail, nothing is guessed), and the next one that comes starts another.
  */
 export class HashThreads {
+  readonly #memory: KernelMemory;
+  /** For the kernels of each thread, and of the one that follows it. */
+  readonly #ranges: MemoryRange[] = [];
   readonly #threads: (HashThread | undefined)[] = [];
   #lastId = 0;
+
+  constructor(memory: KernelMemory) {
+    this.#memory = memory;
+  }
 
   open(algorithms: readonly HashAlgorithm[]): BodyHasher {
     const hashers = algorithms.map((algorithm, index) => {
@@ -64,7 +75,8 @@ export class HashThreads {
   #thread(index: number): HashThread {
     const known = this.#threads[index];
     if (known?.isAlive === true) return known;
-    const thread = new HashThread();
+    const range = (this.#ranges[index] ??= this.#memory.reserveRange(kernelBytes));
+    const thread = new HashThread(this.#memory, range);
     this.#threads[index] = thread;
     return thread;
   }
@@ -80,13 +92,16 @@ type Answer = PromiseWithResolvers<Uint8Array | undefined>;
 
 class HashThread {
   readonly worker: Worker;
+  readonly #memory: KernelMemory;
   /** What each hasher was asked and has not answered, in order. */
   readonly #asked = new Map<number, Answer[]>();
   #asking = 0;
   #failure: StoreError | undefined;
 
-  constructor() {
+  constructor(memory: KernelMemory, range: MemoryRange) {
+    this.#memory = memory;
     this.worker = new Worker(new URL("hash-thread-main.ts", import.meta.url), {
+      workerData: range,
       execArgv: [],
       // It keeps nothing but a few hashers.
       resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 },
@@ -109,13 +124,19 @@ class HashThread {
     this.#send({ id, kind: "open", algorithm });
     return {
       update: async (bytes) => {
-        await this.#ask({ id, kind: "update", bytes: sendable(bytes) });
+        await this.#ask({ id, kind: "update", bytes: this.#sendable(bytes) });
       },
       digest: async () => must(await this.#ask({ id, kind: "digest" }), "a digest was asked for"),
       close: () => {
         this.#send({ id, kind: "close" });
       },
     };
+  }
+
+  /** Of other memory the whole would be copied, and not just these bytes. */
+  #sendable(bytes: Uint8Array): SentBytes {
+    const at = this.#memory.placeOf(bytes);
+    return at === undefined ? bytes.slice() : { at, length: bytes.length };
   }
 
   #send(message: ToHashThread): void {
@@ -149,9 +170,4 @@ class HashThread {
     this.#asked.clear();
     this.#asking = 0;
   }
-}
-
-/** Of other than shared memory the whole would be copied, and not just these bytes. */
-function sendable(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer instanceof SharedArrayBuffer ? bytes : bytes.slice();
 }

@@ -10,6 +10,7 @@ import {
   type Hasher,
 } from "../../platform/hash.ts";
 import { type CrcKernel, createCrcKernel } from "./crc-kernel.ts";
+import { kernelBytes, KernelMemory } from "./kernel-memory.ts";
 import type { HashThreads } from "./hash-threads.ts";
 import { createHmacText, createSha256Text } from "./hmac-text.ts";
 import { createXxhKernel } from "./xxhash-kernel.ts";
@@ -18,14 +19,14 @@ const polynomial32 = 0xedb88320;
 const polynomial32c = 0x82f63b78;
 
 /**
- * Digests by OpenSSL, CRC-32 by zlib, the other CRCs and xxHash by kernels of ours (Node has none). One per process:
- * it holds the kernels' memory.
+ * Digests by OpenSSL, CRC-32 by zlib, the other CRCs and xxHash by kernels of ours (Node has none). One per thread.
  *
- * @param threads for large bodies; without them they are hashed where they are.
+ * @param memory where the kernels work, and what they need not copy lies.
+ * @param threads for large bodies; without them this one hashes them.
  */
-export function createHash(threads?: HashThreads): Hash {
-  const kernel = createCrcKernel();
-  const xxh = createXxhKernel();
+export function createHash(memory = KernelMemory.create(kernelBytes), threads?: HashThreads): Hash {
+  const kernel = createCrcKernel(memory);
+  const xxh = createXxhKernel(memory);
   const create = (algorithm: HashAlgorithm): Hasher => {
     if (isCrypto(algorithm)) return cryptoHasher(algorithm);
     return isCrc(algorithm) ? crcHasher(kernel, algorithm) : xxh.create(algorithm);

@@ -8,8 +8,12 @@ declare namespace WebAssembly {
     constructor(module: Module, imports: Record<string, Record<string, unknown>>);
   }
   class Memory {
-    readonly buffer: ArrayBuffer;
+    readonly buffer: ArrayBufferLike;
     /** In pages of 64 KiB. */
-    constructor(size: { readonly initial: number; readonly maximum: number });
+    constructor(size: {
+      readonly initial: number;
+      readonly maximum: number;
+      readonly shared?: boolean;
+    });
   }
 }

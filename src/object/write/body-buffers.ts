@@ -27,23 +27,24 @@ const wholeBuffersKeptMax = bodiesBytesMax / chunkBytesMax;
 export interface BodyBuffers {
   /** For reads of up to `pieceBytesMax`, and the header of a record in front of them. */
   readonly readBuffers: BufferPool;
-  /** For chunks of uploads, by size; the memory of whole ones is shared: threads that hash see it without a copy. */
+  /** For chunks of uploads, by size; in memory that threads share, so that they hash it without a copy. */
   readonly chunkBuffers: readonly BufferPool[];
 }
 
 export function createBodyBuffers(memory: ThreadMemory): BodyBuffers {
-  const create = (bytes: number): Uint8Array => new Uint8Array(bytes);
+  const create = (bytes: number): Uint8Array => memory.allocate(bytes);
+  const discard = (buffer: Uint8Array): void => memory.free(buffer);
   const whole = { bufferBytes: chunkBytesMax, keptMax: wholeBuffersKeptMax };
   return {
     readBuffers: new BufferPool({
       bufferBytes: pieceBytesMax + recordHeaderBytesMax,
       keptMax: readBuffersKeptMax,
-      create,
+      // Memory of their own: one that its answer may still be sent from, because the peer left, is not given back.
+      create: (bytes) => new Uint8Array(bytes),
     }),
-    chunkBuffers: [
-      ...smallBuffers.map((each) => new BufferPool({ ...each, create })),
-      new BufferPool({ ...whole, create: (bytes) => memory.allocate(bytes) }),
-    ],
+    chunkBuffers: [...smallBuffers, whole].map(
+      (sizes) => new BufferPool({ ...sizes, create, discard }),
+    ),
   };
 }
 

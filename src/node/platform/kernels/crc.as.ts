@@ -5,13 +5,14 @@
 // lookups do not wait for each other (Kounavis & Berry, "A Systematic Approach to Building High Performance,
 // Software-based, CRC Generators", 2005). WebAssembly has no carry-less multiplication, which would be faster.
 //
-// The caller copies its bytes into the window and calls with their count; the CRC's state is passed in and out
-// as it stands inside the register (inverted), so that calls follow one another.
+// Each thread has an instance, and all of them one memory: so an instance is told a place of its own for its tables, and
+// bytes are read where they are. The CRC's state is passed in and out as it stands inside the register (inverted), so
+// that calls follow one another.
 
-const windowSize: i32 = 64 * 1024;
-const window: usize = memory.data(windowSize, 16);
-const tables32: usize = memory.data(16 * 256 * 4, 64);
-const tables64: usize = memory.data(16 * 256 * 8, 64);
+const tables32Size: usize = 16 * 256 * 4;
+const tables64Size: usize = 16 * 256 * 8;
+let tables32: usize = 0;
+let tables64: usize = 0;
 
 const polynomial32c: u32 = 0x82f63b78;
 const polynomial64: u64 = 0x9a6c9329ac4bc9b5;
@@ -24,49 +25,52 @@ const halfBytesMin: usize = 16 * 1024;
 let powerBytes: usize = 0;
 let power: u64 = 0;
 
-fillTables<u32>(tables32, polynomial32c);
-fillTables<u64>(tables64, polynomial64);
-
-export function windowStart(): usize {
-  return window;
+export function ownBytes(): usize {
+  return tables32Size + tables64Size;
 }
 
-export function windowBytes(): i32 {
-  return windowSize;
+/** To be called once, before anything else. */
+export function begin(own: usize): void {
+  tables32 = own;
+  tables64 = own + tables32Size;
+  fillTables<u32>(tables32, polynomial32c);
+  fillTables<u64>(tables64, polynomial64);
 }
 
-export function crc32c(state: u32, length: i32): u32 {
-  let at = window;
-  const end = window + length;
+export function crc32c(state: u32, start: usize, length: usize): u32 {
+  const tables = tables32;
+  let at = start;
+  const end = start + length;
   for (; at + 16 <= end; at += 16) {
     const a = load<u32>(at) ^ state;
     const b = load<u32>(at, 4);
     const c = load<u32>(at, 8);
     const d = load<u32>(at, 12);
-    state = fold32(a, 12) ^ fold32(b, 8) ^ fold32(c, 4) ^ fold32(d, 0);
+    state = fold32(tables, a, 12) ^ fold32(tables, b, 8) ^ fold32(tables, c, 4) ^ fold32(tables, d, 0);
   }
   for (; at < end; at++) {
-    state = look<u32>(tables32, 0, (state ^ load<u8>(at)) & 0xff) ^ (state >> 8);
+    state = look<u32>(tables, 0, (state ^ load<u8>(at)) & 0xff) ^ (state >> 8);
   }
   return state;
 }
 
-export function crc64nvme(state: u64, length: i32): u64 {
-  let at = window;
-  const end = window + length;
+export function crc64nvme(state: u64, start: usize, length: usize): u64 {
+  const tables = tables64;
+  let at = start;
+  const end = start + length;
   const half: usize = (length / 2) & ~15;
   if (half >= halfBytesMin) {
     let second: u64 = 0;
     for (const stop = at + half; at < stop; at += 16) {
-      state = step64(state, at);
-      second = step64(second, at + half);
+      state = step64(tables, state, at);
+      second = step64(tables, second, at + half);
     }
     at += half;
     state = multiply<u64>(power64(half), state, polynomial64) ^ second;
   }
-  for (; at + 16 <= end; at += 16) state = step64(state, at);
+  for (; at + 16 <= end; at += 16) state = step64(tables, state, at);
   for (; at < end; at++) {
-    state = look<u64>(tables64, 0, (<u32>state ^ load<u8>(at)) & 0xff) ^ (state >> 8);
+    state = look<u64>(tables, 0, (<u32>state ^ load<u8>(at)) & 0xff) ^ (state >> 8);
   }
   return state;
 }
@@ -109,8 +113,8 @@ function multiply<T>(a: T, b: T, polynomial: T): T {
 }
 
 @inline
-function step64(state: u64, at: usize): u64 {
-  return fold64(load<u64>(at) ^ state, 8) ^ fold64(load<u64>(at, 8), 0);
+function step64(tables: usize, state: u64, at: usize): u64 {
+  return fold64(tables, load<u64>(at) ^ state, 8) ^ fold64(tables, load<u64>(at, 8), 0);
 }
 
 /** What the state of the first half is multiplied by, for the half's length; mostly the same as before. */
@@ -123,26 +127,26 @@ function power64(bytes: usize): u64 {
 }
 
 @inline
-function fold32(word: u32, following: usize): u32 {
+function fold32(tables: usize, word: u32, following: usize): u32 {
   return (
-    look<u32>(tables32, following + 3, word & 0xff) ^
-    look<u32>(tables32, following + 2, (word >> 8) & 0xff) ^
-    look<u32>(tables32, following + 1, (word >> 16) & 0xff) ^
-    look<u32>(tables32, following, word >> 24)
+    look<u32>(tables, following + 3, word & 0xff) ^
+    look<u32>(tables, following + 2, (word >> 8) & 0xff) ^
+    look<u32>(tables, following + 1, (word >> 16) & 0xff) ^
+    look<u32>(tables, following, word >> 24)
   );
 }
 
 @inline
-function fold64(word: u64, following: usize): u64 {
+function fold64(tables: usize, word: u64, following: usize): u64 {
   return (
-    look<u64>(tables64, following + 7, <u32>word & 0xff) ^
-    look<u64>(tables64, following + 6, <u32>(word >> 8) & 0xff) ^
-    look<u64>(tables64, following + 5, <u32>(word >> 16) & 0xff) ^
-    look<u64>(tables64, following + 4, <u32>(word >> 24) & 0xff) ^
-    look<u64>(tables64, following + 3, <u32>(word >> 32) & 0xff) ^
-    look<u64>(tables64, following + 2, <u32>(word >> 40) & 0xff) ^
-    look<u64>(tables64, following + 1, <u32>(word >> 48) & 0xff) ^
-    look<u64>(tables64, following, <u32>(word >> 56))
+    look<u64>(tables, following + 7, <u32>word & 0xff) ^
+    look<u64>(tables, following + 6, <u32>(word >> 8) & 0xff) ^
+    look<u64>(tables, following + 5, <u32>(word >> 16) & 0xff) ^
+    look<u64>(tables, following + 4, <u32>(word >> 24) & 0xff) ^
+    look<u64>(tables, following + 3, <u32>(word >> 32) & 0xff) ^
+    look<u64>(tables, following + 2, <u32>(word >> 40) & 0xff) ^
+    look<u64>(tables, following + 1, <u32>(word >> 48) & 0xff) ^
+    look<u64>(tables, following, <u32>(word >> 56))
   );
 }
 

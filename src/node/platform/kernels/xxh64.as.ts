@@ -1,8 +1,9 @@
 // XXH64 with seed 0, by its specification (doc/xxhash_spec.md of github.com/Cyan4973/xxHash). AssemblyScript: built
 // into xxh64.wasm by tools/build-kernels.ts.
 //
-// The caller copies its bytes into the window and calls `update` with their count. Between the calls for one
-// digest it keeps the bytes of the state, so that several digests can be under way in one memory.
+// Each thread has an instance, and all of them one memory: so an instance is told a place of its own for its state. The
+// caller copies its bytes into the window and calls `update` with their count. Between the calls for one digest it keeps
+// the bytes of the state, so that several digests can be under way in one instance.
 
 const windowSize: i32 = 64 * 1024;
 const stripe: i32 = 32;
@@ -14,16 +15,30 @@ const prime4: u64 = 0x85ebca77c2b2ae63;
 const prime5: u64 = 0x27d4eb2f165667c5;
 
 /** Bytes of an earlier call that did not fill a stripe are laid in front of the window: then all are in one piece. */
-const lead: usize = memory.data(stripe + windowSize, 16);
-const window: usize = lead + stripe;
+let window: usize = 0;
 
 // The state: four accumulators, the count of all bytes, of those that are left over, and these.
-const state: usize = memory.data(4 * 8 + 8 + 8 + stripe, 16);
-const total: usize = state + 32;
-const leftCount: usize = state + 40;
-const left: usize = state + 48;
+const stateSize: i32 = 4 * 8 + 8 + 8 + stripe;
+let state: usize = 0;
+let total: usize = 0;
+let leftCount: usize = 0;
+let left: usize = 0;
 
-const result: usize = memory.data(8, 8);
+let result: usize = 0;
+
+export function ownBytes(): usize {
+  return stripe + windowSize + stateSize + 8;
+}
+
+/** To be called once, before anything else. */
+export function begin(own: usize): void {
+  window = own + stripe;
+  state = window + windowSize;
+  total = state + 32;
+  leftCount = state + 40;
+  left = state + 48;
+  result = state + stateSize;
+}
 
 export function windowStart(): usize {
   return window;
@@ -38,7 +53,7 @@ export function stateStart(): usize {
 }
 
 export function stateBytes(): i32 {
-  return 48 + stripe;
+  return stateSize;
 }
 
 /** Where `digest` puts its eight bytes, the most significant first. */
