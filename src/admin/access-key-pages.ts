@@ -14,7 +14,7 @@ import type { Verified } from "../auth/claim.ts";
 import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
-import { answerRoot, jsonAnswer, Refused, type RootOnlyOptions } from "./root-only.ts";
+import { answerRoot, jsonAnswer, AdminRefusal, type RootOnlyOptions } from "./root-only.ts";
 
 /*
  * Access keys under /-/keys, as JSON; signed by the root's key like any request of S3, in the header.
@@ -60,7 +60,7 @@ async function answer(
   if (id === "" && method === "GET") return listKeys(options, request);
   if (id === "" && method === "POST") return createKey(options, request, verified);
   if (id !== "" && method === "DELETE") return deleteKey(options, id);
-  throw new Refused(405, `${method} is nothing that ${path} knows`);
+  throw new AdminRefusal(405, `${method} is nothing that ${path} knows`);
 }
 
 async function listKeys(
@@ -81,13 +81,14 @@ async function createKey(
   const fields = await readFields(platform, request, verified);
   const ownerName = textOf(fields, "owner") ?? ownerNameDefault;
   if (!ownerNameForm.test(ownerName)) {
-    throw new Refused(400, `an owner's name has ${ownerNameRule}`);
+    throw new AdminRefusal(400, `an owner's name has ${ownerNameRule}`);
   }
-  if (ownerName === "root") throw new Refused(400, "root has one key only: name another owner");
+  if (ownerName === "root")
+    throw new AdminRefusal(400, "root has one key only: name another owner");
   const key = givenKey(fields) ?? generateAccessKey(platform.random);
   const made = await keys.create(key, ownerName);
   if (made === undefined) {
-    throw new Refused(409, `there is an access key ${key.accessKeyId} already`);
+    throw new AdminRefusal(409, `there is an access key ${key.accessKeyId} already`);
   }
   return jsonAnswer(201, { ...shown(made), secretAccessKey: key.secretAccessKey });
 }
@@ -97,25 +98,25 @@ function givenKey(fields: Readonly<Record<string, unknown>>): AccessKey | undefi
   const secretAccessKey = textOf(fields, "secretAccessKey");
   if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
   if (accessKeyId === undefined || secretAccessKey === undefined) {
-    throw new Refused(400, "give an access key's id and its secret, or neither");
+    throw new AdminRefusal(400, "give an access key's id and its secret, or neither");
   }
   if (!isAccessKeyId(accessKeyId)) {
-    throw new Refused(400, `an access key's id has ${accessKeyIdRule}`);
+    throw new AdminRefusal(400, `an access key's id has ${accessKeyIdRule}`);
   }
-  if (!isSecret(secretAccessKey)) throw new Refused(400, `a secret key has ${secretRule}`);
+  if (!isSecret(secretAccessKey)) throw new AdminRefusal(400, `a secret key has ${secretRule}`);
   return { accessKeyId, secretAccessKey };
 }
 
 async function deleteKey({ keys }: AccessKeyPagesOptions, id: string): Promise<HttpResponse> {
   const accessKeyId = unescapedId(id);
   if (await keys.delete(accessKeyId)) return { status: 204, headers: [] };
-  throw new Refused(404, `there is no access key ${accessKeyId} in the index`);
+  throw new AdminRefusal(404, `there is no access key ${accessKeyId} in the index`);
 }
 
 function unescapedId(text: string): string {
   const id = text.replaceAll("%40", "@").replaceAll("%2B", "+");
   if (isAccessKeyId(id)) return id;
-  throw new Refused(400, `an access key's id has ${accessKeyIdRule}`);
+  throw new AdminRefusal(400, `an access key's id has ${accessKeyIdRule}`);
 }
 
 /** The body, which must be just what was signed. */
@@ -124,21 +125,22 @@ async function readFields(
   request: HttpRequest,
   { payload }: Verified,
 ): Promise<Readonly<Record<string, unknown>>> {
-  if (payload.kind !== "signed") throw new Refused(400, "the body has to be signed");
+  if (payload.kind !== "signed") throw new AdminRefusal(400, "the body has to be signed");
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   try {
     for await (const piece of decodePieces(createDecoder(hash, payload), request.body)) {
       bytes += piece.length;
-      if (bytes > bodyBytesMax) throw new Refused(413, `a body has at most ${bodyBytesMax} bytes`);
+      if (bytes > bodyBytesMax)
+        throw new AdminRefusal(413, `a body has at most ${bodyBytesMax} bytes`);
       pieces.push(piece.slice());
     }
   } catch (thrown) {
-    if (thrown instanceof PayloadError) throw new Refused(400, thrown.message);
+    if (thrown instanceof PayloadError) throw new AdminRefusal(400, thrown.message);
     throw thrown;
   }
   const fields = parseObject(tryDecodeUtf8(concatBytes(pieces)) ?? "");
-  if (fields === undefined) throw new Refused(400, "the body is no JSON object");
+  if (fields === undefined) throw new AdminRefusal(400, "the body is no JSON object");
   return fields;
 }
 
@@ -155,7 +157,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 function textOf(fields: Readonly<Record<string, unknown>>, name: string): string | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (value === undefined || typeof value === "string") return value;
-  throw new Refused(400, `${name} is no text`);
+  throw new AdminRefusal(400, `${name} is no text`);
 }
 
 function shown({ accessKeyId, ownerName, owner, account, createdMs, state }: AccessKeyInfo) {

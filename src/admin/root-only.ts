@@ -10,7 +10,7 @@ import type { Platform } from "../platform/platform.ts";
  * What a page refuses, in the words of its answer: {"error": "…"}, with the store's region where the request was signed for
  * another one. The region is no secret: S3 tells it too.
  */
-export class Refused extends Error {
+export class AdminRefusal extends Error {
   readonly status: number;
   readonly region: string | undefined;
 
@@ -38,14 +38,18 @@ export async function answerRoot(
     const verified = await verifyClaim(verifier.claim(request.head), keys);
     if (verified.kind === "refused") {
       const region = "region" in verified ? verified.region : undefined;
-      throw new Refused(403, `the request's signature is not accepted: ${verified.code}`, region);
+      throw new AdminRefusal(
+        403,
+        `the request's signature is not accepted: ${verified.code}`,
+        region,
+      );
     }
     if (!verified.principal.root || verified.presigned) {
-      throw new Refused(403, "only the root's key may do this");
+      throw new AdminRefusal(403, "only the root's key may do this");
     }
     return await answer(verified);
   } catch (thrown) {
-    if (thrown instanceof Refused) {
+    if (thrown instanceof AdminRefusal) {
       return jsonAnswer(thrown.status, { error: thrown.message, region: thrown.region });
     }
     if (!isStoreError(thrown)) throw thrown;

@@ -2,7 +2,7 @@ import { wireBytes } from "../auth/canonical-request.ts";
 import { decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import { parseFilter, type RequestFilter, type RequestRecord } from "./request-record.ts";
-import { answerRoot, Refused, type RootOnlyOptions } from "./root-only.ts";
+import { answerRoot, AdminRefusal, type RootOnlyOptions } from "./root-only.ts";
 
 /*
  * Requests as they end, under /-/trace; signed by the root's key. The answer is lines of JSON, each a RequestRecord, or
@@ -30,7 +30,7 @@ export function answerTrace(
 ): Promise<HttpResponse> {
   return answerRoot(options, request, async () => {
     const { method, query } = request.head;
-    if (method !== "GET") throw new Refused(405, "only GET");
+    if (method !== "GET") throw new AdminRefusal(405, "only GET");
     const given = new Map(query.map(({ name, value }) => [name, decodeUtf8(wireBytes(value))]));
     const filter = parseFilter(given);
     if (given.has("under-way")) {
@@ -39,7 +39,8 @@ export function answerTrace(
     }
     const id = toHex(options.platform.random.bytes(8));
     const first = await options.source.fetch(id, filter);
-    if (first === undefined) throw new Refused(503, "there are too many traces: end one of them");
+    if (first === undefined)
+      throw new AdminRefusal(503, "there are too many traces: end one of them");
     return lines(follow(options, request, { id, filter }));
   });
 }

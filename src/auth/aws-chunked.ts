@@ -13,8 +13,7 @@
  */
 import { noBytes } from "../base/bytes.ts";
 import type { Hash, Hasher } from "../platform/hash.ts";
-import type { PayloadDecoder } from "./decode-payload.ts";
-import { type ChunkedPayload, PayloadError } from "./payload.ts";
+import { type ChunkedPayload, type PayloadDecoder, PayloadError } from "./payload.ts";
 import {
   type ChunkSigning,
   chunkStringToSign,
@@ -45,7 +44,7 @@ const noTrailers: ReadonlyMap<string, string> = new Map();
 type Next = "chunk line" | "chunk" | "chunk end" | "trailer" | "after";
 
 /** Takes the framing off, piece by piece as the body comes. */
-export class ChunkedDecoder implements PayloadDecoder {
+export class AwsChunkedDecoder implements PayloadDecoder {
   readonly #trailers = new Map<string, string>();
   readonly #payload: ChunkedPayload;
   readonly #chain: SignatureChain | undefined;

@@ -1,9 +1,10 @@
+import type { AuthRefusal } from "./auth-refusal.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { Credential } from "./access-key.ts";
 import type { AuthorizationHeaders } from "./authorization.ts";
 import type { Principal } from "./authorize.ts";
-import type { PayloadMode, PayloadRefusal } from "./payload.ts";
+import type { PayloadMode } from "./payload.ts";
 import type { SigningKeys } from "./signature-v4.ts";
 
 /** Who sent a request by its own account: in form and in time, not yet believed. */
@@ -11,7 +12,7 @@ export interface Claim {
   /** Undefined where it carries no credentials at all. */
   readonly accessKeyId: string | undefined;
   /** @param credential of that access key; undefined where there is none. */
-  verify(credential: Credential | undefined): Verified | AuthFailure;
+  verify(credential: Credential | undefined): Verified | AuthRefusal;
 }
 
 export interface VerifierParts {
@@ -41,87 +42,3 @@ export interface Verifier extends VerifierParts {
   readonly authorizations: AuthorizationHeaders;
   readonly parseTimestamp: (text: string) => number | undefined;
 }
-
-/** A refusal, with what S3's answer to it tells the client. s3/errors.ts has S3's words. */
-export type AuthFailure = { readonly kind: "refused" } & (
-  | MalformedFailure
-  | SignatureFailure
-  | TimeFailure
-  | HeadersFailure
-  | FormFailure
-  | PayloadRefusal
-);
-
-type MalformedFailure =
-  | {
-      /** `Authorization`, or the query of a presigned URL, can't be used. */
-      readonly code: "authorization_header_malformed" | "authorization_query_malformed";
-      readonly message: string;
-      /** The right one, where only the region is wrong. */
-      readonly region?: string | undefined;
-    }
-  /** Several mechanisms at once, or one that S3 never had (InvalidArgument). */
-  | {
-      readonly code: "authorization_unsupported";
-      readonly message: string;
-      /** The header, as sent. */
-      readonly value: string;
-    }
-  /** The query of a URL that was presigned by Signature V2 can't be used (AccessDenied). */
-  | { readonly code: "query_unusable"; readonly message: string }
-  /** Signature V2 where it is turned off (InvalidRequest, naming V4). */
-  | { readonly code: "signature_version"; readonly message: string }
-  /** A form of V4 that this store does not speak, such as ECDSA (NotImplemented). */
-  | { readonly code: "signature_unsupported"; readonly message: string };
-
-type SignatureFailure =
-  | { readonly code: "access_key_unknown"; readonly accessKeyId: string }
-  /** A session token, which this store never issued. */
-  | { readonly code: "token_invalid"; readonly token: string }
-  | {
-      readonly code: "signature_mismatch";
-      readonly accessKeyId: string;
-      readonly signatureProvided: string;
-      readonly stringToSign: string;
-      /** Undefined where something else was signed: a form's policy. */
-      readonly canonicalRequest: string | undefined;
-    };
-
-type TimeFailure =
-  /** `x-amz-date` and `date` are missing or can't be read (AccessDenied). */
-  | { readonly code: "date_missing"; readonly message: string }
-  | {
-      readonly code: "time_skewed";
-      /** As sent. */
-      readonly requestTime: string;
-      readonly serverTimeMs: number;
-      readonly skewMsMax: number;
-    }
-  | {
-      readonly code: "presign_expired";
-      readonly expiresAtMs: number;
-      /** From signing to expiry; undefined where only the latter was signed. */
-      readonly expiresSeconds: number | undefined;
-      readonly serverTimeMs: number;
-    }
-  /** Signed for a moment in the future (AccessDenied "Request is not valid yet"). */
-  | { readonly code: "presign_early"; readonly startsAtMs: number; readonly serverTimeMs: number };
-
-type HeadersFailure =
-  /** These were sent, but not signed (AccessDenied). */
-  | { readonly code: "headers_not_signed"; readonly headers: readonly string[] }
-  /** InvalidRequest "Missing required header for this request: x-amz-content-sha256". */
-  | { readonly code: "content_sha256_missing" };
-
-type FormFailure =
-  /** A signed form lacks one of the fields that sign it (InvalidArgument). */
-  | { readonly code: "form_field_missing"; readonly field: string }
-  | {
-      /** A field that signs a form can't be used (InvalidArgument). */
-      readonly code: "form_field_invalid";
-      readonly field: string;
-      readonly value: string;
-      readonly message: string;
-      /** The right one, where only the region is wrong. */
-      readonly region?: string | undefined;
-    };

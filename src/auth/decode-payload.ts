@@ -1,22 +1,12 @@
 import { concatBytes, equalBytes, toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
-import { ChunkedDecoder } from "./aws-chunked.ts";
-import { PayloadError, type PayloadMode, type SignedPayload } from "./payload.ts";
-
-/** Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the way. */
-export interface PayloadDecoder {
-  /**
-   * The payload's bytes among these, as views of them. They may still prove wrong: only `end` says that all signatures,
-   * digests and lengths were right. PayloadError.
-   */
-  push(piece: Uint8Array): readonly Uint8Array[];
-  /** The body has ended. PayloadError. */
-  end(): void;
-  /** Whatever follows means nothing, however long it is: it need not be pushed. */
-  readonly isPastEnd: boolean;
-  /** Trailing headers, names in lower case; complete once the body has ended. */
-  readonly trailers: ReadonlyMap<string, string>;
-}
+import { AwsChunkedDecoder } from "./aws-chunked.ts";
+import {
+  PayloadError,
+  type PayloadDecoder,
+  type PayloadMode,
+  type SignedPayload,
+} from "./payload.ts";
 
 const noTrailers: ReadonlyMap<string, string> = new Map();
 
@@ -28,7 +18,7 @@ export function createDecoder(hash: Hash, mode: PayloadMode): PayloadDecoder {
     case "signed":
       return sha256Decoder(hash, mode);
     case "chunked":
-      return new ChunkedDecoder(hash, mode);
+      return new AwsChunkedDecoder(hash, mode);
   }
 }
 

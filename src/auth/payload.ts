@@ -1,3 +1,4 @@
+import type { AuthRefusal } from "./auth-refusal.ts";
 import { fromHex } from "../base/bytes.ts";
 import { type ChunkSigning, signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
 
@@ -40,14 +41,6 @@ export type DeclaredPayload =
       readonly decodedBytes: number;
     };
 
-export type PayloadRefusal =
-  /** Neither a digest nor one of S3's names. */
-  | { readonly code: "content_sha256_invalid"; readonly value: string }
-  /** Chunks signed by Signature V4A, which this store does not speak. */
-  | { readonly code: "signature_unsupported"; readonly message: string }
-  | { readonly code: "decoded_length_missing" }
-  | { readonly code: "decoded_length_invalid"; readonly value: string };
-
 /** S3's names for bodies in chunks; the signer writes what the verifier reads. */
 export const chunkedPayloads = {
   signed: `STREAMING-${signatureAlgorithm}-PAYLOAD`,
@@ -75,7 +68,7 @@ const decodedBytesMax = 50 * 2 ** 40;
 export function declaredPayload(
   contentSha256: string,
   decodedLength: string | undefined,
-): DeclaredPayload | PayloadRefusal {
+): DeclaredPayload | AuthRefusal {
   switch (contentSha256) {
     case unsignedPayload:
       return { kind: "unsigned" };
@@ -93,13 +86,13 @@ export function declaredPayload(
 function chunked(
   framing: { readonly signed: boolean; readonly trailer: boolean },
   decodedLength: string | undefined,
-): DeclaredPayload | PayloadRefusal {
+): DeclaredPayload | AuthRefusal {
   const decodedBytes = byteCount(decodedLength);
   if (decodedLength === undefined || decodedBytes === undefined) {
-    return { code: "decoded_length_missing" };
+    return { kind: "refused", code: "decoded_length_missing" };
   }
   if (decodedBytes > decodedBytesMax) {
-    return { code: "decoded_length_invalid", value: decodedLength };
+    return { kind: "refused", code: "decoded_length_invalid", value: decodedLength };
   }
   return { kind: "chunked", ...framing, decodedBytes };
 }
@@ -115,23 +108,24 @@ function byteCount(text: string | undefined): number | undefined {
 export function declaredRawPayload(
   contentSha256: string | undefined,
   decodedLength: string | undefined,
-): { readonly kind: "unsigned" } | SignedPayload | PayloadRefusal {
+): { readonly kind: "unsigned" } | SignedPayload | AuthRefusal {
   if (contentSha256 === undefined || contentSha256 === unsignedPayload) return { kind: "unsigned" };
   if (contentSha256.startsWith("STREAMING-") && byteCount(decodedLength) === undefined) {
-    return { code: "decoded_length_missing" };
+    return { kind: "refused", code: "decoded_length_missing" };
   }
   const sha256 = fromHex(contentSha256);
   const isDigest = sha256?.length === 32;
   return { kind: "signed", declared: contentSha256, sha256: isDigest ? sha256 : undefined };
 }
 
-function digest(contentSha256: string): DeclaredPayload | PayloadRefusal {
+function digest(contentSha256: string): DeclaredPayload | AuthRefusal {
   if (contentSha256.startsWith("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")) {
     const message = `${contentSha256} is not supported; use ${chunkedPayloads.signed}.`;
-    return { code: "signature_unsupported", message };
+    return { kind: "refused", code: "signature_unsupported", message };
   }
   const sha256 = fromHex(contentSha256);
-  if (sha256?.length !== 32) return { code: "content_sha256_invalid", value: contentSha256 };
+  if (sha256?.length !== 32)
+    return { kind: "refused", code: "content_sha256_invalid", value: contentSha256 };
   return { kind: "signed", declared: contentSha256, sha256 };
 }
 
@@ -174,4 +168,19 @@ export class PayloadError extends Error {
     this.code = code;
     this.quoted = quoted;
   }
+}
+
+/** Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the way. */
+export interface PayloadDecoder {
+  /**
+   * The payload's bytes among these, as views of them. They may still prove wrong: only `end` says that all signatures,
+   * digests and lengths were right. PayloadError.
+   */
+  push(piece: Uint8Array): readonly Uint8Array[];
+  /** The body has ended. PayloadError. */
+  end(): void;
+  /** Whatever follows means nothing, however long it is: it need not be pushed. */
+  readonly isPastEnd: boolean;
+  /** Trailing headers, names in lower case; complete once the body has ended. */
+  readonly trailers: ReadonlyMap<string, string>;
 }

@@ -1,6 +1,6 @@
 import { parseHttpDate } from "../base/http-date.ts";
 import type { Headers } from "../platform/http.ts";
-import type { AuthFailure } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
 
 /** When a request says it was sent, which its signature covers. */
 
@@ -19,7 +19,7 @@ export interface RequestTime {
 export function requestTimeOf(
   headers: Headers,
   parse: (text: string) => number | undefined,
-): RequestTime | AuthFailure {
+): RequestTime | AuthRefusal {
   const text = headers.get("x-amz-date") ?? headers.get("date") ?? "";
   const stampedMs = parse(text);
   const ms = stampedMs ?? parseHttpDate(text) ?? -1;
@@ -27,12 +27,12 @@ export function requestTimeOf(
   return { text, timestamp: stampedMs === undefined ? formatTimestamp(ms) : text, ms };
 }
 
-export function skewOf({ text, ms }: RequestTime, serverTimeMs: number): AuthFailure | undefined {
+export function skewOf({ text, ms }: RequestTime, serverTimeMs: number): AuthRefusal | undefined {
   if (Math.abs(serverTimeMs - ms) <= skewMsMax) return undefined;
   return { kind: "refused", code: "time_skewed", requestTime: text, serverTimeMs, skewMsMax };
 }
 
-const noDate: AuthFailure = {
+const noDate: AuthRefusal = {
   kind: "refused",
   code: "date_missing",
   message: "AWS authentication requires a valid Date or x-amz-date header",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
-import type { AuthFailure } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
 import { percentEncode } from "./canonical-request.ts";
 import { type SignedRequest, headOf } from "./sign.ts";
 import { signatureV2, stringToSignV2 } from "./signature-v2.ts";
@@ -89,7 +89,7 @@ function withSignature(request: SignedRequest, date: string, signature: string):
   return { ...request, headers };
 }
 
-async function refusal(request: SignedRequest, nowMs: number): Promise<AuthFailure> {
+async function refusal(request: SignedRequest, nowMs: number): Promise<AuthRefusal> {
   const result = await exampleVerifier(hash, nowMs).verify(request);
   assert.ok(result.kind === "refused", "expected a refusal");
   return result;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8, toBase64 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
-import type { AuthFailure } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
 import { signatureV2 } from "./signature-v2.ts";
 import { exampleIdentity } from "./testing/aws-examples.ts";
 import { createRequestVerifier, verifyClaim } from "./verify-request.ts";
@@ -66,7 +66,7 @@ async function verify(
   return verifyClaim(claim, { find });
 }
 
-async function refusal(form: Readonly<Record<string, string>>, now?: number): Promise<AuthFailure> {
+async function refusal(form: Readonly<Record<string, string>>, now?: number): Promise<AuthRefusal> {
   const result = await verify(form, now);
   assert.ok(result.kind === "refused", "expected a refusal");
   return result;

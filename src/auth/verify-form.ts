@@ -2,7 +2,8 @@
  * Who signed an HTML form (PostObject). What is signed is its `policy`, as sent; the policy in turn says what the other
  * fields may be, which is for whoever knows S3's fields to check.
  */
-import type { AuthFailure, Claim, Verified, Verifier } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
+import type { Claim, Verified, Verifier } from "./claim.ts";
 import { parseCredential } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
 import type { Credential } from "./access-key.ts";
@@ -22,7 +23,7 @@ const fieldsOfV4 = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-
 const fieldsOfV2 = ["AWSAccessKeyId", "Signature"];
 
 /** `anonymous` where the form holds no credentials at all: authorize judges that, not we. */
-export function claimForm(verifier: Verifier, fields: FormFields): Claim | AuthFailure {
+export function claimForm(verifier: Verifier, fields: FormFields): Claim | AuthRefusal {
   if (hasAny(fields, fieldsOfV4))
     return missingField(fields, fieldsOfV4) ?? claimV4(verifier, fields);
   if (hasAny(fields, fieldsOfV2) && !verifier.acceptsV2) return onlyVersion4;
@@ -36,13 +37,13 @@ function hasAny(fields: FormFields, names: readonly string[]): boolean {
   return names.some((name) => fields.has(name.toLowerCase()));
 }
 
-function missingField(fields: FormFields, names: readonly string[]): AuthFailure | undefined {
+function missingField(fields: FormFields, names: readonly string[]): AuthRefusal | undefined {
   const field = [...names, "Policy"].find((name) => !fields.has(name.toLowerCase()));
   if (field === undefined) return undefined;
   return { kind: "refused", code: "form_field_missing", field };
 }
 
-function claimV4(verifier: Verifier, fields: FormFields): Claim | AuthFailure {
+function claimV4(verifier: Verifier, fields: FormFields): Claim | AuthRefusal {
   const { hash, region, clock, keys } = verifier;
   const algorithm = fieldOf(fields, "x-amz-algorithm");
   if (algorithm !== signatureAlgorithm) {

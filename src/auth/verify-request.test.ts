@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { createHash } from "../node/platform/hash.ts";
-import type { AuthFailure, Verified } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
+import type { Verified } from "./claim.ts";
 import { anonymous } from "./authorize.ts";
 import { type SignedRequest, presignRequest, signRequest } from "./sign.ts";
 import {
@@ -33,16 +34,16 @@ async function verified(request: SignedRequest): Promise<Verified> {
 
 async function refused(
   request: SignedRequest,
-  code: AuthFailure["code"],
+  code: AuthRefusal["code"],
   nowMs = exampleTimeMs,
-): Promise<AuthFailure> {
+): Promise<AuthRefusal> {
   const result = await exampleVerifier(hash, nowMs).verify(request);
   assert.ok(result.kind === "refused", "expected a refusal");
   assert.equal(result.code, code, JSON.stringify(result));
   return result;
 }
 
-function messageIn(failure: AuthFailure): string {
+function messageIn(failure: AuthRefusal): string {
   return "message" in failure ? failure.message : "";
 }
 
@@ -276,7 +277,7 @@ test("x-amz-content-sha256 must be there and mean something", async () => {
 });
 
 test("other mechanisms are told apart", async () => {
-  const cases: readonly (readonly [string, AuthFailure["code"]])[] = [
+  const cases: readonly (readonly [string, AuthRefusal["code"]])[] = [
     ["Bearer token", "authorization_unsupported"],
     ["AWS4-ECDSA-P256-SHA256 Credential=a", "signature_unsupported"],
   ];

@@ -3,7 +3,8 @@
  * believed with the credential that whoever serves it found. Nothing here waits.
  */
 import type { RequestHead } from "../platform/http.ts";
-import type { AuthFailure, Claim, Verified, Verifier, VerifierParts } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
+import type { Claim, Verified, Verifier, VerifierParts } from "./claim.ts";
 import { AuthorizationHeaders } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
 import type { Credentials } from "./access-key.ts";
@@ -23,9 +24,9 @@ import { headerClaim, presignedClaim } from "./verify-v4.ts";
 
 /** Made once per process. */
 export interface RequestVerifier {
-  claim(head: RequestHead): Claim | AuthFailure;
+  claim(head: RequestHead): Claim | AuthRefusal;
   /** The same for a form, whose credentials stand among its fields. */
-  claimForm(fields: FormFields): Claim | AuthFailure;
+  claimForm(fields: FormFields): Claim | AuthRefusal;
 }
 
 export function createRequestVerifier(parts: VerifierParts): RequestVerifier {
@@ -44,15 +45,15 @@ export function createRequestVerifier(parts: VerifierParts): RequestVerifier {
 
 /** Looks for the claim's credential and believes it, or not. */
 export async function verifyClaim(
-  claim: Claim | AuthFailure,
+  claim: Claim | AuthRefusal,
   credentials: Credentials,
-): Promise<Verified | AuthFailure> {
+): Promise<Verified | AuthRefusal> {
   if ("code" in claim) return claim;
   const { accessKeyId } = claim;
   return claim.verify(accessKeyId === undefined ? undefined : await credentials.find(accessKeyId));
 }
 
-function claimOf(verifier: Verifier, head: RequestHead): Claim | AuthFailure {
+function claimOf(verifier: Verifier, head: RequestHead): Claim | AuthRefusal {
   // An empty header is none.
   const authorization = head.headers.get("authorization") ?? "";
   const inQuery = presigning(head);
@@ -69,7 +70,7 @@ function claimOf(verifier: Verifier, head: RequestHead): Claim | AuthFailure {
   return authorization.startsWith("AWS4-") ? unsupportedAlgorithm : unsupportedType(authorization);
 }
 
-function anonymousClaim({ headers }: RequestHead): Claim | AuthFailure {
+function anonymousClaim({ headers }: RequestHead): Claim | AuthRefusal {
   const payload = payloadWithoutKey(
     headers.get(contentSha256Header),
     headers.get(decodedLengthHeader),
@@ -86,29 +87,29 @@ function anonymousClaim({ headers }: RequestHead): Claim | AuthFailure {
 function payloadWithoutKey(
   contentSha256 = unsignedPayload,
   decodedLength: string | undefined,
-): PayloadMode | AuthFailure {
+): PayloadMode | AuthRefusal {
   const declared = declaredPayload(contentSha256, decodedLength);
-  if ("code" in declared) return { kind: "refused", ...declared };
+  if (declared.kind === "refused") return declared;
   if (declared.kind === "chunked" && declared.signed) {
     return { kind: "refused", code: "content_sha256_invalid", value: contentSha256 };
   }
   return payloadMode(declared, undefined);
 }
 
-function severalMechanisms(value: string): AuthFailure {
+function severalMechanisms(value: string): AuthRefusal {
   const message =
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, " +
     "Signature query string parameter or the Authorization header should be specified";
   return { kind: "refused", code: "authorization_unsupported", message, value };
 }
 
-const unsupportedAlgorithm: AuthFailure = {
+const unsupportedAlgorithm: AuthRefusal = {
   kind: "refused",
   code: "signature_unsupported",
   message: `Only ${signatureAlgorithm} is supported.`,
 };
 
-function unsupportedType(value: string): AuthFailure {
+function unsupportedType(value: string): AuthRefusal {
   const message = "Unsupported Authorization Type";
   return { kind: "refused", code: "authorization_unsupported", message, value };
 }

@@ -1,6 +1,7 @@
 /** Signature V2 in a request's header or its query: what it claims, and whether that is true. */
 import type { QueryParameter, RequestHead } from "../platform/http.ts";
-import type { AuthFailure, Claim, Verified, Verifier } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
+import type { Claim, Verified, Verifier } from "./claim.ts";
 import type { Credential } from "./access-key.ts";
 import { contentSha256Header, declaredRawPayload, decodedLengthHeader } from "./payload.ts";
 import { requestTimeOf, skewOf } from "./request-time.ts";
@@ -22,7 +23,7 @@ export function headerClaimV2(
   verifier: Verifier,
   authorization: string,
   head: RequestHead,
-): Claim | AuthFailure {
+): Claim | AuthRefusal {
   const { headers } = head;
   const match = /^AWS +([^: ]+):([^: ]+) *$/.exec(authorization);
   const [, accessKeyId, signature] = match ?? [];
@@ -42,7 +43,7 @@ const queryNames = ["AWSAccessKeyId", "Expires", "Signature"] as const;
 const expiresMax = 2 ** 31 - 1;
 
 /** `?AWSAccessKeyId=…&Expires=…&Signature=…` */
-export function presignedClaimV2(verifier: Verifier, head: RequestHead): Claim | AuthFailure {
+export function presignedClaimV2(verifier: Verifier, head: RequestHead): Claim | AuthRefusal {
   const code = "query_unusable";
   const [accessKeyId, expires, signature] = queryNames.map((name) => valueOf(head.query, name));
   if (accessKeyId === undefined || expires === undefined || signature === undefined) {
@@ -83,7 +84,7 @@ function verifySignature(
   head: RequestHead,
   { principal, secretAccessKey }: Credential,
   { accessKeyId, signature, date, presigned }: SignatureParts,
-): Verified | AuthFailure {
+): Verified | AuthRefusal {
   const { headers } = head;
   const bucket = bucketOfHost(headers.get("host"), domains);
   // Any of them may be what was signed.
@@ -103,7 +104,7 @@ function verifySignature(
     headers.get(contentSha256Header),
     headers.get(decodedLengthHeader),
   );
-  if ("code" in payload) return { kind: "refused", ...payload };
+  if (payload.kind === "refused") return payload;
   return { kind: "verified", principal, accessKeyId, payload, signedHeaders: [], presigned };
 }
 
@@ -116,13 +117,13 @@ function valueOf(query: readonly QueryParameter[], name: string): string | undef
   return query.find((each) => each.name === name)?.value;
 }
 
-function malformed(value: string): AuthFailure {
+function malformed(value: string): AuthRefusal {
   const message = "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature";
   return { kind: "refused", code: "authorization_unsupported", message, value };
 }
 
 /** Where Signature V2 is turned off. */
-export const onlyVersion4: AuthFailure = {
+export const onlyVersion4: AuthRefusal = {
   kind: "refused",
   code: "signature_version",
   message:

@@ -1,6 +1,7 @@
 /** Signature V4 in a request's header or its query: what it claims, and whether that is true. */
 import type { Headers, RequestHead } from "../platform/http.ts";
-import type { AuthFailure, Claim, Verified, Verifier } from "./claim.ts";
+import type { AuthRefusal } from "./auth-refusal.ts";
+import type { Claim, Verified, Verifier } from "./claim.ts";
 import {
   type ClaimedSignature,
   type PresignedParameters,
@@ -32,7 +33,7 @@ export function headerClaim(
   verifier: Verifier,
   authorization: string,
   head: RequestHead,
-): Claim | AuthFailure {
+): Claim | AuthRefusal {
   const code = "authorization_header_malformed";
   const { headers } = head;
   const claimed = verifier.authorizations.parse(authorization);
@@ -56,7 +57,7 @@ export function headerClaim(
   return claimOf(verifier, head, claimed, { timestamp, contentSha256, token, presigned: false });
 }
 
-export function presignedClaim(verifier: Verifier, head: RequestHead): Claim | AuthFailure {
+export function presignedClaim(verifier: Verifier, head: RequestHead): Claim | AuthRefusal {
   const code = "authorization_query_malformed";
   const claimed = parsePresigned(head.query, verifier.region);
   if ("malformed" in claimed) {
@@ -87,7 +88,7 @@ function presignUntimely(
   serverTimeMs: number,
   startsAtMs: number,
   { expiresSeconds }: PresignedParameters,
-): AuthFailure | undefined {
+): AuthRefusal | undefined {
   if (startsAtMs - serverTimeMs > skewMsMax) {
     return { kind: "refused", code: "presign_early", startsAtMs, serverTimeMs };
   }
@@ -102,7 +103,7 @@ function claimOf(
   head: RequestHead,
   claimed: ClaimedSignature,
   parts: SignatureParts,
-): Claim | AuthFailure {
+): Claim | AuthRefusal {
   const { accessKeyId, signedHeaders } = claimed;
   const headers = headersNotSigned(head.headers, signedHeaders, parts.presigned);
   if (headers !== undefined) return { kind: "refused", code: "headers_not_signed", headers };
@@ -142,13 +143,13 @@ function verifySignature(
   head: RequestHead,
   credential: Credential,
   claim: ClaimedSignature & SignatureParts,
-): Verified | AuthFailure {
+): Verified | AuthRefusal {
   const { hash } = verifier;
   const { accessKeyId, signedHeaders, signature, presigned, timestamp, scope } = claim;
   const payloadHash = claim.contentSha256;
   const declare = presigned ? declaredRawPayload : declaredPayload;
   const declared = declare(payloadHash, head.headers.get(decodedLengthHeader));
-  if ("code" in declared) return { kind: "refused", ...declared };
+  if (declared.kind === "refused") return declared;
   const key = verifier.keys.derive(credential.secretAccessKey, claim.date);
   const signed = presigned ? { ...head, headers: withSignedParameters(head, signedHeaders) } : head;
   const canonical = canonicalRequest(signed, { signedHeaders, payloadHash });

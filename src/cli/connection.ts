@@ -11,7 +11,7 @@ import type { Flag, GivenFlags } from "./command.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 
 /** What commands that talk to a running server need. */
-export interface Connection {
+export interface ServerConnection {
   /** Without a slash at its end. */
   readonly endpoint: string;
   readonly region: string;
@@ -48,7 +48,7 @@ export const connectionFlags: readonly Flag[] = [
 ];
 
 /** The server that flags and variables name, and the root key from the variables or the file of the data directory. */
-export function connectionOf(given: GivenFlags): Connection {
+export function connectionOf(given: GivenFlags): ServerConnection {
   const settings = settingsOf(given);
   const { listen, region, data } = settings;
   const named = given.flags.get("endpoint") ?? process.env["HOLDFAST_ENDPOINT"];
@@ -74,7 +74,7 @@ export function localEndpoint({ host, port }: ListenAt, isSecure: boolean): stri
 }
 
 /** GETs a page of the server's own; StoreError `unavailable` where nobody answers. */
-export function ask(connection: Connection, path: string): Promise<Answer> {
+export function ask(connection: ServerConnection, path: string): Promise<Answer> {
   return answerOf(connection, { method: "GET", target: path, headers: [] });
 }
 
@@ -82,7 +82,7 @@ export function ask(connection: Connection, path: string): Promise<Answer> {
  * GETs from S3, signed; `target` is path and query, percent-encoded. StoreError `unavailable` where nobody answers,
  * `invalid` where there is no key or the server refuses the call.
  */
-export async function askS3(connection: Connection, target: string): Promise<string> {
+export async function askS3(connection: ServerConnection, target: string): Promise<string> {
   const { status, text } = await askSigned(connection, { method: "GET", target });
   if (status === 200) return text;
   const said = `${elementOf(text, "Code") ?? status}: ${elementOf(text, "Message") ?? text}`;
@@ -94,7 +94,7 @@ export async function askS3(connection: Connection, target: string): Promise<str
  * with. StoreError as `askS3`, and `invalid` with the server's words where it refuses what is asked.
  */
 export async function askAdmin(
-  connection: Connection,
+  connection: ServerConnection,
   ask: { readonly method: string; readonly target: string; readonly value?: unknown },
 ): Promise<unknown> {
   const { method, target, value } = ask;
@@ -109,7 +109,7 @@ export async function askAdmin(
  * StoreError as `askAdmin`, and `unavailable` where the answer breaks off.
  */
 export async function* askLines(
-  connection: Connection,
+  connection: ServerConnection,
   target: string,
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
@@ -133,7 +133,7 @@ export async function* askLines(
   if (status !== 200) throw adminRefusal(connection, status, rest);
 }
 
-function adminRefusal(connection: Connection, status: number, text: string): StoreError {
+function adminRefusal(connection: ServerConnection, status: number, text: string): StoreError {
   const { error, region } = errorOf(text);
   const said = error ?? `${status}: ${text}`;
   if (status === 403 || status >= 500) return refusal(connection, status, said, region);
@@ -152,12 +152,15 @@ export const keyFix =
   `set ${rootKeyVariables.accessKeyId} and ${rootKeyVariables.secretAccessKey}, ` +
   "or name the data directory with --data";
 
-function askSigned(connection: Connection, call: Omit<SignedCall, "signal">): Promise<Answer> {
+function askSigned(
+  connection: ServerConnection,
+  call: Omit<SignedCall, "signal">,
+): Promise<Answer> {
   return answerOf(connection, { ...call, headers: signedFor(connection, call) });
 }
 
 function signedFor(
-  { endpoint, region, key }: Connection,
+  { endpoint, region, key }: ServerConnection,
   call: Omit<SignedCall, "signal">,
 ): HeaderList {
   if (key === undefined) throw new StoreError("invalid", `there is no key to sign with: ${keyFix}`);
@@ -166,7 +169,7 @@ function signedFor(
 
 /** `region` is the server's, where the call was signed for another one. */
 function refusal(
-  { endpoint, key, region: given }: Connection,
+  { endpoint, key, region: given }: ServerConnection,
   status: number,
   said: string,
   region?: string,
@@ -188,7 +191,7 @@ export function elementOf(xml: string, name: string): string | undefined {
 }
 
 function answerOf(
-  connection: Connection,
+  connection: ServerConnection,
   call: Omit<SignedCall, "signal"> & { readonly headers: HeaderList },
 ): Promise<Answer> {
   const signal = AbortSignal.timeout(answerMs);
@@ -199,7 +202,7 @@ function answerOf(
 
 /** Where the server cannot be asked, what to do about it. */
 async function calling<T>(
-  { endpoint, trust }: Connection,
+  { endpoint, trust }: ServerConnection,
   call: (trust: Trust) => Promise<T>,
 ): Promise<T> {
   try {

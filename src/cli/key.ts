@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { messageOf, StoreError } from "../base/errors.ts";
 import { columns, type Command, exitStatus, type GivenFlags } from "./command.ts";
-import { askAdmin, type Connection, connectionFlags, connectionOf } from "./connection.ts";
+import { askAdmin, type ServerConnection, connectionFlags, connectionOf } from "./connection.ts";
 
 /** Where the server has its access keys. */
 export const keysPath = "/-/keys";
@@ -100,7 +100,7 @@ async function runKeyList(given: GivenFlags): Promise<number> {
   return exitStatus.ok;
 }
 
-async function readKeys(connection: Connection): Promise<readonly ShownKey[]> {
+async function readKeys(connection: ServerConnection): Promise<readonly ShownKey[]> {
   const keys: ShownKey[] = [];
   for (;;) {
     const last = keys.at(-1)?.accessKeyId;

@@ -3,7 +3,7 @@ import { type Command, exitStatus, type GivenFlags } from "./command.ts";
 import {
   ask,
   askS3,
-  type Connection,
+  type ServerConnection,
   connectionFlags,
   connectionOf,
   elementOf,
@@ -57,7 +57,7 @@ async function runStatus(given: GivenFlags): Promise<number> {
   return ready ? exitStatus.ok : exitStatus.failed;
 }
 
-async function look(connection: Connection): Promise<Look> {
+async function look(connection: ServerConnection): Promise<Look> {
   const atMs = performance.now();
   return { atMs, figures: readFigures((await ask(connection, "/-/metrics")).text) };
 }
@@ -74,7 +74,7 @@ function print(report: ServerStatus, { flags }: GivenFlags): void {
 }
 
 /** Those of the key; that they can be listed shows that the key works. */
-async function countBuckets(connection: Connection): Promise<number> {
+async function countBuckets(connection: ServerConnection): Promise<number> {
   let count = 0;
   let token: string | undefined;
   do {

@@ -14,7 +14,7 @@ import type { Platform } from "../platform/platform.ts";
 import { onDisk } from "./parts/disk-failure.ts";
 import { RecordWindow } from "./parts/record-window.ts";
 
-export interface ScanOptions {
+export interface ExtentScanOptions {
   readonly platform: Pick<Platform, "hash">;
   readonly file: Pick<DiskFile, "read" | "size">;
   /** Which extent this file should be: records that name another are none of it. */
@@ -56,7 +56,7 @@ export interface ScannedRecord {
  * the payload of the one it stands in. StoreError `io` and so on where the disk fails.
  */
 export async function* scanRecords(
-  options: ScanOptions,
+  options: ExtentScanOptions,
 ): AsyncGenerator<ScannedRecord | ScannedHole, void> {
   const { platform, file, signal } = options;
   const to = options.to ?? (await onDisk(file.size()));
@@ -88,7 +88,7 @@ export async function* scanRecords(
 
 /** The first valid header from `from` on that names its place. */
 async function findHeader(
-  { platform, extent, signal }: ScanOptions,
+  { platform, extent, signal }: ExtentScanOptions,
   window: RecordWindow,
   from: number,
 ): Promise<RecordHeader | undefined> {

@@ -21,7 +21,7 @@ export type Scheme =
  */
 export type MemberState = "whole" | "missing" | "damaged";
 
-export interface ExtentMember {
+export interface MemberOnDisk {
   readonly disk: DiskId;
   readonly state: MemberState;
 }
@@ -40,7 +40,7 @@ export type ExtentState = "open" | "sealed" | "settled" | "reconciled" | "droppi
 export interface ExtentRow {
   readonly state: ExtentState;
   readonly scheme: Scheme;
-  readonly members: readonly ExtentMember[];
+  readonly members: readonly MemberOnDisk[];
   /** Members refuse appends of an older epoch. */
   readonly epoch: number;
   /** The session that writes, or wrote, it. */

@@ -1,6 +1,7 @@
 import type { Credential } from "../auth/access-key.ts";
 import type { Authorize, Resource } from "../auth/authorize.ts";
-import type { AuthFailure, Verified } from "../auth/claim.ts";
+import type { AuthRefusal } from "../auth/auth-refusal.ts";
+import type { Verified } from "../auth/claim.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import type { Ready } from "../base/ready.ts";
@@ -27,7 +28,7 @@ export interface S3Call {
   readonly bucket: Bucket | undefined;
   readonly verified: Verified;
   /** Who signed a form: that stands among its fields, in the body, where `verified` knows nothing of. */
-  readonly verifyForm: (fields: FormFields) => Promise<Verified | AuthFailure>;
+  readonly verifyForm: (fields: FormFields) => Promise<Verified | AuthRefusal>;
   /** The body as sent, counted. */
   readonly body: CountedBody;
   /** Answers with what may take long to come about, and keeps the client waiting meanwhile. */

@@ -1,15 +1,13 @@
 import { wireBytes } from "../auth/canonical-request.ts";
 import { PayloadError } from "../auth/payload.ts";
-import type { AuthFailure } from "../auth/claim.ts";
+import type { AuthRefusal } from "../auth/auth-refusal.ts";
 import { toHex } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { HeaderList, HttpResponse } from "../platform/http.ts";
-import type { ChecksumRefusal } from "./request/checksums.ts";
 import {
   type ErrorDetails,
   S3Error,
-  authFailureCodes,
-  checksumRefusalCodes,
+  authRefusalCodes,
   fieldMissing,
   payloadErrorCodes,
   storeErrorCodes,
@@ -84,14 +82,9 @@ function signatureDetails(failure: {
   };
 }
 
-export function checksumError({ code, message, md5 }: ChecksumRefusal): S3Error {
-  const details = md5 === undefined ? {} : { "Content-MD5": md5 };
-  return new S3Error(checksumRefusalCodes[code], { message, details });
-}
-
-export function authError(failure: AuthFailure): S3Error {
+export function authError(failure: AuthRefusal): S3Error {
   const { message, details } = wordsOf(failure);
-  return new S3Error(authFailureCodes[failure.code], { message, details: details ?? {} });
+  return new S3Error(authRefusalCodes[failure.code], { message, details: details ?? {} });
 }
 
 interface Words {
@@ -99,7 +92,7 @@ interface Words {
   readonly details?: ErrorDetails;
 }
 
-function wordsOf(failure: AuthFailure): Words {
+function wordsOf(failure: AuthRefusal): Words {
   switch (failure.code) {
     case "authorization_header_malformed":
     case "authorization_query_malformed":
@@ -171,12 +164,12 @@ function wireHex(text: string): string {
   return (toHex(wireBytes(text)).match(/../g) ?? []).join(" ");
 }
 
-type TimeFailure = Extract<
-  AuthFailure,
+type TimeRefusal = Extract<
+  AuthRefusal,
   { readonly code: "time_skewed" | "presign_expired" | "presign_early" }
 >;
 
-function timeWords(failure: TimeFailure): Words {
+function timeWords(failure: TimeRefusal): Words {
   const serverTime = formatIsoDate(failure.serverTimeMs).replace(".000Z", "Z");
   switch (failure.code) {
     case "time_skewed":

@@ -1,9 +1,8 @@
-import type { AuthFailure } from "../auth/claim.ts";
+import type { AuthRefusal } from "../auth/auth-refusal.ts";
 import type { PayloadErrorCode } from "../auth/payload.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";
 import type { HeaderList } from "../platform/http.ts";
-import type { ChecksumRefusal } from "./request/checksums.ts";
 
 // The one place that knows S3's error names. Everything else speaks in codes of ours, and each kind of
 // them has a complete record here: a code added elsewhere is a type error until S3's word for it is found.
@@ -267,7 +266,7 @@ export const storeErrorCodes: Readonly<
   invalid: { code: "InternalError" },
 };
 
-export const authFailureCodes: Readonly<Record<AuthFailure["code"], S3ErrorCode>> = {
+export const authRefusalCodes: Readonly<Record<AuthRefusal["code"], S3ErrorCode>> = {
   authorization_header_malformed: "AuthorizationHeaderMalformed",
   authorization_query_malformed: "AuthorizationQueryParametersError",
   authorization_unsupported: "InvalidArgument",
@@ -298,11 +297,4 @@ export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> 
   length: "IncompleteBody",
   chunk_size: "InvalidChunkSizeError",
   trailer: "MalformedTrailerError",
-};
-
-export const checksumRefusalCodes: Readonly<Record<ChecksumRefusal["code"], S3ErrorCode>> = {
-  invalid_request: "InvalidRequest",
-  invalid_value: "InvalidRequest",
-  invalid_digest: "InvalidDigest",
-  malformed_trailer: "MalformedTrailerError",
 };

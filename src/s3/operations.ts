@@ -7,7 +7,7 @@ import type { RequestTarget } from "./request/request-target.ts";
 // matches only if the request names no sub-resource but the row's own, and a request that fits no row is
 // refused. Operations that are not built are rows like all others.
 
-interface Row {
+interface OperationRow {
   readonly operation: string;
   readonly method: string;
   readonly target: RequestTarget["kind"];
@@ -27,8 +27,8 @@ interface Parameter {
 
 /** Short for rows of a target: "PUT ?acl" is method and query. */
 function rows<const Name extends string>(
-  target: Row["target"],
-  list: readonly (readonly [Name, string, Pick<Row, "header" | "optional">?])[],
+  target: OperationRow["target"],
+  list: readonly (readonly [Name, string, Pick<OperationRow, "header" | "optional">?])[],
 ) {
   return list.map(([operation, request, more]) => {
     const [method = "", query = ""] = request.split(" ?");
@@ -224,7 +224,7 @@ function routesOf(rows: readonly TableRow[]): ReadonlyMap<string, readonly Table
 }
 
 /** The sub-resources that requests for this row name: its own, with and without those that it takes as options. */
-function namesOf({ query, optional = [] }: Row): readonly string[] {
+function namesOf({ query, optional = [] }: OperationRow): readonly string[] {
   if (optional === "any") return [anySubResource];
   const own = query.map(({ name }) => name).filter((name) => subResources.has(name));
   return [joined(own), ...optional.map((name) => joined([...own, name]))];
@@ -260,7 +260,7 @@ function subResourcesOf(method: string, query: ReadonlyMap<string, string>): str
   return names.length < 2 ? (names[0] ?? "") : joined(names);
 }
 
-function matches(row: Row, query: ReadonlyMap<string, string>, headers: Headers): boolean {
+function matches(row: OperationRow, query: ReadonlyMap<string, string>, headers: Headers): boolean {
   if (row.header !== undefined && !headers.has(row.header)) return false;
   return row.query.every(({ name, value }) =>
     value === undefined ? query.has(name) : query.get(name) === value,

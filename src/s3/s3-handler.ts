@@ -1,6 +1,7 @@
 import type { Credentials } from "../auth/access-key.ts";
 import type { Authorize } from "../auth/authorize.ts";
-import type { AuthFailure, Claim, Verified } from "../auth/claim.ts";
+import type { AuthRefusal } from "../auth/auth-refusal.ts";
+import type { Claim, Verified } from "../auth/claim.ts";
 import { effectiveHeaders } from "../auth/hoisted-headers.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
@@ -227,7 +228,7 @@ class Exchange implements ObservedRequest {
     });
   }
 
-  async #verifyForm(fields: FormFields): Promise<Verified | AuthFailure> {
+  async #verifyForm(fields: FormFields): Promise<Verified | AuthRefusal> {
     const { verifier, credentials } = this.#shared;
     const sender = await verifyClaim(verifier.claimForm(fields), credentials);
     if (sender.kind === "verified") this.sender = sender;

@@ -15,7 +15,7 @@ import {
 import { openStoreParts, type StoreMachine } from "./store-parts.ts";
 import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
-export interface BackgroundOptions {
+export interface BackgroundProcessOptions {
   readonly machine: StoreMachine;
   readonly sealAfterMs?: number | undefined;
   /** Share of an extent that is dead when it is compacted. */
@@ -41,7 +41,9 @@ export interface BackgroundProcess {
   close(): Promise<void>;
 }
 
-export async function openBackground(options: BackgroundOptions): Promise<BackgroundProcess> {
+export async function openBackground(
+  options: BackgroundProcessOptions,
+): Promise<BackgroundProcess> {
   const { machine, sealAfterMs, compactAt, uploadIdleDays = 0, verifyIndexMs, isAlive } = options;
   // Compaction makes room, so it may use the room that is kept from others.
   const limits = { sealAfterMs, reserveBytes: 0 };

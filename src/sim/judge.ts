@@ -11,7 +11,7 @@ import { Violation } from "./history.ts";
 import type { Machine } from "./machine.ts";
 import { deadShare } from "./roles.ts";
 import { readEverything } from "./workload.ts";
-import type { Session, WorkloadContext } from "./workload/context.ts";
+import type { ClientSession, WorkloadContext } from "./workload/context.ts";
 
 /*
  * What must hold when nothing goes wrong any more. Everything acknowledged can be read (C1 to C4).
@@ -42,7 +42,7 @@ const emptySpaces = [
 
 const everything = { prefix: noBytes, delimiter: undefined, after: undefined, limit: 1000 };
 
-export async function judge(session: Session): Promise<void> {
+export async function judge(session: ClientSession): Promise<void> {
   const { context } = session;
   const { machine } = context;
   await readEverything(session, context);
@@ -81,7 +81,7 @@ async function checkClean({ machine, excused }: WorkloadContext): Promise<void> 
   throw new Violation(`C5: the store is not clean:\n${problems.join("\n")}`);
 }
 
-function checkHistory({ context: { history, values } }: Session): void {
+function checkHistory({ context: { history, values } }: ClientSession): void {
   history.check((value) => values.etagOf(value));
 }
 
@@ -108,7 +108,10 @@ async function checkCounted(
 /**
  * Until the background worker finds nothing to do, and nothing is wrong that it should have done.
  */
-async function untilWell(session: Session, find: () => Promise<string | undefined>): Promise<void> {
+async function untilWell(
+  session: ClientSession,
+  find: () => Promise<string | undefined>,
+): Promise<void> {
   const { machine } = session.context;
   let idle = 0;
   for (let looks = 0; ; looks++) {
@@ -190,7 +193,7 @@ async function findLeftover({ machine, excused }: WorkloadContext): Promise<stri
   return findUnfinished(machine);
 }
 
-async function deleteEverything(session: Session): Promise<void> {
+async function deleteEverything(session: ClientSession): Promise<void> {
   for (const bucket of session.context.buckets) {
     while (await deleteVersions(session, bucket));
     await untilDone(session, `delete-bucket ${bucket}`, (store) => deleteBucket(store, bucket));
@@ -198,7 +201,7 @@ async function deleteEverything(session: Session): Promise<void> {
 }
 
 /** Every version and delete marker of a page; false where there was none. */
-async function deleteVersions(session: Session, bucket: string): Promise<boolean> {
+async function deleteVersions(session: ClientSession, bucket: string): Promise<boolean> {
   const attempt = await session.attempt(`list-versions ${bucket}`, (store) =>
     listVersions(store, { bucket, ...everything }),
   );
@@ -214,7 +217,7 @@ async function deleteVersions(session: Session, bucket: string): Promise<boolean
 }
 
 async function untilDone(
-  session: Session,
+  session: ClientSession,
   what: string,
   operation: Parameters<typeof session.attempt<object>>[1],
 ): Promise<void> {

@@ -14,7 +14,7 @@ import { Values } from "./values.ts";
 import { judge } from "./judge.ts";
 import { bucketNames, keyNames, prepare, runClient } from "./workload.ts";
 import type { WorkloadContext } from "./workload/context.ts";
-import { Session } from "./workload/context.ts";
+import { ClientSession } from "./workload/context.ts";
 
 /*
  * One run: a machine, its clients and what goes wrong, all from one seed. The real code of extents,
@@ -162,11 +162,16 @@ class Run {
     await judge(this.#session("judge"));
   }
 
-  #session(name: string): Session {
+  #session(name: string): ClientSession {
     const { process } = this.machine.newProcess(name);
     const clock = createSimClock(process, this.#scheduler, this.machine.wall);
     const random = this.#random.fork();
-    return new Session({ context: this.#context, random, name, sleep: (ms) => clock.sleep(ms) });
+    return new ClientSession({
+      context: this.#context,
+      random,
+      name,
+      sleep: (ms) => clock.sleep(ms),
+    });
   }
 
   /** Faults are spread over the run. */

@@ -2,7 +2,7 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import { Violation } from "./history.ts";
 import type { SeededRandom } from "./random.ts";
 import { list, listWith, makeBucket, removeBucket } from "./workload/buckets.ts";
-import type { Mix, Session, WorkloadContext } from "./workload/context.ts";
+import type { Mix, ClientSession, WorkloadContext } from "./workload/context.ts";
 import { multipart } from "./workload/multipart.ts";
 import { copy, get, head, pickRange, put, remove, removeMany } from "./workload/objects.ts";
 import { versionsMix } from "./workload/versions-mix.ts";
@@ -47,7 +47,7 @@ const mix: Mix = [
 ];
 
 /** One client, until the run has had its operations. */
-export async function runClient(session: Session, isOver: () => boolean): Promise<void> {
+export async function runClient(session: ClientSession, isOver: () => boolean): Promise<void> {
   const { random } = session;
   const operations = session.context.isVersioned ? [...mix, ...versionsMix] : mix;
   const weights = operations.reduce((sum, [weight]) => sum + weight, 0);
@@ -71,13 +71,13 @@ function pause(random: SeededRandom): number {
   return random.between(1000, 40_000);
 }
 
-async function emptyAndRemove(session: Session): Promise<void> {
+async function emptyAndRemove(session: ClientSession): Promise<void> {
   if (session.random.chance(0.7)) await empty(session, fleetingBucket);
   await removeBucket(session, fleetingBucket);
 }
 
 /** Deletes all that can be called by a name. */
-async function empty(session: Session, bucket: string): Promise<void> {
+async function empty(session: ClientSession, bucket: string): Promise<void> {
   const { context } = session;
   const whole = { bucket, prefix: new Uint8Array(), limit: 1000 };
   for (const { key, asked } of await listAllVersions(session, whole)) {
@@ -87,7 +87,7 @@ async function empty(session: Session, bucket: string): Promise<void> {
 }
 
 /** Writers of one key at the same time. */
-async function race(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+async function race(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   await Promise.all([
     put(session, bucket, key),
     put(session, bucket, key),
@@ -97,7 +97,7 @@ async function race(session: Session, bucket: string, key: Uint8Array): Promise<
 }
 
 /** The bucket goes while it is written to. */
-async function raceWithRemoval(session: Session): Promise<void> {
+async function raceWithRemoval(session: ClientSession): Promise<void> {
   await empty(session, fleetingBucket);
   await Promise.all([
     put(session, fleetingBucket, session.random.pick(keyNames)),
@@ -107,7 +107,7 @@ async function raceWithRemoval(session: Session): Promise<void> {
 }
 
 /** Makes what the clients need. */
-export async function prepare(session: Session): Promise<void> {
+export async function prepare(session: ClientSession): Promise<void> {
   for (const bucket of bucketNames) await makeBucket(session, bucket);
   if (!session.context.isVersioned || session.random.chance(0.3)) return;
   await changeVersioning(session, bucketNames[0], session.random.pick(["enabled", "suspended"]));
@@ -117,7 +117,10 @@ export async function prepare(session: Session): Promise<void> {
  * Reads everything there is, in every way: nothing acknowledged is missing (C1), and lists agree
  * with reads (C2).
  */
-export async function readEverything(session: Session, context: WorkloadContext): Promise<void> {
+export async function readEverything(
+  session: ClientSession,
+  context: WorkloadContext,
+): Promise<void> {
   for (const bucket of context.buckets) {
     const whole = { bucket, prefix: new Uint8Array(), delimiter: undefined, limit: 1000 };
     const names = await listWith(session, whole);

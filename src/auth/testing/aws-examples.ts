@@ -2,7 +2,8 @@ import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { Clock } from "../../platform/platform.ts";
 import type { Credential } from "../access-key.ts";
-import type { AuthFailure, Verified } from "../claim.ts";
+import type { AuthRefusal } from "../auth-refusal.ts";
+import type { Verified } from "../claim.ts";
 import { headOf, type SignedRequest, type SigningIdentity, signRequest } from "../sign.ts";
 import { emptySha256 } from "../signature-v4.ts";
 import { createRequestVerifier, verifyClaim } from "../verify-request.ts";
@@ -125,7 +126,7 @@ export function exampleVerifier(
   hash: Hash,
   nowMs = exampleTimeMs,
   acceptsV2 = true,
-): { verify(request: SignedRequest): Promise<Verified | AuthFailure> } {
+): { verify(request: SignedRequest): Promise<Verified | AuthRefusal> } {
   const find = (accessKeyId: string): Credential | undefined =>
     accessKeyId === exampleCredential.accessKeyId ? exampleCredential : undefined;
   const verifier = createRequestVerifier({

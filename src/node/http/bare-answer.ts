@@ -47,9 +47,9 @@ const answers = {
   },
 } as const;
 
-export type BareAnswer = keyof typeof answers;
+export type HttpRefusal = keyof typeof answers;
 
-function document(what: BareAnswer): string {
+function document(what: HttpRefusal): string {
   const answer = answers[what];
   const header = "header" in answer ? `<Header>${answer.header}</Header>` : "";
   return (
@@ -58,7 +58,7 @@ function document(what: BareAnswer): string {
   );
 }
 
-export function bareAnswer(what: BareAnswer): HttpResponse {
+export function bareAnswer(what: HttpRefusal): HttpResponse {
   const { status } = answers[what];
   const headers: [string, string][] = [["content-type", "application/xml"]];
   if (status === 503) headers.push(["retry-after", "1"]);
@@ -66,7 +66,7 @@ export function bareAnswer(what: BareAnswer): HttpResponse {
 }
 
 /** The same as raw HTTP, for a socket on which nothing could be parsed. */
-export function rawAnswer(what: BareAnswer): string {
+export function rawAnswer(what: HttpRefusal): string {
   const { status } = answers[what];
   const body = document(what);
   return (

@@ -4,7 +4,7 @@ import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { HttpHandler, HttpResponse } from "../../platform/http.ts";
 import type { Log } from "../../platform/platform.ts";
 import type { AnswerHead, AnswerWriter } from "./answer-writer.ts";
-import { type BareAnswer, bareAnswer, rawAnswer, type WrongProtocol } from "./bare-answer.ts";
+import { type HttpRefusal, bareAnswer, rawAnswer, type WrongProtocol } from "./bare-answer.ts";
 import type { HeadParser, ReceivedHead } from "./head-parser.ts";
 import { IncomingRequest, peerLeft } from "./incoming-request.ts";
 import type { HttpLimits } from "./limits.ts";
@@ -337,7 +337,7 @@ export class Connection implements BodySource {
   }
 
   /** What came is no request, or no body; `first` is its first byte. What is being served is answered still. */
-  #cannotRead(problem: BareAnswer, first?: number): void {
+  #cannotRead(problem: HttpRefusal, first?: number): void {
     this.#isUnreadable = true;
     this.#held = undefined;
     const message = "The body's transfer encoding is not well-formed.";

@@ -1,4 +1,5 @@
 import { addHeader, type Headers, type RequestHead, requestHead } from "../../platform/http.ts";
+import type { HttpRefusal } from "./bare-answer.ts";
 import { bad, fieldByte, lineEnd, short, spanEnd, targetByte, tokenByte } from "./byte-classes.ts";
 
 /*
@@ -15,9 +16,6 @@ export interface ReceivedHead extends BodyFraming {
   /** Where the bytes behind it begin. */
   readonly end: number;
 }
-
-/** Why bytes can't be served as a request; each is the name of the answer to it. */
-export type HeadProblem = "malformed" | "headersTooLarge" | "transferEncoding";
 
 export interface HeadLimits {
   /** From the start of a request to the end of its headers. */
@@ -63,7 +61,7 @@ export class HeadParser {
   }
 
   /** The head that begins at `start`; `partial` where what is there is well-formed, but not all of one. */
-  parse(data: Buffer, start: number): ReceivedHead | HeadProblem | "partial" {
+  parse(data: Buffer, start: number): ReceivedHead | HttpRefusal | "partial" {
     const stop = Math.min(data.length, start + this.#limits.headerBytes);
     let lineAt = start;
     while (data[lineAt] === cr && lineAt < stop) {
@@ -81,7 +79,7 @@ export class HeadParser {
     return end < 0 ? this.#problem(end, stop - start) : this.#head(data, lineAt, end);
   }
 
-  #problem(reason: number, bytes: number): HeadProblem | "partial" {
+  #problem(reason: number, bytes: number): HttpRefusal | "partial" {
     if (reason !== short) return "malformed";
     return bytes < this.#limits.headerBytes ? "partial" : "headersTooLarge";
   }
@@ -124,7 +122,7 @@ export class HeadParser {
     return lineEnd(data, valueStop, stop);
   }
 
-  #head(data: Buffer, start: number, end: number): ReceivedHead | HeadProblem {
+  #head(data: Buffer, start: number, end: number): ReceivedHead | HttpRefusal {
     // One text, of which all others are parts.
     const text = data.toString("latin1", start, end);
     const target = originForm(text.slice(this.#methodEnd + 1 - start, this.#targetEnd - start));
@@ -180,10 +178,7 @@ const lengthDigitsMax = 15;
  * RFC 9112, 6.3, without its leniency: one length or one coding, each once. What was sent twice is joined by commas, which
  * neither has; nor has Host, of which a proxy in front may have read the other one.
  */
-export function framingOf(
-  headers: Headers,
-  isVersion10: boolean,
-): BodyFraming | "malformed" | "transferEncoding" {
+export function framingOf(headers: Headers, isVersion10: boolean): BodyFraming | HttpRefusal {
   const host = headers.get("host");
   if (host === undefined ? !isVersion10 : host.includes(",")) return "malformed";
   const bodyBytes = lengthOf(headers.get("content-length"), headers.get("transfer-encoding"));
@@ -201,7 +196,7 @@ export function framingOf(
 function lengthOf(
   length: string | undefined,
   coding: string | undefined,
-): number | undefined | "malformed" | "transferEncoding" {
+): number | undefined | HttpRefusal {
   if (coding !== undefined) {
     if (length !== undefined) return "malformed";
     // What is in another coding would be stored in it.

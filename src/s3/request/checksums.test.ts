@@ -2,21 +2,29 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBase64 } from "../../base/bytes.ts";
 import { type HeaderList, headersByName } from "../../platform/http.ts";
+import { S3Error } from "../errors.ts";
 import { parseChecksumHeaders, parseTrailingChecksum } from "./checksums.ts";
 
 const crc32 = "gtnkmQ==";
 const sha256 = "uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=";
 
 function parsed(...headers: HeaderList) {
-  const result = parseChecksumHeaders(headersByName(headers));
-  assert.ok(!("kind" in result), JSON.stringify(result));
-  return result;
+  return parseChecksumHeaders(headersByName(headers));
+}
+
+function refused(parse: () => unknown): S3Error {
+  try {
+    parse();
+  } catch (thrown) {
+    assert.ok(thrown instanceof S3Error, String(thrown));
+    return thrown;
+  }
+  assert.fail("expected a refusal");
 }
 
 function refusal(...headers: HeaderList) {
-  const result = parseChecksumHeaders(headersByName(headers));
-  assert.ok("kind" in result, "expected a refusal");
-  return `${result.code}: ${result.message}`;
+  const { code, message } = refused(() => parseChecksumHeaders(headersByName(headers)));
+  return `${code}: ${message}`;
 }
 
 test("no checksum headers: nothing is declared", () => {
@@ -58,14 +66,14 @@ test("a promise of a trailer, and only an algorithm", () => {
 
 test("Content-MD5 is sixteen bytes of base64", () => {
   assert.equal(parsed(["content-md5", "1B2M2Y8AsgTpgAmY7PhCfg=="]).md5?.length, 16);
-  const invalid = "invalid_digest: The Content-MD5 you specified was invalid.";
+  const invalid = "InvalidDigest: The Content-MD5 you specified was invalid.";
   for (const value of ["", "x", "1B2M2Y8AsgTpgAmY7PhCfg", crc32]) {
     assert.equal(refusal(["content-md5", value]), invalid, value);
   }
 });
 
 test("one checksum only", () => {
-  const single = "invalid_request: Expecting a single x-amz-checksum- header";
+  const single = "InvalidRequest: Expecting a single x-amz-checksum- header";
   const several = `${single}. Multiple checksum Types are not allowed.`;
   const value = ["x-amz-checksum-crc32", crc32] as const;
   assert.equal(refusal(value, ["x-amz-checksum-sha256", sha256]), several);
@@ -76,15 +84,15 @@ test("one checksum only", () => {
 
 test("values that are not what the algorithm gives are refused by the header's name", () => {
   for (const value of ["", "bad", crc32, `${sha256}-0`, `${sha256}-1-1`, sha256.slice(1)]) {
-    const expected = "invalid_value: Value for x-amz-checksum-sha256 header is invalid.";
+    const expected = "InvalidRequest: Value for x-amz-checksum-sha256 header is invalid.";
     assert.equal(refusal(["x-amz-checksum-sha256", value]), expected, value);
   }
-  const expected = "invalid_request: Value for x-amz-checksum-type header is invalid.";
+  const expected = "InvalidRequest: Value for x-amz-checksum-type header is invalid.";
   assert.equal(refusal(["x-amz-checksum-type", "PARTIAL"]), expected);
 });
 
 test("two algorithms that disagree are refused", () => {
-  const expected = "invalid_request: Value for x-amz-sdk-checksum-algorithm header is invalid.";
+  const expected = "InvalidRequest: Value for x-amz-sdk-checksum-algorithm header is invalid.";
   const named = ["x-amz-sdk-checksum-algorithm", "SHA256"] as const;
   assert.equal(refusal(named, ["x-amz-checksum-crc32", crc32]), expected);
   assert.equal(refusal(named, ["x-amz-trailer", "x-amz-checksum-crc32"]), expected);
@@ -99,31 +107,32 @@ test("every algorithm S3 lists is taken as a value, a promise and a name", () =>
     const name = parsed(["x-amz-checksum-algorithm", algorithm.toUpperCase()]).checksum;
     for (const checksum of [value, promise, name]) assert.equal(checksum?.algorithm, algorithm);
     const short = new Uint8Array(length - 1).toBase64();
-    const invalid = `invalid_value: Value for ${header} header is invalid.`;
+    const invalid = `InvalidRequest: Value for ${header} header is invalid.`;
     assert.equal(refusal([header, short]), invalid);
   }
 });
 
 test("an algorithm that S3 does not list is refused", () => {
-  assert.match(refusal(["x-amz-checksum-constructor", crc32]), /^invalid_request: The algorithm/);
+  assert.match(refusal(["x-amz-checksum-constructor", crc32]), /^InvalidRequest: The algorithm/);
   assert.equal(
     refusal(["x-amz-sdk-checksum-algorithm", "CRC16"]),
-    "invalid_request: Checksum algorithm provided is unsupported. Please try again with any of the valid " +
+    "InvalidRequest: Checksum algorithm provided is unsupported. Please try again with any of the valid " +
       "types: [CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64]",
   );
-  assert.match(refusal(["x-amz-trailer", "x-amz-meta-a"]), /^invalid_request: The value specified/);
+  assert.match(refusal(["x-amz-trailer", "x-amz-meta-a"]), /^InvalidRequest: The value specified/);
 });
 
 test("the trailer holds the promised checksum and nothing else", () => {
   const header = "x-amz-checksum-crc32";
   const declared = { kind: "trailer", algorithm: "crc32", header } as const;
   const read = (...trailers: (readonly [string, string])[]) => {
-    const value = parseTrailingChecksum(declared, new Map(trailers));
-    return "kind" in value ? value.code : value;
+    return parseTrailingChecksum(declared, new Map(trailers));
   };
   assert.deepEqual(read([header, crc32]), fromBase64(crc32));
-  assert.equal(read(), "malformed_trailer");
-  assert.equal(read([header, crc32], ["x-amz-meta-a", "b"]), "malformed_trailer");
-  assert.equal(read(["x-amz-checksum-crc32c", crc32]), "malformed_trailer");
-  assert.equal(read([header, "bad"]), "invalid_request");
+  const code = (...trailers: (readonly [string, string])[]) =>
+    refused(() => read(...trailers)).code;
+  assert.equal(code(), "MalformedTrailerError");
+  assert.equal(code([header, crc32], ["x-amz-meta-a", "b"]), "MalformedTrailerError");
+  assert.equal(code(["x-amz-checksum-crc32c", crc32]), "MalformedTrailerError");
+  assert.equal(code([header, "bad"]), "InvalidRequest");
 });

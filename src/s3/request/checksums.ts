@@ -1,6 +1,7 @@
 import { fromBase64, toBase64 } from "../../base/bytes.ts";
 import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../../format/checksum.ts";
 import type { HeaderList, Headers } from "../../platform/http.ts";
+import { S3Error, type S3ErrorCode } from "../errors.ts";
 import { textElement, type Xml } from "../xml/xml-write.ts";
 
 /** What a request says about the integrity of its body. */
@@ -31,15 +32,6 @@ export type DeclaredChecksum =
   /** Only an algorithm is named (`x-amz-sdk-checksum-algorithm`, `x-amz-checksum-algorithm`). */
   | { readonly kind: "algorithm"; readonly algorithm: ChecksumAlgorithm };
 
-/** S3's answer to headers it can't take; the messages are S3's own. */
-export interface ChecksumRefusal {
-  readonly kind: "refused";
-  readonly code: "invalid_request" | "invalid_value" | "invalid_digest" | "malformed_trailer";
-  readonly message: string;
-  /** The Content-MD5 that is none, as it was sent. */
-  readonly md5?: string;
-}
-
 const digestBytes: Readonly<Record<ChecksumAlgorithm, number>> = {
   crc32: 4,
   crc32c: 4,
@@ -57,21 +49,24 @@ const valuePrefix = "x-amz-checksum-";
 /** These begin like the header of a value. */
 const notValues = ["algorithm", "type", "mode"];
 
-/** @param choosing whether the request may choose an algorithm for what it makes: else a name that is none is ignored. */
+export interface ChecksumHeaderOptions {
+  /** Whether the request may choose an algorithm for what it makes: else the name of none is ignored. */
+  readonly choosing?: boolean | undefined;
+  /** S3's error for a value that is no checksum (default: InvalidRequest). */
+  readonly invalidValue?: S3ErrorCode | undefined;
+}
+
+/** Throws S3Error for headers that cannot be taken; the messages are S3's own. */
 export function parseChecksumHeaders(
   headers: Headers,
-  choosing = false,
-): DeclaredChecksums | ChecksumRefusal {
+  { choosing = false, invalidValue = "InvalidRequest" }: ChecksumHeaderOptions = {},
+): DeclaredChecksums {
   const md5 = parseMd5(only(headers, "content-md5"));
-  if (isRefusal(md5)) return md5;
   const type = parseType(only(headers, "x-amz-checksum-type"));
-  if (isRefusal(type)) return type;
   const named = parseNamedAlgorithm(headers, choosing);
-  if (isRefusal(named)) return named;
-  const given = parseGiven(headers);
-  if (isRefusal(given)) return given;
+  const given = parseGiven(headers, invalidValue);
   if (named !== undefined && given !== undefined && named.algorithm !== given.algorithm) {
-    return invalid(`Value for ${named.header} header is invalid.`);
+    throw invalid(`Value for ${named.header} header is invalid.`);
   }
   const algorithm = named && { kind: "algorithm" as const, algorithm: named.algorithm };
   return { md5, checksum: given ?? algorithm, type };
@@ -81,16 +76,15 @@ export function parseChecksumHeaders(
 export function parseTrailingChecksum(
   declared: DeclaredChecksum & { readonly kind: "trailer" },
   trailers: ReadonlyMap<string, string>,
-): Uint8Array | ChecksumRefusal {
+): Uint8Array {
   const value = trailers.get(declared.header);
   if (value === undefined || trailers.size > 1) {
-    const code = "malformed_trailer";
     const message = `The request's trailer must hold ${declared.header}, and nothing else.`;
-    return { kind: "refused", code, message };
+    throw new S3Error("MalformedTrailerError", { message });
   }
   const bytes = fromBase64(value);
   if (bytes?.length === digestBytes[declared.algorithm]) return bytes;
-  return invalid(`Value for ${declared.header} trailing header is invalid.`);
+  throw invalid(`Value for ${declared.header} trailing header is invalid.`);
 }
 
 /** crc32 → x-amz-checksum-crc32, for answers. */
@@ -99,7 +93,7 @@ export function checksumHeader(algorithm: ChecksumAlgorithm): string {
 }
 
 /** The one checksum that has a value, now or in the trailer. */
-function parseGiven(headers: Headers): DeclaredChecksum | undefined | ChecksumRefusal {
+function parseGiven(headers: Headers, invalidValue: S3ErrorCode): DeclaredChecksum | undefined {
   const values: [header: string, value: string][] = [];
   for (const [header, sent] of headers) {
     if (!isValueHeader(header)) continue;
@@ -108,16 +102,14 @@ function parseGiven(headers: Headers): DeclaredChecksum | undefined | ChecksumRe
   }
   const trailer = headers.get("x-amz-trailer");
   const promised = trailer === undefined ? [] : promisedNames(trailer).map(parsePromise);
-  const unsupported = promised.find(isRefusal);
-  if (unsupported !== undefined) return unsupported;
   if (values.length + promised.length > 1) {
     const single = "Expecting a single x-amz-checksum- header";
-    return invalid(
+    throw invalid(
       values.length === 1 ? single : `${single}. Multiple checksum Types are not allowed.`,
     );
   }
   const [value] = values;
-  if (value !== undefined) return parseValue(...value);
+  if (value !== undefined) return parseValue(...value, invalidValue);
   return promised[0];
 }
 
@@ -131,27 +123,25 @@ function isValueHeader(name: string): boolean {
   return name.startsWith(valuePrefix) && !notValues.includes(name.slice(valuePrefix.length));
 }
 
-function parseValue(header: string, text: string): DeclaredChecksum | ChecksumRefusal {
+function parseValue(header: string, text: string, invalidValue: S3ErrorCode): DeclaredChecksum {
   const algorithm = parseAlgorithm(
     header.slice(valuePrefix.length),
     "The algorithm type you specified in x-amz-checksum- header is invalid.",
   );
-  if (typeof algorithm !== "string") return algorithm;
   const match = /^([^-]*)(?:-([1-9]\d{0,4}))?$/.exec(text.trim());
   const value = fromBase64(match?.[1] ?? "");
   if (value?.length !== digestBytes[algorithm]) {
-    const message = `Value for ${header} header is invalid.`;
-    return { kind: "refused", code: "invalid_value", message };
+    throw new S3Error(invalidValue, { message: `Value for ${header} header is invalid.` });
   }
   const parts = match?.[2] === undefined ? undefined : Number(match[2]);
   return { kind: "value", algorithm, value, parts };
 }
 
-function parsePromise(header: string): DeclaredChecksum | ChecksumRefusal {
+function parsePromise(header: string): DeclaredChecksum {
   const unsupported = "The value specified in the x-amz-trailer header is not supported";
-  if (!isValueHeader(header)) return invalid(unsupported);
+  if (!isValueHeader(header)) throw invalid(unsupported);
   const algorithm = parseAlgorithm(header.slice(valuePrefix.length), unsupported);
-  return typeof algorithm === "string" ? { kind: "trailer", algorithm, header } : algorithm;
+  return { kind: "trailer", algorithm, header };
 }
 
 /** What S3 knows of new uploads and copies alone. */
@@ -162,10 +152,7 @@ interface NamedAlgorithm {
   readonly header: string;
 }
 
-function parseNamedAlgorithm(
-  headers: Headers,
-  choosing: boolean,
-): NamedAlgorithm | undefined | ChecksumRefusal {
+function parseNamedAlgorithm(headers: Headers, choosing: boolean): NamedAlgorithm | undefined {
   for (const header of [choiceHeader, "x-amz-sdk-checksum-algorithm"]) {
     const name = only(headers, header);
     const isIdle = header === choiceHeader && !choosing;
@@ -175,28 +162,28 @@ function parseNamedAlgorithm(
       "Checksum algorithm provided is unsupported. Please try again with any of the valid types: " +
         `[${Object.keys(digestBytes).sort().join(", ").toUpperCase()}]`,
     );
-    return typeof algorithm === "string" ? { algorithm, header } : algorithm;
+    return { algorithm, header };
   }
   return undefined;
 }
 
-function parseAlgorithm(name: string, unknown: string): ChecksumAlgorithm | ChecksumRefusal {
-  return isAlgorithm(name) ? name : invalid(unknown);
+function parseAlgorithm(name: string, unknown: string): ChecksumAlgorithm {
+  if (isAlgorithm(name)) return name;
+  throw invalid(unknown);
 }
 
 function isAlgorithm(name: string): name is ChecksumAlgorithm {
   return Object.hasOwn(digestBytes, name);
 }
 
-function parseMd5(text: string | undefined): Uint8Array | undefined | ChecksumRefusal {
+function parseMd5(text: string | undefined): Uint8Array | undefined {
   if (text === undefined) return undefined;
   const md5 = fromBase64(text);
   if (md5?.length === digestBytes.md5) return md5;
-  const message = "The Content-MD5 you specified was invalid.";
-  return { kind: "refused", code: "invalid_digest", message, md5: text };
+  throw new S3Error("InvalidDigest", { details: { "Content-MD5": text } });
 }
 
-function parseType(text: string | undefined): ChecksumType | undefined | ChecksumRefusal {
+function parseType(text: string | undefined): ChecksumType | undefined {
   switch (text) {
     case undefined:
       return undefined;
@@ -205,7 +192,7 @@ function parseType(text: string | undefined): ChecksumType | undefined | Checksu
     case "COMPOSITE":
       return "composite";
     default:
-      return invalid("Value for x-amz-checksum-type header is invalid.");
+      throw invalid("Value for x-amz-checksum-type header is invalid.");
   }
 }
 
@@ -213,12 +200,8 @@ function only(headers: Headers, name: string): string | undefined {
   return headers.get(name)?.trim();
 }
 
-function isRefusal(value: object | string | undefined): value is ChecksumRefusal {
-  return typeof value === "object" && "code" in value;
-}
-
-function invalid(message: string): ChecksumRefusal {
-  return { kind: "refused", code: "invalid_request", message };
+function invalid(message: string): S3Error {
+  return new S3Error("InvalidRequest", { message });
 }
 
 const names: Readonly<Record<ChecksumAlgorithm, string>> = {

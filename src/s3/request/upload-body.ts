@@ -1,9 +1,5 @@
-import {
-  type PayloadDecoder,
-  checkSha256,
-  createDecoder,
-  decodeWhole,
-} from "../../auth/decode-payload.ts";
+import type { PayloadDecoder } from "../../auth/payload.ts";
+import { checkSha256, createDecoder, decodeWhole } from "../../auth/decode-payload.ts";
 import { concatBytes, equalBytes, toBase64, toHex } from "../../base/bytes.ts";
 import { assert } from "../../base/assert.ts";
 import { StoreError } from "../../base/errors.ts";
@@ -22,7 +18,7 @@ import {
   parseTrailingChecksum,
 } from "./checksums.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
-import { checksumError, wrongLength } from "../error-response.ts";
+import { wrongLength } from "../error-response.ts";
 
 /** @limit S3: 5 GiB in one request, for objects and parts alike. */
 const uploadBytesMax = 5 * 1024 ** 3;
@@ -39,19 +35,14 @@ interface SentBody extends Upload {
   sent(): StoredChecksum | undefined;
 }
 
-/** @param choosing as `parseChecksumHeaders` has it. */
+/** @param choosing whether the request may choose an algorithm for what it makes. */
 export function declaredChecksums(call: S3Call, choosing = false): DeclaredChecksums {
-  const declared = parseChecksumHeaders(call.headers, choosing);
-  if ("kind" in declared) throw checksumError(declared);
-  return declared;
+  return parseChecksumHeaders(call.headers, { choosing });
 }
 
-/** The same where they speak of an object that is there already: no object matches what is no checksum at all. */
+/** Checksums of an object that is there already: no object matches a value that is no checksum. */
 export function expectedChecksums(call: S3Call): DeclaredChecksums {
-  const declared = parseChecksumHeaders(call.headers);
-  if (!("kind" in declared)) return declared;
-  if (declared.code !== "invalid_value") throw checksumError(declared);
-  throw new S3Error("BadDigest", { message: declared.message });
+  return parseChecksumHeaders(call.headers, { invalidValue: "BadDigest" });
 }
 
 /**
@@ -208,7 +199,6 @@ function checkChecksum(
   if (declared === undefined || declared.kind === "algorithm") return;
   const value =
     declared.kind === "value" ? declared.value : parseTrailingChecksum(declared, trailers);
-  if ("kind" in value) throw checksumError(value);
   if (equalBytes(value, digestOf(digests, declared.algorithm))) return;
   const name = checksumName(declared.algorithm);
   throw new S3Error("BadDigest", {

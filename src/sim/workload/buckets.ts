@@ -8,12 +8,12 @@ import { Violation } from "../history.ts";
 import type { KeyStep } from "../key-state.ts";
 import { absent } from "../key-state.ts";
 import { differenceOf, valueNameOf } from "../values.ts";
-import type { Attempt, Session } from "./context.ts";
+import type { Attempt, ClientSession } from "./context.ts";
 import { targetName } from "./context.ts";
 
 // What clients do to buckets. Each answer says something of every key in it.
 
-export async function makeBucket(session: Session, bucket: string): Promise<void> {
+export async function makeBucket(session: ClientSession, bucket: string): Promise<void> {
   const attempt = await session.attempt(`make-bucket ${bucket}`, (store) =>
     createBucket(store, { name: bucket, owner: "owner", account: "account", region: store.region }),
   );
@@ -27,7 +27,7 @@ export async function makeBucket(session: Session, bucket: string): Promise<void
   }
 }
 
-export async function removeBucket(session: Session, bucket: string): Promise<void> {
+export async function removeBucket(session: ClientSession, bucket: string): Promise<void> {
   const { deletions } = session.context;
   const attempt = await session.attempt(`delete-bucket ${bucket}`, (store) => {
     deletions.add(bucket);
@@ -45,7 +45,7 @@ export async function removeBucket(session: Session, bucket: string): Promise<vo
 }
 
 /** A whole listing, page by page. Each page is a read of every key it covers. */
-export async function list(session: Session, bucket: string): Promise<void> {
+export async function list(session: ClientSession, bucket: string): Promise<void> {
   const { random, context } = session;
   const from = random.chance(0.4) ? random.pick(context.keys) : new Uint8Array();
   const prefix = from.subarray(0, random.below(from.length + 1));
@@ -62,7 +62,7 @@ export interface Listing {
 }
 
 /** All pages; returns the keys and prefixes seen, in order, and enters them into the history. */
-export async function listWith(session: Session, listing: Listing): Promise<string[]> {
+export async function listWith(session: ClientSession, listing: Listing): Promise<string[]> {
   const { bucket, prefix, limit } = listing;
   const names: string[] = [];
   let after: Uint8Array | undefined;
@@ -99,7 +99,7 @@ interface PageSeen {
 }
 
 function addPage(
-  session: Session,
+  session: ClientSession,
   listing: Listing,
   page: PageSeen,
   attempt: Attempt<unknown>,
@@ -156,7 +156,7 @@ function nameOf(item: ListItem): Uint8Array {
 
 /** What an answer says of every key of a bucket. */
 export function addToAll(
-  session: Session,
+  session: ClientSession,
   bucket: string,
   attempt: Attempt<unknown>,
   step: KeyStep,
@@ -169,7 +169,7 @@ export function addToAll(
 
 /** Refused: there is no such bucket, or it is about to go. */
 export function addNoBucket(
-  session: Session,
+  session: ClientSession,
   bucket: string,
   attempt: Attempt<unknown> & { kind: "refused" },
 ): void {

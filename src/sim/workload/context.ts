@@ -41,7 +41,7 @@ export interface WorkloadContext {
 /** What clients do, and how often. */
 export type Mix = readonly (readonly [
   weight: number,
-  operation: (session: Session, bucket: string, key: Uint8Array) => Promise<void>,
+  operation: (session: ClientSession, bucket: string, key: Uint8Array) => Promise<void>,
 ])[];
 
 /** How an operation ended for its client, and when, in ticks of the history. */
@@ -63,7 +63,7 @@ export class BrokenOff extends Error {
   override readonly name = "BrokenOff";
 }
 
-export class Session {
+export class ClientSession {
   readonly context: WorkloadContext;
   readonly random: SeededRandom;
   readonly name: string;

@@ -13,7 +13,7 @@ import { Violation } from "../history.ts";
 import { uploadIdleMs } from "../roles.ts";
 import type { PartContent, Value } from "../values.ts";
 import { attributesFor } from "../values.ts";
-import type { Attempt, Session } from "./context.ts";
+import type { Attempt, ClientSession } from "./context.ts";
 import { targetName } from "./context.ts";
 import { addWrite, uploadOf } from "./objects.ts";
 import { noteVersion } from "./version-names.ts";
@@ -52,7 +52,11 @@ interface Upload {
   activeMs: number;
 }
 
-export async function multipart(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+export async function multipart(
+  session: ClientSession,
+  bucket: string,
+  key: Uint8Array,
+): Promise<void> {
   const { random } = session;
   const upload = await initiate(session, bucket, key);
   if (upload === undefined) return;
@@ -77,7 +81,7 @@ export async function multipart(session: Session, bucket: string, key: Uint8Arra
 }
 
 async function initiate(
-  session: Session,
+  session: ClientSession,
   bucket: string,
   key: Uint8Array,
 ): Promise<Upload | undefined> {
@@ -99,7 +103,7 @@ async function initiate(
 }
 
 async function sendPart(
-  session: Session,
+  session: ClientSession,
   upload: Upload,
   number: number,
   length: number,
@@ -127,7 +131,7 @@ async function sendPart(
   } else if (attempt.kind === "refused") expectGone(session, upload, attempt);
 }
 
-async function checkParts(session: Session, upload: Upload): Promise<void> {
+async function checkParts(session: ClientSession, upload: Upload): Promise<void> {
   const attempt = await session.attempt(`list-parts ${describe(upload)}`, (store) =>
     listParts(store, { ...upload, upload: upload.id, afterPart: 0, limit: 100 }),
   );
@@ -142,7 +146,7 @@ async function checkParts(session: Session, upload: Upload): Promise<void> {
 }
 
 async function complete(
-  session: Session,
+  session: ClientSession,
   upload: Upload,
   numbers: readonly number[],
 ): Promise<void> {
@@ -179,7 +183,7 @@ async function complete(
 
 /** However often it is asked for and answered, it happens once. */
 function enterCompletion(
-  session: Session,
+  session: ClientSession,
   upload: Upload,
   value: Value,
   attempts: readonly Completion[],
@@ -209,7 +213,7 @@ function enterCompletion(
 
 /** A repeated Complete answers the same while the object stands. */
 function checkSame(
-  session: Session,
+  session: ClientSession,
   target: string,
   value: Value,
   attempts: readonly Completion[],
@@ -227,7 +231,7 @@ function checkSame(
 }
 
 function completeOnce(
-  session: Session,
+  session: ClientSession,
   upload: Upload,
   parts: readonly CompletePart[],
 ): Promise<Completion> {
@@ -250,7 +254,7 @@ async function retrying<T>(once: () => Promise<Attempt<T>>): Promise<Attempt<T>[
   return first.kind === "unsure" ? [first, await once()] : [first];
 }
 
-async function abort(session: Session, upload: Upload): Promise<void> {
+async function abort(session: ClientSession, upload: Upload): Promise<void> {
   const attempt = await session.attempt(`abort ${describe(upload)}`, (store) =>
     abortUpload(store, { ...upload, upload: upload.id }),
   );
@@ -264,7 +268,7 @@ async function abort(session: Session, upload: Upload): Promise<void> {
 
 /** An upload goes by completion, abortion, with its bucket or when it was idle, and not otherwise. */
 function expectGone(
-  session: Session,
+  session: ClientSession,
   upload: Upload,
   attempt: Attempt<unknown> & { kind: "refused" },
 ): void {

@@ -16,7 +16,7 @@ import type { ValueName } from "../key-state.ts";
 import { absent } from "../key-state.ts";
 import type { Value } from "../values.ts";
 import { attributesFor, baseNameOf, differenceOf, valueNameOf } from "../values.ts";
-import type { Attempt, Session } from "./context.ts";
+import type { Attempt, ClientSession } from "./context.ts";
 import { BrokenOff, targetName } from "./context.ts";
 import type { AskedVersion } from "./version-names.ts";
 import { markerStep, noteVersion, readStep, isNullId } from "./version-names.ts";
@@ -26,7 +26,7 @@ import { addTagsRead } from "./tag-history.ts";
 
 const brokenOffShare = 0.02;
 
-export async function put(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+export async function put(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   const { values } = session.context;
   const target = targetName(bucket, key);
   const name = values.nextName();
@@ -48,7 +48,11 @@ export async function put(session: Session, bucket: string, key: Uint8Array): Pr
   addWrite(session, target, attempt, { value: name, condition });
 }
 
-export async function remove(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+export async function remove(
+  session: ClientSession,
+  bucket: string,
+  key: Uint8Array,
+): Promise<void> {
   const target = targetName(bucket, key);
   const condition = pickDeleteCondition(session, target);
   const attempt = await session.attempt(`delete ${target} ${condition.kind}`, (store) =>
@@ -59,7 +63,7 @@ export async function remove(session: Session, bucket: string, key: Uint8Array):
 }
 
 /** Some keys in one request, each on its own terms. */
-export async function removeMany(session: Session, bucket: string): Promise<void> {
+export async function removeMany(session: ClientSession, bucket: string): Promise<void> {
   const { keys, values } = session.context;
   const some = keys.filter(() => session.random.chance(0.4));
   const items = some.map((key) => {
@@ -87,7 +91,7 @@ export async function removeMany(session: Session, bucket: string): Promise<void
 }
 
 export async function get(
-  session: Session,
+  session: ClientSession,
   bucket: string,
   key: Uint8Array,
   range: RangeRequest | undefined,
@@ -112,7 +116,7 @@ export async function get(
   addRead(session, target, attempt, asked);
 }
 
-export async function head(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+export async function head(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   const target = targetName(bucket, key);
   const attempt = await session.attempt(`head ${target}`, async (store) =>
     headObject(store, { bucket, key, conditions: {} }),
@@ -122,7 +126,7 @@ export async function head(session: Session, bucket: string, key: Uint8Array): P
 
 /** The copy takes a value of its own, with the bytes of whatever the source was. */
 export async function copy(
-  session: Session,
+  session: ClientSession,
   source: { readonly bucket: string; readonly key: Uint8Array; readonly asked?: AskedVersion },
   bucket: string,
   key: Uint8Array,
@@ -185,7 +189,7 @@ export interface Write {
 
 /** A write, and how it went. */
 export function addWrite(
-  session: Session,
+  session: ClientSession,
   target: string,
   attempt: Attempt<{ readonly versionId: string | undefined }>,
   write: Write,
@@ -212,7 +216,7 @@ export function addWrite(
 
 /** Checks what was read against the value it says it is, and enters it into the history. */
 function addRead(
-  session: Session,
+  session: ClientSession,
   target: string,
   attempt: Attempt<ReadAnswer>,
   asked?: AskedVersion,
@@ -245,7 +249,7 @@ interface ReadAnswer {
 }
 
 /** The bytes in a few pieces that take their time, now and then broken off in the middle. */
-export function uploadOf(session: Session, bytes: Uint8Array): Upload {
+export function uploadOf(session: ClientSession, bytes: Uint8Array): Upload {
   const { random } = session;
   const pieces = random.between(1, 3);
   const breaksAt = random.chance(brokenOffShare) ? random.below(pieces) : -1;
@@ -276,7 +280,7 @@ export function uploadOf(session: Session, bytes: Uint8Array): Upload {
 }
 
 /** Mostly small; some of several blocks; seldom, and only so many, of more than a chunk. */
-function pickLength(session: Session): number {
+function pickLength(session: ClientSession): number {
   const { random, context } = session;
   if (context.largeLeft > 0 && random.chance(0.05)) {
     context.largeLeft--;
@@ -289,21 +293,21 @@ function pickLength(session: Session): number {
   return random.between(9000, 150_000);
 }
 
-function pickCondition(session: Session, target: string): WriteCondition {
+function pickCondition(session: ClientSession, target: string): WriteCondition {
   const roll = session.random.unit();
   if (roll < 0.7) return { kind: "always" };
   if (roll < 0.85) return { kind: "ifAbsent" };
   return { kind: "ifMatch", etag: session.context.values.someEtag(session.random, target) };
 }
 
-function pickDeleteCondition(session: Session, target: string): WriteCondition {
+function pickDeleteCondition(session: ClientSession, target: string): WriteCondition {
   const { random, context } = session;
   if (random.chance(0.85)) return { kind: "always" };
   const etag = random.chance(0.3) ? "*" : context.values.someEtag(random, target);
   return { kind: "ifMatch", etag };
 }
 
-export function pickRange(session: Session): RangeRequest | undefined {
+export function pickRange(session: ClientSession): RangeRequest | undefined {
   const { random } = session;
   const roll = random.unit();
   if (roll < 0.6) return undefined;

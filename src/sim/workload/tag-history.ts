@@ -2,7 +2,7 @@ import type { NameValue } from "../../format/object-row.ts";
 import { Violation } from "../history.ts";
 import type { ValueName } from "../key-state.ts";
 import { absent } from "../key-state.ts";
-import type { Attempt, Session } from "./context.ts";
+import type { Attempt, ClientSession } from "./context.ts";
 
 /*
  * The tags of one version are a register of their own, whose history is judged as that of a key in a bucket without
@@ -16,7 +16,7 @@ export function tagsCalled(name: ValueName): NameValue[] {
 }
 
 export function addTagsWrite(
-  session: Session,
+  session: ClientSession,
   version: ValueName,
   attempt: Attempt<unknown>,
   value: ValueName,
@@ -26,7 +26,7 @@ export function addTagsWrite(
 }
 
 export function addTagsRead(
-  session: Session,
+  session: ClientSession,
   version: ValueName,
   attempt: Attempt<unknown>,
   tags: readonly NameValue[],
@@ -37,7 +37,7 @@ export function addTagsRead(
   session.add(registerOf(session, version), attempt, { kind: "read", value: tag?.[1] ?? absent });
 }
 
-function registerOf({ context }: Session, version: ValueName): string {
+function registerOf({ context }: ClientSession, version: ValueName): string {
   const target = `tags of ${version}`;
   if (!context.tagged.has(version)) {
     context.tagged.add(version);

@@ -1,7 +1,7 @@
 import { parseVersionId, type VersionRef } from "../../format/version-id.ts";
 import { absent, type KeyStep, type ValueName, type VersionName } from "../key-state.ts";
 import type { KnownVersion } from "../known-versions.ts";
-import type { Session } from "./context.ts";
+import type { ClientSession } from "./context.ts";
 
 // What clients call versions by, and what histories do.
 
@@ -18,7 +18,7 @@ export interface AskedVersion {
 export const nullVersion: AskedVersion = { ref: { kind: "null" }, version: "null", text: nullId };
 
 /** The null version, or one of those that clients know; now and then one of another key. */
-export function pickVersion(session: Session, target: string): AskedVersion {
+export function pickVersion(session: ClientSession, target: string): AskedVersion {
   const { random, context } = session;
   if (random.chance(0.25)) return nullVersion;
   const elsewhere = random.chance(0.05) ? context.versions.someElsewhere(random) : undefined;
@@ -44,7 +44,7 @@ export function markerStep({ version }: AskedVersion): KeyStep {
 }
 
 export function noteVersion(
-  { context }: Session,
+  { context }: ClientSession,
   target: string,
   id: string | undefined,
   name: ValueName,

@@ -1,6 +1,6 @@
 import type { SeededRandom } from "../random.ts";
 import { uploadIdleMs } from "../roles.ts";
-import type { Mix, Session } from "./context.ts";
+import type { Mix, ClientSession } from "./context.ts";
 import { targetName } from "./context.ts";
 import { copy, get, pickRange, put, remove } from "./objects.ts";
 import { askedFor, nullVersion, pickVersion } from "./version-names.ts";
@@ -20,22 +20,26 @@ export const versionsMix: Mix = [
   [5, moveNullVersion],
 ];
 
-async function getVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+async function getVersion(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   const asked = pickVersion(session, targetName(bucket, key));
   await get(session, bucket, key, pickRange(session), asked);
 }
 
-async function copyVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+async function copyVersion(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   const source = session.pickTarget();
   const asked = pickVersion(session, targetName(source.bucket, source.key));
   await copy(session, { ...source, asked }, bucket, key);
 }
 
-async function removeSomeVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+async function removeSomeVersion(
+  session: ClientSession,
+  bucket: string,
+  key: Uint8Array,
+): Promise<void> {
   await removeVersion(session, { bucket, key }, pickVersion(session, targetName(bucket, key)));
 }
 
-async function listSomeVersions(session: Session, bucket: string): Promise<void> {
+async function listSomeVersions(session: ClientSession, bucket: string): Promise<void> {
   const { random } = session;
   const from = random.pick(session.context.keys);
   const prefix = from.subarray(0, random.below(from.length + 1));
@@ -47,7 +51,11 @@ function pickVersioning(random: SeededRandom): "enabled" | "suspended" {
 }
 
 /** What moves versions of one key, and what changes them where they are, at the same time. */
-async function raceOfVersions(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+async function raceOfVersions(
+  session: ClientSession,
+  bucket: string,
+  key: Uint8Array,
+): Promise<void> {
   const { random } = session;
   const removeOne = () => removeSomeVersion(session, bucket, key);
   const choices = [
@@ -67,7 +75,7 @@ async function raceOfVersions(session: Session, bucket: string, key: Uint8Array)
 }
 
 /** The current version and the one below it go at the same time, and that one changes, too. */
-async function raceForHead(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+async function raceForHead(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   const { random, context } = session;
   const target = targetName(bucket, key);
   await put(session, bucket, key);
@@ -84,7 +92,11 @@ async function raceForHead(session: Session, bucket: string, key: Uint8Array): P
 }
 
 /** A null version comes to lie below others, rests there for a while, and goes in some way. */
-async function moveNullVersion(session: Session, bucket: string, key: Uint8Array): Promise<void> {
+async function moveNullVersion(
+  session: ClientSession,
+  bucket: string,
+  key: Uint8Array,
+): Promise<void> {
   const { random } = session;
   await put(session, bucket, key);
   await changeVersioning(session, bucket, "enabled");

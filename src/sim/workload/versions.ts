@@ -14,7 +14,7 @@ import { Violation } from "../history.ts";
 import type { ListedVersion, ValueName } from "../key-state.ts";
 import { differenceOf, valueNameOf } from "../values.ts";
 import { addNoBucket, addToAll } from "./buckets.ts";
-import { type Attempt, type Session, targetName } from "./context.ts";
+import { type Attempt, type ClientSession, targetName } from "./context.ts";
 import { addTagsRead, addTagsWrite, tagsCalled } from "./tag-history.ts";
 import {
   askedFor,
@@ -32,7 +32,7 @@ import {
 const never = Number.MAX_SAFE_INTEGER;
 
 export async function changeVersioning(
-  session: Session,
+  session: ClientSession,
   bucket: string,
   versioning: "enabled" | "suspended",
 ): Promise<void> {
@@ -53,7 +53,7 @@ export async function changeVersioning(
 
 /** Deletes one version for good. */
 export async function removeVersion(
-  session: Session,
+  session: ClientSession,
   place: { readonly bucket: string; readonly key: Uint8Array },
   asked: AskedVersion,
 ): Promise<void> {
@@ -71,7 +71,7 @@ export async function removeVersion(
 
 /** Replaces the tags of a version by others, where one is known. */
 export async function tag(
-  session: Session,
+  session: ClientSession,
   bucket: string,
   key: Uint8Array,
   version?: AskedVersion,
@@ -117,7 +117,7 @@ export interface FoundVersion {
 
 /** All pages; returns those versions that can be called by a name. */
 export async function listAllVersions(
-  session: Session,
+  session: ClientSession,
   listing: { readonly bucket: string; readonly prefix: Uint8Array; readonly limit: number },
 ): Promise<FoundVersion[]> {
   const { bucket, prefix, limit } = listing;
@@ -155,7 +155,7 @@ function asVersion(item: VersionListItem): SeenVersion {
 }
 
 function addPage(
-  session: Session,
+  session: ClientSession,
   bucket: string,
   page: PageSeen,
   attempt: Attempt<unknown>,
@@ -203,7 +203,7 @@ function isBehind(next: SeenVersion, before: SeenVersion | undefined): boolean {
 
 /** Checks a version as it is listed against the value it says it is. */
 function noteListed(
-  session: Session,
+  session: ClientSession,
   target: string,
   row: ObjectRow,
   attempt: Attempt<unknown>,
