@@ -65,8 +65,8 @@ test("admin: not ready is 503, and does not tell strangers why", async () => {
 });
 
 test("C8: ready says which data directories take no writes, and stays ready", async () => {
-  const amiss = Promise.resolve(["/a takes no writes (full)", "/b takes no writes (io)"]);
-  const { status, text } = await ask("/-/health/ready", "GET", amiss);
+  const warnings = Promise.resolve(["/a takes no writes (full)", "/b takes no writes (io)"]);
+  const { status, text } = await ask("/-/health/ready", "GET", warnings);
   assert.equal(status, 200);
   assert.equal(text, "ready, but: /a takes no writes (full); /b takes no writes (io)\n");
 });

@@ -30,7 +30,7 @@ export interface AdminOptions {
   readonly trace: TracePageOptions;
   readonly log: Log;
   /**
-   * Resolves where requests can be served, with what is amiss nonetheless; rejects with what stands
+   * Resolves where requests can be served, with what is warnings nonetheless; rejects with what stands
    * against it.
    */
   readonly ready: () => Promise<readonly string[]>;
@@ -66,8 +66,8 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
 
 async function readiness({ ready, log }: AdminOptions): Promise<HttpResponse> {
   try {
-    const amiss = await ready();
-    return text(200, amiss.length === 0 ? "ready\n" : `ready, but: ${amiss.join("; ")}\n`);
+    const warnings = await ready();
+    return text(200, warnings.length === 0 ? "ready\n" : `ready, but: ${warnings.join("; ")}\n`);
   } catch (error) {
     log("warn", "not_ready", { message: messageOf(error) });
     return text(503, "not ready; the server's log says why\n");

@@ -9,7 +9,7 @@ import {
 } from "./figures.ts";
 
 /** One look at the metrics page. */
-export interface Look {
+export interface MetricsReading {
   readonly atMs: number;
   readonly figures: readonly Figure[];
 }
@@ -85,7 +85,7 @@ export interface OperationReport {
   readonly inFlight: number;
 }
 
-export function statusOf(before: Look, after: Look): StatusReport {
+export function statusOf(before: MetricsReading, after: MetricsReading): StatusReport {
   const { figures } = after;
   const seconds = Math.max((after.atMs - before.atMs) / 1000, 0.001);
   const since = increases(before.figures, figures);

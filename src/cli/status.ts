@@ -9,16 +9,16 @@ import {
   elementOf,
 } from "./connection.ts";
 import { readFigures } from "./figures.ts";
-import { type Look, type StatusReport, statusOf } from "./status-report.ts";
+import { type MetricsReading, type StatusReport, statusOf } from "./status-report.ts";
 import { statusLines } from "./status-text.ts";
 import { untilInterrupted } from "./stop-signal.ts";
 
 /** @limit S3's largest page of buckets has ten times as many: an answer stays below 300 kB. */
 const bucketsOnPage = 1000;
 /** @limit Rates and quantiles need two looks: so long apart at first … */
-const lookMs = 2000;
+const readingIntervalMs = 2000;
 /** @limit … and, where more are taken, the oldest no older than this. */
-const lookBackMs = 60_000;
+const readingWindowMs = 60_000;
 
 export const status: Command = {
   name: "status",
@@ -41,23 +41,23 @@ interface ServerStatus extends StatusReport {
 async function runStatus(given: GivenFlags): Promise<number> {
   const connection = connectionOf(given);
   const stop = untilInterrupted();
-  const looks: Look[] = [await look(connection)];
+  const readings: MetricsReading[] = [await readMetrics(connection)];
   const buckets = await countBuckets(connection);
   let ready = true;
   do {
-    await sleep(lookMs, undefined, { signal: stop }).catch(() => undefined); // ends when it aborts
+    await sleep(readingIntervalMs, undefined, { signal: stop }).catch(() => undefined); // ends when it aborts
     if (stop.aborted) break;
-    const last = await look(connection);
-    looks.push(last);
-    while (last.atMs - looks[0]!.atMs > lookBackMs) looks.shift();
+    const last = await readMetrics(connection);
+    readings.push(last);
+    while (last.atMs - readings[0]!.atMs > readingWindowMs) readings.shift();
     ready = (await ask(connection, "/-/health/ready")).status === 200;
     const { endpoint } = connection;
-    print({ endpoint, ready, buckets, ...statusOf(looks[0]!, last) }, given);
+    print({ endpoint, ready, buckets, ...statusOf(readings[0]!, last) }, given);
   } while (given.flags.has("watch"));
   return ready ? exitStatus.ok : exitStatus.failed;
 }
 
-async function look(connection: ServerConnection): Promise<Look> {
+async function readMetrics(connection: ServerConnection): Promise<MetricsReading> {
   const atMs = performance.now();
   return { atMs, figures: readFigures((await ask(connection, "/-/metrics")).text) };
 }

@@ -8,7 +8,7 @@ import { fenceSession, listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
-import { isPassing } from "./worker-loop.ts";
+import { isTransient } from "./worker-loop.ts";
 
 /*
  * What a process leaves behind when it dies: a session that might commit, and extents that it wrote. First the session is
@@ -97,7 +97,7 @@ export class DeadWriters implements Worker {
       }
     } catch (thrown) {
       // A data directory that is not there must not keep the extents of others open.
-      if (!isPassing(thrown)) throw thrown;
+      if (!isTransient(thrown)) throw thrown;
       this.#isSealingDue = true;
       if (isStoreError(thrown, "corrupt")) counters.corruptions++;
       const fields = { extent: entry.id, message: messageOf(thrown) };

@@ -16,7 +16,7 @@ import { ReferenceSearch } from "./extents/reference-search.ts";
 import type { GenerationKeeper } from "./generation-keeper.ts";
 import { reconcileExtent } from "./reconcile.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
-import { isPassing } from "./worker-loop.ts";
+import { isTransient } from "./worker-loop.ts";
 
 /*
  * What is to be done with an extent follows from its row alone:
@@ -241,7 +241,7 @@ export class ExtentSweep implements Worker {
       return await work();
     } catch (thrown) {
       await this.close();
-      if (!isPassing(thrown)) throw thrown;
+      if (!isTransient(thrown)) throw thrown;
       this.#merging.delete(entry.id);
       if (isStoreError(thrown, "overloaded")) {
         // Clients overwrite one of its rows all the time: later there is less of it to move.

@@ -11,7 +11,7 @@ import type { Platform } from "../platform/platform.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { GenerationKeeper } from "./generation-keeper.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
-import { isPassing } from "./worker-loop.ts";
+import { isTransient } from "./worker-loop.ts";
 
 /*
  * An extent has its row before its file, and loses the file before the row. So a file without a row
@@ -73,7 +73,7 @@ export class StraySweep implements Worker {
         }
       } catch (thrown) {
         // A disk that is not there is looked at in the next round; the others need not wait for it.
-        if (!isPassing(thrown)) throw thrown;
+        if (!isTransient(thrown)) throw thrown;
       }
     }
     this.#kept = kept;

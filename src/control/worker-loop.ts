@@ -59,7 +59,7 @@ export function createWorkerLoop(
       state = "failing";
       failures++;
       failure = messageOf(thrown);
-      if (!isPassing(thrown)) throw thrown;
+      if (!isTransient(thrown)) throw thrown;
       platform.log("error", "background_step_failed", { worker: worker.name, message: failure });
       const pauseMs = failurePause;
       failurePause = Math.min(2 * failurePause, failurePauseMsMax);
@@ -81,6 +81,6 @@ export function createWorkerLoop(
 }
 
 /** What may be over at the next try: not the end of our session, and not a bug. */
-export function isPassing(thrown: unknown): boolean {
+export function isTransient(thrown: unknown): boolean {
   return isDiskError(thrown) || (isStoreError(thrown) && thrown.code !== "fenced");
 }

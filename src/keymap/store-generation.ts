@@ -88,7 +88,7 @@ export async function advanceGeneration(
  * What the index must have reached for a process that opens it: the highest that data directories have seen, read before the index.
  * One that cannot be read says nothing; `atLeast` is what the store's start found.
  */
-export async function leastGeneration(
+export async function lowestGeneration(
   { hash, log }: Platform,
   { store, disks }: ExtentDisks,
   atLeast: number,

@@ -24,7 +24,7 @@ export interface Grouping {
 /** A space whose rows lie in the order of object keys; a key may have several. */
 export interface PageSource<Item, Found = Row> {
   /** At most `limit` rows in order from this position on, but none that `stretch` passes over. */
-  scan(from: Uint8Array, limit: number, stretch: Stretch): Found[] | Promise<Found[]>;
+  scan(from: Uint8Array, limit: number, stretch: KeyStretch): Found[] | Promise<Found[]>;
   /** The least position that a row of this or a greater key can have. */
   startOf(key: Uint8Array): Uint8Array;
   positionOf(row: Found): Uint8Array;
@@ -34,7 +34,7 @@ export interface PageSource<Item, Found = Row> {
 }
 
 /** Which keys a page has to do with. */
-export interface Stretch {
+export interface KeyStretch {
   /** The first key behind them; undefined: all of the bucket. */
   readonly end: Uint8Array | undefined;
   /**
@@ -89,7 +89,7 @@ export async function scanPage<Item, Found>(
   }
 }
 
-function stretchOf(grouping: Grouping): Stretch {
+function stretchOf(grouping: Grouping): KeyStretch {
   const { prefix, delimiter } = grouping;
   const isGrouped = delimiter !== undefined && delimiter.length > 0;
   return {
@@ -152,7 +152,7 @@ export function scanBucket(
  * A listing goes on behind a row that is damaged, so that one does not hide a million others. The row is told in log, metrics
  * and status by what watches the index; reading its key, or deciding whether the bucket is empty, still fails.
  */
-export const passOverDamaged = (): void => undefined;
+export const skipDamaged = (): void => undefined;
 
 /** What the partitions of a bucket have, one after the other in key order. */
 export function scanPartitions<Found>(

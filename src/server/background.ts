@@ -3,7 +3,7 @@ import { type BackgroundStatistics, createBackground } from "../control/backgrou
 import { ExtentCensus } from "../control/extent-census.ts";
 import { IndexVerification } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
-import { KeptServices } from "./services.ts";
+import { RestartingServices } from "./services.ts";
 import type { Service } from "../platform/platform.ts";
 import {
   sampleBackground,
@@ -54,10 +54,10 @@ export async function openBackground(
   const everyMs = verifyIndexMs;
   const verification = new IndexVerification({ platform, engines, damage, everyMs });
   const metrics = new Metrics();
-  const kept = new KeptServices(platform, metrics);
+  const restarting = new RestartingServices(platform, metrics);
   const background = createBackground({
     platform,
-    keep: (loop) => kept.keep(loop),
+    keep: (loop) => restarting.wrap(loop),
     disks: machine.disks,
     damage,
     keymap,
@@ -79,7 +79,7 @@ export async function openBackground(
   sampleVerification(metrics, verification);
   return {
     session: keymap.session.id,
-    services: [...services.map((service) => kept.keep(service)), background],
+    services: [...services.map((service) => restarting.wrap(service)), background],
     metrics,
     answer: ({ kind }) => (kind === "metrics" ? { families: metrics.read() } : {}),
     statistics: () => background.statistics(),

@@ -19,7 +19,7 @@ import { readiness } from "./readiness.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
 import type { RootCredentials } from "./root-credentials.ts";
-import { KeptServices } from "./services.ts";
+import { RestartingServices } from "./services.ts";
 import { sampleAdmission, sampleIndexDamage, sampleStore } from "./store-metrics.ts";
 import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
@@ -75,7 +75,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const { clock } = platform;
   const objects = createProcessStore({ platform, keymap, writer, reader, reads, region });
   const metrics = new Metrics();
-  const kept = new KeptServices(platform, metrics);
+  const restarting = new RestartingServices(platform, metrics);
   sampleStore(metrics, machine.engines, writer);
   sampleIndexDamage(metrics, damage);
   const requests = new RequestMetrics(metrics);
@@ -106,7 +106,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   return {
     session: keymap.session.id,
     handler: (request) => (isForAdmin(request.head, domains) ? admin(request) : inSlices(request)),
-    services: services.map((service) => kept.keep(service)),
+    services: services.map((service) => restarting.wrap(service)),
     metrics,
     answer: (question) =>
       question.kind === "metrics" ? { families: metrics.read() } : watch.answer(question),

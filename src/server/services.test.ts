@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Metrics, prometheusText } from "../admin/metrics.ts";
 import { StoreError } from "../base/errors.ts";
 import type { Clock, Service } from "../platform/platform.ts";
-import { KeptServices, runServices } from "./services.ts";
+import { RestartingServices, runServices } from "./services.ts";
 
 function recorded(name: string, events: string[], fails?: Error): Service {
   return {
@@ -56,9 +56,9 @@ function kept(run: Service["run"]) {
   };
   const log = (_level: string, event: string): void => void events.push(event);
   const metrics = new Metrics();
-  const services = new KeptServices({ clock: clock as Clock, log }, metrics); // all it uses of one
+  const services = new RestartingServices({ clock: clock as Clock, log }, metrics); // all it uses of one
   const page = () => prometheusText([{ process: "p", families: metrics.read() }]);
-  return { service: services.keep({ name: "task", run }), sleeps, events, page };
+  return { service: services.wrap({ name: "task", run }), sleeps, events, page };
 }
 
 test("C8: a task that throws is logged, counted and begun again, ever more slowly", async () => {

@@ -56,7 +56,7 @@ const rerunMaxMs = 60_000;
  * tasks fails, and the failure is logged, counted and tried again. Only the end of this process's session is passed on,
  * since nothing it does can succeed any more. Services must be able to run again after they threw.
  */
-export class KeptServices {
+export class RestartingServices {
   readonly #platform: Pick<Platform, "clock" | "log">;
   readonly #failures = new Map<string, number>();
 
@@ -71,7 +71,8 @@ export class KeptServices {
     );
   }
 
-  keep(service: Service): Service {
+  /** The same service, begun again whenever it throws. */
+  wrap(service: Service): Service {
     this.#failures.set(service.name, 0);
     return { name: service.name, run: (signal) => this.#run(service, signal) };
   }
@@ -85,14 +86,14 @@ export class KeptServices {
       if (failure === undefined) return;
       if (isStoreError(failure, "fenced")) throw failure;
       if (clock.monotonicMs() - beganMs > rerunMaxMs) pauseMs = rerunMinMs;
-      this.#tell(service.name, failure, pauseMs);
+      this.#logFailure(service.name, failure, pauseMs);
       if (signal.aborted) return; // what it left open is closed like that of a dead process
       await clock.sleep(pauseMs, signal);
       pauseMs = Math.min(2 * pauseMs, rerunMaxMs);
     }
   }
 
-  #tell(service: string, failure: unknown, againInMs: number): void {
+  #logFailure(service: string, failure: unknown, againInMs: number): void {
     this.#failures.set(service, (this.#failures.get(service) ?? 0) + 1);
     const stack = failure instanceof Error && !isStoreError(failure) ? failure.stack : undefined;
     const fields = { service, message: messageOf(failure), againInMs, stack };

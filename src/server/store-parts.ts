@@ -14,7 +14,7 @@ import { createExtentTable } from "../keymap/extent-table.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import { createLease, type Lease } from "../keymap/leases.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
-import { leastGeneration } from "../keymap/store-generation.ts";
+import { lowestGeneration } from "../keymap/store-generation.ts";
 import { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform, Service } from "../platform/platform.ts";
 
@@ -63,7 +63,7 @@ export async function openStoreParts(
   const engines = new Map(
     [...machine.engines].map(([name, engine]) => [name, watchDamage(engine, damage)]),
   );
-  const generation = await leastGeneration(platform, disks, machine.generation);
+  const generation = await lowestGeneration(platform, disks, machine.generation);
   const keymap = await openKeymap({ platform, engines, role, store: disks.store, generation });
   const table = createExtentTable(keymap);
   const session = keymap.session.id;

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { RequestRecord } from "../admin/request-record.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { recordsHeldMax, Traces, tracesMax, unfetchedMsMax } from "./traces.ts";
+import { recordsHeldMax, Traces, tracesMax, unfetchedTraceMsMax } from "./traces.ts";
 
 const record: RequestRecord = {
   time: "2026-01-01T00:00:00.000Z",
@@ -43,7 +43,7 @@ test("traces: C6: what nobody fetches is bounded, counted, and in the end given 
   for (let i = 0; i < recordsHeldMax + 70; i++) traces.ended(record);
   const batch = traces.fetch("a", {});
   assert.deepEqual([batch?.records.length, batch?.lost], [recordsHeldMax, 70]);
-  pass(unfetchedMsMax + 1);
+  pass(unfetchedTraceMsMax + 1);
   traces.ended(record);
   assert.equal(traces.isTracing, false);
 });
@@ -52,6 +52,6 @@ test("traces: C6: there is a bound to their number, in which those do not count 
   const { traces, pass } = create();
   for (let i = 0; i < tracesMax; i++) assert.ok(traces.fetch(`${i}`, {}));
   assert.equal(traces.fetch("one more", {}), undefined);
-  pass(unfetchedMsMax + 1);
+  pass(unfetchedTraceMsMax + 1);
   assert.ok(traces.fetch("one more", {}));
 });

@@ -13,7 +13,7 @@ export const tracesMax = 8;
  * @limit A trace that nobody fetches from is over: whoever asked has gone, or reads slower than
  * answers are sent.
  */
-export const unfetchedMsMax = 90_000;
+export const unfetchedTraceMsMax = 90_000;
 
 interface Trace {
   readonly filter: RequestFilter;
@@ -42,7 +42,7 @@ export class Traces {
   ended(record: RequestRecord): void {
     const now = this.#clock.monotonicMs();
     for (const [id, trace] of this.#traces) {
-      if (now - trace.fetchedMs > unfetchedMsMax) this.#traces.delete(id);
+      if (now - trace.fetchedMs > unfetchedTraceMsMax) this.#traces.delete(id);
       else if (!matches(trace.filter, record)) continue;
       else if (trace.records.length < recordsHeldMax) trace.records.push(record);
       else trace.lost++;
@@ -70,7 +70,7 @@ export class Traces {
 
   #forgetOld(now: number): void {
     for (const [id, { fetchedMs }] of this.#traces) {
-      if (now - fetchedMs > unfetchedMsMax) this.#traces.delete(id);
+      if (now - fetchedMs > unfetchedTraceMsMax) this.#traces.delete(id);
     }
   }
 }

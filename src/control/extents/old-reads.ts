@@ -13,7 +13,7 @@ import type { Clock } from "../../platform/platform.ts";
  */
 
 /** @limit Extents waited for at a time; the others' wait begins when one of these has ended. */
-export const waitedForMax = 1024;
+export const waitingExtentsMax = 1024;
 
 export interface OldReadsOptions {
   readonly platform: { readonly clock: Clock };
@@ -50,8 +50,8 @@ export class OldReads {
     const others = sessions.filter(({ session }) => session !== keymap.session.id);
     let waiting = this.#waiting.get(extent);
     if (waiting === undefined) {
-      if (this.#waiting.size >= waitedForMax) this.#forgetUnasked(nowMs);
-      if (this.#waiting.size >= waitedForMax) return false;
+      if (this.#waiting.size >= waitingExtentsMax) this.#forgetUnasked(nowMs);
+      if (this.#waiting.size >= waitingExtentsMax) return false;
       const periods = new Map(others.map(({ session, lease }) => [session, lease.period + 1]));
       waiting = { sinceMs: nowMs, periods, own: reads.period };
       this.#waiting.set(extent, waiting);

@@ -102,7 +102,7 @@ export class WrongProtocol {
 
   /** The answer to TLS on the port of http. */
   alert(): Uint8Array {
-    this.#tell(
+    this.#warn(
       "https_sent_to_http_port",
       "this port serves http alone: use http://, or serve with --tls-cert and --tls-key",
     );
@@ -113,7 +113,7 @@ export class WrongProtocol {
   answerHttp(error: NodeJS.ErrnoException, socket: TLSSocket, lingerMs: number): boolean {
     if (error.code !== "ERR_SSL_HTTP_REQUEST" || !("_parent" in socket)) return false;
     const below = socket._parent as Socket; // what a TLSSocket wraps
-    this.#tell("http_sent_to_https_port", "this port serves https alone: use https://");
+    this.#warn("http_sent_to_https_port", "this port serves https alone: use https://");
     if (!below.writable) return true;
     below.on("error", () => below.destroy()).end(rawAnswer("httpToTls"));
     const late = setTimeout(() => below.destroy(), lingerMs);
@@ -121,7 +121,7 @@ export class WrongProtocol {
     return true;
   }
 
-  #tell(event: string, fix: string): void {
+  #warn(event: string, fix: string): void {
     const now = performance.now();
     if (now - (this.#logged.get(event) ?? -logIntervalMs) < logIntervalMs) return;
     this.#logged.set(event, now);

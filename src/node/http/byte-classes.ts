@@ -29,14 +29,14 @@ export function spanEnd(data: Uint8Array, at: number, stop: number, byteClass: n
 }
 
 /** More bytes are needed to say. */
-export const short = -1;
+export const incomplete = -1;
 /** They are not what must stand there. */
-export const bad = -2;
+export const malformed = -2;
 
-/** Behind the CR and LF that must stand at `at`; or `short` or `bad`. A bare one of the two ends no line. */
+/** Behind the CR and LF that must stand at `at`; or `incomplete` or `malformed`. A bare one of the two ends no line. */
 export function lineEnd(data: Uint8Array, at: number, stop: number): number {
-  if (at >= stop) return short;
-  if (data[at] !== 0x0d) return bad;
-  if (at + 1 >= stop) return short;
-  return data[at + 1] === 0x0a ? at + 2 : bad;
+  if (at >= stop) return incomplete;
+  if (data[at] !== 0x0d) return malformed;
+  if (at + 1 >= stop) return incomplete;
+  return data[at + 1] === 0x0a ? at + 2 : malformed;
 }

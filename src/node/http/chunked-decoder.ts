@@ -1,11 +1,11 @@
 import {
   backslash,
-  bad,
+  malformed,
   fieldByte,
   lineEnd,
   quote,
   quotedByte,
-  short,
+  incomplete,
   spanEnd,
   tokenByte,
 } from "./byte-classes.ts";
@@ -48,12 +48,12 @@ export class ChunkedDecoder {
     return this.#state === "done";
   }
 
-  /** Takes bytes of the body from `start` on; returns where those behind it begin, `bad` where it is not well-formed. */
+  /** Takes bytes of the body from `start` on; returns where those behind it begin, `malformed` where it is not well-formed. */
   take(data: Buffer, start: number): number {
     let at = start;
     while (at < data.length && this.#state !== "done") {
       at = this.#state === "data" ? this.#takeData(data, at) : this.#takeLine(data, at);
-      if (at < 0) return bad;
+      if (at < 0) return malformed;
     }
     return at;
   }
@@ -71,16 +71,16 @@ export class ChunkedDecoder {
     const before = this.#line;
     if (before === undefined) {
       const end = this.#readLine(data, at);
-      if (end !== short) return end;
+      if (end !== incomplete) return end;
       this.#line = Buffer.from(data.subarray(at));
-      return this.#isTooLong(this.#line) ? bad : data.length;
+      return this.#isTooLong(this.#line) ? malformed : data.length;
     }
     this.#line = undefined;
     const line = Buffer.concat([before, data.subarray(at, at + this.#linesBytesMax)]);
     const end = this.#readLine(line, 0);
-    if (end !== short) return end < 0 ? end : at + end - before.length;
+    if (end !== incomplete) return end < 0 ? end : at + end - before.length;
     this.#line = line;
-    return this.#isTooLong(line) ? bad : data.length;
+    return this.#isTooLong(line) ? malformed : data.length;
   }
 
   #isTooLong(line: Buffer): boolean {
@@ -102,10 +102,10 @@ export class ChunkedDecoder {
       const digit = hexDigit(data[at]!);
       if (digit < 0) break;
       size = size * 16 + digit;
-      if (at - start >= sizeDigitsMax) return bad;
+      if (at - start >= sizeDigitsMax) return malformed;
     }
-    if (at === data.length) return short;
-    if (at === start) return bad;
+    if (at === data.length) return incomplete;
+    if (at === start) return malformed;
     const extensionAt = at;
     while (data[at] === semicolon) {
       at = extensionEnd(data, at + 1);
@@ -114,7 +114,7 @@ export class ChunkedDecoder {
     const end = lineEnd(data, at, data.length);
     if (end < 0) return end;
     this.#lineBytes += at - extensionAt;
-    if (this.#lineBytes > this.#linesBytesMax) return bad;
+    if (this.#lineBytes > this.#linesBytesMax) return malformed;
     this.#rest = size;
     this.#state = size === 0 ? "trailers" : "data";
     return end;
@@ -127,34 +127,34 @@ export class ChunkedDecoder {
       return end;
     }
     const nameEnd = spanEnd(data, at, data.length, tokenByte);
-    if (nameEnd === data.length) return short;
-    if (nameEnd === at || data[nameEnd] !== colon) return bad;
-    if (framingFields.has(data.toString("latin1", at, nameEnd).toLowerCase())) return bad;
+    if (nameEnd === data.length) return incomplete;
+    if (nameEnd === at || data[nameEnd] !== colon) return malformed;
+    if (framingFields.has(data.toString("latin1", at, nameEnd).toLowerCase())) return malformed;
     const end = lineEnd(data, spanEnd(data, nameEnd + 1, data.length, fieldByte), data.length);
     if (end < 0) return end;
     this.#lineBytes += end - at;
-    return this.#lineBytes > this.#linesBytesMax ? bad : end;
+    return this.#lineBytes > this.#linesBytesMax ? malformed : end;
   }
 }
 
 /** Behind an extension that begins at `start`: a name, and perhaps a token or a quoted string as its value. */
 function extensionEnd(data: Buffer, start: number): number {
   let at = spanEnd(data, start, data.length, tokenByte);
-  if (at === start && at < data.length) return bad;
+  if (at === start && at < data.length) return malformed;
   if (data[at] !== equals) return at;
   const valueAt = at + 1;
   if (data[valueAt] !== quote) {
     at = spanEnd(data, valueAt, data.length, tokenByte);
-    return at === valueAt && at < data.length ? bad : at;
+    return at === valueAt && at < data.length ? malformed : at;
   }
   at = spanEnd(data, valueAt + 1, data.length, quotedByte);
   while (data[at] === backslash) {
     const escaped = spanEnd(data, at + 1, Math.min(at + 2, data.length), fieldByte);
-    if (escaped === at + 1) return at + 1 === data.length ? short : bad;
+    if (escaped === at + 1) return at + 1 === data.length ? incomplete : malformed;
     at = spanEnd(data, escaped, data.length, quotedByte);
   }
-  if (at === data.length) return short;
-  return data[at] === quote ? at + 1 : bad;
+  if (at === data.length) return incomplete;
+  return data[at] === quote ? at + 1 : malformed;
 }
 
 /** Its value, or below zero. */

@@ -1,6 +1,14 @@
 import { addHeader, type Headers, type RequestHead, requestHead } from "../../platform/http.ts";
 import type { HttpRefusal } from "./bare-answer.ts";
-import { bad, fieldByte, lineEnd, short, spanEnd, targetByte, tokenByte } from "./byte-classes.ts";
+import {
+  malformed,
+  fieldByte,
+  lineEnd,
+  incomplete,
+  spanEnd,
+  targetByte,
+  tokenByte,
+} from "./byte-classes.ts";
 
 /*
  * The head of a request, out of the bytes of a connection: as strict as RFC 9112 allows, because what a proxy in front
@@ -80,7 +88,7 @@ export class HeadParser {
   }
 
   #problem(reason: number, bytes: number): HttpRefusal | "partial" {
-    if (reason !== short) return "malformed";
+    if (reason !== incomplete) return "malformed";
     return bytes < this.#limits.headerBytes ? "partial" : "headersTooLarge";
   }
 
@@ -88,17 +96,17 @@ export class HeadParser {
   #requestLine(data: Buffer, at: number, stop: number): number {
     const methodEnd = spanEnd(data, at, Math.min(stop, at + methodBytesMax), tokenByte);
     this.#method = data.toString("latin1", at, methodEnd);
-    if (methodEnd === stop) return beginsMethod(this.#method) ? short : bad;
-    if (data[methodEnd] !== space || !methods.has(this.#method)) return bad;
+    if (methodEnd === stop) return beginsMethod(this.#method) ? incomplete : malformed;
+    if (data[methodEnd] !== space || !methods.has(this.#method)) return malformed;
     const targetEnd = spanEnd(data, methodEnd + 1, stop, targetByte);
-    if (targetEnd === methodEnd + 1 && targetEnd < stop) return bad;
+    if (targetEnd === methodEnd + 1 && targetEnd < stop) return malformed;
     for (let i = 0; i < versionBytes.length; i++) {
-      if (targetEnd + i >= stop) return short;
-      if (data[targetEnd + i] !== versionBytes[i]) return bad;
+      if (targetEnd + i >= stop) return incomplete;
+      if (data[targetEnd + i] !== versionBytes[i]) return malformed;
     }
     const minorAt = targetEnd + versionBytes.length;
-    if (minorAt >= stop) return short;
-    if (data[minorAt] !== digitZero && data[minorAt] !== digitOne) return bad;
+    if (minorAt >= stop) return incomplete;
+    if (data[minorAt] !== digitZero && data[minorAt] !== digitOne) return malformed;
     this.#methodEnd = methodEnd;
     this.#targetEnd = targetEnd;
     return lineEnd(data, minorAt + 1, stop);
@@ -107,8 +115,8 @@ export class HeadParser {
   /** A line folded over several begins with a blank, which is no name. */
   #headerLine(data: Buffer, at: number, stop: number): number {
     const nameEnd = spanEnd(data, at, stop, tokenByte);
-    if (nameEnd >= stop) return short;
-    if (nameEnd === at || data[nameEnd] !== colon) return bad;
+    if (nameEnd >= stop) return incomplete;
+    if (nameEnd === at || data[nameEnd] !== colon) return malformed;
     let valueAt = nameEnd + 1;
     const valueStop = spanEnd(data, valueAt, stop, fieldByte);
     while (valueAt < valueStop && isBlank(data[valueAt]!)) valueAt++;

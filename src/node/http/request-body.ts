@@ -1,6 +1,6 @@
 import type { PayloadError } from "../../auth/payload.ts";
 import { StoreError } from "../../base/errors.ts";
-import { bad } from "./byte-classes.ts";
+import { malformed } from "./byte-classes.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 import type { HttpLimits } from "./limits.ts";
 import { PeerPace } from "./peer-pace.ts";
@@ -119,7 +119,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   take(data: Buffer, at: number): number {
     if (this.#decoder !== undefined) {
       const end = this.#decoder.take(data, at);
-      if (end !== bad && this.#decoder.isDone) this.#complete();
+      if (end !== malformed && this.#decoder.isDone) this.#complete();
       return end;
     }
     const end = Math.min(data.length, at + this.#rest);

@@ -14,7 +14,7 @@ import { diskThreadsMax } from "../disk/disk.ts";
 import { listenError } from "../http/http-server.ts";
 import type { StoreLocation } from "../store/store-directories.ts";
 import type { FromWorker, ToWorker } from "./messages.ts";
-import { Gathering } from "./gathering.ts";
+import { QuestionRounds } from "./question-rounds.ts";
 import { readTlsPair, reloadMs, tlsFilesOf, type TlsPair, TlsReload } from "../http/tls.ts";
 import { sampleProcess } from "./process-metrics.ts";
 import { WorkerList } from "../store/worker-list.ts";
@@ -68,7 +68,7 @@ export class Supervisor implements Service {
   readonly #options: SupervisorOptions;
   readonly #register = new SessionRegister();
   readonly #metrics = new Metrics();
-  readonly #gathering: Gathering;
+  readonly #questions: QuestionRounds;
   readonly #list: WorkerList;
   readonly #waiting = new Set<WorkerSlot>();
   #slots: readonly WorkerSlot[] = [];
@@ -83,7 +83,7 @@ export class Supervisor implements Service {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#gathering = new Gathering(options.platform.clock);
+    this.#questions = new QuestionRounds(options.platform.clock);
     const [first] = options.location.directories;
     const directory = must(first, "a store has a data directory").path;
     this.#list = new WorkerList(directory, options.platform.log);
@@ -195,8 +195,8 @@ export class Supervisor implements Service {
         message: (slot, run, message) => this.#receive(slot, run, message),
         ended: (slot, run) => {
           this.#register.ended(run);
-          this.#gathering.left(slot);
-          this.#tellRoster();
+          this.#questions.left(slot);
+          this.#sendRoster();
         },
       },
     });
@@ -216,13 +216,13 @@ export class Supervisor implements Service {
         return; // what the slot needs to know
       case "opened":
         this.#register.opened(run, message.session);
-        this.#tellRoster();
+        this.#sendRoster();
         return;
       case "ready":
         this.#becomeReady(slot);
         return;
       case "answer":
-        this.#gathering.answered(slot, message.request, message.answer);
+        this.#questions.answered(slot, message.request, message.answer);
         return;
       case "gather":
         void this.#gather(slot, message.request, message.question); // never rejects; ends within the gathering's time
@@ -254,14 +254,14 @@ export class Supervisor implements Service {
 
   async #gather(asking: WorkerSlot, request: number, question: TreeQuestion): Promise<void> {
     const others = this.#slots.filter((slot) => slot !== asking);
-    const answers = await this.#gathering.ask(others, question);
+    const answers = await this.#questions.ask(others, question);
     if (question.kind === "metrics") {
       answers.push({ process: this.name, answer: { families: this.#metrics.read() } });
     }
     asking.send({ type: "gathered", request, answers });
   }
 
-  #tellRoster(): void {
+  #sendRoster(): void {
     const roster = this.#register.roster();
     for (const slot of this.#slots) {
       if (slot.role === "background") slot.send({ type: "roster", roster });

@@ -9,13 +9,13 @@ import { aliveEveryMs } from "./silence.ts";
  * @limit How long who asks waits for the supervisor's answer (which waits 2 s for each process),
  * before it goes without.
  */
-const gatherMs = 3_000;
+const answersMs = 3_000;
 
 /** A worker's end of the channel to the supervisor. */
 export class WorkerChannel {
   readonly #stop = new AbortController();
   readonly #started = Promise.withResolvers<StartMessage>();
-  readonly #gathering = new Map<number, (answers: readonly NamedAnswer[]) => void>();
+  readonly #questions = new Map<number, (answers: readonly NamedAnswer[]) => void>();
   #requests = 0;
   #roster = emptyRoster;
   /** What this process says where others ask. */
@@ -65,13 +65,13 @@ export class WorkerChannel {
   gather(question: TreeQuestion): Promise<readonly NamedAnswer[]> {
     const request = ++this.#requests;
     return new Promise((resolve) => {
-      const timeout = setTimeout(() => finish([]), gatherMs);
+      const timeout = setTimeout(() => finish([]), answersMs);
       const finish = (answers: readonly NamedAnswer[]): void => {
         clearTimeout(timeout);
-        this.#gathering.delete(request);
+        this.#questions.delete(request);
         resolve(answers);
       };
-      this.#gathering.set(request, finish);
+      this.#questions.set(request, finish);
       this.send({ type: "gather", request, question });
     });
   }
@@ -94,7 +94,7 @@ export class WorkerChannel {
         return;
       }
       case "gathered":
-        this.#gathering.get(message.request)?.(message.answers);
+        this.#questions.get(message.request)?.(message.answers);
     }
   }
 }

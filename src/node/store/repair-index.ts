@@ -9,7 +9,7 @@ import { decodeBucketRow } from "../../format/bucket-row.ts";
 import type { BucketId } from "../../format/ids.ts";
 import { openRow } from "../../format/row-envelope.ts";
 import { bucketNameOfKey, nameOfRow, rowKeyOf, space } from "../../format/row-keys.ts";
-import { indexRemedy, leastGeneration, requireStoreRow } from "../../keymap/store-generation.ts";
+import { indexRemedy, lowestGeneration, requireStoreRow } from "../../keymap/store-generation.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { openDisk } from "../disk/disk.ts";
 import {
@@ -22,7 +22,7 @@ import {
 } from "../lmdb/lmdb-engine.ts";
 import { disksOf, indexPath, type StoreLocation } from "./store-directories.ts";
 import { StoreLock } from "./store-lock.ts";
-import { endLeftWorkers } from "./worker-list.ts";
+import { endOrphanedWorkers } from "./worker-list.ts";
 
 /*
  * What is done about the index of a stopped store before it is opened, since opening a damaged one may end the process.
@@ -141,7 +141,7 @@ async function withIndex<T>(
     throw new StoreError("invalid", `${directory} does not hold the index: ${fix}`);
   }
   using _lock = StoreLock.take(directory);
-  await endLeftWorkers(directory, platform);
+  await endOrphanedWorkers(directory, platform);
   const directories = [{ path: directory, disk: identity.disk }];
   return await work(indexPath({ directories }), new IndexDamage(platform, disk));
 }
@@ -175,7 +175,7 @@ async function requireThere(platform: Platform, location: StoreLocation): Promis
   const disks = disksOf(location);
   const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });
   try {
-    const generation = await leastGeneration(platform, disks, location.generation);
+    const generation = await lowestGeneration(platform, disks, location.generation);
     await requireStoreRow(index, { store: location.store, generation });
   } finally {
     await index.close();

@@ -31,7 +31,7 @@ import {
 } from "../lmdb/lmdb-engine.ts";
 import { makePrivate } from "../disk/private-file.ts";
 import { StoreLock } from "./store-lock.ts";
-import { endLeftWorkers } from "./worker-list.ts";
+import { endOrphanedWorkers } from "./worker-list.ts";
 import { syncPath } from "../disk/sync-path.ts";
 
 /*
@@ -96,7 +96,7 @@ export async function openStoreDirectories(options: OpenDirectoriesOptions): Pro
       else if (!existsSync(path)) throw notThere(path);
       locks.push(StoreLock.take(path));
     }
-    await endLeftWorkers(first, platform);
+    await endOrphanedWorkers(first, platform);
     const location = await identify(options, paths);
     if (mayCreate) for (const path of paths) makePrivate(path, platform.log);
     const release = (): void => locks.forEach((lock) => lock[Symbol.dispose]());

@@ -67,7 +67,7 @@ export class WorkerList {
  * Ends the workers of a supervisor that died before them; the caller holds the lock of the data directory. StoreError
  * `unavailable` where one does not go.
  */
-export async function endLeftWorkers(
+export async function endOrphanedWorkers(
   directory: string,
   { clock, log }: Pick<Platform, "clock" | "log">,
 ): Promise<void> {

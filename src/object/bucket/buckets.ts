@@ -13,7 +13,7 @@ import {
 } from "../bucket-rows.ts";
 import { freeUploads } from "../../rows/upload-end.ts";
 import type { ObjectStore } from "../object-store.ts";
-import { passOverDamaged, scanBucket } from "../page-scan.ts";
+import { skipDamaged, scanBucket } from "../page-scan.ts";
 import { type Refusal, refuse } from "../refusal.ts";
 
 export { getBucket, type Bucket } from "../bucket-rows.ts";
@@ -146,7 +146,7 @@ export async function listBuckets(
   while (compareBytes(start, end) < 0) {
     const rows = await store.keymap.system.scan(
       { start, end },
-      { limit: bucketBatch, onDamaged: passOverDamaged },
+      { limit: bucketBatch, onDamaged: skipDamaged },
     );
     for (const bucket of rows.map(bucketOf)) {
       if (input.account !== undefined && bucket.account !== input.account) continue;

@@ -16,13 +16,7 @@ import type { Bucket } from "../bucket-rows.ts";
 import { getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";
-import {
-  commonPrefixOf,
-  firstKeyAfter,
-  passOverDamaged,
-  scanBucket,
-  scanPage,
-} from "../page-scan.ts";
+import { commonPrefixOf, firstKeyAfter, skipDamaged, scanBucket, scanPage } from "../page-scan.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal } from "../refusal.ts";
 
@@ -81,7 +75,7 @@ function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListIte
           const behind = isEndedUpload(row) ? undefined : behindGroup(parseRoutedKey(row.key).key);
           return behind === "end" ? range.end : behind && startOf(behind);
         });
-      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged, skipTo });
+      return scanBucket(store, bucket.id, range, { limit, onDamaged: skipDamaged, skipTo });
     },
     startOf,
     positionOf: (row) => row.key,

@@ -14,7 +14,7 @@ import {
   commonPrefixOf,
   firstKeyAfter,
   type PageSource,
-  passOverDamaged,
+  skipDamaged,
   scanPage,
   scanPartitions,
 } from "../page-scan.ts";
@@ -111,7 +111,7 @@ function versionsIn(
       return scanPartitions(store, id, limit, (partition, rows) =>
         scanVersions(partition, range, {
           limit: rows,
-          onDamaged: passOverDamaged,
+          onDamaged: skipDamaged,
           behindGroup,
         }),
       );

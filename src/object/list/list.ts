@@ -6,7 +6,7 @@ import type { Bucket } from "../bucket-rows.ts";
 import { getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";
-import { firstKeyAfter, passOverDamaged, scanBucket, scanPage } from "../page-scan.ts";
+import { firstKeyAfter, skipDamaged, scanBucket, scanPage } from "../page-scan.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal } from "../refusal.ts";
 
@@ -64,7 +64,7 @@ function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
             : behindGroup(objectKeyOfHead(row.key));
           return behind === "end" ? range.end : behind && headKey(bucket.id, behind);
         });
-      return scanBucket(store, bucket.id, range, { limit, onDamaged: passOverDamaged, skipTo });
+      return scanBucket(store, bucket.id, range, { limit, onDamaged: skipDamaged, skipTo });
     },
     startOf: (key) => headKey(bucket.id, key),
     positionOf: (row) => row.key,

@@ -20,7 +20,7 @@ import {
   started,
   until,
 } from "../testing/served-store.ts";
-import { endLeftWorkers } from "../store/worker-list.ts";
+import { endOrphanedWorkers } from "../store/worker-list.ts";
 
 test(
   "serve: workers that were stopped when their supervisor was killed do not keep the next one from the port",
@@ -66,9 +66,9 @@ test(
     mkdirSync(other);
     const end = async (list: string): Promise<void> => {
       writeFileSync(`${other}/${processListFile}`, list);
-      await endLeftWorkers(other, platform);
+      await endOrphanedWorkers(other, platform);
     };
-    await endLeftWorkers(scratch.directory("c"), platform);
+    await endOrphanedWorkers(scratch.directory("c"), platform);
     await end(encodeProcessList({ machine, processes: [{ pid, startTicks: startTicks - 1 }] }));
     await end(encodeProcessList({ machine: "another", processes: [{ pid, startTicks }] }));
     await end("what is this");

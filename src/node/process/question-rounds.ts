@@ -12,7 +12,7 @@ interface Asked {
 }
 
 /** Asks workers a question, and takes what comes in time. */
-export class Gathering {
+export class QuestionRounds {
   readonly #clock: Clock;
   readonly #asked = new Map<number, Asked>();
   #next = 0;
