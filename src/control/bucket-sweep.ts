@@ -31,7 +31,7 @@ const sweepsAfterAnEnd = 2;
 
 /** @limit Rows read at once: 30 bytes of each fence … */
 const fencesAtOnce = 1000;
-/** @limit … and some 200 bytes of each bucket, more where it is configured. */
+/** @limit … and some 200 bytes of each bucket. */
 const bucketsAtOnce = 1000;
 
 export interface BucketSweepOptions {

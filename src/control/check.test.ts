@@ -14,9 +14,11 @@ import {
   type UploadId,
 } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
+import { encodeBucketConfigurationRow } from "../format/bucket-row.ts";
 import { decodeObjectRow, encodeObjectRow, type ObjectRow } from "../format/object-row.ts";
 import {
   accessKeyKey,
+  bucketConfigurationKey,
   bucketFenceKey,
   counterKey,
   headKey,
@@ -213,6 +215,20 @@ test("checkStore finds rows that contradict others", async () => {
       "objects without their bucket's fence",
       ["dangling"],
       async (machine) => tamper(machine, [], [bucketFenceKey(bucket)]),
+    ],
+    [
+      "a configuration without its bucket",
+      ["dangling"],
+      async (machine) => {
+        const value = encodeBucketConfigurationRow({ document: encodeUtf8("<Tagging/>") });
+        await tamper(machine, [[bucketConfigurationKey(9 as BucketId, "tagging"), value]]);
+      },
+    ],
+    [
+      "a configuration that does not decode",
+      ["corrupt"],
+      async (machine) =>
+        tamper(machine, [[bucketConfigurationKey(bucket, "tagging"), new Uint8Array([1, 9])]]),
     ],
     [
       "ids that were never given",

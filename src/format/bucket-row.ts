@@ -15,8 +15,12 @@ export interface BucketRow {
   readonly turnsTaken: number;
   /** The turn in which `versioning` was set. */
   readonly turnShown: number;
-  /** Bucket configurations (policy, lifecycle, tags …) by name, each in a form of its own with a version. */
-  readonly configurations: readonly (readonly [name: string, value: Uint8Array])[];
+}
+
+/** A configuration of a bucket, under the bucket's id and its own name: rows of the system partition, as the bucket's is. */
+export interface BucketConfigurationRow {
+  /** As S3 shows it: XML or JSON, which S3 reads for ever. */
+  readonly document: Uint8Array;
 }
 
 /** What every commit into a bucket checks, one row in each of the bucket's partitions. */
@@ -29,12 +33,13 @@ export interface BucketFenceRow {
   readonly turn: number;
 }
 
-/** 2: turns. */
-const version = 2;
+/** 3: configurations have rows of their own; none was ever in a bucket's. 2: turns. */
+const version = 3;
 /** Behind whatever fences counted while bucket rows had no turns. */
 const turnsOfVersion1 = 2 ** 32;
 /** 2: the versioning state; before, no bucket had versions. */
 const fenceVersion = 2;
+const configurationVersion = 1;
 /** The place in this list is the stored number; only ever append. */
 const versioningStates: readonly VersioningState[] = ["off", "enabled", "suspended"];
 
@@ -43,7 +48,6 @@ export function encodeBucketRow(row: BucketRow): Uint8Array {
   writer.text(row.owner).text(row.account).text(row.region);
   writeVersioning(writer, row.versioning);
   writer.u64(row.turnsTaken).u64(row.turnShown);
-  writer.list(row.configurations, ([name, value]) => writer.text(name).bytes(value));
   return writer.finish();
 }
 
@@ -60,8 +64,20 @@ export function decodeBucketRow(bytes: Uint8Array): BucketRow {
     versioning: readVersioning(reader),
     turnsTaken: readTurn(),
     turnShown: readTurn(),
-    configurations: reader.list(() => [reader.text(), reader.bytes()] as const),
   };
+  if (stored < 3) reader.list(() => [reader.text(), reader.bytes()]);
+  reader.end();
+  return row;
+}
+
+export function encodeBucketConfigurationRow({ document }: BucketConfigurationRow): Uint8Array {
+  return new ByteWriter(8 + document.length).u8(configurationVersion).bytes(document).finish();
+}
+
+export function decodeBucketConfigurationRow(bytes: Uint8Array): BucketConfigurationRow {
+  const reader = new ByteReader(bytes, "bucket configuration row");
+  reader.version(configurationVersion);
+  const row: BucketConfigurationRow = { document: reader.bytes() };
   reader.end();
   return row;
 }

@@ -164,7 +164,7 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     encodeManifest,
     decodeManifest,
   ),
-  "bucket-row.v2": golden(
+  "bucket-row.v3": golden(
     {
       id: 12 as ids.BucketId,
       createdMs: 99,
@@ -174,10 +174,14 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
       versioning: "suspended",
       turnsTaken: 4,
       turnShown: 3,
-      configurations: [["policy", Uint8Array.of(123, 125)]],
     } as const,
     bucketRow.encodeBucketRow,
     bucketRow.decodeBucketRow,
+  ),
+  "bucket-configuration-row.v1": golden(
+    { document: encodeUtf8("<Tagging/>") },
+    bucketRow.encodeBucketConfigurationRow,
+    bucketRow.decodeBucketConfigurationRow,
   ),
   "bucket-fence-row.v2": golden(
     { state: "deleting", turn: 3, versioning: "enabled" } as const,
@@ -294,7 +298,19 @@ const olderGoldens: Readonly<Record<string, Omit<Golden<unknown>, "encode">>> = 
       versioning: "suspended",
       turnsTaken: 2 ** 32,
       turnShown: 2 ** 32,
-      configurations: [["policy", Uint8Array.of(123, 125)]],
+    },
+    decode: bucketRow.decodeBucketRow,
+  },
+  "bucket-row.v2": {
+    value: {
+      id: 12 as ids.BucketId,
+      createdMs: 99,
+      owner: "owner-id",
+      account: "000000000001",
+      region: "us-east-1",
+      versioning: "suspended",
+      turnsTaken: 4,
+      turnShown: 3,
     },
     decode: bucketRow.decodeBucketRow,
   },

@@ -24,6 +24,7 @@ const goldens: Readonly<Record<string, Uint8Array>> = {
   disk: rowKeys.diskKey(ids.idOfBytes(new Uint8Array(16).fill(0xd1))),
   accessKey: rowKeys.accessKeyKey(encodeUtf8("AKIAEXAMPLE")),
   owner: rowKeys.ownerKey(encodeUtf8("alice")),
+  bucketConfiguration: rowKeys.bucketConfigurationKey(7 as ids.BucketId, "tagging"),
   partitionSelf: rowKeys.partitionSelfKey(),
   session: rowKeys.sessionKey(3 as ids.SessionId),
   bucketFence: rowKeys.bucketFenceKey(bucket),
@@ -49,6 +50,15 @@ test("row keys: each begins with its space, and no two are equal", () => {
   const seen = Object.values(goldens).map((bytes) => bytes[0]);
   assert.ok(seen.every((byte) => byte !== undefined && spaces.includes(byte)));
   assert.equal(new Set(seen).size, seen.length);
+});
+
+test("row keys: the key of a configuration says which it is, of which bucket", () => {
+  const place = { bucket: 7 as ids.BucketId, name: "tagging" };
+  const key = rowKeys.bucketConfigurationKey(place.bucket, place.name);
+  assert.deepEqual(rowKeys.parseBucketConfigurationKey(key), place);
+  const names = new Map([[place.bucket, "photos"]]);
+  assert.equal(rowKeys.nameOfRow(key, names), "tagging configuration of photos");
+  assert.equal(rowKeys.nameOfRow(key), "tagging configuration of bucket 7");
 });
 
 test("row keys: behind the prefix of a partition stands the row key", () => {

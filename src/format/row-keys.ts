@@ -1,5 +1,5 @@
 import { must } from "../base/assert.ts";
-import { afterPrefix, decodeUtf8, toHex } from "../base/bytes.ts";
+import { afterPrefix, decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
 import { ByteReader, ByteWriter, setU64 } from "./codec.ts";
 import {
   type BucketId,
@@ -33,6 +33,7 @@ export const space = {
   owners: 0x0c,
   lostExtents: 0x0d,
   activity: 0x0e,
+  bucketConfigurations: 0x0f,
 
   partitionSelf: 0x20,
   sessions: 0x21,
@@ -140,6 +141,22 @@ export function bucketKey(nameBytes: Uint8Array): Uint8Array {
 
 export function bucketNameOfKey(rowKey: Uint8Array): Uint8Array {
   return rowKey.subarray(1);
+}
+
+/** Names of configurations are ASCII, as `tagging`. */
+export function bucketConfigurationKey(bucket: BucketId, name: string): Uint8Array {
+  const writer = new ByteWriter(64).u8(space.bucketConfigurations).u64(bucket);
+  return writer.raw(encodeUtf8(name)).finish();
+}
+
+export function parseBucketConfigurationKey(rowKey: Uint8Array): {
+  readonly bucket: BucketId;
+  readonly name: string;
+} {
+  const reader = new ByteReader(rowKey, "row key");
+  reader.u8();
+  const bucket = reader.u64() as BucketId; // the field behind the space
+  return { bucket, name: decodeUtf8(rowKey.subarray(routedPrefixBytes)) };
 }
 
 const routedPrefixBytes = 9;
@@ -301,6 +318,10 @@ export function nameOfRow(
   const what = objectRows.get(first);
   try {
     if (first === space.buckets) return `bucket ${decodeUtf8(bucketNameOfKey(rowKey))}`;
+    if (first === space.bucketConfigurations) {
+      const { bucket, name } = parseBucketConfigurationKey(rowKey);
+      return `${name} configuration of ${bucketNames.get(bucket) ?? `bucket ${bucket}`}`;
+    }
     if (what !== undefined) {
       const { bucket, key } = first === space.heads ? parseHeadKey(rowKey) : parseRoutedKey(rowKey);
       return `${what} ${bucketNames.get(bucket) ?? `bucket ${bucket}`}/${decodeUtf8(key)}`;

@@ -27,7 +27,6 @@ async function openWithBucket(): Promise<Keymap> {
     versioning: "off",
     turnsTaken: 0,
     turnShown: 0,
-    configurations: [],
   });
   const puts = [{ key, value }];
   const change = keymap.session.nextChangeId();

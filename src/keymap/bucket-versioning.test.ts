@@ -29,7 +29,7 @@ async function openWithBucket(): Promise<Keymap> {
   await putFences(keymap, id);
   const row = { id, createdMs: 1, owner: "o", account: "a", region: "r" };
   const turns = { turnsTaken: 0, turnShown: 0 };
-  const value = encodeBucketRow({ ...row, versioning: "off", ...turns, configurations: [] });
+  const value = encodeBucketRow({ ...row, versioning: "off", ...turns });
   const change = { checks: [], puts: [{ key, value }], deletes: [] };
   await keymap.system.commit({ id: keymap.session.nextChangeId(), ...change });
   return keymap;

@@ -44,7 +44,7 @@ export function bucketOf(row: Row): Bucket {
 
 /** @limit Buckets that a process keeps decoded, of about 1 KiB each … */
 const decodedBucketsMax = 1024;
-/** @limit … as rows: what has many configurations is not among them. */
+/** @limit … as rows, which are some 200 bytes each. */
 const decodedBucketBytesMax = 1024;
 
 /**

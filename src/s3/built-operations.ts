@@ -5,6 +5,7 @@ import {
   createMultipartUpload,
   listParts,
 } from "./operations/multipart-upload.ts";
+import { bucketTagging } from "./operations/bucket-tagging.ts";
 import { completeMultipartUpload } from "./operations/complete-multipart-upload.ts";
 import { copyObject } from "./operations/copy-object.ts";
 import { createBucket, deleteBucket, getBucketLocation, headBucket } from "./operations/bucket.ts";
@@ -29,6 +30,7 @@ import { uploadPart, uploadPartCopy } from "./operations/upload-part.ts";
 /** The function that carries out each operation; an operation without one answers NotImplemented. */
 export const builtOperations: Readonly<Partial<Record<OperationName, Operation>>> = {
   ...readUnsetConfigurations,
+  ...bucketTagging,
   AbortMultipartUpload: abortMultipartUpload,
   CompleteMultipartUpload: completeMultipartUpload,
   CopyObject: copyObject,

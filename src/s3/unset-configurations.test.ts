@@ -25,7 +25,6 @@ const missing = [
   ["policyStatus", "NoSuchBucketPolicy: The bucket policy does not exist"],
   ["lifecycle", "NoSuchLifecycleConfiguration: The lifecycle configuration does not exist"],
   ["cors", "NoSuchCORSConfiguration: The CORS configuration does not exist"],
-  ["tagging", "NoSuchTagSet: The TagSet does not exist"],
   [
     "website",
     "NoSuchWebsiteConfiguration: The specified bucket does not have a website configuration",

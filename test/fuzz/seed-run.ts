@@ -241,6 +241,7 @@ const readsBody = new Set([
   "PostObject",
   "DeleteObjects",
   "PutObjectTagging",
+  "PutBucketTagging",
   "CompleteMultipartUpload",
   "PutBucketVersioning",
   "CreateBucket",

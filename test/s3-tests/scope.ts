@@ -30,7 +30,6 @@ const outOfScope: readonly (readonly [reason: string, pattern: RegExp])[] = [
     "access control lists",
     /^test_post_object_(anonymous_request|tags_anonymous_request|set_success_code|set_invalid_success_code|success_redirect_action|authenticated_no_content_type|authenticated_request_bad_access_key)$/,
   ],
-  ["bucket tagging", /^test_set_bucket_tagging$/],
 ];
 
 /** Why a test is not for us, with whatever parameters in brackets; undefined: it is. */

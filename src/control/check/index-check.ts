@@ -13,7 +13,11 @@ import {
   decodeSessionRow,
   decodeStoreRow,
 } from "../../format/system-rows.ts";
-import { decodeBucketFenceRow, decodeBucketRow } from "../../format/bucket-row.ts";
+import {
+  decodeBucketConfigurationRow,
+  decodeBucketFenceRow,
+  decodeBucketRow,
+} from "../../format/bucket-row.ts";
 import { decodeExtentRow, decodeLostExtentRow } from "../../format/extent-row.ts";
 import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
 import type { BucketId } from "../../format/ids.ts";
@@ -21,6 +25,7 @@ import {
   bucketFenceKey,
   counterKey,
   idOfKey,
+  parseBucketConfigurationKey,
   type Space,
   space,
   spaceRange,
@@ -112,6 +117,7 @@ export class IndexCheck {
           return this.#checkBucket(row);
         },
       ],
+      [space.bucketConfigurations, (row) => this.#checkConfiguration(row)],
       [
         space.extents,
         async (row) => {
@@ -152,6 +158,18 @@ export class IndexCheck {
         },
       ],
     ]);
+  }
+
+  /** It goes with the bucket's row, before the fences do. */
+  async #checkConfiguration(row: Row): Promise<void> {
+    decodeBucketConfigurationRow(row.value);
+    const { bucket, name } = parseBucketConfigurationKey(row.key);
+    for (const partition of this.#options.keymap.partitionsOf(bucket)) {
+      if ((await readRow(partition, bucketFenceKey(bucket))) !== undefined) continue;
+      if ((await readRow(this.#system, row.key)) === undefined) return;
+      const message = `${name} of a bucket that is not there`;
+      this.#options.notes.problem("dangling", whereOf(this.#system, row), message);
+    }
   }
 
   async #checkOwner(row: Row): Promise<void> {

@@ -2,6 +2,7 @@ import { afterKey, compareBytes } from "../../base/bytes.ts";
 import { encodeBucketRow } from "../../format/bucket-row.ts";
 import type { BucketId } from "../../format/ids.ts";
 import { prefixRange, space, spaceRange } from "../../format/row-keys.ts";
+import { configurationKeysOf } from "../../keymap/bucket-configurations.ts";
 import { closeFences, putFences, removeFences, reopenBucket } from "../../keymap/bucket-fences.ts";
 import { nextId } from "../../keymap/counters.ts";
 import {
@@ -34,7 +35,7 @@ export async function createBucket(
   const createdMs = platform.clock.now();
   const versioning = "off" as const;
   const turns = { turnsTaken: 0, turnShown: 0 };
-  const row = { id, createdMs, owner, account, region, versioning, ...turns, configurations: [] };
+  const row = { id, createdMs, owner, account, region, versioning, ...turns };
   // Fences first: from the moment the bucket can be found, it can be written.
   await putFences(keymap, id);
   const key = bucketRowKey(name);
@@ -100,11 +101,12 @@ async function deleteClosed(
   const refusal = await freeUploads(store, bucket);
   if (refusal !== undefined) return refusal;
   const { keymap } = store;
+  const configurations = await configurationKeysOf(keymap, bucket.id);
   const { outcome } = await keymap.system.commit({
     id: keymap.session.nextChangeId(),
     checks: [{ key: row.key, expect: row.stamp }],
     puts: [],
-    deletes: [row.key],
+    deletes: [row.key, ...configurations],
   });
   if (outcome === "conflict") return refuse("operationAborted");
   await removeFences(keymap, bucket.id);

@@ -37,7 +37,6 @@ const unsetOfBuckets = {
     answer: "NoSuchLifecycleConfiguration",
   },
   GetBucketCors: { action: "GetBucketCORS", answer: "NoSuchCORSConfiguration" },
-  GetBucketTagging: { action: "GetBucketTagging", answer: "NoSuchTagSet" },
   GetBucketWebsite: { action: "GetBucketWebsite", answer: "NoSuchWebsiteConfiguration" },
   GetObjectLockConfiguration: {
     action: "GetBucketObjectLockConfiguration",

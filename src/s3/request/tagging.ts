@@ -5,8 +5,26 @@ import { formDecode } from "./text-encoding.ts";
 import { type XmlNode, childText, childrenOf, parseAnyXml, parseXml } from "../xml/xml-read.ts";
 import { element, textElement, xmlDocument } from "../xml/xml-write.ts";
 
-/** @limit S3: tags of an object. */
-const tagsMax = 10;
+/** What S3 says of the tags of one kind of thing. */
+interface TagRules {
+  readonly tagsMax: number;
+  readonly tooMany: string;
+  /** Of a key that begins with aws: */
+  readonly reserved: string;
+}
+
+const ofObjects: TagRules = {
+  /** @limit S3: tags of an object. */
+  tagsMax: 10,
+  tooMany: "Object tags cannot be greater than 10",
+  reserved: "Your TagKey cannot be prefixed with aws:",
+};
+const ofBuckets: TagRules = {
+  /** @limit S3: tags of a bucket. */
+  tagsMax: 50,
+  tooMany: "Bucket tag count cannot be greater than 50",
+  reserved: "System tags cannot be added/updated by requester",
+};
 /** @limit S3: characters of a tag's key. */
 const tagKeyLengthMax = 128;
 /** @limit S3: characters of a tag's value. */
@@ -23,7 +41,7 @@ export function parseTaggingHeader(header: string | undefined): readonly NameVal
   const keys = new Set(tags.map(([key]) => key));
   const readable = tags.every(([key, value]) => allowed.test(key) && allowed.test(value));
   if (keys.size < tags.length || !readable) throw malformedHeader(header);
-  return checkTags(tags);
+  return checkTags(tags, ofObjects);
 }
 
 function parsePair(pair: string, header: string): NameValue {
@@ -41,21 +59,27 @@ function malformedHeader(header: string): S3Error {
   return invalidArgument("x-amz-tagging", header, message);
 }
 
-/** The tags of `<Tagging>`, a document. */
+/** The tags of an object in `<Tagging>`, a document. */
 export function parseTagging(body: Uint8Array): readonly NameValue[] {
-  return tagsIn(parseXml(body, "Tagging"));
+  return tagsIn(parseXml(body, "Tagging"), ofObjects);
+}
+
+/** The tags of a bucket in the same. */
+export function parseBucketTagging(body: Uint8Array): readonly NameValue[] {
+  return tagsIn(parseXml(body, "Tagging"), ofBuckets);
 }
 
 /** The same in a form's field, where S3 takes a document of something else for one without tags. */
 export function parseTaggingField(field: string): readonly NameValue[] {
   const root = parseAnyXml(encodeUtf8(field));
-  return root.name === "Tagging" ? tagsIn(root) : [];
+  return root.name === "Tagging" ? tagsIn(root, ofObjects) : [];
 }
 
-function tagsIn(root: XmlNode): readonly NameValue[] {
+function tagsIn(root: XmlNode, rules: TagRules): readonly NameValue[] {
   const sets = childrenOf(root, "TagSet");
   if (sets.length !== 1) throw new S3Error("MalformedXML");
-  return checkTags(sets.flatMap((set) => childrenOf(set, "Tag")).map(parseTag));
+  const tags = sets.flatMap((set) => childrenOf(set, "Tag")).map(parseTag);
+  return checkTags(tags, rules);
 }
 
 function parseTag(node: XmlNode): NameValue {
@@ -75,17 +99,15 @@ export function taggingDocument(tags: readonly NameValue[]): Uint8Array {
 }
 
 /** In the order in which S3 looks at them. */
-function checkTags(tags: readonly NameValue[]): readonly NameValue[] {
-  if (tags.length > tagsMax) {
-    const message = `Object tags cannot be greater than ${tagsMax}`;
-    throw new S3Error("BadRequest", { message });
-  }
+function checkTags(
+  tags: readonly NameValue[],
+  { tagsMax, tooMany, reserved }: TagRules,
+): readonly NameValue[] {
+  if (tags.length > tagsMax) throw new S3Error("BadRequest", { message: tooMany });
   const keys = new Set<string>();
   for (const [key, value] of tags) {
     const subject = { TagKey: key };
-    if (key.startsWith("aws:")) {
-      throw invalidTag("Your TagKey cannot be prefixed with aws:", subject);
-    }
+    if (key.startsWith("aws:")) throw invalidTag(reserved, subject);
     if (key === "" || key.length > tagKeyLengthMax || !allowed.test(key)) {
       throw invalidTag("The TagKey you have provided is invalid", subject);
     }

@@ -16,6 +16,7 @@ const names: readonly (readonly [spaceByte: number, name: string])[] = [
   [space.parts, "part"],
   [space.uploads, "upload"],
   [space.garbage, "garbage"],
+  [space.bucketConfigurations, "configuration"],
   [space.buckets, "bucket"],
   [space.bucketFences, "fence"],
   [space.extents, "extent"],

@@ -1,0 +1,63 @@
+import {
+  deleteConfiguration,
+  getConfiguration,
+  putConfiguration,
+} from "../object/bucket/configurations.ts";
+import { granted, type Operation, permit, xmlResponse } from "./call.ts";
+import { S3Error, type S3ErrorCode } from "./errors.ts";
+import { withBody } from "./request/upload-body.ts";
+
+/** A sub-resource of buckets that is kept as the document that S3 shows of it. */
+export interface BucketConfiguration {
+  /** Under which it is stored; never to be changed. */
+  readonly name: string;
+  /** A longer document is refused. */
+  readonly bytesMax: number;
+  /** What S3 says where nothing is set. */
+  readonly unset: S3ErrorCode;
+  /** What to keep of a document that was sent: undefined where it is as if it was deleted. Throws what S3 says of a wrong one. */
+  accept(body: Uint8Array): Uint8Array | undefined;
+}
+
+export function readOf(configuration: BucketConfiguration, action: string): Operation {
+  const { name, unset } = configuration;
+  return async (call) => {
+    const { bucket } = call.target;
+    await permit(call, action, { bucket });
+    const found = await getConfiguration(call.objects, { bucket, name });
+    const { document } = granted(found, { bucket });
+    if (document === undefined) throw new S3Error(unset, { details: { BucketName: bucket } });
+    return xmlResponse(document);
+  };
+}
+
+/** @param status 200 or 204: S3 has both. */
+export function writeOf(
+  configuration: BucketConfiguration,
+  action: string,
+  status: 200 | 204,
+): Operation {
+  const { name, bytesMax } = configuration;
+  return async (call) => {
+    const { bucket } = call.target;
+    await permit(call, action, { bucket });
+    const address = { bucket, name };
+    const done = await withBody(call, bytesMax, async (body) => {
+      const document = configuration.accept(body);
+      return document === undefined
+        ? deleteConfiguration(call.objects, address)
+        : putConfiguration(call.objects, address, document);
+    });
+    granted(done, { bucket });
+    return { status, headers: [] };
+  };
+}
+
+export function removalOf({ name }: BucketConfiguration, action: string): Operation {
+  return async (call) => {
+    const { bucket } = call.target;
+    await permit(call, action, { bucket });
+    granted(await deleteConfiguration(call.objects, { bucket, name }), { bucket });
+    return { status: 204, headers: [] };
+  };
+}

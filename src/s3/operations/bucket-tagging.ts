@@ -1,0 +1,22 @@
+import { type BucketConfiguration, readOf, removalOf, writeOf } from "../bucket-configuration.ts";
+import { parseBucketTagging, taggingDocument } from "../request/tagging.ts";
+
+// GetBucketTagging, PutBucketTagging and DeleteBucketTagging. The tags of a bucket have no effect here but to be read again.
+
+const tagging: BucketConfiguration = {
+  name: "tagging",
+  /** @limit Fifty tags of 128 and 256 characters, of three bytes at the most, and their elements. */
+  bytesMax: 64 * 1024,
+  unset: "NoSuchTagSet",
+  accept(body) {
+    const tags = parseBucketTagging(body);
+    return tags.length === 0 ? undefined : taggingDocument(tags);
+  },
+};
+
+/** By name. S3 asks who deletes tags for the permission to write them. */
+export const bucketTagging = {
+  GetBucketTagging: readOf(tagging, "s3:GetBucketTagging"),
+  PutBucketTagging: writeOf(tagging, "s3:PutBucketTagging", 204),
+  DeleteBucketTagging: removalOf(tagging, "s3:PutBucketTagging"),
+};
