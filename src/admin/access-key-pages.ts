@@ -17,10 +17,11 @@ import type { Platform } from "../platform/platform.ts";
 import { answerRoot, jsonAnswer, AdminRefusal, type RootOnlyOptions } from "./root-only.ts";
 
 /*
- * Access keys under /-/keys, as JSON; signed by the root's key like any request of S3, in the header.
+ * Access keys under /-/keys, as JSON; signed by the root's key like any request of S3, in the
+ * header.
  *
  *   GET    /-/keys?after=ID   a page of keys: {"keys": […], "more": true}
- *   POST   /-/keys            {"owner", "accessKeyId", "secretAccessKey"}; the key is made up where it is not given
+ *   POST   /-/keys            {"owner", "accessKeyId", "secretAccessKey"}; a key not given is made
  *   DELETE /-/keys/ID
  *
  * What is refused says why: {"error": "…"}.
@@ -37,7 +38,7 @@ const bodyBytesMax = 4096;
 /** @limit Some 200 bytes each. */
 const keysOnPageMax = 1000;
 
-/** As AWS has it for the names of users. */
+/** AWS's rule for the names of users. */
 const ownerNameForm = /^[\w+=,.@-]{1,64}$/;
 const ownerNameRule = "1 to 64 letters, digits, or any of _ + = , . @ -";
 /** Whose keys are made where nobody is named. */

@@ -58,7 +58,7 @@ test("admin: live and ready answer, whatever the query", async () => {
   assert.equal((await ask("/-/metrics", "HEAD")).status, 200);
 });
 
-test("admin: not ready is 503, and does not tell strangers why", async () => {
+test("admin: not ready is 503, and does not say why", async () => {
   const { status, text } = await ask("/-/health/ready", "GET", Promise.reject(new Error("secret")));
   assert.equal(status, 503);
   assert.doesNotMatch(text ?? "", /secret/);

@@ -12,17 +12,19 @@ import { welcomePage } from "./welcome-page.ts";
 import { prometheusContentType, prometheusText, type ProcessMetrics } from "./metrics.ts";
 
 /*
- * What stands under /-/ (no bucket's name begins so): health, metrics and, signed by root, access keys and
- * traces. Health and metrics
- * need no signature, because what probes and scrapes a server seldom has one; they tell no names of buckets or keys and no
- * secret, only data directories, states and sums. Whoever must hide even those puts a proxy before /-/.
+ * The pages under /-/ (no bucket's name begins so): health, metrics and, signed by root, access
+ * keys and traces. Health and metrics need no signature, because what probes and scrapes a server
+ * seldom has one; they show no names of buckets or keys and no secret, only data directories,
+ * states and sums. An operator who must hide even those puts a proxy before /-/.
  *
- * live: this process answers; restarting it would not help anybody. ready: requests would be served here now; while
- * it says no, a balancer sends them elsewhere. Where data directories take no writes (full, read-only, gone) it stays
- * ready: all else goes on, reading and above all deleting, which makes room, and every process of the machine has the
- * same disks. The answer then says "ready, but:" and names each directory and its state, as do the metrics
- * (holdfast_disk_state) and `holdfast status`; alarms belong on those. So it does where extent files are missing or damaged
- * (holdfast_extents_lost): what is written now is kept, and no balancer could give back what is lost.
+ * live: this process answers; restarting it would not help anybody. ready: requests would be served
+ * here now; while it says no, a balancer sends them elsewhere. Where data directories take no
+ * writes (full, read-only, gone) it stays ready: all else goes on, reading and above all deleting,
+ * which frees space, and every process of the machine has the same disks. The answer then says
+ * "ready, but:" and names each directory and its state, as do the metrics (holdfast_disk_state) and
+ * `holdfast status`; alarms belong on those. So it does where extent files are missing or damaged
+ * (holdfast_extents_lost): what is written now is kept, and no balancer could give back what is
+ * lost.
  */
 
 export interface AdminOptions {
@@ -30,8 +32,8 @@ export interface AdminOptions {
   readonly trace: TracePageOptions;
   readonly log: Log;
   /**
-   * Resolves where requests can be served, with what is warnings nonetheless; rejects with what stands
-   * against it.
+   * Resolves where requests can be served, with warnings, if any; rejects with the reason where
+   * they cannot.
    */
   readonly ready: () => Promise<readonly string[]>;
   /** The figures of every process of the tree that answers. */

@@ -11,8 +11,9 @@ const sampleForm = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$/;
 const labelForm = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\[\\"n])*)"(,|$)/y;
 
 /**
- * Reads Prometheus' text format 0.0.4 as strictly as its specification and the linter of its tools: families stand
- * together with HELP and TYPE before them, each series once, counters end in _total, units are base units.
+ * Reads Prometheus' text format 0.0.4 as strictly as its specification and the linter of its tools:
+ * families stand together with HELP and TYPE before them, each series once, counters end in _total,
+ * units are base units.
  */
 export function parseExposition(text: string): ReadonlyMap<string, ExposedFamily> {
   assert.ok(text.endsWith("\n"), "the last line ends too");
@@ -70,7 +71,9 @@ function checkFamily(name: string, { type, samples }: ExposedFamily): void {
   if (type === "histogram") checkHistogram(name, samples);
 }
 
-/** Of each series: bounds ascend to +Inf, counts never fall, and the last of them is the count. */
+/**
+ * Checks each series: bounds ascend to +Inf, counts never fall, and the last of them is the count.
+ */
 function checkHistogram(name: string, samples: ExposedFamily["samples"]): void {
   const bySeries = new Map<string, ExposedFamily["samples"]>();
   for (const sample of samples) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Metrics, prometheusText } from "./metrics.ts";
 import { parseExposition } from "./exposition.suite.ts";
 
-test("metrics: each process's series stand under one family, told apart by its name", () => {
+test("metrics: the series of all processes stand under one family, each with its process's name", () => {
   const reports = ["front-end-1", "front-end-2"].map((process, i) => {
     const metrics = new Metrics();
     metrics

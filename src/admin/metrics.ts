@@ -1,12 +1,13 @@
 import { assert, must } from "../base/assert.ts";
 
 /*
- * What a process counts. A family is one name with one set of labels; label values come from closed sets (operations,
- * states), and a family stops at a bound, so that metrics cannot grow with what clients send (C6).
+ * The metrics of one process. A family is one name with one set of labels; label values come from
+ * closed sets (operations, states), and a family stops at a bound, so that metrics cannot grow with
+ * what clients send (C6).
  *
- * Each process keeps its own, and a scrape asks all of them: the series of one process carry its name as a label and
- * are never summed here, because a sum drops when a process is restarted, which a monitoring system would read as
- * a wrapped counter.
+ * Each process keeps its own, and a scrape asks all of them: the series of one process carry its
+ * name as a label and are never summed here, because a sum drops when a process is restarted, which
+ * a monitoring system would read as a wrapped counter.
  */
 
 /**
@@ -30,7 +31,10 @@ export interface MetricFamily {
 export interface MetricSeries {
   /** In the order of the family's labels. */
   readonly labels: readonly string[];
-  /** Counter or gauge: one. Histogram: observations at or below each bound (not added up), above all, and their sum. */
+  /**
+   * Counter or gauge: one. Histogram: observations at or below each bound (not added up), above
+   * all, and their sum.
+   */
   readonly values: readonly number[];
 }
 
@@ -189,7 +193,9 @@ class SeriesTable {
   }
 }
 
-/** What one process reported, under the name it keeps across restarts (front-end-1, background). */
+/**
+ * The metrics of one process, under the name it keeps across restarts (front-end-1, background).
+ */
 export interface ProcessMetrics {
   readonly process: string;
   readonly families: readonly MetricFamily[];
@@ -197,7 +203,10 @@ export interface ProcessMetrics {
 
 export const prometheusContentType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** The reports of several processes in Prometheus' text format, 0.0.4; series of a family stand together. */
+/**
+ * The reports of several processes in Prometheus' text format, 0.0.4; series of a family stand
+ * together.
+ */
 export function prometheusText(reports: readonly ProcessMetrics[]): string {
   const byName = new Map<string, { process: string; family: MetricFamily }[]>();
   for (const { process, families } of reports) {

@@ -1,13 +1,14 @@
 import { StoreError } from "../base/errors.ts";
 
 /**
- * One request of S3, as the log and `holdfast trace` tell of it. What the client chose is escaped and cut to a length, so
- * that a line is never longer than `recordBytesMax`; there is no signature, query or header in it, but for the user agent.
+ * One request of S3, as the log and `holdfast trace` show it. What the client chose is escaped
+ * and cut to a length, so that a line is never longer than `recordBytesMax`; there is no signature,
+ * query or header in it, but for the user agent.
  */
 export interface RequestRecord {
   /** When it began, in ISO's form. */
   readonly time: string;
-  /** As the answer's x-amz-request-id and the error's document have it. */
+  /** The id in the answer's x-amz-request-id and in the error's document. */
   readonly requestId: string;
   /** The process that served it. */
   readonly process: string;
@@ -28,9 +29,9 @@ export interface RequestRecord {
   readonly firstByteMs?: number | undefined;
   /** Where the time went: milliseconds by phase, those with any. */
   readonly phasesMs: Readonly<Record<string, number>>;
-  /** Of one under way: where it is now. */
+  /** The phase that a request under way is in. */
   readonly phase?: string | undefined;
-  /** Of a key that exists. */
+  /** The access key, if it exists. */
   readonly accessKey?: string | undefined;
   /** The owner's name. */
   readonly owner?: string | undefined;
@@ -45,14 +46,17 @@ export const agentCharactersMax = 128;
 /** @limit The longest name in a record, in characters after escaping. */
 export const nameCharactersMax = 64;
 /**
- * @limit With these a record is no longer than this as JSON: 576 characters of 3 bytes, and 1 KiB of
- * the server's own.
+ * @limit With these a record is no longer than this as JSON: 576 characters of 3 bytes, and 1 KiB
+ * of the server's own.
  */
 export const recordBytesMax = 4096;
 
 const unsafe = /[\\\p{C}\p{Zl}\p{Zp}]/gu;
 
-/** Text that strangers chose, for a line of a log or a terminal: no controls, nothing that turns the writing around. */
+/**
+ * Text that strangers chose, for a line of a log or a terminal: no controls, nothing that turns the
+ * writing around.
+ */
 export function escaped(text: string, charactersMax: number): string {
   const safe = text
     .slice(0, charactersMax + 1)
@@ -62,7 +66,7 @@ export function escaped(text: string, charactersMax: number): string {
   return safe.length > charactersMax ? `${safe.slice(0, charactersMax)}…` : safe;
 }
 
-/** For people: the phases in which a request spent its time, the longest first. */
+/** A text for people: the phases in which a request spent its time, the longest first. */
 export function phasesText({ phasesMs }: Pick<RequestRecord, "phasesMs">): string {
   return Object.entries(phasesMs)
     .toSorted(([, one], [, other]) => other - one)
@@ -81,11 +85,11 @@ export function resourceText({ bucket, key, versionId }: RequestRecord): string 
   return key === undefined ? bucket : `${bucket}/${key}${version}`;
 }
 
-/** Which requests are told of; all conditions that are there must hold. */
+/** Selects requests; all conditions that are given must hold. */
 export interface RequestFilter {
   readonly operation?: string | undefined;
   readonly bucket?: string | undefined;
-  /** Of the key, escaped as records have it. */
+  /** The beginning of the key, escaped as in records. */
   readonly prefix?: string | undefined;
   /** "404", or "4xx" for all of a hundred. */
   readonly status?: string | undefined;

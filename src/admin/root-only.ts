@@ -7,8 +7,8 @@ import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 
 /**
- * What a page refuses, in the words of its answer: {"error": "…"}, with the store's region where the request was signed for
- * another one. The region is no secret: S3 tells it too.
+ * A request that an admin page refuses. The answer is {"error": "…"}, with the store's region where
+ * the request was signed for another one. The region is no secret: S3 shows it, too.
  */
 export class AdminRefusal extends Error {
   readonly status: number;

@@ -5,10 +5,11 @@ import { parseFilter, type RequestFilter, type RequestRecord } from "./request-r
 import { answerRoot, AdminRefusal, type RootOnlyOptions } from "./root-only.ts";
 
 /*
- * Requests as they end, under /-/trace; signed by the root's key. The answer is lines of JSON, each a RequestRecord, or
- * {"lost": n} where requests ended faster than lines were taken; it goes on until the client leaves or the server stops.
- * An empty line comes first and when nothing else does. `?under-way` answers with what is under way now, and ends.
- * Filters stand in the query: operation, bucket, prefix, status, slower-than, errors, access-key.
+ * Requests as they end, under /-/trace; signed by the root's key. The answer is lines of JSON, each
+ * a RequestRecord, or {"lost": n} where requests ended faster than lines were taken; it goes on
+ * until the client leaves or the server stops. An empty line comes first and when nothing else
+ * does. `?under-way` answers with what is under way now, and ends. Filters stand in the query:
+ * operation, bucket, prefix, status, slower-than, errors, access-key.
  */
 
 export const tracePath = "/-/trace";
@@ -19,7 +20,7 @@ export interface TracePageOptions extends RootOnlyOptions {
   readonly stopping: AbortSignal;
 }
 
-/** @limit Between fetches from the processes: what ends is told so late. */
+/** @limit Between fetches from the processes: a request that ends is reported this late. */
 const fetchMs = 200;
 /** @limit A line at least this often, so that nobody between takes the silence for an end. */
 const silenceMsMax = 15_000;
@@ -53,7 +54,10 @@ function lines(body: Required<HttpResponse>["body"]): HttpResponse {
   return { status: 200, headers, body };
 }
 
-/** Nothing is fetched while the client does not take what was: it is the processes that then count what is lost. */
+/**
+ * Nothing is fetched while the client does not take what was: it is the processes that then count
+ * what is lost.
+ */
 async function* follow(
   { platform, source, stopping }: TracePageOptions,
   request: HttpRequest,
@@ -84,7 +88,9 @@ function textOf({ records, lost }: TraceBatch): string {
   return texts.join("");
 }
 
-/** Requests that ended since a trace was last fetched from, and how many more there was no room for. */
+/**
+ * Requests that ended since a trace was last fetched from, and how many more were dropped.
+ */
 export interface TraceBatch {
   readonly records: readonly RequestRecord[];
   readonly lost: number;
@@ -92,7 +98,10 @@ export interface TraceBatch {
 
 /** Where traces come from: all front-end processes of the tree that answer in time. */
 export interface TraceSource {
-  /** The first time begins the trace. A batch of each process; undefined where there are too many traces. */
+  /**
+   * The first time begins the trace. A batch of each process; undefined where there are too many
+   * traces.
+   */
   fetch(id: string, filter: RequestFilter): Promise<readonly TraceBatch[] | undefined>;
   end(id: string): Promise<void>;
   /** Requests that have not ended, those alone that the filter takes. */

@@ -2,8 +2,8 @@ import { encodeUtf8 } from "../base/bytes.ts";
 import type { Headers, HttpResponse, RequestHead } from "../platform/http.ts";
 
 /*
- * What a person reads who opens the endpoint in a browser, or asks for /-/. It tells nothing about this store: no name, no
- * version, no state.
+ * The page for a person who opens the endpoint, or /-/, in a browser. It tells nothing about this
+ * store: no name, no version, no state.
  */
 
 const places: readonly (readonly [path: string, what: string])[] = [
@@ -15,7 +15,10 @@ const places: readonly (readonly [path: string, what: string])[] = [
 const intro =
   "This is the endpoint of a Holdfast object store. It speaks the S3 API: point an S3 client at this address.";
 
-/** An unsigned GET of the root by a program that asks for HTML: a browser. S3 clients sign, or ask for no HTML. */
+/**
+ * An unsigned GET of the root by a program that asks for HTML: a browser. S3 clients sign, or ask
+ * for no HTML.
+ */
 export function isFromBrowser({ method, target, headers }: RequestHead): boolean {
   if (target !== "/" || (method !== "GET" && method !== "HEAD")) return false;
   return (headers.get("authorization") ?? "") === "" && acceptsHtml(headers);

@@ -1,7 +1,7 @@
 import type { Random } from "../platform/platform.ts";
 import type { Principal } from "./authorize.ts";
 
-/** What a client signs with. */
+/** The id and the secret that a client signs with. */
 export interface AccessKey {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -17,7 +17,10 @@ export interface AccessKeyInfo {
   readonly state: "active" | "inactive";
 }
 
-/** The root's access key, which is found first, and those in the index, which are all that the rest is about. */
+/**
+ * The root's access key, which is found first, and those in the index, which are all that the rest
+ * is about.
+ */
 export interface AccessKeys extends Credentials {
   /** Undefined where the id is taken. The owner is made with the first key that names it. */
   create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined>;
@@ -30,7 +33,7 @@ export interface AccessKeys extends Credentials {
 /** AWS' own have 20 characters; this is what its tools accept. */
 const accessKeyIdForm = /^[\w.@+-]{3,128}$/;
 export const accessKeyIdRule = "3 to 128 letters, digits, or any of _ . @ + -";
-/** @limit What AWS' tools accept at least. */
+/** @limit The shortest secret that AWS's tools accept. */
 export const secretLengthMin = 8;
 /** @limit AWS' own have 40 characters; the row of a key stays small. */
 const secretLengthMax = 128;

@@ -1,5 +1,6 @@
 /**
- * Why a request's signature is not accepted, with what S3's answer repeats of it. s3/errors.ts has S3's names and words.
+ * Why a request's signature is not accepted, with what S3's answer repeats of it. s3/errors.ts has
+ * S3's names and words.
  */
 export type AuthRefusal = { readonly kind: "refused" } & (
   | MalformedRefusal
@@ -50,7 +51,7 @@ type TimeRefusal =
   | { readonly code: "date_missing"; readonly message: string }
   | {
       readonly code: "time_skewed";
-      /** As sent. */
+      /** The time as the client sent it. */
       readonly requestTime: string;
       readonly serverTimeMs: number;
       readonly skewMsMax: number;

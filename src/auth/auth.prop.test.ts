@@ -35,7 +35,8 @@ const path = fc
 const query = fc
   .array(fc.tuple(bytesText.map(percentEncode), fc.option(printable.map(percentEncode))))
   .map((pairs) => pairs.map(([name, value]) => (value === null ? name : `${name}=${value}`)))
-  // An empty name is no parameter to some, and one to others; names of Signature V4's own mean themselves.
+  // An empty name is no parameter to some, and one to others; names of Signature V4's own mean
+  // themselves.
   .map((pairs) => pairs.filter((pair) => !/^(=|$|X-Amz-|AWSAccessKeyId)/.test(pair)).join("&"));
 
 const request: fc.Arbitrary<SignedRequest> = fc.record({

@@ -37,8 +37,8 @@ export const knownClaimsMax = 1024;
 const signaturePart = "Signature=";
 
 /**
- * Reads Authorization headers, and remembers those read: of the next one of a client only the signature is new, and reading
- * all of it takes 2 of the 34 µs of a small GET.
+ * Reads Authorization headers, and remembers those read: of the next one of a client only the
+ * signature is new, and reading all of it takes 2 of the 34 µs of a small GET.
  */
 export class AuthorizationHeaders {
   readonly #region: string;
@@ -173,7 +173,7 @@ export function parseCredential(
 
 function parseSignedHeaders(text: string): readonly string[] {
   const names = text.toLowerCase().split(";");
-  // As clients must send them, and all do.
+  // Clients must send the names sorted, and all do.
   if (names.every((name, index) => name > (names[index - 1] ?? ""))) return names;
   return [...new Set(names)].filter((name) => name !== "").sort();
 }

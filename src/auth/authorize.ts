@@ -3,7 +3,7 @@ export interface Principal {
   /** Canonical user id. */
   readonly owner: string;
   readonly account: string;
-  /** For people. */
+  /** The owner's name, for people to read. */
   readonly name: string;
   readonly root: boolean;
 }
@@ -20,17 +20,20 @@ export interface RequestContext {
   readonly remoteAddress: string | undefined;
 }
 
-/** What an action is done to. */
+/** The thing that an action is done to. */
 export interface Resource {
   /** arn:aws:s3:::bucket/key */
   readonly arn: string;
-  /** Of the bucket; undefined where there is none yet: what is asked for then concerns the caller's own account. */
+  /**
+   * The bucket's account; undefined where there is no bucket yet: then the request concerns the
+   * caller's own account.
+   */
   readonly account: string | undefined;
 }
 
 /**
- * Every operation asks here before it does anything. `action` is IAM's name (s3:GetObject). For now: root may do
- * everything, an account everything in its own buckets, strangers nothing.
+ * Every operation asks here before it does anything. `action` is IAM's name (s3:GetObject). For
+ * now: root may do everything, an account everything in its own buckets, strangers nothing.
  */
 export type Authorize = (
   principal: Principal,

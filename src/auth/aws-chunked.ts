@@ -1,15 +1,16 @@
 /**
- * The decoder of `aws-chunked` bodies (AWS: "Transferring Payload in Multiple Chunks", "Including Trailing
- * Headers", S3's API reference):
+ * The decoder of `aws-chunked` bodies (AWS: "Transferring Payload in Multiple Chunks", "Including
+ * Trailing Headers", S3's API reference):
  *
  *     <size, hexadecimal>[;chunk-signature=<64 digits>] CRLF <bytes> CRLF      any number of times
  *     0[;chunk-signature=<64 digits>] CRLF
- *     <name>:<value> CRLF                          with a trailer only; its signature is the last of them
- *     CRLF                                         S3 does without, and does not look at what follows
+ *     <name>:<value> CRLF                          with a trailer; its signature comes last
+ *     CRLF                                         S3 needs none, and ignores what follows
  *
- * Each chunk's signature covers the one before it, so that chunks can't be left out or change places; the
- * first is chained to the request's own. Bytes are handed on as they come and judged when their chunk
- * ends: what is held does not depend on the size of chunks, which the client chooses.
+ * Each chunk's signature covers the one before it, so that chunks can't be left out or change
+ * places; the first is chained to the request's own. Bytes are handed on as they come and judged
+ * when their chunk ends: what is held does not depend on the size of chunks, which the client
+ * chooses.
  */
 import { noBytes } from "../base/bytes.ts";
 import type { Hash, Hasher } from "../platform/hash.ts";
@@ -22,13 +23,13 @@ import {
 } from "./signature-v4.ts";
 
 /**
- * @limit 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and room for an extension
+ * @limit 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and an extension
  * nobody uses.
  */
 const chunkLineBytesMax = 256;
 /** @limit All trailing headers with their signature; the longest checksum takes 120 bytes. */
 const trailerBytesMax = 4096;
-/** @limit What may follow it all, unread: another line end or two. */
+/** @limit Bytes that may follow the end, unread: another line end or two. */
 const afterBytesMax = 4096;
 /**
  * @limit S3's rule for signed chunks but the last: each costs two HMACs' time, whatever its size.
@@ -40,7 +41,7 @@ export const trailerSignatureHeader = "x-amz-trailer-signature";
 const lineFeed = 0x0a;
 const noTrailers: ReadonlyMap<string, string> = new Map();
 
-/** What stands next in the body. */
+/** The element of the framing that comes next in the body. */
 type Next = "chunk line" | "chunk" | "chunk end" | "trailer" | "after";
 
 /** Takes the framing off, piece by piece as the body comes. */
@@ -108,7 +109,10 @@ export class AwsChunkedDecoder implements PayloadDecoder {
     }
   }
 
-  /** Reads on in the line that stands next, and takes it where it ends in this piece; the place behind what was read. */
+  /**
+   * Reads on in the line that stands next, and takes it where it ends in this piece; the place
+   * behind what was read.
+   */
   #readLine(piece: Uint8Array, start: number): number {
     const bytesMax = this.#lineBytesMax() + 2;
     for (let at = start; at < piece.length;) {
@@ -203,7 +207,7 @@ class SignatureChain {
   readonly #hash: Hash;
   readonly #signing: ChunkSigning;
   #previous: string;
-  /** Of the chunk at hand, where it comes in several pieces. */
+  /** Hashes the current chunk, if it comes in several pieces. */
   #hasher: Hasher | undefined;
   #sha256: Uint8Array | undefined;
 
@@ -259,13 +263,16 @@ interface ChunkLine {
   readonly signature: string | undefined;
 }
 
-/** As HTTP has them: a name, and perhaps a value. */
+/** A chunk extension in HTTP's form: a name, and perhaps a value. */
 const extensionForm = /^[\w!#$%&'*+.^`|~-]+(?:=[^\s"]+|="[^"]*")?$/;
 
 /** The blanks that HTTP once allowed, and S3 does. */
 const aroundEquals = /\s*=\s*/;
 
-/** Thirteen digits hold any size below 2^52. Extensions that we do not know are passed over, as HTTP's are. */
+/**
+ * Thirteen digits hold any size below 2^52. Extensions that we do not know are passed over, as
+ * HTTP's are.
+ */
 function parseChunkLine(line: string): ChunkLine {
   const [size = "", ...extensions] = line
     .split(";")
@@ -279,7 +286,10 @@ function parseChunkLine(line: string): ChunkLine {
   return { bytes: Number.parseInt(size, 16), signature: signature?.slice(prefix.length) };
 }
 
-/** Some clients end a value with \n before the CRLF, as AWS's own example once did: trimmed like other space. */
+/**
+ * Some clients end a value with \n before the CRLF, as AWS's own example once did: trimmed like
+ * other space.
+ */
 function parseTrailer(line: string): readonly [name: string, value: string] {
   const match = /^([A-Za-z0-9-]+):([^\r]*)$/.exec(line);
   if (match === null) throw malformedTrailer("a trailing header is malformed");

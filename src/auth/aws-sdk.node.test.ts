@@ -1,5 +1,5 @@
-// The JavaScript SDK as an independent witness: what it signs and frames, we verify and decode. No request leaves
-// the process.
+// The JavaScript SDK as an independent witness: what it signs and frames, we verify and decode. No
+// request leaves the process.
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { test } from "node:test";

@@ -1,10 +1,10 @@
 /**
- * The canonical form of a request, which Signature V4 signs (AWS: "Signature Calculations for the Authorization
- * Header", S3's API reference). Verifier and signer share it.
+ * The canonical form of a request, which Signature V4 signs (AWS: "Signature Calculations for the
+ * Authorization Header", S3's API reference). Verifier and signer share it.
  *
- * S3 differs from AWS's other services: the path is encoded once, and neither dot segments nor double slashes are
- * normalised, since all of them are parts of legal keys. Everything is decoded and encoded again, so that a
- * client may escape more or less than the rules ask.
+ * S3 differs from AWS's other services: the path is encoded once, and neither dot segments nor
+ * double slashes are normalised, since all of them are parts of legal keys. Everything is decoded
+ * and encoded again, so that a client may escape more or less than the rules ask.
  *
  * Targets and header values are what HTTP carries: bytes, one character each.
  */
@@ -46,7 +46,7 @@ export function percentEncode(text: string): string {
   return text.replace(/[^A-Za-z0-9\-._~]/g, escapeByte);
 }
 
-/** As nearly every path is. */
+/** Paths that need no encoding, which nearly all are. */
 const canonicalAlready = /^[A-Za-z0-9\-._~/]+$/;
 
 function canonicalPath(path: string): string {

@@ -21,7 +21,7 @@ export interface VerifierParts {
   readonly region: string;
   /** Hosts whose subdomains are buckets. */
   readonly domains: readonly string[];
-  /** Whether Signature V2 is taken. */
+  /** True if Signature V2 is accepted. */
   readonly acceptsV2: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface Verified {
   readonly presigned: boolean;
 }
 
-/** What verifiers of every kind work with. */
+/** The parts that verifiers of every kind work with. */
 export interface Verifier extends VerifierParts {
   readonly keys: SigningKeys;
   readonly authorizations: AuthorizationHeaders;

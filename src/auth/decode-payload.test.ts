@@ -209,7 +209,7 @@ test("a signed trailer needs its signature, and chunks theirs", async () => {
   assert.equal((await decode(mode, [encodeUtf8(chunkless)])).failure, "framing");
 });
 
-test("a signed digest is compared with the body's, and both are told", async () => {
+test("a signed digest is compared with the body's, and the error has both", async () => {
   const body = encodeUtf8("Welcome to Amazon S3.");
   const sha256 = hash.digest("sha256", body);
   const declared = toHex(sha256).toUpperCase();
@@ -228,7 +228,7 @@ test("a signed digest is compared with the body's, and both are told", async () 
   });
 });
 
-test("whoever stops reading early lets go of the body", async () => {
+test("a reader that stops early lets go of the body", async () => {
   let closed = false;
   async function* body(): AsyncGenerator<Uint8Array> {
     try {

@@ -22,14 +22,19 @@ export function createDecoder(hash: Hash, mode: PayloadMode): PayloadDecoder {
   }
 }
 
-/** The payload of a whole body in memory, which is one view of it where the payload is all in one place. */
+/**
+ * The payload of a whole body in memory, which is one view of it where the payload is all in one
+ * place.
+ */
 export function decodeWhole(decoder: PayloadDecoder, body: Uint8Array): Uint8Array {
   const spans = decoder.push(body);
   decoder.end();
   return concatBytes(spans);
 }
 
-/** The payload of a body that is pulled; its end comes only once all of it was found to be right. */
+/**
+ * The payload of a body that is pulled; its end comes only once all of it was found to be right.
+ */
 export async function* decodePieces(
   decoder: PayloadDecoder,
   body: AsyncIterable<Uint8Array>,

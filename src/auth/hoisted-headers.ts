@@ -1,6 +1,7 @@
 /**
- * Headers in the query. What a presigned URL asks for beyond its target has no header of its own: whoever opens it
- * sends none. So SDKs put `x-amz-` headers and conditions among its parameters, and S3 takes them for those headers.
+ * Headers in the query. What a presigned URL asks for beyond its target has no header of its own:
+ * the client that opens it sends none. So SDKs put `x-amz-` headers and conditions among its
+ * parameters, and S3 takes them for those headers.
  */
 import {
   type Headers,
@@ -10,7 +11,10 @@ import {
   trimBlanks,
 } from "../platform/http.ts";
 
-/** The version of the signature that the query of a presigned URL holds; undefined where it holds none. */
+/**
+ * The version of the signature that the query of a presigned URL holds; undefined where it holds
+ * none.
+ */
 export function presigning({ query }: RequestHead): "v4" | "v2" | undefined {
   if (query.length === 0) return undefined;
   const has = (names: readonly string[]): boolean => query.some(({ name }) => names.includes(name));
@@ -25,7 +29,10 @@ const conditions: ReadonlySet<string> = new Set([
   "if-unmodified-since",
 ]);
 
-/** Parameters of the authentication itself, and of how the body travels, which only who sends it knows. */
+/**
+ * Parameters of the authentication itself, and of how the body travels, which only who sends it
+ * knows.
+ */
 const notHeaders: ReadonlySet<string> = new Set([
   "x-amz-algorithm",
   "x-amz-content-sha256",
@@ -40,7 +47,10 @@ const notHeaders: ReadonlySet<string> = new Set([
   "x-amz-trailer",
 ]);
 
-/** A checksum's value: SDKs put one of no bytes there, since nobody knows the body while the URL is signed. */
+/**
+ * A checksum's value: SDKs put one of no bytes there, since nobody knows the body while the URL is
+ * signed.
+ */
 const checksumValue = /^x-amz-checksum-(?!algorithm$|mode$|type$)/;
 
 /** Parameters as headers: values one byte a character, as in headers. */
@@ -55,7 +65,10 @@ function asHeaders(parameters: readonly QueryParameter[]): Headers {
   return headers;
 }
 
-/** With the signed headers whose values stand in the query alone: what the signature of a presigned URL covers. */
+/**
+ * With the signed headers whose values stand in the query alone: what the signature of a presigned
+ * URL covers.
+ */
 export function withSignedParameters(
   { headers, query }: RequestHead,
   signedHeaders: readonly string[],
@@ -70,9 +83,10 @@ export function withSignedParameters(
 }
 
 /**
- * The headers that a request means: its own, and what a presigned URL says in their place. The signature that makes the
- * URL's parameters true is verified by others. A header wins where the signature covers it; against a condition
- * that is signed in the query, one that anybody could have added does not.
+ * The headers that a request means: its own, and what a presigned URL says in their place. The
+ * signature that makes the URL's parameters true is verified by others. A header wins where the
+ * signature covers it; against a condition that is signed in the query, one that anybody could have
+ * added does not.
  */
 export function effectiveHeaders(head: RequestHead): Headers {
   const { headers, query } = head;

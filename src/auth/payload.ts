@@ -13,24 +13,31 @@ export type PayloadMode =
 /** The bytes as they come; `x-amz-content-sha256` says what their SHA-256 is. */
 export interface SignedPayload {
   readonly kind: "signed";
-  /** As sent. */
+  /** The header's value as the client sent it. */
   readonly declared: string;
   /** Undefined where what was sent is no digest, so that no body can be the right one. */
   readonly sha256: Uint8Array | undefined;
 }
 
-/** `aws-chunked` framing: chunks with or without a signature each, then perhaps trailing headers. */
+/**
+ * `aws-chunked` framing: chunks with or without a signature each, then perhaps trailing headers.
+ */
 export interface ChunkedPayload {
   readonly kind: "chunked";
   /** Undefined where the chunks carry no signatures. */
   readonly signing: ChunkSigning | undefined;
-  /** Whether trailing headers follow the last chunk. */
+  /** True if trailing headers follow the last chunk. */
   readonly trailer: boolean;
-  /** Payload bytes, as `x-amz-decoded-content-length` states them: the decoder insists on exactly so many. */
+  /**
+   * Payload bytes, as `x-amz-decoded-content-length` states them: the decoder insists on exactly so
+   * many.
+   */
   readonly decodedBytes: number;
 }
 
-/** What `x-amz-content-sha256` and `x-amz-decoded-content-length` say, before anything was verified. */
+/**
+ * The declaration in `x-amz-content-sha256` and `x-amz-decoded-content-length`, not verified yet.
+ */
 export type DeclaredPayload =
   | { readonly kind: "unsigned" }
   | SignedPayload
@@ -48,7 +55,10 @@ export const chunkedPayloads = {
   unsignedWithTrailer: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
 } as const;
 
-/** @param signing what chained signatures of chunks are computed from, where a key of Signature V4 is at hand. */
+/**
+ * @param signing what chained signatures of chunks are computed from, where a key of Signature V4
+ * is at hand.
+ */
 export function payloadMode(
   declared: DeclaredPayload,
   signing: ChunkSigning | undefined,
@@ -102,8 +112,9 @@ function byteCount(text: string | undefined): number | undefined {
 }
 
 /**
- * What the same two headers say beside a presigned URL or Signature V2: there the body is read as it comes, whatever
- * they say. The first can only be its digest; a name that means chunks is one that no body has.
+ * Reads the same two headers of a request with a presigned URL or Signature V2: its body is read as
+ * it comes, whatever they say. The first can only be its digest; a name that means chunks is one
+ * that no body has.
  */
 export function declaredRawPayload(
   contentSha256: string | undefined,
@@ -130,16 +141,18 @@ function digest(contentSha256: string): DeclaredPayload | AuthRefusal {
 }
 
 /**
- * What is wrong with a body; thrown from the iteration, since the bytes before it were already handed on.
- * s3/errors.ts has S3's words.
+ * A fault in a body. It is thrown while the body is read, because the bytes before it were already
+ * handed on. s3/errors.ts has S3's words.
  *
  * - `signature_mismatch`: a chunk's or the trailer's signature is wrong (SignatureDoesNotMatch).
  * - `sha256_mismatch`: the body is not the one whose digest was signed (XAmzContentSHA256Mismatch).
  * - `incomplete`: it ended within what was begun (IncompleteBody).
  * - `framing`: not aws-chunked, a line too long (IncompleteBody, too: S3 tells no difference).
  * - `length`: more or fewer bytes than declared (IncompleteBody, with both counts).
- * - `chunk_size`: a signed chunk that is not the last is below S3's minimum (InvalidChunkSizeError).
- * - `trailer`: trailing headers missing where promised, too long, or malformed (MalformedTrailerError).
+ * - `chunk_size`: a signed chunk that is not the last is below S3's minimum
+ *   (InvalidChunkSizeError).
+ * - `trailer`: trailing headers missing where promised, too long, or malformed
+ *   (MalformedTrailerError).
  */
 export type PayloadErrorCode =
   | "signature_mismatch"
@@ -152,7 +165,7 @@ export type PayloadErrorCode =
 
 export type PayloadQuote =
   | { readonly kind: "sha256"; readonly declared: string; readonly computed: string }
-  /** What should have been signed, and the signature that came. */
+  /** The text that should have been signed, and the signature that was sent. */
   | { readonly kind: "signature"; readonly stringToSign: string; readonly provided: string }
   | { readonly kind: "length"; readonly expected: number; readonly provided: number }
   | { readonly kind: "chunk"; readonly number: number; readonly bytes: number };
@@ -160,7 +173,7 @@ export type PayloadQuote =
 export class PayloadError extends Error {
   override readonly name = "PayloadError";
   readonly code: PayloadErrorCode;
-  /** What S3's answer quotes; digests in hexadecimal, lengths in bytes. */
+  /** The values that S3's answer quotes; digests in hexadecimal, lengths in bytes. */
   readonly quoted: PayloadQuote | undefined;
 
   constructor(code: PayloadErrorCode, message: string, quoted?: PayloadQuote) {
@@ -170,11 +183,14 @@ export class PayloadError extends Error {
   }
 }
 
-/** Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the way. */
+/**
+ * Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the
+ * way.
+ */
 export interface PayloadDecoder {
   /**
-   * The payload's bytes among these, as views of them. They may still prove wrong: only `end` says that all signatures,
-   * digests and lengths were right. PayloadError.
+   * The payload's bytes among these, as views of them. They may still prove wrong: only `end` says
+   * that all signatures, digests and lengths were right. PayloadError.
    */
   push(piece: Uint8Array): readonly Uint8Array[];
   /** The body has ended. PayloadError. */

@@ -8,9 +8,9 @@ import type { AuthRefusal } from "./auth-refusal.ts";
 export const skewMsMax = 15 * 60 * 1000;
 
 export interface RequestTime {
-  /** As sent. */
+  /** The time as the client sent it. */
   readonly text: string;
-  /** As Signature V4 writes it. */
+  /** The same time in the form of Signature V4. */
   readonly timestamp: string;
   readonly ms: number;
 }

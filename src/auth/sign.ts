@@ -1,4 +1,7 @@
-/** Signs requests, for clients: ours, the CLI's, the tests'. The canonical form is the verifier's own. */
+/**
+ * Signs requests, for clients: ours, the CLI's, the tests'. The canonical form is the verifier's
+ * own.
+ */
 import type { Hash } from "../platform/hash.ts";
 import { type HeaderList, headersByName, type RequestHead, requestHead } from "../platform/http.ts";
 import { canonicalRequest, percentEncode } from "./canonical-request.ts";
@@ -19,7 +22,7 @@ export interface SignedRequest {
   readonly headers: HeaderList;
 }
 
-/** As the server that gets it will see it. */
+/** The request's head as the server will parse it. */
 export function headOf({ method, target, headers }: SignedRequest): RequestHead {
   return requestHead(method, target, headersByName(headers));
 }
@@ -32,20 +35,23 @@ export interface SigningIdentity {
 
 export interface SignOptions {
   readonly timeMs: number;
-  /** `x-amz-content-sha256`: a digest in hexadecimal, `unsignedPayload`, or one of `chunkedPayloads`. */
+  /**
+   * `x-amz-content-sha256`: a digest in hexadecimal, `unsignedPayload`, or one of
+   * `chunkedPayloads`.
+   */
   readonly contentSha256: string;
 }
 
 export interface SignedHead {
   /** Those of the request and `x-amz-date`, `x-amz-content-sha256`, `authorization`. */
   readonly headers: HeaderList;
-  /** For a body in signed chunks. */
+  /** The keys and texts to sign the chunks of a body with. */
   readonly signing: ChunkSigning;
 }
 
 /**
- * Signs every header of the request, which must name its `host` and must not have the three that are added.
- * Targets are percent-encoded, header names in lower case.
+ * Signs every header of the request, which must name its `host` and must not have the three that
+ * are added. Targets are percent-encoded, header names in lower case.
  */
 export function signRequest(
   hash: Hash,

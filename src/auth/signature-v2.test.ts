@@ -288,7 +288,8 @@ test("V2: it says nothing of the body, which is read as it comes, whatever a hea
     );
     return result.kind === "verified" ? result.payload.kind : result.code;
   };
-  // Swift's test_input_errors.py, run against AWS: whatever it says is compared as a digest of the body.
+  // Swift's test_input_errors.py, run against AWS: whatever it says is compared as a digest of the
+  // body.
   assert.equal(await sent("UNSIGNED-PAYLOAD"), "unsigned");
   assert.equal(await sent("ab".repeat(32)), "signed");
   assert.equal(await sent("STREAMING-AWS4-HMAC-SHA256-PAYLOAD"), "signed");

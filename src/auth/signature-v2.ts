@@ -1,18 +1,24 @@
 /**
- * Signature V2 itself, as S3's oldest clients and forms still use it (AWS: "Signing and authenticating REST requests",
- * S3's user guide): what of a request is signed, and how. It covers neither the body nor headers but these.
+ * Signature V2 itself, as S3's oldest clients and forms still use it (AWS: "Signing and
+ * authenticating REST requests", S3's user guide): what of a request is signed, and how. It covers
+ * neither the body nor headers but these.
  */
 import { toBase64 } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { QueryParameter, RequestHead } from "../platform/http.ts";
 import { wireBytes } from "./canonical-request.ts";
 
-/** The signature of a text that is one byte a character: HMAC-SHA1 with the secret itself, in base64. */
+/**
+ * The signature of a text that is one byte a character: HMAC-SHA1 with the secret itself, in
+ * base64.
+ */
 export function signatureV2(hash: Hash, secretAccessKey: string, text: string): string {
   return toBase64(hash.hmacSha1(wireBytes(secretAccessKey), wireBytes(text)));
 }
 
-/** Parameters that ask for something else than the object itself: these are signed, others are not. */
+/**
+ * Parameters that ask for something else than the object itself: these are signed, others are not.
+ */
 const subResources: ReadonlySet<string> = new Set([
   "accelerate",
   "acl",
@@ -61,7 +67,8 @@ export interface V2Parts {
 /** The text as the request came first, then those that clients may have signed for the same. */
 export function textsToSignV2(head: RequestHead, parts: V2Parts): readonly string[] {
   const { path } = head;
-  // boto3 asks for /bucket and signs /bucket/, which is what a bucket is called where the host names it.
+  // boto3 asks for /bucket and signs /bucket/, which is what a bucket is called where the host
+  // names it.
   const isBucket = parts.bucket === undefined && /^\/[^/]+$/.test(path);
   const paths = isBucket ? [path, `${path}/`] : [path];
   // Others sign ?uploads, and an HTTP library of theirs sends ?uploads=.

@@ -7,11 +7,11 @@ import { wireBytes } from "./canonical-request.ts";
 
 export const signatureAlgorithm = "AWS4-HMAC-SHA256";
 export const unsignedPayload = "UNSIGNED-PAYLOAD";
-/** What this store signs and verifies for. */
+/** The service that requests are signed for. */
 export const signedService = "s3";
 export const scopeTerminator = "aws4_request";
 
-/** What chained chunk signatures are computed from. */
+/** The values that chained chunk signatures are computed from. */
 export interface ChunkSigning {
   readonly key: Uint8Array;
   /** `x-amz-date` of the request: 20130524T000000Z. */
@@ -48,7 +48,7 @@ export function requestStringToSign(
   return `${signatureAlgorithm}\n${parts.timestamp}\n${parts.scope}\n${digest}`;
 }
 
-/** What the signature of a chunk signs. */
+/** The text that the signature of a chunk signs. */
 export function chunkStringToSign(
   signing: ChunkSigning,
   chunk: { readonly previousSignature: string; readonly sha256: Uint8Array },
@@ -96,7 +96,7 @@ export const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495
  */
 export const signingKeysMax = 1024;
 
-/** Derived signing keys, remembered: the oldest gives way. */
+/** A cache of derived signing keys; the oldest is evicted. */
 export class SigningKeys {
   readonly #hash: Hash;
   readonly #region: string;

@@ -34,7 +34,7 @@ test("a key is derived once a day, region and secret", () => {
   for (const other of others) assert.notDeepEqual(other, first);
 });
 
-test("past the limit the oldest key gives way, and is derived again", () => {
+test("signing keys: past the limit the oldest key is evicted, and is derived again", () => {
   const { keys, hmacs } = counted();
   for (let i = 0; i <= signingKeysMax; i++) keys.derive(`secret ${i}`, date);
   const before = hmacs();

@@ -11,7 +11,8 @@ const hash = createHash();
 const principal = { owner: "owner", account: "account", name: "root", root: true };
 const { accessKeyId, secretAccessKey, region } = exampleIdentity;
 
-// "Example: Browser-Based Upload using HTTP POST (Using AWS Signature Version 4)" of S3's API reference.
+// "Example: Browser-Based Upload using HTTP POST (Using AWS Signature Version 4)" of S3's API
+// reference.
 const examplePolicy = toBase64(
   encodeUtf8(
     [

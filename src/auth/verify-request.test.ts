@@ -276,7 +276,7 @@ test("x-amz-content-sha256 must be there and mean something", async () => {
   await refused(signedExample(hash, get, ecdsa), "signature_unsupported");
 });
 
-test("other mechanisms are told apart", async () => {
+test("other mechanisms are refused each in its own way", async () => {
   const cases: readonly (readonly [string, AuthRefusal["code"]])[] = [
     ["Bearer token", "authorization_unsupported"],
     ["AWS4-ECDSA-P256-SHA256 Credential=a", "signature_unsupported"],
@@ -349,7 +349,8 @@ test("a presigned URL that lasts less than no time is none", async () => {
 });
 
 test("a host is verified with and without the default port and the dot of the root, however it was signed", async () => {
-  // HTTP libraries add or drop what clients signed without or with: RFC 9110, section 7.2, and RFC 3986, section 3.2.2.
+  // HTTP libraries add or drop what clients signed without or with: RFC 9110, section 7.2, and RFC
+  // 3986, section 3.2.2.
   const same = ["h.test", "h.test:80", "h.test:443", "h.test.", "h.test.:443"];
   const ofPort = ["h.test:9000", "h.test.:9000"];
   for (const group of [same, ofPort]) {

@@ -21,7 +21,7 @@ import { parseTimestamp, requestTimeOf, skewMsMax, skewOf } from "./request-time
 import { requestStringToSign, sameSignature, unsignedPayload } from "./signature-v4.ts";
 import { otherHosts } from "./virtual-host.ts";
 
-/** What the signature is made of, beside the request. */
+/** The values that a signature covers in addition to the request. */
 interface SignatureParts {
   readonly timestamp: string;
   readonly contentSha256: string;
@@ -121,8 +121,9 @@ function claimOf(
 }
 
 /**
- * S3 insists that all of its own headers are signed, and the host: else they could be added on the way. Some clients add
- * `x-amz-content-sha256` to whatever they send: beside a presigned URL it is let pass, and means nothing.
+ * S3 insists that all of its own headers are signed, and the host: else they could be added on the
+ * way. Some clients add `x-amz-content-sha256` to whatever they send: with a presigned URL it is
+ * accepted, and means nothing.
  */
 function headersNotSigned(
   headers: Headers,

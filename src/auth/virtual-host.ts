@@ -14,8 +14,8 @@ export function bucketOfHost(
 }
 
 /**
- * Other ways to write the same host, which a client may have signed while its HTTP library sent this one: with and
- * without a default port, with and without the dot of the root.
+ * Other ways to write the same host, which a client may have signed while its HTTP library sent
+ * this one: with and without a default port, with and without the dot of the root.
  */
 export function otherHosts(host: string): readonly string[] {
   const [, name = "", port = ""] = /^(.*?)\.?(:\d*)?$/.exec(host) ?? [];

@@ -13,7 +13,7 @@ export function must<T>(value: T | undefined | null, message: string): T {
   return value;
 }
 
-/** For the end of a switch over a union: a type error while a case is missing. */
+/** Ends a switch over a union: a type error while a case is missing. */
 export function unreachable(value: never): never {
   throw new AssertionError(`unreachable: ${JSON.stringify(value)}`);
 }

@@ -33,7 +33,7 @@ test("buffer pool: a piece of a buffer is not taken for one", () => {
   });
 });
 
-test("byte slab: what is taken lies side by side, and in a new array where the old one has no room", () => {
+test("byte slab: slots lie next to each other, in a new array where the old one is full", () => {
   const slab = new ByteSlab(100);
   const first = slab.bytes;
   assert.deepEqual([slab.take(40), slab.take(60)], [0, 40]);

@@ -1,9 +1,10 @@
 import { assert } from "./assert.ts";
 
 /**
- * Buffers of one size that are used again and again. New memory costs more than the bytes in it: each of its
- * pages is cleared and mapped at the first touch, and given back only once it is collected. Filling 64 MiB of
- * new memory took 250 ms, filling the same again 17 ms (2 virtual cores, November 2026).
+ * Buffers of one size that are used again and again. New memory costs more than the bytes in it:
+ * each of its pages is cleared and mapped at the first touch, and given back only once it is
+ * collected. Filling 64 MiB of new memory took 250 ms, filling the same again 17 ms (2 virtual
+ * cores, November 2026).
  */
 export class BufferPool {
   readonly bufferBytes: number;
@@ -12,7 +13,7 @@ export class BufferPool {
   readonly #discard: ((buffer: Uint8Array) => void) | undefined;
   readonly #free: Uint8Array[] = [];
 
-  /** What is in use is its users' to bound; of what they give back `keptMax` are kept. */
+  /** Callers must bound the buffers in use; of the buffers given back, `keptMax` are kept. */
   constructor(options: {
     readonly bufferBytes: number;
     readonly keptMax: number;
@@ -31,7 +32,7 @@ export class BufferPool {
     return this.#free.pop() ?? this.#create(this.bufferBytes);
   }
 
-  /** Only what was taken, whole, and by whoever knows that nobody reads or writes it any more. */
+  /** Takes back a whole buffer; the caller knows that nobody reads or writes it any more. */
   give(buffer: Uint8Array): void {
     assert(buffer.length === this.bufferBytes, "not a buffer of this pool");
     if (this.#free.length < this.#keptMax) this.#free.push(buffer);
@@ -44,9 +45,9 @@ export class BufferPool {
 }
 
 /**
- * Memory for short values, which lie next to each other in arrays that are allocated once for many: an array of its own
- * costs 0.7 µs and as much again when it is collected (Node 26.10, 2 virtual cores, November 2026). Nothing is read
- * through it, so who shares one shares no state.
+ * Memory for short values, which lie next to each other in arrays that are allocated once for many:
+ * an array of its own costs 0.7 µs and as much again when it is collected (Node 26.10, 2 virtual
+ * cores, November 2026). Nothing is read through it, so who shares one shares no state.
  */
 export class ByteSlab {
   readonly #size: number;
@@ -59,7 +60,7 @@ export class ByteSlab {
     this.#bytes = new Uint8Array(size);
   }
 
-  /** What `take` gave last lies in this. */
+  /** The array that holds the bytes `take` returned last. */
   get bytes(): Uint8Array {
     return this.#bytes;
   }

@@ -1,5 +1,6 @@
 /**
- * What a caller can do about a failure; a new code needs a caller that would act differently.
+ * The kinds of failure, by what a caller can do about them. A new code needs a caller that would
+ * act differently.
  *
  * - `overloaded`: a limit was reached; come back later (S3: 503 SlowDown).
  * - `unavailable`: a part is down for now, nothing was changed (503).
@@ -32,7 +33,10 @@ export type StoreErrorCode =
   | "cancelled"
   | "invalid";
 
-/** A failure of the store itself. Expected outcomes are return values; impossible ones are assertions. */
+/**
+ * A failure of the store itself. Expected outcomes are return values; impossible ones are
+ * assertions.
+ */
 export class StoreError extends Error {
   override readonly name = "StoreError";
   readonly code: StoreErrorCode;

@@ -3,8 +3,9 @@ const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 const clock = "(\\d{1,2}):(\\d{2})(?::(\\d{2}))?";
 const zone = "([A-Z]{1,3}|(?:GMT|UTC)?[+-]\\d{2}:?\\d{2})";
 /**
- * RFC 9110, section 5.6.7: what is sent, and the two obsolete forms that must still be read. Clients write the first with
- * the freedom of mail (RFC 5322, sections 3.3 and 4.3): other zones, digits and weekdays left out.
+ * RFC 9110, section 5.6.7: what is sent, and the two obsolete forms that must still be read.
+ * Clients write the first with the freedom of mail (RFC 5322, sections 3.3 and 4.3): other zones,
+ * digits and weekdays left out.
  */
 const imf = new RegExp(`^(?:[A-Z][a-z]{2}, ?)?(\\d{1,2}) (\\w{3}) (\\d{4}) ${clock} ${zone}$`);
 const rfc850 = new RegExp(`^\\w{6,9}, (\\d{2})-(\\w{3})-(\\d{2}) ${clock} ${zone}$`);
@@ -88,7 +89,10 @@ export function createHttpDates(): (ms: number) => string {
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const twoDigits = Array.from({ length: 61 }, (_, i) => String(i).padStart(2, "0"));
 
-/** `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off. By hand: 0.2 µs instead of the built-in's 0.4 to 0.9. */
+/**
+ * `Sun, 06 Nov 1994 08:49:37 GMT`; milliseconds are cut off. By hand: 0.2 µs instead of the
+ * built-in's 0.4 to 0.9.
+ */
 export function formatHttpDate(ms: number): string {
   const time = new Date(ms);
   const day = `${days[time.getUTCDay()]}, ${twoDigits[time.getUTCDate()]}`;

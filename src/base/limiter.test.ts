@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Limiter } from "./limiter.ts";
 
-/** Tasks that end when told to, in order of their start. */
+/** Tasks that end when the test lets them, in order of their start. */
 function gates(limiter: Limiter) {
   const ends: (() => void)[] = [];
   return {

@@ -6,7 +6,7 @@ export interface LimiterOptions {
   readonly unitsMax: number;
   /** Tasks that may wait; the next one is refused with `overloaded`. */
   readonly waitersMax: number;
-  /** For the message of a refusal: what is limited. */
+  /** The name of what is limited, for the message of a refusal. */
   readonly what: string;
 }
 
@@ -44,7 +44,10 @@ export class Limiter {
     }
   }
 
-  /** The same for whoever calls `leave` itself. Undefined: the units are taken at once, and nothing is to be waited for. */
+  /**
+   * The same for a caller that calls `leave` itself. Undefined: the units are taken at once, and
+   * nothing is to be waited for.
+   */
   enter(units: number): Promise<void> | undefined {
     if (this.#waiters.length > 0 || !this.#fits(units)) return this.#wait(units);
     this.#unitsUsed += units;

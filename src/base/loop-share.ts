@@ -1,9 +1,11 @@
 /*
- * Long work lets others go on. What is computed in the thread of the event loop holds it, and with it every other client:
- * whoever reads page after page from an index in memory, or a document of 10,000 elements, comes to no end of his turn by himself,
- * since his promises are kept without a turn of the loop. So work is counted here, by all of a process together, and past a
- * limit whoever has more to do waits for a turn first. Who waits goes on in order of arrival, as many in each turn as
- * the limit lets: a hundred long listings share the loop, too. Small requests wait for nothing and make no promise more.
+ * Long work lets others go on. What is computed in the thread of the event loop holds it, and with
+ * it every other client: code that reads page after page from an index in memory, or a document of
+ * 10,000 elements, does not end its turn by itself, since its promises are settled without a turn
+ * of the loop. So work is counted here, by all of a process together, and past a limit, code with
+ * more to do waits for a turn first. Who waits goes on in order of arrival, as many in each turn as
+ * the limit lets: a hundred long listings share the loop, too. Small requests wait for nothing and
+ * make no promise more.
  *
  *     while (loop.isSpent) await loop.turn();
  *     …
@@ -31,7 +33,7 @@ export class LoopShare {
     this.#rows += rows;
   }
 
-  /** Whoever has more to do than a small request waits for `turn`, and looks again. */
+  /** Code that has more to do than a small request waits for `turn`, and looks again. */
   get isSpent(): boolean {
     return this.#rows >= rowsPerTurn;
   }

@@ -1,4 +1,4 @@
-/** What somebody probably meant: the name closest to `word`, unless none is close. */
+/** The name that was probably meant: the one closest to `word`; undefined if none is close. */
 export function nearest(word: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
   // A third of the word wrong still looks like a slip; more is another word.

@@ -1,4 +1,4 @@
-/** What may be there already; a promise only where it has to be waited for. */
+/** A value that may be available already; a promise only where it has to be waited for. */
 export type Ready<T> = T | Promise<T>;
 
 /** Goes on with a value: at once, and without a promise, where it is there. */

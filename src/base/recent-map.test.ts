@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RecentMap } from "./recent-map.ts";
 
-test("recent map: past its limit the first one in gives way, and no other", () => {
+test("recent map: past its limit the first one in is evicted, and no other", () => {
   const map = new RecentMap<string, number>(2);
   map.set("a", 1);
   map.set("b", 2);

@@ -1,4 +1,4 @@
-/** A map that never holds more than so many entries: the one that was put in first gives way. */
+/** A map that never holds more than so many entries: the one that was put in first is evicted. */
 export class RecentMap<Key, Value> {
   readonly #entries = new Map<Key, Value>();
   readonly #entriesMax: number;

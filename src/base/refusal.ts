@@ -1,12 +1,12 @@
 /**
- * Why an operation did nothing: an expected outcome, so a return value and not an error. Each layer names the codes that it
- * knows; `s3/errors.ts` words them for clients.
+ * Why an operation did nothing: an expected outcome, so a return value and not an error. Each layer
+ * names the codes that it knows; `s3/errors.ts` words them for clients.
  */
 export interface RefusalOf<Code extends string> {
   readonly refusal: Code;
-  /** What S3 adds to the error, by element name: Condition, ActualObjectSize, PartNumber … */
+  /** Elements that S3 adds to the error, by name: Condition, ActualObjectSize, PartNumber … */
   readonly details?: Readonly<Record<string, string>> | undefined;
-  /** For codes whose message depends on the case. */
+  /** A message for this case, where the code's own would not do. */
   readonly message?: string | undefined;
 }
 

@@ -23,7 +23,7 @@ export const check: Command = {
   flags: [
     settingFlag("data"),
     configFlag,
-    { name: "repair", help: "make a damaged index anew from every row that can be proved" },
+    { name: "repair", help: "rebuild a damaged index from every row that can be proved" },
     { name: "accept-loss", help: "with --repair: go on without the rows that it said are lost" },
     { name: "json", help: "the whole report as one line of JSON" },
   ],
@@ -67,7 +67,7 @@ async function runCheck({ flags }: GivenFlags): Promise<number> {
 
 interface CheckedIndex {
   readonly lines: readonly string[];
-  /** For programs. */
+  /** The same report for programs. */
   readonly report: { readonly repair?: IndexRepair; readonly index?: VerifyReport };
   /** False where the binding might follow a damaged page out of the file. */
   readonly mayOpen: boolean;
@@ -161,7 +161,7 @@ export function repairLines(repair: IndexRepair): string[] {
     case "repaired":
       return [
         ...found,
-        `It was made anew with ${rowsKept} rows; ${losses} are lost${losses === 0 ? "." : ":"}`,
+        `It was rebuilt with ${rowsKept} rows; ${losses} are lost${losses === 0 ? "." : ":"}`,
         ...lostLines,
         `The damaged index is kept as ${repair.keptFile}.`,
       ];
@@ -177,12 +177,12 @@ export function repairLines(repair: IndexRepair): string[] {
   }
 }
 
-/** Of an index whose pages must not be followed. */
+/** Lines about an index whose pages must not be followed. */
 export function damageLines({ problems, problemCount }: VerifyReport): string[] {
   return [
     `The index is damaged, ${problemCount} problems:`,
     ...problems.map(({ message }) => indented(message)),
-    "The rest was not checked. To make the index anew from what can be proved: holdfast check --repair",
+    "The rest was not checked. To rebuild the index from the rows that can be proved: holdfast check --repair",
   ];
 }
 

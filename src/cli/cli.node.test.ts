@@ -130,7 +130,7 @@ test("cli: trace follows requests, as a table or as lines, and ends after so man
     child.once("close", (given) => {
       code = given;
     });
-    await until("it has told of two", async () => {
+    await until("it has shown two", async () => {
       await (await fetch(`${endpoint}/none-such/key`)).text();
       return code !== undefined;
     });

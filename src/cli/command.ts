@@ -11,7 +11,7 @@ export interface Command {
   /** How it is called, behind `holdfast`. */
   readonly usage: string;
   readonly flags: readonly Flag[];
-  /** What must stand behind the name without a flag, for messages. */
+  /** The names of the values that must follow the command's name without a flag, for messages. */
   readonly operands?: readonly string[] | undefined;
   /** Returns the exit status. A StoreError becomes its message and status 1. */
   run(given: GivenFlags): Promise<number>;
@@ -19,7 +19,7 @@ export interface Command {
 
 export interface Flag {
   readonly name: string;
-  /** What stands behind it; undefined for one that is there or not. */
+  /** The name of the flag's value, for help; undefined for a flag without a value. */
   readonly value?: string | undefined;
   readonly help: string;
 }
@@ -27,13 +27,15 @@ export interface Flag {
 export interface GivenFlags {
   /** By name; those without a value are "true". */
   readonly flags: ReadonlyMap<string, string>;
-  /** As many as the command has. */
+  /** The values without a flag, as many as the command has. */
   readonly operands: readonly string[];
 }
 
 export const exitStatus = { ok: 0, failed: 1, usage: 2 } as const;
 
-/** What was written behind a command's name; StoreError `invalid` for what it does not take. */
+/**
+ * Parses the parameters after a command's name; StoreError `invalid` for those it does not take.
+ */
 export function parseFlags(command: Command, parameters: readonly string[]): GivenFlags {
   const options = Object.fromEntries(
     command.flags.map(({ name, value }) => [
@@ -76,7 +78,7 @@ export function parseFlags(command: Command, parameters: readonly string[]): Giv
   return { flags, operands: positionals };
 }
 
-/** What `holdfast help` prints. */
+/** The text that `holdfast help` prints. */
 export function overview(commands: readonly Command[]): string {
   const rows = [
     ...commands.map(({ name, summary }) => [name, summary] as const),
@@ -94,7 +96,7 @@ export function overview(commands: readonly Command[]): string {
   ].join("\n");
 }
 
-/** What `holdfast help COMMAND` prints. */
+/** The text that `holdfast help COMMAND` prints. */
 export function commandHelp(command: Command): string {
   const rows = command.flags.map(({ name, value, help }) => {
     return [value === undefined ? `--${name}` : `--${name} ${value}`, help] as const;

@@ -10,23 +10,25 @@ import type { ListenAt } from "../server/setting-values.ts";
 import type { Flag, GivenFlags } from "./command.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 
-/** What commands that talk to a running server need. */
+/** Where a running server is, and how to talk to it. */
 export interface ServerConnection {
   /** Without a slash at its end. */
   readonly endpoint: string;
   readonly region: string;
-  /** For signing; undefined where neither the variables nor the data directory have one. */
+  /**
+   * The key to sign with; undefined where neither the variables nor the data directory have one.
+   */
   readonly key: AccessKey | undefined;
   readonly trust: Trust;
 }
 
-/** What the server answered, read whole. */
+/** The server's answer, read whole. */
 export interface Answer {
   readonly status: number;
   readonly text: string;
 }
 
-/** @limit For one answer; these commands ask for little. */
+/** @limit The time for one answer; these commands ask for little. */
 const answerMs = 10_000;
 
 export const connectionFlags: readonly Flag[] = [
@@ -47,7 +49,10 @@ export const connectionFlags: readonly Flag[] = [
   configFlag,
 ];
 
-/** The server that flags and variables name, and the root key from the variables or the file of the data directory. */
+/**
+ * The server that flags and variables name, and the root key from the variables or the file of the
+ * data directory.
+ */
 export function connectionOf(given: GivenFlags): ServerConnection {
   const settings = settingsOf(given);
   const { listen, region, data } = settings;
@@ -79,8 +84,8 @@ export function ask(connection: ServerConnection, path: string): Promise<Answer>
 }
 
 /**
- * GETs from S3, signed; `target` is path and query, percent-encoded. StoreError `unavailable` where nobody answers,
- * `invalid` where there is no key or the server refuses the call.
+ * GETs from S3, signed; `target` is path and query, percent-encoded. StoreError `unavailable` where
+ * nobody answers, `invalid` where there is no key or the server refuses the call.
  */
 export async function askS3(connection: ServerConnection, target: string): Promise<string> {
   const { status, text } = await askSigned(connection, { method: "GET", target });
@@ -90,8 +95,9 @@ export async function askS3(connection: ServerConnection, target: string): Promi
 }
 
 /**
- * Asks a page of the server's own that root has to sign for, with a value to send if there is one; the value it answers
- * with. StoreError as `askS3`, and `invalid` with the server's words where it refuses what is asked.
+ * Asks a page of the server's own that root has to sign for, with a value to send if there is one;
+ * the value it answers with. StoreError as `askS3`, and `invalid` with the server's words where it
+ * refuses what is asked.
  */
 export async function askAdmin(
   connection: ServerConnection,
@@ -105,8 +111,8 @@ export async function askAdmin(
 }
 
 /**
- * Asks a page of the server's own that answers line by line for as long as the signal lets it; each line, without its end.
- * StoreError as `askAdmin`, and `unavailable` where the answer breaks off.
+ * Asks a page of the server's own that answers line by line for as long as the signal lets it; each
+ * line, without its end. StoreError as `askAdmin`, and `unavailable` where the answer breaks off.
  */
 export async function* askLines(
   connection: ServerConnection,

@@ -11,7 +11,10 @@ export const env: Command = {
   run: runEnv,
 };
 
-/** What clients would take before these, or mix with them: other credentials, another endpoint. */
+/**
+ * Variables that clients would use in place of these, or mix with them: other credentials, another
+ * endpoint.
+ */
 const unset = [
   "AWS_PROFILE",
   "AWS_DEFAULT_PROFILE",

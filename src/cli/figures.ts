@@ -44,7 +44,10 @@ export function sumOf(figures: readonly Figure[], name: string): number | undefi
   return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value);
 }
 
-/** What was added between two pages: a counter that fell is that of a process begun since. */
+/**
+ * The increase between two pages of metrics. A counter that fell belongs to a process that started
+ * since.
+ */
 export function increases(before: readonly Figure[], after: readonly Figure[]): Figure[] {
   const known = new Map(before.map(({ series, value }) => [series, value]));
   return after.map((figure) => {
@@ -54,8 +57,8 @@ export function increases(before: readonly Figure[], after: readonly Figure[]): 
 }
 
 /**
- * Quantiles of a histogram, by what a label says: below them is that share of what was observed, as far as its buckets
- * tell. Those without observations are left out.
+ * Quantiles of a histogram, by what a label says: below them is that share of what was observed, as
+ * far as its buckets tell. Those without observations are left out.
  */
 export function quantilesBy(
   figures: readonly Figure[],

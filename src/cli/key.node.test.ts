@@ -53,7 +53,10 @@ function clientOf(credentials: AccessKey): S3Client {
   return new S3Client({ region, endpoint, credentials, forcePathStyle: true, maxAttempts: 1 });
 }
 
-/** Asks over connections of their own until each worker has answered, which its host id tells; their statuses. */
+/**
+ * Asks over connections of their own until each worker has answered, which its host id tells; their
+ * statuses.
+ */
 async function statusesOfBoth(key: AccessKey): Promise<ReadonlyMap<string, number>> {
   const statuses = new Map<string, number>();
   for (let i = 0; i < 100 && statuses.size < 2; i++) {

@@ -40,7 +40,8 @@ async function runServe(given: GivenFlags): Promise<number> {
   };
   process.umask(ownerOnly); // for the workers too, which inherit it
   const tls = tlsFilesOf(settings["tls-cert"], settings["tls-key"]);
-  if (tls !== undefined) readTlsPair(tls); // before anything is locked or made: to say now what is wrong
+  // Before anything is locked or made: to say now what is wrong.
+  if (tls !== undefined) readTlsPair(tls);
   const style = jsonLog ? "json" : undefined;
   const log = createLog({ level: settings["log-level"], style });
   const platform = createPlatform({ log });
@@ -103,7 +104,10 @@ export interface Served {
   readonly rootKey: FoundRootKey;
 }
 
-/** The line of JSON that says the server is ready. It never holds the secret: it names the file that does. */
+/**
+ * The line of JSON that says the server is ready. It never holds the secret: it names the file that
+ * does.
+ */
 export function readyEvent({ settings, port, rootKey }: Served): object {
   const { listen, region } = settings;
   return {
@@ -118,9 +122,10 @@ export function readyEvent({ settings, port, rootKey }: Served): object {
 }
 
 /**
- * What `serve` prints once it is ready. A new secret is printed on a terminal only: what is redirected ends in files and
- * logs that others read. The lines to try can be pasted in any folder, and again after each start: they upload one line
- * of text and nothing of the folder they are pasted in.
+ * The text that `serve` prints once it is ready. A new secret is printed on a terminal only: what
+ * is redirected ends in files and logs that others read. The lines to try can be pasted in any
+ * folder, and again after each start: they upload one line of text and nothing of the folder they
+ * are pasted in.
  */
 export function banner(served: Served, isTerminal: boolean): string {
   const { settings, port, rootKey } = served;

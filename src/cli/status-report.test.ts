@@ -79,7 +79,7 @@ test("status: a quantile above the last bound is that bound, one of nothing is n
   assert.deepEqual([...quantiles], [["GetObject", [1]]]);
 });
 
-test("C8: files that the index does not know are told of, where there are any", () => {
+test("C8: files that the index does not know are shown, where there are any", () => {
   const linesFor = (files: number): string => {
     const figures = readFigures(page({}, "background", files));
     return statusLines(statusOf({ atMs: 0, figures: [] }, { atMs: 1, figures })).join("\n");
@@ -109,7 +109,7 @@ test("status: what is shown is for people", () => {
   assert.match(lines, /OPERATION +PER S.*\n +GetObject +10\.0/);
 });
 
-test("C8: status tells extents whose files are missing, and does not count their bytes as live", () => {
+test("C8: status shows extents whose files are missing, and does not count their bytes as live", () => {
   const metrics = new Metrics();
   const extents = { open: 0, sealed: 0, settled: 0, reconciled: 3, dropping: 0 };
   const lost = { missing: 2, damaged: 0 };

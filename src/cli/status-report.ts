@@ -14,18 +14,21 @@ export interface MetricsReading {
   readonly figures: readonly Figure[];
 }
 
-/** What an operator wants to know; rates and quantiles are those of the time between two looks. */
+/** The facts an operator wants; rates and quantiles are those of the time between two readings. */
 export interface StatusReport {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly restarts: number;
-  /** Of the restarts, those of processes that hung. */
+  /** Restarts of processes that hung. */
   readonly hangs: number;
   readonly processes: readonly ProcessReport[];
   readonly disks: readonly DiskReport[];
   /** Undefined until the background worker has counted. */
   readonly stored: StoredReport | undefined;
-  /** Files on the data directories that nothing in the index explains; undefined until they were looked for. */
+  /**
+   * Files on the data directories that nothing in the index explains; undefined until they were
+   * looked for.
+   */
   readonly filesUnexplained: number | undefined;
   /** Undefined until the background worker runs. */
   readonly index: IndexReport | undefined;

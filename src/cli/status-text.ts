@@ -32,7 +32,7 @@ export function statusLines(report: StatusReport): string[] {
     [
       "requests",
       `${rateText(report.requestsPerSecond)}/s, ${rateText(report.errorsPerSecond)}/s in error, ` +
-        `${report.slowDowns} told to slow down, in the last ${Math.round(seconds)} s`,
+        `${report.slowDowns} answered SlowDown, in the last ${Math.round(seconds)} s`,
     ],
     [
       "traffic",
@@ -88,7 +88,7 @@ function storedText({ extents, aliveBytes, deadBytes, garbageRows }: StoredRepor
   const count = states.reduce((sum, [, of]) => sum + of, 0);
   const by = states.map(([state, of]) => `${of} ${state}`).join(", ");
   const among = by === "" ? "" : ` (${by})`;
-  // What is in open ones is counted when they are sealed, after five minutes at the latest.
+  // Bytes in open extents are counted when they are sealed, after five minutes at the latest.
   const bytes = `${bytesText(aliveBytes)} live and ${bytesText(deadBytes)} to reclaim in sealed extents`;
   return `${bytes}, ${count} extents${among}; ${garbageRows} deletions not counted yet`;
 }

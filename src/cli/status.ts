@@ -45,7 +45,8 @@ async function runStatus(given: GivenFlags): Promise<number> {
   const buckets = await countBuckets(connection);
   let ready = true;
   do {
-    await sleep(readingIntervalMs, undefined, { signal: stop }).catch(() => undefined); // ends when it aborts
+    // Ends when it aborts.
+    await sleep(readingIntervalMs, undefined, { signal: stop }).catch(() => undefined);
     if (stop.aborted) break;
     const last = await readMetrics(connection);
     readings.push(last);

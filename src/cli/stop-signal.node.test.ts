@@ -16,7 +16,9 @@ import {
   until,
 } from "../node/testing/served-store.ts";
 
-/** One that cannot run Holdfast itself, so that bin/holdfast.js starts another and stays beside it. */
+/**
+ * One that cannot run Holdfast itself, so that bin/holdfast.js starts another and stays its parent.
+ */
 const olderNode = (process.env["PATH"] ?? "")
   .split(delimiter)
   .map((folder) => join(folder, "node"))

@@ -1,6 +1,8 @@
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Aborts when the operator ends the command, by Ctrl-C or as a service; it then ends in good order. */
+/**
+ * Aborts when the operator ends the command, by Ctrl-C or as a service; it then ends cleanly.
+ */
 export function untilInterrupted(): AbortSignal {
   const stop = new AbortController();
   for (const name of endingSignals) process.once(name, () => stop.abort());
@@ -14,11 +16,11 @@ export function untilInterrupted(): AbortSignal {
  */
 export const sameRequestMs = 1_000;
 
-/** Tells requests to end apart, from the times at which signals arrive. */
+/** Distinguishes requests to end, by the times at which signals arrive. */
 export class StopRequests {
   #firstMs: number | undefined;
 
-  /** Whether the signal is the first request, one more arrival of it, or another request. */
+  /** Says if the signal is the first request, one more arrival of it, or another request. */
   arrived(atMs: number): "first" | "same" | "again" {
     if (this.#firstMs === undefined) {
       this.#firstMs = atMs;
@@ -49,7 +51,8 @@ export function untilStopped({ stopping, endAtOnce }: StopOptions): AbortSignal 
     else if (request === "again") endAtOnce();
   };
   for (const name of endingSignals) process.on(name, onSignal);
-  // Started through a channel (by bin/holdfast.js on an old Node): whoever holds the other end has gone.
+  // Started through a channel (by bin/holdfast.js on an old Node): the process at the other end has
+  // gone.
   process.once("disconnect", () => {
     if (!stop.signal.aborted) begin();
   });

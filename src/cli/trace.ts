@@ -49,12 +49,13 @@ async function runTrace(given: GivenFlags): Promise<number> {
     if (!isHeaded) console.log(traceHead());
     isHeaded = true;
     if (line === "") continue;
-    const told = JSON.parse(line) as RequestRecord | { readonly lost: number }; // the server's lines
-    if ("lost" in told) {
-      console.error(`holdfast: ${told.lost} more requests ended than could be told of`);
+    // The server writes records, and the number of those it dropped.
+    const message = JSON.parse(line) as RequestRecord | { readonly lost: number };
+    if ("lost" in message) {
+      console.error(`holdfast: ${message.lost} trace records dropped`);
       continue;
     }
-    console.log(isJson ? line : traceRow(told));
+    console.log(isJson ? line : traceRow(message));
     count++;
     if (count === countMax) {
       enough.abort();
@@ -80,7 +81,7 @@ function countOf(text: string | undefined): number {
   throw new StoreError("invalid", `--count: "${text}" is not a number from 1`);
 }
 
-/** Of columns whose texts come one after the other, so that no width can be found out first. */
+/** Fixed widths: rows come one after the other, so the widest text is not known in advance. */
 const widths = [12, 20, 6, 10, 9, 14, 16];
 const heads = ["TIME", "OPERATION", "STATUS", "MS", "FIRST MS", "WHO", "ADDRESS", "WHAT"];
 

@@ -17,17 +17,23 @@ export interface BucketRow {
   readonly turnShown: number;
 }
 
-/** A configuration of a bucket, under the bucket's id and its own name: rows of the system partition, as the bucket's is. */
+/**
+ * A configuration of a bucket, under the bucket's id and its own name: rows of the system
+ * partition, as the bucket's is.
+ */
 export interface BucketConfigurationRow {
   /** As S3 shows it: XML or JSON, which S3 reads for ever. */
   readonly document: Uint8Array;
 }
 
-/** What every commit into a bucket checks, one row in each of the bucket's partitions. */
+/** The row that every commit into a bucket checks, one in each of the bucket's partitions. */
 export interface BucketFenceRow {
   /** `deleting`: nothing may be written until the deletion is carried out or taken back. */
   readonly state: "active" | "deleting";
-  /** How commits that check this row treat the version they replace; the bucket's own row is set after all fences. */
+  /**
+   * How commits that check this row treat the version they replace; the bucket's own row is set
+   * after all fences.
+   */
   readonly versioning: VersioningState;
   /** The turn in which `versioning` was set. */
   readonly turn: number;

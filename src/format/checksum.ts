@@ -1,7 +1,9 @@
 import type { HashAlgorithm } from "../platform/hash.ts";
 import type { ByteReader, ByteWriter } from "./codec.ts";
 
-/** S3's additional checksums, kept with an object or a part: whatever the store can compute is one. */
+/**
+ * S3's additional checksums, kept with an object or a part: whatever the store can compute is one.
+ */
 export type ChecksumAlgorithm = HashAlgorithm;
 export type ChecksumType = "full" | "composite";
 

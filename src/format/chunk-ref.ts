@@ -6,7 +6,7 @@ import type { ExtentId } from "./ids.ts";
 /** Where one chunk's record lies, and the checksum that says it is the right one. */
 export interface ChunkRef {
   readonly extent: ExtentId;
-  /** Of the record, in bytes from the start of the extent. */
+  /** Where the record begins, in bytes from the start of the extent. */
   readonly offset: number;
   /** Payload bytes in the record. */
   readonly length: number;
@@ -15,8 +15,9 @@ export interface ChunkRef {
 }
 
 /**
- * A list of chunks. One that lies in the extent of the one before it, behind it, is written as the gap between
- * them instead of extent and offset: a run of neighbours costs about nine bytes a chunk.
+ * A list of chunks. One that lies in the extent of the one before it, behind it, is written as the
+ * gap between them instead of extent and offset: a run of neighbours costs about nine bytes a
+ * chunk.
  */
 export function writeChunkRefs(writer: ByteWriter, refs: readonly ChunkRef[]): void {
   let previous: ChunkRef | undefined;

@@ -16,12 +16,13 @@ const slabValueBytesMax = 1024;
 const heapBytesMax = 64;
 
 /**
- * Writes the fields of a stored value one after the other, without names: which field stands where is decided
- * by the version number at the front of each value. Integers are big-endian; `varint` is LEB128.
+ * Writes the fields of a stored value one after the other, without names: which field stands where
+ * is decided by the version number at the front of each value. Integers are big-endian; `varint` is
+ * LEB128.
  *
- * Bytes are set one by one: a DataView makes the engine give every array, however short, memory of its own outside of
- * the heap. A head's row key takes 0.1 µs instead of 0.5, an object row 1.2 instead of 4.6 (Node 26.10, 2 virtual cores,
- * November 2026).
+ * Bytes are set one by one: a DataView makes the engine give every array, however short, memory of
+ * its own outside of the heap. A head's row key takes 0.1 µs instead of 0.5, an object row 1.2
+ * instead of 4.6 (Node 26.10, 2 virtual cores, November 2026).
  */
 export class ByteWriter {
   /** The value begins at `#start`, goes up to `#end` so far, and may go up to `#limit`. */
@@ -137,7 +138,7 @@ export class ByteWriter {
     return this.#end - this.#start;
   }
 
-  /** What was written; the writer is used up. A capacity that was just right saves the view. */
+  /** The bytes written; the writer is used up. A capacity that was just right saves the view. */
   finish(): Uint8Array {
     const bytes = this.#bytes;
     if (this.#end - this.#start === bytes.length) return bytes;
@@ -163,7 +164,7 @@ export function setU64(bytes: Uint8Array, at: number, value: number): void {
   setU32(bytes, at + 4, value % word);
 }
 
-/** For a field that is known once those behind it are written. */
+/** Sets a field that is known only once the fields after it are written. */
 export function setU32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
@@ -181,7 +182,10 @@ function assertUnsigned(value: number): void {
   throw new AssertionError(`not an unsigned integer: ${value}`);
 }
 
-/** A text that stands in row after row, as an owner does: where it is the same again it is not decoded again. */
+/**
+ * A text that stands in row after row, as an owner does: where it is the same again it is not
+ * decoded again.
+ */
 export class RepeatedText {
   #bytes: Uint8Array = noBytes;
   #text = "";
@@ -195,7 +199,9 @@ export class RepeatedText {
   }
 }
 
-/** Reads what ByteWriter wrote. Anything that does not fit is StoreError `corrupt`, naming `what`. */
+/**
+ * Reads what ByteWriter wrote. Anything that does not fit is StoreError `corrupt`, naming `what`.
+ */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   readonly #what: string;
@@ -314,7 +320,9 @@ export class ByteReader {
     return this.boolean() ? read() : undefined;
   }
 
-  /** The version at the front of a value; a newer one than `newest` is refused with the fix named. */
+  /**
+   * The version at the front of a value; a newer one than `newest` is refused with the fix named.
+   */
   version(newest: number): number {
     const version = this.u8();
     if (version > newest) {

@@ -5,11 +5,15 @@ import { ByteReader, ByteWriter } from "./codec.ts";
 import { type DiskId, idOfText, idText, type StoreId } from "./ids.ts";
 
 /*
- * The small files at the top of a data directory: whose it is (`holdfast.json`), which generation of the index it has seen
- * (`holdfast.generation`), that the index was seen damaged, and the worker processes that a supervisor started.
+ * The small files at the top of a data directory: whose it is (`holdfast.json`), which generation
+ * of the index it has seen (`holdfast.generation`), that the index was seen damaged, and the worker
+ * processes that a supervisor started.
  */
 
-/** The file `holdfast.json` at the top of every data directory: whose it is, and which layout it has. */
+/**
+ * The file `holdfast.json` at the top of every data directory: whose it is, and which layout it
+ * has.
+ */
 export interface StoreIdentity {
   readonly store: StoreId;
   readonly disk: DiskId;
@@ -19,10 +23,10 @@ export interface StoreIdentity {
 
 export const storeIdentityFile = "holdfast.json";
 
-/** An empty file beside it: whoever holds its lock uses the data directory. */
+/** An empty file next to it: the process that holds its lock uses the data directory. */
 export const storeLockFile = "holdfast.lock";
 
-/** Of the layout of a data directory as a whole. */
+/** The version of the layout of a data directory as a whole. */
 const identityVersion = 1;
 
 export function encodeStoreIdentity({ store, disk, holdsIndex }: StoreIdentity): string {
@@ -40,7 +44,10 @@ function isIdText(value: unknown): value is string {
   return typeof value === "string" && /^[0-9a-f]{32}$/.test(value);
 }
 
-/** `where` is for messages. A newer layout, or a file that is not ours, is refused with the fix named. */
+/**
+ * `where` is for messages. A newer layout, or a file that is not ours, is refused with the fix
+ * named.
+ */
 export function decodeStoreIdentity(text: string, where: string): StoreIdentity {
   let fields: Record<string, unknown>;
   try {
@@ -68,9 +75,10 @@ function notOurs(where: string): string {
 }
 
 /*
- * The file `holdfast.generation` of a data directory: the newest generation of the index that this directory has seen. It has two
- * slots, at 0 and 4096: the valid one with the higher generation counts, and the next is written to the other, so a torn write leaves
- * this one. A slot is magic, CRC-32 of what follows the CRC, version, store, disk, generation.
+ * The file `holdfast.generation` of a data directory: the newest generation of the index that this
+ * directory has seen. It has two slots, at 0 and 4096: the valid one with the higher generation
+ * counts, and the next is written to the other, so a torn write leaves this one. A slot is magic,
+ * CRC-32 of what follows the CRC, version, store, disk, generation.
  */
 export interface DiskGeneration {
   readonly store: StoreId;
@@ -105,8 +113,8 @@ export interface DiskGenerationSlot extends DiskGeneration {
 }
 
 /**
- * What the whole file says; undefined where none was ever written, or where the very first was torn: then the other slot is blank.
- * StoreError `corrupt` otherwise.
+ * The generation that the whole file states; undefined where none was ever written, or where the
+ * very first was torn: then the other slot is blank. StoreError `corrupt` otherwise.
  */
 export function decodeDiskGeneration(
   hash: Hash,
@@ -137,8 +145,9 @@ function decodeSlot(hash: Hash, slot: Uint8Array): DiskGeneration | undefined {
 }
 
 /**
- * The file at the top of the first data directory that says: the index was seen damaged, and not found good since. That it
- * is there is what counts; what stands in it is for people, and its id for telling one sight from the next.
+ * The file at the top of the first data directory that says: the index was seen damaged, and not
+ * found good since. That it is there is what counts; what stands in it is for people, and its id
+ * for distinguishing one mark from the next.
  */
 export const indexDamageFile = "holdfast-index-damage.json";
 
@@ -146,7 +155,7 @@ export interface IndexDamageMark {
   /** New at each writing. */
   readonly id: string;
   readonly seenMs: number;
-  /** What was seen, cut off where it is long. */
+  /** The damage that was seen, cut off if the text is long. */
   readonly message: string;
 }
 
@@ -157,7 +166,7 @@ const messageCharactersMax = 400;
 const damageVersion = 1;
 
 export function encodeIndexDamage({ id, seenMs, message }: IndexDamageMark): Uint8Array {
-  // What JSON would escape is replaced, so each character is one byte.
+  // Characters that JSON would escape are replaced, so each character is one byte.
   const plain = message.replaceAll(/[^ -~]|["\\]/g, "?").slice(0, messageCharactersMax);
   const fields = {
     format: "holdfast-index-damage",
@@ -183,16 +192,27 @@ export function decodeIndexDamage(bytes: Uint8Array): IndexDamageMark {
   return { id: text, seenMs: 0, message: "the file cannot be read" };
 }
 
-/** A worker process that a supervisor started, so that the next one knows it where it outlives the first. */
+/**
+ * A worker process that a supervisor started, so that the next one knows it where it outlives the
+ * first.
+ */
 export interface ListedProcess {
   readonly pid: number;
-  /** When it began, in ticks since the machine did. With the process id, no other process has it. */
+  /**
+   * When it began, in ticks since the machine did. With the process id, no other process has it.
+   */
   readonly startTicks: number;
 }
 
-/** The file `holdfast.processes` in the first data directory: which processes may have the store open. */
+/**
+ * The file `holdfast.processes` in the first data directory: which processes may have the store
+ * open.
+ */
 export interface ProcessList {
-  /** Where the numbers mean something: one start of one machine, and one namespace of process ids on it. */
+  /**
+   * Where the numbers mean something: one start of one machine, and one namespace of process ids on
+   * it.
+   */
   readonly machine: string;
   readonly processes: readonly ListedProcess[];
 }
@@ -223,7 +243,8 @@ export function decodeProcessList(text: string): ProcessList | undefined {
 
 function isListed(value: unknown): value is ListedProcess {
   if (typeof value !== "object" || value === null) return false;
-  const { pid, startTicks } = value as Record<string, unknown>; // an object's fields are its own to look at
+  // An object's fields are its own to look at.
+  const { pid, startTicks } = value as Record<string, unknown>;
   return isCount(pid) && pid > 1 && isCount(startTicks);
 }
 

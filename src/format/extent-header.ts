@@ -8,9 +8,9 @@ import type { DiskId, ExtentId, SessionId, StoreId } from "./ids.ts";
 import { extentHeaderSlotBytes } from "./limits.ts";
 
 /*
- * An extent file begins with two slots of 4 KiB. Raising the epoch writes the slot that is not current, so a torn write
- * leaves the other: the valid slot with the higher sequence counts. A slot is magic, CRC-32 of what follows the
- * CRC up to the slot's end, version, fields, zeros.
+ * An extent file begins with two slots of 4 KiB. Raising the epoch writes the slot that is not
+ * current, so a torn write leaves the other: the valid slot with the higher sequence counts. A slot
+ * is magic, CRC-32 of what follows the CRC up to the slot's end, version, fields, zeros.
  */
 export interface ExtentHeader {
   readonly sequence: number;

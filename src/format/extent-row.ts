@@ -14,10 +14,12 @@ export type Scheme =
     };
 
 /**
- * As last seen: it is for people and for counting, and nothing is removed because of it.
+ * The state when the member was last seen: it is for people and for counting, and nothing is
+ * removed because of it.
  *
  * - `missing`: no file of it is at its path.
- * - `damaged`: its file is there, but its header, its length or some of its records are not as they were written.
+ * - `damaged`: its file is there, but its header, its length or some of its records are not as they
+ *   were written.
  */
 export type MemberState = "whole" | "missing" | "damaged";
 
@@ -30,8 +32,8 @@ export interface MemberOnDisk {
  * - `open`: one session appends.
  * - `sealed`: `length` is final; its writer may still have rows to commit for what is in it.
  * - `settled`: no row for a record without one can come any more: what is unreferenced is dead.
- * - `reconciled`: settled, and every record was looked up in the index once: `deadBytes` is exact up to the garbage that
- *   is not drained yet.
+ * - `reconciled`: settled, and every record was looked up in the index once: `deadBytes` is exact
+ *   up to the garbage that is not drained yet.
  * - `dropping`: nothing refers to it since `droppedMs`; the file goes when no reader can need it.
  */
 export type ExtentState = "open" | "sealed" | "settled" | "reconciled" | "dropping";
@@ -106,7 +108,10 @@ export function decodeExtentRow(bytes: Uint8Array): ExtentRow {
   return row;
 }
 
-/** Stands beside the row of an extent whose file is not whole, so that these are found without the others. */
+/**
+ * Stands next to the row of an extent whose file is not whole, so that these are found without the
+ * others.
+ */
 export interface LostExtentRow {
   readonly state: Exclude<MemberState, "whole">;
   /** The extent's length. */
@@ -115,7 +120,7 @@ export interface LostExtentRow {
 
 const lostVersion = 1;
 
-/** The row to stand beside this one; undefined where nothing of it is lost. */
+/** The row of lost data for this extent; undefined where nothing of it is lost. */
 export function lostExtentOf({ members, length }: ExtentRow): LostExtentRow | undefined {
   const states = members.map(({ state }) => state);
   const state = states.find((one) => one !== "whole");

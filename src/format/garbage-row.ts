@@ -3,14 +3,17 @@ import type { DataLocation } from "./chunk-ref.ts";
 import { readDataLocation, writeDataLocation } from "./chunk-ref.ts";
 import type { ExtentId } from "./ids.ts";
 
-/** What one commit freed: written by the same commit, in the garbage space of the key's partition. */
+/**
+ * The bytes that one commit freed: written by the same commit, in the garbage space of the key's
+ * partition.
+ */
 export interface GarbageRow {
   readonly locations: readonly DataLocation[];
 }
 
 /**
- * Garbage on its way to the extent table: made by the commit that deletes the garbage rows it sums up. The extent table
- * adds it once, by (partition, sequence), and then the batch is deleted.
+ * Garbage on its way to the extent table: made by the commit that deletes the garbage rows it sums
+ * up. The extent table adds it once, by (partition, sequence), and then the batch is deleted.
  */
 export interface GarbageBatchRow {
   readonly extents: readonly { readonly extent: ExtentId; readonly deadBytes: number }[];

@@ -1,6 +1,7 @@
-// Formats do not change by accident: each kind of stored value, encoded, must equal the bytes kept in testdata/format, and
-// those bytes must still decode. After a deliberate change (a new version, with the old one still read) run
-// `HOLDFAST_WRITE_GOLDEN=1 npm test golden` and review the difference.
+// Formats do not change by accident: each kind of stored value, encoded, must equal the bytes kept
+// in testdata/format, and those bytes must still decode. After a deliberate change (a new version,
+// with the old one still read) run `HOLDFAST_WRITE_GOLDEN=1 npm test golden` and review the
+// difference.
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

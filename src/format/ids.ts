@@ -1,8 +1,8 @@
 import { assert } from "../base/assert.ts";
 import { fromHex, toHex } from "../base/bytes.ts";
 
-// Identifiers of different things have different types. Numbers are assigned one after the other from
-// counters in the index, are never used twice, and stay below 2^53 (stored in 8 bytes).
+// Identifiers of different things have different types. Numbers are assigned one after the other
+// from counters in the index, are never used twice, and stay below 2^53 (stored in 8 bytes).
 
 declare const brand: unique symbol;
 type Numbered<Name extends string> = number & { readonly [brand]: Name };
@@ -14,10 +14,12 @@ export type SessionId = Numbered<"SessionId">;
 export type PartitionId = Numbered<"PartitionId">;
 
 /*
- * The other identifiers are 16 bytes. They are held as a string of 16 characters, one for each byte: so they are values, as
- * numbers are. Two compare with ===, one is a key of a Map, and nobody changes one that others hold; an array of bytes could do
- * none of this, and takes as long to make (read and written: 0.05 µs; as hex text 0.2; Node 26.10, November 2026). For the
- * types they are no strings, since they are nothing to show: `idText` says what they are called in logs, XML and JSON.
+ * The other identifiers are 16 bytes. They are held as a string of 16 characters, one for each
+ * byte: so they are values, as numbers are. Two compare with ===, one is a key of a Map, and nobody
+ * changes one that others hold; an array of bytes could do none of this, and takes as long to make
+ * (read and written: 0.05 µs; as hex text 0.2; Node 26.10, November 2026). For the types they are
+ * no strings, since they are nothing to show: `idText` says what they are called in logs, XML and
+ * JSON.
  */
 
 interface Opaque<Name extends string> {
@@ -94,7 +96,7 @@ export function parseId<T extends Id>(text: string): T | undefined {
   return bytes && readId(bytes, 0);
 }
 
-/** Of a text that is known to be an id's. */
+/** The id of a text that is known to be one. */
 export function idOfText<T extends Id>(text: string): T {
   const id = parseId<T>(text);
   assert(id !== undefined, `not the text of an id: ${text}`);

@@ -4,17 +4,19 @@ import { assert } from "../base/assert.ts";
 /*
  * Object keys inside longer row keys.
  *
- * What follows the key in a row key (a version, an upload id) must not disturb the order of the keys, and keys may hold
- * any byte, NUL too. The usual escape (NUL becomes two bytes) doubles a key of 1,024 NULs to more than an engine takes.
- * Here a whole run of NULs is one escape of two bytes, so no key grows past 1.5 times its length:
+ * What follows the key in a row key (a version, an upload id) must not disturb the order of the
+ * keys, and keys may hold any byte, NUL too. The usual escape (NUL becomes two bytes) doubles a key
+ * of 1,024 NULs to more than an engine takes. Here a whole run of NULs is one escape of two bytes,
+ * so no key grows past 1.5 times its length:
  *
  *     00 00              the key ends here
  *     00 n               (1..100)  n NULs, and then the key ends (00 00 is left out)
  *     00 80              100 NULs, and at least one more follows
  *     00 255-n           (n 1..100, so 9b..fe)  n NULs, and then some other byte
  *
- * Order: of two keys that agree up to a run of NULs, the one that ends first is smaller, then the one that goes on
- * with more NULs is smaller than the one that goes on with another byte; the second bytes above sort just so.
+ * Order: of two keys that agree up to a run of NULs, the one that ends first is smaller, then the
+ * one that goes on with more NULs is smaller than the one that goes on with another byte; the
+ * second bytes above sort just so.
  */
 
 /**
@@ -35,7 +37,10 @@ export function orderedKeyBytesMax(keyBytes: number): number {
   return Math.ceil(keyBytes * 1.5) + 2;
 }
 
-/** Writes `key` at `out[at…]`; returns where it ends. Any two ordered forms compare as their keys do. */
+/**
+ * Writes `key` at `out[at…]`; returns where it ends. Any two ordered forms compare as their keys
+ * do.
+ */
 export function writeOrderedKey(key: Uint8Array, out: Uint8Array, at: number): number {
   let to = at;
   let from = 0;
@@ -64,7 +69,10 @@ export function writeOrderedKey(key: Uint8Array, out: Uint8Array, at: number): n
   return to;
 }
 
-/** Reads the key that begins at `bytes[at]`; returns it (perhaps a view) and where its ordered form ends. */
+/**
+ * Reads the key that begins at `bytes[at]`; returns it (perhaps a view) and where its ordered form
+ * ends.
+ */
 export function readOrderedKey(bytes: Uint8Array, at: number): { key: Uint8Array; end: number } {
   const zero = bytes.indexOf(0, at);
   // Most keys have no NUL: then the key stands there as it is.

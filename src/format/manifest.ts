@@ -6,16 +6,17 @@ import type { StoredChecksum } from "./checksum.ts";
 import { readChecksum, writeChecksum } from "./checksum.ts";
 
 /*
- * Manifests are the payloads of records of kind `manifest`: lists of chunks too long for a row. A leaf lists the chunks
- * of one put or one part. A root lists the parts of a completed multipart upload, each with its own location.
+ * Manifests are the payloads of records of kind `manifest`: lists of chunks too long for a row. A
+ * leaf lists the chunks of one put or one part. A root lists the parts of a completed multipart
+ * upload, each with its own location.
  *
- * A root begins with a table, so that of 10,000 parts only those are decoded that a read needs: decoding all of
- * them takes 6 to 16 ms of the event loop.
+ * A root begins with a table, so that of 10,000 parts only those are decoded that a read needs:
+ * decoding all of them takes 6 to 16 ms of the event loop.
  *
  *     version      1
  *     kind         1   0 leaf, 1 root
  *     parts        4   how many (a root; a leaf goes on with its list of chunks)
- *     table       12   for each part: where it ends in the object (8), where its entry begins in the manifest (4)
+ *     table       12   for each part: its end in the object (8), its entry's place here (4)
  *     entries          in order: number, MD5, checksum, blob, location
  */
 
@@ -82,7 +83,10 @@ export function openManifest(bytes: Uint8Array): OpenManifest {
   return { kind: "leaf", chunks };
 }
 
-/** The parts of a root, in order. StoreError `corrupt` where table and entries do not fit each other. */
+/**
+ * The parts of a root, in order. StoreError `corrupt` where table and entries do not fit each
+ * other.
+ */
 export class PartList {
   readonly length: number;
   readonly #bytes: Uint8Array;

@@ -14,7 +14,10 @@ import type { BlobId, UploadId } from "./ids.ts";
 
 export type NameValue = readonly [name: string, value: string];
 
-/** What the writer said about an object besides its bytes; fixed when an upload is initiated. */
+/**
+ * The attributes that the writer gave an object in addition to its bytes; fixed when an upload is
+ * initiated.
+ */
 export interface ObjectAttributes {
   /** S3's system headers by lower-case name (content-type, cache-control, expires …), verbatim. */
   readonly headers: readonly NameValue[];
@@ -58,16 +61,19 @@ export interface ObjectRow {
 
 export interface UploadRow {
   readonly initiatedMs: number;
-  /** The blob of the key's head when the upload was initiated: it tells each version from all others. Undefined: no head. */
+  /**
+   * The blob of the key's head when the upload was initiated: it tells each version from all
+   * others. Undefined: no head.
+   */
   readonly headBlob: BlobId | undefined;
   readonly attributes: ObjectAttributes;
-  /** What the initiator chose for the whole object; undefined: left to the server. */
+  /** The checksum that the initiator chose for the whole object; undefined: left to the server. */
   readonly checksum:
     | { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType }
     | undefined;
   /**
-   * It was completed or aborted, and some of its parts' rows are still to be taken away: these parts are an object's now,
-   * the others are garbage when their rows go. Undefined: it goes on.
+   * It was completed or aborted, and some of its parts' rows are still to be taken away: these
+   * parts are an object's now, the others are garbage when their rows go. Undefined: it goes on.
    */
   readonly ended: PartSet | undefined;
 }
@@ -156,7 +162,7 @@ export function decodeObjectRow(bytes: Uint8Array): ObjectRow {
   return row;
 }
 
-/** What a listing shows of a version. */
+/** The fields of a version that listings show. */
 export type ObjectSummary = Pick<
   ObjectRow,
   "kind" | "order" | "nullVersion" | "modifiedMs" | "size" | "md5" | "partCount" | "blob"
@@ -167,7 +173,10 @@ export type ObjectSummary = Pick<
     readonly stored: Uint8Array;
   };
 
-/** Reads of object rows what a listing shows: 0.5 µs a row instead of 1.5 for all of it (Node 26.10, November 2026). */
+/**
+ * Reads of object rows what a listing shows: 0.5 µs a row instead of 1.5 for all of it (Node 26.10,
+ * November 2026).
+ */
 export class ObjectSummaryDecoder {
   readonly #owner = new RepeatedText();
   readonly #storageClass = new RepeatedText();
@@ -213,7 +222,7 @@ function skipPairs(reader: ByteReader): void {
   for (let texts = reader.varint() * 2; texts > 0; texts--) reader.skipBytes();
 }
 
-/** Whether the row is a delete marker, without decoding the rest of it. */
+/** True if the row is a delete marker; the rest of it is not decoded. */
 export function isDeleteMarkerRow(bytes: Uint8Array): boolean {
   const reader = new ByteReader(bytes, "object row");
   reader.version(objectVersion);

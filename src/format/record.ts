@@ -8,8 +8,8 @@ import { blockBytes, chunkBytesMax, keyBytesMax, recordAlignment } from "./limit
 import { noId } from "./ids.ts";
 
 /*
- * A record is one chunk in an extent: a header that names what the chunk belongs to and carries a checksum for each block of
- * the payload, then the payload, then zeros up to a multiple of eight.
+ * A record is one chunk in an extent: a header that names what the chunk belongs to and carries a
+ * checksum for each block of the payload, then the payload, then zeros up to a multiple of eight.
  *
  *     magic        4   "HFRC"
  *     checksum     4   CRC-32 of the rest of the header
@@ -30,13 +30,17 @@ import { noId } from "./ids.ts";
  *     key
  *     block checksums  4 each: the lower half of XXH3 (64 bits) of every 64 KiB of the payload
  *
- * The header's checksum covers the block checksums, and the reference in the index repeats the header's checksum: so a
- * range read verifies the header and just the blocks it returns, and a wrong but valid record is noticed.
+ * The header's checksum covers the block checksums, and the reference in the index repeats the
+ * header's checksum: so a range read verifies the header and just the blocks it returns, and a
+ * wrong but valid record is noticed.
  */
 
 export type RecordKind = "data" | "manifest";
 
-/** What a record belongs to; given by the writer, checked by the reader. */
+/**
+ * The blob and the place in it that a record belongs to; given by the writer, checked by the
+ * reader.
+ */
 export interface RecordIdentity {
   readonly kind: RecordKind;
   readonly bucket: BucketId;
@@ -47,7 +51,7 @@ export interface RecordIdentity {
   readonly chunk: number;
 }
 
-/** Whether two identities are of the same record. */
+/** True if two identities are of the same record. */
 export function isSameIdentity(one: RecordIdentity, other: RecordIdentity): boolean {
   return (
     one.kind === other.kind &&
@@ -136,8 +140,9 @@ export function encodeRecordHeader(
 }
 
 /**
- * Decodes the header at the start of `bytes`, which may go on behind it. StoreError `corrupt` where there is none
- * or its checksum does not match. Whether it is the *right* record, `isSameIdentity` and the reference tell.
+ * Decodes the header at the start of `bytes`, which may go on behind it. StoreError `corrupt` where
+ * there is none or its checksum does not match. Whether it is the *right* record, `isSameIdentity`
+ * and the reference tell.
  */
 export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader {
   const what = "record header";
@@ -182,7 +187,10 @@ export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader 
   };
 }
 
-/** Verifies payload blocks, the first of which is block `firstBlock`; each but the last of the payload is whole. */
+/**
+ * Verifies payload blocks, the first of which is block `firstBlock`; each but the last of the
+ * payload is whole.
+ */
 export function verifyBlocks(
   hash: Hash,
   header: RecordHeader,

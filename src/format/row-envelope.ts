@@ -34,7 +34,10 @@ export function envelopeRow(
   return bytes;
 }
 
-/** The stamp alone, unverified: for checks inside a commit, where reading the whole value would cost. */
+/**
+ * The stamp alone, unverified: for checks inside a commit, where reading the whole value would
+ * cost.
+ */
 export function stampOfRow(bytes: Uint8Array): ChangeId {
   return readId(bytes, stampAt);
 }
@@ -52,7 +55,10 @@ export function openRow(
   return { stamp: stampOfRow(bytes), value: bytes.subarray(headBytes) };
 }
 
-/** Where a stored row was copied to, together with its key: version and checksum, then the key, then stamp and value. */
+/**
+ * Where a stored row was copied to, together with its key: version and checksum, then the key, then
+ * stamp and value.
+ */
 export interface CopiedRow {
   readonly bytes: Uint8Array;
   readonly at: number;
@@ -60,7 +66,10 @@ export interface CopiedRow {
   readonly rowBytes: number;
 }
 
-/** Copies a stored row and its key to `to.at`, where there is room for both, so that what its checksum covers is in one piece. */
+/**
+ * Copies a stored row and its key to `to.at`, where there is space for both, so that what its
+ * checksum covers is in one piece.
+ */
 export function copyRow(
   key: { readonly bytes: Uint8Array; readonly at: number },
   row: Uint8Array,
@@ -74,7 +83,7 @@ export function copyRow(
   bytes.set(rest, at + head + keyBytes);
 }
 
-/** As `openRow`, of a row that `copyRow` copied; key and value are views of the copy. */
+/** Opens a row that `copyRow` copied, as `openRow` does; key and value are views of the copy. */
 export function openCopiedRow(
   hash: Hash,
   { bytes, at, keyBytes, rowBytes }: CopiedRow,

@@ -15,10 +15,11 @@ import {
 import { orderedKeyBytes, readOrderedKey, writeOrderedKey } from "./key-order.ts";
 
 /*
- * The first byte of a row key is its space. Spaces below 0x20 form the system partition; the others exist once in
- * every partition, and those from 0x30 on are routed by (bucket id, object key), which stand right behind the space.
- * An engine may hold several partitions: there the id of the partition stands before the row key, behind a space of its
- * own. The system partition's keys are as they are.
+ * The first byte of a row key is its space. Spaces below 0x20 form the system partition; the others
+ * exist once in every partition, and those from 0x30 on are routed by (bucket id, object key),
+ * which stand right behind the space. An engine may hold several partitions: there the id of the
+ * partition stands before the row key, behind a space of its own. The system partition's keys are
+ * as they are.
  */
 export const space = {
   store: 0x01,
@@ -87,7 +88,7 @@ export const garbageBatchKey = (sequence: number): Uint8Array =>
 
 const partitionPrefixBytes = 5;
 
-/** What stands in an engine before the row keys of a partition. Ids stay below 2^32. */
+/** The bytes before the row keys of a partition in an engine. Ids stay below 2^32. */
 export function partitionPrefix(partition: PartitionId): Uint8Array {
   return new ByteWriter(partitionPrefixBytes).u8(space.partitionRows).u32(partition).finish();
 }
@@ -161,7 +162,10 @@ export function parseBucketConfigurationKey(rowKey: Uint8Array): {
 
 const routedPrefixBytes = 9;
 
-/** Heads hold the object key as it is, with nothing behind it, so a prefix of keys is a prefix of row keys. */
+/**
+ * Heads hold the object key as it is, with nothing behind it, so a prefix of keys is a prefix of
+ * row keys.
+ */
 export function headKey(bucket: BucketId, key: Uint8Array): Uint8Array {
   return new ByteWriter(routedPrefixBytes + key.length)
     .u8(space.heads)
@@ -187,7 +191,10 @@ export function bucketBytesOf(rowKey: Uint8Array): Uint8Array {
   return rowKey.subarray(1, routedPrefixBytes);
 }
 
-/** Space, bucket and ordered object key, the beginning of all rows that one space has for one key; and where it ends. */
+/**
+ * Space, bucket and ordered object key, the beginning of all rows that one space has for one key;
+ * and where it ends.
+ */
 function routed(
   spaceByte: Space,
   bucket: BucketId,
@@ -260,7 +267,7 @@ export function garbageKey(bucket: BucketId, key: Uint8Array, change: ChangeId):
 export interface RoutedKey {
   readonly bucket: BucketId;
   readonly key: Uint8Array;
-  /** What stands behind the object key: a version order's complement, an upload id, a part number … */
+  /** The bytes after the object key: a version order's complement, an upload id, a part number … */
   readonly rest: Uint8Array;
 }
 
@@ -299,7 +306,7 @@ const spaceNames: ReadonlyMap<number, string> = new Map(
   Object.entries(space).map(([name, byte]) => [byte, name]),
 );
 
-/** What the rows of one object key are, for people. */
+/** Names for people of the rows of one object key. */
 const objectRows: ReadonlyMap<number, string> = new Map<number, string>([
   [space.heads, "object"],
   [space.versions, "older version of"],

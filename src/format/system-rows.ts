@@ -5,7 +5,10 @@ import type { DiskId, SessionId, StoreId } from "./ids.ts";
 /** The one row of the store itself: which store this index belongs to, and how old it is. */
 export interface StoreRow {
   readonly store: StoreId;
-  /** Counted up while the store is in use, and told to every data directory afterwards: none is ever ahead of its index. */
+  /**
+   * Counted up while the store is in use, and written to every data directory afterwards: none is
+   * ever ahead of its index.
+   */
   readonly generation: number;
   readonly createdMs: number;
 }
@@ -15,7 +18,10 @@ export interface CounterRow {
   readonly value: number;
 }
 
-/** A partition of the map: it holds the keys start <= (bucket id, object key) < end, both in routed form. */
+/**
+ * A partition of the map: it holds the keys start <= (bucket id, object key) < end, both in routed
+ * form.
+ */
 export interface PartitionRow {
   readonly start: Uint8Array;
   /** Empty: to the end. */
@@ -32,7 +38,7 @@ export interface SessionRow {
   readonly role: "front-end" | "background" | "tool";
 }
 
-/** What a live process says of itself every few seconds. */
+/** The row that a live process renews every few seconds. */
 export interface LeaseRow {
   /** Counted up by each renewal: reads that begin after it begin in a later period. */
   readonly period: number;
@@ -124,7 +130,8 @@ export function decodeLeaseRow(bytes: Uint8Array): LeaseRow {
   const stored = reader.version(leaseRowVersion);
   const row = { period: reader.u64(), oldestReadPeriod: reader.u64() };
   reader.end();
-  // 1 had times there. Processes of that version are gone: a lease of theirs says that nothing is known.
+  // 1 had times there. Processes of that version are gone: a lease of theirs says that nothing is
+  // known.
   return stored < 2 ? { period: 0, oldestReadPeriod: 0 } : row;
 }
 
@@ -142,13 +149,16 @@ export function decodeDiskRow(bytes: Uint8Array): DiskRow {
 
 /** An access key, in the system partition under its id. */
 export interface AccessKeyRow {
-  /** Encrypted with the store's key, under the access key's id: whoever has the index alone cannot read it. */
+  /**
+   * Encrypted with the store's key, under the access key's id: a person who has only the index
+   * cannot read it.
+   */
   readonly secret: Uint8Array;
   /** Canonical user id of the owner: 64 hexadecimal digits. */
   readonly owner: string;
   /** Account id of the owner: 12 digits. */
   readonly account: string;
-  /** What people call the owner. */
+  /** The owner's name, for people. */
   readonly ownerName: string;
   readonly createdMs: number;
   /** Only an active key opens anything. */

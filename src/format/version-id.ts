@@ -6,9 +6,9 @@ import { type BlobId, idOfBytes } from "./ids.ts";
 import type { ObjectRow } from "./object-row.ts";
 
 /*
- * S3's version ids. The null version is called "null"; every other id is the order and the blob id of
- * the version in base64url, 32 characters: the order finds the row without a search, and the blob id
- * keeps ids unique where a clock was set back after a key was gone.
+ * S3's version ids. The null version is called "null"; every other id is the order and the blob id
+ * of the version in base64url, 32 characters: the order finds the row without a search, and the
+ * blob id keeps ids unique where a clock was set back after a key was gone.
  */
 
 /** Which version of a key a client means. */
@@ -41,7 +41,7 @@ export function versionIdOf(row: VersionFields): string {
   return row.nullVersion ? nullId : versionIdText({ kind: "id", ...row });
 }
 
-/** What clients are told of it; undefined while the bucket was never versioned. */
+/** The version id that clients are shown; undefined while the bucket was never versioned. */
 export function shownVersionId(
   row: VersionFields,
   versioning: VersioningState,
@@ -55,7 +55,7 @@ export function versionIdText(ref: VersionRef): string {
   return bytes.toBase64({ alphabet: "base64url" });
 }
 
-/** Whether the row is the version that is meant. */
+/** True if the row is the version that `ref` means. */
 export function isVersion(row: VersionFields, ref: VersionRef): boolean {
   if (ref.kind === "null") return row.nullVersion;
   return !row.nullVersion && row.order === ref.order && row.blob === ref.blob;

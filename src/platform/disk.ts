@@ -1,12 +1,13 @@
 /**
- * One data directory. Paths are relative to it, with `/` between names; nothing outside can be named.
+ * One data directory. Paths are relative to it, with `/` between names; nothing outside can be
+ * named.
  *
- * What is durable, and when, follows POSIX and no more: bytes written are durable after `sync` of their
- * file; a created, renamed or removed name is durable after `syncDirectory` of the directory it stands in.
- * Until then a power cut may keep or lose each of them, in any order.
+ * What is durable, and when, follows POSIX and no more: bytes written are durable after `sync` of
+ * their file; a created, renamed or removed name is durable after `syncDirectory` of the directory
+ * it stands in. Until then a power cut may keep or lose each of them, in any order.
  */
 export interface Disk {
-  /** For messages: the directory as the operator named it. */
+  /** The directory as the operator named it, for messages. */
   readonly name: string;
   /**
    * `create` makes a new file, for reading and writing, and fails with `exists` where there is one;
@@ -28,35 +29,42 @@ export interface Disk {
 
 export interface DiskFile {
   /**
-   * Fills `buffer` from `offset`; returns how many bytes were there. Fewer than asked means the end of
-   * the file. The buffer may be handed on at once.
+   * Fills `buffer` from `offset`; returns how many bytes were there. Fewer than asked means the end
+   * of the file. The buffer may be handed on at once.
    */
   read(buffer: Uint8Array, offset: number): Promise<number>;
   /**
-   * Writes the parts one after the other from `offset`, in as few writes as it can, all of them or an error
-   * (then any part of them may be there). The parts must not change until it returns.
+   * Writes the parts one after the other from `offset`, in as few writes as it can, all of them or
+   * an error (then any part of them may be there). The parts must not change until it returns.
    */
   write(parts: readonly Uint8Array[], offset: number): Promise<void>;
-  /** Makes the file's bytes and length durable. After a failure nothing since the last success counts as written. */
+  /**
+   * Makes the file's bytes and length durable. After a failure nothing since the last success
+   * counts as written.
+   */
   sync(): Promise<void>;
-  /** `write` and `sync` as one step: what it wrote is durable once it resolves. After a failure as after that of a sync. */
+  /**
+   * `write` and `sync` as one step: what it wrote is durable once it resolves. After a failure as
+   * after that of a sync.
+   */
   writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void>;
   /** Length in bytes. */
   size(): Promise<number>;
   /**
-   * Whether the path it was opened by still leads to this file: false where it was removed, replaced or moved, or
-   * another directory is mounted above it. What is written to such a file is lost once the last process closes it.
-   * Given `head`, it is filled with the file's first bytes, and with zeros behind its end.
+   * True if the path it was opened by still leads to this file: false where it was removed,
+   * replaced or moved, or another directory is mounted above it. What is written to such a file is
+   * lost once the last process closes it. Given `head`, it is filled with the file's first bytes,
+   * and with zeros behind its end.
    *
-   * Asked after each append, of a file whose first bytes were read a moment before: what is looked at is in memory, so
-   * it may be done at once, without a thread of its own.
+   * Asked after each append, of a file whose first bytes were read a moment before: what is looked
+   * at is in memory, so it may be done at once, without a thread of its own.
    */
   isInPlace(head?: Uint8Array): Promise<boolean>;
   close(): Promise<void>;
 }
 
 /**
- * - `full`: no space (or quota) left; reading goes on, and so does writing once there is room.
+ * - `full`: no space (or quota) left; reading goes on, and so does writing once there is space.
  * - `read_only`: mounted or protected against writing.
  * - `missing`: no such file, or the whole directory has gone.
  * - `exists`: the name is taken.

@@ -1,4 +1,7 @@
-/** An HTTP exchange as protocol code sees it; `node/` and the simulator bridge to real or imagined sockets. */
+/**
+ * An HTTP exchange as protocol code sees it; `node/` and the simulator bridge to real or imagined
+ * sockets.
+ */
 
 /** Header names in lower case; a header sent several times has several entries. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -6,20 +9,25 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 export interface HttpRequest {
   readonly head: RequestHead;
   readonly secure: boolean;
-  /** For logs; undefined once the peer has gone. */
+  /** The peer's address, for logs; undefined once the peer has gone. */
   readonly remoteAddress: string | undefined;
   /**
-   * The body's bytes, pulled; transfer-encoding is undone, nothing else. With `Expect: 100-continue`, the
-   * interim answer is sent at the first pull. Ends early with StoreError `cancelled` if the peer leaves, `stalled` if it
-   * is too slow, and with PayloadError where it is not whole or not well-formed. Pieces are the reader's for good: what
-   * is alone in its memory may be freed.
+   * The body's bytes, pulled; transfer-encoding is undone, nothing else. With `Expect:
+   * 100-continue`, the interim answer is sent at the first pull. Ends early with StoreError
+   * `cancelled` if the peer leaves, `stalled` if it is too slow, and with PayloadError where it is
+   * not whole or not well-formed. Pieces are the reader's to keep: a piece that is alone in its
+   * memory may be freed.
    */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Bytes of `body` as announced, 0 where the request has none; undefined where the body comes in HTTP's chunks. */
+  /**
+   * Bytes of `body` as announced, 0 where the request has none; undefined where the body comes in
+   * HTTP's chunks.
+   */
   readonly contentLength: number | undefined;
   /**
-   * The whole of an announced body as one value, in place of `body`: only one of the two is read, and once. The bytes
-   * themselves where they have arrived already, else a promise, which fails as `body` does. The bytes are the reader's.
+   * The whole of an announced body as one value, in place of `body`: only one of the two is read,
+   * and once. The bytes themselves where they have arrived already, else a promise, which fails as
+   * `body` does. The bytes are the reader's.
    *
    * @param bytesMax the most that is announced; the caller has looked.
    */
@@ -30,11 +38,15 @@ export interface HttpRequest {
 
 export interface HttpResponse {
   readonly status: number;
-  /** `content-length` is set by the server for byte bodies; a streamed body states its own or is chunked. */
+  /**
+   * `content-length` is set by the server for byte bodies; a streamed body states its own or is
+   * chunked.
+   */
   readonly headers: HeaderList;
   /**
-   * A streamed one is iterated in any case, though perhaps not to its end: then it lets go of what it holds. Each of
-   * its pieces lasts until the next is asked for, which is not before this one has left.
+   * A streamed one is iterated in any case, though perhaps not to its end: then it lets go of what
+   * it holds. Each of its pieces lasts until the next is asked for, which is not before this one
+   * has left.
    */
   readonly body?: Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
@@ -43,16 +55,20 @@ export interface HttpResponse {
 export type HttpHandler = (request: HttpRequest) => HttpResponse | Promise<HttpResponse>;
 
 /**
- * What a request says before its body, parsed once where the socket is: whoever verifies, routes or serves it reads this
- * and nothing else. Targets and header values are what HTTP carries: bytes, one character each.
+ * The part of a request before its body, parsed once where the socket is: all code that verifies,
+ * routes or serves it reads this and nothing else. Targets and header values are what HTTP carries:
+ * bytes, one character each.
  */
 
 /** Headers by lower-case name; what was sent several times is joined as HTTP allows. */
 export type Headers = ReadonlyMap<string, string>;
 
-/** Names and values are decoded to bytes, one character each. A parameter without `=` has an empty value. */
+/**
+ * Names and values are decoded to bytes, one character each. A parameter without `=` has an empty
+ * value.
+ */
 export interface QueryParameter {
-  /** As sent, undecoded. */
+  /** The parameter as sent, undecoded. */
   readonly raw: string;
   readonly name: string;
   readonly value: string;
@@ -107,7 +123,10 @@ function parseQuery(query: string): readonly QueryParameter[] {
   return parameters;
 }
 
-/** As forms write names and values: `+` is a space. What follows a `%` and is not hexadecimal stays as it is. */
+/**
+ * Decodes names and values as forms write them: `+` is a space. A `%` that no two hexadecimal
+ * digits follow stays as it is.
+ */
 function decode(text: string): string {
   const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
   return percentDecodeBytes(spaced);

@@ -2,8 +2,8 @@ import type { LoopShare } from "../base/loop-share.ts";
 import type { Hash } from "./hash.ts";
 
 /**
- * The world, as everything below `server/` sees it. Disks, engines and listeners are arguments of their
- * own, since there are several of each; `node/` and `sim/` implement all of them.
+ * The world, as everything below `server/` sees it. Disks, engines and listeners are arguments of
+ * their own, since there are several of each; `node/` and `sim/` implement all of them.
  */
 export interface Platform {
   readonly clock: Clock;
@@ -11,13 +11,16 @@ export interface Platform {
   readonly hash: Hash;
   readonly log: Log;
   readonly memory: ThreadMemory;
-  /** Of the process's event loop, where work that takes long is counted. */
+  /** The share of the process's event loop that long work may take, counted. */
   readonly loop: LoopShare;
 }
 
 /** Time. In the simulator it stands still until everybody waits. */
 export interface Clock {
-  /** Wall-clock time in milliseconds since 1970; may jump either way. For people and HTTP, not for order. */
+  /**
+   * Wall-clock time in milliseconds since 1970; may jump either way. For people and HTTP, not for
+   * order.
+   */
   now(): number;
   /** Milliseconds from an arbitrary start; never goes back. For measuring and deadlines. */
   monotonicMs(): number;
@@ -26,7 +29,9 @@ export interface Clock {
    * checks its signal after each sleep, so cancellation is not an error path of its own.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** Resolves, without waiting, when all that has arrived by now has been handed to whom it is for. */
+  /**
+   * Resolves, without waiting, when all that has arrived by now has been handed to whom it is for.
+   */
   turn(): Promise<void>;
 }
 
@@ -38,13 +43,13 @@ export interface Random {
 /** Memory that the threads of a process share: what lies there is hashed without a copy. */
 export interface ThreadMemory {
   allocate(bytes: number): Uint8Array;
-  /** The whole of what was allocated, by whoever knows that nobody uses it any more. */
+  /** Takes back the whole of an allocation; the caller knows that nobody uses it any more. */
   free(bytes: Uint8Array): void;
   /** Copies to `target[at…]`, where there is space for it. */
   copy(bytes: Uint8Array, target: Uint8Array, at: number): void;
 }
 
-/** For a process whose threads share nothing. */
+/** The memory of a process whose threads share nothing. */
 export const ownMemory: ThreadMemory = {
   allocate: (bytes) => new Uint8Array(bytes),
   free: () => undefined,
@@ -57,7 +62,9 @@ export type LogFields = Readonly<Record<string, string | number | boolean | unde
 /** Structured log lines. `event` is a stable name in snake_case; the fields say the rest. */
 export type Log = (level: LogLevel, event: string, fields?: LogFields) => void;
 
-/** Something that runs until told to stop: `run` returns once everything it started has ended. */
+/**
+ * Something that runs until its signal aborts: `run` returns once everything it started has ended.
+ */
 export interface Service {
   readonly name: string;
   run(signal: AbortSignal): Promise<void>;

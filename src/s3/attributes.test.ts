@@ -102,8 +102,8 @@ test("attributes: the parts of a composite object, page by page", async () => {
   );
 });
 
-// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_complete_multipart_parts_checksum_full_object,
-// test_get_object_attributes.
+// Recorded from AWS: LocalStack's test_s3.snapshot.json,
+// test_complete_multipart_parts_checksum_full_object, test_get_object_attributes.
 test("attributes: of an object whose checksum is of the whole, parts are counted and not listed", async () => {
   const s3 = await withBucket();
   await putParts(s3, [], "");
@@ -128,7 +128,8 @@ test("parts: a read by number has the checksum of the part, and the whole's type
   assert.match(whole.headers.get("x-amz-checksum-crc32") ?? "", /==-3$/);
 });
 
-// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_complete_multipart_parts_checksum_full_object (part 3 of 3),
+// Recorded from AWS: LocalStack's test_s3.snapshot.json,
+// test_complete_multipart_parts_checksum_full_object (part 3 of 3),
 // test_get_object_part_checksum[FULL_OBJECT] (the only part).
 test("parts: a read by number of an object whose checksum is of the whole has it if that is the whole", async () => {
   const s3 = await withBucket();

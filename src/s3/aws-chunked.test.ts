@@ -6,8 +6,9 @@ import type { HeaderList } from "../platform/http.ts";
 import { putChunked } from "./testing/chunked.ts";
 import { createTestS3, errorOf, type TestResponse, type TestS3 } from "./testing/test-s3.ts";
 
-// What AWS accepts and what it says first, as OpenStack Swift's test/s3api/test_input_errors.py has it, which its authors
-// run against AWS (tests named test_strm_unsgnd_pyld_trl_… and test_strm_sgnd_pyld_…, class TestV4AuthHeaders).
+// What AWS accepts and what it says first, as OpenStack Swift's test/s3api/test_input_errors.py has
+// it, which its authors run against AWS (tests named test_strm_unsgnd_pyld_trl_… and
+// test_strm_sgnd_pyld_…, class TestV4AuthHeaders).
 
 const hash = createHash();
 const crc32 = (text: string): string => toBase64(hash.digest("crc32", encodeUtf8(text)));
@@ -91,7 +92,7 @@ const refused: readonly [
     ],
   ),
   [
-    "a promise of something else beside",
+    "a promise of another header as well",
     `${chunk}0\r\n${good}`,
     [["x-amz-trailer", "x-amz-checksum-crc32, x-amz-foo"]],
     unsupported,
@@ -114,7 +115,7 @@ test("C3: aws-chunked: what AWS refuses is refused in its words, and leaves noth
   }
 });
 
-test("C3: aws-chunked: another length than declared is told with both", async () => {
+test("C3: aws-chunked: another length than declared is refused with both", async () => {
   const s3 = await bucket();
   for (const [body, provided] of [
     ["4\r\nhell\r\n0\r\n\r\no\r\n", 4],

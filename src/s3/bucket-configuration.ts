@@ -15,7 +15,10 @@ export interface BucketConfiguration {
   readonly bytesMax: number;
   /** What S3 says where nothing is set. */
   readonly unset: S3ErrorCode;
-  /** What to keep of a document that was sent: undefined where it is as if it was deleted. Throws what S3 says of a wrong one. */
+  /**
+   * What to keep of a document that was sent: undefined where it is as if it was deleted. Throws
+   * what S3 says of a wrong one.
+   */
   accept(body: Uint8Array): Uint8Array | undefined;
 }
 

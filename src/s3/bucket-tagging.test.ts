@@ -9,8 +9,9 @@ import {
   type TestS3,
 } from "./testing/test-s3.ts";
 
-// What AWS answers: LocalStack's recorded answers (test_s3_api.snapshot.json: test_bucket_tagging_crud, test_bucket_tagging_exc),
-// and versity/versitygw's tests, which were run against AWS.
+// What AWS answers: LocalStack's recorded answers (test_s3_api.snapshot.json:
+// test_bucket_tagging_crud, test_bucket_tagging_exc), and versity/versitygw's tests, which were run
+// against AWS.
 
 const hash = createHash();
 const target = "/bucket?tagging";

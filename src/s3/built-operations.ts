@@ -27,7 +27,9 @@ import { putObject } from "./operations/put-object.ts";
 import { readUnsetConfigurations } from "./operations/read-unset-configuration.ts";
 import { uploadPart, uploadPartCopy } from "./operations/upload-part.ts";
 
-/** The function that carries out each operation; an operation without one answers NotImplemented. */
+/**
+ * The function that carries out each operation; an operation without one answers NotImplemented.
+ */
 export const builtOperations: Readonly<Partial<Record<OperationName, Operation>>> = {
   ...readUnsetConfigurations,
   ...bucketTagging,

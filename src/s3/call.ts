@@ -21,13 +21,16 @@ export interface S3Call {
   readonly authorize: Authorize;
   readonly region: string;
   readonly request: HttpRequest;
-  /** What the request means: as sent, with what a presigned URL says in a header's place. */
+  /** The headers as sent; for a presigned URL, a header's value may stand in the query. */
   readonly headers: Headers;
   readonly target: RequestTarget;
   /** That the target names; undefined where there is none. */
   readonly bucket: Bucket | undefined;
   readonly verified: Verified;
-  /** Who signed a form: that stands among its fields, in the body, where `verified` knows nothing of. */
+  /**
+   * Who signed a form: that stands among its fields, in the body, where `verified` knows nothing
+   * of.
+   */
   readonly verifyForm: (fields: FormFields) => Promise<Verified | AuthRefusal>;
   /** The body as sent, counted. */
   readonly body: CountedBody;
@@ -38,7 +41,7 @@ export interface S3Call {
 /** Answers with the value itself where nothing has to be waited for. */
 export type Operation = (call: S3Call) => HttpResponse | Promise<HttpResponse>;
 
-/** What an action is done to. */
+/** The bucket, key or upload that an action is done to. */
 export interface Place {
   readonly bucket: string;
   readonly key?: Uint8Array | undefined;
@@ -46,9 +49,9 @@ export interface Place {
 }
 
 /**
- * Asks whether the caller may do this to the bucket of the request, or to what is in it; each operation on a bucket or
- * object does so before it does anything else. Throws NoSuchBucket, and AccessDenied, also where the bucket's owner is
- * not the expected one.
+ * Asks whether the caller may do this to the bucket of the request, or to what is in it; each
+ * operation on a bucket or object does so before it does anything else. Throws NoSuchBucket, and
+ * AccessDenied, also where the bucket's owner is not the expected one.
  */
 export function permit(call: S3Call, action: string, place: Place): Bucket | Promise<Bucket> {
   if (call.bucket === undefined) throw refused(refuse("noSuchBucket"), place);
@@ -61,7 +64,7 @@ export async function permitSource(call: S3Call, action: string, place: Place): 
   return permitIn(call, action, place, bucket, "x-amz-source-expected-bucket-owner");
 }
 
-/** For what concerns no bucket that is there, but the caller's own account. */
+/** Asks for permission to act on the caller's own account, where there is no bucket yet. */
 export async function permitOwn(call: S3Call, action: string, place: Place): Promise<void> {
   await requirePermission(call, action, place, undefined);
 }
@@ -156,7 +159,7 @@ const ofKeys: ReadonlySet<S3ErrorCode> = new Set([
   "ConditionalRequestConflict",
 ]);
 
-/** What S3 repeats of the request, by kind of error. */
+/** The elements that S3 repeats of the request, by kind of error. */
 function subjectOf(code: S3ErrorCode, { bucket, key, upload }: Place): ErrorDetails {
   if (code === "NoSuchUpload") return upload === undefined ? {} : { UploadId: idText(upload) };
   if (ofKeys.has(code)) {
@@ -169,15 +172,15 @@ export function xmlResponse(body: Uint8Array, headers: HeaderList = []): HttpRes
   return { status: 200, headers: [["content-type", "application/xml"], ...headers], body };
 }
 
-/** What the index has of a request's sender and its bucket; undefined where there is none. */
+/** The sender's credential and the bucket, from the index; undefined where there is none. */
 export interface Found {
   readonly credential: Credential | undefined;
   readonly bucket: Bucket | undefined;
 }
 
 /**
- * Reads the credential of an access key and a bucket in one step, as of one moment; what is not named is not found. Answers
- * with the value itself where it is at hand.
+ * Reads the credential of an access key and a bucket in one step, as of one moment; what is not
+ * named is not found. Answers with the value itself where it is at hand.
  */
 export type LookUp = (
   accessKeyId: string | undefined,

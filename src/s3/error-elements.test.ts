@@ -5,9 +5,10 @@ import { createHash } from "../node/platform/hash.ts";
 import { putChunked } from "./testing/chunked.ts";
 import { type TestS3, createTestS3, elementOf, errorOf } from "./testing/test-s3.ts";
 
-// What stands in errors beside Code and Message. Recorded from AWS: LocalStack's test_s3.snapshot.json,
-// test_s3_invalid_content_md5, test_get_object_attributes_versioned, test_multipart_parts_checksum_exceptions_composite.
-// Of the more than 500 errors recorded there, none has an element Resource.
+// The elements of errors in addition to Code and Message. Recorded from AWS: LocalStack's
+// test_s3.snapshot.json, test_s3_invalid_content_md5, test_get_object_attributes_versioned,
+// test_multipart_parts_checksum_exceptions_composite. Of the more than 500 errors recorded there,
+// none has an element Resource.
 
 const hash = createHash();
 
@@ -17,7 +18,7 @@ async function withBucket(): Promise<TestS3> {
   return s3;
 }
 
-test("errors: a Content-MD5 that is none is shown, one of other bytes beside what it should be", async () => {
+test("errors: a Content-MD5 that is none is shown, one of other bytes with what it should be", async () => {
   const s3 = await withBucket();
   const begun = await s3.send({ method: "POST", target: "/bucket/k?uploads" });
   const part = `/bucket/k?partNumber=1&uploadId=${elementOf(begun.text, "UploadId")}`;
@@ -76,8 +77,8 @@ test("checksums: an algorithm nobody knows is ignored but where one is chosen", 
   assert.match(errorOf(await s3.send(copy)), unsupported);
 });
 
-// versity/versitygw, s3api/utils/signed-chunk-reader.go, after AWS's answers; the string is that of AWS's API reference,
-// "Transferring Payload in Multiple Chunks".
+// versity/versitygw, s3api/utils/signed-chunk-reader.go, after AWS's answers; the string is that of
+// AWS's API reference, "Transferring Payload in Multiple Chunks".
 test("errors: a chunk whose signature is wrong shows what it should have signed, as requests do", async () => {
   const s3 = await withBucket();
   const put = { mode: "signed", body: "hello" } as const;

@@ -15,7 +15,7 @@ import {
 import { formatIsoDate } from "./response/listing.ts";
 import { textElement, xmlPlainDocument } from "./xml/xml-write.ts";
 
-/** @limit Seconds after which a client that was told to slow down may come again. */
+/** @limit Seconds after which a client that was answered SlowDown may try again. */
 const retryAfterSeconds = 1;
 
 /**
@@ -68,7 +68,7 @@ export function wrongLength(bytes: {
   });
 }
 
-/** What S3 shows of a signature that is wrong. */
+/** The elements that S3 shows of a wrong signature. */
 function signatureDetails(failure: {
   readonly accessKeyId: string;
   readonly stringToSign: string;
@@ -159,7 +159,7 @@ function wordsOf(failure: AuthRefusal): Words {
   }
 }
 
-/** As S3 shows what it signed: each byte as two digits. */
+/** The bytes of the text, two hexadecimal digits each, as S3 shows what it signed. */
 function wireHex(text: string): string {
   return (toHex(wireBytes(text)).match(/../g) ?? []).join(" ");
 }

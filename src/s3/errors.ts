@@ -4,8 +4,9 @@ import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";
 import type { HeaderList } from "../platform/http.ts";
 
-// The one place that knows S3's error names. Everything else speaks in codes of ours, and each kind of
-// them has a complete record here: a code added elsewhere is a type error until S3's word for it is found.
+// The one place that knows S3's error names. Everything else speaks in codes of ours, and each kind
+// of them has a complete record here: a code added elsewhere is a type error until S3's word for it
+// is found.
 
 /** Status and default message per S3 error code, as AWS words them where AWS has the code. */
 const s3Errors = {
@@ -41,7 +42,7 @@ const s3Errors = {
   IncompleteBody: [400, "The request body terminated unexpectedly"],
   InsufficientStorage: [
     507,
-    "The store has no room for new data; reads and deletes still work. " +
+    "The store has no space for new data; reads and deletes still work. " +
       "Delete data, free space on its data directories, or add one.",
   ],
   InternalError: [500, "We encountered an internal error. Please try again."],
@@ -155,13 +156,13 @@ const s3Errors = {
 
 export type S3ErrorCode = keyof typeof s3Errors;
 
-/** Elements beside Code and Message, by name, in the order they are written. */
+/** Elements in addition to Code and Message, by name, in the order they are written. */
 export type ErrorDetails = Readonly<Record<string, string | number>>;
 
 /**
- * A request that is refused, in S3's words. It is thrown, though refusing is an expected outcome: nothing
- * between the line that finds the fault and the handler would act on it, and `accept` of an upload has to
- * throw to reject the bytes.
+ * A request that is refused, in S3's words. It is thrown, though refusing is an expected outcome:
+ * nothing between the line that finds the fault and the handler would act on it, and `accept` of an
+ * upload has to throw to reject the bytes.
  */
 export class S3Error extends Error {
   override readonly name = "S3Error";
@@ -236,8 +237,8 @@ export const refusalCodes: Readonly<Record<RefusalCode, S3ErrorCode>> = {
 };
 
 /**
- * `message` where S3's own would mislead. What the failure says itself names directories: that is for the
- * log, not for clients.
+ * `message` where S3's own would mislead. What the failure says itself names directories: that is
+ * for the log, not for clients.
  */
 export const storeErrorCodes: Readonly<
   Record<StoreErrorCode, { readonly code: S3ErrorCode; readonly message?: string }>

@@ -3,9 +3,10 @@ import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
 import { type TestS3, createTestS3, elementOf, errorOf } from "./testing/test-s3.ts";
 
-// Recorded from AWS: LocalStack's test_s3_list_operations.snapshot.json, test_list_objects_marker_common_prefixes,
-// test_list_object_versions_pagination_common_prefixes, test_list_multipart_uploads_marker_common_prefixes,
-// test_list_multiparts_next_marker, test_list_objects_v2_continuation_start_after. The keys are those of AWS's answers.
+// Recorded from AWS: LocalStack's test_s3_list_operations.snapshot.json,
+// test_list_objects_marker_common_prefixes, test_list_object_versions_pagination_common_prefixes,
+// test_list_multipart_uploads_marker_common_prefixes, test_list_multiparts_next_marker,
+// test_list_objects_v2_continuation_start_after. The keys are those of AWS's answers.
 
 const hash = createHash();
 const keys = ["folder/aSubfolder/subFile1", "folder/aSubfolder/subFile2", "folder/file1"];
@@ -66,7 +67,7 @@ test("ListMultipartUploads: an upload-id marker has to be one of its key, though
   assert.equal(elementOf(rest.text, "UploadId"), ids[1]);
 });
 
-test("ListObjectsV2: beside a token, StartAfter counts no more and is not repeated", async () => {
+test("ListObjectsV2: with a token, StartAfter has no effect and is not repeated", async () => {
   const s3 = await withKeys();
   const list = (query: string) =>
     s3.send({ method: "GET", target: `/bucket?list-type=2&max-keys=1&${query}` });

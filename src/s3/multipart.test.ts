@@ -31,7 +31,7 @@ class Upload {
     return this.#s3.send({ method: "GET", target: `/bucket/k?uploadId=${this.id}${more}` });
   }
 
-  /** Lists the part with these elements beside its number and ETag. */
+  /** Lists the part with these elements in addition to its number and ETag. */
   complete(elements = "", headers: HeaderList = []): Promise<TestResponse> {
     const part = `<Part><PartNumber>1</PartNumber><ETag>${etag}</ETag>${elements}</Part>`;
     return this.#s3.send({
@@ -186,7 +186,8 @@ test("multipart: a copied part shows a checksum only where one was chosen, and i
   assert.equal(errorOf(await copy(plain, "bytes=100-200")), outside);
 });
 
-// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_complete_multipart_parts_checksum_default.
+// Recorded from AWS: LocalStack's test_s3.snapshot.json,
+// test_complete_multipart_parts_checksum_default.
 test("multipart: a checksum header of an upload without an algorithm is ignored by Complete", async () => {
   const s3 = await withBucket();
   for (const [name, value] of [
@@ -202,7 +203,8 @@ test("multipart: a checksum header of an upload without an algorithm is ignored 
   }
 });
 
-// Recorded from AWS: LocalStack's test_s3_api.snapshot.json, test_multipart_if_none_match_with_delete, …_if_match_with_delete.
+// Recorded from AWS: LocalStack's test_s3_api.snapshot.json,
+// test_multipart_if_none_match_with_delete, …_if_match_with_delete.
 test("multipart: what is deleted during an upload makes its conditional Complete a conflict", async () => {
   const s3 = await withBucket();
   const absent: HeaderList = [["if-none-match", "*"]];
@@ -225,15 +227,17 @@ test("multipart: what is deleted during an upload makes its conditional Complete
   assert.equal((await upload.complete("", same)).status, 409);
   await remove();
   assert.match(errorOf(await upload.complete("", same)), /^NoSuchKey/);
-  // An upload that begins after the deletion has nothing in its way, and one without a condition never has.
+  // An upload that begins after the deletion has nothing in its way, and one without a condition
+  // never has.
   const later = await begin(s3);
   await later.part();
   assert.equal((await later.complete("", absent)).status, 200);
   assert.equal((await upload.complete()).status, 200);
 });
 
-// That the same list is answered alike: versity/versitygw, tests/integration, CompleteMultipartUpload_already_completed.
-// Of another list there is no upload any more: API reference of CompleteMultipartUpload, NoSuchUpload.
+// That the same list is answered alike: versity/versitygw, tests/integration,
+// CompleteMultipartUpload_already_completed. Of another list there is no upload any more: API
+// reference of CompleteMultipartUpload, NoSuchUpload.
 test("multipart: a Complete is repeated by its own list of parts, and by no other", async () => {
   const s3 = await withBucket();
   const upload = await begin(s3);
@@ -264,7 +268,8 @@ test("multipart: a Complete is repeated by its own list of parts, and by no othe
   }
 });
 
-// AWS names the version that was copied (API reference of UploadPartCopy, x-amz-copy-source-version-id).
+// AWS names the version that was copied (API reference of UploadPartCopy,
+// x-amz-copy-source-version-id).
 test("multipart: a part copied of the null version by its name says so", async () => {
   const s3 = await withBucket();
   await s3.send({ method: "PUT", target: "/bucket/source", body: "x" });

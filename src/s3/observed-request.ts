@@ -4,9 +4,12 @@ import type { HttpRequest } from "../platform/http.ts";
 import type { OperationName } from "./operations.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 
-/** A request as those see it who count, log and trace: it is filled while it goes on, and read when they like. */
+/**
+ * A request as those see it who count, log and trace: it is filled while it goes on, and read when
+ * they like.
+ */
 export interface ObservedRequest {
-  /** As the answer's x-amz-request-id has it. */
+  /** The id in the answer's x-amz-request-id. */
   readonly requestId: string;
   readonly request: HttpRequest;
   /** Undefined where the request asks for nothing S3 has. */
@@ -14,7 +17,10 @@ export interface ObservedRequest {
   readonly target: RequestTarget | undefined;
   /** Undefined until it is known, and where the signature is refused. */
   readonly sender: Verified | undefined;
-  /** The access key whose signature was refused, of those that exist: others may be secrets in the wrong place. */
+  /**
+   * The access key whose signature was refused, of those that exist: others may be secrets in the
+   * wrong place.
+   */
   readonly refusedKey: string | undefined;
   /** Undefined until there is an answer. */
   readonly status: number | undefined;

@@ -1,11 +1,12 @@
 import type { Headers } from "../platform/http.ts";
 import type { RequestTarget } from "./request/request-target.ts";
 
-// Which operation a request asks for, as one table. S3 tells operations apart by method, by what the path names,
-// by sub-resources in the query and now and then by a header. A wrong answer is dangerous: DELETE
-// /bucket?policy taken for DELETE /bucket, or PUT /key?partNumber=1 for a whole object, destroys data. So a row
-// matches only if the request names no sub-resource but the row's own, and a request that fits no row is
-// refused. Operations that are not built are rows like all others.
+// Which operation a request asks for, as one table. S3 tells operations apart by method, by what
+// the path names, by sub-resources in the query and now and then by a header. A wrong answer is
+// dangerous: DELETE /bucket?policy taken for DELETE /bucket, or PUT /key?partNumber=1 for a whole
+// object, destroys data. So a row matches only if the request names no sub-resource but the row's
+// own, and a request that fits no row is refused. Operations that are not built are rows like all
+// others.
 
 interface OperationRow {
   readonly operation: string;
@@ -186,8 +187,8 @@ export const operationNames: readonly OperationName[] = [
 ];
 
 /**
- * Parameters that mean something only next to a sub-resource, and are ignored elsewhere, as AWS does; and the version,
- * whose operations say what is wrong with an empty one.
+ * Parameters that mean something only next to a sub-resource, and are ignored elsewhere, as AWS
+ * does; and the version, whose operations say what is wrong with an empty one.
  */
 const qualifiers: ReadonlySet<string> = new Set([
   "id",
@@ -207,7 +208,10 @@ type TableRow = (typeof table)[number];
 /** Where a row is found that takes any sub-resource. */
 const anySubResource = "*";
 
-/** By method and kind of target, then by the sub-resources that are named; of several rows the first that matches decides. */
+/**
+ * By method and kind of target, then by the sub-resources that are named; of several rows the first
+ * that matches decides.
+ */
 const routes: ReadonlyMap<string, ReadonlyMap<string, readonly TableRow[]>> = new Map(
   [...Map.groupBy(table, ({ method, target }) => `${method} ${target}`)].map(([request, rows]) => [
     request,
@@ -223,7 +227,10 @@ function routesOf(rows: readonly TableRow[]): ReadonlyMap<string, readonly Table
   return found;
 }
 
-/** The sub-resources that requests for this row name: its own, with and without those that it takes as options. */
+/**
+ * The sub-resources that requests for this row name: its own, with and without those that it takes
+ * as options.
+ */
 function namesOf({ query, optional = [] }: OperationRow): readonly string[] {
   if (optional === "any") return [anySubResource];
   const own = query.map(({ name }) => name).filter((name) => subResources.has(name));
@@ -247,8 +254,9 @@ export function route(
 }
 
 /**
- * A parameter without a value that nobody knows is likely a sub-resource of some later S3. Reading may ignore
- * it; a change may not. Presigned URLs have headers among their parameters, which may be empty.
+ * A parameter without a value that nobody knows is likely a sub-resource of some later S3. Reading
+ * may ignore it; a change may not. Presigned URLs have headers among their parameters, which may be
+ * empty.
  */
 function subResourcesOf(method: string, query: ReadonlyMap<string, string>): string {
   const reads = method === "GET" || method === "HEAD";

@@ -23,7 +23,7 @@ async function withBucket(): Promise<TestS3> {
 
 const usual = [{ bucket: "bucket" }, ["starts-with", "$key", ""]];
 
-/** Posts fields under a policy of these conditions beside the usual ones. */
+/** Posts fields under a policy of these conditions in addition to the usual ones. */
 function post(
   s3: TestS3,
   fields: Fields,
@@ -320,7 +320,8 @@ test("form: what this store does not do is refused, as in a PUT", async () => {
   assert.equal(await isStored(s3, "b"), false);
 });
 
-// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_post_object_with_tags[invalid] and [notxml].
+// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_post_object_with_tags[invalid] and
+// [notxml].
 test("form: tagging that is another document is none, what is no XML is refused", async () => {
   const s3 = await withBucket();
   const tagged = (tagging: string) =>

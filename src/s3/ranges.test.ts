@@ -18,8 +18,8 @@ function read(s3: TestS3, headers: HeaderList, method = "GET"): Promise<TestResp
   return s3.send({ method, target: "/bucket/k", headers });
 }
 
-// RFC 9110, section 13.1.5, to which the documentation of S3's GET refers for Range; that S3 keeps to it is told in
-// aws/aws-sdk-kotlin#1645.
+// RFC 9110, section 13.1.5, to which the documentation of S3's GET refers for Range; that S3 keeps
+// to it is stated in aws/aws-sdk-kotlin#1645.
 test("If-Range: a piece only of the object that the client has begun, else the whole with 200", async () => {
   const s3 = await withObject("first version");
   const before = await read(s3, []);
@@ -36,7 +36,8 @@ test("If-Range: a piece only of the object that the client has begun, else the w
     ["*", false],
     ["", false],
     ["yesterday", false],
-    // Only the date that was shown is that of the client's version: a later one is no better than an earlier one.
+    // Only the date that was shown is that of the client's version: a later one is no better than
+    // an earlier one.
     [shift(1000), false],
     [shift(-1000), false],
   ];
@@ -71,8 +72,9 @@ test("If-Range: a download that goes on after the object was replaced gets all o
   assert.equal((await read(s3, [...resumed, ["if-match", etag]])).status, 412);
 });
 
-// What AWS answers to each range of an empty object is listed by versity/versitygw, tests/integration/utils.go
-// (…_zero_len_with_range); -0 of ten bytes is recorded in LocalStack's test_s3_api.snapshot.json, test_get_object_range.
+// What AWS answers to each range of an empty object is listed by versity/versitygw,
+// tests/integration/utils.go (…_zero_len_with_range); -0 of ten bytes is recorded in LocalStack's
+// test_s3_api.snapshot.json, test_get_object_range.
 test("ranges of an empty object: its last bytes are all of it, no byte of it is the first", async () => {
   const s3 = await withObject("");
   for (const [range, status] of [
@@ -97,7 +99,8 @@ test("ranges of an empty object: its last bytes are all of it, no byte of it is 
   }
 });
 
-// AWS gives no Content-Range for part 1 of an empty object: versity/versitygw, tests/integration/GetObject.go.
+// AWS gives no Content-Range for part 1 of an empty object: versity/versitygw,
+// tests/integration/GetObject.go.
 test("ranges: an empty part of a multipart object has no Content-Range that would name bytes before its first", async () => {
   const s3 = await withObject("");
   const begun = await s3.send({ method: "POST", target: "/bucket/k?uploads" });

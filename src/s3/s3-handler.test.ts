@@ -242,7 +242,7 @@ test("handler: deleting many asks for each key, and each is refused on its own",
   );
 });
 
-test("handler: tells what it did, bytes and errors included, once the answer is through", async () => {
+test("handler: reports what it did, bytes and errors included, once the answer is through", async () => {
   const s3 = await withBucket();
   await s3.send(putObject);
   await s3.send({ method: "GET", target: "/bucket/k" });
@@ -254,7 +254,7 @@ test("handler: tells what it did, bytes and errors included, once the answer is 
   assert.deepEqual([put?.sender?.accessKeyId, put?.target?.bucket], ["root", "bucket"]);
 });
 
-test("handler: tells where a request's time went, down to the client that takes the answer", async () => {
+test("handler: reports where a request's time went, down to the client that takes the answer", async () => {
   const s3 = await withBucket();
   const { platform, writer } = s3.store;
   writer.before = () => platform.advance(100);
@@ -279,7 +279,8 @@ test("handler: overrides of the answer's headers are for who signs, and can't ad
   assert.equal(signed.headers.get("content-type"), "text/x");
   const anonymous = await s3.send({ method: "GET", target, signature: "none" });
   assert.equal(anonymous.status, 400);
-  // An empty one is as none: floci-io/floci#923. An unknown one: jamhall/s3rver and versity/versitygw, after AWS's answer.
+  // An empty one is as none: floci-io/floci#923. An unknown one: jamhall/s3rver and
+  // versity/versitygw, after AWS's answer.
   const empty = await s3.send({ method: "GET", target: "/bucket/k?response-content-type=" });
   assert.equal(empty.headers.get("content-type"), "binary/octet-stream");
   for (const method of ["GET", "HEAD"]) {
@@ -293,7 +294,7 @@ test("handler: overrides of the answer's headers are for who signs, and can't ad
   assert.equal((await s3.send({ method: "GET", target: split })).status, 400);
 });
 
-test("GetObjectTorrent: there is none of any object, and only who may ask is told so", async () => {
+test("GetObjectTorrent: there is none of any object, and only a sender who may ask learns that", async () => {
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/bucket" });
   await s3.send({ method: "PUT", target: "/bucket/k", body: "x" });

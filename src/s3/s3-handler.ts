@@ -43,7 +43,7 @@ export interface S3HandlerOptions {
   readonly objects: ProcessStore;
   readonly verifier: RequestVerifier;
   readonly lookUp: LookUp;
-  /** Of forms, whose sender is known only once the body is being read. */
+  /** The credentials of forms, whose sender is known only once the body is being read. */
   readonly credentials: Credentials;
   readonly authorize: Authorize;
   readonly region: string;
@@ -54,7 +54,10 @@ export interface S3HandlerOptions {
   readonly observer: RequestObserver;
 }
 
-/** S3 over HTTP. Whatever goes wrong with a request becomes an answer here; the handler itself never throws. */
+/**
+ * S3 over HTTP. Whatever goes wrong with a request becomes an answer here; the handler itself never
+ * throws.
+ */
 export function createS3Handler(options: S3HandlerOptions): HttpHandler {
   // Names the process that answered, as S3's does the machine.
   const hostId = toBase64(options.platform.random.bytes(48));
@@ -62,7 +65,7 @@ export function createS3Handler(options: S3HandlerOptions): HttpHandler {
   return (request) => new Exchange(shared, request).answer();
 }
 
-/** What all exchanges of a process have in common. */
+/** The parts that all exchanges of a process share. */
 interface Shared extends S3HandlerOptions {
   readonly hostId: string;
   readonly formatDate: (ms: number) => string;
@@ -138,8 +141,8 @@ class Exchange implements ObservedRequest {
   }
 
   /**
-   * Whoever is refused is told in which region the bucket is: that is how clients find it. A refusal that is the store's
-   * own fault asks nothing more of it.
+   * A refusal names the region that the bucket is in: that is how clients find it. A
+   * refusal that is the store's own fault asks nothing more of it.
    */
   #refuse(thrown: unknown): Ready<HttpResponse> {
     const response = this.#errorResponse(thrown);
@@ -292,7 +295,7 @@ function methodNotAllowed(method: string, target: RequestTarget): S3Error {
   return new S3Error("MethodNotAllowed", { details: { Method: method, ResourceType: type } });
 }
 
-/** Says so to those alone who might do it: to nobody else does the store tell what it is. */
+/** Refuses after asking for permission: a sender without it learns nothing about the bucket. */
 function notBuilt(name: OperationName): Operation {
   return async (call) => {
     const { kind, bucket, key } = call.target;
@@ -320,8 +323,9 @@ function describe(thrown: unknown): string {
 }
 
 /**
- * What a browser asks before it lets a page send a request. No bucket can allow any yet, so it is always a refusal. Browsers
- * sign no such question, and the query of a presigned URL signs the request that is to follow: nobody is asked who he is.
+ * The answer to a browser that asks before it lets a page send a request. No bucket can allow any
+ * yet, so it is always a refusal. Browsers sign no such question, and the query of a presigned URL
+ * signs the request that is to follow: nobody is asked who he is.
  */
 export function preflightRefused(headers: Headers, bucket: Bucket | undefined): S3Error {
   if (!headers.has("origin")) {

@@ -12,7 +12,10 @@ interface SentRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Members that put something into the URI or tell operations apart; each command takes those it knows. */
+/**
+ * Members that put something into the URI or distinguish operations; each command takes those it
+ * knows.
+ */
 const members = {
   Bucket: "bucket",
   Key: "a/key",
@@ -53,7 +56,7 @@ type CommandClass = new (input: typeof members) => Command;
 
 const commands = Object.entries(sdk)
   .filter(([name]) => /^[A-Z]\w+Command$/.test(name))
-  // The SDK's exports, told apart by name: each is a class over members of its own.
+  // The SDK's exports, distinguished by name: each is a class over members of its own.
   .map(([name, command]) => [name.replace(/Command$/, ""), command as CommandClass] as const);
 
 async function sentBy(command: CommandClass): Promise<SentRequest> {

@@ -3,7 +3,8 @@ import { after, before, test } from "node:test";
 import * as sdk from "@aws-sdk/client-s3";
 import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
 
-// What of a fresh bucket is not configured, as the JavaScript SDK reads it: its parser knows the elements of each document.
+// What of a fresh bucket is not configured, as the JavaScript SDK reads it: its parser knows the
+// elements of each document.
 
 const Bucket = "bucket";
 const scratch = new Scratch();

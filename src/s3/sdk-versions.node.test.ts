@@ -4,7 +4,8 @@ import * as sdk from "@aws-sdk/client-s3";
 import { must } from "../base/assert.ts";
 import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
 
-// The operations on versions, tags and attributes as the JavaScript SDK sends them and reads their answers.
+// The operations on versions, tags and attributes as the JavaScript SDK sends them and reads their
+// answers.
 
 const Bucket = "bucket";
 const scratch = new Scratch();

@@ -1,4 +1,4 @@
-// What clients are told about their signatures, element by element, as S3 tells it.
+// The errors about signatures, element by element, as S3 answers them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { headOf, presignRequest, signRequest } from "../auth/sign.ts";
@@ -65,7 +65,7 @@ test("signature errors: a session token with a key that lasts is InvalidToken, h
   assert.equal(codeOf(inQuery), "400 InvalidToken");
 });
 
-test("signature errors: another region is told the right one; another service none", async () => {
+test("signature errors: a signature for another region is answered with the right one; for another service with none", async () => {
   const s3 = await createTestS3(hash);
   const elsewhere = { ...identity, region: "eu-west-1" };
   const inHeader = await ask(s3, "/", signedHeaders(s3, { identity: elsewhere }));

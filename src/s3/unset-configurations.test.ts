@@ -3,9 +3,10 @@ import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
 import { type TestS3, createTestS3, elementOf, errorOf } from "./testing/test-s3.ts";
 
-// What AWS answers for a bucket just made: LocalStack's recorded answers (test_s3_api.snapshot.json: …_crud, …_exc;
-// test_s3.snapshot.json: test_get_bucket_policy, test_delete_bucket_lifecycle_configuration, test_replication_config,
-// test_put_bucket_logging, test_s3_analytics_configurations, test_s3_object_retention_exc; test_s3_cors.snapshot.json:
+// What AWS answers for a bucket just made: LocalStack's recorded answers
+// (test_s3_api.snapshot.json: …_crud, …_exc; test_s3.snapshot.json: test_get_bucket_policy,
+// test_delete_bucket_lifecycle_configuration, test_replication_config, test_put_bucket_logging,
+// test_s3_analytics_configurations, test_s3_object_retention_exc; test_s3_cors.snapshot.json:
 // test_get_cors) and, for the documents' elements, the API reference of each operation.
 
 const hash = createHash();
@@ -77,7 +78,7 @@ const documents: readonly (readonly [name: string, content: RegExp])[] = [
   ["publicAccessBlock", /(<(\w+)>true<\/\2>){4}<\/PublicAccessBlockConfiguration>$/],
 ];
 
-test("a fresh bucket: what holds by itself is told in a document", async () => {
+test("a fresh bucket: what holds by default is answered as a document", async () => {
   const s3 = await withObject();
   for (const [name, content] of documents) {
     const answer = await read(s3, `/bucket?${name}`);
@@ -109,7 +110,7 @@ test("object lock: a bucket without it says so for each object that is there", a
   }
 });
 
-test("a fresh bucket: others are told nothing of it, and nothing of it can be set", async () => {
+test("a fresh bucket: others get no answer about it, and nothing of it can be set", async () => {
   const s3 = await withObject();
   const names = [...missing, ...documents].map(([name]) => name);
   for (const name of [...names, "acl"]) {

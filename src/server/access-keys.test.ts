@@ -67,7 +67,7 @@ test("access keys: a deleted key is refused by every process at once, and by its
   assert.equal(await one.keys.delete("ALICE1"), true);
   assert.equal(await other.keys.find("ALICE1"), undefined);
   assert.equal(await other.keys.delete("ALICE1"), false);
-  // Remembered again by the other before it is made anew by the first.
+  // Remembered again by the other before it is made again by the first.
   await one.keys.create(testKey("ALICE1"), "alice");
   await other.keys.find("ALICE1");
   await one.keys.delete("ALICE1");

@@ -38,13 +38,13 @@ export interface AccessKeysParts {
  */
 const decryptedKeysMax = 1024;
 
-/** @limit Of making a key whose owner somebody else makes at the same time. */
+/** @limit Attempts to make a key whose owner another request makes at the same time. */
 const attemptsMax = 16;
 
 type RowPut = Change["puts"][number];
 
 interface DecryptedKey {
-  /** Of the row it was decrypted from: another stamp is another row. */
+  /** The stamp of the row it was decrypted from: another stamp is another row. */
   readonly stamp: ChangeId;
   readonly credential: Credential;
 }
@@ -57,14 +57,17 @@ export class StoredAccessKeys implements AccessKeys {
     this.#parts = parts;
   }
 
-  /** The row is read for each request, so what was deleted or changed by any process is never used again. */
+  /**
+   * The row is read for each request, so what was deleted or changed by any process is never used
+   * again.
+   */
   find(accessKeyId: string): Ready<Credential | undefined> {
     const key = this.rowKey(accessKeyId);
     const row = key === undefined ? undefined : readRow(this.#parts.keymap.system, key);
     return whenReady(row, (found) => this.credentialOf(accessKeyId, found));
   }
 
-  /** Of the row that `credentialOf` needs; undefined where it needs none. */
+  /** The key of the row that `credentialOf` needs; undefined where it needs none. */
   rowKey(accessKeyId: string): Uint8Array | undefined {
     const isStored =
       this.#parts.rootKey.find(accessKeyId) === undefined && isAccessKeyId(accessKeyId);

@@ -24,7 +24,7 @@ export interface BackgroundProcessOptions {
   readonly uploadIdleDays?: number | undefined;
   /** From one verification of the index to the next. */
   readonly verifyIndexMs: number;
-  /** Whether a session's process still runs; those of which it does not are fenced. */
+  /** True if the session's process still runs; other sessions are fenced. */
   readonly isAlive: (session: SessionId) => boolean;
 }
 
@@ -34,7 +34,7 @@ export interface BackgroundProcess {
   /** In the order they stand on one another, for runServices. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
-  /** What it says to another process of the tree. */
+  /** Answers a question of another process of the tree. */
   answer(question: TreeQuestion): TreeAnswer;
   statistics(): BackgroundStatistics;
   /** After the services have ended. Engines and disks are the caller's. */
@@ -45,7 +45,7 @@ export async function openBackground(
   options: BackgroundProcessOptions,
 ): Promise<BackgroundProcess> {
   const { machine, sealAfterMs, compactAt, uploadIdleDays = 0, verifyIndexMs, isAlive } = options;
-  // Compaction makes room, so it may use the room that is kept from others.
+  // Compaction frees space, so it may use the reserve.
   const limits = { sealAfterMs, reserveBytes: 0 };
   const parts = await openStoreParts(machine, "background", limits);
   const { engines, damage, keymap, table, writer, reader, reads, services } = parts;

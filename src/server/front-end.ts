@@ -33,12 +33,12 @@ export interface FrontEndOptions {
   readonly secretCipher: SecretCipher;
   readonly region: string;
   readonly domains: readonly string[];
-  /** Whether Signature V2 is taken. */
+  /** True if Signature V2 is accepted. */
   readonly acceptsV2: boolean;
   readonly limits: WriterLimits;
   /** Under way for one access key in this process. */
   readonly requestsPerKey: number;
-  /** Of this process, kept across restarts. */
+  /** The name of this process, kept across restarts. */
   readonly name: string;
   readonly requestLog: RequestLog;
   /** Reaches the other processes of the tree. */
@@ -54,7 +54,7 @@ export interface FrontEnd {
   /** In the order they stand on one another, for runServices; what answers requests goes on top. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
-  /** What it says to another process of the tree. */
+  /** Answers a question of another process of the tree. */
   answer(question: TreeQuestion): TreeAnswer;
   /** After the services have ended. Engines and disks are the caller's. */
   close(): Promise<void>;
@@ -94,7 +94,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     perKey,
     observer: watch,
   });
-  // Whoever looks after the store waits behind nobody.
+  // Requests to the admin pages do not wait for the slices of S3's requests.
   const inSlices = beginInSlices(clock, s3);
   const admin = createAdminHandler({
     accessKeys: { platform, keys, verifier },
@@ -114,7 +114,7 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   };
 }
 
-/** What the whole tree of processes has counted, this one first. */
+/** The metrics of the whole tree of processes, this one's first. */
 async function gatherMetrics(
   process: string,
   own: Metrics,
@@ -130,7 +130,10 @@ async function gatherMetrics(
   ];
 }
 
-/** A path that begins with /-/, or a browser at the root; except as a key of the bucket that the host names. */
+/**
+ * A path that begins with /-/, or a browser at the root; except as a key of the bucket that the
+ * host names.
+ */
 function isForAdmin(head: RequestHead, domains: readonly string[]): boolean {
   if (!head.path.startsWith(adminPrefix) && !isFromBrowser(head)) return false;
   return bucketOfHost(head.headers.get("host"), domains) === undefined;

@@ -23,9 +23,10 @@ import {
 import type { Platform } from "../platform/platform.ts";
 
 /*
- * Whether an index may serve with these data directories: asked by the one process that holds their locks, before any other opens
- * the index (C9). An index that is behind them, or not theirs, would count as garbage what it does not know of. A new index is made
- * in one case only: the store was never served, and no data directory holds an extent.
+ * Decides if an index may serve with these data directories. The one process that holds their locks
+ * asks, before any other opens the index (C9). An index that is behind them, or not theirs, would
+ * count as garbage what it does not know of. A new index is made in one case only: the store was
+ * never served, and no data directory holds an extent.
  */
 
 export interface AdmissionOptions {
@@ -36,7 +37,10 @@ export interface AdmissionOptions {
   readonly disks: ExtentDisks;
 }
 
-/** StoreError `missing`, naming the remedy, where an index must be there. `where` it should be is for the message. */
+/**
+ * StoreError `missing`, naming the remedy, where an index must be there. `where` it should be is
+ * for the message.
+ */
 export async function requireNeverServed(
   platform: Platform,
   disks: ExtentDisks,
@@ -50,8 +54,8 @@ export async function requireNeverServed(
 }
 
 /**
- * Refuses an index that is empty, of another store, or older than the data directories: by its generation, and by the ids of
- * extents and sessions that files on the disks already have.
+ * Refuses an index that is empty, of another store, or older than the data directories: by its
+ * generation, and by the ids of extents and sessions that files on the disks already have.
  */
 export async function requireOwnIndex(options: Omit<AdmissionOptions, "engineName">) {
   const { platform, index, disks } = options;
@@ -73,7 +77,10 @@ export async function requireOwnIndex(options: Omit<AdmissionOptions, "engineNam
   return row;
 }
 
-/** Makes the first rows where the index has none, and never can have had any; else as `requireNeverServed`. */
+/**
+ * Makes the first rows where the index has none, and never can have had any; else as
+ * `requireNeverServed`.
+ */
 export async function claimIndex(options: AdmissionOptions, where: string): Promise<void> {
   const { platform, index, engineName, disks } = options;
   if ((await readStoreRow(index)) !== undefined) return;
@@ -83,8 +90,9 @@ export async function claimIndex(options: AdmissionOptions, where: string): Prom
 }
 
 /**
- * Before the first process opens the index, and after the last one has ended: a copy of the index that was made before is known to
- * be older from then on. `atLeast` is the generation it was known to have. Returns the new one.
+ * Before the first process opens the index, and after the last one has ended: a copy of the index
+ * that was made before is known to be older from then on. `atLeast` is the generation it was known
+ * to have. Returns the new one.
  */
 export async function beginGeneration(
   { platform, index, disks }: Omit<AdmissionOptions, "engineName">,
@@ -104,8 +112,9 @@ async function lastGiven(index: Engine, counter: CounterName): Promise<number> {
 }
 
 /*
- * The index knows which disks a store has. A start without one of them is refused before anything is written: an empty
- * mount point, where a disk should be, would otherwise be taken for a new disk, and the objects on the old one for lost.
+ * The index knows which disks a store has. A start without one of them is refused before anything
+ * is written: an empty mount point, where a disk should be, would otherwise be taken for a new
+ * disk, and the objects on the old one for lost.
  */
 
 /** The disks the store has, as far as the index knows; empty for a new store. */
@@ -126,7 +135,10 @@ export function requireKnownDisks(known: readonly DiskRow[], given: readonly Dis
   );
 }
 
-/** Notes disks that are new, or mounted elsewhere than before. Called by the one process that holds the locks. */
+/**
+ * Notes disks that are new, or mounted elsewhere than before. Called by the one process that holds
+ * the locks.
+ */
 export async function registerDisks(
   index: Engine,
   platform: Platform,

@@ -14,7 +14,10 @@ const lostExtentsMax = 1000;
 
 const indexDamaged = "the index is damaged, and nothing is reclaimed until it was found good";
 
-/** Resolves where requests can be served, with what is warnings nonetheless; rejects with what stands against it. */
+/**
+ * Resolves where requests can be served, with warnings, if any; rejects with the reason where they
+ * cannot.
+ */
 export async function readiness(
   parts: Pick<StoreParts, "keymap" | "table" | "writer" | "lease" | "damage">,
 ): Promise<readonly string[]> {

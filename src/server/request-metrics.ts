@@ -10,7 +10,7 @@ const latencyBounds = [
 /** Operation of a request that asks for nothing S3 has. */
 export const noOperation = "none";
 
-/** What one operation has counted: found once, so that a request costs additions only. */
+/** The series of one operation: looked up once, so that a request costs additions only. */
 interface OperationSeries {
   readonly byStatus: Map<number, CounterSeries>;
   readonly byCode: Map<string, CounterSeries>;

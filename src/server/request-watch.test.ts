@@ -105,7 +105,7 @@ test("request log: errors are what failed, also once the answer had begun; off i
   assert.equal(off.logged.length, 0);
 });
 
-test("trace: what is under way is told with its age and phase, and counted by operation", async () => {
+test("trace: a request under way is reported with its age and phase, and counted by operation", async () => {
   const { platform, watch, send, text } = await create("off");
   const underWay = () => watch.answer({ kind: "under_way", filter: { bucket: "bucket" } }).records;
   await send({ method: "PUT", target: "/bucket" });

@@ -18,7 +18,7 @@ import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 /** Takes a line for each request of one kind. */
 export interface RequestLog {
   readonly which: "off" | "errors" | "all";
-  /** Must not wait: what it has no room for it drops and counts. */
+  /** Must not wait: a record that does not fit is dropped and counted. */
   write(record: RequestRecord): void;
 }
 
@@ -54,7 +54,7 @@ export class RequestWatch implements RequestObserver {
     this.#traces.ended(record);
   }
 
-  /** What this process answers to another that asks about its requests. */
+  /** Answers a question of another process about the requests of this one. */
   answer(question: TreeQuestion): TreeAnswer {
     switch (question.kind) {
       case "trace":
@@ -100,7 +100,10 @@ function isError({ code, status }: ObservedRequest): boolean {
   return code !== undefined || (status ?? 0) >= 400;
 }
 
-/** What is told of a request, of one under way as of now. 1.5 µs: made only where somebody wants it. */
+/**
+ * The record of a request; for one under way, as of now. It takes 1.5 µs, so it is made only where
+ * it is wanted.
+ */
 export function recordOf(
   request: ObservedRequest,
   { clock, process }: { readonly clock: Clock; readonly process: string },

@@ -19,7 +19,10 @@ export const rootKeyVariables = {
   secretAccessKey: "HOLDFAST_ROOT_SECRET_ACCESS_KEY",
 } as const;
 
-/** The root's key, which may do everything: that of the two variables; undefined where neither is set. */
+/**
+ * The root's key, which may do everything: that of the two variables; undefined where neither is
+ * set.
+ */
 export function rootKeyOfEnvironment(
   environment: Readonly<Record<string, string | undefined>>,
 ): AccessKey | undefined {
@@ -74,7 +77,9 @@ export interface RootCredentials extends Credentials {
   find(accessKeyId: string): Credential | undefined;
 }
 
-/** The root's key by its id. Who owns what is stored by owner and account, so they stay as they are. */
+/**
+ * The root's key by its id. Who owns what is stored by owner and account, so they stay as they are.
+ */
 export function rootCredentials(key: AccessKey, store: StoreId, hash: Hash): RootCredentials {
   const owner = toHex(hash.digest("sha256", encodeUtf8(`root of store ${idText(store)}`)));
   const principal = { owner, account: "000000000000", name: "root", root: true };

@@ -3,8 +3,9 @@ import { StoreError } from "../base/errors.ts";
 import type { Random } from "../platform/platform.ts";
 
 /*
- * The key that encrypts the secrets of access keys. It lies beside the index and not in it: whoever gets hold of the index
- * alone (a copy, a backup, a disk it was moved from) can read who has keys, but no secret.
+ * The key that encrypts the secrets of access keys. It lies next to the index and not in it: a
+ * person who gets hold of the index alone (a copy, a backup, a disk it was moved from) can read who
+ * has keys, but no secret.
  */
 
 /** In the first data directory; readable by the owner alone. */
@@ -37,7 +38,8 @@ export function decodeSecretsKey(text: string, where: string): Uint8Array {
 
 function parse(text: string): Record<string, unknown> | null {
   try {
-    return JSON.parse(text) as Record<string, unknown> | null; // every field is checked by the caller
+    // Every field is checked by the caller.
+    return JSON.parse(text) as Record<string, unknown> | null;
   } catch {
     return null;
   }

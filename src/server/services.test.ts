@@ -56,7 +56,8 @@ function kept(run: Service["run"]) {
   };
   const log = (_level: string, event: string): void => void events.push(event);
   const metrics = new Metrics();
-  const services = new RestartingServices({ clock: clock as Clock, log }, metrics); // all it uses of one
+  // The cast holds, since no more of a clock is used.
+  const services = new RestartingServices({ clock: clock as Clock, log }, metrics);
   const page = () => prometheusText([{ process: "p", families: metrics.read() }]);
   return { service: services.wrap({ name: "task", run }), sleeps, events, page };
 }
@@ -77,7 +78,7 @@ test("C8: a task that throws is logged, counted and begun again, ever more slowl
   assert.match(page(), /holdfast_service_failures_total\{.*service="task"\} 8\n/);
 });
 
-test("the end of the session ends a task for good", async () => {
+test("the end of the session ends a task permanently", async () => {
   const fenced = new StoreError("fenced", "ended by another");
   const { service, events } = kept(() => Promise.reject(fenced));
   await assert.rejects(service.run(new AbortController().signal), fenced);

@@ -4,8 +4,9 @@ import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
 import type { Platform, Service } from "../platform/platform.ts";
 
 /**
- * Runs services that stand on one another, lowest first, until the signal aborts or one of them ends by itself; then
- * stops them from the top, each once the one above it has ended. Throws the first failure, after all have ended.
+ * Runs services that stand on one another, lowest first, until the signal aborts or one of them
+ * ends by itself; then stops them from the top, each once the one above it has ended. Throws the
+ * first failure, after all have ended.
  */
 export async function runServices(
   services: readonly Service[],
@@ -52,9 +53,10 @@ const rerunMinMs = 1_000;
 const rerunMaxMs = 60_000;
 
 /**
- * Keeps services running that others need, whatever they throw: a process that serves goes on serving while one of its
- * tasks fails, and the failure is logged, counted and tried again. Only the end of this process's session is passed on,
- * since nothing it does can succeed any more. Services must be able to run again after they threw.
+ * Keeps services running that others need, whatever they throw: a process that serves goes on
+ * serving while one of its tasks fails, and the failure is logged, counted and tried again. Only
+ * the end of this process's session is passed on, since nothing it does can succeed any more.
+ * Services must be able to run again after they threw.
  */
 export class RestartingServices {
   readonly #platform: Pick<Platform, "clock" | "log">;

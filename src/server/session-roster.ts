@@ -1,10 +1,11 @@
 import type { SessionId } from "../format/ids.ts";
 
 /*
- * Which sessions are alive, as the process that starts and buries the others knows it. Whoever fences dead sessions asks
- * this, so the one mistake that must not happen is to call a session dead that is only new. Session ids are counted up;
- * so "dead" is: at or below a mark, and not among the living. The mark is raised to the highest id heard of, but only
- * while no process is on its way to a session: one that began later gets a higher id than any heard of by then.
+ * Which sessions are alive, as the process that starts and buries the others knows it. The worker
+ * that fences dead sessions asks this, so the one mistake that must not happen is to call a session
+ * dead that is only new. Session ids are counted up; so "dead" is: at or below a mark, and not
+ * among the living. The mark is raised to the highest id heard of, but only while no process is on
+ * its way to a session: one that began later gets a higher id than any heard of by then.
  */
 
 export interface SessionRoster {

@@ -16,14 +16,15 @@ import {
 } from "./setting-values.ts";
 
 /*
- * Every number and name an operator may choose, as data. A setting has one name, which is its flag (--seal-after), its
- * variable (HOLDFAST_SEAL_AFTER) and its line in the configuration file (seal-after = 5m). The flag wins over the
- * variable, the variable over the file, the file over the default. What is not known is refused, never ignored: a
- * misspelt setting that seems to work is worse than one that fails.
+ * Every number and name an operator may choose, as data. A setting has one name, which is its flag
+ * (--seal-after), its variable (HOLDFAST_SEAL_AFTER) and its line in the configuration file
+ * (seal-after = 5m). The flag wins over the variable, the variable over the file, the file over the
+ * default. What is not known is refused, never ignored: a misspelt setting that seems to work is
+ * worse than one that fails.
  */
 
 interface Definition<T> {
-  /** For help: what stands behind the flag. */
+  /** The name of the flag's value, for help. */
   readonly value: string;
   readonly help: string;
   /** In the form an operator would write. */
@@ -82,7 +83,7 @@ export const settingDefinitions = {
   "signature-v2": define(
     "on|off",
     "on",
-    "whether the old Signature V2 is taken beside V4",
+    "accept the old Signature V2 as well as V4",
     parseChoice(["on", "off"] as const),
   ),
   workers: define("N", "0", "front-end processes; 0 for one per core", parseCount(0, workersMax)),
@@ -133,7 +134,7 @@ export const settingDefinitions = {
   "requests-per-key": define(
     "N",
     "768",
-    "those of one access key, so that others find room; past it 503 SlowDown",
+    "concurrent requests per access key and process; more get 503 SlowDown",
     parseCount(1, requestsMax),
   ),
   "upload-idle-days": define(
@@ -168,7 +169,8 @@ export type Settings = {
   readonly [Name in SettingName]: Definitions[Name] extends Definition<infer T> ? T : never;
 };
 
-export const settingNames = Object.keys(settingDefinitions) as readonly SettingName[]; // its own keys
+// The cast holds, since these are the keys of the record.
+export const settingNames = Object.keys(settingDefinitions) as readonly SettingName[];
 
 const prefix = "HOLDFAST_";
 
@@ -185,7 +187,10 @@ const otherVariables: readonly string[] = [
   "HOLDFAST_ROOT_SECRET_ACCESS_KEY",
 ];
 
-/** Kubernetes sets these in every pod beside a service that is called "holdfast"; they are not meant for us. */
+/**
+ * Kubernetes sets these in every pod of a namespace with a service called "holdfast"; they are not
+ * meant for us.
+ */
 const kubernetes = /^HOLDFAST_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_.+)?)$/;
 
 export interface SettingSources {
@@ -197,11 +202,14 @@ export interface SettingSources {
 
 interface Given {
   readonly text: string;
-  /** For messages: --listen, HOLDFAST_LISTEN or holdfast.conf:3. */
+  /** The source of the value, for messages: --listen, HOLDFAST_LISTEN or holdfast.conf:3. */
   readonly where: string;
 }
 
-/** StoreError `invalid` for what is unknown or not acceptable, with where it stands and what would be. */
+/**
+ * StoreError `invalid` for what is unknown or not acceptable, with where it stands and what would
+ * be.
+ */
 export function resolveSettings(sources: SettingSources): Settings {
   const given = new Map<string, Given>();
   if (sources.file !== undefined) readFile(sources.file.path, sources.file.text, given);

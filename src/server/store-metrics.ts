@@ -11,7 +11,7 @@ import type { BodyBudget } from "../object/write/body-budget.ts";
 import type { RequestsPerKey } from "../s3/request/requests-per-key.ts";
 import type { RequestMetrics } from "./request-metrics.ts";
 
-/** What engines and the extent writer count themselves. */
+/** Metrics that engines and the extent writer count themselves. */
 export function sampleStore(
   metrics: Metrics,
   engines: ReadonlyMap<string, Engine>,
@@ -89,7 +89,7 @@ function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
   );
 }
 
-/** What the background work did, and how each kind of it is doing. */
+/** Metrics of the background work, and the state of each kind of it. */
 export function sampleBackground(metrics: Metrics, background: Background): void {
   const count = (
     name: string,
@@ -196,7 +196,7 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
   );
 }
 
-/** What damage in the index this process has met. */
+/** Metrics of the damage in the index that this process has met. */
 export function sampleIndexDamage(metrics: Metrics, damage: IndexDamage): void {
   metrics.sampled(
     "counter",
@@ -212,7 +212,9 @@ export function sampleIndexDamage(metrics: Metrics, damage: IndexDamage): void {
   );
 }
 
-/** Whether the index is known to be good, and how its verification is doing. */
+/**
+ * Metrics of the index's verification: if it is known to be good, and how far the verification is.
+ */
 export function sampleVerification(metrics: Metrics, verification: IndexVerification): void {
   metrics.sampled(
     "gauge",
@@ -260,7 +262,7 @@ export interface Admission {
   readonly answers: AnswerBudget;
 }
 
-/** What holds requests back, and how much of it is in use. */
+/** Metrics of the limits that hold requests back, and how much of them is in use. */
 export function sampleAdmission(metrics: Metrics, admission: Admission): void {
   const { requests, perKey, bodies, answers } = admission;
   metrics.sampled(

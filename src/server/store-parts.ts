@@ -18,13 +18,15 @@ import { lowestGeneration } from "../keymap/store-generation.ts";
 import { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform, Service } from "../platform/platform.ts";
 
-/** What belongs to the machine; the same composition runs on a simulated one. */
+/** The parts that belong to the machine; the same composition runs on a simulated one. */
 export interface StoreMachine {
   readonly platform: Platform;
   /** By the names the map uses; the first holds the system partition. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly disks: ExtentDisks;
-  /** The generation that the index had when the store was opened; it has at least this one for ever. */
+  /**
+   * The generation that the index had when the store was opened; it has at least this one for ever.
+   */
   readonly generation: number;
 }
 
@@ -39,7 +41,7 @@ const storageClass = "STANDARD";
 
 /** The storage plane and the index as one process uses them, under a session of its own. */
 export interface StoreParts {
-  /** The machine's, with damage told. */
+  /** The machine's engines; damage that they meet is recorded. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly damage: IndexDamage;
   readonly keymap: Keymap;
@@ -68,7 +70,7 @@ export async function openStoreParts(
   const table = createExtentTable(keymap);
   const session = keymap.session.id;
   const writer = createExtentWriter({ platform, disks, table, session, storageClass, ...limits });
-  // What runs in the background reads everything once, and to see what is on the disk.
+  // Background work reads everything once, and must see what is on the disk.
   const cacheBytes = role === "front-end" ? readCacheBytesMax : 0;
   const reader = createExtentReader({ platform, disks, table, cacheBytes });
   const reads = new ReadTracker();

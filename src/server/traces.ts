@@ -3,14 +3,14 @@ import type { TraceBatch } from "../admin/trace-page.ts";
 import type { Clock } from "../platform/platform.ts";
 
 /**
- * @limit Of one trace, until they are fetched: half a megabyte. What ends while there are so many
- * is only counted.
+ * @limit Records of one trace that wait to be fetched: half a megabyte. A request that ends while
+ * there are so many is only counted.
  */
 export const recordsHeldMax = 500;
 /** @limit Traces at a time. */
 export const tracesMax = 8;
 /**
- * @limit A trace that nobody fetches from is over: whoever asked has gone, or reads slower than
+ * @limit A trace that nobody fetches from is over: its client has gone, or reads slower than
  * answers are sent.
  */
 export const unfetchedTraceMsMax = 90_000;
@@ -23,9 +23,10 @@ interface Trace {
 }
 
 /**
- * What this process tells whoever traces. A trace begins when it is first fetched from and ends when it no longer is, so
- * that processes that come, go and forget need no other word of each other. Memory is bounded whatever the fetchers do:
- * requests never wait for them. Where nobody traces, nothing is recorded.
+ * The traces of this process. A trace begins when it is first fetched from and ends when it no
+ * longer is, so that processes that come, go and forget need no other word of each other. Memory is
+ * bounded whatever the fetchers do: requests never wait for them. Where nobody traces, nothing is
+ * recorded.
  */
 export class Traces {
   readonly #clock: Clock;
@@ -49,7 +50,7 @@ export class Traces {
     }
   }
 
-  /** What ended since the last time; undefined where there are too many traces. */
+  /** The requests that ended since the last fetch; undefined where there are too many traces. */
   fetch(id: string, filter: RequestFilter): TraceBatch | undefined {
     const fetchedMs = this.#clock.monotonicMs();
     const trace = this.#traces.get(id);

@@ -1,15 +1,15 @@
 import type { MetricFamily } from "../admin/metrics.ts";
 import type { RequestFilter, RequestRecord } from "../admin/request-record.ts";
 
-/** What one process of the tree asks all others. */
+/** A question of one process of the tree to all others. */
 export type TreeQuestion =
   | { readonly kind: "metrics" }
-  /** What ended since the last time; the first time begins the trace. */
+  /** The requests that ended since the last time; the first time begins the trace. */
   | { readonly kind: "trace"; readonly id: string; readonly filter: RequestFilter }
   | { readonly kind: "end_trace"; readonly id: string }
   | { readonly kind: "under_way"; readonly filter: RequestFilter };
 
-/** What is asked for is there; nothing, where a process has nothing to say to it. */
+/** The answer; a process that has nothing to say leaves all of it out. */
 export interface TreeAnswer {
   readonly families?: readonly MetricFamily[] | undefined;
   readonly records?: readonly RequestRecord[] | undefined;

@@ -2,11 +2,13 @@ import type { Clock } from "../platform/platform.ts";
 import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 
 /*
- * Under load many requests arrive in one turn of the event loop, and whatever waits for a disk comes to its next step only
- * when all of them have had their share of the processor. A cached GET never waits, a PUT some five times: with 64 clients
- * of whom a fifth wrote, 220 requests were answered while a PUT was under way, and 23 meanwhile a GET was. So requests begin
- * in slices of time: what came in a turn and did not begin within its slice begins in the next turns, in order of arrival.
- * With slices of 1 ms it was 150 to 40. Fewer than fill a slice wait for nothing, and make no promise more.
+ * Under load many requests arrive in one turn of the event loop, and whatever waits for a disk
+ * comes to its next step only when all of them have had their share of the processor. A cached GET
+ * never waits, a PUT some five times: with 64 clients of whom a fifth wrote, 220 requests were
+ * answered while a PUT was under way, and 23 meanwhile a GET was. So requests begin in slices of
+ * time: what came in a turn and did not begin within its slice begins in the next turns, in order
+ * of arrival. With slices of 1 ms it was 150 to 40. Fewer than fill a slice wait for nothing, and
+ * make no promise more.
  */
 
 /**
@@ -21,7 +23,7 @@ interface Waiting {
   readonly fail: (error: unknown) => void;
 }
 
-/** As many wait as the server of HTTP lets be under way (C6). */
+/** Begins requests in slices. No more of them wait than the HTTP server lets be under way (C6). */
 export function beginInSlices(clock: Clock, handler: HttpHandler): HttpHandler {
   const waiting: Waiting[] = [];
   let sliceEndMs = 0;

@@ -8,7 +8,10 @@ import { headOf, type SignedRequest, type SigningIdentity, signRequest } from ".
 import { emptySha256 } from "../signature-v4.ts";
 import { createRequestVerifier, verifyClaim } from "../verify-request.ts";
 
-/** The worked examples of S3's API reference (sigv4-header-based-auth, -query-string-auth, -streaming, -trailers). */
+/**
+ * The worked examples of S3's API reference (sigv4-header-based-auth, -query-string-auth,
+ * -streaming, -trailers).
+ */
 
 export const exampleIdentity: SigningIdentity = {
   accessKeyId: "AKIAIOSFODNN7EXAMPLE",

@@ -6,13 +6,16 @@ import { chunkStringToSign, trailerStringToSign } from "../signature-v4.ts";
 import type { ChunkSigning } from "../signature-v4.ts";
 
 export interface ChunkedEncoding {
-  /** As `signRequest` returned it, for chunks with signatures. */
+  /** The values that `signRequest` returned; undefined for chunks without signatures. */
   readonly signing: ChunkSigning | undefined;
   /** Asked for once the last byte went by; undefined where the request announced no trailer. */
   readonly trailers?: (() => ReadonlyMap<string, string>) | undefined;
 }
 
-/** Each piece becomes one chunk; signed ones, but the last, need at least 8,192 bytes. Empty pieces are left out. */
+/**
+ * Each piece becomes one chunk; signed ones, but the last, need at least 8,192 bytes. Empty pieces
+ * are left out.
+ */
 export async function* encodeChunked(
   hash: Hash,
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,

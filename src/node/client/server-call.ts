@@ -4,10 +4,13 @@ import { request as httpsRequest, type RequestOptions } from "node:https";
 import { checkServerIdentity, getCACertificates } from "node:tls";
 import type { HeaderList } from "../../platform/http.ts";
 
-/** Whom to believe beside the authorities that Node knows, in PEM. */
+/** Additional CA certificates to trust, in PEM. */
 export interface Trust {
   readonly authorities?: string | undefined;
-  /** The server's own certificate: it may stand for any name, as who reads the server's files asks it at 127.0.0.1. */
+  /**
+   * The server's own certificate: it may stand for any name, as who reads the server's files asks
+   * it at 127.0.0.1.
+   */
   readonly own?: string | undefined;
 }
 
@@ -40,7 +43,10 @@ export async function callServer(endpoint: string, call: ServerCall): Promise<Se
   return { status, text };
 }
 
-/** One call of a server, over TLS if its URL says so; rejects where it does not answer or is not trusted. */
+/**
+ * One call of a server, over TLS if its URL says so; rejects where it does not answer or is not
+ * trusted.
+ */
 export function openServer(endpoint: string, call: ServerCall): Promise<OpenAnswer> {
   const { method, target, headers = [], body, signal, trust } = call;
   const isSecure = endpoint.startsWith("https:");
@@ -48,7 +54,8 @@ export function openServer(endpoint: string, call: ServerCall): Promise<OpenAnsw
   return new Promise((resolve, reject) => {
     const options = { method, signal, agent: false, ...(isSecure ? trusting(trust) : {}) };
     const sent = request(endpoint + target, options, (response) => {
-      const pieces = response.setEncoding("utf8") as AsyncIterable<string>; // as its encoding has it
+      // As its encoding has it.
+      const pieces = response.setEncoding("utf8") as AsyncIterable<string>;
       resolve({ status: response.statusCode ?? 0, pieces });
     });
     for (const [name, value] of headers) sent.setHeader(name, value);

@@ -29,7 +29,10 @@ export function signedFetch(
   return fetch(endpoint + target, { method, headers, body, ...(signal && { signal }) });
 }
 
-/** What to send with a call besides its length: the host and the signature, valid for 15 minutes. */
+/**
+ * The headers to send with a call, apart from its length: the host and the signature, valid for 15
+ * minutes.
+ */
 export function signedHeaders(
   host: string,
   identity: SigningIdentity,

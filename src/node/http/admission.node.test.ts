@@ -7,7 +7,7 @@ import { until } from "../testing/served-store.ts";
 
 const get = "GET /a HTTP/1.1\r\nhost: h\r\n\r\n";
 
-/** A handler that answers when told to. */
+/** A handler that answers when the test lets it. */
 function held(): { handler: HttpHandler; letGo: () => void } {
   const mayAnswer = Promise.withResolvers<void>();
   const handler: HttpHandler = async () => {
@@ -53,7 +53,7 @@ test("C6: admission: refusals that linger take no request's place", async () => 
   for (const peer of [busy, ...uploads]) peer.socket.destroy();
 });
 
-test("C6: admission: connections past the limit are told to slow down; past those, closed", async () => {
+test("C6: admission: connections past the limit are answered SlowDown; past those, closed", async () => {
   const { handler, letGo } = held();
   await using server = await serve(handler, { connections: 2, surplusConnections: 1 });
   const served = [new Peer(server.port), new Peer(server.port)];

@@ -4,19 +4,22 @@ import { noBytes } from "../../base/bytes.ts";
 import { createHttpDates } from "../../base/http-date.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 
-/** How the end of an answer's body is known: by the length in its head, by its last chunk, by the connection's end. */
+/**
+ * How the end of an answer's body is known: by the length in its head, by its last chunk, by the
+ * connection's end.
+ */
 export type AnswerFraming = "length" | "chunked" | "close";
 
 export interface AnswerHead {
   readonly text: string;
   readonly framing: AnswerFraming;
-  /** As stated, of the body. */
+  /** Bytes of the body, as stated in the head. */
   readonly bodyBytes: number;
   /** No body follows, whatever the head says of one. */
   readonly isBodiless: boolean;
 }
 
-/** For what an answer is made. */
+/** The request and the connection that an answer is for. */
 export interface AnswerTo {
   readonly isHead: boolean;
   /** HTTP/1.0 knows no chunks. */
@@ -82,8 +85,8 @@ export class AnswerWriter {
   }
 
   /**
-   * Writes text (in Latin-1), bytes and text again at once. False where `drain` must be waited for: before it, more may
-   * not be written, and the bytes' memory may still be needed.
+   * Writes text (in Latin-1), bytes and text again at once. False where `drain` must be waited for:
+   * before it, more may not be written, and the bytes' memory may still be needed.
    */
   write(socket: Socket, before: string, bytes: Uint8Array = noBytes, behind = ""): boolean {
     const length = before.length + bytes.length + behind.length;
@@ -102,7 +105,8 @@ export class AnswerWriter {
     if (behind !== "") buffer.write(behind, before.length + bytes.length, "latin1");
     socket.write(isLent ? buffer.subarray(0, length) : buffer);
     if (socket.writableLength === 0) return true;
-    if (isLent) this.#buffer = Buffer.allocUnsafeSlow(copiedBytesMax); // the socket still needs the old one
+    // The socket still needs the old one.
+    if (isLent) this.#buffer = Buffer.allocUnsafeSlow(copiedBytesMax);
     return !socket.writableNeedDrain;
   }
 }

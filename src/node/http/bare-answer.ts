@@ -5,8 +5,9 @@ import type { HttpResponse } from "../../platform/http.ts";
 import type { Log } from "../../platform/platform.ts";
 
 /*
- * Answers of the server itself, where no handler was asked or none answered. They have S3's form, since it is S3's
- * clients that read them, but no request id: nothing of the request is known or was looked at.
+ * Answers of the server itself, where no handler was asked or none answered. They have S3's form,
+ * since it is S3's clients that read them, but no request id: nothing of the request is known or
+ * was looked at.
  */
 
 const answers = {
@@ -83,7 +84,10 @@ const logIntervalMs = 60_000;
 /** The first byte of a TLS handshake record. */
 const tlsHandshake = 0x16;
 
-/** A fatal alert, "protocol_version" (70), in a record of TLS 1.0: RFC 8446, section 6. TLS clients report it by name. */
+/**
+ * A fatal alert, "protocol_version" (70), in a record of TLS 1.0: RFC 8446, section 6. TLS clients
+ * report it by name.
+ */
 const protocolVersionAlert = Uint8Array.of(0x15, 3, 1, 0, 2, 2, 70);
 
 /** Tells client and operator when http is spoken to the port of https, or https to that of http. */
@@ -95,7 +99,7 @@ export class WrongProtocol {
     this.#log = log;
   }
 
-  /** Whether what begins with this byte is a greeting of TLS. */
+  /** True if this byte begins a TLS handshake. */
   isTls(first: number | undefined): boolean {
     return first === tlsHandshake;
   }

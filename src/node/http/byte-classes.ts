@@ -33,7 +33,10 @@ export const incomplete = -1;
 /** They are not what must stand there. */
 export const malformed = -2;
 
-/** Behind the CR and LF that must stand at `at`; or `incomplete` or `malformed`. A bare one of the two ends no line. */
+/**
+ * Behind the CR and LF that must stand at `at`; or `incomplete` or `malformed`. A bare one of the
+ * two ends no line.
+ */
 export function lineEnd(data: Uint8Array, at: number, stop: number): number {
   if (at >= stop) return incomplete;
   if (data[at] !== 0x0d) return malformed;

@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
 
-/** What is decoded of pieces, and where the last piece goes on behind the body; undefined: it is not well-formed. */
+/**
+ * What is decoded of pieces, and where the last piece goes on behind the body; undefined: it is not
+ * well-formed.
+ */
 function decode(pieces: readonly string[]): { text: string; end: number } | undefined {
   let text = "";
   const decoder = new ChunkedDecoder(100, (bytes) => (text += bytes.toString("latin1")));

@@ -11,11 +11,14 @@ import {
 } from "./byte-classes.ts";
 
 /*
- * A body in the chunked transfer coding (RFC 9112, 7.1): sizes and ends of lines to the letter, extensions passed over
- * within a limit, trailers checked and thrown away.
+ * A body in the chunked transfer coding (RFC 9112, 7.1): sizes and ends of lines to the letter,
+ * extensions passed over within a limit, trailers checked and thrown away.
  */
 
-/** Where the decoder stands: before a chunk's size, within its bytes, at their end, among the trailers, or behind them. */
+/**
+ * Where the decoder stands: before a chunk's size, within its bytes, at their end, among the
+ * trailers, or behind them.
+ */
 type State = "size" | "data" | "dataEnd" | "trailers" | "done";
 
 /** @limit Hexadecimal digits of the largest chunk: 2^52 bytes, which stay exact in a number. */
@@ -31,9 +34,9 @@ export class ChunkedDecoder {
   readonly #linesBytesMax: number;
   readonly #onData: (bytes: Buffer) => void;
   #state: State = "size";
-  /** Of the chunk being read. */
+  /** Bytes left of the chunk being read. */
   #rest = 0;
-  /** Of lines beyond their sizes: extensions and trailers, of the whole body. */
+  /** Bytes of lines apart from sizes: extensions and trailers, of the whole body. */
   #lineBytes = 0;
   /** The beginning of a line whose end has not come. */
   #line: Buffer | undefined;
@@ -48,7 +51,10 @@ export class ChunkedDecoder {
     return this.#state === "done";
   }
 
-  /** Takes bytes of the body from `start` on; returns where those behind it begin, `malformed` where it is not well-formed. */
+  /**
+   * Takes bytes of the body from `start` on; returns where those behind it begin, `malformed` where
+   * it is not well-formed.
+   */
   take(data: Buffer, start: number): number {
     let at = start;
     while (at < data.length && this.#state !== "done") {
@@ -66,7 +72,9 @@ export class ChunkedDecoder {
     return end;
   }
 
-  /** A line may come in pieces: it is read when it is whole, or as far as it shows that it is wrong. */
+  /**
+   * A line may come in pieces: it is read when it is whole, or as far as it shows that it is wrong.
+   */
   #takeLine(data: Buffer, at: number): number {
     const before = this.#line;
     if (before === undefined) {
@@ -137,7 +145,10 @@ export class ChunkedDecoder {
   }
 }
 
-/** Behind an extension that begins at `start`: a name, and perhaps a token or a quoted string as its value. */
+/**
+ * Behind an extension that begins at `start`: a name, and perhaps a token or a quoted string as its
+ * value.
+ */
 function extensionEnd(data: Buffer, start: number): number {
   let at = spanEnd(data, start, data.length, tokenByte);
   if (at === start && at < data.length) return malformed;

@@ -12,12 +12,12 @@ import { PeerPace } from "./peer-pace.ts";
 import { type BodySource, RequestBody } from "./request-body.ts";
 import { sendStream } from "./send-stream.ts";
 
-/** What the connections of a server share. */
+/** The parts that the connections of a server share. */
 export interface Serving {
   readonly handler: HttpHandler;
   readonly limits: HttpLimits;
   readonly log: Log;
-  /** Whether over TLS. */
+  /** True if the server speaks TLS. */
   readonly secure: boolean;
   readonly parser: HeadParser;
   readonly writer: AnswerWriter;
@@ -29,13 +29,14 @@ export interface Serving {
 }
 
 /**
- * A peer's connection. Its requests are served one after the other, as their answers must be sent; what it sends behind
- * the one that is served is read ahead within limits. Handlers that answer at once are answered in the same turn.
+ * A peer's connection. Its requests are served one after the other, as their answers must be sent;
+ * what it sends behind the one that is served is read ahead within limits. Handlers that answer at
+ * once are answered in the same turn.
  */
 export class Connection implements BodySource {
   readonly #socket: Socket;
   readonly #serving: Serving;
-  /** Beyond those that are served: told to slow down. */
+  /** True past the limit of connections: its requests are answered SlowDown. */
   readonly #isSurplus: boolean;
   readonly #sending: PeerPace;
   /** The one that is served. */
@@ -46,11 +47,17 @@ export class Connection implements BodySource {
   #body: RequestBody | undefined;
   /** Read ahead. */
   readonly #waiting: ReceivedHead[] = [];
-  /** What came and is not read yet: the beginning of a head, or what stands behind a head whose turn has not come. */
+  /**
+   * Bytes received and not read yet: the beginning of a head, or bytes after a head whose turn has
+   * not come.
+   */
   #held: Buffer | undefined;
   /** The client said of a request that it is its last. */
   #isLastRead = false;
-  /** What came can't be read: the answer to what could be is the last, and the peer may still be sending. */
+  /**
+   * The input cannot be read: the answer to the last readable request is the last, and the peer may
+   * still be sending.
+   */
   #isUnreadable = false;
   /** The peer has sent all it will. */
   #hasEnded = false;
@@ -59,10 +66,15 @@ export class Connection implements BodySource {
   #isAnswering = false;
   /** Waits for `drain` before the request is over. */
   #isDraining = false;
-  /** While it closes: bytes that are still thrown away for the peer to read the answer first, and the time for all. */
+  /**
+   * While it closes: bytes that are still thrown away for the peer to read the answer first, and
+   * the time for all.
+   */
   #lingerBytes = 0;
   #closesInMs: number | undefined;
-  /** Since the connection opened or the last request was over, until the next one's head is whole. */
+  /**
+   * Since the connection opened or the last request was over, until the next one's head is whole.
+   */
   #headMs = 0;
   #silentMs = 0;
   #movedBytes = 0;
@@ -176,11 +188,12 @@ export class Connection implements BodySource {
     if (this.#serving.isStopping) this.stop();
   }
 
-  /** Whether there is anything to do with what came, from `at` on. */
+  /** True if there is anything to do with the bytes from `at` on. */
   #canRead(data: Buffer, at: number): boolean {
     if (this.#socket.destroyed || this.#closesInMs !== undefined) return false;
     if (this.#request === undefined && this.#waiting.length > 0) return true;
-    // What stands behind the client's last request must not be done: it will be sent again (RFC 9112, 9.6).
+    // Bytes after the client's last request must not be acted on: it will send them again (RFC
+    // 9112, 9.6).
     const isBehind = this.#isLastRead && this.#body === undefined && !this.#isHeldBack;
     return at < data.length && !isBehind && !this.#isUnreadable;
   }
@@ -211,7 +224,10 @@ export class Connection implements BodySource {
     return head.end;
   }
 
-  /** Serves a request with what came of its body, from `at` on; returns where the bytes behind it begin. */
+  /**
+   * Serves a request with what came of its body, from `at` on; returns where the bytes behind it
+   * begin.
+   */
   #begin(head: ReceivedHead, data: Buffer, at: number): number {
     const { limits, secure } = this.#serving;
     const body = head.bodyBytes === 0 ? undefined : new RequestBody(this, head.bodyBytes, limits);
@@ -282,7 +298,7 @@ export class Connection implements BodySource {
     }
   };
 
-  /** Whether the answer that is due ends the connection. */
+  /** True if the answer that is due ends the connection. */
   #mustBeLast(): boolean {
     const { keepsAlive, expectsContinue, bodyBytes } = this.#request!.received;
     const { isStopping, limits } = this.#serving;
@@ -291,10 +307,12 @@ export class Connection implements BodySource {
       if (this.#isUnreadable || (this.#hasEnded && !this.#isReading)) return true;
     }
     const body = this.#body;
-    // Who asked for 100 Continue and got the answer at once may take the next answer on this connection wrongly: botocore
-    // keeps the status that it has read. So who announced an empty body gets another connection.
+    // Who asked for 100 Continue and got the answer at once may take the next answer on this
+    // connection wrongly: botocore keeps the status that it has read. So who announced an empty
+    // body gets another connection.
     if (body === undefined) return expectsContinue && bodyBytes === 0;
-    // Who was too slow is not waited for again; who waits for 100 Continue may send the body or not.
+    // Who was too slow is not waited for again; who waits for 100 Continue may send the body or
+    // not.
     if (body.hasFailed || (expectsContinue && !body.isPulled)) return true;
     return body.rest > limits.drainBytes;
   }
@@ -310,7 +328,10 @@ export class Connection implements BodySource {
     this.#over();
   }
 
-  /** The head may be on its way: all that can be said is that the answer ends early. `body` lets go of what it holds. */
+  /**
+   * The head may be on its way: all that can be said is that the answer ends early. `body` lets go
+   * of what it holds.
+   */
   #broken(error: unknown, body?: HttpResponse["body"]): void {
     this.#socket.destroy();
     if (!isStoreError(error, "cancelled")) {
@@ -336,7 +357,10 @@ export class Connection implements BodySource {
     this.#read(held);
   }
 
-  /** What came is no request, or no body; `first` is its first byte. What is being served is answered still. */
+  /**
+   * The input is no request, or no body; `first` is its first byte. The request being served is
+   * still answered.
+   */
   #cannotRead(problem: HttpRefusal, first?: number): void {
     this.#isUnreadable = true;
     this.#held = undefined;
@@ -350,7 +374,10 @@ export class Connection implements BodySource {
     this.#end(isTls ? wrongProtocol.alert() : rawAnswer(problem));
   }
 
-  /** Says the last there is to say, and gives the peer a moment to read it while what it sends is thrown away. */
+  /**
+   * Says the last there is to say, and gives the peer a moment to read it while what it sends is
+   * thrown away.
+   */
   #end(last?: string | Uint8Array): void {
     if (this.#closesInMs !== undefined) return; // it is under way
     if (last === undefined) this.#socket.end();
@@ -396,8 +423,9 @@ export class Connection implements BodySource {
   };
 
   /**
-   * The last answer is out. Closing a socket with bytes still arriving resets it, and the peer may lose the answer it has
-   * not read yet: so the connection stays open a little while what arrives is thrown away.
+   * The last answer is out. Closing a socket with bytes still arriving resets it, and the peer may
+   * lose the answer it has not read yet: so the connection stays open a little while what arrives
+   * is thrown away.
    */
   #linger(): void {
     const { limits } = this.#serving;
@@ -424,7 +452,7 @@ export class Connection implements BodySource {
   }
 }
 
-/** For a body that nobody is sent. */
+/** The head of a body that is sent to nobody. */
 const noHead: AnswerHead = { text: "", framing: "close", bodyBytes: 0, isBodiless: false };
 
 const noBuffer = Buffer.alloc(0);

@@ -65,7 +65,8 @@ test("100 Continue: who is allowed sends the body and goes on with the same conn
   peer.socket.destroy();
 });
 
-// botocore takes the status it has read at once for that of the next answer on the connection, too (1.43.62).
+// botocore takes the status it has read at once for that of the next answer on the connection, too
+// (1.43.62).
 test("100 Continue: with an empty body the answer comes at once, and ends the connection", async () => {
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/there" });
@@ -77,7 +78,7 @@ test("100 Continue: with an empty body the answer comes at once, and ends the co
   assert.equal((await s3.send({ method: "GET", target: "/there/empty" })).text, "");
 });
 
-test("RequestTimeout: an upload that stalls is told so in S3's words, and nothing is stored", async () => {
+test("RequestTimeout: an upload that stalls is answered in S3's words, and nothing is stored", async () => {
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/there" });
   await using server = await serve(s3.handler, { bodyWindowMs: 100, lingerMs: 50 });

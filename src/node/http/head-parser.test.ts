@@ -30,7 +30,7 @@ test("head parser: a head is what its bytes say, names in lower case, values wit
   });
 });
 
-test("head parser: every beginning of a head is told from what can't become one", () => {
+test("head parser: the beginning of a head is distinguished from bytes that can't become one", () => {
   for (let length = 0; length < whole.length; length++) {
     assert.equal(parse(whole.slice(0, length)), "partial", whole.slice(0, length));
     const broken = parse(`${whole.slice(0, length)}\0`);
@@ -53,7 +53,7 @@ test("head parser: a connection is kept as version and Connection say", () => {
   }
 });
 
-test("head parser: what is too long or too much is told before more of it comes", () => {
+test("head parser: a head that is too long or has too many headers is refused before more of it comes", () => {
   const line = "GET / HTTP/1.1\r\nhost: h\r\n";
   assert.equal(parse(`${line}x: ${"y".repeat(400)}`), "headersTooLarge");
   assert.equal(parse(`GET /${"y".repeat(400)}`), "headersTooLarge");

@@ -11,11 +11,12 @@ import {
 } from "./byte-classes.ts";
 
 /*
- * The head of a request, out of the bytes of a connection: as strict as RFC 9112 allows, because what a proxy in front
- * reads differently is how requests are smuggled. All bytes are checked once, in place; then the text is made and cut.
+ * The head of a request, out of the bytes of a connection: as strict as RFC 9112 allows, because
+ * what a proxy in front reads differently is how requests are smuggled. All bytes are checked once,
+ * in place; then the text is made and cut.
  */
 
-/** What a request says before its body. */
+/** The part of a request before its body. */
 export interface ReceivedHead extends BodyFraming {
   /** Its target is in origin form: that of a whole URL is its path and query. */
   readonly head: RequestHead;
@@ -41,7 +42,10 @@ const versionBytes = Buffer.from(" HTTP/1.", "latin1");
 /** Positions noted of each header: where its name begins and ends, and its value. */
 const positionsPerHeader = 4;
 
-/** Those of HTTP's registry: to them S3 answers 405 where it has no such operation. What is none of them is no HTTP. */
+/**
+ * Those of HTTP's registry: to them S3 answers 405 where it has no such operation. What is none of
+ * them is no HTTP.
+ */
 const methods: ReadonlySet<string> = new Set(
   (
     "GET HEAD PUT POST DELETE OPTIONS PATCH TRACE ACL BIND CHECKOUT COPY LINK LOCK M-SEARCH MERGE MKACTIVITY " +
@@ -49,7 +53,7 @@ const methods: ReadonlySet<string> = new Set(
     "UNSUBSCRIBE"
   ).split(" "),
 );
-/** @limit What is longer is none of them: nothing more of it is waited for. */
+/** @limit A longer word is no method: no more of it is waited for. */
 const methodBytesMax = 16;
 const beginsMethod = (text: string): boolean =>
   [...methods].some((method) => method.startsWith(text));
@@ -68,12 +72,16 @@ export class HeadParser {
     this.#positions = new Uint32Array(positionsPerHeader * (limits.headers + 1));
   }
 
-  /** The head that begins at `start`; `partial` where what is there is well-formed, but not all of one. */
+  /**
+   * The head that begins at `start`; `partial` where what is there is well-formed, but not all of
+   * one.
+   */
   parse(data: Buffer, start: number): ReceivedHead | HttpRefusal | "partial" {
     const stop = Math.min(data.length, start + this.#limits.headerBytes);
     let lineAt = start;
     while (data[lineAt] === cr && lineAt < stop) {
-      const behind = lineEnd(data, lineAt, stop); // RFC 9112, 2.2: empty lines before a request are passed over
+      // RFC 9112, 2.2: empty lines before a request are passed over.
+      const behind = lineEnd(data, lineAt, stop);
       if (behind < 0) return this.#problem(behind, stop - start);
       lineAt = behind;
     }
@@ -154,8 +162,8 @@ export class HeadParser {
 const isBlank = (byte: number): boolean => byte === space || byte === tab;
 
 /**
- * Proxies, and SDKs that think there is one, send the whole URL as the target: it means its path and query. Undefined for
- * what is neither that, nor a path, nor `*`.
+ * Proxies, and SDKs that think there is one, send the whole URL as the target: it means its path
+ * and query. Undefined for what is neither that, nor a path, nor `*`.
  */
 function originForm(target: string): string | undefined {
   if (target.startsWith("/") || target === "*") return target;
@@ -170,9 +178,12 @@ function originForm(target: string): string | undefined {
 export interface BodyFraming {
   /** Bytes of the body; undefined: it is chunked. */
   readonly bodyBytes: number | undefined;
-  /** Whether the client may send another request on this connection. */
+  /** True if the client may send another request on this connection. */
   readonly keepsAlive: boolean;
-  /** Whether it waits for 100 Continue before it sends the body. What else it may expect is ignored. */
+  /**
+   * True if the client waits for 100 Continue before it sends the body. Other expectations are
+   * ignored.
+   */
   readonly expectsContinue: boolean;
 }
 
@@ -183,8 +194,9 @@ export interface BodyFraming {
 const lengthDigitsMax = 15;
 
 /**
- * RFC 9112, 6.3, without its leniency: one length or one coding, each once. What was sent twice is joined by commas, which
- * neither has; nor has Host, of which a proxy in front may have read the other one.
+ * RFC 9112, 6.3, without its leniency: one length or one coding, each once. What was sent twice is
+ * joined by commas, which neither has; nor has Host, of which a proxy in front may have read the
+ * other one.
  */
 export function framingOf(headers: Headers, isVersion10: boolean): BodyFraming | HttpRefusal {
   const host = headers.get("host");
@@ -207,14 +219,14 @@ function lengthOf(
 ): number | undefined | HttpRefusal {
   if (coding !== undefined) {
     if (length !== undefined) return "malformed";
-    // What is in another coding would be stored in it.
+    // A body in another coding would be stored in that coding.
     return coding.toLowerCase() === "chunked" ? undefined : "transferEncoding";
   }
   if (length === undefined) return 0;
   return /^\d+$/.test(length) && length.length <= lengthDigitsMax ? Number(length) : "malformed";
 }
 
-/** Whether a list of the header's has this token. */
+/** True if the list in the header's value has this token. */
 function hasToken(value: string, token: string): boolean {
   if (value === token) return true;
   return value

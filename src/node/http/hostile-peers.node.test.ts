@@ -131,7 +131,8 @@ test("C6: hostile peers: 500 of them leave nothing behind, and others are served
   await using server = await serve(handler, { ...limits, headersMs: 2_000 });
   const kinds: ((peer: Peer) => void)[] = [
     (peer) => peer.send("GET /large HTTP/1.1\r\nhost: h\r\n\r\n"), // reads nothing
-    (peer) => peer.socket.end("GET /large HTTP/1.1\r\nhost: h\r\n\r\n"), // reads nothing, and says so
+    // Reads nothing, and says so.
+    (peer) => peer.socket.end("GET /large HTTP/1.1\r\nhost: h\r\n\r\n"),
     (peer) => peer.send(`${head}content-length: 100000\r\n\r\nabc`),
     (peer) => peer.socket.end(`${head}content-length: 100000\r\n\r\nabc`),
     (peer) => peer.send("GET /a HT"),

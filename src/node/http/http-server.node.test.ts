@@ -29,7 +29,8 @@ test("http server: hands on target, method and headers as sent, names in lower c
 });
 
 test("http server: a whole URL as the target means its path and query", async () => {
-  // RFC 9112, section 3.2.2: servers must accept it. Proxies send it, and the .NET SDK with one configured.
+  // RFC 9112, section 3.2.2: servers must accept it. Proxies send it, and the .NET SDK with one
+  // configured.
   const seen: string[] = [];
   await using server = await serve((request) => {
     seen.push(request.head.target);

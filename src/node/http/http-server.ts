@@ -12,8 +12,8 @@ import { WrongProtocol } from "./bare-answer.ts";
 import { readTlsPair, reloadMs, type TlsFiles, type TlsPair, TlsReload } from "./tls.ts";
 
 /*
- * The HTTP/1.1 server: it listens, keeps the connections and their limits, and drains them at a stop. What is said on one
- * connection stands in connection.ts.
+ * The HTTP/1.1 server: it listens, keeps the connections and their limits, and drains them at a
+ * stop. What is said on one connection stands in connection.ts.
  */
 
 export interface HttpServerOptions {
@@ -39,7 +39,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
-/** What it has in hand. */
+/** Counts of the server's connections and requests. */
 export interface HttpServerStatistics {
   readonly connections: number;
   readonly requests: number;
@@ -49,7 +49,10 @@ export interface HttpServerStatistics {
   readonly refused: { readonly connections: number; readonly requests: number };
 }
 
-/** Times that a peer has are looked at so often within the shortest of them: it is cut off at most an eighth late. */
+/**
+ * Times that a peer has are looked at so often within the shortest of them: it is cut off at most
+ * an eighth late.
+ */
 const looksPerTime = 8;
 
 export class HttpServer implements Service {
@@ -148,7 +151,8 @@ export class HttpServer implements Service {
     const ALPNProtocols = ["http/1.1"];
     const server = createTlsServer({ ...options, ...pair, ALPNProtocols, handshakeTimeout });
     server.on("secureConnection", (socket) => {
-      // With TLS too, who has sent all may say so and still reads the answer; but not before the handshake.
+      // With TLS too, who has sent all may say so and still reads the answer; but not before the
+      // handshake.
       socket.allowHalfOpen = true;
       this.#opened(socket);
     });
@@ -192,9 +196,10 @@ export class HttpServer implements Service {
 }
 
 /**
- * Each worker listens by itself and the kernel spreads connections over them; where it cannot, they share one socket
- * (cluster's SCHED_NONE). Either way no process stands between a client and its worker: with cluster's round robin, a
- * connection on its way to a worker that was just killed was never answered and never closed.
+ * Each worker listens by itself and the kernel spreads connections over them; where it cannot, they
+ * share one socket (cluster's SCHED_NONE). Either way no process stands between a client and its
+ * worker: with cluster's round robin, a connection on its way to a worker that was just killed was
+ * never answered and never closed.
  */
 const kernelSharesPorts = ["linux", "freebsd", "sunos", "aix"].includes(process.platform);
 

@@ -9,7 +9,7 @@ import { emptyBody, type RequestBody } from "./request-body.ts";
 /** A request as its handler sees it. */
 export class IncomingRequest implements HttpRequest {
   readonly head: RequestHead;
-  /** What this server itself reads of it. */
+  /** The head, with the framing that the server itself needs. */
   readonly received: ReceivedHead;
   readonly secure: boolean;
   readonly body: AsyncIterable<Uint8Array>;

@@ -1,42 +1,77 @@
-/** What one front-end process takes on at most (C6), and how long it waits for a peer. */
+/** The most that one front-end process takes on (C6), and how long it waits for a peer. */
 export interface HttpLimits {
-  /** Request line and headers together, in bytes. S3 allows 8 KiB of headers; presigned tokens need room. */
+  /**
+   * Request line and headers together, in bytes. S3 allows 8 KiB of headers; presigned tokens need
+   * more.
+   */
   readonly headerBytes: number;
   /** Header lines. S3's own and 2 KiB of metadata stay far below. */
   readonly headers: number;
-  /** Connections that are served; each idle one costs 4 KiB of private memory (2,000 measured, without TLS): 16 MiB for all. */
+  /**
+   * Connections that are served; each idle one costs 4 KiB of private memory (2,000 measured,
+   * without TLS): 16 MiB for all.
+   */
   readonly connections: number;
-  /** Connections beyond those, whose requests are answered 503 SlowDown; past them, connections are closed unread. */
+  /**
+   * Connections beyond those, whose requests are answered 503 SlowDown; past them, connections are
+   * closed unread.
+   */
   readonly surplusConnections: number;
-  /** Requests under way, none is queued: past it 503 SlowDown. Under each stands its own and the body budgets' memory. */
+  /**
+   * Requests under way, none is queued: past it 503 SlowDown. Under each stands its own and the
+   * body budgets' memory.
+   */
   readonly requests: number;
-  /** Requests of one connection that wait for the answers before theirs; past it the connection is closed. */
+  /**
+   * Requests of one connection that wait for the answers before theirs; past it the connection is
+   * closed.
+   */
   readonly pipelined: number;
   /** From the first byte of a request to the end of its headers; also for a TLS handshake. */
   readonly headersMs: number;
-  /** A body whose sender is waited for must bring `bodyWindowBytes` in each such time: else 400 RequestTimeout. */
+  /**
+   * A body whose sender is waited for must bring `bodyWindowBytes` in each such time: else 400
+   * RequestTimeout.
+   */
   readonly bodyWindowMs: number;
-  /** 1 KiB/s, counted only while we wait for the peer: a slow but steady 5 GiB upload may take any time. */
+  /**
+   * 1 KiB/s, counted only while we wait for the peer: a slow but steady 5 GiB upload may take any
+   * time.
+   */
   readonly bodyWindowBytes: number;
   /** An answer is handed over in pieces of this size … */
   readonly pieceBytes: number;
-  /** … and a peer that does not take one in this time is cut off: 4 KiB/s, beyond what the kernel buffers. */
+  /**
+   * … and a peer that does not take one in this time is cut off: 4 KiB/s, beyond what the kernel
+   * buffers.
+   */
   readonly pieceMs: number;
   /** Nothing moves either way for so long, as when a handler hangs: the connection is closed. */
   readonly silentMs: number;
-  /** An idle connection is kept this long: longer than the clients' pools (60 s), so that they close first. */
+  /**
+   * An idle connection is kept this long: longer than the clients' pools (60 s), so that they close
+   * first.
+   */
   readonly keepAliveMs: number;
   /** Body bytes held for a handler that does not pull; then the socket is no longer read. */
   readonly bodyBufferBytes: number;
-  /** The rest of an unread body is read to the end if it is no longer than this, to keep the connection. */
+  /**
+   * The rest of an unread body is read to the end if it is no longer than this, to keep the
+   * connection.
+   */
   readonly drainBytes: number;
-  /** Otherwise the peer has this long to notice the answer before the connection closes under it … */
+  /**
+   * Otherwise the peer has this long to notice the answer before the connection closes under it …
+   */
   readonly lingerMs: number;
-  /** … and we throw away so much meanwhile: a client that first sends 64 MiB and then reads gets its answer. */
+  /**
+   * … and we throw away so much meanwhile: a client that first sends 64 MiB and then reads gets its
+   * answer.
+   */
   readonly lingerBytes: number;
 }
 
-/** @limit What a connection may hold, and for how long. */
+/** @limit The most that a connection may hold, and for how long. */
 export const httpLimits: HttpLimits = {
   headerBytes: 16 * 1024,
   headers: 256,

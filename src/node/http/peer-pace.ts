@@ -1,6 +1,7 @@
 /*
- * How long we wait for a peer. Time in which we are the slow side (a disk, a full budget) is not held against it. The
- * connection tells how time passes, for all of them by one timer, so that a request costs no timer of its own.
+ * How long we wait for a peer. Time in which we are the slow side (a disk, a full budget) is not
+ * held against it. The connection tells how time passes, for all of them by one timer, so that a
+ * request costs no timer of its own.
  */
 
 export interface Pace {
@@ -21,7 +22,7 @@ export class PeerPace {
     this.#pace = pace;
   }
 
-  /** Whether it is the peer who is waited for. */
+  /** True while the peer is waited for. */
   get isWaiting(): boolean {
     return this.#isWaiting;
   }

@@ -21,8 +21,8 @@ export interface BodySource {
 }
 
 /**
- * A request's body as it is pulled. Pieces are handed on as they came off the socket, without a copy; when nobody pulls,
- * the socket is no longer read.
+ * A request's body as it is pulled. Pieces are handed on as they came off the socket, without a
+ * copy; when nobody pulls, the socket is no longer read.
  */
 export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #source: BodySource;
@@ -53,12 +53,12 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     }
   }
 
-  /** Whether anybody asked for a byte of it. */
+  /** True if anybody asked for a byte of the body. */
   get isPulled(): boolean {
     return this.#isPulled;
   }
 
-  /** Whether all of it came off the wire. */
+  /** True if the whole body came off the wire. */
   get isWhole(): boolean {
     return this.#isWhole;
   }
@@ -73,7 +73,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return this.#isWhole ? 0 : this.#rest;
   }
 
-  /** Whether the peer is waited for. */
+  /** True while the peer is waited for. */
   get isWaiting(): boolean {
     return this.#pace.isWaiting;
   }
@@ -115,7 +115,10 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return Promise.resolve(ended);
   }
 
-  /** Takes bytes of it out of what came; returns where those behind it begin, below zero where it is not well-formed. */
+  /**
+   * Takes bytes of it out of what came; returns where those behind it begin, below zero where it is
+   * not well-formed.
+   */
   take(data: Buffer, at: number): number {
     if (this.#decoder !== undefined) {
       const end = this.#decoder.take(data, at);
@@ -130,8 +133,8 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   }
 
   /**
-   * The peer has gone, or is waited for no longer, or the rest can't be read. What is here already is still handed out,
-   * then this is thrown. Does nothing where the body is whole.
+   * The peer has gone, or is waited for no longer, or the rest can't be read. What is here already
+   * is still handed out, then this is thrown. Does nothing where the body is whole.
    */
   fail(failure: StoreError | PayloadError): void {
     if (this.#isWhole || this.#failure !== undefined) return;

@@ -9,14 +9,14 @@ const pieces = 120;
 const pieceBytes = 256 * 1024 + 30_000;
 
 /** Pieces that share their memory, each filled with its number as soon as the next is asked for. */
-async function* inOneRoom(): AsyncGenerator<Uint8Array> {
-  const room = new Uint8Array(pieceBytes);
-  for (let number = 0; number < pieces; number++) yield room.fill(number);
+async function* inOneBuffer(): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(pieceBytes);
+  for (let number = 0; number < pieces; number++) yield buffer.fill(number);
 }
 
 test("C4: a piece's memory is left alone until the last of its bytes has gone, however slow the peer", async () => {
   const headers = [["content-length", String(pieces * pieceBytes)]] as const;
-  await using server = await serve(() => ({ status: 200, headers, body: inOneRoom() }));
+  await using server = await serve(() => ({ status: 200, headers, body: inOneBuffer() }));
   const socket = connect(server.port, "127.0.0.1");
   socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
   let received = 0;

@@ -6,17 +6,17 @@ import type { PeerPace } from "./peer-pace.ts";
 export interface StreamTarget {
   readonly socket: Socket;
   readonly writer: AnswerWriter;
-  /** What the peer must take at a time. */
+  /** The most bytes that the peer must take at a time. */
   readonly pieceBytes: number;
   /** Watches that it does. */
   readonly pace: PeerPace;
 }
 
 /**
- * Sends a streamed body at the peer's pace: the next chunk is asked for when the last one has left this process, or was
- * copied, so that who owns the chunks may use their memory again. The head leaves in one write with the first chunk; the
- * iteration is ended (its `finally` runs) on every way out. Throws where the body failed or the peer left: then the
- * connection is of no more use.
+ * Sends a streamed body at the peer's pace: the next chunk is asked for when the last one has left
+ * this process, or was copied, so that who owns the chunks may use their memory again. The head
+ * leaves in one write with the first chunk; the iteration is ended (its `finally` runs) on every
+ * way out. Throws where the body failed or the peer left: then the connection is of no more use.
  */
 export async function sendStream(
   target: StreamTarget,

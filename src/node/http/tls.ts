@@ -39,7 +39,7 @@ export function readTlsPair(files: TlsFiles): TlsPair {
   return pair;
 }
 
-/** What is wrong with the pair, by the file that has to be mended. */
+/** The fault of the pair, with the file that has to be corrected. */
 function faultText(pair: TlsPair, { certPath, keyPath }: TlsFiles): string | undefined {
   const fault = faultOf(pair);
   if (fault === undefined) return undefined;
@@ -57,9 +57,10 @@ export interface TlsReloadOptions {
 }
 
 /**
- * Looks for new files, and has them used once they are proved to fit together: the two may be replaced one after the
- * other, or be empty for a moment while they are written. Until then, or where what is new is wrong, the old pair stays
- * in use and the log says why. Whatever goes wrong here ends nothing: the next look tries again.
+ * Looks for new files, and has them used once they are proved to fit together: the two may be
+ * replaced one after the other, or be empty for a moment while they are written. Until then, or
+ * where what is new is wrong, the old pair stays in use and the log says why. Whatever goes wrong
+ * here ends nothing: the next look tries again.
  */
 export class TlsReload {
   readonly #options: TlsReloadOptions;
@@ -121,7 +122,9 @@ function isSame(one: TlsPair | string, other: TlsPair | string): boolean {
   return one.cert === other.cert && one.key === other.key;
 }
 
-/** It is used all the same: some clients do not look, and none is served better by no certificate. */
+/**
+ * It is used all the same: some clients do not look, and none is served better by no certificate.
+ */
 function warnOfExpiry(pair: TlsPair, log: Log): void {
   const end = endOf(pair);
   if (end.getTime() < Date.now()) {
@@ -142,8 +145,9 @@ export interface TlsFault {
 }
 
 /**
- * Why a server could not use the pair, or nothing. OpenSSL alone does not tell: it takes an empty certificate or key for
- * none, and a chain that breaks off in the middle for a shorter one, and both are what a file holds while it is written.
+ * Why a server could not use the pair, or nothing. OpenSSL alone does not tell: it takes an empty
+ * certificate or key for none, and a chain that breaks off in the middle for a shorter one, and
+ * both are what a file holds while it is written.
  */
 export function faultOf(pair: TlsPair): TlsFault | undefined {
   const certificates = certificatesIn(pair.cert);

@@ -9,8 +9,9 @@ import { makeCertificate, noOpenssl } from "../testing/certificates.ts";
 import { echoLength, Peer, readAll, serve } from "../testing/http-peer.ts";
 import { Scratch } from "../testing/served-store.ts";
 
-// What is right stands in RFC 9112: 6.3 (what follows a body is another message), 6.1 (a transfer coding that is not
-// understood is 501), 9.6 (an answer is not lost by closing). The names of errors are S3's (API reference, "Error responses").
+// What is right stands in RFC 9112: 6.3 (what follows a body is another message), 6.1 (a transfer
+// coding that is not understood is 501), 9.6 (an answer is not lost by closing). The names of
+// errors are S3's (API reference, "Error responses").
 
 const limits = { lingerMs: 2_000 };
 const put = "PUT /a HTTP/1.1\r\nhost: h\r\n";

@@ -10,7 +10,7 @@ import { Scratch } from "../testing/served-store.ts";
 const handler: HttpHandler = () =>
   Promise.resolve({ status: 200, headers: [], body: encodeUtf8("served") });
 
-test("wrong protocol: http to the port of https is told so, and the operator once", async (context) => {
+test("wrong protocol: http to the port of https is answered with the reason, and logged once", async (context) => {
   if (noOpenssl !== false) return context.skip(noOpenssl);
   using scratch = new Scratch();
   const events: string[] = [];

@@ -24,7 +24,7 @@ test("lines: come whole and in order", async () => {
 });
 
 test(
-  "lines: C6: while nobody reads they are dropped and counted, and then it is told",
+  "lines: C6: while nobody reads they are dropped and counted, and the count is written later",
   { skip: noFifo },
   async () => {
     using scratch = new Scratch();
@@ -50,7 +50,7 @@ test(
     });
     lines.write("next\n");
     read = "";
-    await until("it is told", () => {
+    await until("the count is written", () => {
       try {
         read += chunk.toString("latin1", 0, readSync(descriptor, chunk));
       } catch (error) {

@@ -28,14 +28,15 @@ import { Scratch } from "../testing/served-store.ts";
 import { openTestIndex } from "../testing/test-index.ts";
 
 /*
- * Nothing holds the event loop for long, and with it every other client. What is long is measured against a page of 1,000
- * keys, in the same run: some 2 ms where a front end has a core for itself. It is an average of many, since the system counts
- * the time of a thread in steps of as much.
+ * Nothing holds the event loop for long, and with it every other client. What is long is measured
+ * against a page of 1,000 keys, in the same run: some 2 ms where a front end has a core for itself.
+ * It is an average of many, since the system counts the time of a thread in steps of as much.
  */
 
 /**
- * The most that is allowed: a turn and the piece of work begun last take two, and garbage is collected at any moment. Without
- * turns a LIST over 30,000 delete markers held the loop for 12, and the completion of an upload of 10,000 parts for 40.
+ * The most that is allowed: a turn and the piece of work begun last take two, and garbage is
+ * collected at any moment. Without turns a LIST over 30,000 delete markers held the loop for 12,
+ * and the completion of an upload of 10,000 parts for 40.
  */
 const pagesMax = 10;
 const pagesMeasured = 20;
@@ -130,7 +131,10 @@ const part = encodePartRow({
 const keysUnder = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}/${String(index).padStart(8, "0")}`);
 
-/** For how long these requests, sent at once, hold the loop at a stretch, in pages. Other ones for each run. */
+/**
+ * For how long these requests, sent at once, hold the loop at a stretch, in pages. Other ones for
+ * each run.
+ */
 async function pagesHeld(
   s3: TestS3,
   ...rounds: readonly (readonly TestRequest[])[]
@@ -155,7 +159,10 @@ async function pagesHeld(
 
 const thrice = (requests: readonly TestRequest[]) => [requests, requests, requests];
 
-/** A body as it comes from a socket: by pieces, and not signed, as the client's work is none of the server's. */
+/**
+ * A body as it comes from a socket: by pieces, and not signed, as the client's work is none of the
+ * server's.
+ */
 function arriving(body: TestRequest["body"]): Partial<TestRequest> {
   if (!(body instanceof Uint8Array)) return {};
   async function* stream(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

@@ -15,7 +15,10 @@ import {
 
 // A process that stands still: what the others do meanwhile, and what becomes of it.
 
-/** Writers that go on until they are told to stop; a connection that dies with its process is not their matter. */
+/**
+ * Writers that go on until they are asked to stop; a connection that dies with its process is not
+ * their matter.
+ */
 class Writers {
   readonly answered = new Map<string, number>();
   readonly #call: Call;
@@ -46,7 +49,10 @@ class Writers {
   }
 }
 
-/** Stops the process until it happens to hold the lock of the index's writer, which stops all other writers. */
+/**
+ * Stops the process until it happens to hold the lock of the index's writer, which stops all other
+ * writers.
+ */
 async function stopWithLock(pid: number, writers: Writers): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     process.kill(pid, "SIGSTOP");
@@ -89,7 +95,7 @@ test(
     for (const key of writers.with(200)) {
       assert.equal(await (await call("GET", `/bucket/${key}`)).text(), key);
     }
-    await until("it is told", async () => {
+    await until("it is reported", async () => {
       const page = await fetch(`${ready.endpoint}/-/metrics`);
       return /worker_hangs_total\{.*worker="front-end-1"\} 1\n/.test(await page.text());
     });
@@ -123,7 +129,8 @@ test(
       await stopWithLock(stopped, writers);
       await until("not ready", async () => (await readiness()).startsWith("not ready"));
       await until("writes are refused", () => writers.with(503).length > 0);
-      assert.equal(server.output.match(/"event":"commits_stalled"/g)?.length, 2); // two processes wait
+      // Two processes wait.
+      assert.equal(server.output.match(/"event":"commits_stalled"/g)?.length, 2);
     } finally {
       process.kill(stopped, "SIGCONT");
       const { length } = writers.with(200);
@@ -148,7 +155,8 @@ test(
     const ready = await started(server);
     const before = childrenOf(ready.pid);
     process.kill(ready.pid, "SIGSTOP");
-    await sleep(4_000); // longer than the limit: that is what is tested, and a longer one tests it too
+    // Longer than the limit: that is what is tested, and a longer one tests it too.
+    await sleep(4_000);
     process.kill(ready.pid, "SIGCONT");
     const page = await fetch(`${ready.endpoint}/-/metrics`); // it answers again
     assert.match(await page.text(), /worker_hangs_total\{.*worker="front-end-1"\} 0\n/);

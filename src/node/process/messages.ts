@@ -8,13 +8,16 @@ import type { StoreLocation } from "../store/store-directories.ts";
 import type { TlsPair } from "../http/tls.ts";
 
 /*
- * What the supervisor and its workers say to each other. Nothing a request needs travels here, and the channel is the
- * leash: when it breaks, the worker ends.
+ * The messages between the supervisor and its workers. Nothing a request needs travels here, and
+ * the channel is the leash: when it breaks, the worker ends.
  */
 
 export type WorkerRole = "front-end" | "background";
 
-/** The first message to a worker: all it needs, so that no secret stands in an environment or a command line. */
+/**
+ * The first message to a worker: all it needs, so that no secret stands in an environment or a
+ * command line.
+ */
 export interface StartMessage {
   readonly type: "start";
   /** front-end-1, background: kept across restarts. */
@@ -35,7 +38,7 @@ export interface StartMessage {
 export type ToWorker =
   | StartMessage
   | { readonly type: "stop" }
-  /** For the background worker: who is alive. */
+  /** The sessions that are alive, sent to the background worker. */
   | { readonly type: "roster"; readonly roster: SessionRoster }
   | { readonly type: "ask"; readonly request: number; readonly question: TreeQuestion }
   /** Answers `gather`: what all others said. */

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { HistogramSeries, Metrics, Sample } from "../../admin/metrics.ts";
 import type { HttpServerStatistics } from "../http/http-server.ts";
 
-/** What Node knows of this process. */
+/** Metrics that Node keeps about this process. */
 export function sampleProcess(metrics: Metrics): void {
   const gauge = (name: string, help: string, read: () => readonly Sample[] | number): void =>
     metrics.sampled("gauge", `holdfast_process_${name}`, help, read);
@@ -34,7 +34,7 @@ function privateBytes(): readonly Sample[] {
   }
 }
 
-/** What a front end has of connections. */
+/** Metrics of a front end's connections. */
 export function sampleHttp(metrics: Metrics, read: () => HttpServerStatistics): void {
   const gauge = (
     name: string,
@@ -61,7 +61,7 @@ export const delayBounds: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
 
-/** For as long as the process lives: how late the event loop comes to a timer that is due. */
+/** Measures, as long as the process lives, how late the event loop comes to a timer that is due. */
 export function watchEventLoop(delay: HistogramSeries): void {
   let dueMs = performance.now() + everyMs;
   const look = (): void => {

@@ -91,8 +91,9 @@ const retryMs = 20;
 const writeTo = promisify(write);
 
 /**
- * Lines to a file or pipe, of which nobody waits: a reader that is slow makes holes, and neither memory nor pauses. What is
- * written by others to the same end, at once (as Node writes its own log), may overtake them.
+ * Lines to a file or pipe, of which nobody waits: a reader that is slow makes holes, and neither
+ * memory nor pauses. What is written by others to the same end, at once (as Node writes its own
+ * log), may overtake them.
  */
 export class BoundedLines {
   readonly #descriptor: number;
@@ -148,7 +149,7 @@ export class BoundedLines {
         count++;
       }
       if (!(await this.#writeOut(Buffer.concat(this.#lines.splice(0, count))))) {
-        this.#dropped += count; // nobody is there to be told
+        this.#dropped += count; // the reader is gone
       }
       this.#bytes -= bytes;
     }

@@ -18,7 +18,7 @@ function servedOf({ endpoint, accessKeyId, secretAccessKey }: ReadyEvent): Serve
   return { endpoint, identity: { accessKeyId, secretAccessKey: secret, region: "us-east-1" } };
 }
 
-/** Starts a trace; what it told so far. */
+/** Starts a trace, and collects its lines. */
 async function trace({ endpoint, identity }: Served, query: string, signal: AbortSignal) {
   const call = { method: "GET", target: `/-/trace${query}` };
   const headers = signedHeaders(new URL(endpoint).host, identity, call);
@@ -38,7 +38,8 @@ async function trace({ endpoint, identity }: Served, query: string, signal: Abor
   await until("the trace has begun", () => text !== "");
   const records = (): RequestRecord[] => {
     const lines = text.split("\n").slice(0, -1);
-    return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as RequestRecord); // the server's lines
+    // The server's lines.
+    return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as RequestRecord);
   };
   return { records, reading, isEnded: () => isEnded };
 }
@@ -72,11 +73,11 @@ test("trace: tells of requests of all processes; an error's id is in answer, log
     assert.ok(text.includes(`<RequestId>${id}</RequestId>`), text);
     ids.add(id);
   }
-  await until("all are told of", () => all.records().length >= 40);
+  await until("all are reported", () => all.records().length >= 40);
   assert.deepEqual(new Set(all.records().map(({ requestId }) => requestId)), ids);
   const processes = new Set(all.records().map(({ process }) => process));
   assert.deepEqual(processes, new Set(["front-end-1", "front-end-2"]));
-  await until("the filter's is told of", () => some.records().length > 0);
+  await until("the filter's is reported", () => some.records().length > 0);
   assert.deepEqual(
     some.records().map(({ key, address }) => [key, address]),
     [["k7", "127.0.0.1"]],
@@ -90,7 +91,7 @@ test("trace: tells of requests of all processes; an error's id is in answer, log
   await all.reading;
 });
 
-test("trace: a reader that stops reading costs neither memory nor requests, and is told what it missed", async () => {
+test("trace: a reader that stops reading costs neither memory nor requests, and learns how many records it missed", async () => {
   using scratch = new Scratch();
   const options = ["--workers", "1", "--request-log", "off"];
   await using server = new ServedStore([scratch.directory("a")], options);
@@ -130,11 +131,11 @@ test("trace: a reader that stops reading costs neither memory nor requests, and 
   response.setEncoding("utf8").on("data", (piece: string) => {
     text += piece;
   });
-  await until("it is told what was lost", () => /^\{"lost":\d+\}$/m.test(text));
+  await until("the count of lost records is written", () => /^\{"lost":\d+\}$/m.test(text));
   sent.destroy();
 });
 
-test("trace: what is under way is told with its phase; a trace does not keep a server from ending", async () => {
+test("trace: a request under way is reported with its phase; a trace does not keep a server from ending", async () => {
   using scratch = new Scratch();
   await using server = new ServedStore([scratch.directory("a")], ["--workers", "2"]);
   const served = servedOf(await started(server));

@@ -39,7 +39,7 @@ test("silence: a worker that starts has a minute", () => {
   }
 });
 
-test("silence: a sign of life begins it anew, and only what was looked at counts", () => {
+test("silence: a sign of life ends it, and only time that was looked at counts", () => {
   const silence = new Silence({ limitMs, read: () => undefined });
   silence.started();
   for (let i = 0; i < 100; i++) {

@@ -1,13 +1,14 @@
 import type { ProcessEntry } from "../platform/process-table.ts";
 
 /*
- * When a worker that is no longer heard of counts as hung. Each worker says from its event loop, every second, that it
- * goes on. Two things look like a hang and are none:
+ * When a worker that is no longer heard of counts as hung. Each worker says from its event loop,
+ * every second, that it goes on. Two things look like a hang and are none:
  *
- * - The supervisor itself stood still (a laptop that slept, a stopped process). So silence is counted in looks that the
- *   supervisor took, not in time that passed.
- * - The machine is overloaded, and the worker waits for a core or a disk. To kill it would cost the machine more, and the
- *   next worker would fare no better. So a worker that is runnable and was given little of a core has longer.
+ * - The supervisor itself stood still (a laptop that slept, a stopped process). So silence is
+ *   counted in looks that the supervisor took, not in time that passed.
+ * - The machine is overloaded, and the worker waits for a core or a disk. To kill it would cost the
+ *   machine more, and the next worker would fare no better. So a worker that is runnable and was
+ *   given little of a core has longer.
  */
 
 /** @limit Between a worker's signs of life. */
@@ -20,7 +21,10 @@ export const startSilenceMs = 60_000;
 const starvedTimesMax = 4;
 /** @limit From here on what it gets of a core is measured. */
 const measuredFromMs = 2_000;
-/** @limit Of a core, over the time measured: with less it starves, with more it runs and runs. */
+/**
+ * @limit The share of a core, over the time measured: a process with less starves, one with more is
+ * in a loop.
+ */
 const spinningShareMin = 0.5;
 
 export interface SilenceOptions {

@@ -17,7 +17,10 @@ import {
 
 // What brings the whole tree down at once, and what is there afterwards.
 
-/** From when this returns every sync of the file by this process fails; false where that cannot be done here. */
+/**
+ * From when this returns every sync of the file by this process fails; false where that cannot be
+ * done here.
+ */
 async function failSyncs(t: TestContext, pid: number, path: string): Promise<boolean> {
   const inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO"];
   const words = ["-f", "-o", "/dev/null", "-P", path, ...inject, "-p", String(pid)];

@@ -22,9 +22,11 @@ import { WorkerSlot } from "./worker-slot.ts";
 import { version } from "../version.ts";
 
 /*
- * The root of the process tree. It holds the locks of the data directories (its caller took them), starts the front ends
- * and the background worker, starts again whoever dies, and tells the background worker who is alive. It serves no
- * request and opens no index (but to verify one whose sync failed), so that it has nothing to fall over; workers end when its channel to them breaks.
+ * The root of the process tree. It holds the locks of the data directories (its caller took them),
+ * starts the front ends and the background worker, restarts processes that die, and sends the
+ * background worker the sessions that are alive. It serves no request and opens no index (but to
+ * verify one whose sync failed), so that it has nothing to fall over; workers end when its channel
+ * to them breaks.
  */
 
 export interface SupervisorOptions {
@@ -40,7 +42,9 @@ export interface SupervisorOptions {
   readonly jsonLog: boolean;
   /** All workers serve for the first time. */
   readonly onReady: (port: number) => void;
-  /** After a failed sync, with every process stopped: throws where the index cannot be used again. */
+  /**
+   * After a failed sync, with every process stopped: throws where the index cannot be used again.
+   */
   readonly verifyIndex: () => Promise<void>;
 }
 
@@ -76,7 +80,9 @@ export class Supervisor implements Service {
   #ready = false;
   #failure: StoreError | undefined;
   #indexFailure: string | undefined;
-  /** The last that could be used: what a worker begins with, whatever the files hold at that moment. */
+  /**
+   * The last that could be used: what a worker begins with, whatever the files hold at that moment.
+   */
   #tlsPair: TlsPair | undefined;
   /** Ends the present set of workers. */
   #stopTree = new AbortController();
@@ -174,7 +180,7 @@ export class Supervisor implements Service {
     if (signal.aborted) stop.abort();
     await aborted(stop.signal);
     signal.removeEventListener("abort", onAbort);
-    // Requests under way may still need what the background worker does, such as making room.
+    // Requests under way may still need what the background worker does, such as freeing space.
     await frontEndsEnded;
     stopBackground.abort();
     await backgroundEnded;
@@ -225,20 +231,23 @@ export class Supervisor implements Service {
         this.#questions.answered(slot, message.request, message.answer);
         return;
       case "gather":
-        void this.#gather(slot, message.request, message.question); // never rejects; ends within the gathering's time
+        // Never rejects; ends within the gathering's time.
+        void this.#gather(slot, message.request, message.question);
         return;
       case "index_failed":
         this.#indexFailure ??= `${slot.name}: ${message.message}`;
         this.#stopTree.abort();
         return;
       case "failed":
-        // The index is not where it was, or is another: whether the store can go on shows once every process has let go of it.
+        // The index is not where it was, or is another: whether the store can go on shows once
+        // every process has let go of it.
         if (this.#ready && (message.code === "missing" || message.code === "foreign")) {
           this.#indexFailure ??= `${slot.name}: ${message.message}`;
           this.#stopTree.abort();
           return;
         }
-        // What a person has to mend ends a start (an address in use); anything else may be over by the next try.
+        // A start ends at a fault that a person has to correct (an address in use); any other may
+        // be over by the next try.
         if (this.#ready || !endsStart.has(message.code)) return;
         this.#failure ??= new StoreError(message.code ?? "unavailable", message.message);
         this.#stopTree.abort();
@@ -270,8 +279,9 @@ export class Supervisor implements Service {
 }
 
 /**
- * The port to serve on: the one asked for, or a free one for 0. Listening on it alone for a moment shows that nobody else
- * does: workers share their port, and would share it with another server's of the same user as well.
+ * The port to serve on: the one asked for, or a free one for 0. Listening on it alone for a moment
+ * shows that nobody else does: workers share their port, and would share it with another server's
+ * of the same user as well.
  */
 function claimPort({ host, port }: Settings["listen"]): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -18,7 +18,7 @@ export class WorkerChannel {
   readonly #questions = new Map<number, (answers: readonly NamedAnswer[]) => void>();
   #requests = 0;
   #roster = emptyRoster;
-  /** What this process says where others ask. */
+  /** Answers the questions of other processes. */
   answer: ((question: TreeQuestion) => TreeAnswer) | undefined;
   /** Called when somebody began or died. */
   onRoster: (() => void) | undefined;
@@ -30,12 +30,15 @@ export class WorkerChannel {
       try {
         this.#receive(message);
       } catch (error) {
-        this.onFault?.(error); // whoever asked goes without; nothing here is worth the end of a process that serves
+        // The asking process goes without an answer; nothing here is worth the end of a process
+        // that serves.
+        this.onFault?.(error);
       }
     });
     // From the event loop, and so that it ends with it: what does not come round to this hangs.
     setInterval(() => this.send({ type: "alive" }), aliveEveryMs).unref();
-    // A terminal's Ctrl-C reaches the whole process group, but the order of ending is the supervisor's business.
+    // A terminal's Ctrl-C reaches the whole process group, but the order of ending is the
+    // supervisor's business.
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => undefined);
   }
 
@@ -48,7 +51,7 @@ export class WorkerChannel {
     return this.#stop.signal;
   }
 
-  /** As of the supervisor's last word. */
+  /** The roster as the supervisor sent it last. */
   get roster(): SessionRoster {
     return this.#roster;
   }
@@ -61,7 +64,7 @@ export class WorkerChannel {
     this.send({ type: "index_failed", message: messageOf(cause) });
   }
 
-  /** What the other processes of the tree say to that. */
+  /** Asks the other processes of the tree, and resolves with their answers. */
   gather(question: TreeQuestion): Promise<readonly NamedAnswer[]> {
     const request = ++this.#requests;
     return new Promise((resolve) => {

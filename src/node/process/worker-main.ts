@@ -4,7 +4,8 @@ import { createPlatform } from "../platform/platform.ts";
 import { runBackground, runFrontEnd } from "./worker-roles.ts";
 import { WorkerChannel } from "./worker-channel.ts";
 
-// The process that the supervisor starts for each worker: waits to be told what it is, is that, and ends.
+// The process that the supervisor starts for each worker: waits for the message that names its
+// role, runs that role, and ends.
 
 const channel = new WorkerChannel();
 const start = await channel.started;
@@ -29,5 +30,6 @@ try {
   channel.send({ type: "failed", code, message: messageOf(error) });
   process.exitCode = 1;
 }
-// Nothing is under way any more; what may still hold the process up (a keep-alive timer, the channel) is not waited for.
+// Nothing is under way any more; what may still hold the process up (a keep-alive timer, the
+// channel) is not waited for.
 process.disconnect?.();

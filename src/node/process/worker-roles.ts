@@ -15,7 +15,7 @@ import { sampleHttp, sampleProcess } from "./process-metrics.ts";
 import { RequestLines } from "./request-lines.ts";
 import type { WorkerChannel } from "./worker-channel.ts";
 
-/** Serves S3 on the shared port until told to stop. */
+/** Serves S3 on the shared port until asked to stop. */
 export async function runFrontEnd(
   platform: Platform,
   channel: WorkerChannel,
@@ -75,7 +75,7 @@ export async function runFrontEnd(
   }
 }
 
-/** Does what no request waits for, until told to stop. */
+/** Does the work that no request waits for, until asked to stop. */
 export async function runBackground(
   platform: Platform,
   channel: WorkerChannel,
@@ -96,7 +96,7 @@ export async function runBackground(
   channel.send({ type: "opened", session: background.session });
   sampleProcess(background.metrics);
   channel.answer = (question) => background.answer(question);
-  // Whoever died while reading holds pages that could be used again.
+  // A process that died while reading holds pages that could be used again.
   channel.onRoster = () => opened.index.clearStaleReaders();
   channel.send({ type: "ready" });
   try {

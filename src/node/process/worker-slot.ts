@@ -12,7 +12,7 @@ import type { WorkerList } from "../store/worker-list.ts";
 const restartMinMs = 50;
 /** @limit The longest time from a death to the next try. */
 const restartMaxMs = 10_000;
-/** @limit After a worker that has lived this long the delays begin anew with the first. */
+/** @limit After a worker that has lived this long the delays begin again with the first. */
 const steadyMs = 30_000;
 
 /**
@@ -23,7 +23,7 @@ const steadyMs = 30_000;
 const mallocArenasMax = 2;
 
 export interface SlotEvents {
-  /** Forked, and not yet told what to be; returns the first message to it. */
+  /** Called when the process is forked and has no role yet; returns the first message to it. */
   begun(slot: WorkerSlot, run: number): ToWorker;
   message(slot: WorkerSlot, run: number, message: FromWorker): void;
   ended(slot: WorkerSlot, run: number): void;
@@ -38,7 +38,7 @@ export interface SlotOptions {
   readonly list: WorkerList;
   /** Threads for file operations in the worker. */
   readonly threads: number;
-  /** A worker told to stop has this long. */
+  /** The time that a worker has to stop. */
   readonly stopMs: number;
   /** A worker that says nothing for this long hangs, and is replaced. */
   readonly silenceMs: number;
@@ -69,7 +69,8 @@ export class WorkerSlot {
   }
 
   send(message: ToWorker): void {
-    // A worker that is going away needs no answer; its channel closes a moment before its exit is known.
+    // A worker that is going away needs no answer; its channel closes a moment before its exit is
+    // known.
     if (this.#worker?.isConnected() === true) this.#worker.send(message, () => undefined);
   }
 
@@ -146,7 +147,8 @@ export class WorkerSlot {
       reason = silence.look();
     }
     this.#hangs++;
-    // Not asked to stop: it would not hear it. What it had under way is as after any death of a worker.
+    // Not asked to stop: it would not hear it. What it had under way is as after any death of a
+    // worker.
     log("error", "worker_silent", { worker: this.name, pid: worker.process.pid, reason });
     worker.process.kill("SIGKILL");
   }

@@ -7,7 +7,8 @@ import { flipBit, offsetOf, usedPages } from "../testing/test-index.ts";
 import { type ReadyEvent, Scratch, ServedStore, started, until } from "../testing/served-store.ts";
 import { StoreClient } from "../testing/store-client.ts";
 
-// One bit of the index flips while the server is down, as on a disk that returns wrong bytes without an error.
+// One bit of the index flips while the server is down, as on a disk that returns wrong bytes
+// without an error.
 
 const keys = Array.from({ length: 300 }, (_, i) => `key-${String(i).padStart(4, "0")}`);
 

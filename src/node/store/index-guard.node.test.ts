@@ -11,8 +11,9 @@ import {
 } from "../testing/served-store.ts";
 import { bodyOf, StoreClient } from "../testing/store-client.ts";
 
-// An index that does not belong to the data directories: gone, empty, older than they are, of another store, or taken away while
-// servers run. Nothing is ever removed because of it, and with the right one back everything can be read.
+// An index that does not belong to the data directories: gone, empty, older than they are, of
+// another store, or taken away while servers run. Nothing is ever removed because of it, and with
+// the right one back everything can be read.
 
 const keysOf = (name: string): string[] => Array.from({ length: 5 }, (_, i) => `${name}-${i}`);
 

@@ -24,7 +24,9 @@ export interface FoundRootKey {
   readonly path: string;
 }
 
-/** The key of the environment, else the file's, else a new one, kept in the file before it is shown. */
+/**
+ * The key of the environment, else the file's, else a new one, kept in the file before it is shown.
+ */
 export function rootKey(
   directory: string,
   environment: NodeJS.ProcessEnv,

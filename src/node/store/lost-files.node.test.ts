@@ -57,7 +57,7 @@ function contentOf(key: string): Uint8Array<ArrayBuffer> {
   return bytes.fill(key.length * 7 + (key.charCodeAt(key.length - 1) & 0x3f));
 }
 
-test("C1, C8: what is put and answered 200 after files were removed or replaced can be read, and the rest is told", async (t) => {
+test("C1, C8: objects answered 200 after files were removed or replaced can be read, and lost ones are reported", async (t) => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
   await using server = new ServedStore([directory]);
@@ -77,7 +77,7 @@ test("C1, C8: what is put and answered 200 after files were removed or replaced 
       const isWritten = (): boolean =>
         existsSync(join(directory, "extents")) && extentsIn(directory).length > 0;
       await until("extents are written", isWritten);
-      const told = server.output.length;
+      const before = server.output.length;
       happens(directory);
       const afterwards = await Promise.all(
         putters.map(async (n) => {
@@ -94,8 +94,8 @@ test("C1, C8: what is put and answered 200 after files were removed or replaced 
         const bytes = new Uint8Array(await response.arrayBuffer());
         assert.equal(Buffer.compare(bytes, contentOf(key)), 0, key);
       }
-      assert.match(server.output.slice(told), /extent_file_lost/);
-      await until("readiness tells of it", async () =>
+      assert.match(server.output.slice(before), /extent_file_lost/);
+      await until("readiness reports it", async () =>
         /extents \(\d+ bytes\)/.test(await page("health/ready")),
       );
     });

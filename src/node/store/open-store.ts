@@ -10,7 +10,9 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Opens index and disks of a store whose directories are locked by this process or its supervisor. */
+/**
+ * Opens index and disks of a store whose directories are locked by this process or its supervisor.
+ */
 export async function openStore(
   platform: Platform,
   location: StoreLocation,

@@ -25,7 +25,8 @@ import { StoreLock } from "./store-lock.ts";
 import { endOrphanedWorkers } from "./worker-list.ts";
 
 /*
- * What is done about the index of a stopped store before it is opened, since opening a damaged one may end the process.
+ * Tasks for the index of a stopped store. They run before it is opened, since opening a damaged one
+ * may end the process.
  */
 
 export interface IndexTask {
@@ -39,19 +40,25 @@ export interface IndexTask {
 export interface IndexRepair extends Omit<RepairResult, "outcome" | "lost"> {
   /** `sound`: nothing was damaged. */
   readonly outcome: RepairResult["outcome"] | "sound";
-  /** What was found damaged. */
+  /** Descriptions of the damage found. */
   readonly problems: readonly string[];
   readonly problemCount: number;
   /** Rows that are lost, or would be. */
   readonly lost: readonly { readonly row: string; readonly message: string }[];
 }
 
-/** Verifies the pages of the index, which nobody may have open. Changes nothing but that damage is marked. */
+/**
+ * Verifies the pages of the index, which nobody may have open. Changes nothing but that damage is
+ * marked.
+ */
 export function inspectIndex(task: IndexTask): Promise<VerifyReport> {
   return withIndex(task, (path, damage) => inspect(task, path, damage));
 }
 
-/** Makes a damaged index anew from what can be proved. Nothing is lost unless `acceptLoss` says that a person agreed. */
+/**
+ * Rebuilds a damaged index from the rows that can be proved. Nothing is lost unless `acceptLoss`
+ * says that a person agreed.
+ */
 export function repairIndex(task: IndexTask, acceptLoss: boolean): Promise<IndexRepair> {
   return withIndex(task, async (path, damage) => {
     const { rows, problems, problemCount } = await inspect(task, path, damage);
@@ -147,8 +154,9 @@ async function withIndex<T>(
 }
 
 /**
- * For when a sync has failed, or the index was not found where it was: what the disk holds then is known only by reading it. Reads
- * every row; StoreError `corrupt`, with what to do, where one is damaged, `missing` or `foreign` where it is not the index of this store.
+ * Verifies the index after a failed sync, or where it was not found at its place: only reading
+ * shows what the disk holds. Reads every row; StoreError `corrupt`, with what to do, where one is
+ * damaged, `missing` or `foreign` where it is not the index of this store.
  */
 export async function verifyIndex(platform: Platform, location: StoreLocation): Promise<void> {
   const path = indexPath(location);

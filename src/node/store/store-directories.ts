@@ -35,34 +35,37 @@ import { endOrphanedWorkers } from "./worker-list.ts";
 import { syncPath } from "../disk/sync-path.ts";
 
 /*
- * From the names an operator gives to the data directories of one store, locked for this process: a new store is made in
- * empty ones, an empty one is added to a store that is there, and all else is refused before it is touched.
+ * From the names an operator gives to the data directories of one store, locked for this process: a
+ * new store is made in empty ones, an empty one is added to a store that is there, and all else is
+ * refused before it is touched.
  */
 
 export interface StoreDirectory {
-  /** As the operator named it, made absolute. */
+  /** The path as the operator named it, made absolute. */
   readonly path: string;
   readonly disk: DiskId;
 }
 
-/** What a process needs to know in order to open the store; the locks stay with whoever took them. */
+/** The facts a process needs to open the store; the locks stay with the process that took them. */
 export interface StoreLocation {
   readonly store: StoreId;
   /** The first holds the index. */
   readonly directories: readonly StoreDirectory[];
-  /** Of the index, when the store was opened: no process may see a lower one from then on. */
+  /**
+   * The index's generation when the store was opened: no process may see a lower one from then on.
+   */
   readonly generation: number;
 }
 
 export interface LockedStore extends StoreLocation, Disposable {
-  /** Whether the store was made just now. */
+  /** True if the store was made just now. */
   readonly isNew: boolean;
 }
 
 export interface OpenDirectoriesOptions {
   readonly platform: Platform;
   readonly paths: readonly string[];
-  /** Whether a new store may be made, and directories added. */
+  /** True if a new store may be made, and directories added. */
   readonly mayCreate: boolean;
 }
 
@@ -124,7 +127,10 @@ async function refuseOthersStores(paths: readonly string[]): Promise<void> {
   }
 }
 
-/** Under the locks. Directories without identity get theirs last, when nothing speaks against it any more. */
+/**
+ * Under the locks. Directories without identity get theirs last, when nothing speaks against it any
+ * more.
+ */
 async function identify(
   options: OpenDirectoriesOptions,
   paths: readonly string[],
@@ -169,8 +175,8 @@ async function identify(
 }
 
 /**
- * The index of these data directories, and no other (C9). It is made where the store was never served: an identity was written, and the first
- * start was cut off.
+ * The index of these data directories, and no other (C9). It is made where the store was never
+ * served: an identity was written, and the first start was cut off.
  */
 async function openIndex(
   { platform, mayCreate }: OpenDirectoriesOptions,
@@ -209,7 +215,7 @@ function makeDataDirectory(path: string): void {
   }
 }
 
-/** As `mkdir -p`, with each new name durable. */
+/** Makes a directory and its parents, as `mkdir -p` does, each new name durably. */
 function makeDirectories(path: string): void {
   if (existsSync(path)) return;
   makeDirectories(dirname(path));
@@ -217,7 +223,10 @@ function makeDirectories(path: string): void {
   syncPath(dirname(path));
 }
 
-/** After the last process has ended: a copy of the index that was made while it ran is known to be older from then on. */
+/**
+ * After the last process has ended: a copy of the index that was made while it ran is known to be
+ * older from then on.
+ */
 export async function endGeneration(platform: Platform, location: StoreLocation): Promise<void> {
   const path = indexPath(location);
   const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });

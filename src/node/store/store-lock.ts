@@ -5,10 +5,11 @@ import { StoreError } from "../../base/errors.ts";
 import { storeIdentityFile, storeLockFile } from "../../format/data-directory.ts";
 
 /*
- * At most one process tree uses a data directory. Node has no call for file locks, but the SQLite in it has: an open
- * exclusive transaction on an empty database is a lock of the kernel's on that file. It ends with the process however
- * that dies, holds across containers that share the directory, and works on every system Node runs on. (An abstract socket
- * holds in one network namespace only; a file with a process id is wrong after a crash.)
+ * At most one process tree uses a data directory. Node has no call for file locks, but the SQLite
+ * in it has: an open exclusive transaction on an empty database is a lock of the kernel's on that
+ * file. It ends with the process however that dies, holds across containers that share the
+ * directory, and works on every system Node runs on. (An abstract socket holds in one network
+ * namespace only; a file with a process id is wrong after a crash.)
  */
 
 /** SQLITE_BUSY */
@@ -23,7 +24,10 @@ export class StoreLock implements Disposable {
     this.#database = database;
   }
 
-  /** StoreError `unavailable` where another process has it; `io` where the directory cannot be written. */
+  /**
+   * StoreError `unavailable` where another process has it; `io` where the directory cannot be
+   * written.
+   */
   static take(directory: string): StoreLock {
     const path = join(directory, storeLockFile);
     let database: DatabaseSync | undefined;

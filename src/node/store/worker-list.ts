@@ -11,11 +11,13 @@ import type { Clock, Log, Platform } from "../../platform/platform.ts";
 import { readProcess } from "../platform/process-table.ts";
 
 /*
- * Workers end with their supervisor, by the channel between them. One that hangs or was stopped does not see that the
- * channel broke: it keeps the port, and perhaps the lock of the index's writer. So the supervisor keeps a list of its
- * workers in the first data directory, and whoever holds the directory's lock next, and so knows that their supervisor is
- * dead, ends those that are left. A process is one of them when its id and the time it began are those in the list, on the
- * same start of the same machine. Where the system does not tell when a process began, the list stays empty.
+ * Workers end with their supervisor, by the channel between them. One that hangs or was stopped
+ * does not see that the channel broke: it keeps the port, and perhaps the lock of the index's
+ * writer. So the supervisor keeps a list of its workers in the first data directory, and the
+ * process that holds the directory's lock next, and so knows that their supervisor is dead, ends
+ * those that are left. A process is one of them when its id and the time it began are those in the
+ * list, on the same start of the same machine. Where the system does not tell when a process began,
+ * the list stays empty.
  */
 
 /** @limit A killed process may take a while to go, as when it waits for a disk. */
@@ -35,7 +37,7 @@ export class WorkerList {
     this.#log = log;
   }
 
-  /** To be called before the process is told what to do. */
+  /** To be called before the process gets its role. */
   add(pid: number): void {
     const entry = readProcess(pid);
     if (entry === undefined) return;
@@ -64,8 +66,8 @@ export class WorkerList {
 }
 
 /**
- * Ends the workers of a supervisor that died before them; the caller holds the lock of the data directory. StoreError
- * `unavailable` where one does not go.
+ * Ends the workers of a supervisor that died before them; the caller holds the lock of the data
+ * directory. StoreError `unavailable` where one does not go.
  */
 export async function endOrphanedWorkers(
   directory: string,
@@ -84,7 +86,7 @@ function listedIn(path: string): readonly ListedProcess[] {
   try {
     text = readFileSync(path, "utf8");
   } catch {
-    return []; // the last supervisor ended in good order, or there was none
+    return []; // the last supervisor ended cleanly, or there was none
   }
   const list = decodeProcessList(text);
   return list?.machine === machineName() ? list.processes : [];
@@ -100,7 +102,8 @@ function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ESRCH") return; // gone by itself
+    // Gone by itself.
+    if (cause instanceof Error && "code" in cause && cause.code === "ESRCH") return;
     const fix = "end it as its user, or as root";
     const message = `process ${pid}, which a server that was killed left, cannot be ended: ${fix}`;
     throw new StoreError("unavailable", message, { cause });
@@ -119,7 +122,10 @@ async function untilGone(one: ListedProcess, clock: Clock): Promise<void> {
   }
 }
 
-/** One start of one machine, and the namespace of process ids in it: empty where the system does not tell. */
+/**
+ * One start of one machine, and the namespace of process ids in it: empty where the system does not
+ * tell.
+ */
 function machineName(): string {
   try {
     const start = readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();

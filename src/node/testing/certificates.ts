@@ -6,7 +6,9 @@ import type { TlsFiles } from "../http/tls.ts";
 export const noOpenssl =
   spawnSync("openssl", ["version"]).status === 0 ? false : "makes certificates with openssl";
 
-/** A certificate that signs itself, for s3.test, and its key: NAME.crt and NAME.key in the folder. */
+/**
+ * A certificate that signs itself, for s3.test, and its key: NAME.crt and NAME.key in the folder.
+ */
 export function makeCertificate(folder: string, name: string): TlsFiles {
   const files = { certPath: join(folder, `${name}.crt`), keyPath: join(folder, `${name}.key`) };
   const kind = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2";

@@ -1,7 +1,8 @@
 /**
- * How long `work` holds the event loop at a stretch: the most that this thread computes between two turns of the loop,
- * in milliseconds. Computing time, since on a busy machine the clock also counts what others do meanwhile; and the least of
- * several runs, since what the work itself does it does in each.
+ * How long `work` holds the event loop at a stretch: the most that this thread computes between two
+ * turns of the loop, in milliseconds. Computing time, since on a busy machine the clock also counts
+ * what others do meanwhile; and the least of several runs, since what the work itself does it does
+ * in each.
  */
 export async function longestHoldMs(work: () => Promise<unknown>, runs = 3): Promise<number> {
   let least = Number.POSITIVE_INFINITY;

@@ -3,10 +3,12 @@ import { encodeUtf8 } from "../../base/bytes.ts";
 import { signedFetch } from "../client/signed-fetch.ts";
 import type { ReadyEvent } from "./served-store.ts";
 
-/** What is stored under a key. */
+/** The content stored under a key. */
 export const bodyOf = (key: string): string => `${key};`.repeat(2000);
 
-/** The keys of one store, whichever of its servers runs; the secret is told only by the first. */
+/**
+ * The keys of one store, whichever of its servers runs; the secret is printed only by the first.
+ */
 export class StoreClient {
   #secretAccessKey = "";
 

@@ -11,7 +11,10 @@ import {
 } from "../lmdb/lmdb-engine.ts";
 import { createHash } from "../platform/hash.ts";
 
-/** The index at a path, which is made where there is none; without a reserve, and silent, unless told otherwise. */
+/**
+ * The index at a path, which is made where there is none; without a reserve, and silent, unless the
+ * options say otherwise.
+ */
 export function openTestIndex(path: string, more: Partial<LmdbOptions> = {}): Promise<LmdbEngine> {
   if (!hasEnvironment(path)) makeEnvironment(path);
   return openLmdbEngine({
@@ -27,7 +30,10 @@ const changes = new ChangeMaker();
 
 export const keyOf = (i: number): string => `key/${String(i).padStart(5, "0")}`;
 
-/** An index with rows of many sizes, some on pages of their own; replaced and removed, so that pages are free. */
+/**
+ * An index with rows of many sizes, some on pages of their own; replaced and removed, so that pages
+ * are free.
+ */
 export async function fillIndex(path: string, rows: number): Promise<void> {
   const engine = await openTestIndex(path);
   for (let round = 0; round < 3; round++) {
@@ -45,8 +51,8 @@ export async function fillIndex(path: string, rows: number): Promise<void> {
 }
 
 /*
- * Damages the data file of an environment that nobody has open, as a disk does that returns wrong bytes. Pages are chosen
- * among those in use, so that each flip hits something.
+ * Damages the data file of an environment that nobody has open, as a disk does that returns wrong
+ * bytes. Pages are chosen among those in use, so that each flip hits something.
  */
 
 export interface UsedPage {

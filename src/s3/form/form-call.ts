@@ -13,7 +13,10 @@ import { storedObjectHeaders } from "../response/object-response.ts";
 import { etagElement, textElement, xmlPlainDocument } from "../xml/xml-write.ts";
 import type { Form, FormField } from "./read-form.ts";
 
-/** The form with `${filename}` filled in, which may stand in any of its fields; without a file name it stays. */
+/**
+ * The form with `${filename}` filled in, which may stand in any of its fields; without a file name
+ * it stays.
+ */
 export function fillIn(form: Form): Form {
   const { filename } = form;
   if (filename === undefined) return form;
@@ -46,7 +49,7 @@ const signingFields: ReadonlySet<string> = new Set([
   "x-amz-security-token",
 ]);
 
-/** Of the request's own headers, those that keep the object from being stored where it should not be. */
+/** Headers of the request itself that keep the object from being stored where it should not be. */
 const guards: ReadonlySet<string> = new Set([
   "host",
   "x-amz-expected-bucket-owner",
@@ -79,7 +82,7 @@ function headerOf(name: string, { value }: FormField): HeaderList {
   return taken ? [[name, headerValue(name, value)]] : [];
 }
 
-/** What is kept will stand in the headers of answers. */
+/** Checks a field whose value will stand in the headers of answers. */
 function headerValue(name: string, value: string): string {
   const text = wireText(value).trim();
   if (isHeaderValue(text)) return text;
@@ -91,7 +94,10 @@ function metadataName(name: string): string {
   throw invalidArgument(name, "", "The name cannot be that of a header");
 }
 
-/** What the form wants for an answer: the browser sent elsewhere, or a status; 204 where it asks for none that S3 has. */
+/**
+ * The answer that the form asks for: a redirect or a status; 204 where it asks for none that S3
+ * has.
+ */
 export function formAnswer(put: S3Call, form: Form, stored: Stored): HttpResponse {
   const headers = storedObjectHeaders(stored);
   const redirect = redirectOf(form);
@@ -138,7 +144,9 @@ function formEncode(bytes: Uint8Array): string {
   return percentEncode(bytesText(bytes)).replaceAll("%20", "+");
 }
 
-/** Where the object is, at the host that was asked; slashes in the key are escaped, as S3 does here. */
+/**
+ * Where the object is, at the host that was asked; slashes in the key are escaped, as S3 does here.
+ */
 function locationOf({ request, headers, target }: S3Call): string {
   const path = request.head.path.replace(/\/$/, "");
   const host = `${request.secure ? "https" : "http"}://${headers.get("host") ?? ""}`;

@@ -1,25 +1,33 @@
 import { concatBytes, noBytes, tryDecodeUtf8 } from "../../base/bytes.ts";
 import { S3Error } from "../errors.ts";
 
-// multipart/form-data (RFC 7578, RFC 2046) as a stream of parts, one piece of the body in memory at a time. A part has to
-// be read to its end before the next one begins. What is not well-formed is refused; only a preamble, padding behind
-// a boundary and an epilogue are let pass, as the RFC demands.
+// multipart/form-data (RFC 7578, RFC 2046) as a stream of parts, one piece of the body in memory at
+// a time. A part has to be read to its end before the next one begins. What is not well-formed is
+// refused; only a preamble, padding behind a boundary and an epilogue are let pass, as the RFC
+// demands.
 
 /** @limit RFC 2046. */
 const boundaryLengthMax = 70;
 
 /**
- * @limit Of one part. Three lines are usual, and a file's name has at most 255 bytes on any system.
+ * @limit Bytes of the head of one part. Three lines are usual, and a file's name has at most 255
+ * bytes on any system.
  */
 const partHeadBytesMax = 4096;
 
 export interface PartHead {
   readonly name: string;
-  /** As sent, with whatever path stands before it; undefined where there is no such parameter. */
+  /**
+   * The file name as sent, with the path before it, if any; undefined where there is no such
+   * parameter.
+   */
   readonly filename: string | undefined;
 }
 
-/** The boundary that a request's `content-type` names; undefined where it is not multipart/form-data. */
+/**
+ * The boundary that a request's `content-type` names; undefined where it is not
+ * multipart/form-data.
+ */
 export function formBoundary(contentType: string | undefined): string | undefined {
   const [type = "", ...rest] = (contentType ?? "").split(";");
   if (type.trim().toLowerCase() !== "multipart/form-data") return undefined;
@@ -37,7 +45,10 @@ export function malformedForm(): S3Error {
 export class MultipartBody {
   readonly #pieces: AsyncIterator<Uint8Array>;
   readonly #delimiter: Uint8Array;
-  /** Of the body, not handed out yet. The first boundary stands at a line's start without a line before it. */
+  /**
+   * Bytes of the body that are not handed out yet. The first boundary stands at a line's start
+   * without a line before it.
+   */
   #ahead: Uint8Array = Uint8Array.of(carriageReturn, lineFeed);
   #received = 0;
   #inPart = true;
@@ -61,7 +72,9 @@ export class MultipartBody {
     return head;
   }
 
-  /** The bytes of the part that `next` has found; the first call has what stands before all parts. */
+  /**
+   * The bytes of the part that `next` has found; the first call has what stands before all parts.
+   */
   async *content(): AsyncGenerator<Uint8Array, void> {
     while (this.#inPart) {
       const at = indexOfBytes(this.#ahead, this.#delimiter);
@@ -88,7 +101,10 @@ export class MultipartBody {
     await this.#pieces.return?.();
   }
 
-  /** Behind a boundary: two hyphens close the body, else there may be spaces and must be a line's end. */
+  /**
+   * Behind a boundary: two hyphens close the body, else there may be spaces and must be a line's
+   * end.
+   */
   async #isClosed(): Promise<boolean> {
     while (this.#ahead.length < 2) if (!(await this.#more())) throw malformedForm();
     if (this.#ahead[0] === hyphen && this.#ahead[1] === hyphen) {
@@ -179,8 +195,9 @@ function parseHead(lines: readonly string[]): PartHead {
 }
 
 /**
- * `; name="value"; other=value`, names in lower case; undefined where it is something else. A backslash stands for
- * itself, as in the paths that old browsers send, unless a quote or a backslash follows.
+ * `; name="value"; other=value`, names in lower case; undefined where it is something else. A
+ * backslash stands for itself, as in the paths that old browsers send, unless a quote or a
+ * backslash follows.
  */
 function parametersOf(text: string): ReadonlyMap<string, string> | undefined {
   const parameters = new Map<string, string>();

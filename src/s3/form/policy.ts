@@ -2,7 +2,7 @@ import { tryDecodeUtf8 } from "../../base/bytes.ts";
 import { S3Error } from "../errors.ts";
 import type { FormField } from "./read-form.ts";
 
-/** What whoever signed a form allows of it (S3's API reference: "POST Policy"). */
+/** The permissions that the signer of a form gave it (S3's API reference: "POST Policy"). */
 export interface Policy {
   readonly expiresAtMs: number;
   readonly conditions: readonly Condition[];
@@ -14,12 +14,12 @@ export type Condition =
       /** In lower case. */
       readonly field: string;
       readonly value: string;
-      /** As S3 writes it in its refusal. */
+      /** The condition as S3 writes it in its refusal. */
       readonly text: string;
     }
   | { readonly kind: "size"; readonly min: number; readonly max: number };
 
-/** What the policy is held against. */
+/** The form that a policy is checked against. */
 export interface PolicySubject {
   /** By name in lower case, with file names filled in. */
   readonly fields: ReadonlyMap<string, FormField>;
@@ -28,7 +28,7 @@ export interface PolicySubject {
   readonly nowMs: number;
 }
 
-/** Of the policy as the form holds it, in base64; InvalidPolicyDocument where it is none. */
+/** Parses the policy from the form's base64; InvalidPolicyDocument where it is none. */
 export function parsePolicy(encoded: string): Policy {
   const document = parseJson(decode(encoded));
   if (!isObject(document)) throw invalidPolicy("Invalid JSON.");
@@ -45,7 +45,10 @@ export function parsePolicy(encoded: string): Policy {
   return { expiresAtMs: parseExpiration(expiration), conditions: conditions.map(parseCondition) };
 }
 
-/** Throws AccessDenied where the form is not what the policy allows; the file's size is checked as it comes. */
+/**
+ * Throws AccessDenied where the form is not what the policy allows; the file's size is checked as
+ * it comes.
+ */
 export function checkPolicy(policy: Policy, subject: PolicySubject): void {
   if (subject.nowMs > policy.expiresAtMs) throw notAllowed("Policy expired.");
   const covered = new Set<string>();
@@ -83,7 +86,8 @@ export function checkNotBelow(policy: Policy, sizeBytes: number): void {
 type SizeCondition = Extract<Condition, { readonly kind: "size" }>;
 
 function sizesOf({ conditions }: Policy, is: (size: SizeCondition) => boolean): SizeCondition[] {
-  return conditions.filter((each) => each.kind === "size" && is(each)) as SizeCondition[]; // as filtered
+  // As filtered.
+  return conditions.filter((each) => each.kind === "size" && is(each)) as SizeCondition[];
 }
 
 function holds(
@@ -106,8 +110,8 @@ const freeFields: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Fields that no condition need name. Checksums are among them here: they can only keep a damaged file out, and
- * those who sign policies often do not know of them.
+ * Fields that no condition need name. Checksums are among them here: they can only keep a damaged
+ * file out, and those who sign policies often do not know of them.
  */
 function isFree(name: string): boolean {
   return freeFields.has(name) || name.startsWith("x-ignore-") || name.startsWith("x-amz-checksum-");
@@ -200,7 +204,7 @@ function isBound(bound: unknown): bound is number | string {
   return typeof bound === "string" || (Number.isSafeInteger(bound) && Number(bound) >= 0);
 }
 
-/** As S3 writes lists. */
+/** The condition in the way S3 writes lists. */
 function textOf(condition: readonly unknown[]): string {
   return `[${condition.map((each) => JSON.stringify(each)).join(", ")}]`;
 }

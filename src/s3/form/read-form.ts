@@ -8,13 +8,13 @@ import { MultipartBody, type PartHead, malformedForm } from "./multipart-body.ts
 const beforeFileBytesMax = 20 * 1024;
 
 /**
- * @limit What toolkits put behind the file is ignored, a submit button say. It is read, so that the
+ * @limit Fields after the file, such as a submit button, are ignored. They are read, so that the
  * body is known to be whole.
  */
 const behindFileBytesMax = 64 * 1024;
 
 export interface FormField {
-  /** As sent. */
+  /** The field's name as sent. */
   readonly name: string;
   readonly value: string;
 }
@@ -25,7 +25,10 @@ export interface Form {
   readonly fields: ReadonlyMap<string, FormField>;
   /** Without a path; undefined where the form gives none. */
   readonly filename: string | undefined;
-  /** Pulled; it ends once the whole body was read and found well-formed, and throws where it was not. */
+  /**
+   * Pulled; it ends once the whole body was read and found well-formed, and throws where it was
+   * not.
+   */
   readonly file: AsyncIterable<Uint8Array>;
 }
 
@@ -72,7 +75,9 @@ function checkBeforeFile(parts: MultipartBody): void {
   });
 }
 
-/** Some browsers send where the file was; S3 takes what stands behind the last slash of either kind. */
+/**
+ * Some browsers send where the file was; S3 takes what stands behind the last slash of either kind.
+ */
 function nameOf({ filename }: PartHead): string | undefined {
   return filename?.replace(/^.*[/\\]/s, "");
 }

@@ -1,11 +1,14 @@
 import { type BucketConfiguration, readOf, removalOf, writeOf } from "../bucket-configuration.ts";
 import { parseBucketTagging, taggingDocument } from "../request/tagging.ts";
 
-// GetBucketTagging, PutBucketTagging and DeleteBucketTagging. The tags of a bucket have no effect here but to be read again.
+// GetBucketTagging, PutBucketTagging and DeleteBucketTagging. The tags of a bucket have no effect
+// here but to be read again.
 
 const tagging: BucketConfiguration = {
   name: "tagging",
-  /** @limit Fifty tags of 128 and 256 characters, of three bytes at the most, and their elements. */
+  /**
+   * @limit Fifty tags of 128 and 256 characters, of three bytes at the most, and their elements.
+   */
   bytesMax: 64 * 1024,
   unset: "NoSuchTagSet",
   accept(body) {

@@ -5,7 +5,9 @@ import { readBody } from "../request/upload-body.ts";
 import { childText, parseXml, type XmlNode } from "../xml/xml-read.ts";
 import { textElement, xmlDocument } from "../xml/xml-write.ts";
 
-/** Of a bucket that was never versioned, S3 says so by an empty element. */
+/**
+ * S3's names of the states. A bucket that was never versioned is answered with an empty element.
+ */
 const statusNames = { off: undefined, enabled: "Enabled", suspended: "Suspended" } as const;
 
 export const getBucketVersioning: Operation = async (call) => {

@@ -61,8 +61,8 @@ function refuseElement(root: XmlNode, name: string): void {
 }
 
 /**
- * S3's first region refuses to be named, but its own older clients do (aws-sdk-js 2), so here it is taken. A name that is
- * no region is told so by the first region alone.
+ * S3's first region refuses to be named, but its own older clients do (aws-sdk-js 2), so here it is
+ * taken. Only the first region answers that a name is no region.
  */
 function checkLocation(wanted: string | undefined, region: string): void {
   const location = wanted === "EU" ? "eu-west-1" : wanted;

@@ -48,7 +48,7 @@ async function copy(call: S3Call, input: CopyInput): Promise<HttpResponse> {
   );
 }
 
-/** What the copy keeps of its source, by the two directives. */
+/** The attributes that the copy keeps of its source, by the two directives. */
 function chooseAttributes(
   call: S3Call,
   source: CopySource,
@@ -73,8 +73,8 @@ function replaces(call: S3Call, header: string, unknown: string): boolean {
 }
 
 /**
- * Naming a version is how an older one is made the current one again. Naming a storage class counts as changing it,
- * even if it is the same: that is how objects are written anew.
+ * Naming a version is how an older one is made the current one again. Naming a storage class counts
+ * as changing it, even if it is the same: that is how objects are rewritten.
  */
 function refuseSelfCopy(call: S3Call, source: CopySource): void {
   const { bucket, key } = call.target;

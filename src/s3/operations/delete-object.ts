@@ -42,7 +42,10 @@ const keysMax = 1000;
 const listBytesMax = 2 * 1024 * 1024;
 const anyKey = encodeUtf8("*");
 
-/** Who may delete what is asked key by key; the list is read for those alone who may delete something. */
+/**
+ * Who may delete what is asked key by key; the list is read for those alone who may delete
+ * something.
+ */
 export const deleteObjects: Operation = async (call) => {
   const { bucket } = call.target;
   await permit(call, "s3:DeleteObject", { bucket, key: anyKey });
@@ -113,7 +116,7 @@ function requireDigest(call: S3Call): void {
   });
 }
 
-/** What is to be done for a key, where the sender may; each key succeeds or fails on its own. */
+/** Decides what to do for a key, if the sender may; each key succeeds or fails on its own. */
 async function admit(call: S3Call, { key, versionId, node }: Wanted): Promise<DeleteItem> {
   const { bucket } = call.target;
   checkKey(key);

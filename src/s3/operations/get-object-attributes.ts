@@ -95,8 +95,8 @@ function checksumElement({ checksum }: ObjectRow): Xml {
 }
 
 /**
- * Parts are listed where their checksums are what the object's is made of; else S3 tells how many there are. They count
- * from 1 without gaps, as they do for reads by part number.
+ * Parts are listed where their checksums are what the object's is made of; else S3 tells how many
+ * there are. They count from 1 without gaps, as they do for reads by part number.
  */
 function partsElement(call: S3Call, { checksum }: ObjectRow, parts: PartList | undefined): Xml {
   if (parts === undefined) return nothing;

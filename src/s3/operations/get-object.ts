@@ -23,7 +23,7 @@ import {
 } from "../request/object-parameters.ts";
 import { checkResponseOverrides, objectHeaders } from "../response/object-response.ts";
 
-/** What is in memory is answered without a wait, and so without a promise. */
+/** An object in memory is answered without a wait, and so without a promise. */
 export const getObject: Operation = (call) =>
   whenReady(openRead(call), (input) =>
     whenReady(readObject(call.objects, input), (read) => {
@@ -78,7 +78,7 @@ export function refusedRead(refusal: Refusal, call: S3Call): HttpResponse {
   throw refused({ ...refusal, details: { ...asked, ...refusal.details } }, call.target);
 }
 
-/** Not an error: the client has the object already, and is told which one that is. */
+/** Not an error: the client has the object already, and the answer names it. */
 function notModified({ details }: Refusal): HttpResponse {
   const headers: [string, string][] = [];
   if (details?.["ETag"] !== undefined) headers.push(["etag", `"${details["ETag"]}"`]);

@@ -25,13 +25,13 @@ export const listBuckets: Operation = async (call) => {
     throw new S3Error("InvalidArgument", { message, details: { ArgumentName: "bucket-region" } });
   }
   const prefix = query.get("prefix");
-  // S3 tells more of each to clients that know its newer parameters.
+  // S3 says more of each to clients that know its newer parameters.
   const paginated = pageParameters.some((name) => query.has(name));
   const limit = parseMaxBuckets(call);
   const token = query.get("continuation-token");
   const after = token === "" ? undefined : decodeNameToken(token);
   const { buckets, more } = await listBucketRows(call.objects, {
-    // S3 shows an account its own; whoever runs the store sees what there is.
+    // S3 shows an account its own; root sees all.
     account: root ? undefined : account,
     region,
     prefix,

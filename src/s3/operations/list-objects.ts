@@ -13,7 +13,8 @@ import { textElement } from "../xml/xml-write.ts";
 
 export const listObjects: Operation = async (call) => {
   const marker = keyParameter(call.target.query, "marker");
-  // boto3 decodes everything else that is encoded here, but not the prefix; the SDK for Java decodes it.
+  // boto3 decodes everything else that is encoded here, but not the prefix; the SDK for Java
+  // decodes it.
   const listing = await listPage(call, {
     after: marker,
     withOwner: true,
@@ -45,7 +46,8 @@ export const listObjectsV2: Operation = async (call) => {
   const withOwner = query.get("fetch-owner") === "true";
   const { encoding, page, elements, writeItems, headers } = await listPage(call, {
     after: begun ?? startAfter,
-    // A marker has always passed its prefix; start-after is a key, and nothing recorded of AWS says more.
+    // A marker has always passed its prefix; start-after is a key, and nothing recorded of AWS says
+    // more.
     prefixOfAfter: begun === undefined ? "again" : undefined,
     withOwner,
     prefixAs: "keyElement",

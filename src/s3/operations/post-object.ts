@@ -21,7 +21,9 @@ import { parseObjectAttributes } from "../request/object-attributes.ts";
 import { parseTaggingField } from "../request/tagging.ts";
 import { openFile } from "../request/upload-body.ts";
 
-/** An HTML form as a browser sends it: fields that say what PutObject's headers say, then the file. */
+/**
+ * An HTML form as a browser sends it: fields that say what PutObject's headers say, then the file.
+ */
 export const postObject: Operation = async (call) => {
   const form = fillIn(await readForm(formBody(call), boundaryOf(call)));
   const put = asPut(call, form, await verifiedSender(call, form));
@@ -58,7 +60,9 @@ async function verifiedSender(call: S3Call, { fields }: Form): Promise<Verified>
   throw invalidArgument("Authorization", "", message);
 }
 
-/** What the policy, if there is one, says about the size of the file; all else was found to be allowed. */
+/**
+ * Checks all that the policy, if there is one, says except the size of the file, and returns it.
+ */
 function checkedPolicy(put: S3Call, { fields }: Form): Policy | undefined {
   const encoded = fields.get("policy")?.value;
   if (encoded === undefined) return undefined;

@@ -18,12 +18,12 @@ import {
   xmlDocument,
 } from "../xml/xml-write.ts";
 
-// Reads of configurations that no bucket here can have, since the operations that set them are not built. What S3
-// says of a bucket just made is the truth then: an error that there is none, or a document that says what holds by
-// itself. Tools that look at all there is of a bucket (Terraform, mc, inventories) go on after either, and stop at
-// NotImplemented.
+// Reads of configurations that no bucket here can have, since the operations that set them are not
+// built. What S3 says of a bucket just made is the truth then: an error that there is none, or a
+// document that says what holds by itself. Tools that look at all there is of a bucket (Terraform,
+// mc, inventories) go on after either, and stop at NotImplemented.
 
-/** What a read of a bucket is answered with. */
+/** The answer to a read of a configuration that is not set. */
 interface Unset {
   readonly action: string;
   readonly answer: S3ErrorCode | ((owner: string) => Uint8Array);
@@ -113,7 +113,8 @@ const unsetOfBuckets = {
     answer: () =>
       xmlDocument("RequestPaymentConfiguration", [plainElement("Payer", "BucketOwner")]),
   },
-  // There are no access control lists here, and nothing can be made public: S3's defaults since April 2023 hold.
+  // There are no access control lists here, and nothing can be made public: S3's defaults since
+  // April 2023 hold.
   GetBucketOwnershipControls: {
     action: "GetBucketOwnershipControls",
     answer: () =>
@@ -128,7 +129,7 @@ const unsetOfBuckets = {
   GetBucketAcl: { action: "GetBucketAcl", answer: ownersAccess },
 } satisfies Readonly<Partial<Record<OperationName, Unset>>>;
 
-/** The operations that read them, by name; who may not is told so first. */
+/** The operations that read them, by name; a sender who may not read them is refused first. */
 export const readUnsetConfigurations: Readonly<Partial<Record<OperationName, Operation>>> = {
   ...Object.fromEntries(
     Object.entries<Unset>(unsetOfBuckets).map(([name, unset]) => [name, readOfBucket(unset)]),

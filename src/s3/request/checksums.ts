@@ -4,7 +4,7 @@ import type { HeaderList, Headers } from "../../platform/http.ts";
 import { S3Error, type S3ErrorCode } from "../errors.ts";
 import { textElement, type Xml } from "../xml/xml-write.ts";
 
-/** What a request says about the integrity of its body. */
+/** The checksums that a request declares for its body. */
 export interface DeclaredChecksums {
   /** `Content-MD5`, decoded. */
   readonly md5: Uint8Array | undefined;
@@ -23,7 +23,9 @@ export type DeclaredChecksum =
       /** Composite values of multipart objects end in `-N`: how many parts. */
       readonly parts: number | undefined;
     }
-  /** It follows the body, as a trailing header of this name: read it with `parseTrailingChecksum`. */
+  /**
+   * It follows the body, as a trailing header of this name: read it with `parseTrailingChecksum`.
+   */
   | {
       readonly kind: "trailer";
       readonly algorithm: ChecksumAlgorithm;
@@ -50,7 +52,10 @@ const valuePrefix = "x-amz-checksum-";
 const notValues = ["algorithm", "type", "mode"];
 
 export interface ChecksumHeaderOptions {
-  /** Whether the request may choose an algorithm for what it makes: else the name of none is ignored. */
+  /**
+   * True if the request may choose an algorithm for what it makes; otherwise an unknown name is
+   * ignored.
+   */
   readonly choosing?: boolean | undefined;
   /** S3's error for a value that is no checksum (default: InvalidRequest). */
   readonly invalidValue?: S3ErrorCode | undefined;
@@ -72,7 +77,10 @@ export function parseChecksumHeaders(
   return { md5, checksum: given ?? algorithm, type };
 }
 
-/** The value that the trailer promised, from the trailing headers; S3 refuses where it is missing or malformed. */
+/**
+ * The value that the trailer promised, from the trailing headers; S3 refuses where it is missing or
+ * malformed.
+ */
 export function parseTrailingChecksum(
   declared: DeclaredChecksum & { readonly kind: "trailer" },
   trailers: ReadonlyMap<string, string>,
@@ -113,7 +121,9 @@ function parseGiven(headers: Headers, invalidValue: S3ErrorCode): DeclaredChecks
   return promised[0];
 }
 
-/** As S3 splits it: empty names at the end are none, elsewhere they are names it does not know. */
+/**
+ * Splits the list as S3 does: empty names at the end are none, elsewhere they are unknown names.
+ */
 function promisedNames(value: string): string[] {
   const names = value.trim().replace(/,+$/, "").split(",");
   return names.map((name) => name.trim().toLowerCase());
@@ -144,7 +154,7 @@ function parsePromise(header: string): DeclaredChecksum {
   return { kind: "trailer", algorithm, header };
 }
 
-/** What S3 knows of new uploads and copies alone. */
+/** A header that S3 knows for new uploads and copies only. */
 const choiceHeader = "x-amz-checksum-algorithm";
 
 interface NamedAlgorithm {

@@ -14,7 +14,10 @@ export function parseReadConditions(headers: Headers, prefix: string): ReadCondi
   };
 }
 
-/** `If-Range`: a date, or else an ETag; what is neither is the ETag of no object, so that the condition does not hold. */
+/**
+ * `If-Range`: a date, or else an ETag; what is neither is the ETag of no object, so that the
+ * condition does not hold.
+ */
 export function parseRangeCondition(headers: Headers): RangeCondition | undefined {
   const sent = headers.get("if-range")?.trim();
   if (sent === undefined) return undefined;
@@ -23,7 +26,10 @@ export function parseRangeCondition(headers: Headers): RangeCondition | undefine
   return { kind: "etag", etag: sent.replace(/^"(.*)"$/, "$1") };
 }
 
-/** What is not a date is refused: ignored, the client would take the answer for one to its condition. */
+/**
+ * Refuses a value that is no date: if it were ignored, the client would take the answer for one to
+ * its condition.
+ */
 function date(headers: Headers, name: string): number | undefined {
   const sent = headers.get(name);
   if (sent === undefined) return undefined;
@@ -49,8 +55,8 @@ export function bareEtag(etag: string): string {
 }
 
 /**
- * The condition of a PUT, copy or completion. What S3 does not offer must not be ignored: the object would be
- * replaced where the client meant to prevent just that.
+ * The condition of a PUT, copy or completion. What S3 does not offer must not be ignored: the
+ * object would be replaced where the client meant to prevent just that.
  */
 export function parseWriteCondition(headers: Headers): WriteCondition {
   refuseDates(headers);
@@ -95,8 +101,8 @@ function notAccepted(header: string): S3Error {
 }
 
 /**
- * `Range`, as S3 reads it: one range of bytes; anything else (several, other units, backwards) is as if there were
- * none. Whether it fits the object is found out there.
+ * `Range`, as S3 reads it: one range of bytes; anything else (several, other units, backwards) is
+ * as if there were none. Whether it fits the object is found out there.
  */
 export function parseRange(header: string | undefined): RangeRequest | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? "");

@@ -3,8 +3,10 @@ import { test } from "node:test";
 import { createHash } from "../../node/platform/hash.ts";
 import { createTestS3, elementOf, errorOf } from "../testing/test-s3.ts";
 
-// AWS reads the header as forms are: recorded by LocalStack's test_copy_object_special_character_plus_for_space (Go writes a space
-// as `+`, and escapes the slash behind the bucket). The version follows a literal `?versionId=` (CopyObject, API reference).
+// AWS reads the header as forms are: recorded by LocalStack's
+// test_copy_object_special_character_plus_for_space (Go writes a space as `+`, and escapes the
+// slash behind the bucket). The version follows a literal `?versionId=` (CopyObject, API
+// reference).
 
 const hash = createHash();
 const keys = ["two words", "two+words", "a/b", "/a", "é", "why?", "50%"] as const;
@@ -70,7 +72,8 @@ test("copy source: what names no bucket and key is refused", async () => {
   }
 });
 
-// As AWS answers: openstack/swift, swift/common/middleware/s3api/controllers/obj.py, whose tests are run against AWS too.
+// As AWS answers: openstack/swift, swift/common/middleware/s3api/controllers/obj.py, whose tests
+// are run against AWS too.
 test("copy source: a range is for parts, and never passed over where a whole object is copied", async () => {
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/bucket" });

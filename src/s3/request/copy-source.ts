@@ -25,8 +25,8 @@ export async function openCopySource(call: S3Call): Promise<CopySource> {
 }
 
 /**
- * `x-amz-copy-source`: `/bucket/key?versionId=…`, encoded as in forms, slashes too if the client likes, with or
- * without the slash in front.
+ * `x-amz-copy-source`: `/bucket/key?versionId=…`, encoded as in forms, slashes too if the client
+ * likes, with or without the slash in front.
  */
 function parseCopySource(call: S3Call) {
   const sent = call.headers.get(header) ?? "";
@@ -100,7 +100,9 @@ export async function refusedCopy(
   return refused(refusal, (await isAboutSource(call, refusal, source)) ? source : target);
 }
 
-/** AWS: of a range that is partly there, the header is wrong; where nothing of it is, the request. */
+/**
+ * AWS: of a range that is partly there, the header is wrong; where nothing of it is, the request.
+ */
 function refusedRange(call: S3Call, { details }: Refusal): S3Error {
   const size = Number(details?.["ActualObjectSize"]);
   if ((parseCopyRange(call)?.first ?? 0) >= size) {

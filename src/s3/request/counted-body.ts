@@ -18,7 +18,7 @@ export class CountedBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return this.#bytes;
   }
 
-  /** As a request has it. */
+  /** Reads the whole body, as `HttpRequest.readWhole` does. */
   readWhole(bytesMax: number): Uint8Array | Promise<Uint8Array> {
     const whole = this.#request.readWhole(bytesMax);
     if (whole instanceof Promise) return this.#await(whole);

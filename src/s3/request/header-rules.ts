@@ -1,9 +1,9 @@
 import type { Headers } from "../../platform/http.ts";
 import { headerNotImplemented, invalidArgument } from "../errors.ts";
 
-// Headers of features that are not built. Ignored, the client would believe its object encrypted, locked,
-// private or unchanged when it is not; so they are refused. Headers that only ask who pays or which
-// optional fields to show are not among them.
+// Headers of features that are not built. Ignored, the client would believe its object encrypted,
+// locked, private or unchanged when it is not; so they are refused. Headers that only ask who pays
+// or which optional fields to show are not among them.
 
 /** Refused whatever they say. */
 const prefixes: readonly string[] = [
@@ -36,7 +36,10 @@ export function refuseUnsupportedHeaders(headers: Headers): void {
   }
 }
 
-/** What came in the query of a presigned URL may be what no header can hold, and must not get into an answer's. */
+/**
+ * Refuses parameters of a presigned URL that no header can hold, since they must not get into an
+ * answer's headers.
+ */
 export function checkHeaderForm(headers: Headers): void {
   for (const [name, value] of headers) {
     const isHeader = /^[\w!#$%&'*+.^`|~-]+$/.test(name) && isHeaderValue(value);

@@ -21,7 +21,8 @@ export const storedHeaders: readonly string[] = [
 ];
 
 /**
- * What the headers of a PUT, copy or new upload say about the object; it belongs to whoever owns the bucket.
+ * The object's attributes in the headers of a PUT, copy or new upload. The object belongs to the
+ * bucket's owner.
  *
  * @param isChunked whether the body came as aws-chunked.
  */
@@ -77,9 +78,9 @@ function userMetadata(headers: Headers): NameValue[] {
   return metadata;
 }
 
-// A storage class is a name that an object keeps. All classes here are read at once, and are stored alike: there is one
-// scheme. Classes whose objects have to be restored before they can be read would be a promise that nothing keeps, so
-// they are refused as any name is that S3 does not know.
+// A storage class is a name that an object keeps. All classes here are read at once, and are stored
+// alike: there is one scheme. Classes whose objects have to be restored before they can be read
+// would be a promise that nothing keeps, so they are refused as any name is that S3 does not know.
 
 const header = "x-amz-storage-class";
 /** The class of objects for which none was named; answers about an object leave it out. */
@@ -94,14 +95,16 @@ const storageClasses: ReadonlySet<string> = new Set([
   "REDUCED_REDUNDANCY",
 ]);
 
-/** The class that a PUT, form, copy or new upload asks for. A copy does not keep that of its source. */
+/**
+ * The class that a PUT, form, copy or new upload asks for. A copy does not keep that of its source.
+ */
 export function parseStorageClass(headers: Headers): string {
   const storageClass = headers.get(header) ?? standard;
   if (storageClasses.has(storageClass)) return storageClass;
   throw new S3Error("InvalidStorageClass", { details: { StorageClassRequested: storageClass } });
 }
 
-/** Whether the request names a class: in a copy onto itself, that counts as changing it. */
+/** True if the request names a class: in a copy onto itself, that counts as changing it. */
 export function namesStorageClass(headers: Headers): boolean {
   return headers.has(header);
 }

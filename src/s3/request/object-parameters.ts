@@ -38,7 +38,9 @@ export function asUploadId(text: string): UploadId | undefined {
   return parseId(text);
 }
 
-/** A whole number in the query from 0 up, clipped to `max`; an empty one is as if it were not there. */
+/**
+ * A whole number in the query from 0 up, clipped to `max`; an empty one is as if it were not there.
+ */
 export function parseCount(call: S3Call, name: string, fallback: number, max: number): number {
   const text = call.target.query.get(name) ?? "";
   if (text === "") return fallback;
@@ -51,8 +53,8 @@ export function parseCount(call: S3Call, name: string, fallback: number, max: nu
   throw invalidArgument(name, text, message);
 }
 
-// Versions as HTTP speaks of them: the parameter that names one, the headers that tell of one, and delete markers
-// that stand in the way of a read.
+// Versions as HTTP speaks of them: the parameter that names one, the headers that name one, and
+// delete markers that stand in the way of a read.
 
 /** The version that the request names; undefined: the current one. */
 export function parseVersion(call: S3Call, bucket: Bucket): VersionRef | undefined {
@@ -69,7 +71,10 @@ export function versionIn(bucket: Bucket, text: string): VersionRef {
   throw invalidArgument("versionId", text, message);
 }
 
-/** Of a bucket that was never versioned, S3 knows the null version alone. */
+/**
+ * Refuses a version id that the bucket cannot have: if it was never versioned, it has only the null
+ * version.
+ */
 export function knownVersion({ versioning }: Bucket, text: string): VersionRef | undefined {
   const version = parseVersionId(text);
   return version?.kind === "null" || versioning !== "off" ? version : undefined;
@@ -82,7 +87,10 @@ export function refuseVersion(call: S3Call): void {
   throw invalidArgument("versionId", text, "This operation does not accept a version-id.");
 }
 
-/** The action, which has a name of its own where a version is named: s3:GetObject, s3:GetObjectVersion. */
+/**
+ * The action, which has a name of its own where a version is named: s3:GetObject,
+ * s3:GetObjectVersion.
+ */
 export function versionAction(action: string, call: S3Call): string {
   return call.target.query.has("versionId") ? action.replace("Object", "ObjectVersion") : action;
 }
@@ -97,8 +105,8 @@ export function madeVersionHeaders(versionId: string | undefined): HeaderList {
 }
 
 /**
- * A read's refusal. Headers tell of a delete marker in its way, and that there is none where nothing is: of HEAD's
- * answers nothing else tells these two apart.
+ * A read's refusal. Headers report a delete marker in its place, and that there is none where
+ * nothing is: of HEAD's answers nothing else tells these two apart.
  */
 export function refusedVersion(refusal: Refusal, call: S3Call): S3Error {
   const { target, request } = call;

@@ -12,8 +12,9 @@ import {
   type TestS3,
 } from "../testing/test-s3.ts";
 
-// What SDKs move into the query of a URL while they sign it. Where AWS's answer was recorded, the test names the record:
-// LocalStack's tests/aws/services/s3/test_s3.py and its snapshot, class TestS3PresignedUrl.
+// What SDKs move into the query of a URL while they sign it. Where AWS's answer was recorded, the
+// test names the record: LocalStack's tests/aws/services/s3/test_s3.py and its snapshot, class
+// TestS3PresignedUrl.
 
 const hash = createHash();
 
@@ -83,7 +84,8 @@ for (const version of ["v4", "v2"] as const) {
   });
 
   test(`presigned ${version}: metadata, tags and encoding of what is stored`, async () => {
-    // Recorded: test_presigned_url_v4_x_amz_in_qs, metadata in the query is stored. The Go SDK writes X-Amz-Tagging.
+    // Recorded: test_presigned_url_v4_x_amz_in_qs, metadata in the query is stored. The Go SDK
+    // writes X-Amz-Tagging.
     const s3 = await bucketWith();
     const query = "x-amz-meta-foo=%C3%A9%20b&x-amz-meta-empty=&X-Amz-Tagging=a%3Db";
     const target = signedUrl(s3, version, { method: "PUT", target: `/bucket/key?${query}` });
@@ -142,7 +144,8 @@ for (const version of ["v4", "v2"] as const) {
   });
 
   test(`presigned ${version}: a checksum in the query is that of no bytes, and is ignored`, async () => {
-    // Recorded: test_presigned_url_v4_x_amz_in_qs, where the JavaScript SDK adds both and AWS keeps CRC64NVME.
+    // Recorded: test_presigned_url_v4_x_amz_in_qs, where the JavaScript SDK adds both and AWS keeps
+    // CRC64NVME.
     const s3 = await bucketWith();
     const query = "x-amz-checksum-crc32=AAAAAA%3D%3D&x-amz-sdk-checksum-algorithm=CRC32";
     const target = signedUrl(s3, version, { method: "PUT", target: `/bucket/key?${query}` });
@@ -166,7 +169,8 @@ for (const version of ["v4", "v2"] as const) {
   });
 
   test(`presigned ${version}: a signed x-amz-content-sha256 is a digest and never means chunks`, async () => {
-    // OpenStack Swift's test/s3api/test_input_errors.py, run against AWS: class NotV4AuthHeadersMixin.
+    // OpenStack Swift's test/s3api/test_input_errors.py, run against AWS: class
+    // NotV4AuthHeadersMixin.
     const s3 = await bucketWith();
     const streaming = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
     const framed = "3\r\nnew\r\n0\r\n\r\n";
@@ -191,7 +195,8 @@ for (const version of ["v4", "v2"] as const) {
 }
 
 test("presigned v4: x-amz-content-sha256 that nobody signed is let pass and means nothing", async () => {
-  // LocalStack's presigned_url.py has it so of AWS (IGNORED_SIGV4_HEADERS): some clients add it to whatever they send.
+  // LocalStack's presigned_url.py has it so of AWS (IGNORED_SIGV4_HEADERS): some clients add it to
+  // whatever they send.
   const s3 = await bucketWith();
   for (const value of ["ab".repeat(32), "STREAMING-UNSIGNED-PAYLOAD-TRAILER"]) {
     const target = signedUrl(s3, "v4", { method: "PUT", target: "/bucket/key" });
@@ -203,7 +208,8 @@ test("presigned v4: x-amz-content-sha256 that nobody signed is let pass and mean
 });
 
 test("presigned v4: a signed header whose value stands in the query alone verifies with it, and holds", async () => {
-  // Recorded: test_presigned_url_v4_signed_headers_in_qs, with x-amz-server-side-encryption by aws-sdk-js v2.
+  // Recorded: test_presigned_url_v4_signed_headers_in_qs, with x-amz-server-side-encryption by
+  // aws-sdk-js v2.
   const s3 = await bucketWith();
   const target = "/bucket/key?x-amz-meta-a=b&x-amz-checksum-crc32=AAAAAA%3D%3D";
   const meta = ["x-amz-meta-a", "b"] as const;
@@ -219,7 +225,7 @@ test("presigned v4: a signed header whose value stands in the query alone verifi
   assert.match(errorOf(await open(s3, "PUT", bound)), /^BadDigest/);
 });
 
-test("presigned v4: the same header beside the query must be signed, and can't undo a signed condition", async () => {
+test("presigned v4: the same header in addition to the query must be signed, and can't undo a signed condition", async () => {
   // Recorded: test_s3_put_presigned_url_same_header_and_qs_parameter.
   const s3 = await bucketWith("old");
   const meta = signedUrl(s3, "v4", { method: "PUT", target: "/bucket/key?x-amz-meta-a=b" });

@@ -4,9 +4,11 @@ import { createHash } from "../../node/platform/hash.ts";
 import { type TestRequest, type TestS3, createTestS3, elementOf } from "../testing/test-s3.ts";
 import { errorOf } from "../testing/test-s3.ts";
 
-// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_create_bucket_with_invalid_location_constraint,
-// test_different_location_constraint, test_region_header_exists_outside_us_east_1; test_s3_list_operations.snapshot.json,
-// test_list_buckets_region_validation. That refusals have the header too: AWS's documentation of HeadBucket.
+// Recorded from AWS: LocalStack's test_s3.snapshot.json,
+// test_create_bucket_with_invalid_location_constraint, test_different_location_constraint,
+// test_region_header_exists_outside_us_east_1; test_s3_list_operations.snapshot.json,
+// test_list_buckets_region_validation. That refusals have the header too: AWS's documentation of
+// HeadBucket.
 
 const hash = createHash();
 
@@ -59,7 +61,7 @@ test("ListBuckets: a bucket-region that is none is refused, another region's lis
   assert.doesNotMatch((await list("eu-west-1")).text, /<Bucket>/);
 });
 
-test("the region of a bucket is told with each refusal that is about it, to whoever asks", async () => {
+test("the region of a bucket is in each refusal that is about it, for every sender", async () => {
   const s3 = await createTestS3(hash, { region: "eu-west-1" });
   await create(s3, "eu-west-1");
   const asked: readonly (readonly [status: number, request: TestRequest])[] = [

@@ -11,7 +11,7 @@ const names =
   "ap-southeast-7 cn-north-1 cn-northwest-1";
 const known: ReadonlySet<string> = new Set(names.split(" "));
 
-/** Whether it is the name of a region: this store's, which may be any, or one of AWS. */
+/** True if the name is that of a region: this store's, which may be any, or one of AWS. */
 export function isRegion(name: string, own: string): boolean {
   return name === own || known.has(name);
 }

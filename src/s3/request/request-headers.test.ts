@@ -130,8 +130,8 @@ test("metadata: UTF-8 bytes and encoded words come in, encoded words go out", ()
   }
 });
 
-// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_user_metadata_rfc2047_encoded. Long text comes in several
-// words, each half of a half: aws-amplify/aws-sdk-ios#241.
+// Recorded from AWS: LocalStack's test_s3.snapshot.json, test_user_metadata_rfc2047_encoded. Long
+// text comes in several words, each half of a half: aws-amplify/aws-sdk-ios#241.
 test("metadata: comes back as AWS encodes it, ASCII as it was", () => {
   const encoded = (text: string) => encodeHeaderText(decodeHeaderText(text));
   const bytesOf = (text: string) =>

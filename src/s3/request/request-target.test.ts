@@ -69,7 +69,8 @@ test("target: what is not percent-encoded UTF-8 is refused", () => {
 });
 
 test("target: a key that leads out of its bucket is refused, wherever the dots are", () => {
-  // AWS answers 400 (CLI against AWS, floci-io/floci#1231 and #1320; versitygw's PutObject_invalid_object_names).
+  // AWS answers 400 (CLI against AWS, floci-io/floci#1231 and #1320; versitygw's
+  // PutObject_invalid_object_names).
   for (const key of ["..", "../x", "../../etc/passwd", "a/../../b", "a/a/../../../x", "%2e%2e/x"]) {
     assert.equal(codeOf(`/b/${key}`), "BadRequest", key);
   }

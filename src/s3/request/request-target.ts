@@ -6,12 +6,18 @@ import type { RequestHead } from "../../platform/http.ts";
 import { S3Error } from "../errors.ts";
 import { percentDecode } from "./text-encoding.ts";
 
-/** What a request is about. A bucket's name is not judged here: only creating one asks whether it is legal. */
+/**
+ * The bucket, key and parameters of a request. A bucket's name is not judged here: only
+ * CreateBucket asks if it is legal.
+ */
 export interface RequestTarget {
   readonly kind: "service" | "bucket" | "object";
   /** Empty for the service. */
   readonly bucket: string;
-  /** Decoded once, never normalised: `//`, `..` and `+` are themselves. Empty unless an object is meant. */
+  /**
+   * Decoded once, never normalised: `//`, `..` and `+` are themselves. Empty unless an object is
+   * meant.
+   */
   readonly key: Uint8Array;
   /** The first value of each name, decoded; `?acl` and `?acl=` are alike. */
   readonly query: ReadonlyMap<string, string>;
@@ -23,9 +29,10 @@ const queryParametersMax = 100;
 const noQuery: RequestTarget["query"] = new Map();
 
 /**
- * What the request is about, as far as it can be read; `checkTarget` says whether S3 has such a thing.
+ * Parses the target as far as it can be read; `checkTarget` says whether S3 has such a thing.
  *
- * @param domains A host `<bucket>.<domain>` names the bucket; any other host means that the path does.
+ * @param domains A host `<bucket>.<domain>` names the bucket; any other host means that the path
+ * does.
  */
 export function parseRequestTarget(head: RequestHead, domains: readonly string[]): RequestTarget {
   const { path } = head;
@@ -56,7 +63,9 @@ export function checkTarget({ key }: RequestTarget): void {
   if (climbsAboveRoot(key)) throw new S3Error("BadRequest", { message: "Bad Request" });
 }
 
-/** Whether the bytes are UTF-8: what is not escaped became so when it was read. */
+/**
+ * True if the bytes are UTF-8: characters that were not escaped became UTF-8 when they were read.
+ */
 function isText(raw: string, bytes: Uint8Array): boolean {
   return !raw.includes("%") || tryDecodeUtf8(bytes) !== undefined;
 }
@@ -72,7 +81,10 @@ export function checkKey(key: Uint8Array): void {
 const dot = 0x2e;
 const slash = 0x2f;
 
-/** Whether the key, read as a path, leads out of its bucket: keys are no paths, but S3 has none of these. */
+/**
+ * True if the key, read as a path, leads out of its bucket: keys are no paths, but S3 refuses
+ * these.
+ */
 export function climbsAboveRoot(key: Uint8Array): boolean {
   let depth = 0;
   for (let start = 0; start < key.length && depth >= 0;) {

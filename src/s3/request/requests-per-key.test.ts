@@ -4,7 +4,7 @@ import { createHash } from "../../node/platform/hash.ts";
 import { RequestsPerKey } from "./requests-per-key.ts";
 import { createTestS3 } from "../testing/test-s3.ts";
 
-test("C6: requests of one key past its limit are told to slow down, those of others are not", async () => {
+test("C6: requests of one key past its limit are answered SlowDown, those of others are not", async () => {
   const perKey = new RequestsPerKey(1);
   const s3 = await createTestS3(createHash(), { perKey });
   assert.equal((await s3.send({ method: "PUT", target: "/mine" })).status, 200);

@@ -3,7 +3,9 @@ import { StoreError } from "../../base/errors.ts";
 /** Those without a signature are counted together, under a name that no access key has. */
 const anonymous = "";
 
-/** Requests under way by access key (C6): one that floods the store leaves room for the others. */
+/**
+ * Requests under way by access key (C6): a key that floods the store does not keep out the others.
+ */
 export class RequestsPerKey {
   readonly #max: number;
   #refused = 0;

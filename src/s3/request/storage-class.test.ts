@@ -5,8 +5,9 @@ import type { HeaderList } from "../../platform/http.ts";
 import { formParts, formRequest, signPolicyV4 } from "../testing/forms.ts";
 import { type TestS3, createTestS3, elementOf, errorOf } from "../testing/test-s3.ts";
 
-// The answers are those that LocalStack recorded from AWS: test_s3.snapshot.json, test_put_object_storage_class,
-// …_outposts, test_s3_copy_object_storage_class, test_post_object_with_storage_class.
+// The answers are those that LocalStack recorded from AWS: test_s3.snapshot.json,
+// test_put_object_storage_class, …_outposts, test_s3_copy_object_storage_class,
+// test_post_object_with_storage_class.
 
 const hash = createHash();
 const header = "x-amz-storage-class";

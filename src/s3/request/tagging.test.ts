@@ -69,7 +69,8 @@ test("tagging: what is wrong with tags, in S3's words", async () => {
   const invalid = (word: string) => `InvalidTag: The ${word} you have provided is invalid`;
   const many = Array.from({ length: 11 }, (_, index) => [`${index}`, ""] as const);
   for (const [body, expected] of [
-    // Here and of empty keys: versity/versitygw, s3err/s3err.go and backend/common.go, which follow AWS's answers.
+    // Here and of empty keys: versity/versitygw, s3err/s3err.go and backend/common.go, which follow
+    // AWS's answers.
     [documentOf(many), "BadRequest: Object tags cannot be greater than 10"],
     [documentOf([["k".repeat(129), ""]]), invalid("TagKey")],
     [documentOf([["", "v"]]), invalid("TagKey")],

@@ -3,8 +3,8 @@ import { encodeUtf8, fromBase64, toBase64, tryDecodeUtf8 } from "../../base/byte
 const percent = 0x25;
 
 /**
- * The bytes that a percent-encoded text stands for; characters that are not escaped stand for their UTF-8.
- * Undefined where a `%` is not followed by two hexadecimal digits.
+ * The bytes that a percent-encoded text stands for; characters that are not escaped stand for their
+ * UTF-8. Undefined where a `%` is not followed by two hexadecimal digits.
  */
 export function percentDecode(text: string): Uint8Array | undefined {
   const bytes = encodeUtf8(text);
@@ -30,7 +30,7 @@ export function percentDecodeText(text: string): string | undefined {
   return bytes === undefined ? undefined : tryDecodeUtf8(bytes);
 }
 
-/** As forms write names and values: `+` is a space. */
+/** Decodes names and values as forms write them: `+` is a space. */
 export function formDecode(text: string): string | undefined {
   return percentDecodeText(text.replaceAll("+", " "));
 }
@@ -41,16 +41,16 @@ const encodedBytes: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   return `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 });
 
-/** What `encoding-type=url` does to keys: RFC 3986's unreserved characters and `/` stay. */
+/** Encodes a key as `encoding-type=url` asks: RFC 3986's unreserved characters and `/` stay. */
 export function percentEncodeKey(bytes: Uint8Array): string {
   let out = "";
   for (const byte of bytes) out += encodedBytes[byte]!;
   return out;
 }
 
-// User metadata beyond ASCII, in headers. HTTP fields are bytes, clients send UTF-8 in them or the encoded
-// words of RFC 2047, and S3 answers with encoded words. Headers come and go as text with one character
-// per byte (ISO 8859-1), as Node gives them.
+// User metadata beyond ASCII, in headers. HTTP fields are bytes, clients send UTF-8 in them or the
+// encoded words of RFC 2047, and S3 answers with encoded words. Headers come and go as text with
+// one character per byte (ISO 8859-1), as Node gives them.
 
 /** One encoded word, and the space between it and a next one, which stands for nothing. */
 const word = /=\?utf-8\?(b|q)\?([ ->@-~]*)\?=(?:[ \t]+(?==\?))?/gi;
@@ -88,8 +88,9 @@ function fromUtf8Bytes(value: string): string | undefined {
 const contentMax = 63;
 
 /**
- * For an answer: as it is where it is ASCII that a header can hold. Else encoded words as S3's answers show them: kind Q
- * where most characters are ASCII, else B, and halved until each is short enough.
+ * Encodes text for an answer's header: unchanged if it is ASCII that a header can hold. Otherwise
+ * in encoded words as S3 sends them: kind Q where most characters are ASCII, else B, and halved
+ * until each is short enough.
  */
 export function encodeHeaderText(text: string): string {
   if (/^[\t\x20-\x7e]*$/.test(text)) return text;

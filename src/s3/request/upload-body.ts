@@ -46,7 +46,8 @@ export function expectedChecksums(call: S3Call): DeclaredChecksums {
 }
 
 /**
- * The request's body as an object's bytes, with everything the client said about them verified at the end.
+ * The request's body as an object's bytes, with everything the client said about them verified at
+ * the end.
  *
  * @param keep the checksum to store; undefined: the one the client named, else S3's default.
  */
@@ -56,7 +57,7 @@ export function openUpload(call: S3Call, keep: ChecksumAlgorithm | undefined): S
   return verifiedBody(call, sizeBytes, declared, keep);
 }
 
-/** The same of a form's file, where nothing tells how many bytes there will be. */
+/** The same of a form's file, where nothing says how many bytes there will be. */
 export function openFile(
   call: S3Call,
   file: AsyncIterable<Uint8Array>,
@@ -68,7 +69,7 @@ export function openFile(
   return { ...upload, body };
 }
 
-/** Undefined where the body comes in HTTP's chunks: then whoever stores it counts. */
+/** Undefined where the body comes in HTTP's chunks: then the code that stores it counts. */
 function uploadSize(call: S3Call): number | undefined {
   const sizeBytes = declaredSize(call);
   if (sizeBytes === undefined) {
@@ -108,7 +109,8 @@ function verifiedBody(
   refuseNotOfBody(call, checksum);
   const kept = keep ?? checksum?.algorithm ?? defaultChecksum;
   const { payload } = call.verified;
-  // Where the whole body's digest was signed, it is computed with the others and not while the body is read.
+  // Where the whole body's digest was signed, it is computed with the others and not while the body
+  // is read.
   const signed = payload.kind === "signed" ? payload : undefined;
   const framing = payload.kind === "signed" ? ({ kind: "unsigned" } as const) : payload;
   const decoder = createDecoder(call.objects.platform.hash, framing);
@@ -133,7 +135,10 @@ function verifiedBody(
   };
 }
 
-/** Some of what checksum headers can say means an object of parts, or promises a value and gives none. */
+/**
+ * Some of what checksum headers can say means an object of parts, or promises a value and gives
+ * none.
+ */
 function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): void {
   if (checksum?.kind === "value" && checksum.parts !== undefined) {
     const message = `Value for ${checksumHeader(checksum.algorithm)} header is invalid.`;
@@ -150,7 +155,10 @@ function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): 
   }
 }
 
-/** A signed trailer that promises nothing is one that was forgotten, to S3; without signatures it may be empty. */
+/**
+ * A signed trailer that promises nothing is one that was forgotten, to S3; without signatures it
+ * may be empty.
+ */
 function isTrailerMissing({ verified }: S3Call, checksum: DeclaredChecksum | undefined): boolean {
   const { payload } = verified;
   const isSigned = payload.kind === "chunked" && payload.trailer && payload.signing !== undefined;
@@ -212,7 +220,10 @@ export function readBody(call: S3Call, bytesMax: number): Promise<Uint8Array> {
   return withBody(call, bytesMax, (body) => Promise.resolve(body));
 }
 
-/** The same for one that may be large: it is counted in the memory of uploads until `use` is done with it. */
+/**
+ * The same for one that may be large: it is counted in the memory of uploads until `use` is done
+ * with it.
+ */
 export function withBody<T>(call: S3Call, bytesMax: number, use: UseBody<T>): Promise<T> {
   return withVerified(call, declaredChecksums(call), bytesMax, use);
 }
@@ -224,7 +235,7 @@ export function withBodyOnly<T>(call: S3Call, bytesMax: number, use: UseBody<T>)
 
 type UseBody<T> = (body: Uint8Array) => Promise<T>;
 
-/** @limit What a body in memory takes: its pieces, the whole, and the text that it is. */
+/** @limit Copies of a body in memory: its pieces, the whole, and the text that it is. */
 const copiesMax = 3;
 
 async function withVerified<T>(

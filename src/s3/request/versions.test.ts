@@ -54,7 +54,9 @@ async function newBucket(versioning?: string): Promise<Bucket> {
   return bucket;
 }
 
-/** The versions of a listing, in order: "k id", with a star for the latest, a cross for a marker. */
+/**
+ * The versions of a listing, in order: "k id", with a star for the latest, a cross for a marker.
+ */
 function entriesOf(text: string): string[] {
   const entries = text.matchAll(/<(Version|DeleteMarker)>(.*?)<\/\1>/g);
   return Array.from(entries, ([, kind, entry = ""]) => {
@@ -66,7 +68,7 @@ function entriesOf(text: string): string[] {
 
 const idForm = /^[\w-]{32}$/;
 
-test("versioning: turned on and suspended, told as S3 tells it", async () => {
+test("versioning: turned on and suspended, and answered as S3 does", async () => {
   const bucket = await newBucket();
   const status = async () => elementOf((await bucket.send("GET", "?versioning")).text, "Status");
   assert.equal(await status(), undefined);

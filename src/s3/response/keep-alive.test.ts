@@ -50,7 +50,7 @@ test("keep-alive: a copy that takes long answers first, then spaces, then the re
   assert.equal((await s3.send({ method: "GET", target: "/bucket/copy" })).text, "hello");
 });
 
-test("keep-alive: a failure that comes late is the document, told as what it is", async () => {
+test("keep-alive: a failure that comes late is the document, with its own code", async () => {
   const s3 = await slowStore(2, new StoreError("storage_full", "full"));
   const { status, text } = await s3.send(copy);
   assert.equal(status, 200);

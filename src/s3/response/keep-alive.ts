@@ -14,8 +14,9 @@ const spaceMs = 5000;
 const space = Uint8Array.of(0x20);
 
 /**
- * The answer of long work whose body is an XML document. Where it takes long, status 200 and the document's first line
- * are sent, then spaces, then the document itself, which may be an error's: S3 does so, and its clients look for that.
+ * The answer of long work whose body is an XML document. Where it takes long, status 200 and the
+ * document's first line are sent, then spaces, then the document itself, which may be an error's:
+ * S3 does so, and its clients look for that.
  *
  * @param failed words a failure whose status comes too late.
  */
@@ -56,7 +57,7 @@ function documentOf({ body }: HttpResponse): Uint8Array {
   return body;
 }
 
-/** What the work comes to; undefined if it is not done in time. */
+/** The result of the work; undefined if it is not done in time. */
 async function within<T>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
   const timer = new AbortController();
   const late = clock.sleep(ms, timer.signal).then(() => undefined);

@@ -27,7 +27,7 @@ import { element, plainElement, textElement, type Xml } from "../xml/xml-write.t
 /** @limit S3: keys and common prefixes on a page. */
 export const pageItemsMax = 1000;
 
-/** What both listings of objects have in common. */
+/** The elements that both listings of objects have in common. */
 export interface Listing {
   readonly encoding: KeyEncoding;
   readonly delimiter: Uint8Array | undefined;
@@ -41,7 +41,7 @@ export interface Listing {
 export interface ListOptions {
   readonly after: Uint8Array | undefined;
   readonly prefixOfAfter?: ListInput["prefixOfAfter"];
-  /** Whether each object names its owner. */
+  /** True if each object names its owner. */
   readonly withOwner: boolean;
   /** Which of the encoding's ways to write the prefix. */
   readonly prefixAs: "keyElement" | "echoElement";
@@ -121,7 +121,10 @@ export function writeModified(out: XmlBytes, modifiedMs: number): void {
   out.markup(tags.modified).isoDate(modifiedMs).markup(tags.modifiedEnd);
 }
 
-/** When it was written, ETag as `etagOf` has it, which checksum there is (but not its value), and size. */
+/**
+ * When it was written, ETag as `etagOf` has it, which checksum there is (but not its value), and
+ * size.
+ */
 export function writeData(out: XmlBytes, row: ObjectSummary): void {
   const { checksum } = row;
   out.markup(tags.modified).isoDate(row.modifiedMs).markup(tags.modifiedToEtag).hex(row.md5);
@@ -140,7 +143,8 @@ const etagToSize = Object.fromEntries(
     };
     return [algorithm, { full: between("full"), composite: between("composite") }];
   }),
-) as Readonly<Record<ChecksumAlgorithm, Readonly<Record<ChecksumType, Uint8Array>>>>; // of all algorithms
+  // The cast holds, since the entries are made of all algorithms.
+) as Readonly<Record<ChecksumAlgorithm, Readonly<Record<ChecksumType, Uint8Array>>>>;
 
 /** Only the id: S3 no longer has names to display. */
 export function writeOwner(out: XmlBytes, owner: string): void {
@@ -156,21 +160,21 @@ export function ownerElement(name: "Owner" | "Initiator", owner: string): Xml {
   return element(name, [textElement("ID", owner)]);
 }
 
-/** What the last item of a page is called, to go on from. */
+/** The key or prefix of the page's last item, where the next page goes on. */
 export function placeOf(item: ListItem | undefined): Uint8Array | undefined {
   return item?.kind === "prefix" ? item.prefix : item?.key;
 }
 
 /**
- * How the keys of a listing are written: as they are, or percent-encoded for parsers that can't hold every
- * character (`encoding-type=url`).
+ * How the keys of a listing are written: as they are, or percent-encoded for parsers that can't
+ * hold every character (`encoding-type=url`).
  */
 export interface KeyEncoding {
   /** An element holding a key, a prefix, a delimiter or a marker; nothing for undefined. */
   keyElement(name: string, value: Uint8Array | undefined): Xml;
   /**
-   * The same of a value that some clients decode and some show as it comes: of it only what decoding would change is
-   * encoded, and what XML has no character for.
+   * The same of a value that some clients decode and some show as it comes: of it only what
+   * decoding would change is encoded, and what XML has no character for.
    */
   echoElement(name: string, value: Uint8Array): Xml;
   /** The value itself, between the tags of a row. */
@@ -217,7 +221,9 @@ export function encodeContinuationToken(after: Uint8Array): string {
   return version + base64;
 }
 
-/** A token from an earlier page; InvalidArgument for anything else. Undefined where there is none. */
+/**
+ * A token from an earlier page; InvalidArgument for anything else. Undefined where there is none.
+ */
 export function decodeContinuationToken(token: string | undefined): Uint8Array | undefined {
   if (token === undefined) return undefined;
   const base64 = token.slice(1).replaceAll("-", "+").replaceAll("_", "/");
@@ -242,7 +248,7 @@ export function keyElement(key: Uint8Array): Xml {
   return textElement("Key", decodeUtf8(key));
 }
 
-/** What ListParts and ListMultipartUploads both say about an upload. */
+/** The elements about an upload that ListParts and ListMultipartUploads share. */
 export function uploadElements({ attributes, checksum }: UploadRow): readonly Xml[] {
   return [
     ownerElement("Initiator", attributes.owner),
@@ -253,7 +259,7 @@ export function uploadElements({ attributes, checksum }: UploadRow): readonly Xm
   ];
 }
 
-/** As S3 writes times in XML: in UTC, whole seconds, `.000Z` at the end. */
+/** A time as S3 writes it in XML: in UTC, whole seconds, `.000Z` at the end. */
 export function formatIsoDate(ms: number): string {
   return new Date(Math.floor(ms / 1000) * 1000).toISOString();
 }

@@ -15,12 +15,12 @@ const defaultContentType = "binary/octet-stream";
 /** Headers kept with an object, and the parameters that take their place in an answer. */
 const overrides = storedHeaders.map((name) => [name, `response-${name}`] as const);
 
-/** What is said of an object that was stored in one go. */
+/** The headers of an answer about an object that was stored in one go. */
 export function storedObjectHeaders({ etag, checksum, versionId }: Stored): HeaderList {
   return [["etag", `"${etag}"`], ...checksumHeaders(checksum, 0), ...madeVersionHeaders(versionId)];
 }
 
-/** What GET and HEAD say about an object. */
+/** The headers of GET and HEAD about an object. */
 export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
   const { row, first, length, partial } = info;
   const headers: HeaderList[number][] = [
@@ -45,7 +45,10 @@ export function objectHeaders(call: S3Call, info: ObjectInfo): HeaderList {
   return wanted ? [...headers, ...checksumsOf(info)] : headers;
 }
 
-/** Of what is read: the whole, or a part of those whose checksums the whole's is made of. */
+/**
+ * The checksum of the bytes that are read: the whole, or a part whose checksum the whole's is made
+ * of.
+ */
 function checksumsOf({ row, length, partCount, partChecksum }: ObjectInfo): HeaderList {
   if (partCount === undefined || row.checksum?.type !== "composite") {
     return length === row.size ? checksumHeaders(row.checksum, row.partCount) : [];
@@ -73,7 +76,9 @@ function overrideOf(call: S3Call, parameter: string): string | undefined {
   return value === "" ? undefined : value;
 }
 
-/** Only who signs may choose the headers of the answer, and only these, and what a header can hold. */
+/**
+ * Only who signs may choose the headers of the answer, and only these, and what a header can hold.
+ */
 export function checkResponseOverrides(call: S3Call): void {
   for (const name of call.target.query.keys()) {
     if (!name.startsWith("response-")) continue;

@@ -13,13 +13,16 @@ export interface ChunkedPut {
   readonly body: string;
   /** Where it is not the body's. */
   readonly decodedLength?: number;
-  /** Of one chunk; else the body is one. */
+  /** The size of one chunk; if it is absent, the body is one chunk. */
   readonly pieceBytes?: number;
   /** Changes the body as it travels. */
   readonly tamper?: (encoded: string) => string;
 }
 
-/** PUT /bucket/k as SDKs send streams: `aws-chunked` within HTTP's own chunks, so without a Content-Length. */
+/**
+ * PUT /bucket/k as SDKs send streams: `aws-chunked` within HTTP's own chunks, so without a
+ * Content-Length.
+ */
 export async function putChunked(
   s3: TestS3,
   put: ChunkedPut,

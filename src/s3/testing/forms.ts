@@ -15,7 +15,7 @@ export interface TestPart {
 
 export const testBoundary = "----boundary7MA4YWxk";
 
-/** As browsers write a form. */
+/** Encodes a form as browsers do. */
 export function encodeForm(parts: readonly TestPart[], boundary = testBoundary): Uint8Array {
   const pieces = parts.flatMap(({ name, filename, bytes }) => {
     const file = filename === undefined ? "" : `; filename="${filename}"`;

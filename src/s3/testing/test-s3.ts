@@ -45,7 +45,7 @@ export interface TestResponse {
 export interface TestS3 {
   readonly store: TestStore;
   readonly handler: HttpHandler;
-  /** What was observed, in order. */
+  /** The requests that were observed, in order. */
   readonly done: readonly ObservedRequest[];
   send(request: TestRequest): Promise<TestResponse>;
 }

@@ -3,13 +3,16 @@ import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { TestRequest, TestResponse, TestS3 } from "./test-s3.ts";
 
-// Conversations with the server as text, reviewed as diffs: `> ` what is sent, `< ` what is answered, `# `
-// what it shows. Requests are signed on the way; headers that differ from run to run are left out.
-// `{md5}` in a request stands for the digest of its body, `{upload}` for the last upload id answered.
+// Conversations with the server as text, reviewed as diffs: `> ` what is sent, `< ` what is
+// answered, `# ` what it shows. Requests are signed on the way; headers that differ from run to run
+// are left out. `{md5}` in a request stands for the digest of its body, `{upload}` for the last
+// upload id answered.
 
 const leftOut = ["x-amz-request-id", "x-amz-id-2", "date", "server", "retry-after"];
 
-/** Sends every request of a transcript and returns the transcript with the answers as they are now. */
+/**
+ * Sends every request of a transcript and returns the transcript with the answers as they are now.
+ */
 export async function replay(s3: TestS3, transcript: string): Promise<string> {
   const lines: string[] = [];
   const request: string[] = [];

@@ -3,8 +3,9 @@ import type { Xml } from "./xml-write.ts";
 import { documentEnd, documentStart, escapeText } from "./xml-write.ts";
 
 /*
- * XML as bytes, for the rows of a listing. A page has a thousand rows of seven elements: as texts that are joined and then
- * encoded they took 3 µs a row, written straight into the answer's bytes 0.9 (Node 26.10, 2 virtual cores, November 2026).
+ * XML as bytes, for the rows of a listing. A page has a thousand rows of seven elements: as texts
+ * that are joined and then encoded they took 3 µs a row, written straight into the answer's bytes
+ * 0.9 (Node 26.10, 2 virtual cores, November 2026).
  */
 
 const initialBytes = 64 * 1024;
@@ -49,7 +50,7 @@ export class XmlBytes {
   #time: Uint8Array = noBytes;
   readonly #repeated = new Map<string, Uint8Array>();
 
-  /** What was written; the writer is used up. */
+  /** The bytes written; the writer is used up. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#end);
   }
@@ -121,7 +122,7 @@ export class XmlBytes {
     return this.plain(String(value));
   }
 
-  /** As `formatIsoDate` writes it. */
+  /** Writes a time as `formatIsoDate` does. */
   isoDate(ms: number): this {
     const day = Math.floor(ms / msPerDay);
     if (day !== this.#day) {

@@ -3,21 +3,23 @@ import type { LoopShare } from "../../base/loop-share.ts";
 import { S3Error } from "../errors.ts";
 
 /*
- * Request bodies in XML, as much of it as S3's clients send: elements, text, references, CDATA, comments and processing
- * instructions. Attributes and namespaces are checked for form and mean nothing. There are no entities but XML's five: a document
- * could define its own, each standing for many others, and grow without end; so a document type is refused, as is everything
- * that is not well-formed. Each character is looked at once, and nesting is limited, so the time a document takes goes with its
- * length: 6 µs a KiB, where a parser for all of XML takes 80 to 150 (Node 26.10, 2 virtual cores, November 2026).
+ * Request bodies in XML, as much of it as S3's clients send: elements, text, references, CDATA,
+ * comments and processing instructions. Attributes and namespaces are checked for form and mean
+ * nothing. There are no entities but XML's five: a document could define its own, each standing for
+ * many others, and grow without end; so a document type is refused, as is everything that is not
+ * well-formed. Each character is looked at once, and nesting is limited, so the time a document
+ * takes goes with its length: 6 µs a KiB, where a parser for all of XML takes 80 to 150 (Node
+ * 26.10, 2 virtual cores, November 2026).
  */
 
 /** @limit S3's deepest request (a lifecycle filter) has 7 levels. */
 const depthMax = 20;
 /**
- * @limit Of one child of the root that is read by itself, and of what stands before it: a part with
- * all checksums has 800 characters, a key of references 6,200.
+ * @limit Characters of one child of the root that is read by itself, and of the text before it: a
+ * part with all checksums has 800 characters, a key of references 6,200.
  */
 const childCharsMax = 32 * 1024;
-/** What reading a KiB takes, in rows of the index (2 cores of 2026). */
+/** The cost of reading a KiB, in rows of the index (2 cores of 2026). */
 const rowsPerKib = 12;
 
 /** An element of a request body. */
@@ -30,8 +32,8 @@ export interface XmlNode {
 }
 
 /**
- * The root element of a request body, which must have the given name; `MalformedXML` for anything else. The size was
- * limited by whoever read the body, to what is read in a few milliseconds.
+ * The root element of a request body, which must have the given name; `MalformedXML` for anything
+ * else. The size was limited by the code that read the body, to what is read in a few milliseconds.
  */
 export function parseXml(bytes: Uint8Array, root: string): XmlNode {
   const node = parseAnyXml(bytes);
@@ -48,8 +50,8 @@ export function parseAnyXml(bytes: Uint8Array): XmlNode {
 }
 
 /**
- * Gives the children of the root element of a body that may be large to `take`, one by one, with turns of the event loop in
- * between; `MalformedXML` as above, perhaps after some were given.
+ * Gives the children of the root element of a body that may be large to `take`, one by one, with
+ * turns of the event loop in between; `MalformedXML` as above, perhaps after some were given.
  */
 export async function readXmlChildren(
   bytes: Uint8Array,
@@ -80,7 +82,9 @@ const nameCodes = Uint8Array.from({ length: 128 }, (_, code) => {
   return /[A-Za-z_:]/.test(character) ? 2 : Number(/[-.0-9]/.test(character));
 });
 
-/** Behind the name in a start tag: attributes with quotes around their values, and the tag's end. */
+/**
+ * Behind the name in a start tag: attributes with quotes around their values, and the tag's end.
+ */
 const attributes = /((?:\s+[^\s<>"'/=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>/y;
 const attributeName = /([^\s"'=]+)\s*=\s*(?:"[^"]*"|'[^']*')/g;
 const tagEnd = /\s*>/y;
@@ -150,7 +154,10 @@ class XmlReader {
     return { name: localName(name), children, text: own.text };
   }
 
-  /** The next child of the element of that name, whose text in front of it is added to `own`; undefined: it has ended. */
+  /**
+   * The next child of the element of that name, whose text in front of it is added to `own`;
+   * undefined: it has ended.
+   */
   #child(name: string, depth: number, own: { text: string }): XmlNode | undefined {
     for (;;) {
       own.text += this.#run();
@@ -206,7 +213,9 @@ class XmlReader {
     this.#at += this.#match(tagEnd)[0].length;
   }
 
-  /** Up to the root, or from there to the end: white space, comments and processing instructions. */
+  /**
+   * Up to the root, or from there to the end: white space, comments and processing instructions.
+   */
   #skipOutside(): void {
     for (;;) {
       this.#at += this.#match(space)[0].length;
@@ -225,7 +234,7 @@ class XmlReader {
     } else throw malformed();
   }
 
-  /** What says which XML it is, and stands at the beginning alone. */
+  /** Reads the declaration, which names the version of XML and stands at the beginning only. */
   #isDeclaration(): boolean {
     const start = this.#at + "<?xml".length;
     if (!this.#text.startsWith("<?xml", this.#at)) return false;
@@ -249,7 +258,7 @@ class XmlReader {
 }
 
 function isNameCode(code: number, isFirst: boolean): boolean {
-  // What is no letter of ASCII is one of some script, but for a few.
+  // A character above ASCII is a letter of some script, with few exceptions.
   if (code >= 0x80) return code >= 0xc0 && code !== 0xd7 && code !== 0xf7 && code < 0xfffe;
   return nameCodes[code]! > Number(isFirst);
 }
@@ -292,7 +301,10 @@ export function childrenOf(node: XmlNode, name: string): readonly XmlNode[] {
   return node.children.filter((child) => child.name === name);
 }
 
-/** The text of the only child of that name; undefined where there is none, `MalformedXML` for several. */
+/**
+ * The text of the only child of that name; undefined where there is none, `MalformedXML` for
+ * several.
+ */
 export function childText(node: XmlNode, name: string): string | undefined {
   let found: XmlNode | undefined;
   for (const child of node.children) {

@@ -14,9 +14,10 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /**
- * Text as it stands in an element. Keys may hold any character, and XML 1.0 has none for most control
- * characters: they are written as references, as S3 does, which lenient parsers read and which survives
- * parsers' changes to line ends. `encoding-type=url` is the way around for strict ones.
+ * Text as it stands in an element. Keys may hold any character, and XML 1.0 has none for most
+ * control characters: they are written as references, as S3 does, which lenient parsers read and
+ * which survives parsers' changes to line ends. `encoding-type=url` is the way around for strict
+ * ones.
  */
 export function escapeText(text: string): Xml {
   // oxlint-disable-next-line no-control-regex -- control characters are what it is about
@@ -31,7 +32,10 @@ export function textElement(name: string, value: string | number | boolean | und
   return `<${name}>${escapeText(String(value))}</${name}>` as Xml; // escaped just here
 }
 
-/** The same for what holds no character with a meaning in XML: numbers, times, digests, names of ours. */
+/**
+ * The same for what holds no character with a meaning in XML: numbers, times, digests, names of
+ * ours.
+ */
 export function plainElement(name: string, text: string | number): Xml {
   return `<${name}>${text}</${name}>` as Xml; // by its contract
 }
@@ -76,5 +80,6 @@ export function xmlPlainDocument(root: string, children: readonly Xml[]): Uint8A
 /** Who is granted something; its kind stands in an attribute, which nothing else of S3's does. */
 export function granteeElement(id: Xml): Xml {
   const instance = "http://www.w3.org/2001/XMLSchema-instance";
-  return `<Grantee xmlns:xsi="${instance}" xsi:type="CanonicalUser">${id}</Grantee>` as Xml; // around finished XML
+  // The cast holds, since the text around it is XML.
+  return `<Grantee xmlns:xsi="${instance}" xsi:type="CanonicalUser">${id}</Grantee>` as Xml;
 }
