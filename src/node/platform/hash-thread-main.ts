@@ -1,31 +1,51 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../../base/assert.ts";
-import type { Hasher } from "../../platform/hash.ts";
+import type { HashAlgorithm } from "../../platform/hash.ts";
 import { createHash } from "./hash.ts";
-import { KernelMemory, type MemoryRange } from "./kernel-memory.ts";
 import type { FromHashThread, SentBytes, ToHashThread } from "./hash-threads.ts";
+import { KernelMemory, type MemoryRange } from "./kernel-memory.ts";
+import { Md5Lanes } from "./md5-lanes.ts";
 
-// The thread that HashThreads starts: hashes what it is told to, in the order it is told.
+// The thread that HashThreads starts: hashes what it is told to, of each body in the order it is told.
+
+/** One digest of a body. */
+interface Hashing {
+  /** Calls `done` when the bytes are no longer needed. */
+  update(bytes: Uint8Array, done: () => void): void;
+  digest(done: (digest: Uint8Array) => void): void;
+}
 
 const port = must(parentPort ?? undefined, "started as a thread");
 const memory = new KernelMemory(workerData as MemoryRange); // as HashThreads starts it
 const hash = createHash(memory);
-const hashers = new Map<number, Hasher>();
+const md5 = new Md5Lanes(memory, setImmediate);
+const hashings = new Map<number, Hashing>();
 
-function receive(message: ToHashThread): FromHashThread | undefined {
+function open(algorithm: HashAlgorithm): Hashing {
+  if (algorithm === "md5") return md5.open();
+  const hasher = hash.create(algorithm);
+  return {
+    update(bytes, done) {
+      hasher.update(bytes);
+      done();
+    },
+    digest: (done) => done(hasher.digest()),
+  };
+}
+
+function receive(message: ToHashThread): void {
   const { id } = message;
+  const hashing = (): Hashing => must(hashings.get(id), "an open hasher");
   switch (message.kind) {
     case "open":
-      hashers.set(id, hash.create(message.algorithm));
-      return undefined;
+      hashings.set(id, open(message.algorithm));
+      return;
     case "update":
-      must(hashers.get(id), "an open hasher").update(bytesOf(message.bytes));
-      return { id };
+      return hashing().update(bytesOf(message.bytes), () => answer({ id }));
     case "digest":
-      return { id, digest: must(hashers.get(id), "an open hasher").digest() };
+      return hashing().digest((digest) => answer({ id, digest }));
     case "close":
-      hashers.delete(id);
-      return undefined;
+      hashings.delete(id);
   }
 }
 
@@ -33,7 +53,8 @@ function bytesOf(sent: SentBytes): Uint8Array {
   return sent instanceof Uint8Array ? sent : memory.view(sent.at, sent.length);
 }
 
-port.on("message", (message: ToHashThread) => {
-  const answer = receive(message);
-  if (answer !== undefined) port.postMessage(answer);
-});
+function answer(message: FromHashThread): void {
+  port.postMessage(message);
+}
+
+port.on("message", receive);

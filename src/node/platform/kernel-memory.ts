@@ -86,6 +86,10 @@ export class KernelMemory implements ThreadMemory {
     return new Uint8Array(this.#buffer, at, bytes);
   }
 
+  words(at: number, count: number): Uint32Array {
+    return new Uint32Array(this.#buffer, at, count);
+  }
+
   /** Where bytes begin in it; undefined where they lie elsewhere. */
   placeOf(bytes: Uint8Array): number | undefined {
     return bytes.buffer === this.#buffer ? bytes.byteOffset : undefined;
