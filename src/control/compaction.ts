@@ -1,11 +1,12 @@
 import { must } from "../base/assert.ts";
+import { BufferPool } from "../base/buffers.ts";
 import { toHex } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { ExtentEntry } from "../extent/extent-table.ts";
 import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import { chunkBytesMax } from "../format/limits.ts";
-import type { RecordHeader } from "../format/record.ts";
+import { type RecordHeader, recordHeaderBytesMax } from "../format/record.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { ScannedHole, ScannedRecord } from "../extent/extent-scan.ts";
@@ -37,6 +38,8 @@ import type { StoragePlane } from "./storage-plane.ts";
 const recordsAtOnce = 64;
 /** @limit Payload held in memory for that: four whole chunks. */
 const bytesAtOnce = 4 * chunkBytesMax;
+/** @limit Payloads from here on are read into buffers that are used again, eight at the same time. */
+const bufferedBytesMin = chunkBytesMax / 2;
 /**
  * @limit Chunks copied whose rows are not changed yet, about 100 bytes each. Past it all rows
  * waiting are changed.
@@ -70,6 +73,11 @@ export class Compaction {
   readonly #options: CompactionOptions;
   readonly #records: AsyncGenerator<ScannedRecord | ScannedHole, void, undefined>;
   readonly #rows = new Map<string, MovedRow>();
+  readonly #buffers = new BufferPool({
+    bufferBytes: chunkBytesMax + recordHeaderBytesMax,
+    keptMax: bytesAtOnce / bufferedBytesMin,
+    create: (bytes) => new Uint8Array(bytes),
+  });
   #moves = 0;
   #isUnsure = false;
   #isWhole = true;
@@ -131,22 +139,27 @@ export class Compaction {
     }
     const { reader, writer, counters } = this.#options;
     const { offset, payloadBytes: length } = header;
-    const payload = await this.#readRecord(header);
+    const buffer = length >= bufferedBytesMin ? this.#buffers.take() : undefined;
+    const payload = await this.#readRecord(header, buffer);
     if (payload === undefined) return;
     const ref = await writer.append(header, payload);
     this.#rowOf(referent, header).moved.set(offset, ref);
     this.#moves++;
-    await reader.read(ref, header, 0, length);
+    await reader.read(ref, header, 0, length, { buffer });
     counters.recordsMoved++;
     counters.bytesMoved += length;
+    if (buffer !== undefined) this.#buffers.give(buffer);
   }
 
   /** Undefined where it is damaged: then it stays. */
-  async #readRecord(header: RecordHeader): Promise<Uint8Array | undefined> {
+  async #readRecord(
+    header: RecordHeader,
+    buffer: Uint8Array | undefined,
+  ): Promise<Uint8Array | undefined> {
     const { extent, offset, payloadBytes: length, checksum } = header;
     const ref = { extent, offset, length, checksum };
     try {
-      return await this.#options.reader.read(ref, header, 0, length);
+      return await this.#options.reader.read(ref, header, 0, length, { buffer });
     } catch (thrown) {
       if (!isStoreError(thrown, "corrupt")) throw thrown;
       this.#isWhole = false;

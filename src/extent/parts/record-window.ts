@@ -5,12 +5,16 @@ import type { DiskFile } from "../../platform/disk.ts";
  * payloads are skipped.
  */
 const windowBytes = 256 * 1024;
+/** @limit … but for the header alone, once a payload was skipped: others may follow. */
+const skippedWindowBytes = 16 * 1024;
 
 /** Reads a file from front to back in large pieces, handing out views of them. */
 export class RecordWindow {
   readonly #file: Pick<DiskFile, "read">;
   readonly #end: number;
-  #bytes = new Uint8Array(0);
+  /** Used again and again: memory outside of the heap that is given up soon brings on collections of all of it. */
+  #buffer = new Uint8Array(0);
+  #bytes = this.#buffer;
   #start = 0;
 
   /** Nothing at or behind `end` is read. */
@@ -26,8 +30,12 @@ export class RecordWindow {
     const wanted = Math.max(0, Math.min(length, this.#end - offset));
     const at = offset - this.#start;
     if (at < 0 || at + wanted > this.#bytes.length) {
-      const size = Math.max(wanted, Math.min(windowBytes, this.#end - offset));
-      const buffer = new Uint8Array(size);
+      const hasSkipped = at > this.#bytes.length;
+      const ahead = hasSkipped ? skippedWindowBytes : windowBytes;
+      const size = Math.max(wanted, Math.min(ahead, this.#end - offset));
+      if (size > this.#buffer.length) this.#buffer = new Uint8Array(size);
+      const buffer = this.#buffer.subarray(0, size);
+      this.#bytes = buffer.subarray(0, 0); // none of the earlier ones, should the read fail
       this.#bytes = buffer.subarray(0, await this.#file.read(buffer, offset));
       this.#start = offset;
     }
