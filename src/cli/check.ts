@@ -24,8 +24,8 @@ export const check: Command = {
     settingFlag("data"),
     configFlag,
     { name: "repair", help: "rebuild a damaged index from every row that can be proved" },
-    { name: "accept-loss", help: "with --repair: go on without the rows that it said are lost" },
-    { name: "json", help: "the whole report as one line of JSON" },
+    { name: "accept-loss", help: "with --repair: accept the loss of the rows it listed as lost" },
+    { name: "json", help: "print the whole report as one line of JSON" },
   ],
   run: runCheck,
 };

@@ -83,7 +83,7 @@ export function overview(commands: readonly Command[]): string {
   const rows = [
     ...commands.map(({ name, summary }) => [name, summary] as const),
     ["version", "print the version"] as const,
-    ["help [COMMAND]", "print this, or what a command takes"] as const,
+    ["help [COMMAND]", "print this, or the flags of a command"] as const,
   ];
   return [
     "Holdfast, an S3-compatible object store that never loses a byte it said it has.",

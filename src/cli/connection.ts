@@ -35,7 +35,7 @@ export const connectionFlags: readonly Flag[] = [
   {
     name: "endpoint",
     value: "URL",
-    help: "the server to ask (HOLDFAST_ENDPOINT, else where --listen is)",
+    help: "URL of the server (HOLDFAST_ENDPOINT, else where --listen is)",
   },
   settingFlag("data"),
   settingFlag("listen"),
@@ -44,7 +44,7 @@ export const connectionFlags: readonly Flag[] = [
   {
     name: "ca",
     value: "FILE",
-    help: "additional CA certificates to trust, in PEM (HOLDFAST_CA)",
+    help: "additional CA certificates to trust (PEM file) (HOLDFAST_CA)",
   },
   configFlag,
 ];
@@ -215,7 +215,7 @@ async function calling<T>(
     return await call(trust);
   } catch (cause) {
     if (isDistrust(cause)) {
-      const fix = "name its authority with --ca, or its certificate with --tls-cert";
+      const fix = "give the certificate of its CA with --ca, or its own with --tls-cert";
       const message = `the server at ${endpoint} is not trusted (${messageOf(cause)}): ${fix}`;
       throw new StoreError("unavailable", message, { cause });
     }

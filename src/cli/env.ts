@@ -7,7 +7,7 @@ export const env: Command = {
   name: "env",
   summary: 'print the variables that point S3 clients at this store: eval "$(holdfast env)"',
   usage: "env [--data DIR] [--endpoint URL] [--json]",
-  flags: [...connectionFlags, { name: "json", help: "as one line of JSON" }],
+  flags: [...connectionFlags, { name: "json", help: "print one line of JSON" }],
   run: runEnv,
 };
 

@@ -24,12 +24,20 @@ export const keyCreate: Command = {
     {
       name: "owner",
       value: "NAME",
-      help: "whose key it is; keys of one owner share buckets (default: default)",
+      help: "owner of the key; keys of one owner share buckets (default: default)",
     },
-    { name: "access-key", value: "ID", help: "an id of your own, together with its secret" },
-    { name: "secret-key-file", value: "FILE", help: "holds that secret; - for standard input" },
+    {
+      name: "access-key",
+      value: "ID",
+      help: "use this id instead of a new one; needs --secret-key-file",
+    },
+    {
+      name: "secret-key-file",
+      value: "FILE",
+      help: "file with the secret of that id; - for standard input",
+    },
     ...connectionFlags,
-    { name: "json", help: "as one line of JSON" },
+    { name: "json", help: "print one line of JSON" },
   ],
   run: runKeyCreate,
 };
@@ -77,7 +85,7 @@ export const keyList: Command = {
   name: "key list",
   summary: "list access keys and their owners",
   usage: "key list [--json]",
-  flags: [...connectionFlags, { name: "json", help: "as one line of JSON" }],
+  flags: [...connectionFlags, { name: "json", help: "print one line of JSON" }],
   run: runKeyList,
 };
 
@@ -117,7 +125,7 @@ export const keyDelete: Command = {
   summary: "delete an access key; from then on it is refused",
   usage: "key delete ID",
   operands: ["ID"],
-  flags: [...connectionFlags, { name: "json", help: "as one line of JSON" }],
+  flags: [...connectionFlags, { name: "json", help: "print one line of JSON" }],
   run: runKeyDelete,
 };
 

@@ -13,7 +13,7 @@ import type { Flag, GivenFlags } from "./command.ts";
 export const configFlag: Flag = {
   name: "config",
   value: "FILE",
-  help: "a file of lines name = value (HOLDFAST_CONFIG)",
+  help: "settings file: lines of name = value (HOLDFAST_CONFIG)",
 };
 
 export function settingFlag(name: SettingName): Flag {

@@ -22,12 +22,12 @@ const readingWindowMs = 60_000;
 
 export const status: Command = {
   name: "status",
-  summary: "ask a running server how it is",
+  summary: "show the state of a running server",
   usage: "status [--watch] [--json] [--endpoint URL] [--data DIR]",
   flags: [
     ...connectionFlags,
-    { name: "watch", help: "again every 2 s, over the last minute, until Ctrl-C" },
-    { name: "json", help: "as one line of JSON each time" },
+    { name: "watch", help: "refresh every 2 s, with rates over the last minute, until Ctrl-C" },
+    { name: "json", help: "print one line of JSON each time" },
   ],
   run: runStatus,
 };

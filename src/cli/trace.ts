@@ -15,11 +15,15 @@ import { untilInterrupted } from "./stop-signal.ts";
 const filterFlags: readonly Flag[] = [
   { name: "operation", value: "NAME", help: "only this operation, such as PutObject" },
   { name: "bucket", value: "NAME", help: "only this bucket" },
-  { name: "prefix", value: "TEXT", help: "only keys that begin so" },
+  { name: "prefix", value: "TEXT", help: "only keys with this prefix" },
   { name: "status", value: "STATUS", help: "only this status, such as 404, or 5xx" },
-  { name: "slower-than", value: "TIME", help: "only what took longer, such as 100ms or 2s" },
-  { name: "errors", help: "only what ended in an error" },
-  { name: "access-key", value: "ID", help: "only what this access key signed" },
+  {
+    name: "slower-than",
+    value: "TIME",
+    help: "only requests that took longer, such as 100ms or 2s",
+  },
+  { name: "errors", help: "only requests that ended in an error" },
+  { name: "access-key", value: "ID", help: "only requests signed with this access key" },
 ];
 
 export const trace: Command = {
@@ -28,10 +32,10 @@ export const trace: Command = {
   usage: "trace [--bucket NAME] [--operation NAME] [--errors] [FLAGS]",
   flags: [
     ...filterFlags,
-    { name: "in-flight", help: "those under way now, with their age and phase, and end" },
-    { name: "count", value: "N", help: "end after so many" },
+    { name: "in-flight", help: "list requests under way with age and phase, then exit" },
+    { name: "count", value: "N", help: "exit after N requests" },
     ...connectionFlags,
-    { name: "json", help: "as lines of JSON" },
+    { name: "json", help: "print lines of JSON" },
   ],
   run: runTrace,
 };

@@ -37,7 +37,7 @@ export interface Census {
   readonly deadBytes: number;
   /** Extents whose file is missing or damaged, and those on a disk that is not there, by what was found. */
   readonly lost: Readonly<Record<LostState, number>>;
-  /** Bytes of them that are not known to be dead. */
+  /** Live bytes of extents whose file is missing or damaged. */
   readonly lostBytes: Readonly<Record<LostState, number>>;
   /** Waiting to be added up; at most `garbageRowsMax`. */
   readonly garbageRows: number;

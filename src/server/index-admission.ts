@@ -71,7 +71,7 @@ export async function requireOwnIndex(options: Omit<AdmissionOptions, "engineNam
   for (const { counter, id } of ids) {
     const given = await lastGiven(index, counter);
     if (id <= given) continue;
-    const message = `the index is older than the data directories (${path} is from id ${id} of ${counter}, the index has given ${given})`;
+    const message = `the index is older than the data directories (${path} has id ${id} of ${counter}, the index has given ids up to ${given})`;
     throw new StoreError("foreign", `${message}: ${indexRemedy}`);
   }
   return row;
@@ -103,7 +103,10 @@ export async function beginGeneration(
     (await commitEarly(platform, index, change)) !== "conflict";
   const generation = await advanceGeneration({ platform, disks, commit }, row);
   if (generation !== undefined) return generation;
-  throw new StoreError("unavailable", "another process counts the generation up: stop that one");
+  throw new StoreError(
+    "unavailable",
+    "another process advances the generation of this index: stop it",
+  );
 }
 
 async function lastGiven(index: Engine, counter: CounterName): Promise<number> {

@@ -116,7 +116,7 @@ function declare(metrics: Metrics) {
     ),
     errors: metrics.counter(
       "holdfast_request_errors_total",
-      "S3 requests that ended in an error, by S3's name of it; also where the answer had begun.",
+      "S3 requests that ended in an error, by S3's error code, including errors after the answer had begun.",
       ["operation", "code"],
     ),
     bytes: metrics.counter(
@@ -126,19 +126,19 @@ function declare(metrics: Metrics) {
     ),
     duration: metrics.histogram(
       "holdfast_request_duration_seconds",
-      "From a request's headers to the end of its answer.",
+      "Time from a request's headers to the end of its answer.",
       latencyBounds,
       ["operation"],
     ),
     firstByte: metrics.histogram(
       "holdfast_request_first_byte_seconds",
-      "From a request's headers to the first byte of its answer.",
+      "Time from a request's headers to the first byte of its answer.",
       latencyBounds,
       ["operation"],
     ),
     phases: metrics.counter(
       "holdfast_request_phase_seconds_total",
-      "Where the time of requests went.",
+      "Time that requests spent in each phase.",
       ["operation", "phase"],
     ),
   };

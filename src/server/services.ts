@@ -67,7 +67,7 @@ export class RestartingServices {
     metrics.sampled(
       "counter",
       "holdfast_service_failures_total",
-      "Tasks of a process that failed and were begun again; the log says why.",
+      "Tasks of a process that failed and were restarted; the log has the reason.",
       () => [...this.#failures].map(([name, count]) => [[name], count]),
       ["service"],
     );

@@ -28,8 +28,8 @@ export function sampleStore(
     metrics.sampled(kind, `holdfast_index_${name}`, help, read, ["engine"]);
   };
   index("counter", "commits_total", "Changes committed to the index.", "commits");
-  index("counter", "transactions_total", "Durable transactions they shared.", "transactions");
-  index("counter", "conflicts_total", "Changes refused since a check failed.", "conflicts");
+  index("counter", "transactions_total", "Durable transactions of the index.", "transactions");
+  index("counter", "conflicts_total", "Changes refused because a check failed.", "conflicts");
   index("gauge", "bytes", "Size of the index on disk.", "bytesOnDisk");
   metrics.sampledHistogram(
     "holdfast_index_transaction_changes",
@@ -53,7 +53,7 @@ function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
   ): void =>
     metrics.sampled("counter", `holdfast_extent_${name}`, help, () => writer.statistics()[field]);
   extents("records_total", "Records appended.", "records");
-  extents("syncs_total", "Syncs they shared.", "syncs");
+  extents("syncs_total", "Syncs of extent files.", "syncs");
   metrics.sampledHistogram(
     "holdfast_extent_sync_records",
     "Records that shared a sync.",
@@ -61,29 +61,29 @@ function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
     () => [{ labels: [], values: writer.statistics().recordsPerSync }],
   );
   extents("bytes_total", "Bytes appended.", "bytes");
-  extents("opened_total", "Extents begun.", "extentsOpened");
+  extents("opened_total", "Extents opened.", "extentsOpened");
   extents("failures_total", "Writes and syncs that failed.", "failures");
   extents(
     "lost_total",
-    "Extents whose file was removed, replaced or spoiled while this process wrote it.",
+    "Extents whose file was removed, replaced or damaged while this process wrote it.",
     "extentsLost",
   );
   extents(
     "files_in_the_way_total",
-    "Files found where a new extent's was to be made; each was left as it is.",
+    "Files found at the path of a new extent; each was left as it is.",
     "filesInTheWay",
   );
   metrics.sampled(
     "gauge",
     "holdfast_disk_state",
-    "1 for the state each data directory is in: ok, or why it takes no writes of this process.",
+    "1 for the state of each data directory: ok, or the reason why it takes no writes.",
     () => writer.statistics().disks.map(({ name, condition }) => [[name, condition], 1]),
     ["disk", "state"],
   );
   metrics.sampled(
     "gauge",
     "holdfast_disk_free_bytes",
-    "Free in each data directory's file system.",
+    "Free bytes in the file system of each data directory.",
     () => writer.statistics().disks.map(({ name, bytesFree }) => [[name], bytesFree]),
     ["disk"],
   );
@@ -101,33 +101,41 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   };
   count("sessions_fenced", "Sessions of dead processes ended.", "sessionsFenced");
   count("extents_sealed", "Extents of dead writers sealed.", "extentsSealed");
-  count("garbage_rows_drained", "Records of garbage added up.", "garbageRowsDrained");
-  count("extents_reconciled", "Extents compared with the index.", "extentsReconciled");
-  count("extents_compacted", "Extents whose live records were moved out.", "extentsCompacted");
+  count("garbage_rows_drained", "Garbage rows drained.", "garbageRowsDrained");
+  count("extents_reconciled", "Extents reconciled with the index.", "extentsReconciled");
+  count(
+    "extents_compacted",
+    "Extents compacted: their live records were moved.",
+    "extentsCompacted",
+  );
   count("extents_merged", "Small extents whose records were merged with others.", "extentsMerged");
   count("extents_dropped", "Extents removed.", "extentsDropped");
   count("dropped_bytes", "Bytes of extents removed.", "bytesDropped");
   count("records_moved", "Records moved by compaction.", "recordsMoved");
   count("moved_bytes", "Bytes moved by compaction.", "bytesMoved");
   count("corruptions", "Extents, manifests or records that were not as written.", "corruptions");
-  count("buckets_reopened", "Deletions of buckets undone after a crash.", "bucketsReopened");
+  count(
+    "buckets_reopened",
+    "Bucket deletions that a crash interrupted, undone.",
+    "bucketsReopened",
+  );
   count(
     "bucket_versioning_finished",
-    "Versioning states of buckets that were half set in a crash, finished.",
+    "Changes of bucket versioning that a crash interrupted, finished.",
     "versioningFinished",
   );
   count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
   count("uploads_ended", "Unfinished uploads ended because they were idle.", "uploadsEnded");
-  count("strays_removed", "Files of extents that are in no table removed.", "straysRemoved");
+  count("strays_removed", "Stray files removed.", "straysRemoved");
   count(
     "files_kept",
-    "Files of dropped extents that were kept, since their header did not prove whose they are.",
+    "Files of dropped extents kept because their header did not prove whose they are.",
     "filesKept",
   );
   metrics.sampled(
     "gauge",
     "holdfast_extent_files_unexplained",
-    "Files among the extents that no row of the index explains, as of the last look; nothing removes them.",
+    "Stray files among the extents that are not removed, as last counted.",
     () => {
       const { filesUnexplained } = background.statistics();
       return filesUnexplained === undefined ? [] : [[[], filesUnexplained]];
@@ -136,7 +144,7 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   metrics.sampled(
     "gauge",
     "holdfast_background_state",
-    "1 for the state each kind of background work is in.",
+    "1 for the state of each kind of background work.",
     () => background.statistics().workers.map(({ name, state }) => [[name, state], 1]),
     ["worker", "state"],
   );
@@ -161,14 +169,14 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
   metrics.sampled(
     "gauge",
     "holdfast_extents_lost",
-    "Extents whose file is missing or damaged, or on a disk that is not there, as last counted.",
+    "Extents whose file is missing or damaged, or whose disk is missing, as last counted.",
     () => Object.entries(last()?.lost ?? {}).map(([state, count]) => [[state], count]),
     ["state"],
   );
   metrics.sampled(
     "gauge",
     "holdfast_extents_lost_bytes",
-    "Bytes of them that are not known to be dead.",
+    "Live bytes of extents whose file is missing or damaged.",
     () => Object.entries(last()?.lostBytes ?? {}).map(([state, bytes]) => [[state], bytes]),
     ["state"],
   );
@@ -181,17 +189,17 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
   };
   gauge(
     "extents_alive_bytes",
-    "Bytes of closed extents that are not known to be dead; without those of missing extents.",
+    "Live bytes of sealed extents, without those of missing extents.",
     ({ bytes, deadBytes, lostBytes }) => bytes - deadBytes - lostBytes.missing,
   );
   gauge(
     "extents_dead_bytes",
-    "Bytes of closed extents that are known to be dead: garbage that compaction frees.",
+    "Dead bytes of sealed extents, which compaction frees.",
     ({ deadBytes }) => deadBytes,
   );
   gauge(
     "garbage_rows",
-    "Records of garbage that wait to be added up, counted up to 100,000.",
+    "Garbage rows that wait to be drained, counted up to 100,000.",
     ({ garbageRows }) => garbageRows,
   );
 }
@@ -219,19 +227,19 @@ export function sampleVerification(metrics: Metrics, verification: IndexVerifica
   metrics.sampled(
     "gauge",
     "holdfast_index_damaged",
-    "1 where damage was seen and the index not found good since: nothing is reclaimed.",
+    "1 if the index was seen damaged and not verified since; then no space is reclaimed.",
     () => (verification.statistics().isMarked ? 1 : 0),
   );
   metrics.sampled(
     "counter",
     "holdfast_index_verifications_total",
-    "Verifications of the whole index that came to their end.",
+    "Completed verifications of the whole index.",
     () => verification.statistics().finished,
   );
   metrics.sampled(
     "gauge",
     "holdfast_index_verifying_rows",
-    "Rows verified by the verification under way; nothing where none is.",
+    "Rows verified so far by the verification under way; absent if there is none.",
     () => {
       const { isUnderWay, rowsSoFar } = verification.statistics();
       return isUnderWay ? [[[], rowsSoFar]] : [];
@@ -246,11 +254,11 @@ export function sampleVerification(metrics: Metrics, verification: IndexVerifica
       const { last } = verification.statistics();
       return last === undefined ? [] : [[[], value(last)]];
     });
-  ofLast("verified_rows", "Rows of the last verification.", ({ rows }) => rows);
-  ofLast("problems", "Problems that the last verification found.", ({ problems }) => problems);
+  ofLast("verified_rows", "Rows verified by the last verification.", ({ rows }) => rows);
+  ofLast("problems", "Problems found by the last verification.", ({ problems }) => problems);
   ofLast(
     "verified_timestamp_seconds",
-    "When the last verification ended.",
+    "Time at which the last verification ended.",
     ({ endedMs }) => endedMs / 1000,
   );
 }
@@ -268,8 +276,8 @@ export function sampleAdmission(metrics: Metrics, admission: Admission): void {
   metrics.sampled(
     "counter",
     "holdfast_slow_downs_total",
-    "SlowDown answered to requests that were looked at: the access key has too many under way, no memory for an " +
-      "upload, or other (queues of disks and index, a key that everybody writes).",
+    "SlowDown answers to requests that were read, by reason: requests of the access key, memory for uploads, " +
+      "or other (queues of disks and index, many writers of one key).",
     () => {
       const other = requests.slowDowns - perKey.refused - bodies.refused;
       return [
@@ -282,8 +290,8 @@ export function sampleAdmission(metrics: Metrics, admission: Admission): void {
   );
   const gauge = (name: string, help: string, read: () => number): void =>
     metrics.sampled("gauge", `holdfast_${name}`, help, read);
-  gauge("upload_memory_bytes", "Memory granted to uploads under way.", () => bodies.used);
+  gauge("upload_memory_bytes", "Memory in use by uploads under way.", () => bodies.used);
   gauge("upload_memory_waiting", "Uploads that wait for memory.", () => bodies.waiting);
-  gauge("answer_memory_bytes", "Memory granted to answers under way.", () => answers.used);
+  gauge("answer_memory_bytes", "Memory in use by answers under way.", () => answers.used);
   gauge("access_keys_active", "Access keys with requests under way.", () => perKey.keys);
 }

@@ -6,19 +6,19 @@ import type { HttpServerStatistics } from "../http/http-server.ts";
 export function sampleProcess(metrics: Metrics): void {
   const gauge = (name: string, help: string, read: () => readonly Sample[] | number): void =>
     metrics.sampled("gauge", `holdfast_process_${name}`, help, read);
-  gauge("resident_bytes", "Memory in use, mapped pages of the index included.", () =>
+  gauge("resident_bytes", "Resident memory, including mapped pages of the index.", () =>
     process.memoryUsage.rss(),
   );
-  gauge("private_bytes", "Memory of this process alone (on Linux).", privateBytes);
+  gauge("private_bytes", "Memory that this process does not share (Linux only).", privateBytes);
   gauge("heap_bytes", "JavaScript heap in use.", () => process.memoryUsage().heapUsed);
-  gauge("uptime_seconds", "Since this process began.", () => process.uptime());
-  metrics.sampled("counter", "holdfast_process_cpu_seconds_total", "Processor time.", () => {
+  gauge("uptime_seconds", "Time since this process started.", () => process.uptime());
+  metrics.sampled("counter", "holdfast_process_cpu_seconds_total", "Processor time used.", () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
   const delay = metrics.histogram(
     "holdfast_process_event_loop_delay_seconds",
-    "How late the event loop came to a timer that was due, ten times a second.",
+    "Delay of the event loop, measured by a timer ten times a second.",
     delayBounds,
   );
   watchEventLoop(delay.at());
@@ -41,13 +41,13 @@ export function sampleHttp(metrics: Metrics, read: () => HttpServerStatistics): 
     help: string,
     field: Exclude<keyof HttpServerStatistics, "refused">,
   ): void => metrics.sampled("gauge", `holdfast_http_${name}`, help, () => read()[field]);
-  gauge("connections", "Connections that are open.", "connections");
-  gauge("requests", "Requests under way, those of health and metrics too.", "requests");
-  gauge("waiting_for_peers", "Bodies and answers that wait for their clients.", "waitingForPeers");
+  gauge("connections", "Open connections.", "connections");
+  gauge("requests", "Requests under way, including those of health and metrics.", "requests");
+  gauge("waiting_for_peers", "Bodies and answers that wait for their client.", "waitingForPeers");
   metrics.sampled(
     "counter",
     "holdfast_http_refused_total",
-    "SlowDown answered unseen: too many connections, or too many requests under way.",
+    "SlowDown answers before a request was read: too many connections, or too many requests under way.",
     () => Object.entries(read().refused).map(([reason, count]) => [[reason], count]),
     ["reason"],
   );

@@ -31,7 +31,7 @@ export class RequestLines {
     metrics.sampled(
       "counter",
       "holdfast_log_lines_dropped_total",
-      "Lines of the request log that were dropped, as who reads the log was too slow.",
+      "Lines of the request log dropped because the log was read too slowly.",
       () => this.#lines.dropped,
     );
   }

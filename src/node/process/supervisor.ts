@@ -104,14 +104,14 @@ export class Supervisor implements Service {
     this.#metrics.sampled(
       "counter",
       "holdfast_worker_restarts_total",
-      "Workers started again after their death.",
+      "Workers restarted after they died.",
       () => this.#slots.map((slot) => [[slot.name], slot.restarts]),
       ["worker"],
     );
     this.#metrics.sampled(
       "counter",
       "holdfast_worker_hangs_total",
-      "Workers killed because their event loop gave no sign of life; they were started again.",
+      "Workers killed and restarted because their event loop sent no heartbeat.",
       () => this.#slots.map((slot) => [[slot.name], slot.hangs]),
       ["worker"],
     );
