@@ -5,8 +5,11 @@ import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { firstSeed } from "./first-seed.ts";
 import { root } from "./planted/markers.ts";
-import { findBug, type Found } from "./simulation/find-bug.ts";
-import { simulatedBugs } from "./simulation/planted-bugs.ts";
+import { failingTests } from "./planted/find-by-test.ts";
+import type { PlantedBug } from "./planted/planted-bug.ts";
+import { type TestedBug, testedBugs } from "./planted/tested-bugs.ts";
+import { findBug } from "./simulation/find-bug.ts";
+import { type SimulatedBug, simulatedBugs } from "./simulation/planted-bugs.ts";
 import { runSeeds, SeedPool } from "./simulation/seed-pool.ts";
 import { Totals } from "./simulation/totals.ts";
 
@@ -24,26 +27,40 @@ const limitMs = Number(values.seconds) * 1000;
 const plantedShare = 0.7;
 const threads = availableParallelism();
 const elapsedMs = (): number => performance.now() - startMs;
+const mayGoOn = (): boolean => elapsedMs() < limitMs * plantedShare;
 
 async function findPlanted(): Promise<boolean> {
-  const bugs = simulatedBugs.filter(({ name }) => name.includes(values.planted ?? ""));
-  const waiting = [...bugs];
+  const isWanted = ({ name }: PlantedBug): boolean => name.includes(values.planted ?? "");
+  const searches = [
+    ...simulatedBugs.filter(isWanted).map((bug) => () => findBySeed(bug)),
+    ...testedBugs.filter(isWanted).map((bug) => () => findByTest(bug)),
+  ];
+  const waiting = [...searches];
   let found = 0;
   const take = async (): Promise<void> => {
-    for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
-      const result = await findBug(bug, () => elapsedMs() < limitMs * plantedShare);
-      if (result.seed !== undefined) found++;
-      console.log(describe(result));
+    for (let search = waiting.shift(); search !== undefined; search = waiting.shift()) {
+      if (await search()) found++;
     }
   };
   await Promise.all(Array.from({ length: threads }, take));
-  console.log(`planted bugs found: ${found}/${bugs.length}`);
-  return found === bugs.length;
+  console.log(`planted bugs found: ${found}/${searches.length}`);
+  return found === searches.length;
 }
 
-function describe({ bug, seed, seedsTried, complaint }: Found): string {
-  if (seed === undefined) return `NOT FOUND in ${seedsTried} seeds: ${bug.name} (${bug.breaks})`;
-  return `found by seed ${seed}: ${bug.name} (${bug.breaks}): ${complaint}`;
+async function findBySeed(bug: SimulatedBug): Promise<boolean> {
+  const { seed, seedsTried, complaint } = await findBug(bug, mayGoOn);
+  const what = `${bug.name} (${bug.breaks})`;
+  if (seed === undefined) console.log(`NOT FOUND in ${seedsTried} seeds: ${what}`);
+  else console.log(`found by seed ${seed}: ${what}: ${complaint}`);
+  return seed !== undefined;
+}
+
+async function findByTest(bug: TestedBug): Promise<boolean> {
+  const [title] = await failingTests(bug);
+  const what = `${bug.name} (${bug.breaks})`;
+  if (title === undefined) console.log(`NOT FOUND by ${bug.test}: ${what}`);
+  else console.log(`found by a test: ${what}: ${title}`);
+  return title !== undefined;
 }
 
 async function passSeeds(): Promise<boolean> {

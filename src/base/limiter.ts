@@ -65,6 +65,7 @@ export class Limiter {
 
   #wait(units: number): Promise<void> {
     const { waitersMax, what } = this.#options;
+    // holds: C6 waiters-are-limited
     if (this.#waiters.length >= waitersMax) {
       throw new StoreError("overloaded", `${what}: ${waitersMax} are waiting already`);
     }

@@ -18,7 +18,15 @@ import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
 import { reconcileExtent } from "./reconcile.ts";
-import { beginUpload, makeBucket, putChunks, putPart, read, remove } from "./testing/objects.ts";
+import {
+  beginUpload,
+  complete,
+  makeBucket,
+  putChunks,
+  putPart,
+  read,
+  remove,
+} from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
 import { createTestMachine } from "./testing/processes.ts";
 import { survey } from "./testing/survey.ts";
@@ -178,6 +186,25 @@ test("C2: moving a part's data tells whoever works on its upload", async () => {
   const after = await readRow(partition, rowKey);
   assert.deepEqual(after!.value, before!.value);
   assert.notEqual(after!.stamp, before!.stamp);
+});
+
+test("C5: of a part whose upload has become an object the object's reference is moved", async () => {
+  const machine = await createTestMachine(hash, 65_536);
+  const front = await machine.start("front-end");
+  await makeBucket(front);
+  const upload = await beginUpload(front, "multipart");
+  await putPart(front, "multipart", upload, 1, chunksOf("one", 2));
+  await putPart(front, "multipart", upload, 2, chunksOf("two", 2));
+  // The row of the second part is left, to be taken away by a later commit.
+  await complete({ ...front, partsPerCommit: 1 }, "multipart", upload);
+  await front.stop();
+  const background = await startBackground(machine);
+  const entry = (await background.table.get(1 as ExtentId))!;
+  const records = await recordsOf(background, entry);
+  assert.equal(await compact(background, 1), "emptied");
+  for (const header of records) {
+    assert.equal(await background.liveness.referentOf(header), undefined);
+  }
 });
 
 test("C5: copies that a row may refer to, for all we know, are not given up", async () => {

@@ -222,6 +222,7 @@ export class ExtentSweep implements Worker {
     const { counters } = this.#options;
     const { length } = entry.row;
     if (!(await this.#oldReads.haveEnded(entry.id))) return false;
+    // holds: C9 own-index-before-drop
     await this.#options.generation.assertOwnIndex();
     const dropped = await dropExtent({ ...this.#options, entry });
     if (dropped === "conflict") return true;

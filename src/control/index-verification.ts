@@ -133,6 +133,7 @@ export function whileIndexIsGood(damage: IndexDamage, worker: Worker): Worker {
   return {
     name: worker.name,
     async step(signal) {
+      // holds: C9 nothing-reclaimed-while-damaged
       if ((await damage.mark()) !== undefined) return "throttled";
       return worker.step(signal);
     },

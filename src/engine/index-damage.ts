@@ -149,6 +149,7 @@ export class IndexDamage {
 /** The same engine; damage that reads and commits meet is told. */
 export function watchDamage(engine: Engine, damage: IndexDamage): Engine {
   const note = (thrown: unknown): void => {
+    // holds: C8 damage-is-marked
     if (isStoreError(thrown, "corrupt")) damage.seen(thrown.message);
   };
   // The caller gets the engine's own answer: its value, or its promise and not one that ends a turn later.

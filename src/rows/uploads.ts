@@ -67,11 +67,13 @@ export function uploadOf(id: UploadId, stored: Row | undefined): FoundUpload | u
 /** An upload that goes on, from its row. */
 export function openUploadOf(id: UploadId, stored: Row | undefined): FoundUpload | undefined {
   const found = uploadOf(id, stored);
+  // holds: C3 ended-upload-is-gone
   return found?.row.ended === undefined ? found : undefined;
 }
 
 /** The row of such a part is still to be taken away, and refers to nothing: its data is an object's. */
 export function isLeftOver({ ended }: UploadRow, part: number): boolean {
+  // holds: C5 part-of-object-is-left-over
   return ended !== undefined && hasPart(ended, part);
 }
 
@@ -116,6 +118,7 @@ export function planPart(
       { key, expect: stamp },
       { key: before.rowKey, expect: before.expect },
     ],
+    // holds: C2 part-changes-upload
     puts: [
       { key: before.rowKey, value: encodePartRow(part) },
       { key, value },
@@ -137,6 +140,7 @@ export function planUploadEnd(
   partsPerCommit = partsPerCommitMax,
 ): Pick<Plan<unknown>, "checks" | "puts" | "deletes" | "freed"> {
   const { key, stamp } = stored;
+  // holds: C6 parts-per-commit
   const removed = parts.slice(0, partsPerCommit);
   const deletes = removed.map(({ rowKey }) => rowKey);
   const rest = {

@@ -35,8 +35,12 @@ export interface SimEngineOptions {
   readonly unknownShare: number;
   /** Commits that may wait in one process: those past it are refused (C6). */
   readonly waitingCommitsMax: number;
+  /** Parts whose rows one commit may take away (C6). */
+  readonly partsPerCommit: number;
   /** Told of changes that must not be. */
   readonly onWrong: (wrong: string) => void;
+  /** Told of a process that meets a damaged row. */
+  readonly onDamageMet: (process: SimProcess) => void;
 }
 
 export class SimEngine {
@@ -45,8 +49,9 @@ export class SimEngine {
   /** What processes find in its place: another one while the index is away. */
   #found: MemoryEngine = this.#memory;
   readonly #random: SeededRandom;
-  readonly #watch = new IndexWatch();
+  readonly #watch: IndexWatch;
   readonly #onWrong: (wrong: string) => void;
+  readonly #onDamageMet: (process: SimProcess) => void;
   #unknownShare: number;
   #waitingMax: number;
   /** After a failed sync: nothing is answered until it is verified. */
@@ -54,9 +59,11 @@ export class SimEngine {
 
   constructor(random: SeededRandom, options: SimEngineOptions) {
     this.#random = random;
+    this.#watch = new IndexWatch(options.partsPerCommit);
     this.#unknownShare = options.unknownShare;
     this.#waitingMax = options.waitingCommitsMax;
     this.#onWrong = options.onWrong;
+    this.#onDamageMet = options.onDamageMet;
   }
 
   /** The index as it is now, for `replaceBy`. */
@@ -121,7 +128,7 @@ export class SimEngine {
       }
       return results;
     });
-    const rows = this.damagedRows;
+    const rows = this.damagedRows.seenBy(() => this.#onDamageMet(process));
     return {
       read: (keys) => this.#read(process, () => rows.read(this.#found, keys)),
       scan: (range, options) => this.#read(process, () => rows.scan(this.#found, range, options)),
@@ -135,7 +142,7 @@ export class SimEngine {
           close: () => snapshot.close(),
         };
       },
-      verify: () => rows.verify(() => this.#read(process, () => Promise.resolve())),
+      verify: () => this.damagedRows.verify(() => this.#read(process, () => Promise.resolve())),
       statistics: () => ({ commits, transactions, conflicts, bytesOnDisk: 0 }),
       close: () => queue.idle(),
     };

@@ -25,6 +25,8 @@ const agingMs = 10_000;
 const lookMs = 1000;
 /** What is not done by then never will be: an hour. */
 const looksMax = 3600;
+/** A minute: a disk may be slow or stand still for a while. */
+const givenBackLooksMax = 60;
 /** Idle at so many looks in a row: each worker has looked for work since. */
 const idleLooks = 5;
 
@@ -41,6 +43,25 @@ const emptySpaces = [
 ] as const;
 
 const everything = { prefix: noBytes, delimiter: undefined, after: undefined, limit: 1000 };
+
+/**
+ * Memory that requests had a share of is given back once nothing is under way any more (C6): what is not would be missing for
+ * ever. A worker may still be waiting for a disk on behalf of a client that has gone.
+ */
+export async function checkGivenBack(machine: Machine): Promise<void> {
+  const { scheduler } = machine.options;
+  for (const { process, access } of machine.running) {
+    const { store } = access;
+    if (store === undefined) continue;
+    const taken = (): number => store.bodies.used + store.answers.used;
+    for (let looks = 0; taken() > 0 && process.alive && !process.paused; looks++) {
+      if (looks === givenBackLooksMax) {
+        throw new Violation(`C6: ${process.name} keeps ${taken()} bytes of memory for nobody`);
+      }
+      await new Promise<void>((resolve) => void scheduler.after(lookMs, resolve));
+    }
+  }
+}
 
 export async function judge(session: ClientSession): Promise<void> {
   const { context } = session;

@@ -15,7 +15,7 @@ import { createSimPlatform } from "./platform.ts";
 import { SimProcess } from "./process.ts";
 import type { SeededRandom } from "./random.ts";
 import type { Role, RoleAccess } from "./roles.ts";
-import { runRole } from "./roles.ts";
+import { partsPerCommit, runRole } from "./roles.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { startStore } from "./start-store.ts";
 import { idOfText } from "../format/ids.ts";
@@ -30,6 +30,8 @@ const roles: readonly Role[] = ["front end", "front end", "background"];
 const startMs = Date.UTC(2026, 0, 1);
 const restartMs = 500;
 const logLinesMax = 40;
+/** From meeting damage to telling: no process takes so long for an answer of the index. */
+const tellingMs = 1000;
 
 export interface MachineOptions {
   readonly scheduler: Scheduler;
@@ -74,6 +76,8 @@ export class Machine {
   crashes = 0;
   /** Something no process may ever do: an assertion of ours failed, or a bug threw. */
   fatal: Error | undefined;
+  /** Processes that said that the index is damaged. */
+  readonly #toldOfDamage = new Set<string>();
   onPoint: ((running: RunningProcess, point: string, happened: boolean) => void) | undefined;
   #running: RunningProcess[] = [];
   #count = 0;
@@ -90,7 +94,9 @@ export class Machine {
     this.wall = new WallClock(scheduler, startMs);
     this.engine = new SimEngine(random.fork(), {
       ...options,
+      partsPerCommit,
       onWrong: (wrong) => this.fail(new Violation(wrong)),
+      onDamageMet: (process) => this.#expectTold(process),
     });
     this.disks = Array.from({ length: options.disks }, (_, index) => {
       const name = `/data${index + 1}`;
@@ -255,6 +261,15 @@ export class Machine {
     for (const role of roles) this.#start(role);
   }
 
+  /** A worker that has met a damaged row tells, once it has had the time to. */
+  #expectTold(process: SimProcess): void {
+    this.options.scheduler.after(tellingMs, () => {
+      const isWorker = this.#running.some((running) => running.process === process);
+      if (!isWorker || process.paused || this.#toldOfDamage.has(process.name)) return;
+      this.fail(new Violation(`C8: ${process.name} met a damaged row and does not tell`));
+    });
+  }
+
   #startLater(role: Role): void {
     const boot = this.#boots;
     this.options.scheduler.after(restartMs, () => {
@@ -321,6 +336,7 @@ export class Machine {
   #platformOf(process: SimProcess): Platform {
     const { scheduler, random, hash } = this.options;
     const log = (level: string, event: string, fields?: object) => {
+      if (event === "index_damaged") this.#toldOfDamage.add(process.name);
       this.log(process.name, `${level} ${event} ${JSON.stringify(fields ?? {})}`);
     };
     const { wall } = this;

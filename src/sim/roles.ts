@@ -46,7 +46,7 @@ const sealAfterMs = 5000;
 export const uploadIdleMs = 30_000;
 const verifyIndexMs = 20_000;
 /** Few, so that most uploads end in several commits. */
-const partsPerCommit = 1;
+export const partsPerCommit = 1;
 /** Few, so that it happens at all in a run. */
 const mergedAtOnce = 3;
 const backgroundLimits = {

@@ -11,7 +11,7 @@ import { SeededRandom } from "./random.ts";
 import type { Turn } from "./scheduler.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Values } from "./values.ts";
-import { judge } from "./judge.ts";
+import { checkGivenBack, judge } from "./judge.ts";
 import { bucketNames, keyNames, prepare, runClient } from "./workload.ts";
 import type { WorkloadContext } from "./workload/context.ts";
 import { ClientSession } from "./workload/context.ts";
@@ -151,6 +151,7 @@ class Run {
         runClient(this.#session(`client${index + 1}`), isOver),
       ),
     );
+    await checkGivenBack(this.machine);
     await this.#judge();
   }
 

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { serverBugs } from "../acceptance/history/planted-bugs.ts";
 import { simulatedBugs } from "../simulation/planted-bugs.ts";
+import { testedBugs } from "./tested-bugs.ts";
 import { findMarkers, markersIn, root, withBug } from "./markers.ts";
 import { always, instead, leftOut, never, type PlantedBug, replaced, set } from "./planted-bug.ts";
 
-const bugs: readonly PlantedBug[] = [...simulatedBugs, ...serverBugs];
+const bugs: readonly PlantedBug[] = [...simulatedBugs, ...testedBugs, ...serverBugs];
 
 test("planted bugs: each has its marker in the code once, and changes the statement there", () => {
   assert.ok(bugs.length >= 30);

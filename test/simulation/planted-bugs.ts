@@ -117,7 +117,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "a file is removed whatever its header says",
-    seed: 12,
+    seed: 19,
     breaks: "C9",
     marker: "header-proved-before-removal",
     change: never,
@@ -234,5 +234,19 @@ export const simulatedBugs: readonly SimulatedBug[] = [
     marker: "idle-by-activity",
     change: instead(`const { initiatedMs } = decodeUploadRow(row.value);
     if (platform.clock.now() - initiatedMs < (this.#options.idleMs ?? Infinity)) return;`),
+  },
+  {
+    name: "all parts of an upload go in one commit",
+    seed: 3,
+    breaks: "C6",
+    marker: "parts-per-commit",
+    change: set("parts"),
+  },
+  {
+    name: "upload memory is not given back once a chunk is written",
+    seed: 1,
+    breaks: "C6",
+    marker: "share-given-back",
+    change: leftOut,
   },
 ];

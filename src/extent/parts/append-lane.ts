@@ -92,6 +92,7 @@ export class AppendLane {
   }
 
   hasRoom(bytes: number): boolean {
+    // holds: C6 lane-is-limited
     return this.#queue.length < laneRecordsMax && this.bytesAhead + bytes <= laneBytesMax;
   }
 

@@ -155,6 +155,7 @@ async function planCompletion(
   const listed = partSetOf(parts.map(({ part }) => part));
   const ending = planUploadEnd(upload, all, listed, store.partsPerCommit);
   return {
+    // holds: C3 upload-goes-on-until-complete
     checks: [...made.checks, ...ending.checks],
     puts: [...made.puts, ...ending.puts],
     deletes: [...made.deletes, ...ending.deletes],

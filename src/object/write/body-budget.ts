@@ -179,6 +179,7 @@ export class BodyShare {
     return () => {
       if (giveBack === undefined) return;
       this.#taken.delete(giveBack);
+      // holds: C6 share-given-back
       giveBack();
     };
   }

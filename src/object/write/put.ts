@@ -87,6 +87,7 @@ export function makeObject(
   const plan = (fence: BucketFenceRow, [row]: Rows): Planned<MadeVersion, RefusalCode> => {
     const head = versionOf(row);
     const refusal = checkWrite(condition, objectOf(head));
+    // holds: C2 versioning-of-fence
     // holds: C2 condition-judged-in-commit
     return refusal ?? planVersion(store, target, { head, fence }, { ...next, kind: "object" });
   };

@@ -3,6 +3,7 @@ import { StoreError } from "../../base/errors.ts";
 import type { Change, EngineReader, Row, Rows, ScanOptions } from "../../engine/engine.ts";
 import type { Verification } from "../../engine/engine.ts";
 import { scanRowsMax } from "../../engine/engine.ts";
+import type { KeyRange } from "../../format/row-keys.ts";
 
 /** Rows of the index that are not as they were written: reading one fails, as its checksum would say. */
 export class DamagedRows {
@@ -29,19 +30,33 @@ export class DamagedRows {
     for (const key of [...puts.map((put) => put.key), ...deletes]) this.#keys.delete(toHex(key));
   }
 
-  async read(reader: EngineReader, keys: readonly Uint8Array[]): Promise<Rows> {
+  /** As one process reads them; `onMet` is called for each that it meets. */
+  seenBy(onMet: () => void): {
+    read(reader: EngineReader, keys: readonly Uint8Array[]): Promise<Rows>;
+    scan(reader: EngineReader, range: KeyRange, options: ScanOptions): Promise<Row[]>;
+  } {
+    return {
+      read: (reader, keys) => this.#read(reader, keys, onMet),
+      scan: (reader, range, options) => this.#scan(reader, range, options, onMet),
+    };
+  }
+
+  async #read(reader: EngineReader, keys: readonly Uint8Array[], onMet: () => void): Promise<Rows> {
     const rows = await reader.read(keys);
     if (this.#keys.size === 0) return rows;
     for (const row of rows) {
-      if (row !== undefined && this.#has(row)) throw damaged(row.key);
+      if (row === undefined || !this.#has(row)) continue;
+      onMet();
+      throw damaged(row.key);
     }
     return rows;
   }
 
-  async scan(
+  async #scan(
     reader: EngineReader,
-    range: { readonly start: Uint8Array; readonly end: Uint8Array },
+    range: KeyRange,
     options: ScanOptions,
+    onMet: () => void,
   ): Promise<Row[]> {
     if (this.#keys.size === 0) return await reader.scan(range, options);
     const { limit, onDamaged, skipTo } = options;
@@ -53,12 +68,14 @@ export class DamagedRows {
     const rows: Row[] = [];
     for (const row of found) {
       if (rows.length === limit) break;
-      if (!this.#has(row)) rows.push(row);
-      else if (onDamaged === undefined) throw damaged(row.key);
-      else {
-        this.#skipped++;
-        onDamaged(damaged(row.key));
+      if (!this.#has(row)) {
+        rows.push(row);
+        continue;
       }
+      onMet();
+      if (onDamaged === undefined) throw damaged(row.key);
+      this.#skipped++;
+      onDamaged(damaged(row.key));
     }
     return rows;
   }

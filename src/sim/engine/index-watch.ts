@@ -48,10 +48,16 @@ export class IndexWatch {
   readonly #heads = new Map<string, VersionSeen>();
   /** The older versions, by their keys. */
   readonly #older = new Map<string, VersionSeen>();
+  readonly #partsPerCommit: number;
+
+  /** @param partsPerCommit rows of parts that one commit may take away */
+  constructor(partsPerCommit: number) {
+    this.#partsPerCommit = partsPerCommit;
+  }
 
   /** Called with every change that happened, in their order; returns what is wrong with it. */
   observe(change: Change): string | undefined {
-    const wrong = this.#observeFences(change);
+    const wrong = this.#observeFences(change) ?? this.#observeSize(change);
     if (wrong !== undefined) return wrong;
     const wrongRows = this.#observeRows({
       puts: change.puts.map(({ key, value }) => ({ key: rowKeyOf(key), value })),
@@ -85,6 +91,12 @@ export class IndexWatch {
       this.#fenced.add(`${idOfKey<SessionId>(rowKey)} in ${partitionOf(key)}`);
     }
     return undefined;
+  }
+
+  #observeSize({ deletes }: Change): string | undefined {
+    const parts = deletes.filter((key) => rowKeyOf(key)[0] === space.parts).length;
+    if (parts <= this.#partsPerCommit) return undefined;
+    return `C6: ${parts} parts go in one commit, where ${this.#partsPerCommit} may`;
   }
 
   #observeRows({ puts, deletes }: Pick<Change, "puts" | "deletes">): string | undefined {
