@@ -40,7 +40,9 @@ const hash = createHash();
 const chunksOf = (name: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${name}-${i};`.repeat(8));
 
-/** A store whose first front end has ended after it put this and more; one extent per few chunks. */
+/**
+ * A store whose first front end has ended after it put this and more; one extent per few chunks.
+ */
 async function withGarbage(): Promise<TestMachine> {
   const machine = await createTestMachine(hash);
   const front = await machine.start("front-end");
@@ -273,7 +275,8 @@ test("C5: a manifest stays while garbage that is not drained yet needs it", asyn
     counted: (extent) => worklist.add(extent),
   });
   const { signal } = new AbortController();
-  // As if much of each were known to be dead, so that all are compacted before the drain gets to this deletion.
+  // As if much of each were known to be dead, so that all are compacted before the drain gets to
+  // this deletion.
   for (const entry of await background.table.list(undefined, 100)) {
     if (entry.row.state !== "reconciled") continue;
     await background.table.replace(entry, { ...entry.row, deadBytes: 1 });
@@ -393,7 +396,7 @@ test("a worker that fails is tried again, later each time; one that is fenced en
   await assert.rejects(loop.run(new AbortController().signal), /ended/);
 });
 
-test("createBackground runs all workers until told to stop, and shows what they did", async () => {
+test("createBackground runs all workers until its signal aborts, and shows what they did", async () => {
   const machine = await withGarbage();
   const process = await machine.start("background");
   const isAlive = () => false;

@@ -31,7 +31,10 @@ export interface BackgroundLimits {
   readonly smallBytes: number;
   /** So many of them at once, for each data directory. */
   readonly mergedAtOnce: number;
-  /** Rest after each piece of reclaiming, in parts of the time it took: what serves clients goes first. */
+  /**
+   * Rest after each piece of reclaiming, in parts of the time it took: what serves clients goes
+   * first.
+   */
   readonly restShare: number;
   /** Between looks for something to do. */
   readonly idleMs: number;
@@ -49,13 +52,19 @@ export interface BackgroundLimits {
   readonly uploadSweepMs: number;
   /** Parts of an upload whose rows one commit takes away. */
   readonly partsPerCommit: number;
-  /** Between two generations of the store: a copy of the index that lacks more than is written in that time is known to be older. */
+  /**
+   * Between two generations of the store: a copy of the index that lacks more than is written in
+   * that time is known to be older.
+   */
   readonly generationMs: number;
 }
 
-/** @limit What the background worker does at once, and how long it rests. */
+/**
+ * @limit The amounts of work that the background worker does at once, and the rests between them.
+ */
 export const backgroundLimits: BackgroundLimits = {
-  // A third dead: two bytes copied for each one won, and at most half as much again on the disks as is alive.
+  // A third dead: two bytes copied for each one won, and at most half as much again on the disks as
+  // is alive.
   deadShare: 1 / 3,
   // A quarter of a full extent; a smaller one is not worth coding.
   smallBytes: extentBytesMax / 4,
@@ -63,13 +72,14 @@ export const backgroundLimits: BackgroundLimits = {
   restShare: 1,
   idleMs: 2000,
   drainRestMs: drainRestMsDefault,
-  // A GET of an object of 5 TiB at 100 Mbit/s takes days; ten minutes is a page that somebody forgot.
+  // A GET of an object of 5 TiB at 100 Mbit/s takes days; ten minutes is a page that somebody
+  // forgot.
   oldReadMs: 10 * 60_000,
   bucketSweepMs: 60_000,
   // Strays are rare, and looking for them costs a look at each extent.
   straySweepMs: 3_600_000,
   uploadIdleMs: undefined,
-  // What may wait for days may wait for an hour more.
+  // An upload may be idle for days, so an hour more does not matter.
   uploadSweepMs: 3_600_000,
   partsPerCommit: partsPerCommitMax,
   // One commit, and two syncs of each data directory: less than leases cost.
@@ -80,16 +90,21 @@ export const backgroundLimits: BackgroundLimits = {
 const inventoryRestShare = 9;
 
 export interface BackgroundOptions extends StoragePlane {
-  /** What is known of damage in the index. */
+  /** The record of damage in the index. */
   readonly damage: IndexDamage;
   readonly keymap: Keymap;
-  /** Of this process's session, running; without a reserve, since compaction makes room. */
+  /**
+   * The writer of this process's session, running; without a reserve, since compaction frees space.
+   */
   readonly writer: ExtentWriter;
   readonly reads: ReadTracker;
-  /** False only of a session whose process is known to have ended: it is fenced. Never asked of our own. */
+  /**
+   * False only of a session whose process is known to have ended: it is fenced. Never asked of our
+   * own.
+   */
   isAlive(session: SessionId): boolean;
   readonly limits?: Partial<BackgroundLimits> | undefined;
-  /** What becomes of a loop that throws; it ends all of them unless told otherwise. */
+  /** Wraps a loop, so that a throw does not end all of them; without it, it does. */
   keep?(loop: Service): Service;
   /** Work that says how the store is, for those who show it; each in a loop of its own. */
   readonly observers?: readonly Worker[] | undefined;
@@ -106,7 +121,10 @@ export interface Background extends Service {
   statistics(): BackgroundStatistics;
 }
 
-/** All background work of a store. One process does it; a second one would do no harm, but work in vain. */
+/**
+ * All background work of a store. One process does it; a second one would do no harm, but work in
+ * vain.
+ */
 export function createBackground(options: BackgroundOptions): Background {
   const limits = { ...backgroundLimits, ...options.limits };
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
@@ -198,8 +216,8 @@ export function createWorkers(
 }
 
 /**
- * A step of each, one after the other: busy if one is. The drain and the sweep must not overlap, since reconciling counts
- * what is not on its way through the drain.
+ * A step of each, one after the other: busy if one is. The drain and the sweep must not overlap,
+ * since reconciling counts what is not on its way through the drain.
  */
 function inTurn(name: string, workers: readonly Worker[]): Worker {
   return {

@@ -14,19 +14,25 @@ import type { BackgroundCounters } from "./counters.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
- * Making and deleting a bucket takes several commits, and a process may die between them. Whoever touches the bucket next
- * repairs that, but writes into a bucket that was left `deleting` are refused until then, so it is looked for here:
+ * Making and deleting a bucket takes several commits, and a process may die between them. The
+ * process that touches the bucket next repairs that, but writes into a bucket that was left
+ * `deleting` are refused until then, so it is looked for here:
  *
- * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken back.
- * - A fence whose versioning state was set in a later turn than the bucket's row shows, and whose process has gone: setting
- *   it was not answered, and is finished.
- * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that failed. It is removed.
+ * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken
+ *   back.
+ * - A fence whose versioning state was set in a later turn than the bucket's row shows, and whose
+ *   process has gone: setting it was not answered, and is finished.
+ * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that
+ *   failed. It is removed.
  *
- * The process is that of the fence's stamp. It is gone when its session is fenced, so its next commit will fail. So there
- * is something to look for only once a session has ended: where none has, nothing is read of the buckets.
+ * The process is that of the fence's stamp. It is gone when its session is fenced, so its next
+ * commit will fail. So there is something to look for only once a session has ended: where none
+ * has, nothing is read of the buckets.
  */
 
-/** A session may be on its way into the list of sessions as it is read, so one sweep more follows. */
+/**
+ * A session may be on its way into the list of sessions as it is read, so one sweep more follows.
+ */
 const sweepsAfterAnEnd = 2;
 
 /** @limit Rows read at once: 30 bytes of each fence … */

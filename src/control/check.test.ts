@@ -151,7 +151,7 @@ test("checkStore finds every flipped byte of a record, and files that lack or ar
   assert.deepEqual(kindsOf(await check(process)), ["missing", "stray"]);
 });
 
-test("C8: checkStore tells the generations of index and disks, and a disk that is ahead of the index", async () => {
+test("C8: checkStore reports the generations of index and disks, and a disk that is ahead of the index", async () => {
   const { machine, process } = await createStore();
   const [place] = machine.disks.disks;
   const { store } = machine.disks;
@@ -165,7 +165,7 @@ test("C8: checkStore tells the generations of index and disks, and a disk that i
   assert.match(problems[0]?.message ?? "", /seen generation 3, the index is at 0: .*older copy/);
 });
 
-test("C8: checkStore tells whose a file is that no row knows", async () => {
+test("C8: checkStore reports whose a stray file is", async () => {
   const { machine, process } = await createStore();
   const [path, bytes] = must(
     [...machine.disk.files].find(([name]) => name.endsWith(".extent")),

@@ -26,10 +26,11 @@ export interface CheckOptions {
 }
 
 /**
- * Goes through the whole store: every row of the index decodes and what it refers to is there and belongs to it; every
- * record of every extent matches its checksums, and at most one row refers to it; every file has a row. Changes
- * nothing, and needs memory for one page and one manifest. On a store in use, what changes meanwhile is left out.
- * Throws what the signal was aborted with, and StoreError where index or disks cannot be read at all.
+ * Goes through the whole store: every row of the index decodes and what it refers to is there and
+ * belongs to it; every record of every extent matches its checksums, and at most one row refers to
+ * it; every file has a row. Changes nothing, and needs memory for one page and one manifest. On a
+ * store in use, what changes meanwhile is left out. Throws what the signal was aborted with, and
+ * StoreError where index or disks cannot be read at all.
  */
 export async function checkStore(options: CheckOptions): Promise<CheckReport> {
   const { platform, keymap, disks, table, signal } = options;

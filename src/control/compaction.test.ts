@@ -58,7 +58,10 @@ async function recordsOf(process: TestProcess, entry: ExtentEntry): Promise<Reco
 const bytesOf = (header: RecordHeader): number =>
   recordBytes(header.key.length, header.payloadBytes);
 
-/** An object whose chunks lie in extent 1, and whose manifest lies alone in extent 2; both reconciled. */
+/**
+ * An object whose chunks lie in extent 1, and whose manifest lies alone in extent 2; both
+ * reconciled.
+ */
 async function withManifestApart(): Promise<TestMachine> {
   for (let bytes = 3072; bytes < 4096; bytes += 64) {
     const machine = await createTestMachine(hash, bytes);
@@ -171,7 +174,7 @@ test("C5: a batch of garbage is added once, whenever the drain dies", async () =
   }
 });
 
-test("C2: moving a part's data tells whoever works on its upload", async () => {
+test("C2: moving a part's data is seen by a commit on its upload", async () => {
   const machine = await createTestMachine(hash, 65_536);
   const front = await machine.start("front-end");
   await makeBucket(front);
@@ -264,7 +267,8 @@ test("C5: a record is not taken for dead while what refers to it moves between h
     puts: [{ key: version, value: older }],
     deletes: [],
   });
-  // The newer version is deleted, so the older becomes the head, between the looks at head and versions.
+  // The newer version is deleted, so the older becomes the head, between the looks at head and
+  // versions.
   let scans = 0;
   const keymap = around(background.keymap, async (call) => {
     if (call === "scan" && scans++ === 0) await machine.partition.commit(put(older));

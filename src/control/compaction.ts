@@ -20,25 +20,29 @@ import { flipRow } from "./extents/row-flip.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 
 /*
- * Empties one reconciled extent: walks its records, copies those that are alive into extents of our own, and makes the rows
- * that refer to them refer to the copies. What is dead is left where it is. When the walk is through, nothing refers to the
- * extent any more, and it may be dropped.
+ * Empties one reconciled extent: walks its records, copies those that are alive into extents of our
+ * own, and makes the rows that refer to them refer to the copies. What is dead is left where it is.
+ * When the walk is through, nothing refers to the extent any more, and it may be dropped.
  *
- * Why nothing is lost (C5): the extent is settled, so a record found dead stays dead; a live one is verified as it is
- * read, its copy synced and read back before the row changes; the row changes only if it is still what we read. Records
- * that cannot be verified, or not even be made out, stay where they are, and whether the extent may be dropped is for the
- * index to say (reference-search.ts). Why nothing leaks: copies whose row went meanwhile are
- * unreferenced, and found when their extent is reconciled. A crash anywhere leaves both as if we had not begun, but
+ * Why nothing is lost (C5): the extent is settled, so a record found dead stays dead; a live one is
+ * verified as it is read, its copy synced and read back before the row changes; the row changes
+ * only if it is still what we read. Records that cannot be verified, or not even be made out, stay
+ * where they are, and whether the extent may be dropped is for the index to say
+ * (reference-search.ts). Why nothing leaks: copies whose row went meanwhile are unreferenced, and
+ * found when their extent is reconciled. A crash anywhere leaves both as if we had not begun, but
  * for rows already flipped.
  *
- * A manifest is not copied: it is written anew with the row that refers to it, once for all that moved below it.
+ * A manifest is not copied: it is written again with the row that refers to it, once for all that
+ * moved below it.
  */
 
 /** @limit Copied at the same time, so that they share syncs. */
 const recordsAtOnce = 64;
 /** @limit Payload held in memory for that: four whole chunks. */
 const bytesAtOnce = 4 * chunkBytesMax;
-/** @limit Payloads from here on are read into buffers that are used again, eight at the same time. */
+/**
+ * @limit Payloads from here on are read into buffers that are used again, eight at the same time.
+ */
 const bufferedBytesMin = chunkBytesMax / 2;
 /**
  * @limit Chunks copied whose rows are not changed yet, about 100 bytes each. Past it all rows
@@ -62,9 +66,10 @@ interface LiveRecord {
 }
 
 /**
- * `emptied`: nothing refers to the extent any more. `again`: something may, since rows changed while we looked, or garbage
- * that is not drained yet needs a manifest in it; another compaction finds less to do. `suspect`: nothing refers to what
- * could be read, but something may to what could not. `busy`: call `step` again.
+ * `emptied`: nothing refers to the extent any more. `again`: something may, since rows changed
+ * while we looked, or garbage that is not drained yet needs a manifest in it; another compaction
+ * finds less to do. `suspect`: nothing refers to what could be read, but something may to what
+ * could not. `busy`: call `step` again.
  */
 export type CompactionOutcome = "busy" | "emptied" | "again" | "suspect";
 

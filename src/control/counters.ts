@@ -1,4 +1,4 @@
-/** What background work did since the process began; only ever counted up. */
+/** Counts of background work since the process began; they only grow. */
 export interface BackgroundCounters {
   sessionsFenced: number;
   extentsSealed: number;

@@ -11,9 +11,10 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
 import { isTransient } from "./worker-loop.ts";
 
 /*
- * What a process leaves behind when it dies: a session that might commit, and extents that it wrote. First the session is
- * fenced in every partition, so that nothing of it can commit any more; then each extent it had open is sealed at
- * what it had synced, and what it had sealed is settled. The costs follow the number of extents, not of keys.
+ * The worker that cleans up after dead processes. A process that dies leaves a session that might
+ * commit, and extents that it wrote. First the session is fenced in every partition, so that
+ * nothing of it can commit any more; then each extent it had open is sealed at what it had synced,
+ * and what it had sealed is settled. The costs follow the number of extents, not of keys.
  */
 
 /** @limit Extent rows read at once, about 100 bytes each. */
@@ -32,7 +33,7 @@ export interface DeadWritersOptions {
 export class DeadWriters implements Worker {
   readonly name = "dead writers";
   readonly #options: DeadWritersOptions;
-  /** Whether extents of sessions that are fenced may be left: so at the start, and after each fencing. */
+  /** True if extents of fenced sessions may be left: at the start, and after each fencing. */
   #isSealingDue = true;
 
   constructor(options: DeadWritersOptions) {

@@ -10,8 +10,8 @@ import type { Clock } from "../platform/platform.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
- * How much there is: a walk through the extent table now and then, for people who look. A walk is no moment: extents that
- * change meanwhile are counted as they are when it comes by.
+ * How much there is: a walk through the extent table now and then, for people who look. A walk is
+ * no moment: extents that change meanwhile are counted as they are when it comes by.
  */
 
 /** @limit Rows in one step. */
@@ -24,8 +24,8 @@ export const garbageRowsMax = 100_000;
  */
 const censusMs = 10_000;
 /**
- * @limit For each row that the walk read: so it is 500 rows a second in the long run, however many
- * extents there are.
+ * @limit The rest for each row that the walk read: so it is 500 rows a second in the long run,
+ * however many extents there are.
  */
 const restPerRowMs = 2;
 
@@ -35,7 +35,10 @@ export interface Census {
   readonly bytes: number;
   /** Those of them that are known to be dead. */
   readonly deadBytes: number;
-  /** Extents whose file is missing or damaged, and those on a disk that is not there, by what was found. */
+  /**
+   * Extents whose file is missing or damaged, and those on a disk that is not there, by what was
+   * found.
+   */
   readonly lost: Readonly<Record<LostState, number>>;
   /** Live bytes of extents whose file is missing or damaged. */
   readonly lostBytes: Readonly<Record<LostState, number>>;
@@ -64,7 +67,7 @@ export class ExtentCensus implements Worker {
     this.#options = options;
   }
 
-  /** Of the last walk that came to its end. */
+  /** The result of the last completed walk. */
   get last(): Census | undefined {
     return this.#last;
   }

@@ -11,10 +11,11 @@ import type { StoragePlane } from "./storage-plane.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
- * Goes round the extent table and looks for each extent's file: is it there, with the header that is meant and as long as
- * it should be. Extents whose file is missing or damaged are noted in their rows (C8), and nothing is removed (C9). One
- * that comes back, with its directory for instance, is whole again; one that was damaged only after all of its records
- * were read. Open extents are their writers' to look at.
+ * Goes round the extent table and looks for each extent's file: is it there, with the header that
+ * is meant and as long as it should be. Extents whose file is missing or damaged are noted in their
+ * rows (C8), and nothing is removed (C9). One that comes back, with its directory for instance, is
+ * whole again; one that was damaged only after all of its records were read. Open extents are their
+ * writers' to look at.
  */
 
 /** @limit Files looked at in one step: some 5 ms on a fast disk. */
@@ -28,7 +29,7 @@ const roundRestMs = 30_000;
 const restPerExtentMs = 20;
 
 export interface ExtentInventoryOptions extends StoragePlane {
-  /** Is told of each extent, in case that others forgot to. */
+  /** Called for each extent, in case another caller forgot to. */
   readonly worklist: ExtentWorklist;
 }
 
@@ -72,7 +73,7 @@ export class ExtentInventory implements Worker {
       const found = await this.#examine(entry, signal);
       if (found !== noted) await noteMemberState(platform, table, entry, found);
     } catch (thrown) {
-      // A disk that is not there, or fails, is told by whoever writes to it.
+      // A disk that is not there, or fails, is reported by the process that writes to it.
       if (!isStoreError(thrown)) throw thrown;
       const fields = { extent: entry.id, message: messageOf(thrown) };
       platform.log("warn", "extent_not_looked_at", fields);

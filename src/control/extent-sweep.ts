@@ -19,16 +19,17 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
 import { isTransient } from "./worker-loop.ts";
 
 /*
- * What is to be done with an extent follows from its row alone:
+ * The work that an extent needs follows from its row alone:
  *
  *     settled      look up its records, then reconciled
  *     reconciled   if enough of it is dead: copy out what is alive, then dropping
- *                  (where some of it could not be read: if besides no row of the index refers to it);
+ *                  (where some of it could not be read: and if no row of the index refers to it);
  *                  and so where there are several small ones to be merged
  *     dropping     when no read can need it any more: remove file and row
  *
- * The sweep goes round the extents that something may have to be done with (extents/extent-worklist.ts), and does one
- * piece of that in each step. An extent whose work fails rests.
+ * The sweep goes round the extents that something may have to be done with
+ * (extents/extent-worklist.ts), and does one piece of that in each step. An extent whose work fails
+ * rests.
  */
 
 /** @limit Extents looked at in one step. */
@@ -44,7 +45,7 @@ const damagedRestMs = 10 * 60_000;
 const restingMax = 1024;
 
 export interface ExtentSweepOptions extends CompactionOptions {
-  /** Of this process; those of others are told by their leases. */
+  /** The reads of this process; those of other processes are in their leases. */
   readonly reads: ReadTracker;
   readonly generation: Pick<GenerationKeeper, "assertOwnIndex">;
   /** Compacted when this share of its record bytes is dead, 0 … 1. */
@@ -54,7 +55,9 @@ export interface ExtentSweepOptions extends CompactionOptions {
   /** So many of them at once, for each data directory. */
   readonly mergedAtOnce: number;
   readonly worklist: ExtentWorklist;
-  /** An extent nobody refers to is dropped after this long even if an older read is still under way. */
+  /**
+   * An extent nobody refers to is dropped after this long even if an older read is still under way.
+   */
   readonly oldReadMs: number;
 }
 
@@ -64,11 +67,14 @@ export class ExtentSweep implements Worker {
   readonly #oldReads: OldReads;
   readonly #restingUntil = new Map<ExtentId, number>();
   readonly #small: SmallExtents;
-  /** Chosen to be merged: what is alive in them is copied out, one after the other, into the same open extents. */
+  /**
+   * Chosen to be merged: what is alive in them is copied out, one after the other, into the same
+   * open extents.
+   */
   readonly #merging = new Set<ExtentId>();
   #compaction: Compaction | undefined;
   #search: { readonly entry: ExtentEntry; readonly references: ReferenceSearch } | undefined;
-  /** What refers to damaged extents, found once. */
+  /** References to damaged extents; each is searched for once. */
   readonly #damaged = new Map<ExtentId, Reference>();
 
   constructor(options: ExtentSweepOptions) {
@@ -161,7 +167,9 @@ export class ExtentSweep implements Worker {
     return outcome === "emptied" ? this.#giveUp(entry) : this.#searchFor(entry);
   }
 
-  /** Nothing can be read of it, or not all: whether anything refers to it is for the index to say. */
+  /**
+   * Nothing can be read of it, or not all: whether anything refers to it is for the index to say.
+   */
   #searchFor(entry: ExtentEntry): true {
     const known = this.#damaged.get(entry.id);
     this.#search = { entry, references: new ReferenceSearch(this.#options, entry.id, known) };
@@ -182,7 +190,7 @@ export class ExtentSweep implements Worker {
     const { counters, platform, table } = this.#options;
     const { id } = entry;
     const isNoted = entry.row.members.some(({ state }) => state !== "whole");
-    // What only may refer to it says nothing of a file that perhaps never was there.
+    // A reference that is not certain proves nothing about a file that perhaps never existed.
     if (!isNoted && reference.isCertain) {
       const found = await examineExtent(platform.hash, this.#options.disks, entry);
       await noteMemberState(platform, table, entry, found === "whole" ? "damaged" : found);
@@ -235,7 +243,7 @@ export class ExtentSweep implements Worker {
     return true;
   }
 
-  /** What fails with one extent does not keep the others waiting. */
+  /** A failure with one extent does not delay the others. */
   async #withEntry(entry: ExtentEntry, work: () => Promise<boolean>): Promise<boolean> {
     const { platform, counters } = this.#options;
     try {

@@ -13,8 +13,8 @@ import type { Manifests } from "./extents/manifests.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
- * Adds garbage to the dead bytes of the extents that it lies in, a batch of rows at a time (rows/garbage-batches.ts says how
- * that stays right across a crash).
+ * Adds garbage to the dead bytes of the extents that it lies in, a batch of rows at a time
+ * (rows/garbage-batches.ts says how that stays right across a crash).
  */
 
 /**
@@ -100,7 +100,7 @@ export class GarbageDrain implements Worker {
       } catch (thrown) {
         if (!isStoreError(thrown)) throw thrown;
         if (thrown.code !== "corrupt") return false;
-        // What it listed stays counted as alive.
+        // The data that it listed stays counted as live.
         counters.corruptions++;
         platform.log("error", "garbage_manifest_corrupt", { message: messageOf(thrown) });
       }

@@ -25,7 +25,7 @@ async function setBack(process: TestProcess, generation: number): Promise<void> 
   });
 }
 
-test("generation: it is counted up while the store is in use, and told to the disks", async () => {
+test("generation: it is counted up while the store is in use, and written to the disks", async () => {
   const machine = await createTestMachine(hash);
   const background = await machine.start("background");
   const keeper = new GenerationKeeper({ ...background, everyMs: 1000 });

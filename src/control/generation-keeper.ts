@@ -8,12 +8,13 @@ import type { Platform } from "../platform/platform.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
- * Counts the store's generation up while it is in use, so that a copy of the index that was made meanwhile, and put back later, is
- * known to be older than the data directories (C9). What is written between the copy and the next count is what such a copy could
- * lack without being found out by it.
+ * Counts the store's generation up while it is in use, so that a copy of the index that was made
+ * meanwhile, and put back later, is known to be older than the data directories (C9). What is
+ * written between the copy and the next count is what such a copy could lack without being found
+ * out by it.
  *
- * Whoever removes files asks here first whether the index is still the one it was: one that was copied over under running processes
- * reads as an older generation.
+ * Workers that remove files ask here first whether the index is still the one it was: one that was
+ * copied over under running processes reads as an older generation.
  */
 
 export interface GenerationOptions {

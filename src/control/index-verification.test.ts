@@ -26,7 +26,9 @@ async function goRound(machine: TestMachine): Promise<void> {
   await background.stop();
 }
 
-/** A store with one object whose row is hidden, as a damaged branch hides it: nobody has deleted it. */
+/**
+ * A store with one object whose row is hidden, as a damaged branch hides it: nobody has deleted it.
+ */
 async function withHiddenObject(): Promise<{ machine: TestMachine; unhide: () => Promise<void> }> {
   const machine = await createTestMachine(hash, 1 << 20);
   const front = await machine.start("front-end");
@@ -35,7 +37,8 @@ async function withHiddenObject(): Promise<{ machine: TestMachine; unhide: () =>
   await front.stop();
   const [row] = await machine.partition.scan(spaceRange(space.heads), { limit: 1 });
   assert.ok(row !== undefined);
-  const change = { id: idOfText<ChangeId>("7".repeat(32)), checks: [], puts: [], deletes: [] }; // no session's
+  // No session's.
+  const change = { id: idOfText<ChangeId>("7".repeat(32)), checks: [], puts: [], deletes: [] };
   await machine.partition.commit({ ...change, deletes: [row.key] });
   const unhide = async (): Promise<void> => {
     await machine.partition.commit({ ...change, puts: [row] });
@@ -61,7 +64,7 @@ test("C9: an object whose row can't be found keeps its bytes for as long as the 
   assert.deepEqual(extentFiles(unmarked), [], "what the mark prevents");
 });
 
-/** An engine whose verification finds what it is told to. */
+/** An engine whose verification finds what the test says. */
 function verifiable(reports: VerifyReport[]): Engine {
   return {
     ...createMemoryEngine(),

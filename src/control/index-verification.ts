@@ -5,8 +5,9 @@ import type { Platform } from "../platform/platform.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
- * The index is verified some time after the start, then on a schedule, and at once where somebody has seen damage. Until one
- * of these found all of it good, nothing is reclaimed that the index says is dead.
+ * The index is verified some time after the start, then on a schedule, and at once where somebody
+ * has seen damage. Until one of these found all of it good, nothing is reclaimed that the index
+ * says is dead.
  */
 
 /** @limit After the start, when sessions are fenced and extents sealed. */
@@ -31,7 +32,7 @@ export interface VerificationStatistics {
   readonly last:
     | { readonly endedMs: number; readonly rows: number; readonly problems: number }
     | undefined;
-  /** Whether there is a mark of damage, as last looked at. */
+  /** True if there was a mark of damage when it was looked for last. */
   readonly isMarked: boolean;
 }
 
@@ -128,7 +129,9 @@ export class IndexVerification implements Worker {
   }
 }
 
-/** What reclaims does nothing while the index is known to be damaged (C9). */
+/**
+ * Wraps a worker that reclaims space: it does nothing while the index is known to be damaged (C9).
+ */
 export function whileIndexIsGood(damage: IndexDamage, worker: Worker): Worker {
   return {
     name: worker.name,

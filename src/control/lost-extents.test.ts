@@ -48,7 +48,7 @@ async function rounds(machine: TestMachine, workers: ReturnType<typeof workersOf
   }
 }
 
-test("C8: a file that was removed is found, told once and not counted as alive; its row stays (C9)", async () => {
+test("C8: a file that was removed is found, reported once and not counted as alive; its row stays (C9)", async () => {
   const { machine, background, paths } = await storeWithTwo();
   const workers = workersOf(machine, background);
   await workers.runUntilIdle();
@@ -96,7 +96,7 @@ test("C8: a cut file and one with another header are damaged until they are as t
   assert.deepEqual(await statesOf(background), ["whole", "whole"]);
 });
 
-test("C8: a read that meets a missing or damaged extent tells the same counters", async () => {
+test("C8: a read that meets a missing or damaged extent counts in the same counters", async () => {
   const { machine, background, paths } = await storeWithTwo();
   machine.disk.files.delete(paths[0]!);
   machine.disk.bytesOf(paths[1]!).fill(0, extentHeaderBytes + 500, extentHeaderBytes + 600);

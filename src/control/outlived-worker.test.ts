@@ -6,12 +6,13 @@ import { createTestMachine, workersOf } from "./testing/processes.ts";
 
 const hash = createHash();
 
-test("C1: a worker that outlives its supervisor is told that its new extent was taken away, and loses nothing", async () => {
+test("C1: a worker that outlives its supervisor learns that its new extent was taken away, and loses nothing", async () => {
   const machine = await createTestMachine(hash);
   const old = await machine.start("front-end");
   await makeBucket(old);
   await putChunks(old, "before", ["a".repeat(1900)]);
-  // It stops where it makes the file of its next extent, whose row stands already. Its supervisor dies.
+  // It stops where it makes the file of its next extent, whose row stands already. Its supervisor
+  // dies.
   let goOn = () => {};
   const paused = new Promise<void>((isPaused) => {
     machine.disk.before = (operation) => {
@@ -32,8 +33,8 @@ test("C1: a worker that outlives its supervisor is told that its new extent was 
   assert.ok(!machine.platform.events.includes("extent_taken_away"));
   goOn();
   await assert.rejects(unanswered, { code: "fenced" });
-  const told = machine.platform.events.filter((event) => event === "extent_taken_away");
-  assert.equal(told.length, 1);
+  const reports = machine.platform.events.filter((event) => event === "extent_taken_away");
+  assert.equal(reports.length, 1);
   await workers.runUntilIdle();
   assert.equal(await read(background, "before"), "a".repeat(1900));
   assert.equal(await read(background, "after"), undefined);

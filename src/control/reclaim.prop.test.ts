@@ -21,8 +21,9 @@ import { Killed, createTestMachine, workersOf } from "./testing/processes.ts";
 import { survey } from "./testing/survey.ts";
 
 /*
- * One client, any history of puts, parts, deletes, deaths of either process and background work in between, against a Map.
- * What was answered is there with its bytes at any time; in the end nothing is left that is not.
+ * One client, any history of puts, parts, deletes, deaths of either process and background work in
+ * between, against a Map. What was answered is there with its bytes at any time; in the end nothing
+ * is left that is not.
  */
 
 const hash = createHash();
@@ -162,7 +163,8 @@ class History {
   async restartBackground(): Promise<void> {
     this.background.kill();
     this.background = await this.machine.start("background");
-    // Objects across two extents have manifests that no compaction can make without leaving dead ones behind.
+    // Objects across two extents have manifests that no compaction can make without leaving dead
+    // ones behind.
     this.workers = workersOf(this.machine, this.background, { deadShare: 0.25 });
   }
 

@@ -20,7 +20,10 @@ const hash = createHash();
 const chunksOf = (name: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${name}-${i};`.repeat(8));
 
-/** Background processes come and go until nothing is left to do. Each seals what it wrote as it goes. */
+/**
+ * Background processes come and go until nothing is left to do. Each seals what it wrote as it
+ * goes.
+ */
 async function settle(machine: TestMachine, deadShare = 1e-9): Promise<TestProcess> {
   for (let round = 0; round < 20; round++) {
     const background = await machine.start("background");
@@ -66,8 +69,9 @@ test("C5: what is deleted, replaced, left or aborted is reclaimed, and nothing e
     ...chunksOf("part", 18),
   ]);
   await front.stop();
-  // Not all of it: an object across two extents has one manifest, in one of them. To win the last byte of either, the
-  // manifest is written anew, and leaves a dead one behind in the other, for ever.
+  // Not all of it: an object across two extents has one manifest, in one of them. To win the last
+  // byte of either, the manifest is written again, and leaves a dead one behind in the other, for
+  // ever.
   const deadShare = 0.2;
   const reader = await settle(machine, deadShare);
   for (const [name, chunks] of kept) assert.equal(await read(reader, name), chunks.join(""), name);
@@ -80,7 +84,10 @@ test("C5: what is deleted, replaced, left or aborted is reclaimed, and nothing e
   assert.equal(await read(reader, "unfinished"), chunksOf("unfinished", 17).join(""));
 });
 
-/** Deletes and replaces enough that every kind of background commit is made; returns what must be there afterwards. */
+/**
+ * Deletes and replaces enough that every kind of background commit is made; returns what must be
+ * there afterwards.
+ */
 async function makeWork(machine: TestMachine): Promise<Map<string, string>> {
   const front = await machine.start("front-end");
   await makeBucket(front);

@@ -15,7 +15,9 @@ const manifest = extentPath(2 as ExtentId);
 /** Nothing is compacted, so that what is counted stays to be seen. */
 const limits = { deadShare: 1 };
 
-/** An object whose parts lie in extent 1, one of them replaced, and whose manifest lies in extent 2. */
+/**
+ * An object whose parts lie in extent 1, one of them replaced, and whose manifest lies in extent 2.
+ */
 async function withReplacedPart(): Promise<TestMachine> {
   const machine = await createTestMachine(hash);
   const [first, second] = [await machine.start("front-end"), await machine.start("front-end")];

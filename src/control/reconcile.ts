@@ -11,10 +11,11 @@ export interface ReconcileOptions extends StoragePlane {
 }
 
 /**
- * Looks up every record of a settled extent in the index and makes its `deadBytes` exact: so what failed conditions,
- * hang-ups and crashes left unreferenced is found as well. What is still to be drained is not counted here: it will be when
- * it is. A hole counts as dead until somebody looks what refers to it. That holds only while no garbage is drained, so the
- * caller does one or the other. What is dead by then is never looked up again, so this fails where a row or a manifest
+ * Looks up every record of a settled extent in the index and makes its `deadBytes` exact: so what
+ * failed conditions, hang-ups and crashes left unreferenced is found as well. What is still to be
+ * drained is not counted here: it will be when it is. A hole counts as dead until somebody looks
+ * what refers to it. That holds only while no garbage is drained, so the caller does one or the
+ * other. What is dead by then is never looked up again, so this fails where a row or a manifest
  * cannot be read for now.
  */
 export async function reconcileExtent(
@@ -33,7 +34,7 @@ export async function reconcileExtent(
   return table.replace(entry, { ...entry.row, state: "reconciled", deadBytes });
 }
 
-/** What a manifest lists that is lost itself cannot be known: then the record is kept (C9). */
+/** The contents of a lost manifest cannot be known: then the record is kept (C9). */
 async function isKept(
   { liveness, manifests }: ReconcileOptions,
   header: RecordHeader,

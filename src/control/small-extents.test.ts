@@ -8,7 +8,10 @@ import { createTestMachine, workersOf } from "./testing/processes.ts";
 const hash = createHash();
 const extentBytes = 64 * 1024;
 
-/** A write now and then, each of which leaves an extent of its own, as a quiet store's do by their age. */
+/**
+ * A write now and then, each of which leaves an extent of its own, as a quiet store's do by their
+ * age.
+ */
 async function putApart(machine: TestMachine, from: number, to: number): Promise<void> {
   for (let i = from; i < to; i++) {
     const front = await machine.start("front-end");

@@ -3,7 +3,7 @@ import type { ExtentReader } from "../extent/extent-reader.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import type { Platform } from "../platform/platform.ts";
 
-/** What background work needs in order to look into extents. */
+/** The parts that background work needs to look into extents. */
 export interface StoragePlane {
   readonly platform: Platform;
   readonly disks: ExtentDisks;

@@ -18,10 +18,11 @@ import { isTransient } from "./worker-loop.ts";
  * is rare: a writer was taken for dead while it made the file, and there was a crash as it took it
  * back. Such a file is looked for, now and then, and removed.
  *
- * It is a stray if no row has its id, read after the file was seen, the index has given that id, and
- * nothing is in it but a header, of this store and disk and of a session that has ended. A file with records, or one whose id
- * was not given yet, is left alone: the index may be older than the disk (it was restored, say), and the file may be all
- * there is of somebody's objects. Such files are counted and logged, and `holdfast check` tells.
+ * It is a stray if no row has its id, read after the file was seen, the index has given that id,
+ * and nothing is in it but a header, of this store and disk and of a session that has ended. A file
+ * with records, or one whose id was not given yet, is left alone: the index may be older than the
+ * disk (it was restored, say), and the file may be all there is of somebody's objects. Such files
+ * are counted and logged, and `holdfast check` lists them.
  */
 
 export interface StraySweepOptions {

@@ -30,7 +30,10 @@ function createSweep(store: TestStore, keymap: ObjectStore["keymap"] = store.key
   return { sweep, round };
 }
 
-/** Lets so many times `idleMs` pass, seen by a background worker whose sweep is somebody else's affair. */
+/**
+ * Lets so many times `idleMs` pass, seen by a background worker whose sweep is somebody else's
+ * affair.
+ */
 async function pass(store: TestStore, share: number): Promise<void> {
   const steps = 32;
   const watch = new Activity({ ...store, idleMs });

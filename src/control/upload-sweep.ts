@@ -12,10 +12,11 @@ import type { BackgroundCounters } from "./counters.ts";
 import type { StepOutcome, Worker } from "./worker-loop.ts";
 
 /*
- * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees them in a listing of
- * objects. One that has been idle for long (since its newest part, or since it was initiated; keymap/activity.ts says what time
- * is here) is ended as an abort would end it. One that has ended but has rows left is cleared: whoever ended it died, or
- * the disk was full (rows/upload-end.ts does both).
+ * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees
+ * them in a listing of objects. One that has been idle for long (since its newest part, or since it
+ * was initiated; keymap/activity.ts says what time is here) is ended as an abort would end it. One
+ * that has ended but has rows left is cleared: the process that ended it died, or the disk was full
+ * (rows/upload-end.ts does both).
  */
 
 /** @limit Uploads looked at in one step, some 500 bytes each; each may have 10,000 parts. */

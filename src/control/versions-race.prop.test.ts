@@ -16,8 +16,8 @@ import {
 import { survey } from "./testing/survey.ts";
 
 /*
- * Versions move between head and versions space at the moments that matter: between what background work reads and what
- * it commits.
+ * Versions move between head and versions space at the moments that matter: between what background
+ * work reads and what it commits.
  */
 
 const hash = createHash();

@@ -2,10 +2,14 @@ import { isStoreError, messageOf } from "../base/errors.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Platform, Service } from "../platform/platform.ts";
 
-/** `busy`: there is more to do. `idle`: nothing for now. `throttled`: there is, but it must wait. */
+/**
+ * `busy`: there is more to do. `idle`: nothing for now. `throttled`: there is, but it must wait.
+ */
 export type StepOutcome = "busy" | "idle" | "throttled";
 
-/** One kind of background work, a bounded step at a time. A step that throws is tried again later. */
+/**
+ * One kind of background work, a bounded step at a time. A step that throws is tried again later.
+ */
 export interface Worker {
   readonly name: string;
   step(signal: AbortSignal): Promise<StepOutcome>;
@@ -16,7 +20,7 @@ export interface WorkerStatistics {
   readonly state: StepOutcome | "failing" | "stopped";
   readonly steps: number;
   readonly failures: number;
-  /** Of the step before, if it failed. */
+  /** The failure of the last step, if it failed. */
   readonly failure: string | undefined;
 }
 
@@ -80,7 +84,7 @@ export function createWorkerLoop(
   };
 }
 
-/** What may be over at the next try: not the end of our session, and not a bug. */
+/** True if the next try may succeed: not at the end of our session, and not for a bug. */
 export function isTransient(thrown: unknown): boolean {
   return isDiskError(thrown) || (isStoreError(thrown) && thrown.code !== "fenced");
 }

@@ -5,7 +5,7 @@ import type { KeyRange } from "../format/row-keys.ts";
 import type { Change, ScanOptions } from "./engine.ts";
 import { changeRowsMax, readKeysMax, scanRowsMax } from "./engine.ts";
 
-// What every engine asserts of its arguments before it acts on them, so that all refuse the same.
+// Assertions that every engine makes about its arguments before it acts, so that all refuse alike.
 
 export function assertRowKey(key: Uint8Array): void {
   if (key.length > 0 && key.length <= rowKeyBytesMax) return;

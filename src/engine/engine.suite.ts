@@ -9,14 +9,15 @@ import { ChangeMaker, bytesOf } from "./suite/rows.suite.ts";
 import { readRow } from "./engine.ts";
 
 /*
- * The contract of an engine as tests, the same for every implementation. An implementation's own test file calls
- * `testEngine`; what an implementation cannot do is declared, and its tests are skipped with that reason.
+ * The contract of an engine as tests, the same for every implementation. An implementation's own
+ * test file calls `testEngine`; what an implementation cannot do is declared, and its tests are
+ * skipped with that reason.
  */
 
 export interface EngineSupport {
   /**
-   * An empty engine whose next commit, when asked, answers `unknown` after it was done or without doing it.
-   * Otherwise why there is none.
+   * An empty engine whose next commit, when asked, answers `unknown` after it was done or without
+   * doing it. Otherwise why there is none.
    */
   readonly unknown: (() => Promise<UncertainEngine>) | { readonly missing: string };
   /** Runs of the property test. */
@@ -66,7 +67,7 @@ export function testEngine(
 }
 
 function testUnknown({ unknown }: EngineSupport): void {
-  const title = "after `unknown` a read tells what happened, and it stays so";
+  const title = "after `unknown` a read shows what happened, and it stays so";
   if (typeof unknown !== "function") {
     test(title, { skip: unknown.missing }, () => undefined);
     return;

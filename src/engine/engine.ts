@@ -4,9 +4,10 @@ import type { ChangeId } from "../format/ids.ts";
 import type { KeyRange } from "../format/row-keys.ts";
 
 /*
- * An engine keeps rows in the order of their keys, as bytes, and knows nothing of buckets. One engine instance holds
- * one or more partitions' rows; every method below is all it must do. Implementations: memory (reference), LMDB
- * (node/lmdb/lmdb-engine.ts), the simulator's. All pass engine.suite.ts.
+ * An engine keeps rows in the order of their keys, as bytes, and knows nothing of buckets. One
+ * engine instance holds one or more partitions' rows; every method below is all it must do.
+ * Implementations: memory (reference), LMDB (node/lmdb/lmdb-engine.ts), the simulator's. All pass
+ * engine.suite.ts.
  */
 
 export interface Row {
@@ -22,11 +23,14 @@ export interface ScanOptions {
   /** At most this many rows; 1 … scanRowsMax. */
   readonly limit: number;
   /**
-   * Asked for each row that is answered: the key, above the row's, from which the scan goes on; undefined: from the next
-   * row. What lies between is passed by seeking. Not in reverse.
+   * Asked for each row that is answered: the key, above the row's, from which the scan goes on;
+   * undefined: from the next row. What lies between is passed by seeking. Not in reverse.
    */
   readonly skipTo?: ((row: Row) => Uint8Array | undefined) | undefined;
-  /** Given, a row that is not as it was written is left out, and told here; without it the scan fails (`corrupt`). */
+  /**
+   * Given, a row that is not as it was written is left out, and reported here; without it the scan
+   * fails (`corrupt`).
+   */
   readonly onDamaged?: ((thrown: StoreError) => void) | undefined;
 }
 
@@ -48,15 +52,19 @@ export interface Put {
 }
 
 /**
- * All or nothing, and durable once answered `ok`. Keys in `puts` and `deletes` are distinct; deleting what is not
- * there is no error. The id becomes the stamp of every row put, and is never used for another change.
+ * All or nothing, and durable once answered `ok`. Keys in `puts` and `deletes` are distinct;
+ * deleting what is not there is no error. The id becomes the stamp of every row put, and is never
+ * used for another change.
  */
 export interface Change {
   readonly id: ChangeId;
   readonly checks: readonly Check[];
   readonly puts: readonly Put[];
   readonly deletes: readonly Uint8Array[];
-  /** It frees nothing: when the disk is full it may not use what an engine keeps for changes that do. */
+  /**
+   * It frees nothing: when the disk is full it may not use what an engine keeps for changes that
+   * do.
+   */
   readonly leavesReserve?: boolean | undefined;
 }
 
@@ -69,7 +77,7 @@ export const changeRowsMax = 32_768;
 /**
  * - `ok`: durable, and seen by every later read of any process.
  * - `conflict`: the first check that failed; nothing changed, nor will it.
- * - `unknown`: may have happened or not, and is decided now: a later read tells.
+ * - `unknown`: may have happened or not, and is decided now: a later read shows which.
  */
 export type CommitResult =
   | { readonly outcome: "ok" }
@@ -83,17 +91,18 @@ export interface EngineStatistics {
   readonly transactions: number;
   readonly conflicts: number;
   readonly bytesOnDisk: number;
-  /** As `SizeCounts` reads; of engines whose commits share transactions. */
+  /** Counts by size as `SizeCounts` reads them; for engines whose commits share transactions. */
   readonly changesPerTransaction?: readonly number[] | undefined;
 }
 
 /**
  * - `row`: a row that is not as it was written; what it said is lost.
- * - `structure`: the engine's own bookkeeping is damaged, so that rows may not be found that are there.
+ * - `structure`: the engine's own bookkeeping is damaged, so that rows may not be found that are
+ *   there.
  */
 export interface IndexProblem {
   readonly kind: "row" | "structure";
-  /** Of a row. */
+  /** The key of the damaged row, if it is known. */
   readonly key?: Uint8Array | undefined;
   readonly message: string;
 }
@@ -113,7 +122,7 @@ export const verifyProblemsMax = 100;
 /** Each step is short and says how far it came; in the end stands the whole. */
 export type Verification = AsyncGenerator<VerifyReport, VerifyReport, undefined>;
 
-/** What `read` answers: for each key, in the order asked, its row or undefined. */
+/** The result of `read`: for each key, in the order asked, its row or undefined. */
 export type Rows = readonly (Row | undefined)[];
 
 /**
@@ -123,20 +132,23 @@ export type Rows = readonly (Row | undefined)[];
 export const readKeysMax = 64;
 
 /**
- * Reads answer with the value itself where the engine has it at hand, and with a promise where it must wait. So they fail
- * either way, too: they throw or reject.
+ * Reads answer with the value itself where the engine has it at hand, and with a promise where it
+ * must wait. So they fail either way, too: they throw or reject.
  */
 export interface EngineReader {
   /**
-   * The rows of these keys as of the last commit before the call, all of one moment. A row's `key` is the array that was
-   * asked for; its value belongs to the caller.
+   * The rows of these keys as of the last commit before the call, all of one moment. A row's `key`
+   * is the array that was asked for; its value belongs to the caller.
    */
   read(keys: readonly Uint8Array[]): Ready<Rows>;
-  /** Rows with start <= key < end, in key order (or its reverse), all of one moment. They belong to the caller. */
+  /**
+   * Rows with start <= key < end, in key order (or its reverse), all of one moment. They belong to
+   * the caller.
+   */
   scan(range: KeyRange, options: ScanOptions): Ready<Row[]>;
 }
 
-/** One row, for whoever needs no other: `EngineReader.read` of one key. */
+/** One row, for callers that need no other: `EngineReader.read` of one key. */
 export function readRow(reader: EngineReader, key: Uint8Array): Ready<Row | undefined> {
   return whenReady(reader.read([key]), first);
 }
@@ -146,10 +158,10 @@ function first(rows: Rows): Row | undefined {
 }
 
 /**
- * Reads and commits throw StoreError: `corrupt` (a row's checksum), `unavailable` (closed, or awaiting
- * verification after a failed sync), `overloaded` (the commit queue is full), `storage_full`, `io`.
- * A commit that throws has not happened; but for `unknown`: it may still happen, and no read can tell yet.
- * Every commit ends within a bounded time.
+ * Reads and commits throw StoreError: `corrupt` (a row's checksum), `unavailable` (closed, or
+ * awaiting verification after a failed sync), `overloaded` (the commit queue is full),
+ * `storage_full`, `io`. A commit that throws has not happened; but for `unknown`: it may still
+ * happen, and no read can show it yet. Every commit ends within a bounded time.
  */
 export interface Engine extends EngineReader {
   commit(change: Change): Promise<CommitResult>;
@@ -157,8 +169,8 @@ export interface Engine extends EngineReader {
   snapshot(): EngineSnapshot;
   statistics(): EngineStatistics;
   /**
-   * Looks at everything stored for damage, beside reads and commits of any process. Not there where rows cannot be
-   * damaged, or the engine does it by itself.
+   * Looks at everything stored for damage, while any process reads and commits. Not there where
+   * rows cannot be damaged, or the engine does it by itself.
    */
   verify?(): Verification;
   /** Waits for commits under way. */

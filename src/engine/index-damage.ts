@@ -12,10 +12,11 @@ import type { Platform } from "../platform/platform.ts";
 import type { Engine, EngineReader, ScanOptions } from "./engine.ts";
 
 /*
- * What is known of damage in the index. An index that is damaged in one place may be in others: a row that cannot be found
- * makes an object's bytes look dead. So whoever meets damage, in whatever process, leaves a mark on the disk, and nothing
- * that removes bytes, or counts them dead, is done for as long as it is there (C9). It goes when a verification of the whole
- * index that began after the last sight of damage found nothing.
+ * The record of damage in the index. An index that is damaged in one place may be in others: a row
+ * that cannot be found makes an object's bytes look dead. So a process that meets damage leaves a
+ * mark on the disk, and nothing that removes bytes, or counts them dead, is done for as long as it
+ * is there (C9). It goes when a verification of the whole index that began after the last sight of
+ * damage found nothing.
  */
 
 /** @limit A mark that this process wrote so lately is not written again. */
@@ -39,7 +40,7 @@ export class IndexDamage {
   #seen = 0;
   #rowsSkipped = 0;
   #writtenMs = Number.NEGATIVE_INFINITY;
-  /** What could not be written. */
+  /** A mark that could not be written yet. */
   #unwritten: IndexDamageMark | undefined;
   #writing: Promise<void> | undefined;
 
@@ -69,13 +70,13 @@ export class IndexDamage {
     });
   }
 
-  /** As `seen`, of a row that was left out of a listing. */
+  /** Records, as `seen` does, damage in a row that was left out of a listing. */
   skipped(message: string): void {
     this.#rowsSkipped++;
     this.seen(message);
   }
 
-  /** The mark there is, by whatever process; rejects where the disk cannot tell. */
+  /** The mark there is, by whatever process; rejects where the disk cannot be read. */
   async mark(): Promise<IndexDamageMark | undefined> {
     await this.settled();
     return this.#unwritten ?? (await this.#read());
@@ -97,7 +98,10 @@ export class IndexDamage {
     await this.#writing;
   }
 
-  /** Does not reject: a mark that could not be written stays in this process, and is tried again at the next sight. */
+  /**
+   * Does not reject: a mark that could not be written stays in this process, and is tried again at
+   * the next sight.
+   */
   async #write(mark: IndexDamageMark): Promise<void> {
     try {
       const { file, isNew } = await this.#openOrCreate();
@@ -146,13 +150,14 @@ export class IndexDamage {
   }
 }
 
-/** The same engine; damage that reads and commits meet is told. */
+/** The same engine; damage that reads and commits meet is recorded. */
 export function watchDamage(engine: Engine, damage: IndexDamage): Engine {
   const note = (thrown: unknown): void => {
     // holds: C8 damage-is-marked
     if (isStoreError(thrown, "corrupt")) damage.seen(thrown.message);
   };
-  // The caller gets the engine's own answer: its value, or its promise and not one that ends a turn later.
+  // The caller gets the engine's own answer: its value, or its promise and not one that ends a turn
+  // later.
   const tell = <T>(work: () => T | Promise<T>): T | Promise<T> => {
     try {
       const answer = work();
@@ -187,9 +192,9 @@ export function watchDamage(engine: Engine, damage: IndexDamage): Engine {
 function skipping(options: ScanOptions, damage: IndexDamage): ScanOptions {
   const { onDamaged } = options;
   if (onDamaged === undefined) return options;
-  const told = (thrown: StoreError): void => {
+  const record = (thrown: StoreError): void => {
     damage.skipped(thrown.message);
     onDamaged(thrown);
   };
-  return { ...options, onDamaged: told };
+  return { ...options, onDamaged: record };
 }

@@ -8,8 +8,9 @@ import type { EngineSnapshot, EngineStatistics, Row, Rows, ScanOptions } from ".
 import { SortedRows } from "./memory/sorted-rows.ts";
 
 /*
- * The reference: what an engine means, in the fewest words. A commit happens at the moment of the call, so it
- * needs no queue; its answer comes in a later turn like any engine's. Nothing outlives the process.
+ * The reference: what an engine means, in the fewest words. A commit happens at the moment of the
+ * call, so it needs no queue; its answer comes in a later turn like any engine's. Nothing outlives
+ * the process.
  */
 
 export interface MemoryEngine extends Engine {
@@ -139,8 +140,8 @@ function scanSkipping(
 }
 
 /**
- * A row of its own bytes: callers keep what they pass and own what they get. (Not `slice`: a Buffer's
- * would be a view.)
+ * A row of its own bytes: callers keep what they pass and own what they get. (Not `slice`: a
+ * Buffer's would be a view.)
  */
 function rowOf(key: Uint8Array, value: Uint8Array, stamp: ChangeId): Row {
   return { key: new Uint8Array(key), value: new Uint8Array(value), stamp };

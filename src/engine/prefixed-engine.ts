@@ -4,8 +4,9 @@ import type { Change, Check, CommitResult, Engine, EngineReader } from "./engine
 import type { Row, Rows, ScanOptions } from "./engine.ts";
 
 /**
- * The rows of an engine whose keys begin with `prefix`, as an engine of their own: its keys are what stands behind that. So
- * several partitions share an engine, and none sees another's rows. Verifying, statistics and closing concern the whole engine.
+ * The rows of an engine whose keys begin with `prefix`, as an engine of their own: its keys are
+ * what stands behind that. So several partitions share an engine, and none sees another's rows.
+ * Verifying, statistics and closing concern the whole engine.
  */
 export function prefixedEngine(engine: Engine, prefix: Uint8Array): Engine {
   const stored = (key: Uint8Array): Uint8Array => {

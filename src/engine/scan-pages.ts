@@ -10,7 +10,10 @@ export async function scanAll(reader: EngineReader, range: KeyRange): Promise<Ro
   return all;
 }
 
-/** All rows of a range in key order, by pages of at most `limit`, each of its own moment. No page is empty. */
+/**
+ * All rows of a range in key order, by pages of at most `limit`, each of its own moment. No page is
+ * empty.
+ */
 export async function* scanPages(
   reader: EngineReader,
   range: KeyRange,

@@ -16,7 +16,8 @@ import { onDisk } from "./parts/disk-failure.ts";
 const unfinishedFile = `${storeIdentityFile}.new`;
 
 /**
- * What an empty directory may hold: the root of a fresh file system, or what a crash of ours left.
+ * Names that an empty directory may hold: the root of a fresh file system, or what a crash of ours
+ * left.
  */
 const harmlessNames: ReadonlySet<string> = new Set(["lost+found", unfinishedFile, storeLockFile]);
 

@@ -15,8 +15,9 @@ import { onDisk } from "./parts/disk-failure.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
 
 /**
- * The newest generation of the index that a data directory has seen; 0 where it was never served from. StoreError `foreign` where the
- * file is of another data directory, `corrupt` where it is damaged.
+ * The newest generation of the index that a data directory has seen; 0 where it was never served
+ * from. StoreError `foreign` where the file is of another data directory, `corrupt` where it is
+ * damaged.
  */
 export async function readDiskGeneration(
   hash: Hash,
@@ -49,8 +50,9 @@ export async function newestGeneration(
 }
 
 /**
- * Durable once this returns. Only after the index has this generation durably, which no other process gave it. StoreError `missing`
- * where the data directory is not there: then nothing is written in its place.
+ * Durable once this returns. Only after the index has this generation durably, which no other
+ * process gave it. StoreError `missing` where the data directory is not there: then nothing is
+ * written in its place.
  */
 export async function writeDiskGeneration(
   hash: Hash,
@@ -64,7 +66,8 @@ export async function writeDiskGeneration(
   try {
     const bytes = new Uint8Array(diskGenerationFileBytes);
     const before = decodeDiskGeneration(hash, bytes.subarray(0, await file.read(bytes, 0)));
-    // What is read may never have reached the disk, if a sync failed: it must have before the other slot is touched.
+    // If a sync failed, this slot may never have reached the disk: it must have before the other is
+    // touched.
     if (before !== undefined) await writeSlot(hash, file, before, before.offset);
     const row = { store, disk: id, generation };
     await writeSlot(hash, file, row, before?.otherOffset ?? firstOffset);

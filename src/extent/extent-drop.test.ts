@@ -17,7 +17,7 @@ import { idOfText } from "../format/ids.ts";
 const hash = createHash();
 const sealer = 9 as SessionId; // made up
 
-/** A store with one extent that nothing refers to, and what dropping it is told. */
+/** A store with one extent that nothing refers to, and the log of dropping it. */
 async function unreferenced() {
   const store = await TestStore.create(hash);
   await store.writer().append(identityOf(0), payloadOf(1000));
@@ -68,7 +68,7 @@ const others: readonly (readonly [string, Partial<ExtentHeader>])[] = [
   ["epoch, a newer one", { epoch: 1000 }],
 ];
 for (const [what, change] of others) {
-  test(`C9: a file whose header names another ${what} is kept, and told`, async () => {
+  test(`C9: a file whose header names another ${what} is kept, and reported`, async () => {
     const { store, drop, path } = await unreferenced();
     await rewrite(store, path, change);
     const before = bytesOf(store, path);
@@ -168,7 +168,7 @@ test("C9: where every id has a file already, the writer says so and touches none
   for (const path of store.extentFiles()) assert.deepEqual(bytesOf(store, path), bytes);
 });
 
-test("C9: whoever seals and was only paused cannot raise the epoch past the row's", async () => {
+test("C9: a process that seals and was only paused cannot raise the epoch past the row's", async () => {
   const store = await TestStore.create(hash);
   await store.writer().append(identityOf(0), payloadOf(1000));
   const { platform, disks, table } = store;

@@ -24,14 +24,14 @@ export interface DropOptions {
 /**
  * Removes an extent's file and then its row: a crash between them leaves the row, and dropping
  * again finds no file, which is no error. A file that does not prove to be the one the row means is
- * kept, without a row then (`kept`): it is a person's to look at. StoreError `missing` where the data
- * directory is not there: the file would come back with it.
+ * kept, without a row then (`kept`): it is a person's to look at. StoreError `missing` where the
+ * data directory is not there: the file would come back with it.
  */
 export async function dropExtent(options: DropOptions): Promise<"ok" | "kept" | "conflict"> {
   const { platform, disks, table, entry } = options;
   const { state, length } = entry.row;
   assert(state === "dropping", `extent ${entry.id} is ${state}: it can't be dropped`);
-  // Whoever closed it at length 0 found no file of it, or had just made one.
+  // The process that closed it at length 0 found no file of it, or had just made one.
   const bytesMax = length === 0 ? extentHeaderBytes : undefined;
   const drops = entry.row.members.map((member) => {
     const place = findDisk(disks, member.disk);
@@ -56,7 +56,7 @@ export interface StrayOptions {
   readonly disks: ExtentDisks;
   readonly place: DataDisk;
   readonly extent: ExtentId;
-  /** What became of the process of a session; `unknown`: the index never gave it. */
+  /** The state of a session's process; `unknown`: the index never gave this session. */
   readonly writerIs: (session: SessionId) => "alive" | "ended" | "unknown";
 }
 
@@ -64,10 +64,10 @@ export interface StrayOptions {
 export type StrayOutcome = "removed" | "gone" | "in use" | "kept";
 
 /**
- * Removes the file of an extent that has no row any more, if nothing but its header was ever written
- * by a writer that has ended: that is all a writer taken for dead can leave. A file with records and
- * without a row is not explained by that, and is left for a person to look at. StoreError `missing`
- * as above.
+ * Removes the file of an extent that has no row any more, if nothing but its header was ever
+ * written by a writer that has ended: that is all a writer taken for dead can leave. A file with
+ * records and without a row is not explained by that, and is left for a person to look at.
+ * StoreError `missing` as above.
  */
 export async function dropStray(options: StrayOptions): Promise<StrayOutcome> {
   const { platform, disks, place, extent, writerIs } = options;

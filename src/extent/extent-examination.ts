@@ -14,9 +14,9 @@ import { expectedHeaderOf, mismatchOf } from "./parts/member-drop.ts";
 import { readHeader } from "./parts/member-file.ts";
 
 /**
- * Looks at an extent's file, but not at its records: is it there, is its header the one meant, is it as long as its row
- * says. StoreError `missing` where the whole data directory is not there (then nothing is known of its files), `io` and so
- * on where the disk fails.
+ * Looks at an extent's file, but not at its records: is it there, is its header the one meant, is
+ * it as long as its row says. StoreError `missing` where the whole data directory is not there
+ * (then nothing is known of its files), `io` and so on where the disk fails.
  */
 export async function examineExtent(
   hash: Hash,
@@ -33,7 +33,7 @@ export async function examineExtent(
   return look();
 }
 
-/** Whether the data directory is there, and the one it was. */
+/** True if the data directory is there, and is the one it was. */
 export async function isDiskPresent(place: DataDisk): Promise<boolean> {
   try {
     await assertPresent(place);
@@ -61,7 +61,8 @@ async function examineMember(
     const header = await readHeader(hash, file);
     const expected = expectedHeaderOf(store, place.id, entry);
     if (header === undefined || mismatchOf(header, expected) !== undefined) return "damaged";
-    // Sealing raises the epoch in the file before it does in the row: one behind that is of an older copy.
+    // Sealing raises the epoch in the file before it does in the row: one behind that is of an
+    // older copy.
     const isOlder = header.epoch < expected.epoch;
     return isOlder || (await file.size()) < entry.row.length ? "damaged" : "whole";
   } finally {

@@ -8,7 +8,7 @@ import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
 const hash = createHash();
 const length = 4096;
 const payload = payloadOf(length);
-/** Room for eight records of `length`, and not for nine. */
+/** Space for eight records of `length`, and not for nine. */
 const cacheBytes = 8 * (length + 1024);
 
 async function storeOf(count: number): Promise<{ store: TestStore; refs: ChunkRef[] }> {

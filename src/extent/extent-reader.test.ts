@@ -132,7 +132,7 @@ test("reader: an extent that has gone is missing; a disk's failure is io and pas
   disk!.before = () => {};
   assert.equal((await reader.read(ref, identityOf(0), 0, 1)).length, 1);
   await reader.close();
-  // Whoever has the file open can still read it.
+  // A process that has the file open can still read it.
   const later = store.reader();
   disk!.files.delete(store.extentFiles()[0]!);
   await assert.rejects(async () => later.read(ref, identityOf(0), 0, 1), { code: "missing" });

@@ -47,15 +47,18 @@ export interface ExtentReaderStatistics {
   readonly hits: number;
 }
 
-/** For several reads of one record: its header is read and verified by the first that succeeds, and kept here. */
+/**
+ * A header shared by several reads of one record: the first read that succeeds verifies it and
+ * keeps it here.
+ */
 export interface OpenedRecord {
   header?: RecordHeader | undefined;
 }
 
 export interface ReadOptions {
   /**
-   * Where the bytes may be put: then it belongs to the read until that has ended. Where it is too small for the
-   * blocks of the range, and the header if that is read too, they get new memory.
+   * Where the bytes may be put: then it belongs to the read until that has ended. Where it is too
+   * small for the blocks of the range, and the header if that is read too, they get new memory.
    */
   readonly buffer?: Uint8Array | undefined;
   readonly opened?: OpenedRecord | undefined;
@@ -64,9 +67,9 @@ export interface ReadOptions {
 export interface ExtentReader {
   /**
    * Payload bytes start <= i < end of a chunk, verified (C4): the header against the reference and
-   * the identity, then each block it returns. The value itself where it is in memory. StoreError `missing`
-   * (the extent has gone: read the row again, it may have moved), `corrupt`, `io`, `overloaded`. The bytes may be
-   * others' too: they must not be changed.
+   * the identity, then each block it returns. The value itself where it is in memory. StoreError
+   * `missing` (the extent has gone: read the row again, it may have moved), `corrupt`, `io`,
+   * `overloaded`. The bytes may be others' too: they must not be changed.
    */
   read(
     ref: ChunkRef,
@@ -220,7 +223,7 @@ class LocalExtentReader implements ExtentReader {
   async #open(extent: ExtentId): Promise<DiskFile> {
     const { table, disks } = this.#options;
     const entry = await table.get(extent);
-    // What is said of a member may be out of date, and each read is verified.
+    // The noted state of a member may be out of date, and each read is verified.
     const members = entry?.row.members ?? [];
     const member = members.find(({ state }) => state === "whole") ?? members[0];
     if (member === undefined) throw new StoreError("missing", `extent ${extent} has gone`);

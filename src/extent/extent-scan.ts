@@ -49,11 +49,12 @@ export interface ScannedRecord {
 }
 
 /**
- * Everything in an extent from `from` to `to`, in order: records, and holes between and behind them. A record with a bad
- * payload is yielded with its error: its header says where it ends. Where no valid header stands the next one is searched
- * for. A client may have put bytes into its object that look like a record of just that place: so a record that was
- * searched for is relied upon, to go on behind it, only if its payload is valid, and then it cannot reach beyond
- * the payload of the one it stands in. StoreError `io` and so on where the disk fails.
+ * Everything in an extent from `from` to `to`, in order: records, and holes between and behind
+ * them. A record with a bad payload is yielded with its error: its header says where it ends. Where
+ * no valid header stands the next one is searched for. A client may have put bytes into its object
+ * that look like a record of just that place: so a record that was searched for is relied upon, to
+ * go on behind it, only if its payload is valid, and then it cannot reach beyond the payload of the
+ * one it stands in. StoreError `io` and so on where the disk fails.
  */
 export async function* scanRecords(
   options: ExtentScanOptions,

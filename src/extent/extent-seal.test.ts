@@ -39,7 +39,7 @@ const seal = (store: TestStore, entry = onlyEntry(store)): Promise<ExtentEntry> 
     session: sealer,
   });
 
-/** The row as it is once nothing refers to the extent, and what dropping is told. */
+/** The row as it is once nothing refers to the extent, and the log of dropping it. */
 async function toDrop(store: TestStore, sealed: ExtentEntry) {
   const entry = await store.table.replace(sealed, { ...sealed.row, state: "dropping" });
   assert.ok(entry !== "conflict");
@@ -105,7 +105,7 @@ test("seal: a last record with one bad block is not part of the extent", async (
   assert.equal((await seal(store)).row.length, extentHeaderBytes + 2 * bytesEach);
 });
 
-test("C1: damage before the last record costs no record behind it, and is told", async () => {
+test("C1: damage before the last record costs no record behind it, and is reported", async () => {
   for (const at of [0, 30, 500]) {
     const { store, refs } = await abandoned(3);
     onlyFile(store)[must(refs[0], "three records").offset + at]! ^= 1;

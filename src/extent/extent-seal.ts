@@ -19,7 +19,7 @@ export interface SealOptions {
   readonly table: ExtentTable;
   /** An open extent whose writer's session is fenced in every partition. */
   readonly entry: ExtentEntry;
-  /** Of whoever seals. */
+  /** The session of the process that seals. */
   readonly session: SessionId;
 }
 
@@ -33,11 +33,12 @@ export interface SealOptions {
  * torn by a crash, counts in as well if one behind it is whole; nothing refers to it.
  *
  * A crash anywhere leaves the row open, and the whole is done again. No writer can have rows to
- * commit for it any more, so the extent is settled at once. Without a record it ends behind its header. Its length
- * is 0 where there is no file that proves to be its own: one that is another's is not touched (C9).
+ * commit for it any more, so the extent is settled at once. Without a record it ends behind its
+ * header. Its length is 0 where there is no file that proves to be its own: one that is another's
+ * is not touched (C9).
  *
- * The epoch is made from the session of whoever seals. So one that was only paused, and taken for dead, cannot raise it
- * past what the row says once others have sealed the extent.
+ * The epoch is made from the session of the process that seals. So one that was only paused, and
+ * taken for dead, cannot raise it past what the row says once others have sealed the extent.
  *
  * Returns the row as it is now, which is another's where somebody else sealed it first. StoreError
  * `missing` where the data directory is not there: the extent stays open, since its records may
@@ -89,9 +90,9 @@ async function closeMember(
 }
 
 /**
- * A sync may have failed, and told only the writer that is dead now: then the system holds what it
- * could not write for clean, gives it to whoever reads, and forgets it at a power cut. To be in
- * such a state is the last batch at the most. Written again it is durable once synced.
+ * A sync may have failed, and only the writer knew, which is dead now: then the system holds what
+ * it could not write for clean, gives it to readers, and forgets it at a power cut. To be in such a
+ * state is the last batch at the most. Written again it is durable once synced.
  */
 async function writeTailAgain(member: LocalMember, epoch: number, length: number): Promise<void> {
   const start = Math.max(extentHeaderBytes, length - batchBytesMax);

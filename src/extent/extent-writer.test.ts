@@ -237,7 +237,7 @@ for (const { kind, code, fix } of troubles) {
   });
 }
 
-test("writer: a disk below its reserve takes nothing until there is room again", async () => {
+test("writer: a disk below its reserve takes nothing until there is space again", async () => {
   const store = await TestStore.create(hash);
   const [disk] = store.memoryDisks;
   const writer = store.writer({ reserveBytes: 1000 });
@@ -363,7 +363,7 @@ test("writer: a disk that does not answer loses its work to another, and its lat
   });
 });
 
-test("writer: after it was told to stop, run seals what is open and appends are refused", async () => {
+test("writer: after its signal aborted, run seals what is open and appends are refused", async () => {
   const store = await TestStore.create(hash);
   const writer = store.writer();
   await whileRunning(writer, async () => {

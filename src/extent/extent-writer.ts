@@ -23,7 +23,7 @@ export interface ExtentWriterOptions {
   readonly reserveBytes?: number | undefined;
 }
 
-/** Whether a data directory takes appends of this writer, and if not, why not. */
+/** The state of a data directory for this writer: `ok`, or the reason why it takes no appends. */
 export type DiskCondition = "ok" | "full" | "read_only" | "missing" | "io";
 
 export interface DiskStatistics {
@@ -37,7 +37,7 @@ export interface DiskStatistics {
 export interface ExtentWriterStatistics {
   readonly records: number;
   readonly syncs: number;
-  /** As `SizeCounts` reads. */
+  /** Counts of records per sync, as `SizeCounts` reads them. */
   readonly recordsPerSync: readonly number[];
   readonly bytes: number;
   readonly extentsOpened: number;
@@ -61,8 +61,8 @@ export interface ExtentWriter extends Service {
    */
   append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef>;
   /**
-   * Looks whether the files of these chunks, not released yet, still stand at their paths: for what was appended a while
-   * before its row is committed. StoreError `io` where one does not.
+   * Looks whether the files of these chunks, not released yet, still stand at their paths: for what
+   * was appended a while before its row is committed. StoreError `io` where one does not.
    */
   assertInPlace(refs: readonly ChunkRef[]): Promise<void>;
   /**

@@ -83,7 +83,7 @@ for (const { title, found, spoil } of cases) {
   }
 }
 
-test("C8: an idle writer notices that its file was removed, and tells once", async () => {
+test("C8: an idle writer notices that its file was removed, and reports it once", async () => {
   const store = await TestStore.create(hash);
   const writer = store.writer();
   const stop = new AbortController();
@@ -98,7 +98,7 @@ test("C8: an idle writer notices that its file was removed, and tells once", asy
   await running;
 });
 
-test("C1: chunks whose file went before their row is committed are told", async () => {
+test("C1: chunks whose file is lost before their row is committed are reported", async () => {
   const store = await TestStore.create(hash);
   const writer = store.writer();
   const refs = [await append(writer, 0)];

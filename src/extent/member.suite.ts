@@ -20,7 +20,7 @@ import { payloadOf, testStoreId } from "./testing/test-store.ts";
 
 type MemberPlatform = Pick<Platform, "hash" | "log">;
 
-/** Made up, as a row would tell it. */
+/** Made up, as a row would state it. */
 const header: ExtentHeader = {
   sequence: 0,
   store: testStoreId,
@@ -105,7 +105,9 @@ const tests: Readonly<Record<string, (bench: MemberBench) => Promise<void>>> = {
     await again.close();
   },
 
-  async "C1: it refuses an older epoch, whoever raised it, and goes on at the new one"(bench) {
+  async "C1: it refuses an older epoch, whichever process raised it, and goes on at the new one"(
+    bench,
+  ) {
     const member = await bench.create();
     await member.append(1, start, [payloadOf(8)]);
     const sealer = await bench.reopen();

@@ -13,11 +13,16 @@ export interface NewestOnDisks {
   /** The highest id that a file of an extent has … */
   readonly extent: ExtentId;
   readonly path: string;
-  /** … and the highest session in the headers of the newest extent of each disk; 0 where none can be read. */
+  /**
+   * … and the highest session in the headers of the newest extent of each disk; 0 where none can be
+   * read.
+   */
   readonly session: SessionId;
 }
 
-/** By the names of the files, and one header for each disk; undefined where no disk holds an extent. */
+/**
+ * By the names of the files, and one header for each disk; undefined where no disk holds an extent.
+ */
 export async function newestOnDisks(
   hash: Hash,
   { disks }: ExtentDisks,

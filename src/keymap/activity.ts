@@ -12,14 +12,17 @@ import { listSessions } from "./sessions.ts";
 import { readRow } from "../engine/engine.ts";
 
 /*
- * For how long a row has not been put, without a wall clock: that of one process may be days ahead of another's, or of what it was
- * yesterday, and what is idle for days is thrown away. Time is what the background worker has seen pass by its monotonic
- * clock, summed up in a row, so that a restart every day does not begin anew. Now and then a mark notes how far each session
- * has come: every change of a session is numbered, and its lease, renewed every few seconds, has the number of its last renewal.
- * A row whose stamp is not beyond a mark was put before that mark was made.
+ * Measures for how long a row has not been put, without a wall clock: that of one process may be
+ * days ahead of another's, or of what it was yesterday, and what is idle for days is thrown away.
+ * Time is what the background worker has seen pass by its monotonic clock, summed up in a row, so
+ * that a restart every day does not begin again. Now and then a mark notes how far each session has
+ * come: every change of a session is numbered, and its lease, renewed every few seconds, has the
+ * number of its last renewal. A row whose stamp is not beyond a mark was put before that mark was
+ * made.
  *
- * Where it is not known, a row counts as young: of sessions without a lease it is known only where they had none at the mark
- * before either, or had one and lost it, since a process that is just beginning has no lease yet.
+ * Where it is not known, a row counts as young: of sessions without a lease it is known only where
+ * they had none at the mark before either, or had one and lost it, since a process that is just
+ * beginning has no lease yet.
  */
 
 /** Marks within the time looked for: so a row is found idle a sixteenth later at the most. */
@@ -35,7 +38,7 @@ export interface ActivityOptions {
 export class Activity {
   readonly #options: ActivityOptions;
   #lookedMs = 0;
-  /** Of the row, as this process put it last. */
+  /** The stamp of the row as this process put it last. */
   #stamp: ChangeId | undefined;
   #row: ActivityRow = { watchedMs: 0, marks: [] };
 
@@ -73,7 +76,7 @@ export class Activity {
     this.#row = row;
   }
 
-  /** Whether a row with this stamp was put at least `idleMs` ago. */
+  /** True if a row with this stamp was put at least `idleMs` ago. */
   isIdle(stamp: ChangeId): boolean {
     const { watchedMs, marks } = this.#row;
     const at = marks.findLastIndex((mark) => mark.watchedMs <= watchedMs - this.#options.idleMs);

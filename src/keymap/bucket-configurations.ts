@@ -13,16 +13,18 @@ import type { BucketRowPlace } from "./bucket-versioning.ts";
 import type { Keymap } from "./keymap.ts";
 
 /*
- * Configurations of a bucket (tags, policy, lifecycle …) are rows of their own, so that whoever reads the bucket's row, as each
- * request does, does not read them. They stand under the bucket's id, which is never used twice: a bucket that is made
- * again under the same name has none of the old one's.
+ * Configurations of a bucket (tags, policy, lifecycle …) are rows of their own, so that a process
+ * that reads the bucket's row, as each request does, does not read them. They stand under the
+ * bucket's id, which is never used twice: a bucket that is made again under the same name has none
+ * of the old one's.
  *
- * Each change of one puts the bucket's row again, unchanged. So a configuration is changed only while its bucket is there; the
- * commit that deletes the bucket, which checks its row and takes the configurations with it, misses none; and who has
- * read the bucket's row knows by its stamp whether what he remembers of them still holds.
+ * Each change of one puts the bucket's row again, unchanged. So a configuration is changed only
+ * while its bucket is there; the commit that deletes the bucket, which checks its row and takes the
+ * configurations with it, misses none; and who has read the bucket's row knows by its stamp whether
+ * what he remembers of them still holds.
  *
- * A commit into the bucket does not see them. What it has to act by stands in the fences too, as versioning does
- * (bucket-versioning.ts).
+ * A commit into the bucket does not see them. What it has to act by stands in the fences too, as
+ * versioning does (bucket-versioning.ts).
  */
 
 /** @limit Each failure means that somebody else changed the bucket's row or a configuration. */
@@ -46,7 +48,10 @@ export function readConfiguration(
   });
 }
 
-/** Sets a configuration, or takes it away where the document is undefined. `gone`: the bucket has gone. */
+/**
+ * Sets a configuration, or takes it away where the document is undefined. `gone`: the bucket has
+ * gone.
+ */
 export async function changeConfiguration(
   { system, session }: Keymap,
   { bucket, name }: ConfigurationPlace,
@@ -68,7 +73,7 @@ export async function changeConfiguration(
     });
     if (outcome === "ok") return "done";
   }
-  throw new StoreError("overloaded", `bucket ${bucket.id} changes all the time`);
+  throw new StoreError("overloaded", `bucket ${bucket.id} kept changing: try again`);
 }
 
 function isOf(row: Row | undefined, { id }: BucketRowPlace): row is Row {

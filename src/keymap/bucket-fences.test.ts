@@ -52,7 +52,9 @@ async function deleteRow({ system, session }: Keymap, { stamp }: Row): Promise<s
   return (await system.commit(change)).outcome;
 }
 
-/** A keymap in whose n-th step (a read or commit of a partition, from 0) something else goes first. */
+/**
+ * A keymap in whose n-th step (a read or commit of a partition, from 0) something else goes first.
+ */
 function interrupted(keymap: Keymap, n: number, act: () => Promise<void>): Keymap {
   let steps = 0;
   const before = async (): Promise<void> => {

@@ -21,10 +21,10 @@ import { readRow } from "../engine/engine.ts";
  *     reopen  read the fences, put the row again, unchanged but with a new stamp,
  *             fences (as they were read) → active
  *
- * Whoever gives up a deletion, or finds one that was left in the middle, reopens. A deletion still
- * under way elsewhere then fails, either way round: if it closed the fences before they were read
- * here, its row has changed; if it closed them later, they are not as they were read, and
- * reopening starts over. For that, closing puts a fence anew even where it is closed already. So
+ * A process that gives up a deletion, or finds one that was left in the middle, reopens. A deletion
+ * still under way elsewhere then fails, either way round: if it closed the fences before they were
+ * read here, its row has changed; if it closed them later, they are not as they were read, and
+ * reopening starts over. For that, closing puts a fence again even where it is closed already. So
  * nothing is written into a bucket whose row then goes. Fences without a row (left by a crash at
  * either end) stand in nobody's way, because bucket ids are never used twice.
  *
@@ -68,10 +68,12 @@ async function closeFence(keymap: Keymap, partition: Partition, bucket: BucketId
     if (fence === undefined) return;
     if (await replaceFence(keymap, partition, fence, { state: "deleting" })) return;
   }
-  throw new StoreError("overloaded", `the fence of bucket ${bucket} changes all the time`);
+  throw new StoreError("overloaded", `the fence of bucket ${bucket} kept changing: try again`);
 }
 
-/** Takes back a deletion, whoever began it. False if the bucket with this row has gone. */
+/**
+ * Takes back a deletion, whichever process began it. False if the bucket with this row has gone.
+ */
 export async function reopenBucket(keymap: Keymap, bucketRow: Row): Promise<boolean> {
   const { id } = decodeBucketRow(bucketRow.value);
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
@@ -92,7 +94,7 @@ export async function reopenBucket(keymap: Keymap, bucketRow: Row): Promise<bool
     }
     if (opened === closed.length) return true;
   }
-  throw new StoreError("overloaded", `bucket ${id} changes all the time`);
+  throw new StoreError("overloaded", `bucket ${id} kept changing: try again`);
 }
 
 /** False if the row is no longer as it was read. */

@@ -13,15 +13,16 @@ import type { Keymap, Partition } from "./keymap.ts";
 import { readRow } from "../engine/engine.ts";
 
 /*
- * A bucket's versioning state stands in its fences, by which commits act, and in its row, which is shown. Setting it takes
- * a commit of each:
+ * A bucket's versioning state stands in its fences, by which commits act, and in its row, which is
+ * shown. Setting it takes a commit of each:
  *
  *     set     take a turn (in the row), all fences, the row
  *
- * Each setter has a turn of its own, and neither a fence nor the row ever goes back to an earlier turn. So a setter that is
- * overtaken by a later one leaves alone what that one has set, as if it had come just before it, and each takes effect
- * once at the most in each partition, however slow it is. Fences come before the row: once the row shows a state,
- * no commit acts in an earlier one. What a dead process has left in some of the fences is finished by the next setter, or by the
+ * Each setter has a turn of its own, and neither a fence nor the row ever goes back to an earlier
+ * turn. So a setter that is overtaken by a later one leaves alone what that one has set, as if it
+ * had come just before it, and each takes effect once at the most in each partition, however slow
+ * it is. Fences come before the row: once the row shows a state, no commit acts in an earlier one.
+ * What a dead process has left in some of the fences is finished by the next setter, or by the
  * bucket sweep, in the turn in which it was begun.
  */
 
@@ -80,10 +81,13 @@ async function setFence(
     // holds: C2 versioning-in-fences
     if (turn >= to.turn || (await replaceFence(keymap, partition, fence, to))) return "done";
   }
-  throw new StoreError("overloaded", `the fence of bucket ${bucket} changes all the time`);
+  throw new StoreError("overloaded", `the fence of bucket ${bucket} kept changing: try again`);
 }
 
-/** The row as it is then; `change` answers undefined where it may stay. Undefined where the bucket has gone. */
+/**
+ * The row as it is then; `change` answers undefined where it may stay. Undefined where the bucket
+ * has gone.
+ */
 async function changeRow(
   { system, session }: Keymap,
   { key, id }: BucketRowPlace,
@@ -105,5 +109,5 @@ async function changeRow(
     });
     if (outcome === "ok") return next;
   }
-  throw new StoreError("overloaded", `bucket ${id} changes all the time`);
+  throw new StoreError("overloaded", `bucket ${id} kept changing: try again`);
 }

@@ -5,12 +5,14 @@ import { decodeCounterRow, encodeCounterRow } from "../format/system-rows.ts";
 import type { Keymap } from "./keymap.ts";
 import { readRow } from "../engine/engine.ts";
 
-/** What is counted: ids of each kind, from 1, never given twice. An id whose commit failed is left out. */
+/**
+ * The kinds of ids: each counted from 1, none given twice. An id whose commit failed is left out.
+ */
 export type CounterName = "sessions" | "extents" | "buckets" | "accounts";
 
 /**
- * @limit Of one id; each failure means that another process got one, so this many processes may
- * come at once.
+ * @limit Attempts to get one id; each failure means that another process got one, so this many
+ * processes may come at once.
  */
 const attemptsMax = 256;
 

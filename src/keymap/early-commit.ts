@@ -7,8 +7,8 @@ import { resolveCommit } from "./partition/resolve-commit.ts";
 import { idOfBytes } from "../format/ids.ts";
 
 /**
- * Commits a change without a session, for what comes before there is one. Its id is random, which no session's can be (those begin
- * with zeros). The id if it happened.
+ * Commits a change without a session, for what comes before there is one. Its id is random, which
+ * no session's can be (those begin with zeros). The id if it happened.
  */
 export async function commitEarly(
   platform: Platform,

@@ -62,7 +62,8 @@ export function createExtentTable(keymap: Keymap): ExtentTable {
     },
     async list(after, limit) {
       const all = spaceRange(space.extents);
-      const start = after === undefined ? all.start : extentKey((after + 1) as ExtentId); // the next id
+      // The next id.
+      const start = after === undefined ? all.start : extentKey((after + 1) as ExtentId);
       return (await system.scan({ start, end: all.end }, { limit })).map(entryOf);
     },
   };
@@ -78,7 +79,7 @@ function lostRowOf(id: ExtentId, row: ExtentRow): { key: Uint8Array; value: Uint
   return lost === undefined ? [] : [{ key: lostExtentKey(id), value: encodeLostExtentRow(lost) }];
 }
 
-/** The key of the row beside it, where that has to go. */
+/** The key of the second row of the extent, if that has to go. */
 function noLongerLost({ id, row }: ExtentEntry, next: ExtentRow | undefined): Uint8Array[] {
   const isLost = next !== undefined && lostExtentOf(next) !== undefined;
   return lostExtentOf(row) === undefined || isLost ? [] : [lostExtentKey(id)];

@@ -17,8 +17,8 @@ export interface FirstRowsOptions {
 }
 
 /**
- * Makes the first rows of a store's index, unless they are there. Whoever calls this knows that the store never had another index:
- * with a new one in place of the old every object would count as garbage.
+ * Makes the first rows of a store's index, unless they are there. The caller knows that the store
+ * never had another index: with a new one in place of the old every object would count as garbage.
  */
 export async function makeFirstRows(options: FirstRowsOptions): Promise<void> {
   const { platform, engine, engineName, store } = options;

@@ -85,7 +85,7 @@ test("first rows are made once, and a new session each time", async () => {
   assert.equal((await listSessions(third)).length, 3);
 });
 
-test("openKeymap refuses the index of another store, and names the new one as told", async () => {
+test("openKeymap refuses the index of another store, and gives a new one the id it was passed", async () => {
   const engine = createMemoryEngine();
   const mine = idOfText<StoreId>("0123456789abcdef0123456789abcdef");
   await open(engine, mine);

@@ -3,18 +3,20 @@ import type { Change, EngineReader } from "../engine/engine.ts";
 import type { BucketId, PartitionId } from "../format/ids.ts";
 import type { Session } from "./session.ts";
 
-/** The keys a partition holds: a contiguous range of (bucket, object key). It refuses rows outside. */
+/**
+ * The keys a partition holds: a contiguous range of (bucket, object key). It refuses rows outside.
+ */
 export interface Partition extends EngineReader {
   readonly id: PartitionId;
   /**
-   * Several reads of one moment. Short ones only: meanwhile the engine keeps every page of that moment. A few at a
-   * time, the others wait; StoreError `overloaded` where too many do.
+   * Several reads of one moment. Short ones only: meanwhile the engine keeps every page of that
+   * moment. A few at a time, the others wait; StoreError `overloaded` where too many do.
    */
   inSnapshot<T>(read: (reader: EngineReader) => Ready<T>): Ready<T>;
   /**
-   * Commits a change of rows of this partition. The session's fence is checked as well; `unknown` is resolved by
-   * reading before anything is answered. StoreError: `fenced`, `unknown` (may have happened, could not be found out),
-   * and the engine's.
+   * Commits a change of rows of this partition. The session's fence is checked as well; `unknown`
+   * is resolved by reading before anything is answered. StoreError: `fenced`, `unknown` (may have
+   * happened, could not be found out), and the engine's.
    */
   commit(change: Change): Promise<CommitOutcome>;
 }

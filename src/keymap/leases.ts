@@ -16,13 +16,17 @@ export interface LeaseOptions {
 }
 
 export interface Lease extends Service {
-  /** How long ago a commit of this process last succeeded: a renewal, which is due every three seconds. */
+  /**
+   * How long ago a commit of this process last succeeded: a renewal, which is due every three
+   * seconds.
+   */
   sinceRenewedMs(): number;
 }
 
 /**
- * Renews this process's lease until the signal aborts. A failed renewal is tried again at the next turn, except when the
- * session was fenced: then `run` rejects, since the process can do nothing any more and must end.
+ * Renews this process's lease until the signal aborts. A failed renewal is tried again at the next
+ * turn, except when the session was fenced: then `run` rejects, since the process can do nothing
+ * any more and must end.
  */
 export function createLease(options: LeaseOptions): Lease {
   const { platform, renewMs = leaseRenewMs } = options;
@@ -54,6 +58,7 @@ export async function renewLease({ keymap, reads }: LeaseOptions): Promise<void>
     puts: [{ key: leaseKey(keymap.session.id), value: encodeLeaseRow(lease) }],
     deletes: [],
   });
-  // Only now: whoever reads the lease concludes from the period that has ended in which one reads begin.
+  // Only now: a process that reads the lease concludes from the period that has ended in which one
+  // reads begin.
   reads.endPeriod();
 }

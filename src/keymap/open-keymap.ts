@@ -33,20 +33,26 @@ import { requireStoreRow } from "./store-generation.ts";
 
 export interface KeymapOptions {
   readonly platform: Platform;
-  /** By the names the map uses. The first holds the system partition, and all else in a new store. */
+  /**
+   * By the names the map uses. The first holds the system partition, and all else in a new store.
+   */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly role: SessionRow["role"];
   /** The store of the data directories. */
   readonly store?: StoreId | undefined;
-  /** What the index must have reached: the highest that data directories or other processes have seen of it. */
+  /**
+   * The lowest generation that the index may have: the highest that data directories or other
+   * processes have seen.
+   */
   readonly generation?: number | undefined;
 }
 
 const systemPartitionId = 0 as PartitionId; // partitions of the map count from 1
 
 /**
- * Opens the index under a new session. Costs a handful of commits, however many keys there are. StoreError `missing` where the index
- * is empty, `foreign` where it is not the one expected: then nothing was changed.
+ * Opens the index under a new session. Costs a handful of commits, however many keys there are.
+ * StoreError `missing` where the index is empty, `foreign` where it is not the one expected: then
+ * nothing was changed.
  */
 export async function openKeymap(options: KeymapOptions): Promise<Keymap> {
   const [home] = options.engines;
@@ -82,7 +88,7 @@ async function readMap(options: KeymapOptions, system: Engine): Promise<Partitio
   const places: PartitionPlace[] = [];
   let end: Uint8Array = noBytes;
   for (const { id, row } of entries) {
-    if (!equalBytes(row.start, end)) throw new StoreError("corrupt", "the map has a gap");
+    if (!equalBytes(row.start, end)) throw new StoreError("corrupt", "the partition map has a gap");
     end = row.end;
     const whole = options.engines.get(row.engine);
     if (whole === undefined) {
@@ -96,7 +102,8 @@ async function readMap(options: KeymapOptions, system: Engine): Promise<Partitio
     }
     places.push({ id, engine, held });
   }
-  if (places.length === 0 || end.length > 0) throw new StoreError("corrupt", "the map has a gap");
+  if (places.length === 0 || end.length > 0)
+    throw new StoreError("corrupt", "the partition map has a gap");
   return places;
 }
 
@@ -112,9 +119,9 @@ interface Registered {
 }
 
 /**
- * A new session in every partition. The lease comes first, so that whoever fences dead sessions learns of this one
- * however far it gets; the system's session row comes last and checks the lease, so that a session fenced meanwhile
- * never begins.
+ * A new session in every partition. The lease comes first, so that the worker that fences dead
+ * sessions learns of this one however far it gets; the system's session row comes last and checks
+ * the lease, so that a session fenced meanwhile never begins.
  */
 async function registerSession(
   options: KeymapOptions,

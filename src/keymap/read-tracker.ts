@@ -1,13 +1,14 @@
 /**
- * The reads under way, so that extents they may need are not dropped under them. When one began is told by periods that
- * are counted, one for each renewal of the process's lease, and not by a clock: clocks of two processes may differ by days.
+ * The reads under way, so that extents they may need are not dropped under them. When one began is
+ * expressed in periods that are counted, one for each renewal of the process's lease, and not by a
+ * clock: clocks of two processes may differ by days.
  */
 export class ReadTracker {
   readonly #reads = new Map<number, number>();
   #next = 0;
   #period = 1;
 
-  /** What begins now begins in this period. */
+  /** The period in which a read that begins now begins. */
   get period(): number {
     return this.#period;
   }
@@ -26,13 +27,16 @@ export class ReadTracker {
     };
   }
 
-  /** The period in which the oldest read still under way began; the present one, where there is none. */
+  /**
+   * The period in which the oldest read still under way began; the present one, where there is
+   * none.
+   */
   oldestPeriod(): number {
     const [first] = this.#reads.values();
     return first ?? this.#period;
   }
 
-  /** Whether a read that began in this period or before is still under way. */
+  /** True if a read that began in this period or before is still under way. */
   isUnderWay(period: number): boolean {
     return this.#reads.size > 0 && this.oldestPeriod() <= period;
   }

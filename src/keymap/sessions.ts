@@ -7,18 +7,22 @@ import { decodeLeaseRow } from "../format/system-rows.ts";
 import type { Keymap } from "./keymap.ts";
 
 /*
- * A session's lease row is made before the first of its session rows and goes after the last of them. So the leases
- * name every session that is not wholly fenced, also where a process died while it registered or while it fenced another.
+ * A session's lease row is made before the first of its session rows and goes after the last of
+ * them. So the leases name every session that is not wholly fenced, also where a process died while
+ * it registered or while it fenced another.
  */
 
 export interface SessionEntry {
   readonly session: SessionId;
   readonly lease: LeaseRow;
-  /** Of the renewal. */
+  /** The stamp of the last renewal. */
   readonly stamp: ChangeId;
 }
 
-/** Every session not yet wholly fenced; there are as many as processes, alive or dead since the last sweep. */
+/**
+ * Every session not yet wholly fenced; there are as many as processes, alive or dead since the last
+ * sweep.
+ */
 export async function listSessions(keymap: Keymap): Promise<SessionEntry[]> {
   const out: SessionEntry[] = [];
   for await (const rows of scanPages(keymap.system, spaceRange(space.leases), scanRowsMax)) {
@@ -30,7 +34,10 @@ export async function listSessions(keymap: Keymap): Promise<SessionEntry[]> {
   return out;
 }
 
-/** Ends a session in every partition: once this returns, no commit of it can succeed. Can be repeated. */
+/**
+ * Ends a session in every partition: once this returns, no commit of it can succeed. Can be
+ * repeated.
+ */
 export async function fenceSession(keymap: Keymap, session: SessionId): Promise<void> {
   const key = sessionKey(session);
   for (const partition of keymap.partitions) {

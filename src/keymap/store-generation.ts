@@ -11,13 +11,14 @@ import { readRow } from "../engine/engine.ts";
 import { idText } from "../format/ids.ts";
 
 /*
- * Whether the index belongs to the data directories, and is not behind them (C9). Both hold a generation, which is counted up in
- * the index first, durably, and then written to every data directory. So no data directory is ever ahead of the index that
- * belongs to it: where one is, the index is an older copy. To serve from it would be to take for dead, and remove, what it does not
+ * Proves that the index belongs to the data directories, and is not behind them (C9). Both hold a
+ * generation, which is counted up in the index first, durably, and then written to every data
+ * directory. So no data directory is ever ahead of the index that belongs to it: where one is, the
+ * index is an older copy. To serve from it would be to take for dead, and remove, what it does not
  * know of.
  */
 
-/** What every message of a refusal ends with. */
+/** The remedy at the end of every refusal's message. */
 export const indexRemedy =
   "mount the disk of the index, or put back the index that belongs to these data directories; nothing was changed";
 
@@ -32,8 +33,8 @@ export async function readStoreRow(index: EngineReader): Promise<StoredStoreRow 
 }
 
 /**
- * The row of the store; StoreError `missing` where the index is empty, `foreign` where it is of another store or its generation
- * is below the one it must have reached.
+ * The row of the store; StoreError `missing` where the index is empty, `foreign` where it is of
+ * another store or its generation is below the one it must have reached.
  */
 export async function requireStoreRow(
   index: EngineReader,
@@ -61,8 +62,9 @@ export interface AdvanceOptions {
 }
 
 /**
- * Counts the generation up by one, from the row given: in the index, and then on every data directory that can be written (one
- * that cannot stays behind, which does no harm). The new generation; undefined where somebody else was first.
+ * Counts the generation up by one, from the row given: in the index, and then on every data
+ * directory that can be written (one that cannot stays behind, which does no harm). The new
+ * generation; undefined where somebody else was first.
  */
 export async function advanceGeneration(
   { platform, disks, commit }: AdvanceOptions,
@@ -85,8 +87,9 @@ export async function advanceGeneration(
 }
 
 /**
- * What the index must have reached for a process that opens it: the highest that data directories have seen, read before the index.
- * One that cannot be read says nothing; `atLeast` is what the store's start found.
+ * The lowest generation that the index may have for a process that opens it: the highest that data
+ * directories have seen, read before the index. One that cannot be read says nothing; `atLeast` is
+ * what the store's start found.
  */
 export async function lowestGeneration(
   { hash, log }: Platform,

@@ -7,7 +7,7 @@ import type { Manifest } from "../format/manifest.ts";
 import { encodeManifest } from "../format/manifest.ts";
 import type { RecordIdentity } from "../format/record.ts";
 
-/** What the records of one blob have in common. */
+/** The identity that the records of one blob share. */
 export interface BlobIdentity {
   readonly bucket: BucketId;
   readonly key: Uint8Array;
@@ -31,7 +31,7 @@ export function manifestRecord(blob: BlobIdentity): RecordIdentity {
  */
 const appendsInFlightMax = 2;
 
-/** What else becomes of a chunk while it is appended. */
+/** Other uses of a chunk while it is appended. */
 export interface ChunkUse {
   /** Until then others read it too; if that fails, so does the blob. */
   readonly hashed: Promise<void>;

@@ -48,8 +48,9 @@ const decodedBucketsMax = 1024;
 const decodedBucketBytesMax = 1024;
 
 /**
- * What rows of buckets mean. The row is read from the index each time, so what it says is never old (C2); only what one with
- * the same stamp means is not worked out again, which takes 1.5 of the 34 µs of a small GET.
+ * Decodes rows of buckets. The row is read from the index each time, so it is never out of date
+ * (C2); only the meaning of one with the same stamp means is not worked out again, which takes 1.5
+ * of the 34 µs of a small GET.
  */
 export class DecodedBuckets {
   readonly #known = new RecentMap<string, { readonly stamp: ChangeId; readonly bucket: Bucket }>(

@@ -16,7 +16,8 @@ export interface ReadConditions {
 }
 
 /**
- * What `If-Range` asks for: the range alone while the object is still the one that the client has a piece of, else all of it.
+ * The condition of `If-Range`: the range alone while the object is still the one that the client
+ * has a piece of, else all of it.
  */
 export type RangeCondition =
   /** Without quotes. A weak one keeps its mark, so that it is no object's. */
@@ -33,7 +34,7 @@ export type WriteCondition =
   | { readonly kind: "ifMatch"; readonly etag: string };
 
 /**
- * What a read's conditions say about an object, in the order AWS looks at them: If-Match beats
+ * Checks a read's conditions against an object, in the order AWS looks at them: If-Match beats
  * If-Unmodified-Since, and If-None-Match beats If-Modified-Since. `preconditionFailed`,
  * `notModified` (details ETag, and LastModifiedMs).
  */
@@ -74,7 +75,10 @@ export function checkCopySource(
   return failed(`x-amz-copy-source-${refusal.details?.["Condition"] ?? unchanged}`);
 }
 
-/** RFC 9110, section 13.1.5: both are compared for identity, so a date that is only later is another version. */
+/**
+ * RFC 9110, section 13.1.5: both are compared for identity, so a date that is only later is another
+ * version.
+ */
 export function isStillSame(condition: RangeCondition, row: ObjectRow): boolean {
   switch (condition.kind) {
     case "etag":
@@ -87,7 +91,7 @@ export function isStillSame(condition: RangeCondition, row: ObjectRow): boolean 
 }
 
 /**
- * Whether a write may replace `current` (undefined: no object there, or a delete marker).
+ * Decides if a write may replace `current` (undefined: no object there, or a delete marker).
  * `preconditionFailed`, or `noSuchKey` where If-Match meets nothing.
  */
 export function checkWrite(

@@ -17,7 +17,7 @@ import { shownVersionId, type VersionRef } from "../format/version-id.ts";
 import type { Version } from "../rows/versions.ts";
 import { openVersion } from "./version/open-version.ts";
 
-/** What S3 computes where nobody asked for another. */
+/** The checksum that S3 computes if the request asks for no other. */
 const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
 
 export interface CopySource {
@@ -114,7 +114,7 @@ async function openSource(store: ObjectStore, source: CopySource): Promise<Sourc
   return checkCopySource(source.conditions, version.row, now) ?? { target, version };
 }
 
-/** What a delete marker means to a copy. */
+/** Refuses a delete marker as the source of a copy. */
 function refuseSource(refusal: Refusal): Refusal {
   if (refusal.refusal === "noSuchKey") return refuse("noSuchKey");
   if (refusal.refusal !== "isDeleteMarker") return refusal;

@@ -20,23 +20,26 @@ interface StoreParts {
   readonly region: string;
 }
 
-/** What a process has for all its requests. */
+/** The parts that a process has for all its requests. */
 export interface ProcessStore extends StoreParts {
-  /** Of uploads. */
+  /** The memory budget shared by all uploads. */
   readonly bodies: BodyBudget;
-  /** Of reads. */
+  /** The memory budget shared by all answers. */
   readonly answers: AnswerBudget;
   readonly buffers: BodyBuffers;
   readonly bucketsDecoded: DecodedBuckets;
   readonly partsPerCommit: number;
 }
 
-/** What every operation on objects and buckets works with: what the process has, and what belongs to the request. */
+/**
+ * The parts that every operation on objects and buckets uses: those of the process, and those of
+ * the request.
+ */
 export interface ObjectStore extends ProcessStore {
   readonly phases: RequestPhases;
   /**
-   * The bucket that was read when the request was let in: it is not read again for what is then done. What changes
-   * meanwhile stops the commit, which checks the bucket's fence.
+   * The bucket that was read when the request was let in: it is not read again for what is then
+   * done. What changes meanwhile stops the commit, which checks the bucket's fence.
    */
   readonly bucketRead: Bucket | undefined;
 }

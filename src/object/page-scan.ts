@@ -38,8 +38,8 @@ export interface KeyStretch {
   /** The first key behind them; undefined: all of the bucket. */
   readonly end: Uint8Array | undefined;
   /**
-   * For a key that shows: the first one behind its common prefix, or `"end"` where none can be; undefined: it is in none.
-   * Not there where nothing is grouped.
+   * Returns for a key that shows the first key after its common prefix, or `"end"` where none can
+   * be; undefined: it is in none. Not there where nothing is grouped.
    */
   readonly behindGroup: ((key: Uint8Array) => Uint8Array | "end" | undefined) | undefined;
 }
@@ -64,7 +64,7 @@ export async function scanPage<Item, Found>(
   let passed: Uint8Array | undefined;
   let isHidden = false;
   for (let next = from; ;) {
-    // One more than there is room for, to see whether anything follows; all at once where rows do not
+    // One more than fits, to see whether anything follows; all at once where rows do not
     // show, as there may be a great many of these.
     const count = isHidden ? batchMax : limit + 1 - items.length;
     const found = source.scan(next, count, stretch);
@@ -105,8 +105,8 @@ function stretchOf(grouping: Grouping): KeyStretch {
 
 /**
  * Where a page begins that lists what comes after `after` (a key or a common prefix), or
- * everything. A common prefix has come with the first of its keys, so where `after` lies in one, all of it is behind;
- * `prefixOfAfter: "again"` lists it once more, for the keys of it that follow.
+ * everything. A common prefix has come with the first of its keys, so where `after` lies in one,
+ * all of it is behind; `prefixOfAfter: "again"` lists it once more, for the keys of it that follow.
  */
 export function firstKeyAfter(
   grouping: Grouping,
@@ -149,12 +149,13 @@ export function scanBucket(
 }
 
 /**
- * A listing goes on behind a row that is damaged, so that one does not hide a million others. The row is told in log, metrics
- * and status by what watches the index; reading its key, or deciding whether the bucket is empty, still fails.
+ * A listing goes on behind a row that is damaged, so that one does not hide a million others. The
+ * row is reported in log, metrics and status by what watches the index; reading its key, or
+ * deciding whether the bucket is empty, still fails.
  */
 export const skipDamaged = (): void => undefined;
 
-/** What the partitions of a bucket have, one after the other in key order. */
+/** Scans the partitions of a bucket, one after the other in key order. */
 export function scanPartitions<Found>(
   store: ObjectStore,
   bucket: BucketId,

@@ -18,7 +18,7 @@ export type RefusalCode =
   | "preconditionFailed"
   /** GET or HEAD with If-None-Match / If-Modified-Since that hit: 304. */
   | "notModified"
-  /** What a conditional write depended on changed while it ran: 409. */
+  /** A row that a conditional write depended on changed while it ran: 409. */
   | "conditionalConflict"
   | "invalidRange"
   | "invalidPartNumber"

@@ -22,11 +22,11 @@ import { type Version, versionOf } from "./versions.ts";
  */
 export const commitAttemptsMax = 128;
 
-/** What a commit needs of a store. */
+/** The parts of a store that a commit needs. */
 export interface CommitStore {
   readonly keymap: Keymap;
   readonly writer: AppendedRecords;
-  /** Told when the commit is waited for; undefined where no request waits for it. */
+  /** Called when the commit is waited for; undefined where no request waits for it. */
   readonly phases?: CommitPhase | undefined;
 }
 
@@ -40,7 +40,7 @@ interface CommitPhase {
   waited(): void;
 }
 
-/** What is freed of one key: it has a garbage row of its own. */
+/** The data freed of one key: it has a garbage row of its own. */
 export interface Freed {
   readonly key: Uint8Array;
   readonly locations: readonly DataLocation[];
@@ -59,7 +59,7 @@ export interface Plan<T> {
   readonly result: T;
 }
 
-/** What a plan may come to; a promise only where it has to read more. */
+/** The result of a plan; a promise only where it has to read more. */
 export type Planned<T, Code extends string> =
   | PlanOrRefusal<T, Code>
   | Promise<PlanOrRefusal<T, Code>>;
@@ -69,19 +69,23 @@ type PlanOrRefusal<T, Code extends string> = Plan<T> | RefusalOf<Code>;
 /** The bucket is not there, or it is in another state than the change needs. */
 export type FenceRefusal = "noSuchBucket" | "operationAborted";
 
-/** What a commit is planned under. */
+/** The conditions that a commit is planned under. */
 export interface PlanOptions {
   /** The bucket must be in this state; `active` where it is not said. */
   readonly state?: BucketFenceRow["state"] | undefined;
-  /** Rows that the plan is made from, read with the fence in one step and handed to it in this order. */
+  /**
+   * Rows that the plan is made from, read with the fence in one step and handed to it in this
+   * order.
+   */
   readonly reads?: readonly Uint8Array[] | undefined;
 }
 
 /**
  * Commits what `plan` returns, planning again whenever a row it checks has changed. It is given the
- * bucket's fence, whose check stands in the commit: what it says holds at that instant; and the rows that were to be
- * read, of the same moment. A refusal of the plan is passed on. `noSuchBucket`, `operationAborted` (the bucket is in
- * another state). StoreError `overloaded` after too many conflicts, and the engine's.
+ * bucket's fence, whose check stands in the commit: what it says holds at that instant; and the
+ * rows that were to be read, of the same moment. A refusal of the plan is passed on.
+ * `noSuchBucket`, `operationAborted` (the bucket is in another state). StoreError `overloaded`
+ * after too many conflicts, and the engine's.
  */
 export async function commitPlan<T extends object, Code extends string = never>(
   store: CommitStore,
@@ -130,7 +134,7 @@ export interface Fence {
   readonly check: Check;
 }
 
-/** What the fence's row says; `noSuchBucket`, `operationAborted`. */
+/** Decodes the fence's row; `noSuchBucket`, `operationAborted`. */
 export function fenceOf(
   stored: Row | undefined,
   state: BucketFenceRow["state"],
@@ -141,7 +145,10 @@ export function fenceOf(
   return { row, check: { key: stored.key, expect: stored.stamp } };
 }
 
-/** The fence of an active bucket and the head of a key, of one moment; `noSuchBucket`, `operationAborted`. */
+/**
+ * The fence of an active bucket and the head of a key, of one moment; `noSuchBucket`,
+ * `operationAborted`.
+ */
 export async function readFenceAndHead(
   target: KeyPlace,
 ): Promise<
@@ -175,8 +182,8 @@ function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan
 /**
  * Does what decides whether rows will refer to these records, and then says that it is decided. If
  * the outcome of a commit could not be found out, it is not: a row may refer to them, so they are
- * never released, their extent does not settle while this session lives, and whoever fences the
- * session finds out by reading.
+ * never released, their extent does not settle while this session lives, and the process that
+ * fences the session finds out by reading.
  */
 export async function releasing<T>(
   store: Pick<CommitStore, "writer">,

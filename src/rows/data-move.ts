@@ -14,9 +14,10 @@ import { isLeftOver, planPart, uploadOf } from "./uploads.ts";
 import { planRewrite } from "./version-changes.ts";
 
 /*
- * Makes a row refer to copies of its data. Nothing else of the row changes, and it stays where it stands, so the check of the row is
- * enough: one that moves, changes or goes meanwhile is another row by then. The bucket's fence need not be checked, since
- * such a commit adds nothing to a bucket.
+ * Makes a row refer to copies of its data. Nothing else of the row changes, and it stays where it
+ * stands, so the check of the row is enough: one that moves, changes or goes meanwhile is another
+ * row by then. The bucket's fence need not be checked, since such a commit adds nothing to a
+ * bucket.
  */
 
 /** A row whose data has moved. */
@@ -27,7 +28,9 @@ export interface DataPlace {
   readonly upload: UploadId | undefined;
 }
 
-/** Where data is now, and the records that it does without: manifests stand for themselves alone. */
+/**
+ * Where data is now, and the records that it does without: manifests stand for themselves alone.
+ */
 export interface MovedData {
   readonly data: DataLocation;
   readonly freed: readonly ChunkRef[];
@@ -37,9 +40,10 @@ export interface MovedData {
 const attemptsMax = 16;
 
 /**
- * Commits what `relocate` makes of the row's data, which may be asked again for what the row has then; what that frees is garbage
- * of the same commit. The records freed; undefined where the row has gone, or nothing of its data has moved
- * (`relocate` says so by undefined). StoreError `overloaded` after too many conflicts, and the engine's.
+ * Commits what `relocate` makes of the row's data, which may be asked again for what the row has
+ * then; what that frees is garbage of the same commit. The records freed; undefined where the row
+ * has gone, or nothing of its data has moved (`relocate` says so by undefined). StoreError
+ * `overloaded` after too many conflicts, and the engine's.
  */
 export async function moveData(
   session: Session,
@@ -73,7 +77,9 @@ export async function moveData(
   );
 }
 
-/** `again`: the upload of a part has gone meanwhile. `left over`: so has the part, but for its row. */
+/**
+ * `again`: the upload of a part has gone meanwhile. `left over`: so has the part, but for its row.
+ */
 async function planMove(
   { referent, bucket, key, upload: id }: DataPlace,
   stored: Row,
@@ -90,7 +96,10 @@ async function planMove(
   return planPart(upload, { rowKey, expect: stamp }, { ...decodePartRow(value), data });
 }
 
-/** Plain chunks, manifests too: what a rewritten manifest listed is alive but for what is named here. */
+/**
+ * Plain chunks, manifests too: what a rewritten manifest listed is alive but for what is named
+ * here.
+ */
 function locationsOf(refs: readonly ChunkRef[]): DataLocation[] {
   const out: DataLocation[] = [];
   for (let at = 0; at < refs.length; at += rowChunksMax) {

@@ -19,16 +19,19 @@ import { decodeCounterRow, encodeCounterRow } from "../format/system-rows.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";
 
 /*
- * Garbage rows stand in the partitions, the extent table in the system partition, and no commit spans two. So:
+ * Garbage rows stand in the partitions, the extent table in the system partition, and no commit
+ * spans two. So:
  *
  *     partition   delete garbage rows, put a batch: their sum by extent, under the next sequence number
  *     system      add the batch to the extents, put the sequence number as this partition's marker
  *     partition   delete the batch
  *
- * After a crash between any two of them the marker says whether the batch has been added. Batches are numbered one after
- * the other, and a new one is made only when there is none, so the marker alone is enough.
+ * After a crash between any two of them the marker says whether the batch has been added. Batches
+ * are numbered one after the other, and a new one is made only when there is none, so the marker
+ * alone is enough.
  *
- * Only extents that were reconciled count their dead bytes here: the others are counted, drained or not, when they are.
+ * Only extents that were reconciled count their dead bytes here: the others are counted, drained or
+ * not, when they are.
  */
 
 /** @limit Two checks and two puts or fewer for each, within what a change may carry. */
@@ -41,7 +44,10 @@ const attemptsMax = 16;
 /** Dead bytes by extent. */
 export type GarbageSums = ReadonlyMap<ExtentId, number>;
 
-/** Puts the sum of these garbage rows in their place, if they are as they were read and no batch is there. Whether it did. */
+/**
+ * Puts the sum of these garbage rows in their place, if they are as they were read and no batch is
+ * there. Whether it did.
+ */
 export async function makeBatches(
   keymap: Keymap,
   partition: Partition,
@@ -70,7 +76,10 @@ function batchesOf(sums: GarbageSums): Uint8Array[] {
   return out;
 }
 
-/** Adds the batches of a partition to the extent table, each once, and deletes them. `counted` is told of each extent. */
+/**
+ * Adds the batches of a partition to the extent table, each once, and deletes them. `counted` is
+ * called for each extent.
+ */
 export async function addBatches(
   keymap: Keymap,
   partition: Partition,

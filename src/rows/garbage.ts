@@ -10,8 +10,9 @@ import type { KeyPlace } from "./key-place.ts";
 const rowsAtOnce = 64;
 
 /**
- * What a change frees of one key stands in one garbage row of that change (C5): by the key it is found, and its length told, since a
- * record holds its key. No row where nothing is freed.
+ * The data that a change frees of one key stands in one garbage row of that change (C5): by the key
+ * it is found, and its length is known, since a record holds its key. No row where nothing is
+ * freed.
  */
 export function garbagePuts(
   { bucket, key }: Pick<KeyPlace, "bucket" | "key">,
@@ -23,7 +24,7 @@ export function garbagePuts(
   return [{ key: garbageKey(bucket.id, key, change), value: encodeGarbageRow({ locations }) }];
 }
 
-/** What was freed of a key and is not drained yet. */
+/** The data freed of a key that is not drained yet. */
 export async function* undrainedOf({
   bucket,
   key,

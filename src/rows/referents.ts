@@ -9,10 +9,11 @@ import { isLeftOver } from "./uploads.ts";
 import { allVersions, scanVersionPages, versionsOfKey } from "./version-scan.ts";
 
 /*
- * Which rows refer to data: those of parts, heads and older versions. Data moves from one to another while somebody looks for
- * what refers to it: from a part to the head (Complete), from the head to a version and back. So whoever looks, here and
- * nowhere else, reads parts first, and heads and versions after them by position, which a move does not change
- * (version-scan.ts). Then a reference that is there from the beginning of the look to its end is met.
+ * Which rows refer to data: those of parts, heads and older versions. Data moves from one to
+ * another while somebody looks for what refers to it: from a part to the head (Complete), from the
+ * head to a version and back. So a search, here and nowhere else, reads parts first, and heads and
+ * versions after them by position, which a move does not change (version-scan.ts). Then a reference
+ * that is there from the beginning of the look to its end is met.
  */
 
 /** A row that refers to data. */
@@ -26,8 +27,9 @@ export interface Referent {
 const versionsAtOnce = 64;
 
 /**
- * The rows that refer to a record, `limit` at the most. A record names its key, so there are few to ask: its part, the key's head,
- * the key's older versions. `refers` says whether data has the record in it.
+ * The rows that refer to a record, `limit` at the most. A record names its key, so there are few to
+ * ask: its part, the key's head, the key's older versions. `refers` says whether data has the
+ * record in it.
  */
 export async function findReferents(
   partition: Partition,
@@ -61,12 +63,16 @@ async function findPart(partition: Partition, record: RecordHeader): Promise<Row
   if (upload === undefined) return undefined;
   const row = await readRow(partition, partKey(bucket, key, upload, part));
   if (row === undefined) return undefined;
-  // Read after the part: if a Complete comes in between, the versions, which are read later still, show the object.
+  // Read after the part: if a Complete comes in between, the versions, which are read later still,
+  // show the object.
   const whole = await readRow(partition, uploadKey(bucket, key, upload));
   return whole === undefined || isLeftOver(decodeUploadRow(whole.value), part) ? undefined : row;
 }
 
-/** Readers ask for a record by its blob or upload too, so one of another cannot be what the row means. */
+/**
+ * Readers ask for a record by its blob or upload too, so one of another cannot be what the row
+ * means.
+ */
 function relatedData({ value }: Row, record: RecordHeader): DataLocation | undefined {
   const { data, blob, upload } = decodeObjectRow(value);
   const isRelated = blob === record.blob || (upload !== undefined && upload === record.upload);
@@ -92,7 +98,7 @@ export async function* referentPages(
   }
 }
 
-/** What such a row refers to. */
+/** The data that such a row refers to. */
 export function dataOf(kind: Referent["kind"], value: Uint8Array): DataLocation {
   return kind === "part" ? decodePartRow(value).data : decodeObjectRow(value).data;
 }

@@ -11,7 +11,7 @@ import { planUploadEnd, readParts, readUpload, readUploadRow } from "./uploads.t
 /** @limit Uploads of a bucket looked up at once. */
 const uploadBatch = 100;
 
-/** What ending an upload needs of a store. */
+/** The parts of a store that ending an upload needs. */
 export interface UploadStore extends CommitStore {
   /** Parts whose rows one commit takes away. */
   readonly partsPerCommit: number;
@@ -28,9 +28,10 @@ export interface EndingUpload {
 }
 
 /**
- * Ends an upload; its parts become garbage in the commits that take their rows away (C5), the first of which ends it. However many
- * there are, each commit is small enough for the space that the index keeps for such when the disk is full.
- * `noSuchUpload`, `conditionalConflict` (it is not idle).
+ * Ends an upload; its parts become garbage in the commits that take their rows away (C5), the first
+ * of which ends it. However many there are, each commit is small enough for the space that the
+ * index keeps for such when the disk is full. `noSuchUpload`, `conditionalConflict` (it is not
+ * idle).
  */
 export async function freeUpload(
   store: UploadStore,
@@ -55,8 +56,8 @@ export async function freeUpload(
 }
 
 /**
- * Takes away what is left of an upload that has ended. Clients know it as gone already: what does not succeed now is done by
- * the sweep (control/upload-sweep.ts).
+ * Takes away what is left of an upload that has ended. Clients know it as gone already: what does
+ * not succeed now is done by the sweep (control/upload-sweep.ts).
  */
 export async function clearUploadIfPossible(
   store: UploadStore,
@@ -71,7 +72,10 @@ export async function clearUploadIfPossible(
   }
 }
 
-/** Takes away what is left of an upload that has ended, a bounded number of parts in each commit. `operationAborted`. */
+/**
+ * Takes away what is left of an upload that has ended, a bounded number of parts in each commit.
+ * `operationAborted`.
+ */
 export async function clearUpload(
   store: UploadStore,
   target: KeyPlace,

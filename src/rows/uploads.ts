@@ -16,7 +16,7 @@ import type { KeyPlace } from "./key-place.ts";
 
 /*
  * An upload has one row, and one for each of its parts. Storing a part puts the upload's row again,
- * unchanged: its new stamp tells a Complete or an abort that was planned meanwhile that there is a
+ * unchanged: its new stamp shows a Complete or an abort that was planned meanwhile that there is a
  * part it has not seen. So parts of an upload commit one after the other (their bytes are written
  * before, at the same time), and none is ever left behind.
  */
@@ -71,7 +71,9 @@ export function openUploadOf(id: UploadId, stored: Row | undefined): FoundUpload
   return found?.row.ended === undefined ? found : undefined;
 }
 
-/** The row of such a part is still to be taken away, and refers to nothing: its data is an object's. */
+/**
+ * The row of such a part is still to be taken away, and refers to nothing: its data is an object's.
+ */
 export function isLeftOver({ ended }: UploadRow, part: number): boolean {
   // holds: C5 part-of-object-is-left-over
   return ended !== undefined && hasPart(ended, part);
@@ -106,7 +108,10 @@ export function foundPart({ key, value, stamp }: Row): FoundPart {
   return { ...decodePartRow(value), part: parsePartKey(key).part, rowKey: key, stamp };
 }
 
-/** Puts the row of a part, and that of its upload again: whoever works on the upload checks the row of that alone. */
+/**
+ * Puts the row of a part, and that of its upload again: all commits on the upload check only its
+ * row.
+ */
 export function planPart(
   { stored }: FoundUpload,
   before: { readonly rowKey: Uint8Array; readonly expect: ChangeId | "absent" },
@@ -127,9 +132,10 @@ export function planPart(
 }
 
 /**
- * Ends an upload, or goes on with it: takes away the rows of its first `partsPerCommit` parts, and with the last of
- * them its own. Until then its row says that it has ended, which parts are an object's, and so which are garbage when their
- * rows go. Its stamp stands for all of its parts: whoever changes one puts the upload's row again.
+ * Ends an upload, or goes on with it: takes away the rows of its first `partsPerCommit` parts, and
+ * with the last of them its own. Until then its row says that it has ended, which parts are an
+ * object's, and so which are garbage when their rows go. Its stamp stands for all of its parts: a
+ * commit that changes one puts the upload's row again.
  *
  * @param parts from the first on; one more than `partsPerCommit`, where there are as many.
  */

@@ -10,9 +10,9 @@ import type { KeyPlace } from "./key-place.ts";
 import { type PlacedVersion, readNewestOlder, readOlder, type Version } from "./versions.ts";
 
 /*
- * The head row of a key is its current version. Every change of a key's versions goes through here: it
- * checks the head it saw, so of many at once one wins (C2). What becomes of the version replaced is
- * decided here and nowhere else:
+ * The head row of a key is its current version. Every change of a key's versions goes through here:
+ * it checks the head it saw, so of many at once one wins (C2). What becomes of the version replaced
+ * is decided here and nowhere else:
  *
  *     enabled      it moves to the versions space; the new one has an id of its own
  *     suspended    the new one is the null version: the null version there was, at the head or older, is
@@ -21,11 +21,12 @@ import { type PlacedVersion, readNewestOlder, readOlder, type Version } from "./
  *
  * Which of these is said by the fence that the commit checks.
  *
- * A head that is damaged is not replaced, by nobody: what it refers to is not known, so it could not be
- * recorded as garbage, and the bytes might be all there is of an older version. Reading it fails
- * (`corrupt`), and with it every plan for its key, until the row is repaired or given up (`holdfast check
- * --repair`). Checks in commits compare the stamp alone; one that is damaged is a conflict, and the next
- * reading fails. A plan that read the row while it was whole has its data from then.
+ * A head that is damaged is not replaced, by nobody: what it refers to is not known, so it could
+ * not be recorded as garbage, and the bytes might be all there is of an older version. Reading it
+ * fails (`corrupt`), and with it every plan for its key, until the row is repaired or given up
+ * (`holdfast check --repair`). Checks in commits compare the stamp alone; one that is damaged is a
+ * conflict, and the next reading fails. A plan that read the row while it was whole has its data
+ * from then.
  */
 
 /** A new version, without what is decided at commit. */
@@ -40,7 +41,7 @@ export interface MadeVersion {
 
 type Rows = Pick<Plan<unknown>, "checks" | "puts" | "deletes" | "freed">;
 
-/** What became of the versions there were. */
+/** The changes to the versions that were there. */
 interface Displaced extends Rows {
   readonly nullOrder: number | undefined;
 }
@@ -55,7 +56,9 @@ interface HeadAndFence {
   readonly fence: BucketFenceRow;
 }
 
-/** Puts `next` in the place of `head`; a promise only where an older version has to be read for it. */
+/**
+ * Puts `next` in the place of `head`; a promise only where an older version has to be read for it.
+ */
 export function planVersion(
   store: ClockHolder,
   target: KeyPlace,
@@ -126,8 +129,8 @@ function olderPut(target: KeyPlace, { row }: Version): Rows["puts"][number] {
 }
 
 /**
- * Takes one version away for good. Where it is the head, the newest of the others becomes the head: no
- * newer one can come in between, since that would change the head.
+ * Takes one version away permanently. Where it is the head, the newest of the others becomes the
+ * head: no newer one can come in between, since that would change the head.
  */
 export async function planRemoval(target: KeyPlace, placed: PlacedVersion): Promise<Rows> {
   const { head, version } = placed;
@@ -160,8 +163,8 @@ function headPut(
 }
 
 /**
- * Puts a version's row anew where it stands. The check of that is enough: a version that moves meanwhile loses the row it
- * had.
+ * Puts a version's row again where it stands. The check of that is enough: a version that moves
+ * meanwhile loses the row it had.
  */
 export function planRewrite(
   { rowKey, stamp }: Pick<Version, "rowKey" | "stamp">,

@@ -18,12 +18,12 @@ import type { BucketId } from "../format/ids.ts";
 import type { Partition } from "../keymap/keymap.ts";
 
 /*
- * The versions of keys in order: by key, newest first, wherever their rows stand. A version moves between
- * the head of its key and the versions space, so that whoever reads first the one and then the other may
- * miss it in both. But its *position*, key and order, never changes: it is the key of its row in the
- * versions space, or the one that a head would have there. Each page is read in one snapshot and goes
- * from position to position. So a scan of many pages meets every version that is there from its beginning
- * to its end exactly once, whatever moves meanwhile.
+ * The versions of keys in order: by key, newest first, wherever their rows stand. A version moves
+ * between the head of its key and the versions space, so that a reader of first the one and then
+ * the other may miss it in both. But its *position*, key and order, never changes: it is the key of
+ * its row in the versions space, or the one that a head would have there. Each page is read in one
+ * snapshot and goes from position to position. So a scan of many pages meets every version that is
+ * there from its beginning to its end exactly once, whatever moves meanwhile.
  */
 
 export interface ScannedVersion {
@@ -34,7 +34,10 @@ export interface ScannedVersion {
   readonly isHead: boolean;
 }
 
-/** Where versions may stand: the same keys in both spaces, but that the older ones begin at a position. */
+/**
+ * Where versions may stand: the same keys in both spaces, but that the older ones begin at a
+ * position.
+ */
 export interface VersionRange {
   readonly heads: KeyRange;
   readonly older: KeyRange;
@@ -61,11 +64,17 @@ export function versionsFrom({ heads, older }: VersionRange, start: Uint8Array):
 }
 
 export interface VersionScanOptions extends Pick<ScanOptions, "limit" | "onDamaged"> {
-  /** For the key of a version: the first key from which the scan goes on, or `"end"`; undefined: with the next version. */
+  /**
+   * Returns for the key of a version the first key from which the scan goes on, or `"end"`;
+   * undefined: with the next version.
+   */
   readonly behindGroup?: ((key: Uint8Array) => Uint8Array | "end" | undefined) | undefined;
 }
 
-/** At most `limit` versions in a range, all of one moment. What `behindGroup` passes over may come once more. */
+/**
+ * At most `limit` versions in a range, all of one moment. What `behindGroup` passes over may come
+ * once more.
+ */
 export function scanVersions(
   partition: Partition,
   range: VersionRange,
@@ -140,7 +149,10 @@ function versionOfHead(row: Row): ScannedVersion {
   return { key: objectKeyOfHead(row.key), row, isHead: true };
 }
 
-/** Whether a head comes before an older version, whose key is given: by bucket, by key, and then by position. */
+/**
+ * True if a head comes before an older version, whose key is given: by bucket, by key, and then by
+ * position.
+ */
 function isBefore(head: Row, older: Row, olderKey: Uint8Array): boolean {
   const byBucket = compareBytes(bucketBytesOf(head.key), bucketBytesOf(older.key));
   const byPlace = byBucket || compareBytes(objectKeyOfHead(head.key), olderKey);

@@ -7,10 +7,10 @@ import { isVersion, type VersionRef } from "../format/version-id.ts";
 import type { KeyPlace } from "./key-place.ts";
 
 /*
- * The versions of a key: the newest is its head row, the older ones stand in the versions space, newest
- * first. A key with older versions has a head. A version moves from the one place to the other when a
- * newer one comes or goes, always in a commit that puts or deletes the head: so whoever looks in both
- * places looks at one moment.
+ * The versions of a key: the newest is its head row, the older ones stand in the versions space,
+ * newest first. A key with older versions has a head. A version moves from the one place to the
+ * other when a newer one comes or goes, always in a commit that puts or deletes the head: so a
+ * reader that looks in both places looks at one moment.
  */
 
 /** A version as it was read, in either place. */

@@ -5,7 +5,7 @@ import type { BlobId, BucketId, UploadId } from "../../format/ids.ts";
 import { decodeManifest } from "../../format/manifest.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 
-/** What the records of one blob say of themselves, but for kind and chunk. */
+/** The identity that all records of one blob share, without kind and chunk. */
 export interface DataOwner {
   readonly bucket: BucketId;
   readonly key: Uint8Array;
@@ -15,9 +15,9 @@ export interface DataOwner {
 }
 
 /**
- * Follows a row's data to every record: each is at its place, has the checksum of the reference and says that it belongs
- * to the row. Payloads are for the walk through the extents, but for manifests. Returns the bytes in all; throws
- * StoreError `missing`, `corrupt`, and the reader's.
+ * Follows a row's data to every record: each is at its place, has the checksum of the reference and
+ * says that it belongs to the row. Payloads are for the walk through the extents, but for
+ * manifests. Returns the bytes in all; throws StoreError `missing`, `corrupt`, and the reader's.
  */
 export async function checkData(
   reader: ExtentReader,

@@ -88,7 +88,7 @@ async function checkFile(
   }
 }
 
-/** What rows refer to in it was found missing when they were looked at. */
+/** Counts rows whose data was not readable when it was checked. */
 function countUnreadable(
   { notes }: ExtentCheckOptions,
   entry: ExtentEntry,
@@ -188,7 +188,7 @@ async function checkPath(
   notes.problem("stray", `${disk.disk.name}/${path}`, what);
 }
 
-/** What a person wants to know who has to decide about it. */
+/** Describes a stray for the person who has to decide about it. */
 async function describeStray(
   { platform, disks }: ExtentCheckOptions,
   { disk }: DataDisk,

@@ -88,7 +88,10 @@ export class IndexCheck {
     }
   }
 
-  /** On a store that is being written a row may change under us: it is judged only if it is still what it was. */
+  /**
+   * On a store that is being written a row may change under us: it is judged only if it is still
+   * what it was.
+   */
   async #checkRow(partition: Partition, row: Row, check: RowCheck): Promise<void> {
     const { notes, signal } = this.#options;
     signal.throwIfAborted();
@@ -151,7 +154,7 @@ export class IndexCheck {
         space.garbage,
         async (row) => {
           notes.counts.garbageRows++;
-          // What cannot be expanded cannot be counted, and so not be reclaimed.
+          // A manifest that cannot be read cannot be counted, and so its data is not reclaimed.
           for (const location of decodeGarbageRow(row.value).locations) {
             if (location.kind === "manifest") await manifests.readAll(location);
           }

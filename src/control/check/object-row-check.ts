@@ -28,7 +28,10 @@ export interface ObjectRowCheckOptions {
   readonly reader: ExtentReader;
 }
 
-/** Objects, versions, uploads and parts of one partition. Throws StoreError where data is missing or does not fit. */
+/**
+ * Objects, versions, uploads and parts of one partition. Throws StoreError where data is missing or
+ * does not fit.
+ */
 export class ObjectRowCheck {
   readonly #options: ObjectRowCheckOptions;
   /** The bucket of the row before, known to have a fence. */

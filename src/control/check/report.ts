@@ -1,7 +1,8 @@
 /**
  * - `corrupt`: bytes that do not match their checksum, or rows that do not decode.
  * - `missing`: stored bytes that the index refers to are not there.
- * - `dangling`: a row without the rows it belongs to (a part without its upload, an object without its bucket).
+ * - `dangling`: a row without the rows it belongs to (a part without its upload, an object without
+ *   its bucket).
  * - `doubled`: a record that two rows refer to.
  * - `stray`: a file that no row knows.
  * - `unknown`: a row of no known kind.
@@ -39,12 +40,12 @@ export interface CheckCounts {
   /** Record bytes that some row refers to, and that none does (yet, or any more). */
   aliveBytes: number;
   unreferencedBytes: number;
-  /** Of these, bytes that no whole record can be made out in, as a crash may leave them. */
+  /** Bytes of these in which no whole record was found, as a crash may leave them. */
   unreadableBytes: number;
   files: number;
 }
 
-/** What the index says, and what each data directory has seen of it. */
+/** The generation of the index, and the newest one that each data directory has seen. */
 export interface CheckedGeneration {
   readonly index: number;
   readonly disks: readonly { readonly disk: string; readonly generation: number }[];

@@ -12,7 +12,7 @@ import type { StoragePlane } from "../storage-plane.ts";
 /** Opens a member of the extent for reading; StoreError `missing` where there is none. */
 export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promise<DiskFile> {
   const { members } = entry.row;
-  // What is said of a member may be out of date.
+  // The noted state of a member may be out of date.
   const member = members.find(({ state }) => state === "whole") ?? members[0];
   if (member === undefined) throw new StoreError("missing", `extent ${entry.id} has no member`);
   try {
@@ -24,9 +24,10 @@ export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promis
 }
 
 /**
- * All records of a sealed extent, and its holes, in order; payloads are not read. The file is walked to its very end: a
- * record that was damaged when the extent was sealed may lie behind its length. A walk without a hole has met all there
- * ever was in it. StoreError `missing` where there should be a file.
+ * All records of a sealed extent, and its holes, in order; payloads are not read. The file is
+ * walked to its very end: a record that was damaged when the extent was sealed may lie behind its
+ * length. A walk without a hole has met all there ever was in it. StoreError `missing` where there
+ * should be a file.
  */
 export async function* walkRecords(
   { platform, disks }: Pick<StoragePlane, "platform" | "disks">,

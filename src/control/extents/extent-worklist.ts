@@ -3,12 +3,14 @@ import type { ExtentId } from "../../format/ids.ts";
 import type { Clock } from "../../platform/platform.ts";
 
 /*
- * Which extents something may have to be done with, without walking the table again and again. Ids only grow, so new
- * extents stand behind those that were seen; each is looked at in every round until there is nothing to do with it for
- * now; and whoever changes it later says so with `add`. The first round of a process walks the whole table.
+ * Which extents something may have to be done with, without walking the table again and again. Ids
+ * only grow, so new extents stand behind those that were seen; each is looked at in every round
+ * until there is nothing to do with it for now; and code that changes it later says so with `add`.
+ * The first round of a process walks the whole table.
  *
- * An id is given before its row is committed, so a row may come behind others with higher ids: what was seen lately is
- * read again. One that comes later still is found by the inventory, which goes round all extents.
+ * An id is given before its row is committed, so a row may come behind others with higher ids: what
+ * was seen lately is read again. One that comes later still is found by the inventory, which goes
+ * round all extents.
  */
 
 /** @limit Rows read at once. */
@@ -24,7 +26,7 @@ export class ExtentWorklist {
   /** All extents up to this one were seen, and those behind it when. */
   #seenUpTo: ExtentId | undefined;
   readonly #seenMs = new Map<ExtentId, number>();
-  /** Of this round: what is left of it. */
+  /** The extents left in this round. */
   #left: ExtentId[] | undefined;
   #after: ExtentId | undefined;
 
@@ -50,8 +52,8 @@ export class ExtentWorklist {
   }
 
   /**
-   * The next extent of this round that `isWanted`; `more` where call again, undefined at the round's end. Reads a bounded
-   * number of rows.
+   * The next extent of this round that `isWanted`; `more` where call again, undefined at the
+   * round's end. Reads a bounded number of rows.
    */
   async next(isWanted: (extent: ExtentId) => boolean): Promise<ExtentEntry | "more" | undefined> {
     if (this.#left === undefined) {

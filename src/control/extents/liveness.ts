@@ -6,8 +6,8 @@ import { findReferents, type Referent } from "../../rows/referents.ts";
 import type { Manifests } from "./manifests.ts";
 
 /*
- * Whether a record is alive: does a row refer to exactly its place? In a settled extent a record once found dead stays dead
- * (rows/referents.ts says why).
+ * A record is alive if a row refers to exactly its place. In a settled extent a record once found
+ * dead stays dead (rows/referents.ts says why).
  */
 
 export class Liveness {
@@ -38,7 +38,7 @@ export class Liveness {
     return findReferents(partition, header, limit, (data) => this.#refers(data, header));
   }
 
-  /** Whether a garbage row not yet drained stands for the record. */
+  /** True if a garbage row that is not drained yet covers the record. */
   async isAwaitingDrain(header: RecordHeader): Promise<boolean> {
     const { bucket: id, key } = header;
     const partition = this.#keymap.partitionOf(id, key);

@@ -30,8 +30,9 @@ class UnreadableManifest extends StoreError {
 const refsHeldMax = 65_536;
 
 /**
- * Reads manifests by reference alone. What refers to them here (a garbage row, say) need not know the blob they belong to:
- * the reference repeats the checksum of the record's header, which names it.
+ * Reads manifests by reference alone. What refers to them here (a garbage row, say) need not know
+ * the blob they belong to: the reference repeats the checksum of the record's header, which names
+ * it.
  */
 export class Manifests {
   readonly #plane: StoragePlane;
@@ -60,8 +61,9 @@ export class Manifests {
   }
 
   /**
-   * Returns if a read failed because the manifest is lost: nobody will ever know what it listed. Throws where that is not so,
-   * or not known: a data directory that is not there may come back with it.
+   * Returns if a read failed because the manifest is lost: nobody will ever know what it listed.
+   * Throws where that is not so, or not known: a data directory that is not there may come back
+   * with it.
    */
   async assertLost(thrown: unknown): Promise<void> {
     if (!(thrown instanceof UnreadableManifest)) throw thrown;

@@ -5,11 +5,12 @@ import { listSessions } from "../../keymap/sessions.ts";
 import type { Clock } from "../../platform/platform.ts";
 
 /*
- * Whether a read that began before an extent was given up may still need it. Each process counts periods, one for
- * each renewal of its lease, and its lease says which of them has ended and in which one its oldest read began
- * (keymap/read-tracker.ts). Who sees that period p of a process has ended knows that what has begun there so far began
- * in p + 1 or before, and waits until the oldest read is of a later one. So no two clocks are compared; how long an endless read
- * keeps an extent is measured by the monotonic clock of the process that waits, from when it first looked.
+ * Decides if a read that began before an extent was given up may still need it. Each process counts
+ * periods, one for each renewal of its lease, and its lease says which of them has ended and in
+ * which one its oldest read began (keymap/read-tracker.ts). Who sees that period p of a process has
+ * ended knows that what has begun there so far began in p + 1 or before, and waits until the oldest
+ * read is of a later one. So no two clocks are compared; how long an endless read keeps an extent
+ * is measured by the monotonic clock of the process that waits, from when it first looked.
  */
 
 /** @limit Extents waited for at a time; the others' wait begins when one of these has ended. */
@@ -18,9 +19,9 @@ export const waitingExtentsMax = 1024;
 export interface OldReadsOptions {
   readonly platform: { readonly clock: Clock };
   readonly keymap: Keymap;
-  /** Of this process. */
+  /** The reads of this process. */
   readonly reads: ReadTracker;
-  /** An extent goes after this long, whoever reads it. */
+  /** An extent goes after this long, whatever reads it. */
   readonly oldReadMs: number;
 }
 
@@ -40,8 +41,8 @@ export class OldReads {
   }
 
   /**
-   * Whether no read can need the extent any more; asked again and again from when nothing refers to it, until the answer
-   * is yes: asked once more, it waits anew.
+   * True if no read can need the extent any more; asked again and again from when nothing refers to
+   * it, until the answer is yes: asked once more, it waits again.
    */
   async haveEnded(extent: ExtentId): Promise<boolean> {
     const { platform, keymap, reads, oldReadMs } = this.#options;
@@ -65,7 +66,7 @@ export class OldReads {
     return true;
   }
 
-  /** Of extents that others dropped: each that is asked about ends by then. */
+  /** Forgets extents that other processes dropped: nobody asks about them any more. */
   #forgetUnasked(nowMs: number): void {
     for (const [extent, { sinceMs }] of this.#waiting) {
       if (nowMs - sinceMs <= 2 * this.#options.oldReadMs) return;

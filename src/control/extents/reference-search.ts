@@ -5,11 +5,13 @@ import { dataOf, type ReferentPage, referentPages } from "../../rows/referents.t
 import type { Manifests } from "./manifests.ts";
 
 /*
- * Whether anything refers to an extent, asked of the whole index. A walk through an extent asks about the records it can
- * make out; of what is damaged it knows nothing. So an extent with damage in it is dropped only if no row refers to it.
- * It costs a look at every row, and is done for such extents alone.
+ * Searches the whole index for a reference to an extent. A walk through an extent asks about the
+ * records it can make out; of what is damaged it knows nothing. So an extent with damage in it is
+ * dropped only if no row refers to it. It costs a look at every row, and is done for such extents
+ * alone.
  *
- * References move while we look, but in a settled extent none come into being: so none is missed (rows/referents.ts).
+ * References move while we look, but in a settled extent none come into being: so none is missed
+ * (rows/referents.ts).
  */
 
 /** A row that refers to the extent, or may: what cannot be read might list anything. */
@@ -39,7 +41,7 @@ export class ReferenceSearch {
   readonly #pages: AsyncGenerator<Page, void, undefined>;
   #known: Reference | undefined;
 
-  /** What an earlier search found is looked at first. */
+  /** The search begins with the reference that an earlier search found. */
   constructor(options: ReferenceSearchOptions, extent: ExtentId, known: Reference | undefined) {
     this.#manifests = options.manifests;
     this.#extent = extent;

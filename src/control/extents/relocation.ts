@@ -12,19 +12,25 @@ export interface RelocationOptions {
   readonly extent: ExtentId;
   /** Where the chunks that lay in it, by offset, lie now. */
   readonly moved: ReadonlyMap<number, ChunkRef>;
-  /** The numbers of the parts that these, and the manifests that lie in it, belong to; 0: no part. */
+  /**
+   * The numbers of the parts that these, and the manifests that lie in it, belong to; 0: no part.
+   */
   readonly parts: ReadonlySet<number>;
 }
 
 /**
- * Makes one row's data location anew after chunks of it have moved. Records never change, so a manifest that lists a moved
- * chunk, or lies in the extent itself, is written again, and so is one that lists that manifest. Used once per attempt.
+ * Makes a new data location for one row after chunks of it have moved. Records never change, so a
+ * manifest that lists a moved chunk, or lies in the extent itself, is written again, and so is one
+ * that lists that manifest. Used once per attempt.
  */
 export class Relocation {
   readonly #options: RelocationOptions;
   /** Manifests written: to be released once the row's fate is known. */
   readonly appended: ChunkRef[] = [];
-  /** Records the new location does without: garbage once the row is committed. Manifests stand for themselves alone. */
+  /**
+   * Records the new location does without: garbage once the row is committed. Manifests stand for
+   * themselves alone.
+   */
   readonly freed: ChunkRef[] = [];
 
   constructor(options: RelocationOptions) {

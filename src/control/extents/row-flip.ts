@@ -7,7 +7,7 @@ export interface FlipOptions extends Omit<RelocationOptions, "moved" | "parts"> 
   readonly session: Session;
 }
 
-/** What moved of one row's data. */
+/** The part of one row's data that moved. */
 export interface MovedRow extends DataPlace {
   readonly moved: Map<number, ChunkRef>;
   readonly parts: Set<number>;
@@ -16,10 +16,11 @@ export interface MovedRow extends DataPlace {
 }
 
 /**
- * Makes a row refer to the new places of what has moved, and the old ones garbage in the same commit. False where it did not
- * refer to all of these places any more: then nothing is known of the rest, which another row may refer to by now (a part's
- * data becomes an object's). Manifests written are added to `appended`, also when it throws; they may be released unless
- * it throws `unknown`.
+ * Makes a row refer to the new places of what has moved, and the old ones garbage in the same
+ * commit. False where it did not refer to all of these places any more: then nothing is known of
+ * the rest, which another row may refer to by now (a part's data becomes an object's). Manifests
+ * written are added to `appended`, also when it throws; they may be released unless it throws
+ * `unknown`.
  */
 export async function flipRow(
   options: FlipOptions,

@@ -3,12 +3,14 @@ import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 
 /*
- * Which small extents are worth merging. One write every five minutes seals an extent every five minutes: each of them is a
- * file, and too small to be coded. Compaction copies what is alive in several of them into one.
+ * Which small extents are worth merging. One write every five minutes seals an extent every five
+ * minutes: each of them is a file, and too small to be coded. Compaction copies what is alive in
+ * several of them into one.
  *
- * So that no byte is copied again and again, extents are merged with those of about their size: eight of a tier make one
- * of the next, and a byte is copied once in each tier on its way up. As copies are spread over all data directories, it
- * takes eight for each of these. What is left at any time are fewer than eight for each tier, class and directory.
+ * So that no byte is copied again and again, extents are merged with those of about their size:
+ * eight of a tier make one of the next, and a byte is copied once in each tier on its way up. As
+ * copies are spread over all data directories, it takes eight for each of these. What is left at
+ * any time are fewer than eight for each tier, class and directory.
  */
 
 /** A tier holds eight times as much as the one before … */
@@ -19,7 +21,10 @@ const firstTierBytes = 4096;
 export const mergedAtOnceDefault = 2 ** tierBits;
 
 export interface SmallExtentsOptions {
-  /** Extents with less than this alive are small: a quarter of a full one, so that merging makes fewer of them. */
+  /**
+   * Extents with less than this alive are small: a quarter of a full one, so that merging makes
+   * fewer of them.
+   */
   readonly smallBytes: number;
   readonly dataDirectories: number;
   /** Merged at once, for each data directory. */
@@ -36,7 +41,10 @@ export class SmallExtents {
     this.#options = options;
   }
 
-  /** Notes a reconciled extent as it is now; the extents that are to be merged, if it completes a tier. */
+  /**
+   * Notes a reconciled extent as it is now; the extents that are to be merged, if it completes a
+   * tier.
+   */
   note(entry: ExtentEntry): readonly ExtentId[] {
     const { id, row } = entry;
     this.forget(id);

@@ -22,8 +22,8 @@ import { partKey } from "../../format/row-keys.ts";
 import type { TestProcess } from "./processes.ts";
 
 /*
- * Objects written as the object layer writes them, except that a chunk may be as small as a test likes: with chunks of a few
- * bytes, manifests and extents with many records cost nothing.
+ * Objects written as the object layer writes them, except that a chunk may be as small as a test
+ * likes: with chunks of a few bytes, manifests and extents with many records cost nothing.
  */
 
 const bucketName = "bucket";
@@ -60,7 +60,10 @@ export async function putChunks(
   });
 }
 
-/** Written and synced, but its row never comes: as after a hang-up or a failed condition, or a crash if not released. */
+/**
+ * Written and synced, but its row never comes: as after a hang-up or a failed condition, or a crash
+ * if not released.
+ */
 export async function leaveChunks(
   process: TestProcess,
   name: string,

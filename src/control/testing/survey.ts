@@ -10,7 +10,9 @@ export interface Survey {
   /** Record bytes that a row refers to, and that none does. */
   readonly aliveBytes: number;
   readonly deadBytes: number;
-  /** Extents whose row counts other dead bytes than there are, although nothing is left to drain. */
+  /**
+   * Extents whose row counts other dead bytes than there are, although nothing is left to drain.
+   */
   readonly miscounted: readonly ExtentId[];
   readonly extents: number;
   readonly files: number;

@@ -5,9 +5,10 @@ import type { Row } from "../engine.ts";
 /*
  * Rows in key order, with cheap forks.
  *
- * A B-tree of two levels: one array of leaves, each a sorted array of rows. A leaf belongs to the instance that made
- * it; every other instance that holds it copies it before its first write. So a fork costs one copy of the array of
- * leaves (800 entries at 100,000 rows) and is a true snapshot, whatever is written to either side afterwards.
+ * A B-tree of two levels: one array of leaves, each a sorted array of rows. A leaf belongs to the
+ * instance that made it; every other instance that holds it copies it before its first write. So a
+ * fork costs one copy of the array of leaves (800 entries at 100,000 rows) and is a true snapshot,
+ * whatever is written to either side afterwards.
  */
 
 /** @limit Rows in a leaf at most; a full one is halved. */
@@ -20,7 +21,10 @@ interface Leaf {
 
 export class SortedRows {
   #leaves: Leaf[] = [];
-  /** What this instance may write in place. Replaced by a fork, which makes all leaves shared. */
+  /**
+   * The owner of leaves that may be changed in place. A fork replaces it, which makes all leaves
+   * shared.
+   */
   #owner: object = {};
 
   fork(): SortedRows {

@@ -8,8 +8,8 @@ import type { Bench, ChangeMaker } from "./rows.suite.ts";
 import { textOf } from "./rows.suite.ts";
 
 /*
- * An engine against the plainest thing that could be one: a Map, sorted whenever asked. Few keys, so that they meet;
- * each run has its own prefix, so that one engine serves all runs.
+ * An engine against the plainest thing that could be one: a Map, sorted whenever asked. Few keys,
+ * so that they meet; each run has its own prefix, so that one engine serves all runs.
  */
 
 type Model = ReadonlyMap<string, Row>;

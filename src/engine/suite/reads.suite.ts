@@ -133,7 +133,7 @@ export const readTests: Record<string, Test> = {
     assert.deepEqual(await scan("aba", "abb"), []);
   },
 
-  "a scan goes on from where it is told to, and not for rows past its limit": async (bench) => {
+  "a scan goes on from where it is asked to, and not for rows past its limit": async (bench) => {
     const { engine } = bench;
     await fill(bench, ["a1", "a2", "b1", "b2", "b3", "c1", "d1"]);
     const range = { start: bytesOf("a"), end: bytesOf("d") };

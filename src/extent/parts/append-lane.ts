@@ -32,7 +32,7 @@ export interface PendingRecord extends StagedRecord {
   failures: number;
 }
 
-/** What a lane needs of the writer it belongs to. */
+/** The parts of the writer that its lanes use. */
 export interface LaneOwner {
   readonly clock: Clock;
   readonly health: DiskHealth;
@@ -44,7 +44,7 @@ export interface LaneOwner {
   readonly giveBack: (records: readonly PendingRecord[], error: unknown) => void;
   readonly fenced: (error: StoreError) => void;
   readonly appended: (records: number, bytes: number) => void;
-  /** What was synced into the extent is not there any more, or not as it was written. */
+  /** Called if records synced into the extent are missing or not as they were written. */
   readonly lost: (extent: ExtentId, found: MemberState) => void;
 }
 
@@ -86,7 +86,7 @@ export class AppendLane {
     return this.#owner.clock.monotonicMs() - this.#workingSinceMs;
   }
 
-  /** What an append has to wait for, in bytes. */
+  /** Bytes that a new append has to wait for. */
   get bytesAhead(): number {
     return this.#queuedBytes + this.#batchBytes;
   }
@@ -113,7 +113,10 @@ export class AppendLane {
     this.#loop.wake();
   }
 
-  /** Looks, at the next moment nothing is being written, whether the open extent's file is still in place. */
+  /**
+   * Looks, at the next moment nothing is being written, whether the open extent's file is still in
+   * place.
+   */
   look(): void {
     if (this.#extent === undefined) return;
     this.#lookRequested = true;
@@ -182,7 +185,7 @@ export class AppendLane {
     for (const [index, record] of batch.entries()) record.resolve(refs[index]!);
   }
 
-  /** As many records as one write may carry and the extent has room for. */
+  /** As many records as one write may carry and as fit into the extent. */
   #takeBatch(extent: OpenExtent): readonly PendingRecord[] {
     let count = 0;
     let bytes = 0;

@@ -28,19 +28,19 @@ const mebibyte = 1024 * 1024;
  */
 const creditShare = 1 / 8;
 /**
- * @limit … and for one full batch at most, so that looking costs nothing beside what is written.
+ * @limit … and for one full batch at most, so that looking costs little compared with the writes.
  */
 const creditBytesMax = 16 * mebibyte;
 
 /**
- * Whether one data directory takes appends. A failure stops it at once; `check`, called every few
- * seconds, lets it go on when the cause has gone. Only a write shows that writing works again, so a
- * stopped disk is tried with a small file.
+ * Decides if one data directory takes appends. A failure stops it at once; `check`, called every
+ * few seconds, lets it go on when the cause has gone. Only a write shows that writing works again,
+ * so a stopped disk is tried with a small file.
  *
- * The reserve is kept by `claim`: what is about to be written comes out of a small credit, and where
- * that is used up the free space is looked at again. Writers of other processes know nothing of each
- * other, but each has at most one batch on its way that the free space does not show: between them
- * they go past the reserve by no more than a batch (16 MiB) for each but one.
+ * The reserve is kept by `claim`: what is about to be written comes out of a small credit, and
+ * where that is used up the free space is looked at again. Writers of other processes know nothing
+ * of each other, but each has at most one batch on its way that the free space does not show:
+ * between them they go past the reserve by no more than a batch (16 MiB) for each but one.
  */
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
@@ -49,7 +49,7 @@ export class DiskHealth {
   #bytesFree = 0;
   /** May be written before the next look. */
   #creditBytes = 0;
-  /** Had no room: the disk stays full until there is room for it. */
+  /** A write that did not fit: the disk stays full until it would. */
   #refusedBytes = 0;
 
   constructor(options: DiskHealthOptions) {
@@ -98,11 +98,11 @@ export class DiskHealth {
     throw new DiskError(state.kind, state.message);
   }
 
-  /** Looks at the disk: is it ours, has it room, can it be written. Never throws. */
+  /** Looks at the disk: is it ours, has it space, can it be written. Never throws. */
   async check(bytes = this.#refusedBytes): Promise<void> {
     const before = this.#state;
     const found = await this.#look(bytes);
-    // What an append met meanwhile counts more than what was found before it.
+    // A state that an append found meanwhile counts more than one found before it.
     if (this.#state === before) this.#enter(found);
   }
 
@@ -161,7 +161,7 @@ export class DiskHealth {
   }
 }
 
-/** What is wrong and what to do; afterwards writing goes on by itself. */
+/** The problem and the remedy; afterwards writing goes on by itself. */
 const texts: Readonly<Record<StoppedKind, string>> = {
   full: "is full: delete objects, make space or add a data directory",
   read_only: "can't be written: remount it read-write, or give this user the right to write",

@@ -10,12 +10,12 @@ interface Account {
   readonly outstanding: Set<number>;
   /** Final, once nothing is appended any more. */
   sealedLength: number | undefined;
-  /** What became of its file while it was written. */
+  /** The state of its file, as found while it was written. */
   memberState: MemberState;
 }
 
 /**
- * What a writer knows of the extents it opened, until each is settled in the extent table. The
+ * A writer's own list of the extents it opened, until each is settled in the extent table. The
  * table is changed in `advance` alone, so a commit that fails is simply made by the next call.
  */
 export class ExtentLedger {

@@ -21,7 +21,7 @@ const idleMsMax = 30_000;
 export interface FileCacheOptions {
   readonly clock: Clock;
   /**
-   * Files kept open while nobody uses them; those in use come on top, bounded by whoever uses them.
+   * Files kept open while nobody uses them; those in use come on top, bounded by their users.
    */
   readonly filesMax: number;
   readonly open: (extent: ExtentId) => Promise<DiskFile>;
@@ -32,7 +32,7 @@ export interface FileCacheOptions {
  */
 export class FileCache {
   readonly #options: FileCacheOptions;
-  /** In order of last use: a Map keeps the order of insertion, and each use inserts anew. */
+  /** In order of last use: a Map keeps the order of insertion, and each use inserts again. */
   readonly #files = new Map<ExtentId, HeldFile>();
   readonly #closing = new AbortController();
   readonly #closes = new Set<Promise<void>>();
@@ -54,7 +54,7 @@ export class FileCache {
     return file;
   }
 
-  /** Whoever comes next opens it anew. */
+  /** The next user opens it again. */
   forget(file: HeldFile): void {
     if (this.#files.get(file.extent) === file) this.#files.delete(file.extent);
   }
@@ -79,7 +79,7 @@ export class FileCache {
     const file: HeldFile = { extent, opening, opened: undefined, users: 0, usedMs: 0 };
     opening.then(
       (opened) => (file.opened = opened),
-      () => undefined, // its users are told
+      () => undefined, // its users get the failure
     );
     return file;
   }
@@ -111,7 +111,10 @@ export class FileCache {
   }
 }
 
-/** Its users were told why it did not open; and closing a file that was only read loses nothing. */
+/**
+ * Its users got the reason why it did not open; and closing a file that was only read loses
+ * nothing.
+ */
 async function close({ opening }: HeldFile): Promise<void> {
   const file = await opening.catch(() => undefined);
   await file?.close().catch(() => undefined);

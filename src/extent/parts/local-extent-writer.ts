@@ -142,7 +142,8 @@ export class LocalExtentWriter implements ExtentWriter {
     this.#turn = (this.#turn + 1) % this.#lanes.length;
     if (best === undefined) record.reject(this.#noDisk());
     else if (best.hasRoom(record.bytes)) best.enqueue(record);
-    else record.reject(new StoreError("overloaded", "more is being written than the disks take"));
+    else
+      record.reject(new StoreError("overloaded", "append queues of all data directories are full"));
   }
 
   /** Why nothing can be written: what people can mend most easily names the code. */
@@ -228,7 +229,8 @@ export class LocalExtentWriter implements ExtentWriter {
   async #keepLedger(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options.platform;
     const sealAfterMs = this.#options.sealAfterMs ?? sealAfterMsDefault;
-    // Late at two looks, a second apart: where this process itself stood still, the answer has come by the second.
+    // Late at two looks, a second apart: where this process itself stood still, the answer has come
+    // by the second.
     const late = new Set<AppendLane>();
     while (!signal.aborted) {
       await clock.sleep(tickMs, signal);

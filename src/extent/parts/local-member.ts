@@ -16,13 +16,13 @@ import { isUnfinished, mismatchOf } from "./member-drop.ts";
 import { currentHeader, readHeader } from "./member-file.ts";
 
 /**
- * A member in a data directory of this machine. Several processes may have its file open, its writer and whoever took that
- * for dead: so the epoch is what the file's header says.
+ * A member in a data directory of this machine. Several processes may have its file open, its
+ * writer and the process that took that for dead: so the epoch is what the file's header says.
  */
 export class LocalMember implements ExtentMember {
   readonly #hash: Hash;
   readonly #file: DiskFile;
-  /** What its header says, but for sequence and epoch. */
+  /** The fields of its header, without sequence and epoch. */
   readonly #identity: Omit<ExtentHeader, "sequence" | "epoch">;
   /** The highest that was seen. */
   #epoch: number;
@@ -35,12 +35,13 @@ export class LocalMember implements ExtentMember {
   }
 
   /**
-   * Durable with its name and header once this returns. DiskError `exists` where there is a file of that name already: it is not
-   * ours, whatever it is.
+   * Durable with its name and header once this returns. DiskError `exists` where there is a file of
+   * that name already: it is not ours, whatever it is.
    */
   static async create(hash: Hash, disk: Disk, header: ExtentHeader): Promise<LocalMember> {
     const directory = extentDirectory(header.extent);
-    // Another process may have made a directory and not synced it yet, so each is synced every time.
+    // Another process may have made a directory and not synced it yet, so each is synced every
+    // time.
     await disk.makeDirectory(extentsDirectory);
     await disk.syncDirectory("");
     await disk.makeDirectory(directory);
@@ -57,7 +58,10 @@ export class LocalMember implements ExtentMember {
     return new LocalMember(hash, file, header);
   }
 
-  /** The member that is meant; `absent` where there is no file, and a doubt where there is one that did not prove to be it. */
+  /**
+   * The member that is meant; `absent` where there is no file, and a doubt where there is one that
+   * did not prove to be it.
+   */
   static async open(
     hash: Hash,
     { disk }: DataDisk,
@@ -86,8 +90,8 @@ export class LocalMember implements ExtentMember {
     if (epoch !== this.#epoch) throw fenced(this.#identity.extent);
     // holds: C1 synced-once
     await this.#file.writeDurably(parts, offset);
-    // Whoever seals raises the epoch first and looks for records then: if it is still this one after
-    // the sync, they find these.
+    // A process that seals raises the epoch first and looks for records then: if it is still this
+    // one after the sync, they find these.
     const slots = new Uint8Array(extentHeaderBytes);
     const isInPlace = await this.#file.isInPlace(slots);
     const { extent } = this.#identity;
@@ -134,7 +138,7 @@ export class LocalMember implements ExtentMember {
 }
 
 function fenced(extent: ExtentId): StoreError {
-  const why = "sealed by others, who took this process for dead";
+  const why = "another process sealed it, because this one seemed to be dead";
   return new StoreError("fenced", `extent ${extent}: ${why}`);
 }
 
@@ -146,8 +150,9 @@ async function writeHeader(hash: Hash, file: DiskFile, header: ExtentHeader): Pr
 }
 
 /**
- * What speaks against this being the file that is meant. Records name their extent and session, so they prove it where both
- * header slots have gone bad; a file with nothing in it is as good as none.
+ * The reason to doubt that this is the expected file. Records name their extent and session, so
+ * they prove it where both header slots have gone bad; a file with nothing in it is as good as
+ * none.
  */
 async function doubtOf(
   hash: Hash,

@@ -14,25 +14,28 @@ import { readHeader, unlinkMember } from "./member-file.ts";
 import { idText } from "../../format/ids.ts";
 
 /*
- * The one place where a file of an extent is removed (C9): only after its own header proved that it is the file that is meant. Whatever
- * cannot be proved is kept, and told.
+ * The one place where a file of an extent is removed (C9): only after its own header proved that it
+ * is the file that is meant. Whatever cannot be proved is kept, and reported.
  */
 
-/** What the header of the file that is meant says. */
+/** The header that the file must have. */
 export interface ExpectedHeader {
   readonly store: StoreId;
   readonly disk: DiskId;
   readonly extent: ExtentId;
   readonly session: SessionId;
-  /** Tells apart two extents that got the same id and session from two copies of one index. */
+  /** Distinguishes two extents that got the same id and session from two copies of one index. */
   readonly createdMs: number;
-  /** The newest that whoever wants the file removed knows of. */
+  /** The newest that the caller knows of. */
   readonly epoch: number;
-  /** Undefined where no row tells it: then a header that was cut off as it was written proves nothing. */
+  /**
+   * Undefined where no row states it: then a header that was cut off as it was written proves
+   * nothing.
+   */
   readonly scheme?: Scheme | undefined;
 }
 
-/** As a row tells it. */
+/** The same header as a row states it. */
 export type RowHeader = ExpectedHeader & { readonly scheme: Scheme };
 
 /** The epoch of an extent until it is sealed. */
@@ -47,7 +50,10 @@ export function expectedHeaderOf(
   return { store, disk, extent: id, session, createdMs, epoch, scheme };
 }
 
-/** What speaks against this being the header that is meant, whatever its epoch; undefined: nothing does. */
+/**
+ * The first field that differs from the expected header, whatever its epoch; undefined if none
+ * does.
+ */
 export function mismatchOf(found: ExtentHeader, expected: ExpectedHeader): string | undefined {
   const fields = ["store", "disk", "extent", "session", "createdMs"] as const;
   const field = fields.find((name) => found[name] !== expected[name]);
@@ -60,11 +66,14 @@ export function mismatchOf(found: ExtentHeader, expected: ExpectedHeader): strin
 export interface MemberDrop {
   readonly place: DataDisk;
   readonly expected: ExpectedHeader;
-  /** A longer file is kept, for whoever knows that nothing but a header can be in it. */
+  /** A longer file is kept, for a caller that knows that nothing but a header can be in it. */
   readonly bytesMax?: number | undefined;
-  /** For the log. */
+  /** The reason, for the log. */
   readonly why: string;
-  /** Whether the name is synced also where there is no file: it may have been removed just before a crash. Default: always. */
+  /**
+   * When to sync the name: also where there is no file, since it may have been removed just before
+   * a crash. Default: always.
+   */
   readonly sync?: "always" | "if there" | undefined;
 }
 
@@ -73,7 +82,10 @@ export type MemberDropped =
   | { readonly outcome: "absent" }
   | { readonly outcome: "kept"; readonly why: string };
 
-/** Removes the file, durably, if it is the one that is meant, or if there is nothing in it at all. DiskError where the disk fails. */
+/**
+ * Removes the file, durably, if it is the one that is meant, or if there is nothing in it at all.
+ * DiskError where the disk fails.
+ */
 export async function dropMember(platform: Platform, drop: MemberDrop): Promise<MemberDropped> {
   const { place, expected, why } = drop;
   const { disk } = place;
@@ -94,8 +106,8 @@ export async function dropMember(platform: Platform, drop: MemberDrop): Promise<
 }
 
 /**
- * Whether a file is as a crash leaves it that came before its first header was durable: no bytes but zeros and, where the row tells how
- * that header began, a part of it. Then nothing else was ever in it.
+ * True if the file is as a crash leaves one whose first header was not durable: only zeros and,
+ * where the row says how that header began, a part of it. Then nothing else was ever in it.
  */
 export async function isUnfinished(
   hash: Hash,

@@ -9,8 +9,9 @@ import type { Hash } from "../../platform/hash.ts";
 import { extentDirectory, extentPath } from "../extent-files.ts";
 
 /**
- * Removes whatever file has an extent's name, durably; it is no error if there is none, and then the name
- * is synced all the same (a crash may have come before that). Only for who has proved what it is: member-drop.ts.
+ * Removes whatever file has an extent's name, durably; it is no error if there is none, and then
+ * the name is synced all the same (a crash may have come before that). Only for who has proved what
+ * it is: member-drop.ts.
  */
 export async function unlinkMember(disk: Disk, extent: ExtentId): Promise<void> {
   try {
@@ -27,8 +28,8 @@ export async function unlinkMember(disk: Disk, extent: ExtentId): Promise<void> 
 }
 
 /**
- * The current header; undefined where no slot is valid. Behind its fields a slot is zeros, so a file that a crash cut off there counts as if it
- * had them.
+ * The current header; undefined where no slot is valid. Behind its fields a slot is zeros, so a
+ * file that a crash cut off there counts as if it had them.
  */
 export async function readHeader(hash: Hash, file: DiskFile): Promise<ExtentHeader | undefined> {
   const slots = new Uint8Array(extentHeaderBytes);
@@ -36,7 +37,7 @@ export async function readHeader(hash: Hash, file: DiskFile): Promise<ExtentHead
   return currentHeader(hash, slots);
 }
 
-/** Of what was read of its file; undefined where no slot is valid. */
+/** The current header among the slots read from its file; undefined where no slot is valid. */
 export function currentHeader(hash: Hash, slots: Uint8Array): ExtentHeader | undefined {
   try {
     return decodeExtentHeader(hash, slots);

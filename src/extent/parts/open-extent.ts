@@ -21,7 +21,8 @@ const zeros = new Uint8Array(recordAlignment);
 
 /**
  * The writer's end of an open extent: each append is one vectored write and one sync on every
- * member. After a failure it must not be appended to again: what was not synced counts as gone, and `length` is what was.
+ * member. After a failure it must not be appended to again: what was not synced counts as gone, and
+ * `length` is what was.
  */
 export class OpenExtent {
   readonly entry: ExtentEntry;
@@ -53,12 +54,12 @@ export class OpenExtent {
     return this.#length === extentHeaderBytes;
   }
 
-  /** What an append, or a look, found of the file. */
+  /** The state of the file that an append, or a look, found. */
   get memberState(): MemberState {
     return this.#memberState;
   }
 
-  /** Whether the file still stands at its path; not while an append is under way. */
+  /** True if the file still stands at its path; not to be asked while an append is under way. */
   async isInPlace(): Promise<boolean> {
     const found = await Promise.all(this.#members.map((member) => member.isInPlace()));
     if (found.includes(false)) this.#memberState = "missing";
@@ -66,8 +67,8 @@ export class OpenExtent {
   }
 
   /**
-   * Resolves when the records are durable. DiskError, `missing` where the file is no longer at its path; StoreError
-   * `fenced` where others sealed the extent.
+   * Resolves when the records are durable. DiskError, `missing` where the file is no longer at its
+   * path; StoreError `fenced` where others sealed the extent.
    */
   async append(records: readonly StagedRecord[]): Promise<ChunkRef[]> {
     const parts: Uint8Array[] = [];

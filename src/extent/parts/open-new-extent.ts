@@ -26,8 +26,8 @@ export interface OpeningCounts {
 
 /**
  * The row comes first, so that no file is without one; then the file; only then is anything
- * appended. A file that is there already never becomes ours, whatever it is (C9): its id is given up, with the
- * row, so that nothing ever removes it on the row's behalf.
+ * appended. A file that is there already never becomes ours, whatever it is (C9): its id is given
+ * up, with the row, so that nothing ever removes it on the row's behalf.
  */
 export async function openNewExtent(
   options: ExtentWriterOptions,
@@ -59,13 +59,16 @@ export async function openNewExtent(
       await giveUp(options, entry, place, ledger);
       if (tried < idsTriedMax) continue;
       const path = `${place.disk.name}/${extentPath(entry.id)}`;
-      const message = `files are where new extents were to be made, the last is ${path}`;
+      const message = `files exist at the paths of new extents, the last at ${path}`;
       throw new DiskError("io", `${message}: run holdfast check`, { cause: error });
     }
   }
 }
 
-/** Where the row can't be removed, it is sealed at length 0 once our session has ended: then the header is looked at. */
+/**
+ * Where the row can't be removed, it is sealed at length 0 once our session has ended: then the
+ * header is looked at.
+ */
 async function giveUp(
   { platform, table }: ExtentWriterOptions,
   entry: ExtentEntry,
@@ -100,7 +103,7 @@ async function assertStillOpen(
   platform.log("warn", "extent_taken_away", { extent: id, state });
   await member.close();
   const expected = expectedHeaderOf(disks.store, place.id, entry);
-  const why = "sealed by others before anything was written to it";
+  const why = "another process sealed it before anything was written to it";
   await dropMember(platform, { place, expected, why });
   throw new DiskError("io", `extent ${id} was sealed by others before it was written (${state})`);
 }

@@ -5,9 +5,9 @@ import { isSameIdentity, recordBytes } from "../../format/record.ts";
 import type { Hash } from "../../platform/hash.ts";
 
 /*
- * Small records that are asked for again are kept in memory. The file system keeps them as well, but
- * a read is handed to another thread and back, which takes a third of a small GET's CPU: 45 of 130 µs
- * behind the socket (4 KiB, Node 26.10 on 2 virtual cores, November 2026).
+ * Small records that are asked for again are kept in memory. The file system keeps them as well,
+ * but a read is handed to another thread and back, which takes a third of a small GET's CPU: 45 of
+ * 130 µs behind the socket (4 KiB, Node 26.10 on 2 virtual cores, November 2026).
  *
  * A reference names an extent that is never used twice and a place that is written once, so what it
  * stands for never changes and nothing has to be taken out. Which reference a key has is read from
@@ -17,14 +17,17 @@ import type { Hash } from "../../platform/hash.ts";
 
 /** @limit A record of one block: sending a larger one takes longer than reading it. */
 export const cachedRecordBytesMax = blockBytes;
-/** What an entry takes besides its record's bytes, about. */
+/** The approximate size of an entry apart from its record's bytes. */
 const entryBytes = 512;
 /**
  * @limit References remembered that were asked for once, 4 bytes each: as many as 32 MiB have
  * records of 512 B.
  */
 const askedPlacesMax = 65_536;
-/** Of them, those that a reference may take. With one, two references of a place drive each other out for ever. */
+/**
+ * Entries of a set that one reference may take. With one, two references of a set evict each other
+ * for ever.
+ */
 const askedWays = 4;
 
 interface Entry {
@@ -32,7 +35,7 @@ interface Entry {
   readonly identity: RecordIdentity;
   readonly payload: Uint8Array;
   readonly checksum: number;
-  /** What it counts for. */
+  /** The bytes that it counts for. */
   readonly bytes: number;
 }
 
@@ -42,7 +45,10 @@ export class RecordCache {
   readonly #bytesMax: number;
   /** By the reference's checksum, the least recently used first. */
   readonly #entries = new Map<number, Entry>();
-  /** The last references that were asked for among those that share places, by their checksums, newest first. */
+  /**
+   * The last references that were asked for among those that share places, by their checksums,
+   * newest first.
+   */
   readonly #asked = new Uint32Array(askedPlacesMax);
   #bytes = 0;
 
@@ -51,7 +57,7 @@ export class RecordCache {
     this.#bytesMax = bytesMax;
   }
 
-  /** The payload, verified anew; it must not be changed. */
+  /** The payload, verified again; it must not be changed. */
   find(ref: ChunkRef, identity: RecordIdentity): Uint8Array | undefined {
     const entry = this.#entries.get(ref.checksum);
     if (entry === undefined || !isSame(entry, ref, identity)) return undefined;
@@ -65,8 +71,8 @@ export class RecordCache {
   }
 
   /**
-   * Whether a record that is about to be read should be kept: one that was read before, not long ago. What is read
-   * once must not drive out what is read often.
+   * True if a record that is about to be read should be kept: it was read before, not long ago. A
+   * record read once must not drive out what is read often.
    */
   isWanted({ checksum, length }: ChunkRef): boolean {
     if (length > cachedRecordBytesMax) return false;

@@ -29,7 +29,7 @@ export interface WantedBytes {
   readonly header?: RecordHeader | undefined;
 }
 
-/** What is fetched for them, in bytes from the record's start. */
+/** The bytes to fetch for them, from the record's start. */
 export interface ReadPlan {
   readonly headerBytes: number;
   readonly firstBlock: number;
@@ -38,7 +38,7 @@ export interface ReadPlan {
   readonly blocksEnd: number;
   /** Header and blocks are fetched together, with what lies between them. */
   readonly isOneRead: boolean;
-  /** What the read takes of memory. */
+  /** The memory that the read takes. */
   readonly bytes: number;
 }
 
@@ -57,8 +57,8 @@ export function planRead({ ref, identity, start, end, buffer, header }: WantedBy
 }
 
 /**
- * Reads and verifies (C4): the header against reference and identity, then each block that has wanted bytes.
- * StoreError `corrupt`, and what the file throws.
+ * Reads and verifies (C4): the header against reference and identity, then each block that has
+ * wanted bytes. StoreError `corrupt`, and what the file throws.
  */
 export async function readRecord(
   hash: Hash,

@@ -12,7 +12,10 @@ const skippedWindowBytes = 16 * 1024;
 export class RecordWindow {
   readonly #file: Pick<DiskFile, "read">;
   readonly #end: number;
-  /** Used again and again: memory outside of the heap that is given up soon brings on collections of all of it. */
+  /**
+   * Used again and again: memory outside of the heap that is given up soon brings on collections of
+   * all of it.
+   */
   #buffer = new Uint8Array(0);
   #bytes = this.#buffer;
   #start = 0;

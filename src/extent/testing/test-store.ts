@@ -24,7 +24,7 @@ import { MemoryExtentTable } from "./memory-extent-table.ts";
 
 export const testStoreId = idOfText<StoreId>("5".repeat(32));
 
-/** The bytes of a payload, each telling its place. */
+/** The bytes of a payload, each derived from its place. */
 export function payloadOf(length: number, seed = 1): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 17 + (i >> 8)) & 0xff);
 }

@@ -53,7 +53,7 @@ export interface PartitionFinder {
   partitionOf(routed: Uint8Array): EnginePartition;
 }
 
-/** What the partition says of itself now. */
+/** Reads the range that the partition holds now. */
 export async function readHeldRange(id: PartitionId, engine: EngineReader): Promise<HeldRange> {
   const self = await readRow(engine, selfKey);
   if (self === undefined) throw new StoreError("unavailable", `partition ${id} is not there`);
@@ -73,13 +73,16 @@ const epochsPerCommitMax = 4;
  * (node/lmdb/environment.ts).
  */
 export const snapshotsMax = 8;
-/** @limit As many as requests may be under way. */
+/** @limit As many snapshots may be waited for as requests may be under way. */
 export const snapshotWaitersMax = 1024;
 
 const partitionSpacesFrom = 0x20;
 const routedSpacesFrom = 0x30;
 
-/** By which a change is routed: all its routed keys are of one object key. Undefined: none is routed. */
+/**
+ * By which a change is routed: all its routed keys are of one object key. Undefined: none is
+ * routed.
+ */
 function routedKeyIn({ puts, deletes, checks }: Change): Uint8Array | undefined {
   const keys = [...puts.map(({ key }) => key), ...deletes, ...checks.map(({ key }) => key)];
   const rowKey = keys.find(([first = 0]) => first >= routedSpacesFrom);
@@ -187,10 +190,11 @@ export class EnginePartition implements Partition {
     }
     if (!equalBytes(result.key, selfKey)) return result;
     if (epochsLeft === 1) {
-      const message = `the range of partition ${this.id} changes all the time: try again`;
+      const message = `the range of partition ${this.id} kept changing: try again`;
       throw new StoreError("unavailable", message);
     }
-    // Nothing of it happened. Its keys may be another partition's now; those that are not routed stay with theirs.
+    // Nothing of it happened. Its keys may be another partition's now; those that are not routed
+    // stay with theirs.
     await this.#map.renew();
     const routed = routedKeyIn(change);
     const holder = routed === undefined ? this : this.#map.partitionOf(routed);
@@ -204,7 +208,9 @@ export class EnginePartition implements Partition {
     throw new StoreError("unavailable", "the index did not take a commit: try again", { cause });
   }
 
-  /** The session's check stands first: a fenced process learns nothing else. Then that of the epoch. */
+  /**
+   * The session's check stands first: a fenced process learns nothing else. Then that of the epoch.
+   */
   #withFences(change: Change): Change {
     for (const check of change.checks) this.#accept(check.key);
     for (const put of change.puts) this.#accept(put.key);

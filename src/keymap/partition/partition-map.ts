@@ -3,7 +3,10 @@ import type { BucketId } from "../../format/ids.ts";
 import type { EnginePartition, PartitionFinder } from "./engine-partition.ts";
 import { isInRange, overlapsBucket } from "./routed-form.ts";
 
-/** Which partition holds which keys, as far as this process knows. A commit that meets another epoch has it looked up anew. */
+/**
+ * Which partition holds which keys, as far as this process knows. A commit that meets another epoch
+ * has it looked up again.
+ */
 export class PartitionMap implements PartitionFinder {
   /** In key order. */
   #partitions: readonly EnginePartition[] = [];
@@ -18,7 +21,7 @@ export class PartitionMap implements PartitionFinder {
 
   partitionOf(routed: Uint8Array): EnginePartition {
     const found = this.#partitions.find(({ range }) => isInRange(range, routed));
-    return must(found, "the map has a gap");
+    return must(found, "the partition map has a gap");
   }
 
   partitionsOf(bucket: BucketId): readonly EnginePartition[] {

@@ -4,14 +4,14 @@ import { toHex } from "../../base/bytes.ts";
 import type { Clock } from "../../platform/platform.ts";
 
 /*
- * What became of a change whose commit was answered `unknown`. It is decided by then, so reading tells, but only as far as
- * rows can tell:
+ * Finds out what became of a change whose commit was answered `unknown`. It is decided by then, so
+ * reading shows it, but only as far as rows can tell:
  *
  * - A row that carries the change's id: it happened (ids are never used twice).
- * - A row that the change would have replaced or deleted still has the stamp the change checked: it did not happen
- *   (stamps do not come back).
- * - Anything else may be the work of others after ours, or instead of ours: it stays unknown. That a row which had to be
- *   absent is absent proves nothing, since another may have deleted ours.
+ * - A row that the change would have replaced or deleted still has the stamp the change checked: it
+ *   did not happen (stamps do not come back).
+ * - Anything else may be the work of others after ours, or instead of ours: it stays unknown. That
+ *   a row which had to be absent is absent proves nothing, since another may have deleted ours.
  */
 
 /** @limit Looks at the rows before giving up; with the delays between them about three seconds. */

@@ -6,8 +6,9 @@ import type { KeyRange } from "../../format/row-keys.ts";
 import { parseRoutedKey, space } from "../../format/row-keys.ts";
 
 /*
- * What keys are routed by: bucket id (8 bytes) and object key as it is. The map's boundaries are in this form, so a
- * boundary never falls inside a key and holds for every routed space, whatever form the space gives the key.
+ * The form that keys are routed by: bucket id (8 bytes) and object key as it is. The map's
+ * boundaries are in this form, so a boundary never falls inside a key and holds for every routed
+ * space, whatever form the space gives the key.
  */
 
 export interface RoutedRange {
@@ -34,7 +35,7 @@ export function overlapsBucket(range: RoutedRange, bucket: BucketId): boolean {
   return range.end.length === 0 || compareBytes(first, range.end) < 0;
 }
 
-/** Whether a row of a routed space lies in the range. */
+/** True if a row of a routed space lies in the range. */
 export function isRowInRange(range: RoutedRange, rowKey: Uint8Array): boolean {
   if (range.start.length === 0 && range.end.length === 0) return true;
   return isInRange(range, routedFormOf(rowKey));

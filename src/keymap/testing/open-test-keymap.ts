@@ -8,7 +8,9 @@ import { idOfText } from "../../format/ids.ts";
 
 const madeUp = idOfText<StoreId>("5".repeat(32));
 
-/** Opens the index, which is made where there is none: for stores whose files no test takes away. */
+/**
+ * Opens the index, which is made where there is none: for stores whose files no test takes away.
+ */
 export async function openTestKeymap(options: KeymapOptions): Promise<Keymap> {
   const { platform, store = madeUp } = options;
   const [engineName, engine] = must([...options.engines][0], "an engine");

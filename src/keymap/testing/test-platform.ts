@@ -12,7 +12,10 @@ export interface TestPlatform extends Platform {
   advance(ms: number): void;
 }
 
-/** A clock that moves only when somebody sleeps or the test says so, and bytes that count instead of chance. */
+/**
+ * A clock that moves only when somebody sleeps or the test says so, and bytes that count instead of
+ * chance.
+ */
 export function createTestPlatform(hash: Hash): TestPlatform {
   let now = 1_700_000_000_000;
   let drawn = 0;

@@ -13,7 +13,7 @@ test("parts of bytes: cut in two anywhere, they are what they were", () => {
 });
 
 test("parts of bytes: gathered in their order", () => {
-  const room = new Uint8Array(10).fill(9);
-  gatherBytes(parts, room);
-  assert.deepEqual([...room], [...whole, 9, 9]);
+  const target = new Uint8Array(10).fill(9);
+  gatherBytes(parts, target);
+  assert.deepEqual([...target], [...whole, 9, 9]);
 });

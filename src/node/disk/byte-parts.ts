@@ -4,7 +4,7 @@ export function lengthOf(parts: readonly Uint8Array[]): number {
   return length;
 }
 
-/** What is left of `parts` behind their first `count` bytes. */
+/** The part of `parts` after their first `count` bytes. */
 export function afterBytes(parts: readonly Uint8Array[], count: number): Uint8Array[] {
   let skip = count;
   for (const [index, part] of parts.entries()) {
@@ -28,13 +28,13 @@ export function firstBytes(parts: readonly Uint8Array[], count: number): Uint8Ar
 }
 
 /**
- * Copies parts one after the other to the beginning of `room`, which has space for them. By a Buffer's own copy: out of
- * memory that threads share V8's is five times slower.
+ * Copies parts one after the other to the beginning of `target`, which has space for them. By a
+ * Buffer's own copy: out of memory that threads share V8's is five times slower.
  */
-export function gatherBytes(parts: readonly Uint8Array[], room: Uint8Array): void {
+export function gatherBytes(parts: readonly Uint8Array[], target: Uint8Array): void {
   let at = 0;
   for (const { buffer, byteOffset, length } of parts) {
-    Buffer.from(buffer, byteOffset, length).copy(room, at);
+    Buffer.from(buffer, byteOffset, length).copy(target, at);
     at += length;
   }
 }

@@ -4,8 +4,9 @@ import { BufferPool } from "../../base/buffers.ts";
 import { afterBytes, firstBytes, gatherBytes, lengthOf } from "./byte-parts.ts";
 
 /**
- * What direct writes must be multiples of, in file and memory: the largest block of disks and file systems, and the page of
- * most processors, so that no page is written both directly and through the cache.
+ * Direct writes must be multiples of this, in file and memory: the largest block of disks and file
+ * systems, and the page of most processors, so that no page is written both directly and through
+ * the cache.
  */
 export const directBlockBytes = 4096;
 /**
@@ -14,12 +15,12 @@ export const directBlockBytes = 4096;
  */
 const stepBytes = 1024 * 1024;
 /** @limit 4 MiB: one for each of a few disks that are written at once. */
-const roomsKeptMax = 4;
+const writeBuffersKeptMax = 4;
 
 /** WebAssembly's memory is the only one in JavaScript that is known to begin at a page. */
-const rooms = new BufferPool({
+const writeBuffers = new BufferPool({
   bufferBytes: stepBytes,
-  keptMax: roomsKeptMax,
+  keptMax: writeBuffersKeptMax,
   create(bytes) {
     const pages = bytes / 65_536;
     return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
@@ -27,8 +28,9 @@ const rooms = new BufferPool({
 });
 
 /**
- * A file that is written past the page cache (O_DIRECT). For much at once that is cheaper, though the bytes are copied once to
- * where they are aligned: the kernel neither copies them into fresh pages nor has to find and write these later.
+ * A file that is written past the page cache (O_DIRECT). For much at once that is cheaper, though
+ * the bytes are copied once to where they are aligned: the kernel neither copies them into fresh
+ * pages nor has to find and write these later.
  */
 export class DirectFile {
   readonly #handle: FileHandle;
@@ -49,23 +51,26 @@ export class DirectFile {
     }
   }
 
-  /** Writes whole blocks at a block's beginning. `unsupported`: nothing is known of what is there now. */
+  /**
+   * Writes whole blocks at a block's beginning. `unsupported`: nothing is known of what is there
+   * now.
+   */
   async write(parts: readonly Uint8Array[], offset: number): Promise<"written" | "unsupported"> {
-    let room: Uint8Array | undefined;
+    let buffer: Uint8Array | undefined;
     try {
-      room = rooms.take();
+      buffer = writeBuffers.take();
       let at = offset;
       for (let rest = parts; rest.length > 0; rest = afterBytes(rest, stepBytes)) {
         const step = firstBytes(rest, stepBytes);
-        gatherBytes(step, room);
-        at += await this.#writeStep(room.subarray(0, lengthOf(step)), at);
+        gatherBytes(step, buffer);
+        at += await this.#writeStep(buffer.subarray(0, lengthOf(step)), at);
       }
       return "written";
     } catch (error) {
       if (isUnsupported(error)) return "unsupported";
       throw error;
     } finally {
-      if (room !== undefined) rooms.give(room);
+      if (buffer !== undefined) writeBuffers.give(buffer);
     }
   }
 

@@ -132,7 +132,7 @@ test(
   },
 );
 
-const withoutDescriptors = process.platform === "linux" ? false : "only Linux tells of them";
+const withoutDescriptors = process.platform === "linux" ? false : "only Linux lists them";
 
 test(
   "C1: a durable write goes through a descriptor whose writes are synced, where the path leads to the file",

@@ -26,8 +26,9 @@ const writesMax = 2;
 export const diskThreadsMax = readsMax + writesMax;
 
 /**
- * With it a write is synced by the same call, so that an append is one task for a thread and not two (measured: 75 µs of
- * processor time instead of 95, a third of the wait on a busy machine). Elsewhere than on Linux it may leave the disk's own cache unwritten.
+ * With it a write is synced by the same call, so that an append is one task for a thread and not
+ * two (measured: 75 µs of processor time instead of 95, a third of the wait on a busy machine).
+ * Elsewhere than on Linux it may leave the disk's own cache unwritten.
  */
 const syncedWrites = process.platform === "linux" ? constants.O_DSYNC : undefined;
 
@@ -169,7 +170,9 @@ class NodeFile implements DiskFile {
   readonly #disk: NodeDisk;
   readonly #path: string;
   readonly #handle: FileHandle;
-  /** The same file for large writes, from the first of them on; undefined where that does not work. */
+  /**
+   * The same file for large writes, from the first of them on; undefined where that does not work.
+   */
   #direct: Promise<DirectFile | undefined> | undefined;
   /** The same file for writes that are synced by the same call. */
   #synced: Promise<FileHandle | undefined> | undefined;
@@ -250,7 +253,10 @@ class NodeFile implements DiskFile {
     return other?.ino === this.#own.ino && other.dev === this.#own.dev;
   }
 
-  /** It is opened by its path once more, where another file may stand by now: that one must not be written. */
+  /**
+   * It is opened by its path once more, where another file may stand by now: that one must not be
+   * written.
+   */
   async #openDirect(): Promise<DirectFile | undefined> {
     const direct = await DirectFile.open(this.#disk.inside(this.#path));
     if (direct === undefined || this.#isSame(await direct.stat())) return direct;
@@ -274,8 +280,8 @@ class NodeFile implements DiskFile {
   }
 
   /**
-   * Whole blocks directly, what stands before and behind them as usual: each page has just one way. False where the file
-   * can't be written so.
+   * Whole blocks directly, what stands before and behind them as usual: each page has just one way.
+   * False where the file can't be written so.
    */
   async #writeBlocks(
     parts: readonly Uint8Array[],

@@ -14,7 +14,8 @@ import { messageOf, StoreError } from "../../base/errors.ts";
 import type { Log } from "../../platform/platform.ts";
 import { syncPath } from "./sync-path.ts";
 
-// Files that hold secrets, and directories that hold what is stored: only their owner may read them.
+// Files that hold secrets, and directories that hold what is stored: only their owner may read
+// them.
 
 const othersRights = 0o077;
 

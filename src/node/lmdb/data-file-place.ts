@@ -2,8 +2,8 @@ import { closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { StoreError } from "../../base/errors.ts";
 
 /**
- * Whether the data file that was opened is still the one at its path. Where it was moved away, removed or replaced while we run, every commit
- * would go into a file that nobody opens again.
+ * Checks that the data file that was opened is still the one at its path. Where it was moved away,
+ * removed or replaced while we run, every commit would go into a file that nobody opens again.
  */
 export class DataFilePlace {
   readonly #path: string;

@@ -3,8 +3,9 @@ import { endianness } from "node:os";
 import { StoreError } from "../../base/errors.ts";
 
 /*
- * A look at the data file before LMDB opens it: the binding (3.5.6) ends the process with a segmentation fault when
- * opening fails, so what would fail is found out here. The first two pages are LMDB's meta pages; each begins
+ * A look at the data file before LMDB opens it: the binding (3.5.6) ends the process with a
+ * segmentation fault when opening fails, so what would fail is found out here. The first two pages
+ * are LMDB's meta pages; each begins
  *
  *     page number 8 | transaction 8 | 0 2 | flags 2 | 0 4 | magic 4 | version 4 | … 16 | page size 4
  */
@@ -19,7 +20,10 @@ const pageSizeAt = 48;
 const headBytes = 64;
 const little = endianness() === "LE";
 
-/** Throws what is wrong with the file: the system's error where it cannot be written, StoreError otherwise. */
+/**
+ * Throws what is wrong with the file: the system's error where it cannot be written, StoreError
+ * otherwise.
+ */
 export function assertDataFile(path: string): void {
   accessSync(path, constants.R_OK | constants.W_OK);
   const file = openSync(path, "r");

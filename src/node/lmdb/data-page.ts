@@ -2,15 +2,16 @@ import { endianness } from "node:os";
 import { StoreError } from "../../base/errors.ts";
 
 /*
- * The pages of LMDB's data file, as the binding (3.5.6) writes them. Nothing in a page is believed before it was compared
- * with the rest of the page, so that reading a damaged one ends in an error and never outside of it. (LMDB itself follows
- * whatever a page says.)
+ * The pages of LMDB's data file, as the binding (3.5.6) writes them. Nothing in a page is believed
+ * before it was compared with the rest of the page, so that reading a damaged one ends in an error
+ * and never outside of it. (LMDB itself follows whatever a page says.)
  *
  *     page    number 8 | transaction 8 | 0 2 | flags 2 | lower 2 | upper 2 | offsets of nodes 2 each | … | nodes
  *     node    data size or child 4 | flags 2 | key size 2 | key | data
  *
- * `lower` is where the offsets end and `upper` where the nodes begin, which lie without gaps up to the page's end. Numbers
- * are in the machine's byte order. The child of a branch has its upper 16 bits in the node's flags.
+ * `lower` is where the offsets end and `upper` where the nodes begin, which lie without gaps up to
+ * the page's end. Numbers are in the machine's byte order. The child of a branch has its upper 16
+ * bits in the node's flags.
  */
 
 export const pageHeaderBytes = 24;
@@ -25,12 +26,15 @@ const bigDataFlag = 0x01;
 
 export interface PageNode {
   readonly key: Uint8Array;
-  /** Of a branch: the page below. */
+  /** The page below, if this node is in a branch. */
   readonly child: number;
-  /** Of a leaf; undefined where it stands on overflow pages. */
+  /** The node's data, if it is in a leaf; undefined where it stands on overflow pages. */
   readonly data: Uint8Array | undefined;
   readonly dataBytes: number;
-  /** Where it stands then. There may be more pages than it needs: a shorter value leaves them to the row. */
+  /**
+   * Where it stands then. There may be more pages than it needs: a shorter value leaves them to the
+   * row.
+   */
   readonly overflow: OverflowPlace | undefined;
 }
 
@@ -68,14 +72,19 @@ export function readHeader(
   return { flags: view.getUint16(18, little), transaction: readNumber(bytes, 8) };
 }
 
-/** The pages that one of these takes whose header is whole: more than one only where it holds data. */
+/**
+ * The pages that one of these takes whose header is whole: more than one only where it holds data.
+ */
 export function pagesOf(bytes: Uint8Array, page: number): number {
   const { flags } = readHeader(bytes, page);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return flags === overflowFlag ? view.getUint32(20, little) : 1;
 }
 
-/** A branch or leaf page; StoreError `corrupt` where it cannot be one. The nodes are views of `bytes`. */
+/**
+ * A branch or leaf page; StoreError `corrupt` where it cannot be one. The nodes are views of
+ * `bytes`.
+ */
 export function parsePage(bytes: Uint8Array, page: number): DataPage {
   const { flags, transaction } = readHeader(bytes, page);
   if (flags !== branchFlag && flags !== leafFlag) throw damaged(page, `has flags ${flags}`);
@@ -108,7 +117,10 @@ export function parsePage(bytes: Uint8Array, page: number): DataPage {
   return { kind, transaction, nodes };
 }
 
-/** What can be made out of a leaf that is no whole page any more; each node may be nonsense, and only a checksum says. */
+/**
+ * The nodes that can be read from a damaged leaf; each may be nonsense, and only a checksum shows
+ * it.
+ */
 export function salvageNodes(bytes: Uint8Array): PageNode[] {
   if (bytes.length < pageHeaderBytes) return [];
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -146,7 +158,7 @@ function parseNode(
   const isPlain = flags === 0;
   const data = bytes.subarray(keyEnd, keyEnd + low);
   const node = { key, child: 0, data, dataBytes: low, overflow: undefined };
-  // Of flags that nobody sets, and no data that ends in the page.
+  // The node has flags that nobody sets, or data that does not end in the page.
   return { node, end: isPlain ? even(keyEnd + low) : Number.POSITIVE_INFINITY };
 }
 
@@ -179,7 +191,7 @@ export interface TreeRoot {
   readonly page: number;
 }
 
-/** What one of the two meta pages says. */
+/** The contents of one of the two meta pages. */
 export interface Meta {
   readonly pageBytes: number;
   readonly transaction: number;
@@ -188,7 +200,7 @@ export interface Meta {
   readonly rows: TreeRoot;
 }
 
-/** Of a page that is known to be a meta page (see data-file.ts). */
+/** Parses a page that is known to be a meta page (see data-file.ts). */
 export function parseMeta(bytes: Uint8Array): Meta {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return {
@@ -213,8 +225,8 @@ function parseRoot(bytes: Uint8Array, offset: number): TreeRoot {
 }
 
 /**
- * The pages named by one record of the tree of free pages: its length, then page numbers; one below 0 says how many pages
- * follow the next number, 0 nothing.
+ * The pages named by one record of the tree of free pages: its length, then page numbers; one below
+ * 0 says how many pages follow the next number, 0 nothing.
  */
 export function* freePages(data: Uint8Array): Generator<{ first: number; count: number }> {
   const view = new DataView(data.buffer, data.byteOffset, data.length);

@@ -9,7 +9,7 @@ import { dataFileOf } from "./environment.ts";
 /** Pages of one moment, read from the data file itself. */
 export interface DataSnapshot extends AsyncDisposable {
   readonly meta: Meta;
-  /** As much of them as is there. The bytes are the caller's. */
+  /** Reads as many of the pages as there are. The bytes are the caller's. */
   read(page: number, count: number): Promise<Uint8Array>;
 }
 
@@ -20,9 +20,9 @@ const metaBytes = 168;
 const metaReadsMax = 100;
 
 /**
- * The newest moment of an environment. A read transaction of the binding is open for as long: so no writer of any process
- * uses a page of this moment again. It begins before the meta page is read, and what it protects is all of that moment and
- * of every later one.
+ * The newest moment of an environment. A read transaction of the binding is open for as long: so no
+ * writer of any process uses a page of this moment again. It begins before the meta page is read,
+ * and what it protects is all of that moment and of every later one.
  */
 export async function openDataSnapshot(database: Database, path: string): Promise<DataSnapshot> {
   database.resetReadTxn();
@@ -30,7 +30,10 @@ export async function openDataSnapshot(database: Database, path: string): Promis
   return openDataFile(path, () => transaction.done());
 }
 
-/** The newest moment of a data file; `closed` is called in the end. Without a transaction: of one that nobody has open. */
+/**
+ * The newest moment of a data file; `closed` is called in the end. Without a transaction: of one
+ * that nobody has open.
+ */
 export async function openDataFile(path: string, closed: () => void): Promise<DataSnapshot> {
   try {
     const file = await open(dataFileOf(path), "r");
@@ -59,7 +62,9 @@ export async function openDataFile(path: string, closed: () => void): Promise<Da
   }
 }
 
-/** Without a turn of the event loop in between: under load the meta pages are written all the time. */
+/**
+ * Without a turn of the event loop in between: under load the meta pages are written all the time.
+ */
 function readMeta(file: number, path: string): Meta {
   const read = (offset: number): Meta => {
     const bytes = new Uint8Array(metaBytes);
@@ -76,5 +81,8 @@ function readMeta(file: number, path: string): Meta {
     if (text === before) return newest;
     before = text;
   }
-  throw new StoreError("unavailable", `index in ${path}: its meta pages never stand still`);
+  throw new StoreError(
+    "unavailable",
+    `index in ${path}: its meta pages kept changing while they were read`,
+  );
 }

@@ -12,8 +12,8 @@ import { knownChange } from "./known-changes.suite.ts";
 import { readRow } from "../../engine/engine.ts";
 
 /*
- * A process for tests: opens the environment and does one job. What it says it says with one write to its standard
- * output, at once, so that a trace of its system calls shows when.
+ * A process for tests: opens the environment and does one job. What it says it says with one write
+ * to its standard output, at once, so that a trace of its system calls shows when.
  *
  *     engine-process.suite.ts PATH JOB [ARGUMENT …]
  */
@@ -23,7 +23,10 @@ const say = (line: string): void => void writeSync(1, `${line}\n`);
 type Job = (engine: LmdbEngine, ...words: string[]) => Promise<void>;
 
 const jobs: Readonly<Record<string, Job>> = {
-  /** Makes the known changes FIRST to LAST, IN_FLIGHT at a time. Says `ack N` or what else came of it. */
+  /**
+   * Makes the known changes FIRST to LAST, IN_FLIGHT at a time. Says `ack N` or what else came of
+   * it.
+   */
   async commit(engine, first, last, inFlight) {
     for (let next = Number(first); next <= Number(last); next += Number(inFlight)) {
       const count = Math.min(Number(inFlight), Number(last) + 1 - next);
@@ -34,8 +37,8 @@ const jobs: Readonly<Record<string, Job>> = {
   },
 
   /**
-   * Increments a counter COUNT times by compare-and-set, eight at a time, each with a row of its own that makes the
-   * file grow; SESSION makes the change ids.
+   * Increments a counter COUNT times by compare-and-set, eight at a time, each with a row of its
+   * own that makes the file grow; SESSION makes the change ids.
    */
   async count(engine, count, session) {
     let left = Number(count);
@@ -53,7 +56,10 @@ const jobs: Readonly<Record<string, Job>> = {
     say((await engine.commit(new ChangeMaker().change({ puts }))).outcome);
   },
 
-  /** Puts a row that is not synced in time; says what it is told, and when the row is there. */
+  /**
+   * Puts a row that is not synced in time; says what the engine answered, and when the row is
+   * there.
+   */
   async putLate(engine) {
     const key = bytesOf("late");
     await engine.commit(new ChangeMaker().put({ key, value: key })).catch((thrown: unknown) => {
@@ -83,7 +89,10 @@ const jobs: Readonly<Record<string, Job>> = {
     await setTimeout(60_000);
   },
 
-  /** Fills the file system it stands on, then deletes, then makes room by removing BALLAST, then writes again. */
+  /**
+   * Fills the file system it stands on, then deletes, then frees space by removing BALLAST, then
+   * writes again.
+   */
   async fillDisk(engine, ballast) {
     const changes = new ChangeMaker();
     const keyOf = (index: number): Uint8Array => Uint8Array.of(1, index >> 8, index & 255);
@@ -111,7 +120,7 @@ const jobs: Readonly<Record<string, Job>> = {
     say("deleted 100 rows");
     unlinkSync(ballast ?? "");
     for (let index = count; index < count + 200; index++) await put(index);
-    say("put 200 rows after room was made");
+    say("put 200 rows after space was freed");
     const reads = await scanAll(engine, { start: keyOf(0), end: keyOf(65_535) });
     say(reads.length === count + 100 ? "all rows are there" : `${reads.length} rows`);
   },

@@ -10,19 +10,20 @@ import { toStoreError } from "./failures.ts";
 /*
  * The directory of an LMDB environment.
  *
- * LMDB itself makes neither the names of its files durable nor its first two pages. So a new environment is made
- * under another name, synced, and renamed into place: it is there whole or not at all. And what is there is synced
- * before anybody reads it, since a process that was killed may have left pages that only the page cache has.
+ * LMDB itself makes neither the names of its files durable nor its first two pages. So a new
+ * environment is made under another name, synced, and renamed into place: it is there whole or not
+ * at all. And what is there is synced before anybody reads it, since a process that was killed may
+ * have left pages that only the page cache has.
  *
- * Never open and close `lock.mdb` here: POSIX drops all of a process's locks on a file when it closes any
- * descriptor of it, and LMDB's would be among them.
+ * Never open and close `lock.mdb` here: POSIX drops all of a process's locks on a file when it
+ * closes any descriptor of it, and LMDB's would be among them.
  */
 
 export type Database = RootDatabase<Uint8Array, Uint8Array>;
 
 /**
  * @limit Address space for the map, and so the size up to which growing costs nothing: rows of 500
- * B for 120 million objects. Past it the binding maps the file anew at twice the size.
+ * B for 120 million objects. Past it the binding maps the file again at twice the size.
  */
 const mapBytes = 64 * 1024 ** 3;
 /**
@@ -31,8 +32,9 @@ const mapBytes = 64 * 1024 ** 3;
  */
 const readersMax = 1024;
 /**
- * LMDB writes to the lock file through a map, and would die of a full disk there (SIGBUS); so it gets its blocks when
- * it is made. A little more than `readersMax` need: LMDB takes the file's size as it is.
+ * LMDB writes to the lock file through a map, and would die of a full disk there (SIGBUS); so it
+ * gets its blocks when it is made. A little more than `readersMax` need: LMDB takes the file's size
+ * as it is.
  */
 const lockFileBytes = readersMax * 64 + 4096;
 
@@ -57,8 +59,8 @@ export function hasEnvironment(path: string): boolean {
 }
 
 /**
- * Makes an empty environment in a directory that is not there or empty (whose parent is). For the one process that holds the locks
- * of the data directories, and that knows there never was another.
+ * Makes an empty environment in a directory that is not there or empty (whose parent is). For the
+ * one process that holds the locks of the data directories, and that knows there never was another.
  */
 export function makeEnvironment(path: string): void {
   const unfinished = `${path}.new`;
@@ -81,7 +83,8 @@ function openDatabase(path: string): Database {
     keyEncoding: "binary",
     compression: false,
     cache: false,
-    // With it, other processes read rows that are not durable yet; without it costs nothing (measured).
+    // With it, other processes read rows that are not durable yet; without it costs nothing
+    // (measured).
     overlappingSync: false,
     // With it, a failed commit also rejects a promise of the binding's own that nobody can handle.
     eventTurnBatching: false,

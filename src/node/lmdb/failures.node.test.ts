@@ -120,7 +120,8 @@ test("C6: past its limit the commit queue answers overloaded, and nothing of it 
   await engine.close();
 });
 
-// strace counts the calls of each thread by itself, and LMDB's writer runs on any of libuv's: with one it is exact.
+// strace counts the calls of each thread by itself, and LMDB's writer runs on any of libuv's: with
+// one it is exact.
 const oneThread = { ...process.env, UV_THREADPOOL_SIZE: "1" };
 
 // The main thread writes too, but only while it opens the environment.
@@ -150,7 +151,8 @@ for (const [title, injected] of [
       const lines = (word: string): number => said.filter((line) => line.startsWith(word)).length;
       const [acknowledged, unknown] = [lines("ack"), lines("unknown")];
       assert.ok(acknowledged > 0 && acknowledged < 60, said.join("\n"));
-      // The binding may bring the process down when a page could not be written; then nothing more was answered.
+      // The binding may bring the process down when a page could not be written; then nothing more
+      // was answered.
       if (run.signal === null && run.status === 0) {
         assert.ok(unknown > 0 && lines("unavailable") > 0, said.join("\n"));
         assert.equal(lines("failed sync"), 1);
@@ -179,7 +181,7 @@ test(
 );
 
 test(
-  "a full disk: storage_full, reads and deletes go on, and so do writes once there is room",
+  "a full disk: storage_full, reads and deletes go on, and so do writes once there is space",
   { skip: unshare },
   () => {
     const mount = join(folder, "full");
@@ -190,7 +192,7 @@ test(
     assert.match(said[1] ?? "", /^after \d\d+ puts: storage_full$/, run.stderr.toString());
     assert.deepEqual(said.slice(2), [
       "deleted 100 rows",
-      "put 200 rows after room was made",
+      "put 200 rows after space was freed",
       "all rows are there",
       "closed",
     ]);

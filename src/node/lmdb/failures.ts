@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 
-// What LMDB and the system call their failures, and what we make of them.
+// The names that LMDB and the system give their failures, and the StoreError each becomes.
 
 const mdb = {
   pageNotFound: -30797,
@@ -33,7 +33,7 @@ export function toStoreError(thrown: unknown, what: string): StoreError {
   const fail = (code: StoreError["code"], advice = ""): StoreError =>
     new StoreError(code, `${what}: ${messageOf(thrown)}${advice}`, { cause: thrown });
   const code = codeOf(thrown);
-  if (saysFull(thrown)) return fail("storage_full", " (make room on this file system)");
+  if (saysFull(thrown)) return fail("storage_full", " (free space on this file system)");
   if (readOnlyCodes.includes(code)) return fail("read_only", " (the index must be writable)");
   if (code === mdb.readersFull) return fail("overloaded");
   if (code === mdb.versionMismatch) return fail("unsupported_format");

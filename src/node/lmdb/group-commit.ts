@@ -6,20 +6,25 @@ import { envelopeRow, stampOfRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Database } from "./environment.ts";
 import { toStoreError } from "./failures.ts";
-import type { Room } from "./room.ts";
+import type { FileReserve } from "./file-reserve.ts";
 
 /*
- * Group commit. Changes wait in a queue; one LMDB transaction at a time takes what has gathered, judges each
- * change on its own against what stands there with the changes before it, writes those that hold, and is synced
- * once; then all are answered. Two transactions at a time would not help: LMDB has one writer, whatever the process.
+ * Group commit. Changes wait in a queue; one LMDB transaction at a time takes what has gathered,
+ * judges each change on its own against what stands there with the changes before it, writes those
+ * that hold, and is synced once; then all are answered. Two transactions at a time would not help:
+ * LMDB has one writer, whatever the process.
  *
  * What a failure means:
- * - No room ahead for a change (see room.ts): it is refused before anything of it was written.
- * - An error while judging or writing: LMDB marks the transaction, so it ends without a trace. Not happened.
- * - Waited too long for the lock that all processes share: it leaves the queue and is refused. Not happened.
+ * - No space reserved for a change (see file-reserve.ts): it is refused before anything of it was
+ *   written.
+ * - An error while judging or writing: LMDB marks the transaction, so it ends without a trace. Not
+ *   happened.
+ * - Waited too long for the lock that all processes share: it leaves the queue and is refused. Not
+ *   happened.
  * - Waited too long for the sync: it may happen any moment, or not. StoreError `unknown`.
- * - An error from the commit itself: a write or sync failed. Perhaps the meta page is on the disk, perhaps not; what
- *   the disk keeps from then on is not known. The group is answered `unknown`, and no more is taken.
+ * - An error from the commit itself: a write or sync failed. Perhaps the meta page is on the disk,
+ *   perhaps not; what the disk keeps from then on is not known. The group is answered `unknown`,
+ *   and no more is taken.
  */
 
 /** @limit Changes that may wait. At 25,000 commits/s the last of them waits 160 ms. */
@@ -44,20 +49,24 @@ const waitLookMs = 250;
  */
 const groupRowsMax = 2048;
 /**
- * Room a change may take, at a guess that holds but for thousands of rows all over the keys while old pages are kept
- * by a snapshot: its bytes twice, since pages are half full after a split, and a page for every row.
+ * Space that a change may take, at a guess that holds but for thousands of rows all over the keys
+ * while old pages are kept by a snapshot: its bytes twice, since pages are half full after a split,
+ * and a page for every row.
  */
-const roomOf = (change: EncodedChange): number => change.bytes * 2 + change.rows * 4096;
+const spaceOf = (change: EncodedChange): number => change.bytes * 2 + change.rows * 4096;
 /** And what a group takes once: the pages above its rows, and LMDB's tree of free pages. */
-const groupRoomBytes = 256 * 1024;
+const groupSpaceBytes = 256 * 1024;
 
 export interface GroupCommitHost {
   readonly database: Database;
   readonly hash: Hash;
-  /** For messages. */
+  /** The index's name, for messages. */
   readonly what: string;
-  readonly room: Room;
-  /** Whether the data file is still at its path: commits into one that was taken away would be lost with it. */
+  readonly reserve: FileReserve;
+  /**
+   * True if the data file is still at its path: commits into one that was taken away would be lost
+   * with it.
+   */
   isInPlace(): boolean;
   /** A change waits no longer than this. */
   readonly waitMs: number;
@@ -111,7 +120,8 @@ export class GroupCommit {
   constructor(host: GroupCommitHost) {
     this.#host = host;
     this.#loop = new BatchLoop({
-      // The binding waits for a turn before it begins a transaction, and the group is taken in the one after it.
+      // The binding waits for a turn before it begins a transaction, and the group is taken in the
+      // one after it.
       turn: undefined,
       monotonicMs: () => performance.now(),
       waiting: () => this.#queue.length,
@@ -150,7 +160,7 @@ export class GroupCommit {
     clearInterval(this.#waitTimer);
   }
 
-  /** Ends the waits that last too long, and tells of those that last long. */
+  /** Ends the waits that last too long, and reports those that last long. */
   #lookAtWaits(): void {
     this.#lookedMs += waitLookMs;
     const isSyncing = this.#taken.length > 0;
@@ -202,8 +212,8 @@ export class GroupCommit {
   }
 
   /**
-   * One LMDB transaction, and the answers. The group is taken when it has begun, so that what arrives while it waits
-   * for another process's is part of it.
+   * One LMDB transaction, and the answers. The group is taken when it has begun, so that what
+   * arrives while it waits for another process's is part of it.
    */
   async #transact(): Promise<void> {
     const attempt: Attempt = { group: [], verdicts: [], wrote: false, error: undefined };
@@ -265,13 +275,17 @@ interface Attempt {
 }
 
 /**
- * Runs inside the transaction. Errors are kept, not thrown: the binding commits what was written before a throw. LMDB
- * does not commit after an error of its own; should it ever, that is found above.
+ * Runs inside the transaction. Errors are kept, not thrown: the binding commits what was written
+ * before a throw. LMDB does not commit after an error of its own; should it ever, that is found
+ * above.
  */
-function judgeAll({ database, room, what }: GroupCommitHost, attempt: Attempt): void {
+function judgeAll({ database, reserve, what }: GroupCommitHost, attempt: Attempt): void {
   try {
-    const wanted = attempt.group.reduce((sum, { change }) => sum + roomOf(change), groupRoomBytes);
-    let ahead = room.ahead(wanted + room.keptBytes) - groupRoomBytes;
+    const wanted = attempt.group.reduce(
+      (sum, { change }) => sum + spaceOf(change),
+      groupSpaceBytes,
+    );
+    let ahead = reserve.ahead(wanted + reserve.keptBytes) - groupSpaceBytes;
     for (const { change } of attempt.group) {
       const conflict = firstConflict(database, change);
       if (conflict !== undefined) {
@@ -279,14 +293,14 @@ function judgeAll({ database, room, what }: GroupCommitHost, attempt: Attempt): 
         continue;
       }
       const writes = change.puts.length + change.deletes.length > 0;
-      const kept = change.leavesReserve ? room.keptBytes : 0;
-      if (writes && roomOf(change) > ahead - kept) {
-        const message = `${what}: no room for a change; make some on this file system`;
+      const kept = change.leavesReserve ? reserve.keptBytes : 0;
+      if (writes && spaceOf(change) > ahead - kept) {
+        const message = `${what}: no space for a change: free some on this file system`;
         attempt.verdicts.push(new StoreError("storage_full", message));
         continue;
       }
       attempt.wrote ||= writes;
-      if (writes) ahead -= roomOf(change);
+      if (writes) ahead -= spaceOf(change);
       write(database, change);
       attempt.verdicts.push({ outcome: "ok" });
     }
@@ -297,7 +311,7 @@ function judgeAll({ database, room, what }: GroupCommitHost, attempt: Attempt): 
 
 function firstConflict(database: Database, change: EncodedChange): Check | undefined {
   return change.checks.find(({ key, expect }) => {
-    // A view of a buffer that the next read fills anew: enough for a stamp.
+    // A view of a buffer that the next read overwrites: enough for a stamp.
     const enveloped = database.getBinaryFast(key);
     return (enveloped === undefined ? "absent" : stampOfRow(enveloped)) !== expect;
   });
@@ -325,7 +339,10 @@ function encodeChange(hash: Hash, change: Change): EncodedChange {
   return { checks, puts, deletes, leavesReserve: change.leavesReserve === true, rows, bytes };
 }
 
-/** The binding rejects with a stand-in whose `commitError` is a promise that rejects with the reason. */
+/**
+ * The binding rejects with a stand-in whose `commitError` is a promise that rejects with the
+ * reason.
+ */
 async function commitCause(thrown: unknown): Promise<unknown> {
   if (!(thrown instanceof Error) || !("commitError" in thrown)) return thrown;
   try {

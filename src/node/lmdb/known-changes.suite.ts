@@ -4,8 +4,9 @@ import { composeId } from "../../format/ids.ts";
 import type { ChangeId, SessionId } from "../../format/ids.ts";
 
 /*
- * A sequence of changes that a test can make in one process and know in another. Each refers to the one before, so
- * they happen in order or not at all; the row `last` tells how many did, and all rows follow from that number.
+ * A sequence of changes that a test can make in one process and know in another. Each refers to the
+ * one before, so they happen in order or not at all; the row `last` says how many did, and all rows
+ * follow from that number.
  */
 
 const lastKey = Uint8Array.of(0x6c);
@@ -50,7 +51,10 @@ function orderOf(key: Uint8Array): number {
   return (key[0] ?? 0) * 256 + (key[1] ?? 0);
 }
 
-/** Asserts that `rows` are those after some number of changes between the two, and returns that number. */
+/**
+ * Asserts that `rows` are those after some number of changes between the two, and returns that
+ * number.
+ */
 export function assertKnownRows(rows: readonly Row[], least: number, most: number): number {
   const last = rows.find((row) => orderOf(row.key) === orderOf(lastKey))?.value;
   const n = last === undefined ? 0 : new DataView(last.buffer, last.byteOffset).getUint32(0);

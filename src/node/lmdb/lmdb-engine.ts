@@ -22,7 +22,7 @@ import { type Database, dataFileOf, openEnvironment } from "./environment.ts";
 import { DataFilePlace } from "./data-file-place.ts";
 import { toStoreError } from "./failures.ts";
 import { commitWaitMs, GroupCommit } from "./group-commit.ts";
-import { Room, reserveBytesDefault } from "./room.ts";
+import { FileReserve, reserveBytesDefault } from "./file-reserve.ts";
 import { readRows, RowScanner } from "./rows.ts";
 import { verifyDatabase } from "./verify.ts";
 
@@ -33,13 +33,13 @@ export { verifyDataFile, verifyLmdb } from "./verify.ts";
 export type { VerifyOptions } from "./verify.ts";
 
 /*
- * The engine of one machine: LMDB, a B-tree in one file, mapped by every process of the machine that opens it. One
- * writer at a time among all processes, readers that never wait. Rows are enveloped (format/row-envelope.ts), since
- * LMDB's pages have no checksums.
+ * The engine of one machine: LMDB, a B-tree in one file, mapped by every process of the machine
+ * that opens it. One writer at a time among all processes, readers that never wait. Rows are
+ * enveloped (format/row-envelope.ts), since LMDB's pages have no checksums.
  *
- * Weak spots, told: pages are read through the map, so a page that is not in memory stalls this thread while it is
- * fetched, and a sector the disk cannot read ends the process (SIGBUS). A snapshot keeps every page written
- * since from being used again; short ones only.
+ * Known weak spots: pages are read through the map, so a page that is not in memory stalls this
+ * thread while it is fetched, and a sector the disk cannot read ends the process (SIGBUS). A
+ * snapshot keeps every page written since from being used again; short ones only.
  */
 
 export interface LmdbOptions {
@@ -48,23 +48,23 @@ export interface LmdbOptions {
   readonly hash: Hash;
   readonly log: Log;
   /**
-   * A write or sync failed and what the disk holds is not known; or the data file is no longer at its path (StoreError `missing`).
-   * This engine answers `unavailable` from now on; the owner stops every process that has the environment open, verifies it, and
-   * starts again.
+   * A write or sync failed and what the disk holds is not known; or the data file is no longer at
+   * its path (StoreError `missing`). This engine answers `unavailable` from now on; the owner stops
+   * every process that has the environment open, verifies it, and starts again.
    */
   readonly onFailed?: ((cause: unknown) => void) | undefined;
-  /** Of the process; its reads are counted there. */
+  /** The process's event loop, whose work the reads are counted as. */
   readonly loop?: LoopShare | undefined;
   /** A commit waits no longer than this: then it is refused, or its outcome is `unknown`. */
   readonly commitWaitMs?: number | undefined;
-  /** Room kept ahead in the data file for when the disk is full. */
+  /** Space kept ahead in the data file for when the disk is full. */
   readonly reserveBytes?: number | undefined;
 }
 
 export interface LmdbEngine extends Engine {
   /**
-   * Frees what processes that died while reading still hold; call it after the death of one. Returns how many.
-   * Opening does it, too.
+   * Frees what processes that died while reading still hold; call it after the death of one.
+   * Returns how many. Opening does it, too.
    */
   clearStaleReaders(): number;
 }
@@ -77,9 +77,9 @@ export async function openLmdbEngine(options: LmdbOptions): Promise<LmdbEngine> 
   try {
     // LMDB makes what it does not find: it must not have found another file than we did.
     if (!place.isKept()) throw new StoreError("missing", `index in ${path}: replaced while opened`);
-    const room = new Room(database, path, reserveBytes);
-    await room.fill();
-    return new LmdbRows(options, { database, room, place });
+    const reserve = new FileReserve(database, path, reserveBytes);
+    await reserve.fill();
+    return new LmdbRows(options, { database, reserve, place });
   } catch (thrown) {
     await database.close();
     place.close();
@@ -89,10 +89,11 @@ export async function openLmdbEngine(options: LmdbOptions): Promise<LmdbEngine> 
 }
 
 /**
- * The binding's write thread waits for this one in the middle of a transaction, with the lock that all processes share;
- * Node, when it exits, waits for that thread. So an exit while the environment is open (an uncaught error, a lost
- * supervisor) might never end, and stop every other process's writes: seen once in twenty kills of a supervisor. A kill
- * frees the lock and loses nothing, since all is made for crashes.
+ * The binding's write thread waits for this one in the middle of a transaction, with the lock that
+ * all processes share; Node, when it exits, waits for that thread. So an exit while the environment
+ * is open (an uncaught error, a lost supervisor) might never end, and stop every other process's
+ * writes: seen once in twenty kills of a supervisor. A kill frees the lock and loses nothing, since
+ * all is made for crashes.
  */
 function endAtOnce(): void {
   process.kill(process.pid, "SIGKILL");
@@ -100,14 +101,14 @@ function endAtOnce(): void {
 
 interface OpenedFiles {
   readonly database: Database;
-  readonly room: Room;
+  readonly reserve: FileReserve;
   readonly place: DataFilePlace;
 }
 
 /** Bytes that are as much work as a row: to check, to copy and to decode. */
 const bytesPerRow = 1024;
 
-/** Of these rows, in rows. */
+/** The work of reading these rows, in rows. */
 function workOf(rows: Rows): number {
   let bytes = 0;
   for (const row of rows) bytes += row?.value.length ?? 0;
@@ -123,7 +124,7 @@ class LmdbRows implements LmdbEngine {
   readonly #what: string;
   readonly #database: Database;
   readonly #scanner: RowScanner;
-  readonly #room: Room;
+  readonly #reserve: FileReserve;
   readonly #place: DataFilePlace;
   readonly #commits: GroupCommit;
   readonly #reader: EngineReader;
@@ -131,20 +132,20 @@ class LmdbRows implements LmdbEngine {
   readonly #snapshots = new Set<EngineSnapshot>();
   #state: "open" | "failed" | "closed" = "open";
 
-  constructor(options: LmdbOptions, { database, room, place }: OpenedFiles) {
+  constructor(options: LmdbOptions, { database, reserve, place }: OpenedFiles) {
     this.#options = options;
     this.#loop = options.loop ?? new LoopShare(nextTurn);
     this.#what = `index in ${options.path}`;
     this.#database = database;
     this.#scanner = new RowScanner(database, options.hash);
-    this.#room = room;
+    this.#reserve = reserve;
     this.#place = place;
     this.#reader = this.#readerOf(undefined, () => this.#assertOpen());
     this.#commits = new GroupCommit({
       database,
       hash: options.hash,
       what: this.#what,
-      room,
+      reserve,
       isInPlace: () => place.isKept(),
       waitMs: options.commitWaitMs ?? commitWaitMs,
       stalled: (waitedMs, waitFor) => this.#tellStalled(waitedMs, waitFor),
@@ -192,7 +193,7 @@ class LmdbRows implements LmdbEngine {
   }
 
   statistics(): EngineStatistics {
-    return { ...this.#commits.counts, bytesOnDisk: this.#room.fileBytes };
+    return { ...this.#commits.counts, bytesOnDisk: this.#reserve.fileBytes };
   }
 
   verify(): Verification {
@@ -211,7 +212,7 @@ class LmdbRows implements LmdbEngine {
     await this.#commits.close();
     for (const snapshot of this.#snapshots) snapshot.close();
     await this.#database.close();
-    this.#room.close();
+    this.#reserve.close();
     this.#place.close();
     process.off("exit", endAtOnce);
   }
@@ -219,7 +220,8 @@ class LmdbRows implements LmdbEngine {
   #readerOf(transaction: Transaction | undefined, assertReadable: () => void): EngineReader {
     const { hash } = this.#options;
     const loop = this.#loop;
-    // Reads of one snapshot are few, and what is made of them is made at once: only the first of them waits.
+    // Reads of one snapshot are few, and what is made of them is made at once: only the first of
+    // them waits.
     let isUnderWay = false;
     const whenFree = <T>(work: () => T): Ready<T> => {
       if (loop.isSpent && !isUnderWay) return loop.turn().then(() => whenFree(work));

@@ -12,13 +12,15 @@ import type { TraceEvent } from "./trace.suite.ts";
 import { traceProcess } from "./trace.suite.ts";
 
 /*
- * Power cuts. A process makes the known changes and its system calls are recorded. Then, for every moment, the data
- * file is made again as a power cut at that moment could have left it: what was synced is there, and of what was
- * written since any subset of pages, or of sectors, is. Each must open, hold every change that had been acknowledged
- * by then and no part of any other, and take further changes.
+ * Power cuts. A process makes the known changes and its system calls are recorded. Then, for every
+ * moment, the data file is made again as a power cut at that moment could have left it: what was
+ * synced is there, and of what was written since any subset of pages, or of sectors, is. Each must
+ * open, hold every change that had been acknowledged by then and no part of any other, and take
+ * further changes.
  *
- * The model: a write is atomic for a sector of 512 bytes and no further; an O_DSYNC write is durable when it returned,
- * and any subset of it before; a sync makes durable what was written before.
+ * The model: a write is atomic for a sector of 512 bytes and no further; an O_DSYNC write is
+ * durable when it returned, and any subset of it before; a sync makes durable what was written
+ * before.
  */
 
 const program = join(import.meta.dirname, "engine-process.suite.ts");
@@ -101,7 +103,10 @@ function cutAt(pieces: readonly Piece[], unit: number): Piece[] {
   });
 }
 
-/** Subsets of what is uncertain: in the order written, all but one, one alone, and at random, whole and torn. */
+/**
+ * Subsets of what is uncertain: in the order written, all but one, one alone, and at random, whole
+ * and torn.
+ */
 function* subsetsOf(pending: readonly Piece[], random: () => number): Generator<readonly Piece[]> {
   const pages = cutAt(pending, 4096);
   const sectors = cutAt(pending, 512);

@@ -155,7 +155,7 @@ test("what a process held that died while reading is cleared", async () => {
   await engine.close();
 });
 
-test("a creation that was cut off is begun anew", async () => {
+test("a creation that was cut off is begun again", async () => {
   const path = join(folder, "cut-off");
   mkdirSync(join(`${path}.new`, "data.mdb"), { recursive: true });
   const engine = await openEngine(path);

@@ -14,17 +14,18 @@ import type { TreeRow } from "./tree-walk.ts";
 import { verifyLmdb } from "./verify.ts";
 
 /*
- * A damaged environment is made anew: every row that can be proved is copied into another one, that is verified, and takes
- * the place of the damaged data file in one rename. The damaged file stays beside it under another name. Until then nothing
- * of the environment is changed. Nobody may have it open.
+ * A damaged environment is rebuilt: every row that can be proved is copied into another one, that
+ * is verified, and takes the place of the damaged data file in one rename. The damaged file stays
+ * next to it under another name. Until then nothing of the environment is changed. Nobody may have
+ * it open.
  */
 
 export interface RepairOptions {
   readonly path: string;
   readonly hash: Hash;
-  /** Whether a person has seen what would be lost, and agreed. */
+  /** True if a person has seen what would be lost, and agreed. */
   readonly acceptLoss: boolean;
-  /** Whether the store can do without this row. */
+  /** True if the store can do without this row. */
   readonly mayLose: (key: Uint8Array) => boolean;
   /** The name of the damaged file behind the data file's own: the time, say. */
   readonly suffix: string;
@@ -40,9 +41,10 @@ export interface LostRow {
 }
 
 /**
- * - `repaired`: the index was made anew.
+ * - `repaired`: the index was rebuilt.
  * - `would_lose`: rows would be lost, and nobody agreed to that; nothing was changed.
- * - `impossible`: what is alive cannot be told, or the store cannot do without a row that is lost; nothing was changed.
+ * - `impossible`: what is alive cannot be determined, or the store cannot do without a row that is
+ *   lost; nothing was changed.
  */
 export interface RepairResult {
   readonly outcome: "repaired" | "would_lose" | "impossible";
@@ -103,7 +105,7 @@ export async function repairLmdb(options: RepairOptions): Promise<RepairResult> 
     throw new StoreError("io", `${unfinished}: the new index is not as it was written`);
   }
   const keptFile = replaceDataFile(path, unfinished, options.suffix);
-  return { ...counts, outcome: "repaired", message: "the index was made anew", keptFile };
+  return { ...counts, outcome: "repaired", message: "the index was rebuilt", keptFile };
 }
 
 /** In one rename, after the damaged file has a second name. */
@@ -154,15 +156,15 @@ class Copying {
     onProgress?.(this.#rowsKept);
   }
 
-  /** What came of an index that says that it has so many rows. */
+  /** The result for an index that claims to have so many rows. */
   counts(entries: number): Pick<RepairResult, "rowsKept" | "lost" | "lostCount" | "missingCount"> {
     const missingCount = entries - this.#rowsKept - this.#lostCount;
     return { rowsKept: this.#rowsKept, lost: this.#lost, lostCount: this.#lostCount, missingCount };
   }
 
   /**
-   * Two rows with one key are there where a key that could not be found was written again. The one with the greater change id
-   * stays: that of the session that began later, or of the later change.
+   * Two rows with one key are there where a key that could not be found was written again. The one
+   * with the greater change id stays: that of the session that began later, or of the later change.
    */
   async #copy(target: Database, rows: readonly TreeRow[]): Promise<void> {
     await target.transaction(() => {

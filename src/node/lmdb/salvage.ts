@@ -10,10 +10,11 @@ import { TreeWalk, readFreePages, readOverflow } from "./tree-walk.ts";
 /*
  * The rows of a damaged data file, each proved by its own checksum, which covers the key.
  *
- * Where only rows are damaged, or the list of free pages, the tree leads to all of them. Where a branch is damaged it does
- * not; but every page of the file is either free, or part of the list of free pages, or of the tree of rows. So the leaves
- * are all pages that are not among the first two and are leaves, wherever the branches point. With both damaged, what is
- * alive cannot be told from what was deleted, and nothing is made of it.
+ * Where only rows are damaged, or the list of free pages, the tree leads to all of them. Where a
+ * branch is damaged it does not; but every page of the file is either free, or part of the list of
+ * free pages, or of the tree of rows. So the leaves are all pages that are not among the first two
+ * and are leaves, wherever the branches point. With both damaged, what is alive cannot be
+ * distinguished from what was deleted, and nothing is made of it.
  */
 
 export interface SalvagedPage {

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { must } from "../../base/assert.ts";
 
 /*
- * What a process really did to its data file, from a trace of its system calls: `strace -f -xx`, where every byte
- * written is spelled out. Calls count from when they returned, what the process said from when it began to say it.
+ * What a process really did to its data file, from a trace of its system calls: `strace -f -xx`,
+ * where every byte written is spelled out. Calls count from when they returned, what the process
+ * said from when it began to say it.
  */
 
 export type TraceEvent =
@@ -23,7 +24,10 @@ export type TraceEvent =
 const traced =
   "openat,close,lseek,write,writev,pwrite64,pwritev,pwritev2,fsync,fdatasync,msync,ftruncate,fallocate,rename";
 
-/** Runs the command under strace; returns what it did to files whose path begins with `folder`, in order. */
+/**
+ * Runs the command under strace; returns what it did to files whose path begins with `folder`, in
+ * order.
+ */
 export function traceProcess(
   command: readonly string[],
   folder: string,

@@ -6,10 +6,11 @@ import type { DataPage, PageNode, TreeRoot } from "./data-page.ts";
 import type { DataSnapshot } from "./data-snapshot.ts";
 
 /*
- * The pages of one tree, from its root down, each compared with what the pages above say of it: its keys ascend and lie
- * between those beside it in the branch above, it was written no later than that branch (a page is never written without
- * the ones above), it stands at the depth of the tree's leaves, and it is not among the free pages. The last is what shows
- * a pointer to an old copy of a page, which is right in itself.
+ * The pages of one tree, from its root down, each compared with what the pages above say of it: its
+ * keys ascend and lie between those next to it in the branch above, it was written no later than
+ * that branch (a page is never written without the ones above), it stands at the depth of the
+ * tree's leaves, and it is not among the free pages. The last is what shows a pointer to an old
+ * copy of a page, which is right in itself.
  */
 
 /** @limit No commit takes a larger one (see group-commit.ts), so none is read. */
@@ -54,7 +55,7 @@ export interface TreeWalkOptions {
   readonly isUnordered?: boolean | undefined;
   /** Pages that may not be in the tree. */
   readonly free?: PageSet | undefined;
-  /** Told of every page of the tree. */
+  /** Called for every page of the tree. */
   onPages?: ((first: number, count: number) => void) | undefined;
   fault(fault: TreeFault): void;
 }
@@ -154,7 +155,9 @@ export class TreeWalk {
   }
 }
 
-/** Data that does not stand in its node; StoreError `corrupt` where it cannot be that of the node. */
+/**
+ * Data that does not stand in its node; StoreError `corrupt` where it cannot be that of the node.
+ */
 export async function readOverflow(snapshot: DataSnapshot, node: PageNode): Promise<Uint8Array> {
   const place = must(node.overflow, "data stands in the node or elsewhere");
   const { first, count } = place;
@@ -167,7 +170,10 @@ export async function readOverflow(snapshot: DataSnapshot, node: PageNode): Prom
   return parseOverflow(await snapshot.read(first, needed), place, node.dataBytes);
 }
 
-/** Ascending, and within what the branch above says. The first key of a branch stands for all that is less. */
+/**
+ * Ascending, and within what the branch above says. The first key of a branch stands for all that
+ * is less.
+ */
 function isOrdered({ kind, nodes }: DataPage, { start, end }: Place): boolean {
   let before = start;
   for (const [i, { key }] of nodes.entries()) {
@@ -203,7 +209,10 @@ export class PageSet {
   }
 }
 
-/** The pages of a snapshot that no row stands on: those that are free, and those on which the list of them stands. */
+/**
+ * The pages of a snapshot that no row stands on: those that are free, and those on which the list
+ * of them stands.
+ */
 export async function readFreePages(
   snapshot: DataSnapshot,
   fault: (fault: TreeFault) => void,

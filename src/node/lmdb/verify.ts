@@ -15,12 +15,14 @@ import { type Database, dataFileOf, openEnvironment } from "./environment.ts";
 import { readFreePages, type TreeFault, TreeWalk, type WalkedCounts } from "./tree-walk.ts";
 
 /*
- * Verification of an environment. LMDB has no checksums and believes its pages: with one bit wrong in a branch, keys are
- * not found; in a pointer, an old copy of a page is read, in which everything is in order. Reading rows through the binding
- * shows little of that. So the pages themselves are read, and compared with one another (tree-walk.ts).
+ * Verification of an environment. LMDB has no checksums and believes its pages: with one bit wrong
+ * in a branch, keys are not found; in a pointer, an old copy of a page is read, in which everything
+ * is in order. Reading rows through the binding shows little of that. So the pages themselves are
+ * read, and compared with one another (tree-walk.ts).
  *
- * A snapshot keeps every page that is written since from being used again, and the file would grow while a large index is
- * gone through. So each step has a snapshot of its own, and goes on behind the last key of the one before.
+ * A snapshot keeps every page that is written since from being used again, and the file would grow
+ * while a large index is gone through. So each step has a snapshot of its own, and goes on behind
+ * the last key of the one before.
  */
 
 export interface VerifyOptions {
@@ -39,7 +41,7 @@ export interface VerifyOptions {
  */
 const leavesPerStep = 4096;
 
-/** Verifies the whole of it at once. May run beside processes that write. */
+/** Verifies the whole of it at once. May run while processes write. */
 export async function verifyLmdb(options: VerifyOptions): Promise<VerifyReport> {
   const { path, hash, onProgress, signal } = options;
   if (!existsSync(dataFileOf(path))) throw new StoreError("missing", `no index in ${path}`);
@@ -60,8 +62,8 @@ export async function verifyLmdb(options: VerifyOptions): Promise<VerifyReport> 
 }
 
 /**
- * The same of an environment that nobody has open, and without opening it: the binding may follow a damaged page out of the
- * file and end the process.
+ * The same of an environment that nobody has open, and without opening it: the binding may follow a
+ * damaged page out of the file and end the process.
  */
 export async function verifyDataFile(options: VerifyOptions): Promise<VerifyReport> {
   const { path, hash, onProgress, signal } = options;
@@ -168,7 +170,7 @@ class VerifyNotes {
     this.#note({ kind: "structure", message: `${message}; ${rows}` });
   }
 
-  /** Of a walk through all of it in one snapshot. */
+  /** Compares the counts after a walk through all of it in one snapshot. */
   compareCounts({ meta: { rows } }: DataSnapshot, counts: WalkedCounts): void {
     for (const name of ["branchPages", "leafPages", "overflowPages", "entries"] as const) {
       if (counts[name] === rows[name] || this.#problemCount > 0) continue;

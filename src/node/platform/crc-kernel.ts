@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { instantiateKernel, type KernelExports, type KernelMemory } from "./kernel-memory.ts";
 
-/** The functions of kernels/crc.as.ts over the caller's bytes. States are CRCs as `digest` shows them. */
+/**
+ * The functions of kernels/crc.as.ts over the caller's bytes. States are CRCs as `digest` shows
+ * them.
+ */
 export interface CrcKernel {
   crc32c(bytes: Uint8Array, previous: number): number;
   crc64nvme(bytes: Uint8Array, previous: bigint): bigint;

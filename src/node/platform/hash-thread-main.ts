@@ -6,7 +6,8 @@ import type { FromHashThread, SentBytes, ToHashThread } from "./hash-threads.ts"
 import { KernelMemory, type MemoryRange } from "./kernel-memory.ts";
 import { Md5Lanes } from "./md5-lanes.ts";
 
-// The thread that HashThreads starts: hashes what it is told to, of each body in the order it is told.
+// The thread that HashThreads starts: hashes the pieces it is sent, of each body in the order they
+// are sent.
 
 /** One digest of a body. */
 interface Hashing {

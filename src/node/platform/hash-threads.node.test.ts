@@ -10,7 +10,7 @@ import { kernelBytes, KernelMemory } from "./kernel-memory.ts";
 const inline = createHash();
 const memory = createMemory();
 const threads = new HashThreads(memory);
-const beside = createHash(memory, threads);
+const offThread = createHash(memory, threads);
 after(() => Promise.all(threads.running.map((worker) => worker.terminate())));
 
 const all: readonly HashAlgorithm[] = ["md5", "sha1", "sha256", "crc32", "crc32c", "crc64nvme"];
@@ -52,7 +52,7 @@ test("threads that hash: bodies at once, however cut, come to what they come to 
       const results = drawn.map(async ({ algorithms, bytes: [isShared, a, b], cuts }) => {
         const bytes = (isShared ? shared : body).subarray(Math.min(a, b), Math.max(a, b));
         const within = cuts.map((cut) => cut % (bytes.length + 1));
-        const digests = await digestsOf(beside.createOffThread(algorithms), bytes, within);
+        const digests = await digestsOf(offThread.createOffThread(algorithms), bytes, within);
         const expected = algorithms.map((name) => [name, inline.digest(name, bytes)] as const);
         assert.deepEqual(digests, new Map(expected));
       });
@@ -65,7 +65,7 @@ test("threads that hash: bodies at once, however cut, come to what they come to 
 test("threads that hash: the event loop turns while a large body is hashed", async () => {
   const large = memory.allocate(32 * 1024 * 1024);
   assert.notEqual(memory.placeOf(large), undefined);
-  const hasher = beside.createOffThread(["md5", "sha1"]);
+  const hasher = offThread.createOffThread(["md5", "sha1"]);
   let isDone = false;
   const done = updated(hasher, large).then(() => {
     isDone = true;

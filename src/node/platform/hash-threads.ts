@@ -25,14 +25,16 @@ export interface FromHashThread {
 const threadsMax = 2;
 
 /**
- * Hashes bodies in threads of their own, so that the event loop is free meanwhile. What lies in the shared memory is read
- * where it is, other bytes are copied. What is under way is bounded by who waits for it: bytes that are not hashed yet are somebody's.
+ * Hashes bodies in threads of their own, so that the event loop is free meanwhile. What lies in the
+ * shared memory is read where it is, other bytes are copied. What is under way is bounded by who
+ * waits for it: bytes that are not hashed yet are somebody's.
  *
- * A thread that dies takes its bodies with it (they fail, nothing is guessed), and the next one that comes starts another.
+ * A thread that dies takes its bodies with it (they fail, nothing is guessed), and the next one
+ * that comes starts another.
  */
 export class HashThreads {
   readonly #memory: KernelMemory;
-  /** For the kernels of each thread, and of the one that follows it. */
+  /** The memory for the kernels of each thread, and of the one that follows it. */
   readonly #ranges: MemoryRange[] = [];
   readonly #threads: (HashThread | undefined)[] = [];
   #lastId = 0;
@@ -67,7 +69,7 @@ export class HashThreads {
     return this.#threads.flatMap((thread) => (thread?.isAlive === true ? [thread.worker] : []));
   }
 
-  /** What was asked of threads and is not answered. */
+  /** Requests to threads that are not answered yet. */
   get waiting(): number {
     return this.#threads.reduce((sum, thread) => sum + (thread?.waiting ?? 0), 0);
   }
@@ -93,7 +95,7 @@ type Answer = PromiseWithResolvers<Uint8Array | undefined>;
 class HashThread {
   readonly worker: Worker;
   readonly #memory: KernelMemory;
-  /** What each hasher was asked and has not answered, in order. */
+  /** Requests of each hasher that are not answered yet, in order. */
   readonly #asked = new Map<number, Answer[]>();
   #asking = 0;
   #failure: StoreError | undefined;
@@ -133,7 +135,10 @@ class HashThread {
     };
   }
 
-  /** Of other memory the whole would be copied, and not just these bytes. */
+  /**
+   * Bytes outside the shared memory are copied first, since sending a view would copy its whole
+   * buffer.
+   */
   #sendable(bytes: Uint8Array): SentBytes {
     const at = this.#memory.placeOf(bytes);
     return at === undefined ? bytes.slice() : { at, length: bytes.length };

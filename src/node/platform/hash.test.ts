@@ -35,7 +35,9 @@ for (const [algorithm, text, digest] of known) {
   });
 }
 
-/** The bytes that xxHash's own tests digest: the highest of each power of a prime, times another. */
+/**
+ * The bytes that xxHash's own tests digest: the highest of each power of a prime, times another.
+ */
 function xxhBytes(length: number): Uint8Array {
   let state = 2_654_435_761n;
   return Uint8Array.from({ length }, () => {
@@ -45,8 +47,8 @@ function xxhBytes(length: number): Uint8Array {
   });
 }
 
-// By the reference implementation (github.com/Cyan4973/xxHash, 0.8.2), whose own tests have some of them too: the
-// lengths on both sides of every case that the specification tells apart.
+// By the reference implementation (github.com/Cyan4973/xxHash, 0.8.2), whose own tests have some of
+// them too: the lengths on both sides of every case that the specification distinguishes.
 const knownXxh: readonly [length: number, xxh64: string, xxh3: string, xxh128: string][] = [
   [0, "ef46db3751d8e999", "2d06800538d394c2", "99aa06d3014798d86001c324468d497f"],
   [1, "e934a84adb052768", "c44bdff4074eecdb", "a6cd5e9392000f6ac44bdff4074eecdb"],

@@ -19,7 +19,8 @@ const polynomial32 = 0xedb88320;
 const polynomial32c = 0x82f63b78;
 
 /**
- * Digests by OpenSSL, CRC-32 by zlib, the other CRCs and xxHash by kernels of ours (Node has none). One per thread.
+ * Digests by OpenSSL, CRC-32 by zlib, the other CRCs and xxHash by kernels of ours (Node has none).
+ * One per thread.
  *
  * @param memory where the kernels work, and what they need not copy lies.
  * @param threads for large bodies; without them this one hashes them.
@@ -53,17 +54,23 @@ export function createHash(memory = KernelMemory.create(kernelBytes), threads?: 
   };
 }
 
-/** Arrays of up to so many bytes lie in V8's heap; given to native code, each gets memory of its own outside of it. */
+/**
+ * Arrays of up to so many bytes lie in V8's heap; given to native code, each gets memory of its own
+ * outside of it.
+ */
 const inHeapBytes = 64;
 
-/** CRC-32 by zlib. A short array, as a row's key, is copied to where it need not: 0.15 µs instead of 0.5 (Node 26.10). */
+/**
+ * CRC-32 by zlib. A short array, as a row's key, is copied to where it need not: 0.15 µs instead of
+ * 0.5 (Node 26.10).
+ */
 function createCrc32(): Hash["crc32"] {
-  const room = new Uint8Array(new ArrayBuffer(inHeapBytes));
+  const block = new Uint8Array(new ArrayBuffer(inHeapBytes));
   return (bytes, previous) => {
     const { length } = bytes;
     if (length > inHeapBytes) return crc32(bytes, previous);
-    room.set(bytes);
-    return crc32(room.subarray(0, length), previous);
+    block.set(bytes);
+    return crc32(block.subarray(0, length), previous);
   };
 }
 
@@ -147,7 +154,9 @@ function toBytes64(value: bigint): Uint8Array {
   return bytes;
 }
 
-/** A Buffer seen as what our code expects: its own `slice` and equality differ from a Uint8Array's. */
+/**
+ * A Buffer seen as what our code expects: its own `slice` and equality differ from a Uint8Array's.
+ */
 function plainBytes(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
 }

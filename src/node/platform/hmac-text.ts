@@ -8,8 +8,8 @@ const shortTextMax = 1024;
 const requestTextMax = 8 * 1024;
 
 /**
- * SHA-256 of a text of one byte a character, in hexadecimal, by way of a buffer that is used again: 1.2 µs for a canonical
- * request instead of 1.6 with one of its own (Node 26.10, November 2026).
+ * SHA-256 of a text of one byte a character, in hexadecimal, by way of a buffer that is used again:
+ * 1.2 µs for a canonical request instead of 1.6 with one of its own (Node 26.10, November 2026).
  */
 export function createSha256Text(): (text: string) => string {
   const bytes = Buffer.alloc(requestTextMax);
@@ -20,9 +20,10 @@ export function createSha256Text(): (text: string) => string {
 }
 
 /**
- * HMAC-SHA-256 (RFC 2104) of a text of one byte a character, in hexadecimal, by two digests of buffers that are used again:
- * half of what an object of Node's takes, of which each signed request needs one (Node 26.10, November 2026). The key is
- * written only where it is another one than before: arrays of keys never change.
+ * HMAC-SHA-256 (RFC 2104) of a text of one byte a character, in hexadecimal, by two digests of
+ * buffers that are used again: half of what an object of Node's takes, of which each signed request
+ * needs one (Node 26.10, November 2026). The key is written only where it is another one than
+ * before: arrays of keys never change.
  */
 export function createHmacText(): (key: Uint8Array, text: string) => string {
   const inner = Buffer.alloc(blockBytes + shortTextMax);

@@ -8,21 +8,21 @@ export interface MemoryRange {
   readonly end: number;
 }
 
-/** What direct writes want of memory, see direct-file.ts. */
+/** The alignment that direct writes need (see direct-file.ts). */
 const alignment = 4096;
 /** Bytes that lie elsewhere are copied to a window of this size, a piece at a time. */
 export const windowBytes = 64 * 1024;
-/** What one instance of each kernel needs for itself: tables, states and windows, 250 KiB. */
+/** The memory of one instance of each kernel: tables, states and windows, 250 KiB. */
 export const kernelBytes = 512 * 1024;
 
 /**
- * Memory that the threads of a process and their WebAssembly kernels share: what lies in it is hashed where it is, by whichever
- * thread. A kernel that has to be brought its bytes first costs a copy of each, and V8 copies out of shared memory byte by
- * byte where source and target are not aligned alike: that was a quarter of a large upload's processor time (Node 26.10,
- * November 2026).
+ * Memory that the threads of a process and their WebAssembly kernels share: what lies in it is
+ * hashed where it is, by whichever thread. A kernel that has to be brought its bytes first costs a
+ * copy of each, and V8 copies out of shared memory byte by byte where source and target are not
+ * aligned alike: that was a quarter of a large upload's processor time (Node 26.10, November 2026).
  *
- * All of it is address space from the start; a page takes memory from its first use on, and is never given back to the
- * system.
+ * All of it is address space from the start; a page takes memory from its first use on, and is
+ * never given back to the system.
  */
 export class KernelMemory implements ThreadMemory {
   readonly #memory: WebAssembly.Memory;
@@ -68,7 +68,7 @@ export class KernelMemory implements ThreadMemory {
     this.#free.set(bytes.length, places);
   }
 
-  /** For whoever is made once: where it may put so many bytes. */
+  /** Reserves bytes for an object that lives as long as the process. */
   reserve(bytes: number): number {
     const at = this.#alignedNext;
     assert(at + bytes <= this.#end, "the memory of kernels is used up");
@@ -95,7 +95,10 @@ export class KernelMemory implements ThreadMemory {
     return bytes.buffer === this.#buffer ? bytes.byteOffset : undefined;
   }
 
-  /** Where bytes can be read until the next call: where they are, or in the window. No more than a window has. */
+  /**
+   * Where bytes can be read until the next call: where they are, or in the window. No more than a
+   * window has.
+   */
   lay(bytes: Uint8Array): number {
     const at = this.placeOf(bytes);
     if (at !== undefined) return at;
@@ -103,7 +106,10 @@ export class KernelMemory implements ThreadMemory {
     return this.#window.byteOffset;
   }
 
-  /** Calls `use` with the places of all bytes, in order: all where they are, or a piece at a time in the window. */
+  /**
+   * Calls `use` with the places of all bytes, in order: all where they are, or a piece at a time in
+   * the window.
+   */
   each(bytes: Uint8Array, use: (at: number, length: number) => void): void {
     if (bytes.length <= windowBytes || this.placeOf(bytes) !== undefined) {
       return use(this.lay(bytes), bytes.length);
@@ -114,7 +120,10 @@ export class KernelMemory implements ThreadMemory {
     }
   }
 
-  /** A Buffer's own copy: V8's copies into shared memory byte by byte, 0.27 s/GB of a core instead of 0.05. */
+  /**
+   * A Buffer's own copy: V8's copies into shared memory byte by byte, 0.27 s/GB of a core instead
+   * of 0.05.
+   */
   copy(bytes: Uint8Array, target: Uint8Array, at: number): void {
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).copy(target, at);
   }
@@ -124,7 +133,10 @@ export class KernelMemory implements ThreadMemory {
   }
 }
 
-/** A kernel of kernels/ in this memory. What it exports is known to its source alone; the tests compare both. */
+/**
+ * A kernel of kernels/ in this memory. What it exports is known to its source alone; the tests
+ * compare both.
+ */
 export function instantiateKernel<Exports extends KernelExports>(
   memory: KernelMemory,
   wasm: Uint8Array,

@@ -3,7 +3,9 @@ import type { Log, LogFields, LogLevel } from "../../platform/platform.ts";
 export interface LogOptions {
   /** Lines below this level are dropped; "info" by default. */
   readonly level?: LogLevel | undefined;
-  /** `json`: one object per line, for machines; `text`: for people. By default text on a terminal. */
+  /**
+   * `json`: one object per line, for machines; `text`: for people. By default text on a terminal.
+   */
   readonly style?: "json" | "text" | undefined;
   /** Takes each line with its end; standard error by default. */
   readonly write?: ((line: string) => void) | undefined;

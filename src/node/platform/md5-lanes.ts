@@ -11,17 +11,20 @@ interface Md5Exports extends KernelExports {
 
 const lanes = 4;
 const blockBytes = 64;
-/** @limit Hashed at once of each body, 0.6 ms of four: then whatever came meanwhile has its turn. */
+/**
+ * @limit Hashed at once of each body, 0.6 ms of four: then whatever came meanwhile has its turn.
+ */
 const stepBlocks = (256 * 1024) / blockBytes;
 
-/** What is still to be done of a body, in order. */
+/** The work left for a body, in order. */
 type Work =
   | { readonly kind: "bytes"; bytes: Uint8Array; readonly done: () => void }
   | { readonly kind: "digest"; readonly done: (digest: Uint8Array) => void };
 
 /**
- * MD5 of the bodies of a process, four at a time where so many are under way: one alone leaves most of a core idle
- * (kernels/md5.as.ts). It is done in steps, and more bodies may come between two of them.
+ * MD5 of the bodies of a process, four at a time where so many are under way: one alone leaves most
+ * of a core idle (kernels/md5.as.ts). It is done in steps, and more bodies may come between two of
+ * them.
  */
 export class Md5Lanes {
   readonly #memory: KernelMemory;
@@ -135,7 +138,10 @@ export class Md5Body {
     if (this.#work.push(work) === 1) this.#options.wake(this);
   }
 
-  /** Does what is not done in lanes, up to the next blocks that are; how many lie ahead in one place. */
+  /**
+   * Does what is not done in lanes, up to the next blocks that are; how many lie ahead in one
+   * place.
+   */
   prepare(): number {
     for (let work = this.#work[0]; work !== undefined; work = this.#work[0]) {
       if (work.kind === "digest") this.#finish(work.done);
@@ -162,7 +168,7 @@ export class Md5Body {
     return must(work?.kind === "bytes" ? work : undefined, "bytes are to be hashed");
   }
 
-  /** Whether blocks are left for lanes; if not, it is all done. */
+  /** True if blocks are left for lanes; if not, all is done. */
   #takeAlone(work: Extract<Work, { kind: "bytes" }>): boolean {
     const { memory, hash } = this.#options;
     if (this.#tailBytes > 0) work.bytes = this.#fillTail(work.bytes);
@@ -176,7 +182,9 @@ export class Md5Body {
     return false;
   }
 
-  /** Adds to the bytes that do not fill a block, and hashes it once they do; the bytes behind it. */
+  /**
+   * Adds to the bytes that do not fill a block, and hashes it once they do; the bytes behind it.
+   */
   #fillTail(bytes: Uint8Array): Uint8Array {
     const some = bytes.subarray(0, blockBytes - this.#tailBytes);
     this.#tail.set(some, this.#tailBytes);

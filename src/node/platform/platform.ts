@@ -8,8 +8,8 @@ import { createLog } from "./log.ts";
 import { createRandom } from "./random.ts";
 
 /**
- * @limit Address space for the buffers of uploads (96 MiB, object/write/body-buffers.ts) and for the kernels of this thread and of
- * those that hash.
+ * @limit Address space for the buffers of uploads (96 MiB, object/write/body-buffers.ts) and for
+ * the kernels of this thread and of those that hash.
  */
 const sharedBytes = 104 * 1024 * 1024;
 

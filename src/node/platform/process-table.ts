@@ -1,12 +1,21 @@
 import { readFileSync } from "node:fs";
 
-/** What the system tells of a process, from its first thread, which in Node is the one of the event loop. */
+/**
+ * The system's entry for a process, from its first thread, which in Node is the one of the event
+ * loop.
+ */
 export interface ProcessEntry {
-  /** As ps shows it: R running or waiting for a core, S asleep, D waiting for a disk, T stopped, Z dead. */
+  /**
+   * The state as ps shows it: R running or waiting for a core, S asleep, D waiting for a disk, T
+   * stopped, Z dead.
+   */
   readonly state: string;
-  /** Of all its threads. */
+  /** Processor time of all its threads. */
   readonly cpuMs: number;
-  /** When it began, in ticks since the machine did: with the process id, the name of this one process. */
+  /**
+   * When it began, in ticks since the machine did: with the process id, the name of this one
+   * process.
+   */
   readonly startTicks: number;
 }
 
@@ -21,7 +30,8 @@ export function readProcess(pid: number): ProcessEntry | undefined {
   } catch {
     return undefined;
   }
-  // The second field is the name in parentheses, which may hold anything; proc_pid_stat(5) counts from 1.
+  // The second field is the name in parentheses, which may hold anything; proc_pid_stat(5) counts
+  // from 1.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const field = (number: number): string => fields[number - 3] ?? "";
   return {

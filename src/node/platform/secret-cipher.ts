@@ -8,8 +8,8 @@ const nonceBytes = 12;
 const tagBytes = 16;
 
 /**
- * AES-256-GCM: version (1) | nonce | ciphertext | tag. The nonces are random: they would have to be some 2^32 before two
- * alike were to be feared.
+ * AES-256-GCM: version (1) | nonce | ciphertext | tag. The nonces are random: they would have to be
+ * some 2^32 before two alike were to be feared.
  */
 export function createSecretCipher(key: Uint8Array, random: Random): SecretCipher {
   return {

@@ -1,4 +1,5 @@
-// TypeScript describes WebAssembly as part of the browser's library alone; this is as much as we use.
+// TypeScript describes WebAssembly as part of the browser's library alone; this is as much as we
+// use.
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);

@@ -28,7 +28,7 @@ export interface XxhKernel {
   xxh3Half(bytes: Uint8Array): number;
 }
 
-/** What runs in kernels/xxh64.as.ts and kernels/xxh3.as.ts; one for each thread. */
+/** Runs kernels/xxh64.as.ts and kernels/xxh3.as.ts; there is one for each thread. */
 export function createXxhKernel(memory: KernelMemory): XxhKernel {
   const xxh64 = instantiate<Xxh64Exports>(memory, "xxh64");
   const xxh3 = instantiate<Xxh3Exports>(memory, "xxh3");
@@ -58,7 +58,10 @@ function instantiate<Exports extends KernelExports>(memory: KernelMemory, name: 
   return instantiateKernel<Exports>(memory, wasm);
 }
 
-/** The kernel has one state; each hasher lays its own there before it goes on, and takes it away afterwards. */
+/**
+ * The kernel has one state; each hasher lays its own there before it goes on, and takes it away
+ * afterwards.
+ */
 function streamHasher(
   memory: KernelMemory,
   kernel: StreamExports,

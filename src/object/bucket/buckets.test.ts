@@ -164,7 +164,7 @@ test("C2: a put that looked at the fence before the deletion began cannot commit
   assert.deepEqual(await partition!.scan(spaceRange(space.heads), { limit: 1 }), []);
 });
 
-test("bucket: while it is being deleted writes are told to try again; a deletion left in the middle can be finished", async () => {
+test("bucket: while it is being deleted writes are asked to try again; a deletion left in the middle can be finished", async () => {
   const store = await createTestStore(hash);
   const bucket = ok(await getBucket(store, testBucket));
   const upload = await startUpload(store);
@@ -175,7 +175,7 @@ test("bucket: while it is being deleted writes are told to try again; a deletion
   assert.equal(await fences(store), 0);
 });
 
-test("bucket: a deletion left in the middle is taken back by whoever makes it, or fails to delete it", async () => {
+test("bucket: a deletion left in the middle is taken back by the next create, or by a delete that fails", async () => {
   const store = await createTestStore(hash);
   const bucket = ok(await getBucket(store, testBucket));
   await closeFences(store.keymap, bucket.id);

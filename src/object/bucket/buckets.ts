@@ -139,7 +139,8 @@ export async function listBuckets(
   },
 ): Promise<{ buckets: Bucket[]; more: boolean }> {
   const buckets: Bucket[] = [];
-  // No name is longer, so no name has a longer prefix, and what is behind its first bytes is behind all of it.
+  // No name is longer, so no name has a longer prefix, and what is behind its first bytes is behind
+  // all of it.
   const { prefix = "", after = "" } = input;
   if (prefix.length > bucketNameBytesMax) return { buckets, more: false };
   const { start: first, end } = prefixRange(bucketRowKey(prefix));

@@ -35,7 +35,10 @@ async function rowsIn({ keymap }: ObjectStore): Promise<string[]> {
   });
 }
 
-/** A store in whose n-th step in the system partition (a read, scan or commit, from 0) something else goes first. */
+/**
+ * A store in whose n-th step in the system partition (a read, scan or commit, from 0) something
+ * else goes first.
+ */
 function interrupted(store: ObjectStore, n: number, act: () => Promise<void>): ObjectStore {
   let steps = 0;
   const { system } = store.keymap;

@@ -9,8 +9,8 @@ import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal, refuse } from "../refusal.ts";
 
 /**
- * A configuration of a bucket, by a name that is stored and so never changes. What its document means is known to those
- * who set it and who act by it; here it is bytes.
+ * A configuration of a bucket, by a name that is stored and so never changes. What its document
+ * means is known to those who set it and who act by it; here it is bytes.
  */
 export interface ConfigurationAddress {
   readonly bucket: string;

@@ -5,8 +5,9 @@ import type { Refusal } from "../refusal.ts";
 import { refuse } from "../refusal.ts";
 
 /**
- * Once this is answered, no commit into the bucket acts in the old state (keymap/bucket-versioning.ts).
- * Repeating it finishes what was left in the middle. `noSuchBucket`, `operationAborted`.
+ * Once this is answered, no commit into the bucket acts in the old state
+ * (keymap/bucket-versioning.ts). Repeating it finishes what was left in the middle. `noSuchBucket`,
+ * `operationAborted`.
  */
 export async function setVersioning(
   store: ObjectStore,

@@ -28,7 +28,10 @@ export interface VersionListInput {
   readonly prefix: Uint8Array;
   /** Undefined or empty: no grouping. */
   readonly delimiter: Uint8Array | undefined;
-  /** After this key (all its versions) or common prefix, or, with `version`, after that version of it. */
+  /**
+   * After this key (all its versions) or common prefix, or, with `version`, after that version of
+   * it.
+   */
   readonly after:
     | { readonly key: Uint8Array; readonly version?: VersionRef | undefined }
     | undefined;
@@ -78,7 +81,7 @@ export async function listVersions(
 
 /**
  * The first position behind a version. Where the null version has gone its place is not known: then
- * the key is listed anew, since repeating is better than leaving out.
+ * the key is listed again, since repeating is better than leaving out.
  */
 async function positionAfter(
   store: ObjectStore,

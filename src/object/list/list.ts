@@ -16,11 +16,13 @@ export interface ListInput {
   /** Undefined or empty: no grouping. */
   readonly delimiter: Uint8Array | undefined;
   /**
-   * List what comes after this key or common prefix, in byte order. If it is a common prefix (of this
-   * prefix and delimiter), or lies in one, everything under that is skipped.
+   * List what comes after this key or common prefix, in byte order. If it is a common prefix (of
+   * this prefix and delimiter), or lies in one, everything under that is skipped.
    */
   readonly after: Uint8Array | undefined;
-  /** Where `after` is a key that lies in a common prefix: list that prefix, if keys of it follow. */
+  /**
+   * Where `after` is a key that lies in a common prefix: list that prefix, if keys of it follow.
+   */
   readonly prefixOfAfter?: "again" | undefined;
   /** Keys and common prefixes together; 0 … 1,000. */
   readonly limit: number;

@@ -6,11 +6,11 @@ import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import {
   AnswerBudget,
-  aheadBytesMax,
+  readAheadBytesMax,
   answersBytesMax,
-  leastBytesMax,
+  minPieceBytes,
   pieceBytesMax,
-  takenMsMax,
+  slowPieceMs,
 } from "./answer-budget.ts";
 import { getObject } from "./get.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -46,7 +46,7 @@ async function rest(pieces: AsyncIterator<Uint8Array>): Promise<Uint8Array[]> {
 }
 
 function full(budget: AnswerBudget): void {
-  while (budget.take(pieceBytesMax) > leastBytesMax);
+  while (budget.take(pieceBytesMax) > minPieceBytes);
 }
 
 test("C6: readers of large objects that take nothing hold no more than the budget and a block each", async () => {
@@ -62,7 +62,7 @@ test("C6: readers of large objects that take nothing hold no more than the budge
     readers.push(pieces);
   }
   assert.ok(store.answers.used <= answersBytesMax, `${store.answers.used} bytes`);
-  assert.ok(held <= answersBytesMax + 200 * leastBytesMax, `${held} bytes`);
+  assert.ok(held <= answersBytesMax + 200 * minPieceBytes, `${held} bytes`);
   for (const pieces of readers) await pieces.return?.();
   assert.equal(store.answers.used, 0);
 });
@@ -70,14 +70,14 @@ test("C6: readers of large objects that take nothing hold no more than the budge
 test("C6: with the budget full every byte still comes, in blocks", async () => {
   const answers = new AnswerBudget(new ManualClock());
   const store = { ...(await createTestStore(hash)), answers };
-  const bytes = patterned(chunkBytesMax + 3 * leastBytesMax + 17);
+  const bytes = patterned(chunkBytesMax + 3 * minPieceBytes + 17);
   await put(store, "large", bytes);
   full(answers);
   const before = answers.used;
   const all = await rest(await piecesOf(store, "large"));
-  assert.ok(all.every((piece) => piece.length <= leastBytesMax));
+  assert.ok(all.every((piece) => piece.length <= minPieceBytes));
   assert.deepEqual(concatBytes(all), bytes);
-  const [first, last] = [chunkBytesMax - 100, chunkBytesMax + leastBytesMax + 5];
+  const [first, last] = [chunkBytesMax - 100, chunkBytesMax + minPieceBytes + 5];
   const part = await rest(await piecesOf(store, "large", { first, last }));
   assert.deepEqual(concatBytes(part), bytes.subarray(first, last + 1));
   assert.equal(answers.used, before);
@@ -90,23 +90,23 @@ test("C6: the budget grants whole buffers while it lasts, then blocks", () => {
   const count = (bytes: number): number => granted.filter((each) => each === bytes).length;
   const whole = answersBytesMax / pieceBytesMax;
   assert.equal(count(pieceBytesMax), whole);
-  assert.equal(count(leastBytesMax), granted.length - whole);
+  assert.equal(count(minPieceBytes), granted.length - whole);
   assert.equal(budget.used, answersBytesMax);
   assert.equal(budget.takeAhead(pieceBytesMax), 0);
   for (const bytes of granted) budget.giveBack(bytes);
   assert.equal(budget.used, 0);
   let ahead = 0;
   while (budget.takeAhead(pieceBytesMax) > 0) ahead += pieceBytesMax;
-  assert.equal(ahead, aheadBytesMax);
+  assert.equal(ahead, readAheadBytesMax);
 });
 
 test("C6: what is more than a block counts as the whole buffer it is in", () => {
   const budget = new AnswerBudget(new ManualClock());
-  assert.equal(budget.take(leastBytesMax), leastBytesMax);
+  assert.equal(budget.take(minPieceBytes), minPieceBytes);
   assert.equal(budget.used, 0);
-  assert.equal(budget.take(leastBytesMax + 1), leastBytesMax + 1);
+  assert.equal(budget.take(minPieceBytes + 1), minPieceBytes + 1);
   assert.equal(budget.used, pieceBytesMax);
-  budget.giveBack(leastBytesMax + 1);
+  budget.giveBack(minPieceBytes + 1);
   assert.equal(budget.used, 0);
 });
 
@@ -120,8 +120,8 @@ test("C6: a slow peer gets small pieces, and larger ones again when it is quick"
     taken();
     return bytes;
   };
-  for (let i = 0; i < 10; i++) await takes(takenMsMax + 1);
-  assert.equal(await takes(0), leastBytesMax);
+  for (let i = 0; i < 10; i++) await takes(slowPieceMs + 1);
+  assert.equal(await takes(0), minPieceBytes);
   assert.equal(share.takeAhead(1), 0);
   for (let i = 0; i < 10; i++) await takes(0);
   assert.equal(await takes(0), pieceBytesMax);

@@ -2,28 +2,28 @@ import { blockBytes } from "../../format/limits.ts";
 import type { Clock } from "../../platform/platform.ts";
 
 /*
- * What the bodies of answers under way may hold of a process's memory together (C6). Unbounded, a reader
- * holds two buffers, one being sent and the next being read.
+ * The budget for the memory that all answers of a process hold together (C6). Without a bound, a
+ * reader holds two buffers, one being sent and the next being read.
  *
- * Nobody waits and nobody is refused: while the budget lasts a reader gets whole buffers, and past it one block
- * at a time, which is not counted. And a reader whose peer is slow comes down to a block, too, and leaves the budget
- * to those that make use of it.
+ * Nobody waits and nobody is refused: while the budget lasts a reader gets whole buffers, and past
+ * it one block at a time, which is not counted. And a reader whose peer is slow comes down to a
+ * block, too, and leaves the budget to those that make use of it.
  */
 
 /**
- * @limit What is read at once while the budget lasts, and the size of a buffer: what one reader
+ * @limit The bytes read at once while the budget lasts, and the size of a buffer: what one reader
  * holds stays in the processor's cache until it is verified and sent. 64 MiB read and verified took
  * 0.49 s of processor for a GB, and 0.60 with 1 MiB (2 shared cores of 2026, Node 26.10).
  */
 export const pieceBytesMax = 512 * 1024;
-/** @limit Of all answers of a process together: 64 MiB, 64 readers at full speed. */
+/** @limit The memory of all answers of a process together: 64 MiB, 64 readers at full speed. */
 export const answersBytesMax = 128 * pieceBytesMax;
 /** @limit Reading ahead stops at half of that: each of 64 readers has a buffer then. */
-export const aheadBytesMax = answersBytesMax / 2;
+export const readAheadBytesMax = answersBytesMax / 2;
 /** @limit The least that can be verified; not counted: 64 MiB more for 1,024 requests. */
-export const leastBytesMax = blockBytes;
+export const minPieceBytes = blockBytes;
 /** @limit A peer that takes longer for a whole piece is slow … */
-export const takenMsMax = 250;
+export const slowPieceMs = 250;
 /** @limit … until it has taken so many blocks in a row that fast. */
 const quickBlocksMin = 4;
 
@@ -46,15 +46,15 @@ export class AnswerBudget {
 
   /** How many of the wanted bytes may be held now: as many as a buffer has, or a block. */
   take(wanted: number): number {
-    if (wanted <= leastBytesMax || this.#used + pieceBytesMax > answersBytesMax) {
-      return Math.min(wanted, leastBytesMax);
+    if (wanted <= minPieceBytes || this.#used + pieceBytesMax > answersBytesMax) {
+      return Math.min(wanted, minPieceBytes);
     }
     return this.#grant(wanted);
   }
 
   /** The same for what is not needed yet; 0 where too much is in use. */
   takeAhead(wanted: number): number {
-    return this.#used + pieceBytesMax <= aheadBytesMax ? this.#grant(wanted) : 0;
+    return this.#used + pieceBytesMax <= readAheadBytesMax ? this.#grant(wanted) : 0;
   }
 
   giveBack(bytes: number): void {
@@ -68,12 +68,12 @@ export class AnswerBudget {
   }
 }
 
-/** What is more than a block is put into a whole buffer. */
+/** A piece of more than a block is put into a whole buffer. */
 function costOf(bytes: number): number {
-  return bytes <= leastBytesMax ? 0 : pieceBytesMax;
+  return bytes <= minPieceBytes ? 0 : pieceBytesMax;
 }
 
-/** What one answer may hold, by what its peer takes. */
+/** The memory that one answer may hold, by the speed of its peer. */
 export class AnswerShare {
   readonly #budget: AnswerBudget;
   readonly #clock: Clock;
@@ -86,10 +86,12 @@ export class AnswerShare {
   }
 
   take(wanted: number): number {
-    return this.#budget.take(this.#blocksLeft > 0 ? Math.min(wanted, leastBytesMax) : wanted);
+    return this.#budget.take(this.#blocksLeft > 0 ? Math.min(wanted, minPieceBytes) : wanted);
   }
 
-  /** For the piece after the one that is being sent; 0 for none, as for a peer that is slow. */
+  /**
+   * Takes memory for the piece after the one that is being sent; 0 for none, as for a slow peer.
+   */
   takeAhead(wanted: number): number {
     return this.#blocksLeft > 0 ? 0 : this.#budget.takeAhead(wanted);
   }
@@ -103,7 +105,7 @@ export class AnswerShare {
     const startMs = this.#clock.monotonicMs();
     return () => {
       // In proportion: who takes a block as fast as that takes a whole piece in time, too.
-      const quickMs = (takenMsMax * bytes) / pieceBytesMax;
+      const quickMs = (slowPieceMs * bytes) / pieceBytesMax;
       const isQuick = this.#clock.monotonicMs() - startMs <= quickMs;
       this.#blocksLeft = isQuick ? Math.max(this.#blocksLeft - 1, 0) : quickBlocksMin;
       this.giveBack(bytes);

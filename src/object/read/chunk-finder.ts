@@ -18,7 +18,7 @@ export interface Chunk {
   read(first: number, end: number, buffer?: Uint8Array): Uint8Array | Promise<Uint8Array>;
 }
 
-/** What the records of an object's own location say of themselves. */
+/** The identity in the records of an object's own location. */
 export function blobOf(target: Target, row: ObjectRow): BlobIdentity {
   const { blob, upload } = row;
   return { bucket: target.bucket.id, key: target.key, blob, upload, part: 0 };
@@ -30,8 +30,9 @@ export function findChunks(store: ObjectStore, target: Target, row: ObjectRow): 
 }
 
 /**
- * Finds the chunk that holds a byte of some data. Manifests are read when a byte below them is asked for, and of
- * a list of parts only those are decoded: what is held for any object is small (C6).
+ * Finds the chunk that holds a byte of some data. Manifests are read when a byte below them is
+ * asked for, and of a list of parts only those are decoded: what is held for any object is small
+ * (C6).
  */
 export class ChunkFinder {
   readonly #store: ObjectStore;

@@ -27,7 +27,10 @@ export interface GetInput {
   /** Where it does not hold, the whole object is read. */
   readonly rangeIf?: RangeCondition | undefined;
   readonly partNumber?: number | undefined;
-  /** Whose signal ends the read. It is asked for only where a read lasts: making one costs more than a small read. */
+  /**
+   * Whose signal ends the read. It is asked for only where a read lasts: making one costs more than
+   * a small read.
+   */
   readonly peer?: Peer | undefined;
 }
 
@@ -37,8 +40,9 @@ export interface ObjectInfo {
   /** Undefined: the bucket was never versioned. */
   readonly versionId: string | undefined;
   /**
-   * What is returned of the object: bytes first … first + length - 1; `partial` where that is asked
-   * for. No bytes are never partial: there is no way to say which of the object they are.
+   * The bytes of the object that are returned: bytes first … first + length - 1; `partial` where
+   * that is asked for. No bytes are never partial: there is no way to say which of the object they
+   * are.
    */
   readonly first: number;
   readonly length: number;
@@ -54,9 +58,9 @@ export interface ObjectRead extends ObjectInfo {
 
 /**
  * `noSuchKey` (details DeleteMarker and VersionId where a delete marker is the current version),
- * `noSuchVersion`, `isDeleteMarker` (details VersionId), `preconditionFailed`, `notModified`, `invalidRange` (details ActualObjectSize,
- * RangeRequested is the caller's), `invalidPartNumber`. Nothing is held until the body is iterated;
- * a body not iterated costs nothing.
+ * `noSuchVersion`, `isDeleteMarker` (details VersionId), `preconditionFailed`, `notModified`,
+ * `invalidRange` (details ActualObjectSize, RangeRequested is the caller's), `invalidPartNumber`.
+ * Nothing is held until the body is iterated; a body not iterated costs nothing.
  */
 export function getObject(store: ObjectStore, input: GetInput): Ready<ObjectRead | Refusal> {
   return whenReady(findObject(store, input), (found) => {
@@ -105,7 +109,7 @@ function selectFrom(
   });
 }
 
-/** What is known of an object without reading it. */
+/** The description of an object that needs no read of its data. */
 export interface ObjectDescription extends Pick<ObjectInfo, "row" | "etag" | "versionId"> {
   /** The parts that it was made of, in order; undefined where it was stored in one go. */
   parts(): Ready<PartList | undefined>;
@@ -158,8 +162,8 @@ function select(
   }
   if (partCount === 0) return { first: 0, end: size, partial: size > 0 };
   return whenReady(partsOf(store, target, version), (parts) => {
-    // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever the numbers they
-    // were uploaded under.
+    // The n-th of the parts there are, so that asking for 1 … parts-count gives the whole whatever
+    // the numbers they were uploaded under.
     const index = partNumber - 1;
     const { checksum: partChecksum } = parts.get(index);
     const [first, end] = [parts.startOf(index), parts.endOf(index)];

@@ -38,7 +38,10 @@ async function createDropping() {
   return { ...store, reader, drop };
 }
 
-/** Copies the chunks of "k", or of an older version of it, and flips its row, as compaction does; returns where they were. */
+/**
+ * Copies the chunks of "k", or of an older version of it, and flips its row, as compaction does;
+ * returns where they were.
+ */
 async function compact(store: TestStore, version?: ObjectRow): Promise<readonly ChunkRef[]> {
   const target = ok(await openTarget(store, testBucket, key("k")));
   const head = await (version === undefined ? readHead(target) : readAgain(target, version));

@@ -9,8 +9,8 @@ import { readAgain, type Version } from "../../rows/versions.ts";
  * every read that began before has ended. A reader may hold a row from before its read was
  * announced to the tracker, so it can find an extent gone; then it reads the row again, and from
  * then on the tracker keeps what that row refers to. The version may have moved between head and
- * versions space meanwhile; the blob id says that it is the same. Each further try needs another such
- * move of the same row, so there are few.
+ * versions space meanwhile; the blob id says that it is the same. Each further try needs another
+ * such move of the same row, so there are few.
  */
 
 /**
@@ -29,7 +29,10 @@ export async function rowAfterMove(
   return now;
 }
 
-/** Does something short with the data of a row, again where it has moved; without a promise where `use` needs none. */
+/**
+ * Does something short with the data of a row, again where it has moved; without a promise where
+ * `use` needs none.
+ */
 export function followingMoves<T>(
   store: ObjectStore,
   target: Target,

@@ -17,8 +17,8 @@ export interface Peer {
 const valueBytesMax = blockBytes;
 
 /**
- * Verified bytes (C4) of a version of an object. Nothing is read or held before the first pull, or `begin`. Ends with a
- * throw if a chunk can't be had.
+ * Verified bytes (C4) of a version of an object. Nothing is read or held before the first pull, or
+ * `begin`. Ends with a throw if a chunk can't be had.
  */
 export class ObjectBody implements AsyncIterable<Uint8Array> {
   readonly #store: ObjectStore;
@@ -48,9 +48,10 @@ export class ObjectBody implements AsyncIterable<Uint8Array> {
   }
 
   /**
-   * Instead of iterating: reads and verifies a small answer whole, and of a large one the first piece, so that where
-   * that fails nothing has been sent yet. What is in memory is answered without a promise. A large one has to be
-   * iterated then: the budget has to know when it has left.
+   * Instead of iterating: reads and verifies a small answer whole, and of a large one the first
+   * piece, so that where that fails nothing has been sent yet. What is in memory is answered
+   * without a promise. A large one has to be iterated then: the budget has to know when it has
+   * left.
    */
   begin(): Uint8Array | Promise<Uint8Array | AsyncIterable<Uint8Array>> {
     const { first, end } = this.#span;

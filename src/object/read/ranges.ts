@@ -10,8 +10,9 @@ export type RangeRequest =
   | { readonly kind: "suffix"; readonly length: number };
 
 /**
- * The bytes a range has of `size`; undefined where it has none. The last bytes of an empty object are all of it, so a
- * suffix is satisfied with nothing, as on AWS; a range with a first byte never is.
+ * The bytes a range has of `size`; undefined where it has none. The last bytes of an empty object
+ * are all of it, so a suffix is satisfied with nothing, as on AWS; a range with a first byte never
+ * is.
  */
 export function resolveRange(range: RangeRequest, size: number): Span | undefined {
   const first = range.kind === "suffix" ? Math.max(size - range.length, 0) : range.first;

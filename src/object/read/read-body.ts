@@ -32,8 +32,8 @@ export async function* readBody(
       try {
         if (signal?.aborted === true) throw new StoreError("cancelled", "the read was cancelled");
         yield piece.bytes;
-        // Who asks for more is done with what they have. Who leaves may not be (a socket may still send it): then its
-        // memory is left to be collected.
+        // Who asks for more is done with what they have. Who leaves may not be (a socket may still
+        // send it): then its memory is left to be collected.
         if (piece.buffer !== undefined) store.buffers.readBuffers.give(piece.buffer);
       } finally {
         taken();
@@ -49,7 +49,7 @@ export async function* readBody(
 interface Piece<Bytes> {
   readonly end: number;
   readonly bytes: Bytes;
-  /** What the budget granted for them. */
+  /** The bytes that the budget granted for them. */
   readonly held: number;
   /** The memory they are in, if that is to be used again. */
   readonly buffer: Uint8Array | undefined;
@@ -57,7 +57,10 @@ interface Piece<Bytes> {
 
 type BegunPiece = Piece<Uint8Array | Promise<Uint8Array>>;
 
-/** Reads a span in pieces whose size is found when each begins; goes on where the data moved to meanwhile. */
+/**
+ * Reads a span in pieces whose size is found when each begins; goes on where the data moved to
+ * meanwhile.
+ */
 class PieceReader {
   readonly #store: ObjectStore;
   readonly #share: AnswerShare;
@@ -84,7 +87,7 @@ class PieceReader {
     this.#end = span.end;
   }
 
-  /** What is granted for the piece is the caller's to give back; undefined at the end. */
+  /** The next piece; the caller gives back what was granted for it; undefined at the end. */
   async next(): Promise<Piece<Uint8Array> | undefined> {
     while (this.#at < this.#end) {
       try {
@@ -142,7 +145,8 @@ class PieceReader {
     const end = last >= chunkEnd ? chunkEnd : last - ((last - chunk.first) % blockBytes);
     const buffer = held <= blockBytes ? undefined : this.#store.buffers.readBuffers.take();
     const bytes = chunk.read(first, end, buffer);
-    // It may fail before anybody looks: while the caller is sending, or because the caller has left.
+    // It may fail before anybody looks: while the caller is sending, or because the caller has
+    // left.
     if (bytes instanceof Promise) bytes.catch(() => undefined);
     return { end, bytes, held, buffer };
   }

@@ -47,12 +47,12 @@ export function chooseParts(
   return tooSmall(chosen) ?? chosen;
 }
 
-/** Who sent a part anew may list it again: the last word counts. */
+/** A client that sent a part again may list it again: the last entry counts. */
 function withoutRepeats(parts: readonly CompletePart[]): readonly CompletePart[] {
   return parts.filter(({ part }, index) => part !== parts[index + 1]?.part);
 }
 
-/** Whether a Complete lists just the parts that an object was made of. */
+/** True if a Complete lists just the parts that an object was made of. */
 export function isSameList(made: PartList, asked: readonly CompletePart[]): boolean {
   const listed = withoutRepeats(asked);
   if (listed.length !== made.length) return false;
@@ -92,7 +92,7 @@ function typeName(type: ChecksumType | undefined): string {
   return type === undefined ? "null" : { full: "FULL_OBJECT", composite: "COMPOSITE" }[type];
 }
 
-/** Of a checksum that is not the upload's, there is no telling whether it is right. */
+/** Refuses a checksum that is not the upload's: it cannot be checked. */
 function checkAlgorithm(
   { row }: FoundUpload,
   { part, checksum }: CompletePart,

@@ -46,8 +46,9 @@ export interface CompleteInput extends UploadAddress {
 }
 
 /**
- * One instant: the object appears and the upload goes (C3). Of a large one rows of parts go in the commits that follow, or
- * that the sweep makes; unlisted parts are garbage when theirs go (C5). Repeating it after it succeeded answers the same. `invalidPart`, `invalidPartOrder`,
+ * One instant: the object appears and the upload goes (C3). Of a large one rows of parts go in the
+ * commits that follow, or that the sweep makes; unlisted parts are garbage when theirs go (C5).
+ * Repeating it after it succeeded answers the same. `invalidPart`, `invalidPartOrder`,
  * `entityTooSmall`, `noSuchUpload`, `preconditionFailed`, `conditionalConflict`, `badDigest`,
  * `invalidRequest` (object size or kind of checksum differ from the expected).
  */
@@ -68,7 +69,7 @@ export async function completeUpload(
       checkHead(head, input.condition, upload, repeated) ??
       (await planCompletion(store, target, { input, head, upload, fence }));
     if (!isRefusal(planned)) return planned;
-    // What was found wrong may be that another Complete of it was first: it takes the parts.
+    // The cause may be that another Complete of this upload was first: it takes the parts.
     const isThere = (await readUpload(target, input.upload)) !== undefined;
     return isThere ? planned : madeBefore(store, target, await readHead(target), { input, fence });
   });
@@ -97,9 +98,9 @@ async function madeBefore(
 }
 
 /**
- * As AWS does: where the condition holds, but only since the key's head changed while the upload was under way (another
- * object, a delete marker, or its deletion), the client has to upload anew. A condition that held when this Complete
- * began, and no longer does, is a conflict too.
+ * Follows AWS: where the condition holds, but only since the key's head changed while the upload
+ * was under way (another object, a delete marker, or its deletion), the client has to upload again.
+ * A condition that held when this Complete began, and no longer does, is a conflict too.
  */
 function checkHead(
   head: Version | undefined,

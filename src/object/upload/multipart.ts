@@ -79,8 +79,9 @@ export async function initiateUpload(
 const keyCheckAt = 6;
 
 /**
- * The time first, so that uploads of a key sort by age; then which key it is of, so that a marker of
- * another is noticed whether its upload is there or not; the rest is chance, so that nobody guesses another's.
+ * The time first, so that uploads of a key sort by age; then which key it is of, so that a marker
+ * of another is noticed whether its upload is there or not; the rest is chance, so that nobody
+ * guesses another's.
  */
 function newUploadId(store: ObjectStore, { bucket, key }: KeyPlace, nowMs: number): UploadId {
   const { hash, random } = store.platform;
@@ -96,7 +97,10 @@ function keyCheck(hash: Hash, bucket: BucketId, key: Uint8Array): number {
   return hash.crc32(key, bucket % 2 ** 32) % 2 ** 16;
 }
 
-/** Whether it is the id of an upload of this key, as far as ids tell: one in 65,536 others passes for one. */
+/**
+ * True if it is the id of an upload of this key, as far as ids show: one in 65,536 others passes
+ * for one.
+ */
 export function isUploadOf(
   store: ObjectStore,
   bucket: Pick<Bucket, "id">,

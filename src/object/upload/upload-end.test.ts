@@ -26,7 +26,10 @@ const allParts = [
   [5, small],
 ] as const;
 
-/** A store that ends uploads two parts at a time, and notes what it commits; `refuses` says whether the next is. */
+/**
+ * A store that ends uploads two parts at a time, and notes what it commits; `refuses` says whether
+ * the next is.
+ */
 async function createStore() {
   const made = await createTestStore(hash);
   const [partition] = made.keymap.partitions;

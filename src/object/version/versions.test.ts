@@ -71,7 +71,7 @@ test("a bucket that was never versioned shows no version ids, but its objects ar
   assert.equal(await read(store), "noSuchKey");
 });
 
-test("C5: deleting a key puts a marker over it; deleting the marker brings it back; each version can go for good", async () => {
+test("C5: deleting a key puts a marker over it; deleting the marker brings it back; each version can be deleted permanently", async () => {
   const store = await createVersioned();
   const one = await putIn(store, "one");
   const two = await putIn(store, "two");

@@ -82,7 +82,7 @@ test("C6: a chunk's share comes back when it is written, in order of arrival", a
   await Promise.all(waits);
 });
 
-test("C6: an upload that gets no memory is told to slow down, and leaves no share behind", async () => {
+test("C6: an upload that gets no memory is answered SlowDown, and leaves no share behind", async () => {
   const clock = new ManualClock();
   const budget = new BodyBudget(clock);
   const shares = await exhausted(budget);
@@ -95,7 +95,7 @@ test("C6: an upload that gets no memory is told to slow down, and leaves no shar
   assert.equal(clock.sleepers, 0);
 });
 
-test("C6: past the queue an upload is told to slow down at once", async () => {
+test("C6: past the queue an upload is answered SlowDown at once", async () => {
   const budget = new BodyBudget(new ManualClock());
   const shares = await exhausted(budget);
   const waiting = Array.from({ length: waitersMax }, () => {
@@ -137,7 +137,7 @@ test("C6: slow senders take turns: who waits is not kept from writing by who sen
   await exhausted(store.bodies);
 });
 
-test("C6: an upload that was cut short too often is told to slow down", async () => {
+test("C6: an upload that was cut short too often is answered SlowDown", async () => {
   const clock = new ManualClock();
   const store = { ...(await createTestStore(hash)), bodies: new BodyBudget(clock) };
   const piece = new Uint8Array(freeBytesPerUpload + 1);

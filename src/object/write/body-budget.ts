@@ -5,18 +5,19 @@ import type { Clock } from "../../platform/platform.ts";
 import { inPhase, type RequestPhases } from "../request-phases.ts";
 
 /*
- * What the bodies under way may hold of a process's memory together (C6). An upload holds up to three
- * chunks, one being filled and two on their way to the disk, and 1,024 requests would hold 12 GiB.
+ * The budget for the memory that all uploads of a process hold together (C6). An upload holds up to
+ * three chunks, one being filled and two on their way to the disk, and 1,024 requests would hold 12
+ * GiB.
  *
  * A chunk is paid for in whole before more than a little of it is held, and given back when it is
- * written. Whoever waits holds only chunks that are on their way to the disk, which need nobody: so
- * the budget always comes back, and nothing can lock up. Waiting uploads are not read, and TCP slows
- * their senders. What fits into the little costs nothing and waits for nobody.
+ * written. An upload that waits holds only chunks that are on their way to the disk, which need
+ * nobody: so the budget always comes back, and nothing can lock up. Waiting uploads are not read,
+ * and TCP slows their senders. What fits into the little costs nothing and waits for nobody.
  *
- * A slow sender would keep its chunk's share for as long as it takes to fill it (one, not three: its
- * written chunks are given back). So while others wait, a share is held for `turnMsMax`: then what has
- * come of the chunk is written as it is, the share is given back, and the upload takes its turn again.
- * An upload that gets no turn within `waitMsMax` is told to slow down, and comes again.
+ * A slow sender would keep its chunk's share for as long as it takes to fill it (one, not three:
+ * its written chunks are given back). So while others wait, a share is held for `turnMsMax`: then
+ * what has come of the chunk is written as it is, the share is given back, and the upload takes its
+ * turn again. An upload that gets no turn within `waitMsMax` is answered SlowDown, and comes again.
  */
 
 /**
@@ -26,11 +27,11 @@ import { inPhase, type RequestPhases } from "../request-phases.ts";
 export const bodiesBytesMax = 16 * chunkBytesMax;
 /** @limit Held without being paid for: 1,024 requests, 64 MiB. */
 export const freeBytesPerUpload = 64 * 1024;
-/** @limit Ten turns of the budget; past that an upload is told at once. */
+/** @limit Ten turns of the budget; past that an upload is answered SlowDown at once. */
 export const waitersMax = 256;
 /**
- * @limit For a chunk, while others wait: 4 MiB/s. Slower ones make smaller chunks, which costs more
- * records but stops nobody.
+ * @limit The time for a chunk, while others wait: 4 MiB/s. Slower ones make smaller chunks, which
+ * costs more records but stops nobody.
  */
 export const turnMsMax = 1000;
 /**
@@ -60,7 +61,7 @@ export class BodyBudget {
     return this.#limiter.waiting;
   }
 
-  /** Uploads that were told to slow down. */
+  /** Uploads that were answered SlowDown. */
   get refused(): number {
     return this.#refused;
   }
@@ -129,17 +130,18 @@ export class BodyBudget {
   }
 }
 
-/** What one upload has taken of the budget. */
+/** The share of the budget that one upload has taken. */
 export class BodyShare {
   readonly #budget: BodyBudget;
   readonly #onTurnOver: () => void;
   readonly #phases: RequestPhases | undefined;
   readonly #taken = new Set<() => void>();
-  /** For the chunk being filled. */
+  /** Releases the memory of the chunk being filled. */
   #filling: (() => void) | undefined;
 
   /**
-   * @param onTurnOver others wait, and this upload fills its chunk slowly: it hands over what it has.
+   * @param onTurnOver others wait, and this upload fills its chunk slowly: it hands over what it
+   * has.
    *   Without it, the upload keeps its share.
    */
   constructor(
@@ -152,7 +154,10 @@ export class BodyShare {
     this.#phases = phases;
   }
 
-  /** Before more is read: of a chunk of so many bytes this many are held. A promise where that has to wait. */
+  /**
+   * Before more is read: of a chunk of so many bytes this many are held. A promise where that has
+   * to wait.
+   */
   cover(heldBytes: number, chunkBytes = heldBytes): Promise<void> | undefined {
     if (this.#filling !== undefined || heldBytes <= freeBytesPerUpload) return undefined;
     return this.#take(chunkBytes);

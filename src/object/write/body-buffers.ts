@@ -10,24 +10,27 @@ import { ownHashBytesMax } from "./digests.ts";
 /** @limit Kept for the next reads: 16 of them at full speed. */
 const readBuffersKeptMax = 32;
 /**
- * Chunks come in these sizes of memory: most are whole, but a body of 256 KiB must not take 4 MiB of the budget. Of the
- * smaller ones 32 MiB are kept together …
+ * Chunks come in these sizes of memory: most are whole, but a body of 256 KiB must not take 4 MiB
+ * of the budget. Of the smaller ones 32 MiB are kept together …
  */
 const smallBuffers = [
   { bufferBytes: 256 * 1024, keptMax: 64 },
   { bufferBytes: ownHashBytesMax, keptMax: 16 },
 ] as const;
 /**
- * @limit … and of whole chunks as many as the budget of uploads has, so that none is made anew
- * while it is used up.
+ * @limit … and of whole chunks as many as the budget of uploads has, so that none is allocated
+ * again while it is used up.
  */
 const wholeBuffersKeptMax = bodiesBytesMax / chunkBytesMax;
 
 /** The memory that bodies of a process pass through. */
 export interface BodyBuffers {
-  /** For reads of up to `pieceBytesMax`, and the header of a record in front of them. */
+  /** Buffers for reads of up to `pieceBytesMax`, with the header of a record in front. */
   readonly readBuffers: BufferPool;
-  /** For chunks of uploads, by size; in memory that threads share, so that they hash it without a copy. */
+  /**
+   * Buffers for chunks of uploads, by size; in memory that threads share, so that they hash it
+   * without a copy.
+   */
   readonly chunkBuffers: readonly BufferPool[];
 }
 
@@ -39,7 +42,8 @@ export function createBodyBuffers(memory: ThreadMemory): BodyBuffers {
     readBuffers: new BufferPool({
       bufferBytes: pieceBytesMax + recordHeaderBytesMax,
       keptMax: readBuffersKeptMax,
-      // Memory of their own: one that its answer may still be sent from, because the peer left, is not given back.
+      // Memory of their own: one that its answer may still be sent from, because the peer left, is
+      // not given back.
       create: (bytes) => new Uint8Array(bytes),
     }),
     chunkBuffers: [...smallBuffers, whole].map(

@@ -12,17 +12,19 @@ import type { ObjectStore } from "../object-store.ts";
 /** @limit Chunks of one upload that are cut short so that others have their turn. Past it … */
 export const shortChunksMax = 64;
 /**
- * @limit … they must hold this much on average, or the upload is told to slow down: 5 GiB have
+ * @limit … they must hold this much on average, or the upload is answered SlowDown: 5 GiB have
  * 20,480 references then, 450 kB of a manifest. As a chunk has a second at the least, it is 256
  * KiB/s while others wait.
  */
 export const shortChunkBytesMin = 256 * 1024;
 
 /**
- * Gathers a large body in chunks of `chunkBytesMax` and a last one, hashes them on the way and appends them in order,
- * within what uploads may hold together. Each byte is copied once, to where it is hashed and written from.
+ * Gathers a large body in chunks of `chunkBytesMax` and a last one, hashes them on the way and
+ * appends them in order, within what uploads may hold together. Each byte is copied once, to where
+ * it is hashed and written from.
  *
- * For bytes that have come: `makeSpace`, wait where it says so, `fill`, and `append` where the chunk is full.
+ * For bytes that have come: `makeSpace`, wait where it says so, `fill`, and `append` where the
+ * chunk is full.
  */
 export class ChunkFiller {
   readonly #store: ObjectStore;
@@ -61,14 +63,14 @@ export class ChunkFiller {
     return this.#filled === chunkBytesMax;
   }
 
-  /** What the chunk being filled may come to. */
+  /** The size that the chunk being filled may reach. */
   get #chunkBytes(): number {
     return Math.min(chunkBytesMax, this.#expected);
   }
 
   /**
-   * Sees to it that some of these bytes can be taken; a promise where that has to wait for upload memory. StoreError
-   * `overloaded`.
+   * Sees to it that some of these bytes can be taken; a promise where that has to wait for upload
+   * memory. StoreError `overloaded`.
    */
   makeSpace(bytes: number): Promise<void> | undefined {
     if (
@@ -97,7 +99,7 @@ export class ChunkFiller {
     return count;
   }
 
-  /** Of all that was taken. */
+  /** The digests of all bytes taken. */
   digests(): Promise<ReadonlyMap<HashAlgorithm, Uint8Array>> {
     this.#hash();
     return this.#hasher.digests();
@@ -122,7 +124,8 @@ export class ChunkFiller {
   }
 
   /**
-   * Appends the chunk as it is; resolves when the next one may be filled. Throws what an earlier append failed with.
+   * Appends the chunk as it is; resolves when the next one may be filled. Throws what an earlier
+   * append failed with.
    */
   append(): Promise<void> {
     this.#hash();
@@ -145,7 +148,7 @@ export class ChunkFiller {
     if (this.#filled === 0) return; // it is full and on its way
     this.#shortChunks++;
     this.#shortBytes += this.#filled;
-    this.append().catch(() => undefined); // who comes next is told
+    this.append().catch(() => undefined); // the next caller gets the failure
   }
 
   /** Hands on what the hasher has not had yet. */
@@ -156,10 +159,12 @@ export class ChunkFiller {
     const done = this.#hasher.update(bytes);
     if (done === undefined) return;
     this.#hashed = Promise.all([this.#hashed, done]).then(() => undefined);
-    this.#hashed.catch(() => undefined); // the writer tells of it, or the digests
+    this.#hashed.catch(() => undefined); // the writer reports it, or the digests
   }
 
-  /** A slow sender of little holds little: a buffer of the pool is taken once the chunk is paid for. */
+  /**
+   * A slow sender of little holds little: a buffer of the pool is taken once the chunk is paid for.
+   */
   #enlarge(needed: number, chunkBytes: number): void {
     const before = this.#buffer.subarray(0, this.#filled);
     if (needed <= freeBytesPerUpload) {

@@ -15,15 +15,18 @@ import { commitPlan, type Freed, type Plan } from "../../rows/commit.ts";
 import { type Deleted, type DeleteInput, deleteObject, planDeletion } from "./delete.ts";
 
 /*
- * Deletes many keys at once, each on its own terms. Keys whose current version goes are taken together: one read of
- * their heads, one commit for all, with a garbage row for what it frees of each (C5). It is the same plan as for one key, so what holds
- * for each at that instant holds for all (C2). Where a key cannot be read, or changes under every attempt, its companions
- * are not to suffer for it: then they are deleted one by one.
+ * Deletes many keys at once, each on its own terms. Keys whose current version goes are taken
+ * together: one read of their heads, one commit for all, with a garbage row for what it frees of
+ * each (C5). It is the same plan as for one key, so what holds for each at that instant holds for
+ * all (C2). Where a key cannot be read, or changes under every attempt, its companions are not to
+ * suffer for it: then they are deleted one by one.
  */
 
 export type DeleteItem = Omit<DeleteInput, "bucket">;
 
-/** What became of one: `thrown` is the failure of this key, which says nothing of others. */
+/**
+ * The outcome for one key: `thrown` is the failure of this key, which says nothing about others.
+ */
 export type DeleteOutcome = Deleted | Refusal | { readonly thrown: unknown };
 
 /** @limit Keys of a commit: as many heads as one read of the index takes. */
@@ -33,7 +36,10 @@ const keysPerCommit = readKeysMax;
  * send.
  */
 const inFlightMax = 32;
-/** A commit of many keys counts for so many, so that a transaction of the index is not held up by one request. */
+/**
+ * A commit of many keys counts for so many, so that a transaction of the index is not held up by
+ * one request.
+ */
 const batchUnits = 16;
 
 /** In the order of `items`, which are at most a thousand. */
@@ -87,7 +93,10 @@ function isOfOneKey(thrown: unknown): boolean {
   return isStoreError(thrown, "corrupt") || isStoreError(thrown, "overloaded");
 }
 
-/** The places of items that are deleted together, in one partition and none twice, and of those that name a version. */
+/**
+ * The places of items that are deleted together, in one partition and none twice, and of those that
+ * name a version.
+ */
 function batchesOf(
   store: ObjectStore,
   { id }: Bucket,

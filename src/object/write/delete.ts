@@ -18,7 +18,9 @@ import { objectOf, readVersion, type Version, versionOf } from "../../rows/versi
 export interface DeleteInput {
   readonly bucket: string;
   readonly key: Uint8Array;
-  /** Undefined: the key as such, which in a versioned bucket puts a delete marker over its versions. */
+  /**
+   * Undefined: the key as such, which in a versioned bucket puts a delete marker over its versions.
+   */
   readonly version?: VersionRef | undefined;
   readonly condition: WriteCondition;
 }

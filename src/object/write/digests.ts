@@ -16,13 +16,14 @@ import type { Upload } from "./upload.ts";
 export const ownHashBytesMax = 1024 * 1024;
 
 /**
- * @limit What is handed to others at once: hashing goes on while the chunk is still being filled.
+ * @limit Bytes handed to another thread at once: hashing goes on while the chunk is still being
+ * filled.
  */
 const offThreadStepBytes = 1024 * 1024;
-/** @limit What this thread hashes at once: the bytes that just came are still in its cache. */
+/** @limit Bytes that this thread hashes at once: they just came, and are still in its cache. */
 const ownStepBytes = 64 * 1024;
 
-/** Whether a body is announced to be so small that this thread hashes it. */
+/** True if a body is announced to be so small that this thread hashes it. */
 function isHashedHere(sizeBytes: number | undefined): boolean {
   return sizeBytes !== undefined && sizeBytes <= ownHashBytesMax;
 }
@@ -32,7 +33,10 @@ export function hashStepBytes(sizeBytes: number | undefined): number {
   return isHashedHere(sizeBytes) ? ownStepBytes : offThreadStepBytes;
 }
 
-/** MD5, which is the ETag, and what else is asked for. The one place where bodies that come in pieces are hashed. */
+/**
+ * MD5, which is the ETag, and what else is asked for. The one place where bodies that come in
+ * pieces are hashed.
+ */
 export function openDigests(
   hash: Hash,
   wanted: readonly HashAlgorithm[],
@@ -44,7 +48,10 @@ export function openDigests(
     : hash.createOffThread(algorithms);
 }
 
-/** Computes the digests of a body in memory and has them accepted: its MD5, and the checksum to keep. */
+/**
+ * Computes the digests of a body in memory and has them accepted: its MD5, and the checksum to
+ * keep.
+ */
 export function acceptWhole(
   hash: Hash,
   upload: Pick<Upload, "algorithms" | "accept">,

@@ -35,26 +35,26 @@ async function createStore(change: (hasher: BodyHasher) => Partial<BodyHasher>) 
     },
   });
   const chunkBuffers = chunkPoolOf(store.buffers, chunkBytesMax);
-  let rooms = 0;
+  let buffersInUse = 0;
   const take = chunkBuffers.take.bind(chunkBuffers);
   chunkBuffers.take = () => {
-    rooms++;
+    buffersInUse++;
     return take();
   };
   const give = chunkBuffers.give.bind(chunkBuffers);
-  chunkBuffers.give = (room) => {
-    rooms--;
-    give(room);
+  chunkBuffers.give = (buffer) => {
+    buffersInUse--;
+    give(buffer);
   };
   const put = (upload = uploadOf(bytes, { pieceBytes: 65_536 })) =>
     putObject(store, { bucket: testBucket, key: key("k"), attributes, condition: always, upload });
-  return { store, open, put, roomsInUse: () => rooms };
+  return { store, open, put, inUse: () => buffersInUse };
 }
 
 test("put: a large body whose hashing fails is not stored, and what it held is given back", async () => {
   for (const failing of [1, 4, 3 * chunks]) {
     let updates = 0;
-    const { store, open, put, roomsInUse } = await createStore((hasher) => ({
+    const { store, open, put, inUse } = await createStore((hasher) => ({
       update: (some) =>
         ++updates === failing
           ? Promise.reject(new StoreError("unavailable", "a thread died"))
@@ -63,13 +63,13 @@ test("put: a large body whose hashing fails is not stored, and what it held is g
     await assert.rejects(put(), (error) => isStoreError(error, "unavailable"));
     assert.deepEqual(store.writer.released, store.writer.appended);
     assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
-    assert.deepEqual([open.hashers, roomsInUse()], [0, 0]);
+    assert.deepEqual([open.hashers, inUse()], [0, 0]);
   }
 });
 
 test("C6: a large body waits for its hashing, with two chunks on their way and one being filled", async () => {
   const gate = Promise.withResolvers<void>();
-  const { store, put, open, roomsInUse } = await createStore((hasher) => ({
+  const { store, put, open, inUse } = await createStore((hasher) => ({
     update: async (some) => {
       await gate.promise;
       await hasher.update(some);
@@ -82,15 +82,15 @@ test("C6: a large body waits for its hashing, with two chunks on their way and o
   const stored = put();
   for (let i = 0; i < 20; i++) await settle();
   assert.equal(store.writer.appended.length, 2);
-  assert.equal(roomsInUse(), 3);
+  assert.equal(inUse(), 3);
   gate.resolve();
   ok(await stored);
   assert.deepEqual(Buffer.from(ok(await get(store, "k"))), Buffer.from(bytes));
-  assert.deepEqual([open.hashers, roomsInUse()], [0, 0]);
+  assert.deepEqual([open.hashers, inUse()], [0, 0]);
 });
 
 test("put: a large body that breaks off closes its hashers and gives back its memory", async () => {
-  const { put, open, roomsInUse } = await createStore(() => ({}));
+  const { put, open, inUse } = await createStore(() => ({}));
   const broken = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < chunkBytesMax + 900_000; at += 65_536) {
       yield bytes.subarray(at, at + 65_536);
@@ -101,7 +101,7 @@ test("put: a large body that breaks off closes its hashers and gives back its me
     code: "cancelled",
   });
   await settle();
-  assert.deepEqual([open.hashers, roomsInUse()], [0, 0]);
+  assert.deepEqual([open.hashers, inUse()], [0, 0]);
 });
 
 test("put: the memory of chunks is used again", async () => {

@@ -36,8 +36,9 @@ export interface Stored {
 export async function putObject(store: ObjectStore, input: PutInput): Promise<Stored | Refusal> {
   const target = await openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
-  // Whether it may be written is decided at the commit; this saves reading a body in vain. Without a condition that would
-  // be only in a bucket that is just being deleted, and a read of the index for each object.
+  // The commit decides if it may be written; this saves reading a body in vain. Without a condition
+  // that would be only in a bucket that is just being deleted, and a read of the index for each
+  // object.
   if (input.condition.kind !== "always") {
     const early = await mayWrite(target, input.condition);
     if (early !== undefined) return early;

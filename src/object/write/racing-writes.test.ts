@@ -95,7 +95,7 @@ test("C2: a condition that held before the body is judged again at the commit", 
   assert.equal(store.writer.released.length, store.writer.appended.length);
 });
 
-test("put: a condition that fails is told before the body is read", async () => {
+test("put: a condition that fails is answered before the body is read", async () => {
   const store = await createTestStore(hash);
   ok(await put(store, "k", "there"));
   const unread: AsyncIterable<Uint8Array> = {
@@ -130,7 +130,7 @@ test("delete: conditional as on AWS", async () => {
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
 });
 
-/** A store whose partition answers commits as told. */
+/** A store whose partition answers commits as the test says. */
 function withCommits(store: TestStore, commit: Partition["commit"]): ObjectStore {
   const { keymap } = store;
   const wrap = (partition: Partition): Partition => ({

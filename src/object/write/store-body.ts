@@ -28,9 +28,9 @@ export interface StoredBody {
 }
 
 /**
- * Reads, verifies and appends a body; synced when this returns. `entityTooLarge`; throws what the body or `accept`
- * throws, StoreError `invalid` where there are more or fewer bytes than announced, `cancelled`, and the extent writer's.
- * Unless it returns a stored body, nothing of it is kept.
+ * Reads, verifies and appends a body; synced when this returns. `entityTooLarge`; throws what the
+ * body or `accept` throws, StoreError `invalid` where there are more or fewer bytes than announced,
+ * `cancelled`, and the extent writer's. Unless it returns a stored body, nothing of it is kept.
  */
 export function storeBody(
   store: ObjectStore,
@@ -46,7 +46,10 @@ export function storeBody(
     : storePieces(store, blob, upload, body);
 }
 
-/** A small body, step by step; it waits for its bytes, where they have not come yet, and for the disk. */
+/**
+ * A small body, step by step; it waits for its bytes, where they have not come yet, and for the
+ * disk.
+ */
 async function storeWhole(
   { platform, writer, phases }: ObjectStore,
   blob: BlobIdentity,
@@ -100,8 +103,8 @@ async function storePieces(
     }
     decoder.end();
     if (announced !== undefined && size < announced) throw wrongSize(announced, size);
-    // A large body's last chunk is written while it is hashed; of a smaller body that is not accepted
-    // nothing is written.
+    // A large body's last chunk is written while it is hashed; of a smaller body that is not
+    // accepted nothing is written.
     if (size > ownHashBytesMax) {
       await inPhase(store.phases, "write", () => chunks.finish());
     }

@@ -11,7 +11,7 @@ export const wholeBodyBytesMax = freeBytesPerUpload;
 /** The bytes of a put or a part, and what to verify about them. */
 export interface Upload {
   readonly body: WholeBody | BodyPieces;
-  /** As announced; undefined if not. The body must have just this many bytes. */
+  /** The size as announced; undefined if it was not. The body must have just this many bytes. */
   readonly sizeBytes: number | undefined;
   /** Digests to compute over the bytes; MD5 is always among those handed to `accept`. */
   readonly algorithms: readonly HashAlgorithm[];
@@ -35,7 +35,10 @@ export interface BodyPieces {
   readonly kind: "pieces";
   readonly pieces: AsyncIterable<Uint8Array>;
   readonly decoder: PieceDecoder;
-  /** Whether a piece may be freed once it is copied, or belongs to somebody who uses its memory again. */
+  /**
+   * Says if a piece may be freed once it is copied (owned), or its memory is used again by its
+   * owner (borrowed).
+   */
   readonly ownership: "owned" | "borrowed";
   /** Nobody waits for the upload any more. */
   readonly signal?: AbortSignal | undefined;

@@ -38,8 +38,8 @@ export async function wholeChecksum(
 }
 
 /**
- * What a checksum of several parts may be on AWS, its default first: CRC-64/NVME is always of the
- * full object, and of the others only CRCs can be.
+ * The types that a checksum of several parts may have on AWS, the default first: CRC-64/NVME is
+ * always of the full object, and of the others only CRCs can be.
  */
 export function checksumTypes(algorithm: ChecksumAlgorithm): readonly ChecksumType[] {
   if (algorithm === "crc64nvme") return ["full"];

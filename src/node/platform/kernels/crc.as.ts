@@ -1,13 +1,14 @@
-// CRC-32C and CRC-64/NVME at memory speed, and the combination of any reflected CRC. AssemblyScript: built into
-// crc.wasm by tools/build-kernels.ts.
+// CRC-32C and CRC-64/NVME at memory speed, and the combination of any reflected CRC.
+// AssemblyScript: built into crc.wasm by tools/build-kernels.ts.
 //
-// "Slicing by 16": sixteen bytes are folded per step, each looked up in a table of its own, so that the
-// lookups do not wait for each other (Kounavis & Berry, "A Systematic Approach to Building High Performance,
-// Software-based, CRC Generators", 2005). WebAssembly has no carry-less multiplication, which would be faster.
+// "Slicing by 16": sixteen bytes are folded per step, each looked up in a table of its own, so that
+// the lookups do not wait for each other (Kounavis & Berry, "A Systematic Approach to Building High
+// Performance, Software-based, CRC Generators", 2005). WebAssembly has no carry-less
+// multiplication, which would be faster.
 //
-// Each thread has an instance, and all of them one memory: so an instance is told a place of its own for its tables, and
-// bytes are read where they are. The CRC's state is passed in and out as it stands inside the register (inverted), so
-// that calls follow one another.
+// Each thread has an instance, and all of them one memory: so an instance is given a place of its
+// own for its tables, and bytes are read where they are. The CRC's state is passed in and out as it
+// stands inside the register (inverted), so that calls follow one another.
 
 const tables32Size: usize = 16 * 256 * 4;
 const tables64Size: usize = 16 * 256 * 8;
@@ -18,8 +19,9 @@ const polynomial32c: u32 = 0x82f63b78;
 const polynomial64: u64 = 0x9a6c9329ac4bc9b5;
 
 /**
- * From here on CRC-64 goes through both halves at the same time and joins their states: each step waits for the one before,
- * so that the processor has time for a second chain (0.40 s/GB instead of 0.55; three and four chains take longer again).
+ * From here on CRC-64 goes through both halves at the same time and joins their states: each step
+ * waits for the one before, so that the processor has time for a second chain (0.40 s/GB instead of
+ * 0.55; three and four chains take longer again).
  */
 const halfBytesMin: usize = 16 * 1024;
 let powerBytes: usize = 0;
@@ -75,7 +77,10 @@ export function crc64nvme(state: u64, start: usize, length: usize): u64 {
   return state;
 }
 
-/** The CRC of two strings one after the other. `polynomial` is reflected; `bytes` the length of the second. */
+/**
+ * The CRC of two strings one after the other. `polynomial` is reflected; `bytes` the length of the
+ * second.
+ */
 export function combine32(polynomial: u32, first: u32, second: u32, bytes: f64): u32 {
   return combine<u32>(polynomial, first, second, <u64>bytes);
 }
@@ -84,8 +89,8 @@ export function combine64(first: u64, second: u64, bytes: f64): u64 {
   return combine<u64>(polynomial64, first, second, <u64>bytes);
 }
 
-// Appending n bytes multiplies the first CRC by x^(8n) modulo P (Adler, zlib's crc32_combine); the power
-// takes one squaring per bit of n. Inversion before and after cancels out.
+// Appending n bytes multiplies the first CRC by x^(8n) modulo P (Adler, zlib's crc32_combine); the
+// power takes one squaring per bit of n. Inversion before and after cancels out.
 function combine<T>(polynomial: T, first: T, second: T, bytes: u64): T {
   return multiply<T>(powerOf<T>(polynomial, bytes), first, polynomial) ^ second;
 }
@@ -117,7 +122,7 @@ function step64(tables: usize, state: u64, at: usize): u64 {
   return fold64(tables, load<u64>(at) ^ state, 8) ^ fold64(tables, load<u64>(at, 8), 0);
 }
 
-/** What the state of the first half is multiplied by, for the half's length; mostly the same as before. */
+/** The factor for the state of the first half, by the half's length; mostly the same as before. */
 function power64(bytes: usize): u64 {
   if (bytes != powerBytes) {
     powerBytes = bytes;

@@ -1,14 +1,19 @@
-// MD5 (RFC 1321) of one body, or of four at once. AssemblyScript: built into md5.wasm by tools/build-kernels.ts.
+// MD5 (RFC 1321) of one body, or of four at once. AssemblyScript: built into md5.wasm by
+// tools/build-kernels.ts.
 //
-// Each step of MD5 waits for the one before, so that a processor is idle for most of it, and the bytes of one body can't be
-// taken in another order. But those of four bodies fit into the lanes of one vector: 0.55 s/GB where one alone takes 1.56,
-// and OpenSSL's assembly 1.54 (Node 26.10, one of two shared cores, November 2026). Eight lanes take 0.39, but cost what
-// eight bodies cost also where there are four.
+// Each step of MD5 waits for the one before, so that a processor is idle for most of it, and the
+// bytes of one body can't be taken in another order. But those of four bodies fit into the lanes of
+// one vector: 0.55 s/GB where one alone takes 1.56, and OpenSSL's assembly 1.54 (Node 26.10, one of
+// two shared cores, November 2026). Eight lanes take 0.39, but cost what eight bodies cost also
+// where there are four.
 //
-// Each thread has an instance, and all of them one memory: so an instance is told a place of its own, where its caller puts
-// the lanes' states and places.
+// Each thread has an instance, and all of them one memory: so an instance is given a place of its
+// own, where its caller puts the lanes' states and places.
 
-/** Four words of state, each of all four lanes; the place of each lane's bytes; a block of each, word by word. */
+/**
+ * Four words of state, each of all four lanes; the place of each lane's bytes; a block of each,
+ * word by word.
+ */
 const statesSize: usize = 64;
 const placesSize: usize = 16;
 const wordsSize: usize = 256;
@@ -43,7 +48,7 @@ export function hashOne(blocks: i32): void {
   hash<u32>(blocks);
 }
 
-/** As many blocks of each lane. */
+/** Hashes the same number of blocks of each lane. */
 export function hashFour(blocks: i32): void {
   hash<v128>(blocks);
 }
@@ -190,7 +195,8 @@ function sum<T>(a: T, b: T): T {
   else return a + b;
 }
 
-// The four functions of MD5: b chooses between c and d; d chooses between b and c; parity; c against b or not d.
+// The four functions of MD5: b chooses between c and d; d chooses between b and c; parity; c
+// against b or not d.
 
 @inline
 function first<T>(b: T, c: T, d: T): T {

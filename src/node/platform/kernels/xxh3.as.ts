@@ -1,11 +1,15 @@
-// XXH3, 64 and 128 bits, with seed 0 and the default secret, by its specification (doc/xxhash_spec.md of
-// github.com/Cyan4973/xxHash). AssemblyScript: built into xxh3.wasm by tools/build-kernels.ts.
+// XXH3, 64 and 128 bits, with seed 0 and the default secret, by its specification
+// (doc/xxhash_spec.md of github.com/Cyan4973/xxHash). AssemblyScript: built into xxh3.wasm by
+// tools/build-kernels.ts.
 //
-// Called as xxh64.as.ts is: bytes in the window, `update`, and the caller keeps the state between calls; but a block, of
-// which only a short value is wanted, is read where it is. The last stripe of the input is treated apart, and inputs of up to 240 bytes are another algorithm altogether;
-// so up to 240 bytes are kept as they come, and from then on the last 64, of which the newest were not used yet.
+// Called as xxh64.as.ts is: bytes in the window, `update`, and the caller keeps the state between
+// calls; but a block, of which only a short value is wanted, is read where it is. The last stripe
+// of the input is treated apart, and inputs of up to 240 bytes are another algorithm altogether; so
+// up to 240 bytes are kept as they come, and from then on the last 64, of which the newest were not
+// used yet.
 //
-// 64 MiB in one go: 4.5 to 5.7 GB/s, XXH64 2.6 to 4.0, where MD5 comes to 0.4 (Node 26.10, two shared cores, November 2026).
+// 64 MiB in one go: 4.5 to 5.7 GB/s, XXH64 2.6 to 4.0, where MD5 comes to 0.4 (Node 26.10, two
+// shared cores, November 2026).
 
 const windowSize: i32 = 64 * 1024;
 const stripe: i32 = 64;
@@ -23,12 +27,12 @@ const prime5: u64 = 0x27d4eb2f165667c5;
 const mix1: u64 = 0x165667919e3779f9;
 const mix2: u64 = 0x9fb21c651e98df25;
 
-/** What is kept of earlier calls is laid in front of the window: then all is in one piece. */
+/** Bytes kept of earlier calls are laid in front of the window, so that all is in one piece. */
 const lead: usize = 256;
 let window: usize = 0;
 
-// The state: eight accumulators, the count of all bytes, the place in the block, the counts of bytes that are kept
-// and that were not used yet, and the kept ones.
+// The state: eight accumulators, the count of all bytes, the place in the block, the counts of
+// bytes that are kept and that were not used yet, and the kept ones.
 const stateSize: i32 = 8 * 8 + 8 + 4 * 4 + shortMax;
 let state: usize = 0;
 let total: usize = 0;
@@ -173,7 +177,10 @@ function consume(at: usize, stripes: i32): usize {
   return at;
 }
 
-/** Two lanes: each adds the other's data, and the product of the halves of its own data under the secret. */
+/**
+ * Two lanes: each adds the other's data, and the product of the halves of its own data under the
+ * secret.
+ */
 @inline
 function accumulate(sum: v128, data: v128, key: v128): v128 {
   const value = v128.xor(data, key);

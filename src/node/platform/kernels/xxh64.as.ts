@@ -1,9 +1,10 @@
-// XXH64 with seed 0, by its specification (doc/xxhash_spec.md of github.com/Cyan4973/xxHash). AssemblyScript: built
-// into xxh64.wasm by tools/build-kernels.ts.
+// XXH64 with seed 0, by its specification (doc/xxhash_spec.md of github.com/Cyan4973/xxHash).
+// AssemblyScript: built into xxh64.wasm by tools/build-kernels.ts.
 //
-// Each thread has an instance, and all of them one memory: so an instance is told a place of its own for its state. The
-// caller copies its bytes into the window and calls `update` with their count. Between the calls for one digest it keeps
-// the bytes of the state, so that several digests can be under way in one instance.
+// Each thread has an instance, and all of them one memory: so an instance is given a place of its
+// own for its state. The caller copies its bytes into the window and calls `update` with their
+// count. Between the calls for one digest it keeps the bytes of the state, so that several digests
+// can be under way in one instance.
 
 const windowSize: i32 = 64 * 1024;
 const stripe: i32 = 32;
@@ -14,7 +15,10 @@ const prime3: u64 = 0x165667b19e3779f9;
 const prime4: u64 = 0x85ebca77c2b2ae63;
 const prime5: u64 = 0x27d4eb2f165667c5;
 
-/** Bytes of an earlier call that did not fill a stripe are laid in front of the window: then all are in one piece. */
+/**
+ * Bytes of an earlier call that did not fill a stripe are laid in front of the window: then all are
+ * in one piece.
+ */
 let window: usize = 0;
 
 // The state: four accumulators, the count of all bytes, of those that are left over, and these.

@@ -4,15 +4,17 @@ import type { Database } from "./environment.ts";
 import { saysFull } from "./failures.ts";
 
 /*
- * Room in the data file, made before it is needed: zeros behind its last page, which LMDB does not look at.
+ * Space in the data file, written before it is needed: zeros behind its last page, which LMDB does
+ * not look at.
  *
- * A full disk is then met here, as an error of a write that matters to nobody, and not inside LMDB: the binding
- * (3.5.6) writes past a buffer of its own when one of its writes fails, and the process dies of it sooner or later.
- * What was kept ahead also lets deletes and compaction go on while the disk is full; LMDB uses freed pages again,
- * so they need little of it. And a sync is cheaper where the file does not grow.
+ * A full disk is then met here, as an error of a write that matters to nobody, and not inside LMDB:
+ * the binding (3.5.6) writes past a buffer of its own when one of its writes fails, and the process
+ * dies of it sooner or later. What was kept ahead also lets deletes and compaction go on while the
+ * disk is full; LMDB uses freed pages again, so they need little of it. And a sync is cheaper where
+ * the file does not grow.
  *
- * On file systems that write overwritten blocks elsewhere (btrfs, ZFS) the zeros promise nothing; a full disk there
- * is a failed commit, after which the engine is closed.
+ * On file systems that write overwritten blocks elsewhere (btrfs, ZFS) the zeros promise nothing; a
+ * full disk there is a failed commit, after which the engine is closed.
  */
 
 /** @limit Kept ahead by default: what deletes and compaction have while the disk is full. */
@@ -25,7 +27,7 @@ interface Statistics {
   readonly lastPageNumber: number;
 }
 
-export class Room {
+export class FileReserve {
   readonly #database: Database;
   readonly #descriptor: number;
   readonly #reserveBytes: number;
@@ -36,7 +38,10 @@ export class Room {
     this.#reserveBytes = reserveBytes;
   }
 
-  /** Kept for changes that free space, or are made by what does: others are refused once no more than this is left. */
+  /**
+   * Kept for changes that free space, or are made by what does: others are refused once no more
+   * than this is left.
+   */
   get keptBytes(): number {
     return this.#reserveBytes / 2;
   }
@@ -46,9 +51,9 @@ export class Room {
   }
 
   /**
-   * Bytes that the transaction under way can write for certain. Makes room until it is `wanted`, and a step where
-   * that much of the reserve is gone; stops where the disk is full. Only inside a write transaction: then no other
-   * process is at the end of the file.
+   * Bytes that the transaction under way can write for certain. Writes more until it is `wanted`,
+   * and a step where that much of the reserve is gone; stops where the disk is full. Only inside a
+   * write transaction: then no other process is at the end of the file.
    */
   ahead(wanted: number): number {
     // The binding types what this returns as {}.
@@ -63,7 +68,7 @@ export class Room {
     return end - used;
   }
 
-  /** Makes the reserve, as far as the disk has room, durably. */
+  /** Makes the reserve, as far as the disk has space, durably. */
   async fill(): Promise<void> {
     for (let wanted = 0; wanted < this.#reserveBytes;) {
       wanted = Math.min(wanted + stepBytes, this.#reserveBytes);
