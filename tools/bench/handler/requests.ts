@@ -13,6 +13,8 @@ export const requestKinds = [
   "part 4 KiB",
   "delete 1,000 keys",
   "list 1,000 keys",
+  "list 1,000 versions",
+  "list 1,000 folders",
   "put 64 KiB",
   "put 256 KiB",
   "get 256 KiB",
@@ -24,8 +26,14 @@ const listBucket = "/bench-list";
 /** Objects that are read and overwritten: they fit in every cache. */
 const objects = 100;
 const largerObjects = 16;
-/** A page of 1,000 begins in the first thousand. */
+const versionsBucket = "/bench-versions";
+/** Listed by "/", beside the keys that are listed one by one. */
+const foldersBucket = "/bench-folders";
+/** A page of 1,000 begins in the first thousand; and so for versions, three of each key, and folders, of two keys each. */
 const listedKeys = 2000;
+const versionedKeys = 700;
+const versionsOfKey = 3;
+const folders = 2000;
 /** Parts of one upload commit one after the other, so many at once belong to many uploads. */
 const uploads = 256;
 const keysAtATime = 1000;
@@ -45,7 +53,9 @@ export class Requests {
   /** Makes the buckets and what requests of these kinds find there. */
   static async prepare(frontEnd: LocalFrontEnd, kinds: readonly RequestKind[]): Promise<Requests> {
     const requests = new Requests(frontEnd);
-    for (const name of [bucket, listBucket]) await requests.#expect(requests.#sign("PUT", name));
+    for (const name of [bucket, listBucket, versionsBucket, foldersBucket]) {
+      await requests.#expect(requests.#sign("PUT", name));
+    }
     await requests.#putAll(objects, (i) => `${bucket}/small-${i}`, sizes.small);
     if (kinds.includes("get 256 KiB")) {
       await requests.#putAll(largerObjects, (i) => `${bucket}/larger-${i}`, sizes.larger);
@@ -53,10 +63,25 @@ export class Requests {
     if (kinds.includes("list 1,000 keys")) {
       await requests.#putAll(listedKeys, (i) => `${listBucket}/${listedKey(i)}`, 1);
     }
+    if (kinds.includes("list 1,000 versions")) await requests.#putVersions();
+    if (kinds.includes("list 1,000 folders")) {
+      const keyOf = (i: number) => `${foldersBucket}/${listedFolder(i >> 1)}key-${i % 2}`;
+      await requests.#putAll(2 * folders, keyOf, 1);
+    }
     if (kinds.includes("part 4 KiB")) {
       for (let i = 0; i < uploads; i++) await requests.#beginUpload(i);
     }
     return requests;
+  }
+
+  async #putVersions(): Promise<void> {
+    const body = Buffer.from(
+      "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+    );
+    await this.#expect(this.#sign("PUT", versionsBucket, "versioning=", body));
+    for (let version = 0; version < versionsOfKey; version++) {
+      await this.#putAll(versionedKeys, (i) => `${versionsBucket}/${listedKey(i)}`, 1);
+    }
   }
 
   async #beginUpload(i: number): Promise<void> {
@@ -96,6 +121,21 @@ export class Requests {
         const after = listedKey((i * 37) % keysAtATime);
         const query = { "list-type": "2", "max-keys": "1000", "start-after": after };
         return this.#sign("GET", listBucket, encodeQuery(query));
+      }
+      case "list 1,000 versions": {
+        const after = listedKey((i * 37) % (versionedKeys / 2));
+        const query = { "key-marker": after, "max-keys": "1000", versions: "" };
+        return this.#sign("GET", versionsBucket, encodeQuery(query));
+      }
+      case "list 1,000 folders": {
+        const after = listedFolder((i * 37) % keysAtATime);
+        const query = {
+          delimiter: "/",
+          "list-type": "2",
+          "max-keys": "1000",
+          "start-after": after,
+        };
+        return this.#sign("GET", foldersBucket, encodeQuery(query));
       }
       case "put 64 KiB":
         return this.#put(`${bucket}/middle-${i % largerObjects}`, sizes.middle);
@@ -171,6 +211,10 @@ export function refusal(
 
 function uploadPath(i: number): string {
   return `${bucket}/upload-${i}`;
+}
+
+function listedFolder(i: number): string {
+  return `folder-${String(i).padStart(6, "0")}/`;
 }
 
 function listedKey(i: number): string {

@@ -18,6 +18,8 @@ const burstRequests: Readonly<Record<RequestKind, number>> = {
   "part 4 KiB": 1500,
   "delete 1,000 keys": 4,
   "list 1,000 keys": 30,
+  "list 1,000 versions": 30,
+  "list 1,000 folders": 30,
   "put 64 KiB": 300,
   "put 256 KiB": 100,
   "get 256 KiB": 400,
