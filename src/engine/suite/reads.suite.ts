@@ -164,6 +164,30 @@ export const readTests: Record<string, Test> = {
     });
   },
 
+  "a scan skips few rows and many alike": async (bench) => {
+    const { engine } = bench;
+    const group = (name: string, count: number) =>
+      Array.from({ length: count }, (_, i) => `${name}${String(i).padStart(2, "0")}`);
+    const counts = [1, 2, 4, 5, 6, 1, 30, 3];
+    const groups = counts.map((count, i) => group(textOf(Uint8Array.of(0x61 + i)), count));
+    await fill(bench, groups.flat());
+    const range = { start: bytesOf("a"), end: bytesOf("z") };
+    const skipTo = ({ key }: { readonly key: Uint8Array }) => Uint8Array.of(key[0]! + 1);
+    for (const limit of [100, counts.length, 3]) {
+      const rows = await engine.scan(range, { limit, skipTo });
+      const firsts = groups.map(([first]) => first).slice(0, limit);
+      assert.deepEqual(
+        rows.map(({ key }) => textOf(key)),
+        firsts,
+      );
+    }
+    const part = { start: bytesOf("b01"), end: bytesOf("g20") };
+    const rows = await engine.scan(part, { limit: 100, skipTo });
+    const found = rows.map(({ key }) => textOf(key));
+    assert.deepEqual(found, ["b01", "c00", "d00", "e00", "f00", "g00"]);
+    assert.equal((await engine.scan(range, { limit: 100 })).length, groups.flat().length);
+  },
+
   "scan limits are whole numbers from 1 to scanRowsMax": async ({ engine }) => {
     for (const limit of [0, -1, 1.5, Number.NaN, scanRowsMax + 1]) {
       await assert.rejects(async () => engine.scan(everything, { limit }), {

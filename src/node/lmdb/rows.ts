@@ -54,8 +54,16 @@ function plain(bytes: Uint8Array): Uint8Array {
 
 /** A row that is kept keeps the whole slab of the rows scanned with it. */
 const scanSlabBytes = 32 * 1024;
+/**
+ * @limit Rows that a scan which skips steps over, one by one, before it seeks: a step without a copy takes 0.25 µs, a
+ * seek 2.3 (Node 26.10, November 2026), and a common prefix in a listing has a few keys or very many.
+ */
+const stepsBeforeSeekMax = 4;
 /** @limit Larger rows have memory of their own. */
 const slabRowBytesMax = 4 * 1024;
+
+/** In place of a row that is not wanted. */
+const steppedOver = Symbol("stepped over");
 
 /**
  * Scans. A page of a listing has 1,000 rows, so what a row costs is most of the page: with the
@@ -71,6 +79,8 @@ export class RowScanner {
   #keyBuffer: Uint8Array = new Uint8Array(0);
   #keyStart = 0;
   #keyEnd = 0;
+  /** Rows before this key are stepped over. */
+  #skipTo: Uint8Array | undefined;
 
   constructor(database: Database, hash: Hash) {
     this.#hash = hash;
@@ -96,6 +106,7 @@ export class RowScanner {
   scan(range: KeyRange, options: ScanOptions, transaction: Transaction | undefined): Row[] {
     const rows: Row[] = [];
     if (transaction === undefined) this.#database.resetReadTxn();
+    this.#skipTo = undefined;
     for (let from: Uint8Array | undefined = range.start; from !== undefined;) {
       if (compareBytes(from, range.end) >= 0) break;
       from = this.#scanOn({ start: from, end: range.end }, options, transaction, rows);
@@ -117,8 +128,16 @@ export class RowScanner {
       ? { start: range.end, exclusiveStart: true, end: range.start, inclusiveEnd: true, reverse }
       : { start: range.start, end: range.end };
     if (transaction !== undefined) query.transaction = transaction;
+    let steps = 0;
     for (const { value } of this.#database.getRange(query)) {
-      const row = value as unknown as Row | StoreError; // what `#open` made of it
+      const row = value as unknown as Row | StoreError | typeof steppedOver; // what `#open` made of it
+      if (row === steppedOver) {
+        if (++steps < stepsBeforeSeekMax) continue;
+        const from = this.#skipTo;
+        this.#skipTo = undefined;
+        return from;
+      }
+      steps = 0;
       if (row instanceof StoreError) {
         if (onDamaged === undefined || !isStoreError(row, "corrupt")) throw row;
         onDamaged(row);
@@ -126,13 +145,16 @@ export class RowScanner {
       }
       rows.push(row);
       if (rows.length === limit) return undefined;
-      const next = skipTo?.(row);
-      if (next !== undefined) return next;
+      this.#skipTo = skipTo?.(row);
     }
     return undefined;
   }
 
-  #open(buffer: Uint8Array, rowBytes: number): Row | StoreError {
+  #open(buffer: Uint8Array, rowBytes: number): Row | StoreError | typeof steppedOver {
+    if (this.#skipTo !== undefined) {
+      if (this.#isKeyBefore(this.#skipTo)) return steppedOver;
+      this.#skipTo = undefined;
+    }
     const keyBytes = this.#keyEnd - this.#keyStart;
     const isShared = keyBytes + rowBytes <= slabRowBytesMax;
     const at = isShared ? this.#slab.take(keyBytes + rowBytes) : 0;
@@ -145,5 +167,16 @@ export class RowScanner {
       if (isStoreError(thrown)) return thrown;
       throw thrown;
     }
+  }
+
+  #isKeyBefore(other: Uint8Array): boolean {
+    const [bytes, start] = [this.#keyBuffer, this.#keyStart];
+    const keyBytes = this.#keyEnd - start;
+    const length = Math.min(keyBytes, other.length);
+    for (let i = 0; i < length; i++) {
+      const difference = bytes[start + i]! - other[i]!;
+      if (difference !== 0) return difference < 0;
+    }
+    return keyBytes < other.length;
   }
 }
