@@ -76,6 +76,22 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length;
 }
 
+/** The same of what stands from `aFrom` and `bFrom` on. */
+export function compareBytesFrom(
+  a: Uint8Array,
+  aFrom: number,
+  b: Uint8Array,
+  bFrom: number,
+): number {
+  const [aLength, bLength] = [a.length - aFrom, b.length - bFrom];
+  const length = Math.min(aLength, bLength);
+  for (let i = 0; i < length; i++) {
+    const difference = a[aFrom + i]! - b[bFrom + i]!;
+    if (difference !== 0) return difference;
+  }
+  return aLength - bLength;
+}
+
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
@@ -92,11 +108,11 @@ export function hasBytesAt(bytes: Uint8Array, at: number, part: Uint8Array): boo
 }
 
 /**
- * The smallest byte string after every one that begins with `prefix`; undefined where there is
- * none.
+ * The smallest byte string after every one that begins with the first `length` bytes of `prefix`;
+ * undefined where there is none.
  */
-export function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
-  let end = prefix.length;
+export function afterPrefix(prefix: Uint8Array, length = prefix.length): Uint8Array | undefined {
+  let end = length;
   while (end > 0 && prefix[end - 1] === 0xff) end--;
   if (end === 0) return undefined;
   const out = prefix.slice(0, end);

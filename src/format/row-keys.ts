@@ -160,7 +160,8 @@ export function parseBucketConfigurationKey(rowKey: Uint8Array): {
   return { bucket, name: decodeUtf8(rowKey.subarray(routedPrefixBytes)) };
 }
 
-const routedPrefixBytes = 9;
+/** Where the object key begins in a head's row key, and its ordered form in other routed ones. */
+export const routedPrefixBytes = 9;
 
 /**
  * Heads hold the object key as it is, with nothing behind it, so a prefix of keys is a prefix of
@@ -186,9 +187,16 @@ export function objectKeyOfHead(rowKey: Uint8Array): Uint8Array {
   return rowKey.subarray(routedPrefixBytes);
 }
 
-/** The bucket's place in a routed row key, as it stands there. */
-export function bucketBytesOf(rowKey: Uint8Array): Uint8Array {
-  return rowKey.subarray(1, routedPrefixBytes);
+/**
+ * Which of two routed row keys is of the bucket with the lower id: negative for the first, 0 where
+ * they are of one.
+ */
+export function compareBuckets(a: Uint8Array, b: Uint8Array): number {
+  for (let i = 1; i < routedPrefixBytes; i++) {
+    const difference = a[i]! - b[i]!;
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 /**
@@ -280,6 +288,11 @@ export function parseRoutedKey(rowKey: Uint8Array): RoutedKey {
   return { bucket, key, rest: rowKey.subarray(end) };
 }
 
+/** The object key in a routed row key that has it in its ordered form. */
+export function objectKeyOfRouted(rowKey: Uint8Array): Uint8Array {
+  return readOrderedKey(rowKey, routedPrefixBytes).key;
+}
+
 /** The parts of a row key in the uploads space. */
 export function parseUploadKey(
   rowKey: Uint8Array,
@@ -296,6 +309,11 @@ export function parsePartKey(rowKey: Uint8Array): Omit<RoutedKey, "rest"> & {
   const { rest, ...place } = parseRoutedKey(rowKey);
   const reader = new ByteReader(rest, "part row key");
   return { ...place, upload: reader.id(), part: reader.u16() };
+}
+
+/** The order in the row key of an older version, which ends with it. */
+export function orderOfVersionKey(rowKey: Uint8Array): number {
+  return versionOrderOf(rowKey.subarray(rowKey.length - 8));
 }
 
 export function versionOrderOf(rest: Uint8Array): number {

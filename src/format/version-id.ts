@@ -1,8 +1,7 @@
-import {} from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
-import { ByteReader, ByteWriter } from "./codec.ts";
+import { ByteReader, setU64 } from "./codec.ts";
 import type { VersioningState } from "./bucket-row.ts";
-import { type BlobId, idOfBytes } from "./ids.ts";
+import { type BlobId, idOfBytes, writeId } from "./ids.ts";
 import type { ObjectRow } from "./object-row.ts";
 
 /*
@@ -38,7 +37,8 @@ export function parseVersionId(text: string): VersionRef | undefined {
 }
 
 export function versionIdOf(row: VersionFields): string {
-  return row.nullVersion ? nullId : versionIdText({ kind: "id", ...row });
+  const { nullVersion, order, blob } = row;
+  return nullVersion ? nullId : versionIdText({ kind: "id", order, blob });
 }
 
 /** The version id that clients are shown; undefined while the bucket was never versioned. */
@@ -51,8 +51,23 @@ export function shownVersionId(
 
 export function versionIdText(ref: VersionRef): string {
   if (ref.kind === "null") return nullId;
-  const bytes = new ByteWriter(24).u64(ref.order).id(ref.blob).finish();
+  const bytes = new Uint8Array(versionIdBytes);
+  writeVersionId(ref, bytes);
   return bytes.toBase64({ alphabet: "base64url" });
+}
+
+/** Bytes of a version id, before they are text. */
+export const versionIdBytes = 24;
+
+/**
+ * Writes the id of a version that is not the null version: what `versionIdText` has in base64url.
+ */
+export function writeVersionId(
+  { order, blob }: Pick<ObjectRow, "order" | "blob">,
+  out: Uint8Array,
+): void {
+  setU64(out, 0, order);
+  writeId(blob, out, 8);
 }
 
 /** True if the row is the version that `ref` means. */

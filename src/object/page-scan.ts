@@ -29,19 +29,24 @@ export interface PageSource<Item, Found = Row> {
   startOf(key: Uint8Array): Uint8Array;
   positionOf(row: Found): Uint8Array;
   keyOf(row: Found): Uint8Array;
-  /** Undefined: the row does not show. `key` is its `keyOf`. */
-  itemOf(row: Found, key: Uint8Array): Item | undefined;
+  /** Whether it is listed at all. */
+  isShown(row: Found): boolean;
+  /** `key` is its `keyOf`. */
+  itemOf(row: Found, key: Uint8Array): Item;
 }
+
+/**
+ * Where in `bytes` the common prefix ends of the key that begins at `bytes[from]`; -1: it is in
+ * none.
+ */
+export type GroupEnd = (bytes: Uint8Array, from: number) => number;
 
 /** Which keys a page has to do with. */
 export interface KeyStretch {
   /** The first key behind them; undefined: all of the bucket. */
   readonly end: Uint8Array | undefined;
-  /**
-   * Returns for a key that shows the first key after its common prefix, or `"end"` where none can
-   * be; undefined: it is in none. Not there where nothing is grouped.
-   */
-  readonly behindGroup: ((key: Uint8Array) => Uint8Array | "end" | undefined) | undefined;
+  /** Undefined where nothing is grouped. */
+  readonly groupEnd: GroupEnd | undefined;
 }
 
 export type PageItem<Item> = Item | { readonly kind: "prefix"; readonly prefix: Uint8Array };
@@ -60,7 +65,7 @@ export async function scanPage<Item, Found>(
 ): Promise<Page<Item>> {
   const items: PageItem<Item>[] = [];
   if (limit === 0) return { items, truncated: false };
-  const stretch = stretchOf(grouping);
+  const stretch = { end: afterPrefix(grouping.prefix), groupEnd: groupEndOf(grouping) };
   let passed: Uint8Array | undefined;
   let isHidden = false;
   for (let next = from; ;) {
@@ -73,11 +78,11 @@ export async function scanPage<Item, Found>(
     for (const row of rows) {
       const key = source.keyOf(row);
       if (passed !== undefined && startsWithBytes(key, passed)) continue;
-      const item = source.itemOf(row, key);
-      if (item === undefined) continue;
+      if (!source.isShown(row)) continue;
       if (items.length === limit) return { items, truncated: true };
-      passed = commonPrefixOf(key, grouping);
-      items.push(passed === undefined ? item : { kind: "prefix", prefix: passed });
+      const end = stretch.groupEnd?.(key, 0) ?? -1;
+      passed = end < 0 ? undefined : key.subarray(0, end);
+      items.push(passed ? { kind: "prefix", prefix: passed } : source.itemOf(row, key));
     }
     const last = rows.at(-1);
     if (rows.length < count || last === undefined) return { items, truncated: false };
@@ -87,20 +92,6 @@ export async function scanPage<Item, Found>(
     if (inPassed && behind === undefined) return { items, truncated: false };
     next = behind === undefined ? afterKey(source.positionOf(last)) : source.startOf(behind);
   }
-}
-
-function stretchOf(grouping: Grouping): KeyStretch {
-  const { prefix, delimiter } = grouping;
-  const isGrouped = delimiter !== undefined && delimiter.length > 0;
-  return {
-    end: afterPrefix(prefix),
-    behindGroup: isGrouped
-      ? (key) => {
-          const group = commonPrefixOf(key, grouping);
-          return group && (afterPrefix(group) ?? "end");
-        }
-      : undefined,
-  };
 }
 
 /**
@@ -126,13 +117,19 @@ export function firstKeyAfter(
 
 /** The key up to the first delimiter behind the prefix; undefined where there is none. */
 export function commonPrefixOf(key: Uint8Array, grouping: Grouping): Uint8Array | undefined {
-  const { prefix, delimiter } = grouping;
+  const end = groupEndOf(grouping)?.(key, 0) ?? -1;
+  return end < 0 ? undefined : key.slice(0, end);
+}
+
+function groupEndOf({ prefix, delimiter }: Grouping): GroupEnd | undefined {
   if (delimiter === undefined || delimiter.length === 0) return undefined;
-  if (!startsWithBytes(key, prefix)) return undefined;
   const [first = 0] = delimiter;
-  let at = key.indexOf(first, prefix.length);
-  while (at >= 0 && !hasBytesAt(key, at, delimiter)) at = key.indexOf(first, at + 1);
-  return at < 0 ? undefined : key.slice(0, at + delimiter.length);
+  return (bytes, from) => {
+    if (!hasBytesAt(bytes, from, prefix)) return -1;
+    let at = bytes.indexOf(first, from + prefix.length);
+    while (at >= 0 && !hasBytesAt(bytes, at, delimiter)) at = bytes.indexOf(first, at + 1);
+    return at < 0 ? -1 : at + delimiter.length;
+  };
 }
 
 /** Rows of a bucket in key order, over all partitions that have some. */

@@ -1,14 +1,17 @@
 import type { Ready } from "../base/ready.ts";
-import { afterKey, compareBytes } from "../base/bytes.ts";
+import { afterKey, afterPrefix, compareBytes, compareBytesFrom } from "../base/bytes.ts";
 import type { Row, ScanOptions } from "../engine/engine.ts";
 import { objectOrderOf } from "../format/object-row.ts";
 import {
-  bucketBytesOf,
+  compareBuckets,
   headKey,
   type KeyRange,
   objectKeyOfHead,
+  objectKeyOfRouted,
+  orderOfVersionKey,
   parseHeadKey,
   parseRoutedKey,
+  routedPrefixBytes,
   routedRange,
   space,
   spaceRange,
@@ -65,32 +68,32 @@ export function versionsFrom({ heads, older }: VersionRange, start: Uint8Array):
 
 export interface VersionScanOptions extends Pick<ScanOptions, "limit" | "onDamaged"> {
   /**
-   * Returns for the key of a version the first key from which the scan goes on, or `"end"`;
-   * undefined: with the next version.
+   * For a key that begins at `bytes[from]`: where in `bytes` what it has in common with others
+   * ends, whose versions are passed over; -1: with none.
    */
-  readonly behindGroup?: ((key: Uint8Array) => Uint8Array | "end" | undefined) | undefined;
+  readonly groupEnd?: ((bytes: Uint8Array, from: number) => number) | undefined;
 }
 
 /**
- * At most `limit` versions in a range, all of one moment. What `behindGroup` passes over may come
- * once more.
+ * At most `limit` versions in a range, all of one moment. What `groupEnd` passes over may come once
+ * more.
  */
 export function scanVersions(
   partition: Partition,
   range: VersionRange,
-  { limit, onDamaged, behindGroup }: VersionScanOptions,
+  { limit, onDamaged, groupEnd }: VersionScanOptions,
 ): Ready<ScannedVersion[]> {
   return partition.inSnapshot(async (reader) => {
     const older = await reader.scan(range.older, {
       limit,
       onDamaged,
-      skipTo: behindGroup && skipping(range.older, (key) => behindGroup(key), olderPlace),
+      skipTo: groupEnd && skippingOlder(range.older, groupEnd),
     });
     // The head of the first key may lie before the range, being newer than its start.
     const heads = await reader.scan(headsUpTo(range.heads, older, limit), {
       limit: limit + 1,
       onDamaged,
-      skipTo: behindGroup && skipping(range.heads, (key) => behindGroup(key), headPlace),
+      skipTo: groupEnd && skippingHeads(groupEnd),
     });
     const [first] = heads;
     const isOutside = first && compareBytes(headPosition(first), range.older.start) < 0;
@@ -98,26 +101,28 @@ export function scanVersions(
   });
 }
 
-interface PlaceInSpace {
-  keyOf(rowKey: Uint8Array): { readonly bucket: BucketId; readonly key: Uint8Array };
-  startOf(bucket: BucketId, key: Uint8Array): Uint8Array;
+type Skipping = NonNullable<ScanOptions["skipTo"]>;
+
+/**
+ * A head's row key has the object key as it is: what is behind a group is behind these bytes of it.
+ */
+function skippingHeads(groupEnd: NonNullable<VersionScanOptions["groupEnd"]>): Skipping {
+  return ({ key }) => {
+    const end = groupEnd(key, routedPrefixBytes);
+    return end < 0 ? undefined : afterPrefix(key, end);
+  };
 }
 
-const headPlace: PlaceInSpace = { keyOf: parseHeadKey, startOf: headKey };
-const olderPlace: PlaceInSpace = {
-  keyOf: parseRoutedKey,
-  startOf: (bucket, key) => routedRange(space.versions, bucket, key).start,
-};
-
-function skipping(
-  { end }: KeyRange,
-  behindGroup: (key: Uint8Array) => Uint8Array | "end" | undefined,
-  place: PlaceInSpace,
-): (row: Row) => Uint8Array | undefined {
+function skippingOlder(
+  range: KeyRange,
+  groupEnd: NonNullable<VersionScanOptions["groupEnd"]>,
+): Skipping {
   return (row) => {
-    const { bucket, key } = place.keyOf(row.key);
-    const behind = behindGroup(key);
-    return behind === "end" ? end : behind && place.startOf(bucket, behind);
+    const { bucket, key } = parseRoutedKey(row.key);
+    const end = groupEnd(key, 0);
+    if (end < 0) return undefined;
+    const behind = afterPrefix(key, end);
+    return behind === undefined ? range.end : routedRange(space.versions, bucket, behind).start;
   };
 }
 
@@ -135,7 +140,7 @@ function merged(heads: readonly Row[], older: readonly Row[]): ScannedVersion[] 
   const all: ScannedVersion[] = [];
   let at = 0;
   for (const row of older) {
-    const { key } = parseRoutedKey(row.key);
+    const key = objectKeyOfRouted(row.key);
     for (let head = heads[at]; head && isBefore(head, row, key); head = heads[++at]) {
       all.push(versionOfHead(head));
     }
@@ -150,13 +155,13 @@ function versionOfHead(row: Row): ScannedVersion {
 }
 
 /**
- * True if a head comes before an older version, whose key is given: by bucket, by key, and then by
- * position.
+ * Whether a head comes before an older version, whose key is given: by bucket, by key, and the
+ * newer one first.
  */
 function isBefore(head: Row, older: Row, olderKey: Uint8Array): boolean {
-  const byBucket = compareBytes(bucketBytesOf(head.key), bucketBytesOf(older.key));
-  const byPlace = byBucket || compareBytes(objectKeyOfHead(head.key), olderKey);
-  return byPlace < 0 || (byPlace === 0 && compareBytes(headPosition(head), older.key) < 0);
+  const byBucket = compareBuckets(head.key, older.key);
+  const byPlace = byBucket || compareBytesFrom(head.key, routedPrefixBytes, olderKey, 0);
+  return byPlace < 0 || (byPlace === 0 && objectOrderOf(head.value) > orderOfVersionKey(older.key));
 }
 
 /** Where the version sorts, whichever space it stands in. */

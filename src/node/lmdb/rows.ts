@@ -55,8 +55,9 @@ function plain(bytes: Uint8Array): Uint8Array {
 /** A row that is kept keeps the whole slab of the rows scanned with it. */
 const scanSlabBytes = 32 * 1024;
 /**
- * @limit Rows that a scan which skips steps over, one by one, before it seeks: a step without a copy takes 0.25 µs, a
- * seek 2.3 (Node 26.10, November 2026), and a common prefix in a listing has a few keys or very many.
+ * @limit Rows that a scan which skips steps over, one by one, before it seeks: a step without a
+ * copy takes 0.25 µs, a seek 2.3 (Node 26.10, November 2026), and a common prefix in a listing has
+ * a few keys or very many.
  */
 const stepsBeforeSeekMax = 4;
 /** @limit Larger rows have memory of their own. */

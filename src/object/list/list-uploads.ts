@@ -1,11 +1,11 @@
-import { afterKey as nextRowKey, compareBytes } from "../../base/bytes.ts";
+import { afterKey as nextRowKey, afterPrefix, compareBytes } from "../../base/bytes.ts";
 import type { Row } from "../../engine/engine.ts";
 import type { UploadId } from "../../format/ids.ts";
 import { keyBytesMax } from "../../format/limits.ts";
 import type { UploadRow } from "../../format/object-row.ts";
 import { decodeUploadRow } from "../../format/object-row.ts";
 import {
-  parseRoutedKey,
+  objectKeyOfRouted,
   parseUploadKey,
   routedRange,
   space,
@@ -67,19 +67,23 @@ function uploadsOf(store: ObjectStore, bucket: Bucket): PageSource<UploadListIte
   const all = spaceRange(space.uploads, bucket.id);
   const startOf = (key: Uint8Array) => routedRange(space.uploads, bucket.id, key).start;
   return {
-    scan: (from, limit, { end, behindGroup }) => {
+    scan: (from, limit, { end, groupEnd }) => {
       const range = { start: from, end: end === undefined ? all.end : startOf(end) };
       const skipTo =
-        behindGroup &&
+        groupEnd &&
         ((row: Row) => {
-          const behind = isEndedUpload(row) ? undefined : behindGroup(parseRoutedKey(row.key).key);
-          return behind === "end" ? range.end : behind && startOf(behind);
+          const key = objectKeyOfRouted(row.key);
+          const groupsEnd = isEndedUpload(row) ? -1 : groupEnd(key, 0);
+          if (groupsEnd < 0) return undefined;
+          const behind = afterPrefix(key, groupsEnd);
+          return behind === undefined ? range.end : startOf(behind);
         });
       return scanBucket(store, bucket.id, range, { limit, onDamaged: skipDamaged, skipTo });
     },
     startOf,
     positionOf: (row) => row.key,
-    keyOf: (row) => parseRoutedKey(row.key).key,
+    keyOf: (row) => objectKeyOfRouted(row.key),
+    isShown: (row) => !isEndedUpload(row),
     itemOf: uploadItem,
   };
 }
@@ -88,9 +92,7 @@ function isEndedUpload({ value }: Row): boolean {
   return decodeUploadRow(value).ended !== undefined;
 }
 
-function uploadItem({ key: rowKey, value }: Row): UploadListItem | undefined {
-  const row = decodeUploadRow(value);
-  if (row.ended !== undefined) return undefined;
+function uploadItem({ key: rowKey, value }: Row): UploadListItem {
   const { key, id: upload } = parseUploadKey(rowKey);
-  return { kind: "upload", key, upload, row };
+  return { kind: "upload", key, upload, row: decodeUploadRow(value) };
 }

@@ -105,7 +105,7 @@ function versionsIn(
   const allOlder = spaceRange(space.versions, id);
   const summaries = new ObjectSummaryDecoder();
   return {
-    scan: (from, limit, { end, behindGroup }) => {
+    scan: (from, limit, { end, groupEnd }) => {
       const bounded = end !== undefined;
       const heads = { ...allHeads, end: bounded ? headKey(id, end) : allHeads.end };
       const older = { ...allOlder, end: bounded ? startOf(end) : allOlder.end };
@@ -115,13 +115,14 @@ function versionsIn(
         scanVersions(partition, range, {
           limit: rows,
           onDamaged: skipDamaged,
-          behindGroup,
+          groupEnd,
         }),
       );
     },
     startOf,
     positionOf,
     keyOf: ({ key }) => key,
+    isShown: () => true,
     itemOf: ({ row, isHead }, key) => {
       return { kind: "version", key, row: summaries.decode(row.value), latest: isHead };
     },

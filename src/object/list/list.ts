@@ -1,7 +1,14 @@
+import { afterPrefix } from "../../base/bytes.ts";
 import type { Row } from "../../engine/engine.ts";
 import type { ObjectSummary } from "../../format/object-row.ts";
 import { isDeleteMarkerRow, ObjectSummaryDecoder } from "../../format/object-row.ts";
-import { headKey, objectKeyOfHead, space, spaceRange } from "../../format/row-keys.ts";
+import {
+  headKey,
+  objectKeyOfHead,
+  routedPrefixBytes,
+  space,
+  spaceRange,
+} from "../../format/row-keys.ts";
 import type { Bucket } from "../bucket-rows.ts";
 import { getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -56,25 +63,21 @@ function headsOf(store: ObjectStore, bucket: Bucket): PageSource<ListItem> {
   const all = spaceRange(space.heads, bucket.id);
   const summaries = new ObjectSummaryDecoder();
   return {
-    scan: (from, limit, { end, behindGroup }) => {
+    scan: (from, limit, { end, groupEnd }) => {
       const range = { start: from, end: end === undefined ? all.end : headKey(bucket.id, end) };
       const skipTo =
-        behindGroup &&
-        ((row: Row) => {
-          const behind = isDeleteMarkerRow(row.value)
-            ? undefined
-            : behindGroup(objectKeyOfHead(row.key));
-          return behind === "end" ? range.end : behind && headKey(bucket.id, behind);
+        groupEnd &&
+        (({ key, value }: Row) => {
+          const groupsEnd = isDeleteMarkerRow(value) ? -1 : groupEnd(key, routedPrefixBytes);
+          return groupsEnd < 0 ? undefined : afterPrefix(key, groupsEnd);
         });
       return scanBucket(store, bucket.id, range, { limit, onDamaged: skipDamaged, skipTo });
     },
     startOf: (key) => headKey(bucket.id, key),
     positionOf: (row) => row.key,
     keyOf: (row) => objectKeyOfHead(row.key),
-    itemOf: ({ value }, key) => {
-      // A delete marker as the current version hides the key.
-      if (isDeleteMarkerRow(value)) return undefined;
-      return { kind: "object", key, row: summaries.decode(value) };
-    },
+    // A delete marker as the current version hides the key.
+    isShown: ({ value }) => !isDeleteMarkerRow(value),
+    itemOf: ({ value }, key) => ({ kind: "object", key, row: summaries.decode(value) }),
   };
 }

@@ -1,6 +1,12 @@
+import type { ObjectSummary } from "../../format/object-row.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { type VersionListItem, listVersions } from "../../object/list/list-versions.ts";
-import { parseVersionId, versionIdOf } from "../../format/version-id.ts";
+import {
+  parseVersionId,
+  versionIdBytes,
+  versionIdOf,
+  writeVersionId,
+} from "../../format/version-id.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
 import {
@@ -44,7 +50,8 @@ export const listObjectVersions: Operation = async (call) => {
         textElement("IsTruncated", more),
       ],
       (out) => {
-        for (const item of items) if (item.kind === "version") writeVersion(out, item, encoding);
+        const how = { encoding, ids: new VersionIds() };
+        for (const item of items) if (item.kind === "version") writeVersion(out, item, how);
         for (const item of items) {
           if (item.kind === "prefix") writeCommonPrefix(out, encoding, item.prefix);
         }
@@ -86,14 +93,32 @@ const tags = {
   isNotLatest: markup("</VersionId><IsLatest>false</IsLatest>"),
 };
 
+/**
+ * Writes version ids as `versionIdOf` has them, but as bytes: as texts they took 1.3 of 8 µs a
+ * version (Node 26.10, November 2026).
+ */
+class VersionIds {
+  /** Of one version after the other. */
+  readonly #id = new Uint8Array(versionIdBytes);
+
+  write(out: XmlBytes, row: ObjectSummary): void {
+    if (row.nullVersion) {
+      out.plain(versionIdOf(row));
+      return;
+    }
+    writeVersionId(row, this.#id);
+    out.base64Url(this.#id);
+  }
+}
+
 function writeVersion(
   out: XmlBytes,
   { key, row, latest }: VersionListItem & { readonly kind: "version" },
-  encoding: KeyEncoding,
+  { encoding, ids }: { readonly encoding: KeyEncoding; readonly ids: VersionIds },
 ): void {
   const isObject = row.kind === "object";
   encoding.write(out.markup(isObject ? tags.version : tags.deleteMarker), key);
-  out.markup(tags.versionId).plain(versionIdOf(row));
+  ids.write(out.markup(tags.versionId), row);
   out.markup(latest ? tags.isLatest : tags.isNotLatest);
   if (isObject) {
     writeData(out, row);

@@ -30,6 +30,9 @@ export function markup(xml: string): Uint8Array {
 
 const digitZero = 0x30;
 const hexDigits = encodeUtf8("0123456789abcdef");
+const base64UrlDigits = encodeUtf8(
+  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+);
 const msPerDay = 86_400_000;
 
 /** 1 for bytes of text that stand for themselves: printable ASCII without `&`, `<`, `>` and `"`. */
@@ -113,6 +116,20 @@ export class XmlBytes {
       const byte = value[i]!;
       bytes[start + 2 * i] = hexDigits[byte >> 4]!;
       bytes[start + 2 * i + 1] = hexDigits[byte & 15]!;
+    }
+    return this;
+  }
+
+  /** Base64url of bytes whose number is a multiple of three, so that nothing is padded. */
+  base64Url(value: Uint8Array): this {
+    let at = this.#reserve((value.length / 3) * 4);
+    const bytes = this.#bytes;
+    for (let i = 0; i < value.length; i += 3) {
+      const three = (value[i]! << 16) | (value[i + 1]! << 8) | value[i + 2]!;
+      bytes[at++] = base64UrlDigits[three >> 18]!;
+      bytes[at++] = base64UrlDigits[(three >> 12) & 63]!;
+      bytes[at++] = base64UrlDigits[(three >> 6) & 63]!;
+      bytes[at++] = base64UrlDigits[three & 63]!;
     }
     return this;
   }
