@@ -167,6 +167,37 @@ test("tests: none is skipped without a reason, none is left alone", () => {
   assert.equal(found, "");
 });
 
+/** Titles of tests and of the cases of suites, which have a `name`. */
+function titles(): { readonly path: string; readonly title: string }[] {
+  const pattern = /\b(?:(?:test|it)\(|name:)\s*(["'`])((?:\\.|(?!\1).)*)\1/g;
+  return ["src", "tools", "test"]
+    .flatMap((folder) => findFiles(join(root, folder), (name) => name.endsWith(".ts")))
+    .map((file) => ({ path: relative(root, file), text: readFileSync(file, "utf8") }))
+    .filter(({ path }) => isTest(path) || path.startsWith("test/"))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(pattern)].map(([, , title = ""]) => ({ path, title })),
+    );
+}
+
+test("tests: a title names the promises it shows at its beginning, and nowhere else", () => {
+  const misplaced = titles().filter(({ title }) => {
+    return /\bC\d\b/.test(title.replace(/^C[1-9](?:, C[1-9])*: /, ""));
+  });
+  assert.deepEqual(misplaced, []);
+});
+
+test("tests: each promise has some", () => {
+  const shown = new Set(
+    titles().flatMap(({ title }) => /^(C\d.*?): /.exec(title)?.[1]?.split(", ") ?? []),
+  );
+  // C7 is shown for epochs alone, as long as nothing splits or moves.
+  const promises = ["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9"];
+  assert.deepEqual(
+    promises.filter((one) => !shown.has(one)),
+    [],
+  );
+});
+
 test("repository: speaks of the project alone", () => {
   // Spelled in pieces, so that this file does not find itself.
   const outside = new RegExp(

@@ -102,12 +102,12 @@ test("admin: a browser at the root is one that signs nothing and asks for HTML",
   assert.ok(!at("/", [accept], "POST"));
 });
 
-test("admin: traces are no strangers' business", async () => {
+test("admin: traces are refused to requests that are not signed", async () => {
   assert.equal((await ask("/-/trace")).status, 403);
   assert.equal((await ask("/-/trace?under-way")).status, 403);
 });
 
-test("admin: access keys are no strangers' business", async () => {
+test("admin: access keys are refused to requests that are not signed", async () => {
   assert.equal((await ask("/-/keys")).status, 403);
   assert.equal((await ask("/-/keys/ROOT?x", "DELETE")).status, 403);
 });

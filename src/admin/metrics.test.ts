@@ -61,7 +61,7 @@ test("metrics: the text is what its specification says, whatever the values", ()
   }
 });
 
-test("metrics: C6: labels from an open set are stopped", () => {
+test("C6: metrics: labels from an open set are refused past the limit", () => {
   const counter = new Metrics().counter("keys_total", "Keys.", ["key"]);
   assert.throws(() => {
     for (let i = 0; i < 20_000; i++) counter.at(`key${i}`).add(1);

@@ -38,7 +38,7 @@ const cases: [Record<string, string>, boolean][] = [
   [{ "access-key": "BOB1" }, false],
 ];
 
-test("filter: takes requests for which all holds that is asked for", () => {
+test("request filter: a request passes if every condition holds", () => {
   for (const [given, expected] of cases) {
     const filter = parseFilter(new Map(Object.entries(given)));
     assert.equal(matches(filter, record), expected, JSON.stringify(given));
@@ -48,7 +48,7 @@ test("filter: takes requests for which all holds that is asked for", () => {
   assert.equal(matches({ errors: true }, { ...fine, code: "InternalError" }), true);
 });
 
-test("filter: what it cannot mean is refused", () => {
+test("request filter: an unknown name or an impossible value is refused", () => {
   const wrong = { status: "6xx", "slower-than": "100", prefix: "x".repeat(257) };
   for (const entry of Object.entries(wrong)) {
     assert.throws(
@@ -58,7 +58,7 @@ test("filter: what it cannot mean is refused", () => {
   }
 });
 
-test("records: what strangers chose can neither end a line nor turn it around", () => {
+test("request records: a client's text cannot end a line or reverse its direction", () => {
   assert.equal(
     escaped("a\r\n\u{202e}\u{1b}[31m\\b\u{2028}", 99),
     String.raw`a\u{d}\u{a}\u{202e}\u{1b}[31m\\b\u{2028}`,

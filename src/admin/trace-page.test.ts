@@ -72,7 +72,7 @@ test("trace: begins with an empty line, says what was lost, and ends with the se
   assert.equal(trace.ended.length, 1);
 });
 
-test("trace: C6: nothing is fetched for a client that does not take what was", async () => {
+test("C6: trace: nothing more is fetched while the client does not read", async () => {
   const trace = create();
   const { body } = await trace.ask("/-/trace");
   assert.ok(body !== undefined && !(body instanceof Uint8Array));
@@ -85,7 +85,7 @@ test("trace: C6: nothing is fetched for a client that does not take what was", a
   assert.equal(trace.ended.length, 1);
 });
 
-test("trace: a filter that means nothing is 400, one trace too many 503", async () => {
+test("trace: an invalid filter is 400, one trace too many 503", async () => {
   const trace = create();
   assert.equal((await trace.ask("/-/trace?status=9xx")).status, 400);
   trace.fill();

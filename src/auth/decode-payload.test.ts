@@ -228,7 +228,7 @@ test("a signed digest is compared with the body's, and the error has both", asyn
   });
 });
 
-test("a reader that stops early lets go of the body", async () => {
+test("decoding: a reader that stops early releases the body", async () => {
   let closed = false;
   async function* body(): AsyncGenerator<Uint8Array> {
     try {

@@ -11,7 +11,7 @@ test("timestamps of Signature V4 are read and written", () => {
   assert.equal(parseTimestamp("20240229T235959Z"), Date.UTC(2024, 1, 29, 23, 59, 59));
 });
 
-test("what is no time is none", () => {
+test("timestamps: text that is not a timestamp is not read", () => {
   const wrong = ["", "20130524", "20130524T010203", "2013-05-24T01:02:03Z", "20130532T000000Z"];
   const over = ["20130024T000000Z", "20131301T000000Z", "20130431T000000Z", "20230229T000000Z"];
   const clock = ["20130524T240000Z", "20130524T236000Z", "20130524T235960Z", "20130524T235999Z"];

@@ -209,7 +209,7 @@ test("V2: a presigned URL covers its overrides, and amz headers that went into t
   }
 });
 
-test("V2: a presigned URL that lacks something, or has no time, is refused in words", async () => {
+test("V2: a presigned URL without a parameter or an expiry is refused with the reason", async () => {
   const { target } = presigned("1175139620");
   for (const [without, message] of [
     [/AWSAccessKeyId=[^&]*&/, /requires the Signature, Expires and AWSAccessKeyId/],
@@ -273,7 +273,7 @@ test("V2: no session token is ours, in header or query; an unknown key is named"
   assert.ok(unknown.code === "access_key_unknown" && unknown.accessKeyId === "AKIDOTHER");
 });
 
-test("V2: it says nothing of the body, which is read as it comes, whatever a header says of it", async () => {
+test("V2: the body is not signed, so it is read as it comes, whatever its hash header says", async () => {
   const sent = async (contentSha256: string) => {
     const own = [
       ["x-amz-content-sha256", contentSha256],
@@ -304,7 +304,7 @@ test("V2: turned off it is refused with V4 named, in header and query", async ()
   }
 });
 
-test("V2: both at once, header and query, is one too many", async () => {
+test("V2: a request signed both in header and query is refused", async () => {
   const { target } = presigned("1175139620");
   const failure = await refusal(withSignature({ ...get, target }, get.date, "s"), signedMs);
   assert.ok(failure.code === "authorization_unsupported");

@@ -135,7 +135,7 @@ test("no credentials at all: anonymous, whatever the body's mode", async () => {
   await refused({ ...get, headers: signed }, "content_sha256_invalid");
 });
 
-test("escapes are a matter of taste: more or fewer than the rules ask, spaces as +", async () => {
+test("verification: more or fewer percent escapes than the rules ask for are accepted", async () => {
   const headers = get.headers;
   const sent = { method: "GET", target: "/a%20b/c%2Bd!e?prefix=x%20y&list-type=2&acl", headers };
   const { headers: signed } = signedExample(hash, sent, unsigned);
@@ -147,7 +147,7 @@ test("escapes are a matter of taste: more or fewer than the rules ask, spaces as
   }
 });
 
-test("the order of parameters means nothing, not even among those of one name", async () => {
+test("verification: the order of query parameters does not matter", async () => {
   const { headers } = signedExample(hash, { ...get, target: "/k?b=1&a=2&a=10&a" }, unsigned);
   for (const target of ["/k?a&a=10&a=2&b=1", "/k?a=2&b=1&a=&a=10"]) {
     await verified({ ...get, target, headers });
@@ -235,7 +235,7 @@ test("a wrong secret: the answer shows what was signed", async () => {
   );
 });
 
-test("an unknown key, and a session token nobody issued", async () => {
+test("verification: an unknown key and a foreign session token are refused", async () => {
   const identity = { ...exampleIdentity, accessKeyId: "AKIDOTHER" };
   const options = { timeMs: exampleTimeMs, contentSha256: unsigned };
   const other = signRequest(hash, identity, get, options);
@@ -337,7 +337,7 @@ test("a malformed presigned URL says what is wrong with it", async () => {
   }
 });
 
-test("a presigned URL that lasts less than no time is none", async () => {
+test("presigned URL: a negative duration is refused", async () => {
   for (const seconds of ["-1", `-${"9".repeat(30)}`]) {
     const target = presignRequest(hash, exampleIdentity, get, {
       timeMs: exampleTimeMs,

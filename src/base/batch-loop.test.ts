@@ -76,7 +76,7 @@ test("C6: a batch loop waits for no more than a full batch", async () => {
   assert.deepEqual(bench.batches, [120]);
 });
 
-test("batch loop: woken for nothing it stays usable, and so it does after a batch that threw", async () => {
+test("batch loop: it stays usable after an empty wake-up and after a batch that threw", async () => {
   const bench = new Bench();
   bench.loop.wake();
   await bench.loop.idle();

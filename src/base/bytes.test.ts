@@ -24,7 +24,7 @@ test("compareBytes orders as Buffer.compare does", () => {
   );
 });
 
-test("afterPrefix is greater than all with the prefix, and the least that is", () => {
+test("afterPrefix: the least key that is greater than all keys with the prefix", () => {
   fc.assert(
     fc.property(bytes, bytes, (prefix, other) => {
       const end = afterPrefix(prefix);

@@ -229,7 +229,7 @@ test("cli: the first lines hold no secret where they are redirected, and set a s
   await stop();
 });
 
-test("cli: nobody else can read a data directory, one that was open to others too", async () => {
+test("cli: a data directory is readable by its owner alone, also one that was open before", async () => {
   const data = join(scratch, "private");
   mkdirSync(data, { mode: 0o755 });
   await using server = new ServedStore([data]);

@@ -72,7 +72,7 @@ test("status: a process that was started again counts from its start", () => {
   assert.equal(statusOf(look(0, 1000), look(1000, 30)).requestsPerSecond, 30);
 });
 
-test("status: a quantile above the last bound is that bound, one of nothing is none", () => {
+test("status: a quantile above the last bound is that bound; without samples there is none", () => {
   const name = "holdfast_request_duration_seconds";
   const figures = readFigures(page({ GetObject: [50], PutObject: [] }));
   const quantiles = quantilesBy(figures, name, "operation", [0.5]);

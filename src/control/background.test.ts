@@ -151,7 +151,7 @@ test("C5: an extent stays while another process reads from it, though the clock 
   }
 });
 
-test("C6: a read without end does not keep an extent for ever", async () => {
+test("C6: an endless read keeps an extent for a limited time", async () => {
   const machine = await withGarbage();
   const front = await machine.start("front-end");
   front.reads.begin();
@@ -190,7 +190,7 @@ test("C4: an extent with a record that does not verify is left as it is, and sai
   await assertKept(background);
 });
 
-test("an extent whose rows clients overwrite all the time is put off, which is no error", async () => {
+test("compaction: an extent whose rows are overwritten all the time is put off without an error", async () => {
   const machine = await withGarbage();
   const front = await machine.start("front-end");
   const background = await machine.start("background");
@@ -346,7 +346,7 @@ test("C5: a versioning state that a process set in a fence alone is finished", a
   assert.deepEqual([await sweep(), await stateOf()], [1, "suspended"]);
 });
 
-test("C5: a file whose extent was dropped is removed; one of an id not given yet is left alone", async () => {
+test("C5: the file of a dropped extent is removed; one whose id was never given is kept", async () => {
   const machine = await withGarbage();
   const process = await machine.start("background");
   const dropped = await process.table.create({ ...openRow, session: process.keymap.session.id });

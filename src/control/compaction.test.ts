@@ -191,7 +191,7 @@ test("C2: moving a part's data is seen by a commit on its upload", async () => {
   assert.notEqual(after!.stamp, before!.stamp);
 });
 
-test("C5: of a part whose upload has become an object the object's reference is moved", async () => {
+test("C5: compaction moves the object's reference, not a part's that is left over", async () => {
   const machine = await createTestMachine(hash, 65_536);
   const front = await machine.start("front-end");
   await makeBucket(front);

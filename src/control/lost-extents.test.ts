@@ -48,7 +48,7 @@ async function rounds(machine: TestMachine, workers: ReturnType<typeof workersOf
   }
 }
 
-test("C8: a file that was removed is found, reported once and not counted as alive; its row stays (C9)", async () => {
+test("C8, C9: a removed file is found, reported once and not counted as live; its row stays", async () => {
   const { machine, background, paths } = await storeWithTwo();
   const workers = workersOf(machine, background);
   await workers.runUntilIdle();

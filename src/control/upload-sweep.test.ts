@@ -80,7 +80,7 @@ test("C5: a wall clock days ahead ends no upload that goes on, and one set back 
   }
 });
 
-test("C5: an idle upload of a process that has gone is ended, too; time when nobody watched does not count", async () => {
+test("C5: an idle upload of a dead process is ended, too; time without a background worker does not count", async () => {
   const store = await createTestStore(hash);
   const gone = await store.machine.frontEnd();
   const upload = await startUpload(gone);

@@ -121,7 +121,7 @@ test("reader: a file that ends within the record is corrupt, not short", async (
   await reader.close();
 });
 
-test("reader: an extent that has gone is missing; a disk's failure is io and passes", async () => {
+test("reader: a removed extent is `missing`; a failing disk is `io` and may recover", async () => {
   const { store, ref } = await storeWithChunk();
   const reader = store.reader();
   const [disk] = store.memoryDisks;
@@ -141,7 +141,7 @@ test("reader: an extent that has gone is missing; a disk's failure is io and pas
   await later.close();
 });
 
-test("reader: a file that nobody uses is closed, so that a dropped extent's space comes back", async () => {
+test("reader: an unused file is closed, so that a dropped extent's space is freed", async () => {
   const { store, ref } = await storeWithChunk();
   const reader = store.reader();
   await reader.read(ref, identityOf(0), 0, 1);
@@ -154,7 +154,7 @@ test("reader: a file that nobody uses is closed, so that a dropped extent's spac
   assert.equal(store.clock.sleepers, 0);
 });
 
-test("reader: past its limits a read is refused as overloaded (C6)", async () => {
+test("C6: reader: past its limits a read is refused as overloaded", async () => {
   const { store, ref } = await storeWithChunk();
   const reader = store.reader();
   let release = () => {};

@@ -115,7 +115,7 @@ test("C1: damage before the last record costs no record behind it, and is report
   }
 });
 
-test("C1: a writer that was only paused answers nobody once its extent was sealed", async () => {
+test("C1: a paused writer acknowledges nothing once its extent is sealed", async () => {
   const store = await TestStore.create(hash);
   const writer = store.writer();
   await writer.append(identityOf(0), payloadOf(1000));
@@ -262,7 +262,7 @@ test("C5: while its disk is not mounted an extent is neither sealed as empty nor
   assert.equal(store.table.entries.size, 1);
 });
 
-test("seal: somebody else's seal is found, and rows changed meanwhile are kept", async () => {
+test("seal: another process's seal is found, and rows that changed meanwhile are kept", async () => {
   const { store } = await abandoned(1);
   const entry = onlyEntry(store);
   await store.table.replace(entry, { ...entry.row, deadBytes: 5 });

@@ -74,7 +74,7 @@ test("writer: 64 concurrent appends take few syncs", async () => {
   assert.ok(writer.statistics().syncs <= 3, `${writer.statistics().syncs} syncs`);
 });
 
-test("writer: past the queue's limit an append is refused as overloaded (C6)", async () => {
+test("C6: writer: past the queue's limit an append is refused as overloaded", async () => {
   const store = await TestStore.create(hash);
   let release = () => {};
   store.memoryDisks[0]!.before = (operation) =>
@@ -188,7 +188,7 @@ test("writer: appends go to every data directory, and away from one that fails",
   assert.equal(extents.size, 2);
 });
 
-test("writer: an append goes to the data directory with the least to do", async () => {
+test("writer: an append goes to the data directory with the shortest queue", async () => {
   const store = await TestStore.create(hash, 2);
   const writer = store.writer();
   let release = () => {};

@@ -130,7 +130,7 @@ test("C9: a data directory that is not there for a while makes no extent of it m
   await running;
 });
 
-test("C9: an extent is not missing whose data directory comes back between two looks", async () => {
+test("C9: an extent is not taken for missing if its data directory comes back between two looks", async () => {
   const store = await TestStore.create(hash);
   const { extent } = await append(store.writer(), 0);
   const entry = await store.table.get(extent);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeProcessList, encodeProcessList } from "./data-directory.ts";
 
-test("process list: what was written is read, and anything else accuses nobody", () => {
+test("process list: what was written is read; anything else names no process", () => {
   const list = { machine: "m", processes: [{ pid: 12, startTicks: 345 }] };
   const text = encodeProcessList(list);
   const start = '{"format":"holdfast-processes","version":1,"machine":"m","processes":';

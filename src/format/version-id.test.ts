@@ -26,7 +26,7 @@ test("the null version is called null, and has no other id", () => {
   assert.ok(!isVersion(nullRow, { kind: "id", ...row }));
 });
 
-test("what has not the form of a version id is none", () => {
+test("version id: text of another form is refused", () => {
   const id = versionIdOf(row);
   const wrong = [
     "",

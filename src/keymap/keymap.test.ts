@@ -225,7 +225,7 @@ test("two partitions in one engine do not see each other's rows", async () => {
   assert.notDeepEqual(self[0]?.value, (await readRow(south!, partitionSelfKey()))?.value);
 });
 
-test("C7: a commit of an epoch that has ended is refused, and the keymap finds who holds its keys now", async () => {
+test("C7: a commit of an old epoch is refused, and the keymap finds the partition that holds its keys now", async () => {
   const halves = inOneEngine();
   const openBoth = await openHalves(halves);
   const stale = await openBoth();

@@ -47,7 +47,7 @@ test("copy: onto itself replaces it, and the bytes before are garbage", async ()
   assert.deepEqual(await freedIn(store), refsOf([], store.writer.appended[0]));
 });
 
-test("copy: every condition of the source that does not hold is 412, and so are those of the copy", async () => {
+test("copy: a condition that does not hold is 412, on the source and on the copy", async () => {
   const store = await createTestStore(hash);
   const { etag, modifiedMs } = ok(await put(store, "a", body));
   const failing = [

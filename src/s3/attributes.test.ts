@@ -104,7 +104,7 @@ test("attributes: the parts of a composite object, page by page", async () => {
 
 // Recorded from AWS: LocalStack's test_s3.snapshot.json,
 // test_complete_multipart_parts_checksum_full_object, test_get_object_attributes.
-test("attributes: of an object whose checksum is of the whole, parts are counted and not listed", async () => {
+test("attributes: parts are counted and not listed where the checksum is of the whole object", async () => {
   const s3 = await withBucket();
   await putParts(s3, [], "");
   const { text } = await attributes(s3, all);
@@ -131,7 +131,7 @@ test("parts: a read by number has the checksum of the part, and the whole's type
 // Recorded from AWS: LocalStack's test_s3.snapshot.json,
 // test_complete_multipart_parts_checksum_full_object (part 3 of 3),
 // test_get_object_part_checksum[FULL_OBJECT] (the only part).
-test("parts: a read by number of an object whose checksum is of the whole has it if that is the whole", async () => {
+test("parts: a read by part number has a full-object checksum only if the part is the whole object", async () => {
   const s3 = await withBucket();
   await putParts(s3, [], "");
   const headers: HeaderList = [["x-amz-checksum-mode", "ENABLED"]];

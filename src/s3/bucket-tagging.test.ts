@@ -66,7 +66,7 @@ test("C2: bucket tagging: tags are put, replaced as a whole and deleted; objects
   assert.equal(object.text, "hello");
 });
 
-test("bucket tagging: an empty set is none", async () => {
+test("bucket tagging: an empty set counts as no tags", async () => {
   const s3 = await withBucket();
   await put(s3, documentOf([["a", "b"]]));
   assert.equal((await put(s3, documentOf([]))).status, 204);

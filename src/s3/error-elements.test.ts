@@ -18,7 +18,7 @@ async function withBucket(): Promise<TestS3> {
   return s3;
 }
 
-test("errors: a Content-MD5 that is none is shown, one of other bytes with what it should be", async () => {
+test("errors: an invalid Content-MD5 is shown, a wrong one together with the right one", async () => {
   const s3 = await withBucket();
   const begun = await s3.send({ method: "POST", target: "/bucket/k?uploads" });
   const part = `/bucket/k?partNumber=1&uploadId=${elementOf(begun.text, "UploadId")}`;
@@ -64,7 +64,7 @@ test("errors: no Resource, which AWS's have not", async () => {
   }
 });
 
-test("checksums: an algorithm nobody knows is ignored but where one is chosen", async () => {
+test("checksums: an unknown algorithm is ignored except where one is chosen", async () => {
   const s3 = await withBucket();
   const headers = [["x-amz-checksum-algorithm", "TEST"]] as const;
   const stored = await s3.send({ method: "PUT", target: "/bucket/k", headers, body: "x" });

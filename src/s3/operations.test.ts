@@ -91,7 +91,7 @@ test("routing: a sub-resource is never served by the operation without it", () =
   }
 });
 
-test("routing: half of a part's address, or a sub-resource nobody knows, changes nothing", () => {
+test("routing: half of a part's address and unknown sub-resources change nothing", () => {
   assert.equal(routed("PUT", "/b/k?partNumber=1"), undefined);
   assert.equal(routed("PUT", "/b/k?uploadId=u"), undefined);
   assert.equal(routed("DELETE", "/b?acl"), undefined);

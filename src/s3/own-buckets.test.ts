@@ -51,7 +51,7 @@ const onAlices: readonly Asked[] = [
   { method: "DELETE", target: "/of-alice" },
 ];
 
-test("an account does as it likes in its buckets; others and strangers get AccessDenied", async () => {
+test("buckets: an account has all rights in its own; others and anonymous requests get AccessDenied", async () => {
   const s3 = await twoOwners();
   for (const request of onAlices) {
     const what = `${request.method} ${request.target}`;
@@ -107,7 +107,7 @@ test("a bucket that is not there is NoSuchBucket to everybody", async () => {
   assert.match(text, /<Code>NoSuchBucket<.*<BucketName>none</);
 });
 
-test("accounts list their own buckets, root all; strangers list and make none", async () => {
+test("buckets: accounts list their own, root all; anonymous requests list and make none", async () => {
   const s3 = await twoOwners();
   await s3.send({ method: "PUT", target: "/of-root" });
   const names = async (as: "root" | "alice" | "bob"): Promise<(string | undefined)[]> => {

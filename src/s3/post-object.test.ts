@@ -194,7 +194,7 @@ test("form: what the policy does not allow is refused, and nothing is stored", a
   assert.equal(await isStored(s3, "b"), false);
 });
 
-test("form: whose signature is wrong, or who has none, is refused", async () => {
+test("form: a wrong or missing signature is refused", async () => {
   const s3 = await withBucket();
   const signing = signPolicyV4(hash, s3.store.platform.clock.now(), usual);
   const send = (changed: Fields) =>
@@ -322,7 +322,7 @@ test("form: what this store does not do is refused, as in a PUT", async () => {
 
 // Recorded from AWS: LocalStack's test_s3.snapshot.json, test_post_object_with_tags[invalid] and
 // [notxml].
-test("form: tagging that is another document is none, what is no XML is refused", async () => {
+test("form: a tagging field with another document means no tags; one that is not XML is refused", async () => {
   const s3 = await withBucket();
   const tagged = (tagging: string) =>
     post(s3, { key: "b", tagging }, { conditions: [["eq", "$tagging", tagging]] });

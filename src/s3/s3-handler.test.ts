@@ -71,7 +71,7 @@ test("handler: what is not built answers 501 in XML and is not passed to another
   assert.equal((await s3.send({ method: "HEAD", target: "/bucket" })).status, 200);
 });
 
-test("handler: what is not built is refused like anything else to those who may not", async () => {
+test("handler: an operation that is not built is AccessDenied to senders without access", async () => {
   const s3 = await withBucket();
   for (const [method, target] of [
     ["PUT", "/bucket/k?acl"],
@@ -169,7 +169,7 @@ function damagedFrom(s3: TestS3, damaged: number): Promise<TestS3> {
   return createTestS3(hash, { objects: { ...s3.store, reader: broken } });
 }
 
-test("handler: who may not is refused before the body is read", async () => {
+test("handler: a sender without access is refused before the body is read", async () => {
   const asked: string[] = [];
   const nobody: Authorize = (_, action, resource) => {
     asked.push(`${action} ${resource.arn}`);
@@ -207,7 +207,7 @@ test("handler: who may not is refused before the body is read", async () => {
   ]);
 });
 
-test("handler: what the store cannot do is said to those alone who might do it", async () => {
+test("handler: NotImplemented is answered only to senders with access", async () => {
   const s3 = await withBucket();
   const headers = [["x-amz-server-side-encryption", "aws:kms"]] as const;
   const asked = { ...putObject, headers };
@@ -270,7 +270,7 @@ test("handler: reports where a request's time went, down to the client that take
   assert.equal(put?.firstByteMs, 110);
 });
 
-test("handler: overrides of the answer's headers are for who signs, and can't add headers", async () => {
+test("handler: overrides of the answer's headers need a signature, and cannot add headers", async () => {
   const s3 = await createTestS3(hash, { authorize: () => Promise.resolve(true) });
   await s3.send({ method: "PUT", target: "/bucket" });
   await s3.send(putObject);
@@ -294,7 +294,7 @@ test("handler: overrides of the answer's headers are for who signs, and can't ad
   assert.equal((await s3.send({ method: "GET", target: split })).status, 400);
 });
 
-test("GetObjectTorrent: there is none of any object, and only a sender who may ask learns that", async () => {
+test("GetObjectTorrent: answered as not there, and only to senders with access", async () => {
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/bucket" });
   await s3.send({ method: "PUT", target: "/bucket/k", body: "x" });

@@ -131,7 +131,7 @@ test("signature errors: a wrong secret is shown what was to be signed, an unknow
   assert.equal(unknown.error.get("AWSAccessKeyId"), "nobody");
 });
 
-test("signature errors: header and query both, and mechanisms nobody knows, repeat the header", async () => {
+test("signature errors: unknown mechanisms, and header and query both, repeat the header", async () => {
   const s3 = await createTestS3(hash);
   const both = await ask(s3, presigned(s3, 60), signedHeaders(s3, {}));
   assert.equal(codeOf(both), "400 InvalidArgument");
@@ -146,7 +146,7 @@ test("signature errors: header and query both, and mechanisms nobody knows, repe
   assert.equal(codeOf(empty), "403 AccessDenied");
 });
 
-test("signature errors: headers of S3 that nobody signed are named; a URL serves one method", async () => {
+test("signature errors: S3 headers that were not signed are named; a URL serves one method", async () => {
   const s3 = await createTestS3(hash);
   const added = [["x-amz-acl", "public-read"]] as const;
   for (const answer of [

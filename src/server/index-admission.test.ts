@@ -214,7 +214,7 @@ test("data disks: what was registered is known, with its newest place", async ()
   assert.equal(moved?.addedMs, before[0]?.addedMs);
 });
 
-test("data disks: C5: a start without a known disk is refused with its last place", () => {
+test("C5: data disks: a start without a known disk is refused with its last place", () => {
   const known = [
     { disk: id(1), addedMs: 0, name: "/a" },
     { disk: id(2), addedMs: 0, name: "/b" },

@@ -26,7 +26,7 @@ async function create(which: RequestLog["which"] = "all") {
   return { platform: objects.platform, watch, logged, send: s3.send.bind(s3), text };
 }
 
-test("request log: a line says who, what, and how it went, with the id that the answer carries", async () => {
+test("request log: a line has sender, operation and outcome, with the id that the answer carries", async () => {
   const { logged, send } = await create();
   await send({ method: "PUT", target: "/bucket", as: "alice" });
   const put = { method: "PUT", target: "/bucket/a%0Ab", body: "hello", as: "alice" } as const;
@@ -55,7 +55,7 @@ test("request log: a line says who, what, and how it went, with the id that the 
   assert.deepEqual([logged.at(-1)?.code, logged.at(-1)?.versionId], ["NoSuchVersion", "null"]);
 });
 
-test("request log: no signature, credential or token stands in it, nor the id of a key that is none", async () => {
+test("request log: it has no signature, credential or token, nor the id of an unknown key", async () => {
   const { logged, send } = await create();
   await send({ method: "PUT", target: "/bucket" });
   await send({
@@ -74,7 +74,7 @@ test("request log: no signature, credential or token stands in it, nor the id of
   assert.doesNotMatch(text, /TOKEN|SECRET|SIGNATURE|signature|X-Amz|Credential/);
 });
 
-test("request log: C6: a line is short, whatever a client sends", async () => {
+test("C6: request log: a line is short, whatever a client sends", async () => {
   const { logged, send } = await create();
   const texts = ["%F0%9F%A7%80", "%0A", "%5C", "%E2%80%AE", "%C3%A4"];
   for (const text of texts) {

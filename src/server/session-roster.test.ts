@@ -5,7 +5,7 @@ import { isAlive, SessionRegister } from "./session-roster.ts";
 
 const id = (n: number): SessionId => n as SessionId;
 
-test("session roster: nobody is dead before all who began have said who they are", () => {
+test("session roster: no session is dead before every started process has named its own", () => {
   const register = new SessionRegister();
   register.begins(1);
   register.begins(2);
@@ -19,7 +19,7 @@ test("session roster: nobody is dead before all who began have said who they are
   );
 });
 
-test("session roster: one that ended is dead, also if it never said who it was", () => {
+test("session roster: an ended process's session is dead, also if it was never named", () => {
   const register = new SessionRegister();
   register.begins(1);
   register.opened(1, id(7));

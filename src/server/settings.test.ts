@@ -59,7 +59,7 @@ test("settings: an unknown name is refused with the nearest known one", () => {
   assert.throws(() => resolve({ environment }), /did you mean HOLDFAST_LISTEN\?/);
 });
 
-test("settings: secrets, other commands' variables and Kubernetes' are let be", () => {
+test("settings: variables of secrets, other commands and Kubernetes are ignored", () => {
   const environment = {
     HOLDFAST_ROOT_ACCESS_KEY_ID: "x",
     HOLDFAST_ENDPOINT: "x",

@@ -37,7 +37,7 @@ test("traces: each gets what ended since it was last fetched from, as its filter
   assert.equal(traces.isTracing, false);
 });
 
-test("traces: C6: what nobody fetches is bounded, counted, and in the end given up", () => {
+test("C6: traces: records that are not fetched are limited, counted and in the end dropped", () => {
   const { traces, pass } = create();
   traces.fetch("a", {});
   for (let i = 0; i < recordsHeldMax + 70; i++) traces.ended(record);
@@ -48,7 +48,7 @@ test("traces: C6: what nobody fetches is bounded, counted, and in the end given 
   assert.equal(traces.isTracing, false);
 });
 
-test("traces: C6: there is a bound to their number, in which those do not count that nobody fetches", () => {
+test("C6: traces: their number is limited; those that are not fetched do not count", () => {
   const { traces, pass } = create();
   for (let i = 0; i < tracesMax; i++) assert.ok(traces.fetch(`${i}`, {}));
   assert.equal(traces.fetch("one more", {}), undefined);

@@ -151,7 +151,7 @@ test("simulated disk: a removed file comes back unless its directory was synced"
   assert.deepEqual([...seen].sort(), ["", "a"]);
 });
 
-test("simulated disk: writes past its capacity fail with `full`, and work once there is room", async () => {
+test("simulated disk: writes past its capacity fail with `full`, and work once space is free", async () => {
   const m = machine(1, 6000);
   await m.run(put(m.view, "a", new Uint8Array(4000)));
   const work = async () => {

@@ -79,7 +79,7 @@ test("C6: admission: connections past the limit are answered SlowDown; past thos
   again.socket.destroy();
 });
 
-test("C6: admission: pipelined requests are served one at a time, and answered in order", async () => {
+test("C6: pipelined requests are served one at a time and answered in order", async () => {
   let [running, most] = [0, 0];
   await using server = await serve(async (request) => {
     running++;
@@ -117,7 +117,7 @@ test("admission: what is pipelined behind an answer that ends the connection is 
   assert.deepEqual(asked, ["/a"]);
 });
 
-test("C6: admission: who asks far ahead of his answers is cut off", async () => {
+test("C6: pipelining past the limit closes the connection", async () => {
   let asked = 0;
   await using server = await serve(
     async () => {
@@ -134,7 +134,7 @@ test("C6: admission: who asks far ahead of his answers is cut off", async () => 
   assert.equal(asked, 1);
 });
 
-test("admission: 100 Continue is not sent to who is refused, nor to HTTP/1.0", async () => {
+test("admission: 100 Continue is sent neither to refused requests nor to HTTP/1.0", async () => {
   await using server = await serve(echoLength, { requests: 0, lingerMs: 50 });
   const peer = new Peer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
@@ -147,7 +147,7 @@ test("admission: 100 Continue is not sent to who is refused, nor to HTTP/1.0", a
   assert.match(oldPeer.received, /^HTTP\/1\.1 200 .*got 2$/s);
 });
 
-test("admission: an expectation nobody knows, or none, is as if it had not been said", async () => {
+test("admission: an unknown or empty expectation is ignored", async () => {
   await using server = await serve(echoLength);
   for (const expectation of ["tea", "200", ""]) {
     const peer = new Peer(server.port);

@@ -49,7 +49,7 @@ test("100 Continue: comes only after signature, bucket and conditions were looke
   }
 });
 
-test("100 Continue: who is allowed sends the body and goes on with the same connection", async () => {
+test("100 Continue: an admitted client sends the body and keeps the connection", async () => {
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/there" });
   await using server = await serve(s3.handler);

@@ -152,7 +152,7 @@ test("http server: keeps the connection after throwing away a short unread body"
   assert.equal(peer.received.match(/HTTP\/1\.1 200/g)?.length, 2);
 });
 
-test("http server: a body nobody pulls is held back at the peer", async () => {
+test("http server: a body that the handler does not read is held back at the peer", async () => {
   const mayPull = Promise.withResolvers<void>();
   await using server = await serve(async (request) => {
     const parts = request.body[Symbol.asyncIterator]();
@@ -255,7 +255,7 @@ test("http server: an answer whose source fails midway is cut, never completed",
   assert.match(peer.received, /half$/);
 });
 
-test("http server: a header that would become another breaks the answer, and its body lets go", async () => {
+test("http server: a header value with a line end breaks the answer, and its body is released", async () => {
   const letGo = Promise.withResolvers<void>();
   async function* body(): AsyncGenerator<Uint8Array> {
     try {

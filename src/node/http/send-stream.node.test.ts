@@ -14,7 +14,7 @@ async function* inOneBuffer(): AsyncGenerator<Uint8Array> {
   for (let number = 0; number < pieces; number++) yield buffer.fill(number);
 }
 
-test("C4: a piece's memory is left alone until the last of its bytes has gone, however slow the peer", async () => {
+test("C4: a piece's memory is not reused until its last byte is sent, however slow the peer", async () => {
   const headers = [["content-length", String(pieces * pieceBytes)]] as const;
   await using server = await serve(() => ({ status: 200, headers, body: inOneBuffer() }));
   const socket = connect(server.port, "127.0.0.1");

@@ -50,7 +50,7 @@ test("slow peers: one byte in a while is no progress", async () => {
   assert.match(peer.received, /^HTTP\/1\.1 400 /);
 });
 
-test("slow peers: time in which nobody reads the body is not held against its sender", async () => {
+test("slow peers: time in which the handler does not read the body does not count against the sender", async () => {
   const mayRead = Promise.withResolvers<void>();
   const handler: HttpHandler = async (request) => {
     await mayRead.promise;
@@ -94,7 +94,7 @@ test("slow peers: an idle connection is closed after its time", async () => {
 /** More than all the kernel's buffers between the two. */
 const largeBytes = 64 * 1024 * 1024;
 
-test("C6: slow peers: an answer nobody takes is cut, and lets go of what it held", async () => {
+test("C6: slow peers: an answer that is not read is cut off, and its memory is released", async () => {
   const letGo = Promise.withResolvers<void>();
   async function* body(): AsyncGenerator<Uint8Array> {
     try {
@@ -193,7 +193,7 @@ test("slow peers: a refused upload of unknown length is read on a little, then c
   assert.match(peer.received, /^HTTP\/1\.1 403 .*connection: close/s);
 });
 
-test("slow peers: who hangs up in the middle of a body is gone, not slow", async () => {
+test("slow peers: a hang-up in the middle of a body counts as gone, not as slow", async () => {
   const ended = Promise.withResolvers<unknown>();
   await using server = await serve(async (request) => {
     await readAll(request.body).catch(ended.resolve);

@@ -113,31 +113,27 @@ test(
   },
 );
 
-test(
-  "tls: who does not speak it, or breaks off the handshake, holds nothing",
-  { skip },
-  async () => {
-    using scratch = new Scratch();
-    const tls = makeCertificate(scratch.path, "first");
-    await using server = await serve(handler, { headersMs: 200 }, 2_000, { tls });
-    const { connect: connectPlain } = await import("node:net");
-    const closed = (text: string): Promise<void> =>
-      new Promise((resolve) => {
-        const socket = connectPlain(server.port, "127.0.0.1", () => void socket.write(text));
-        socket
-          .resume()
-          .on("error", () => undefined)
-          .once("close", () => resolve());
-      });
-    await Promise.all([
-      closed("GET / HTTP/1.1\r\nhost: h\r\n\r\n"),
-      closed("\x16\x03\x01"),
-      closed(""),
-    ]);
-    assert.equal(server.server.statistics().connections, 0);
-    assert.equal(await shown(server.port), "first");
-  },
-);
+test("tls: a failed or broken-off handshake holds no resources", { skip }, async () => {
+  using scratch = new Scratch();
+  const tls = makeCertificate(scratch.path, "first");
+  await using server = await serve(handler, { headersMs: 200 }, 2_000, { tls });
+  const { connect: connectPlain } = await import("node:net");
+  const closed = (text: string): Promise<void> =>
+    new Promise((resolve) => {
+      const socket = connectPlain(server.port, "127.0.0.1", () => void socket.write(text));
+      socket
+        .resume()
+        .on("error", () => undefined)
+        .once("close", () => resolve());
+    });
+  await Promise.all([
+    closed("GET / HTTP/1.1\r\nhost: h\r\n\r\n"),
+    closed("\x16\x03\x01"),
+    closed(""),
+  ]);
+  assert.equal(server.server.statistics().connections, 0);
+  assert.equal(await shown(server.port), "first");
+});
 
 test(
   "tls: files that cannot be used are refused with their names and what is wrong",

@@ -74,7 +74,7 @@ test("bytes behind a request while its answer is being sent end the connection a
   await peer.closed;
 });
 
-test("who has sent all and says so still gets the answer", async () => {
+test("half-close: a client that ends its side after the request still gets the answer", async () => {
   const { handler, committed } = committing();
   await using server = await serve(handler, limits);
   const get = "GET /a HTTP/1.1\r\nhost: h\r\n\r\n";
@@ -92,35 +92,35 @@ test("who has sent all and says so still gets the answer", async () => {
   assert.equal(committed.length, 5);
 });
 
+test("half-close: the same over TLS", { skip: noOpenssl }, async (t) => {
+  using scratch = new Scratch();
+  const { handler } = committing();
+  const tls = makeCertificate(scratch.path, "half");
+  await using server = await serve(handler, limits, 2_000, { tls });
+  const below = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
+  const socket = connectTls({ socket: below, rejectUnauthorized: false });
+  t.after(() => socket.destroy());
+  let received = "";
+  socket.setEncoding("latin1").on("data", (text) => (received += text));
+  socket.end(sized);
+  await once(socket, "end");
+  assert.match(received, /^HTTP\/1\.1 200 .*done$/s);
+});
+
 test(
-  "who has sent all and says so still gets the answer over TLS",
+  "tls: a client that leaves before the handshake is forgotten at once",
   { skip: noOpenssl },
-  async (t) => {
+  async () => {
     using scratch = new Scratch();
-    const { handler } = committing();
-    const tls = makeCertificate(scratch.path, "half");
-    await using server = await serve(handler, limits, 2_000, { tls });
-    const below = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true });
-    const socket = connectTls({ socket: below, rejectUnauthorized: false });
-    t.after(() => socket.destroy());
-    let received = "";
-    socket.setEncoding("latin1").on("data", (text) => (received += text));
-    socket.end(sized);
-    await once(socket, "end");
-    assert.match(received, /^HTTP\/1\.1 200 .*done$/s);
+    const tls = makeCertificate(scratch.path, "left");
+    await using server = await serve(echoLength, { headersMs: 600_000 }, 2_000, { tls });
+    for (const sent of ["", "\x16\x03\x01\x02\x00"]) {
+      const socket = connect({ port: server.port, host: "127.0.0.1" });
+      socket.resume().end(sent);
+      await once(socket, "close");
+    }
   },
 );
-
-test("who leaves before the handshake of TLS is let go at once", { skip: noOpenssl }, async () => {
-  using scratch = new Scratch();
-  const tls = makeCertificate(scratch.path, "left");
-  await using server = await serve(echoLength, { headersMs: 600_000 }, 2_000, { tls });
-  for (const sent of ["", "\x16\x03\x01\x02\x00"]) {
-    const socket = connect({ port: server.port, host: "127.0.0.1" });
-    socket.resume().end(sent);
-    await once(socket, "close");
-  }
-});
 
 test("a body that ends early, or is chunked wrongly, is the client's fault and is answered so", async () => {
   const failures: string[] = [];
@@ -168,7 +168,7 @@ test("a transfer coding other than chunked is 501, before the body is read", asy
   peer.socket.destroy();
 });
 
-test("who sends more head than is taken reads the answer, however much more comes", async () => {
+test("a head that is too long: the client reads the answer, however much more it sends", async () => {
   await using server = await serve(echoLength, limits);
   const long = "y".repeat(30_000);
   for (const text of [

@@ -119,7 +119,7 @@ test("C8: a pointer to any other page is found, an old copy of a page too", asyn
   }
 });
 
-test("C8: while rows come and go, no damage is seen where there is none, whatever the steps", async () => {
+test("C8: verification reports no damage while rows come and go", async () => {
   const path = await makeIndex("busy", 600);
   const engine = await openTestIndex(path);
   const database = openEnvironment(path);

@@ -11,7 +11,7 @@ test("sleep lasts as long as asked", async () => {
   assert.ok(clock.monotonicMs() - start >= 19);
 });
 
-test("sleep ends, without an error, when its signal aborts, and lets go of the signal", async () => {
+test("sleep: it ends without an error when its signal aborts, and removes its listener", async () => {
   const controller = new AbortController();
   const sleeping = clock.sleep(longMs, controller.signal);
   controller.abort();

@@ -24,7 +24,7 @@ test("lines: come whole and in order", async () => {
 });
 
 test(
-  "lines: C6: while nobody reads they are dropped and counted, and the count is written later",
+  "C6: log lines are dropped and counted while the pipe is not read, and the count is written later",
   { skip: noFifo },
   async () => {
     using scratch = new Scratch();

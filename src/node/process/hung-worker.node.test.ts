@@ -147,7 +147,7 @@ test(
 );
 
 test(
-  "C8: a supervisor that stood still for longer than the limit kills nobody for it",
+  "C8: a supervisor that was stopped itself does not kill its workers as silent",
   { skip: noProc, timeout: 60_000 },
   async () => {
     using scratch = new Scratch();

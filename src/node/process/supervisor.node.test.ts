@@ -135,7 +135,7 @@ test("serve: what is not its own data directory is refused, and left as it was",
   assert.match(second.output, /start the newer version of Holdfast/);
 });
 
-test("serve: C5: directories can be added, but none of a store may be missing", async () => {
+test("C5: serve: directories can be added, but none of a store may be missing", async () => {
   using scratch = new Scratch();
   const [a, b, c] = ["a", "b", "c"].map((name) => scratch.directory(name)) as [
     string,

@@ -128,7 +128,7 @@ test("C6: a slow peer gets small pieces, and larger ones again when it is quick"
   assert.ok(share.takeAhead(pieceBytesMax) > 0);
 });
 
-test("reads: one that fails, or is given up while reading ahead, lets go of its share", async () => {
+test("reads: a read that fails or is cancelled releases its share of the memory", async () => {
   const store = await createTestStore(hash);
   await put(store, "large", patterned(3 * chunkBytesMax));
   const pieces = await piecesOf(store, "large");
@@ -144,7 +144,7 @@ test("reads: one that fails, or is given up while reading ahead, lets go of its 
   assert.equal(store.answers.used, 0);
 });
 
-test("C6: a read whose peer leaves while a piece is read lets go of that piece", async () => {
+test("C6: a read whose peer leaves releases the piece that is being read", async () => {
   const store = await createTestStore(hash);
   await put(store, "large", patterned(chunkBytesMax));
   const peer = new AbortController();

@@ -109,7 +109,7 @@ test("C6: past the queue an upload is answered SlowDown at once", async () => {
   await Promise.all(waiting);
 });
 
-test("C6: slow senders take turns: who waits is not kept from writing by who sends nothing", async () => {
+test("C6: slow uploads take turns: one that sends nothing does not keep others waiting", async () => {
   const clock = new ManualClock();
   const store = { ...(await createTestStore(hash)), bodies: new BodyBudget(clock) };
   const bytes = patterned(2 * chunkBytesMax);

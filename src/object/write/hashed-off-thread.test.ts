@@ -51,7 +51,7 @@ async function createStore(change: (hasher: BodyHasher) => Partial<BodyHasher>) 
   return { store, open, put, inUse: () => buffersInUse };
 }
 
-test("put: a large body whose hashing fails is not stored, and what it held is given back", async () => {
+test("put: a large body whose hashing fails is not stored, and its memory is given back", async () => {
   for (const failing of [1, 4, 3 * chunks]) {
     let updates = 0;
     const { store, open, put, inUse } = await createStore((hasher) => ({

@@ -124,7 +124,7 @@ test("policy: sizes are bounded on both sides, the bounds included", () => {
   );
 });
 
-test("policy: a document that is none is refused, with what is wrong with it", () => {
+test("policy: a document that cannot be read is refused with the reason", () => {
   const problem = (document: unknown) => {
     const failure = failureOf(() => parsePolicy(encode(document)));
     assert.match(failure, /^InvalidPolicyDocument Invalid Policy: /, JSON.stringify(document));

@@ -194,7 +194,7 @@ for (const version of ["v4", "v2"] as const) {
   });
 }
 
-test("presigned v4: x-amz-content-sha256 that nobody signed is let pass and means nothing", async () => {
+test("presigned v4: an unsigned x-amz-content-sha256 is accepted and ignored", async () => {
   // LocalStack's presigned_url.py has it so of AWS (IGNORED_SIGV4_HEADERS): some clients add it to
   // whatever they send.
   const s3 = await bucketWith();

@@ -45,7 +45,7 @@ test("CreateBucket: the first region is taken by its name, another name is worde
   assert.equal((await create(own, "home")).status, 200);
 });
 
-test("ListBuckets: a bucket-region that is none is refused, another region's list is empty", async () => {
+test("ListBuckets: an invalid bucket-region is refused, another region's list is empty", async () => {
   const s3 = await createTestS3(hash, { region: "home" });
   await create(s3, "home");
   const list = (region: string) =>

@@ -33,7 +33,7 @@ test("C6: requests of one key past its limit are answered SlowDown, those of oth
   assert.equal(perKey.keys, 0);
 });
 
-test("C6: who does not sign is counted apart, and what ends is counted no more", () => {
+test("C6: requests without a key are counted apart, and ended requests no more", () => {
   const perKey = new RequestsPerKey(2);
   for (const id of ["a", "a", undefined]) perKey.begin(id);
   assert.throws(() => perKey.begin("a"), { code: "overloaded" });

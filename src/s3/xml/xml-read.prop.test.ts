@@ -50,7 +50,7 @@ test("XML: any text between the tags of the root is read or refused as Malformed
   );
 });
 
-test("XML: so are any bytes", () => {
+test("XML: any bytes between the tags of the root are read or refused as MalformedXML", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, isInside) => {
       const tags = isInside ? (["<Delete>", "</Delete>"] as const) : (["", ""] as const);

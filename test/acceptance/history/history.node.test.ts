@@ -12,7 +12,7 @@ import { etagOf } from "./values.ts";
 /** Steps and what else they tell. */
 const seenMin = 2000;
 
-test("C2: what clients in several processes are told by several workers is linearizable", async () => {
+test("C2: answers of several workers to clients in several processes are linearizable", async () => {
   const folder = await mkdtemp(join(tmpdir(), "holdfast-history-"));
   const server = await HoldfastServer.start([folder], { workers: 2 });
   try {
@@ -60,7 +60,7 @@ test("judged histories: versions are known by what any client learned of their i
   assert.throws(() => judgeHistory(wrong), /C2: not linearizable: bucket\/key: #3/);
 });
 
-test("judged histories: a version that nobody knows by id is known by its ETag", () => {
+test("judged histories: a version whose id is not known is known by its ETag", () => {
   const steps = [enabled, write("20-a"), write("20-b")];
   judgeHistory(inTurn([...steps, listed("20-b", "20-a")]));
   assert.throws(() => judgeHistory(inTurn([...steps, listed("20-b", "20-c")])), /not linearizable/);

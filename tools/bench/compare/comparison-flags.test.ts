@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { parseComparison, parsePeer } from "./comparison-flags.ts";
 import { loadsOf } from "./loads.ts";
 
-test("bench --peer: a name, an endpoint, a process and whose key signs", () => {
+test("bench --peer: a name, an endpoint, a process and an access key", () => {
   const peer = parsePeer("minio=http://127.0.0.1:9000,1234,key,sec/ret=", {});
   assert.deepEqual(peer, {
     name: "minio",

@@ -66,7 +66,7 @@ test("bench rows: in a mixture each operation has its rate and latency, and all 
   );
 });
 
-test("bench rows: a store whose processes are not ours to see has no processor time and no memory", () => {
+test("bench rows: a store whose processes cannot be seen has no processor time and no memory", () => {
   const unseen = sample(10, undefined, { privateBytes: undefined });
   const stores = [
     { store: ours, samples: [sample(10, 1)] },
