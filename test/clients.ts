@@ -1,5 +1,5 @@
-// Real clients against a real server. `--require NAME` fails where that client is missing instead of skipping;
-// `--only NAME` runs those alone.
+// Real clients against a real server. `--require NAME` fails where that client is missing instead
+// of skipping; `--only NAME` runs those alone.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -59,7 +59,9 @@ async function casesOf(client: Client): Promise<Case[]> {
     .map(({ name, run }) => ({ name: `${client.name}: ${name}`, run, skip }));
 }
 
-/** What a start may take more than that of an empty store, whatever the number of keys. */
+/**
+ * The most time that a start may take beyond that of an empty store, whatever the number of keys.
+ */
 const startMoreMs = 1000;
 
 await runSuite(

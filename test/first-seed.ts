@@ -3,8 +3,9 @@ import { spawnSync } from "node:child_process";
 const seedsMax = 10_000_000;
 
 /**
- * Where seeds begin that nobody has given: each commit tries others than the one before, and the same again when it is tried
- * again. Where there is no commit to ask for, the time of day decides. Says so, for a failure to be repeated.
+ * Where seeds begin that nobody has given: each commit tries others than the one before, and the
+ * same again when it is tried again. Where there is no commit to ask for, the time of day decides.
+ * Says so, for a failure to be repeated.
  */
 export function firstSeed(given: string | undefined): number {
   if (given !== undefined) return Number(given);

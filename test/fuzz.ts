@@ -1,6 +1,8 @@
-// Generated and malformed requests against a real server of two workers, from seeds: every answer is judged, every process, handle
-// and byte of budget accounted for, and what is stored afterwards compared with what may be. --count N cases at the most,
-// within --seconds S, from --seed N on or from one that the commit decides; one seed is one client with buckets of its own, so each repeats by itself.
+// Generated and malformed requests against a real server of two workers, from seeds: every answer
+// is judged, every process, handle and byte of budget accounted for, and what is stored afterwards
+// compared with what may be. --count N cases at the most, within --seconds S, from --seed N on or
+// from one that the commit decides; one seed is one client with buckets of its own, so each repeats
+// by itself.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +30,7 @@ const seedsMax =
 
 const folder = await mkdtemp(join(tmpdir(), "holdfast-fuzz-"));
 const directories = [join(folder, "one"), join(folder, "two")];
-// What is not given back is missed the sooner, the less there is of it.
+// Low limits: a resource that is not given back is missed sooner.
 const limits = ["--requests-per-key", "100", "--requests", "200", "--seal-after", "5s"];
 const server = await HoldfastServer.start(directories, {
   more: [...limits, "--upload-idle-days", "0", "--request-log", "off"],
@@ -38,7 +40,7 @@ const seconds = (): number => (performance.now() - startMs) / 1000;
 const port = Number(new URL(server.endpoint).port);
 const tally = new Tally();
 const findings: Finding[] = [];
-/** Beyond these, more of the same tells nothing. */
+/** Beyond these, more of the same shows nothing new. */
 const findingsMax = 30;
 
 let next = first;

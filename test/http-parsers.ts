@@ -1,5 +1,6 @@
-// Generated and mutated requests to our HTTP server and to node:http: both must take the same ones for the same, or the
-// difference must be known. --cases N from --seed N on, or from one that the commit decides.
+// Generated and mutated requests to our HTTP server and to node:http: both must take the same ones
+// for the same, or the difference must be known. --cases N from --seed N on, or from one that the
+// commit decides.
 import { parseArgs } from "node:util";
 import { firstSeed } from "./first-seed.ts";
 import { compareParsers } from "./http-parsers/compare-parsers.ts";

@@ -1,7 +1,8 @@
-// kill -9 of a random process, or all, of a real server under mixed load, and what else befalls one: processes that are stopped and go
-// on, extent files that are taken away, starts with an index that is not the store's own. Every acknowledged write is compared, and the
-// histories of clients that share keys are judged, once it is shown that planted bugs are found so.
-// --kills N at the most, within --seconds S after that; stops at whichever comes first and says how many there were.
+// kill -9 of a random process, or all, of a real server under mixed load, and what else befalls
+// one: processes that are stopped and go on, extent files that are taken away, starts with an index
+// that is not the store's own. Every acknowledged write is compared, and the histories of clients
+// that share keys are judged, once it is shown that planted bugs are found so. --kills N at the
+// most, within --seconds S after that; stops at whichever comes first and says how many there were.
 // --stop-seconds: how long a process is stopped at the most.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -38,8 +39,8 @@ const run = new DisturbedRun({ folder, bucket, clients, stopMsMax });
 const progressMs = 30_000;
 
 /**
- * By the median, a start takes no longer than this beside that of an empty store, whatever is stored: as much again, for the machine
- * is busy, and a second.
+ * By the median, a start takes at most this multiple of one of an empty store, whatever is stored:
+ * as much again, for the machine is busy, and a second.
  */
 const startMsMax = (emptyMs: number): number => 2 * emptyMs + 1000;
 const median = (times: readonly number[]): number =>

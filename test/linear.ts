@@ -1,5 +1,6 @@
-// Linearizability of a real server in large counts: --rounds of races of conditional writes in buckets of every
-// versioning, then --seconds of histories, judged one after the other. Says how far it is, and counts at the end.
+// Linearizability of a real server in large counts: --rounds of races of conditional writes in
+// buckets of every versioning, then --seconds of histories, judged one after the other. Says how
+// far it is, and counts at the end.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,6 @@
-// The public S3 test suite (github.com/ceph/s3-tests) against a server of its own, as far as it tests what is built.
-// --suite DIR, a checkout of it; --python PATH, of an environment with its requirements; -k EXPRESSION, pytest's.
+// The public S3 test suite (github.com/ceph/s3-tests) against a server of its own, as far as it
+// tests what is built. --suite DIR, a checkout of it; --python PATH, of an environment with its
+// requirements; -k EXPRESSION, pytest's.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";

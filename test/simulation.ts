@@ -1,6 +1,6 @@
 // The simulation as CI runs it, within --seconds: first every planted bug must be found, then seeds
-// of the code as it is must all pass, from --from N on or from one that the commit decides. Prints what was
-// run and what crashes cut; fails where anything is wrong.
+// of the code as it is must all pass, from --from N on or from one that the commit decides. Prints
+// what was run and what crashes cut; fails where anything is wrong.
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { firstSeed } from "./first-seed.ts";
@@ -16,14 +16,14 @@ import { Totals } from "./simulation/totals.ts";
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "120" },
-    /** Of planted bugs, only those whose name contains this; then no seeds are run. */
+    /** Runs only planted bugs whose name contains this; then no seeds are run. */
     planted: { type: "string" },
     from: { type: "string" },
   },
 });
 const startMs = performance.now();
 const limitMs = Number(values.seconds) * 1000;
-/** For planted bugs: the rest is for seeds. */
+/** The share of the time for planted bugs: the rest is for seeds. */
 const plantedShare = 0.7;
 const threads = availableParallelism();
 const elapsedMs = (): number => performance.now() - startMs;

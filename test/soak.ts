@@ -1,7 +1,9 @@
 // Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to
-// repeat a failure; `kills`: kills of a real server and what else befalls it, --kills N; `fuzz`: hostile requests, --cases N
-// from --from A; `http`: as many requests to our HTTP parser and to node:http's; `linear`: --rounds N of races of conditional writes, --seconds S of histories of a real server;
-// without any: 10,000 seeds, 500 kills, a million requests, 200 rounds and 600 s. Ctrl-C ends with what there is.
+// repeat a failure; `kills`: kills of a real server and what else befalls it, --kills N; `fuzz`:
+// hostile requests, --cases N from --from A; `http`: as many requests to our HTTP parser and to
+// node:http's; `linear`: --rounds N of races of conditional writes, --seconds S of histories of a
+// real server; without any: 10,000 seeds, 500 kills, a million requests, 200 rounds and 600 s.
+// Ctrl-C ends with what there is.
 import { spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";

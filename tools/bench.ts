@@ -1,7 +1,8 @@
-// `npm run bench -- --endpoint URL …`: the load of many clients on any S3 store.
-// `npm run bench -- [--peer NAME=URL,PID]`: this store, others that run here and a bare HTTP server under the same loads.
-// `npm run bench -- --only http`: our HTTP server against node:http.
-// `npm run bench -- --only steps` or `handler`: what a request does and takes without a socket. See docs/benchmarks.md.
+// `npm run bench -- --endpoint URL …`: the load of many clients on any S3 store. `npm run bench --
+// [--peer NAME=URL,PID]`: this store, others that run here and a bare HTTP server under the same
+// loads. `npm run bench -- --only http`: our HTTP server against node:http. `npm run bench --
+// --only steps` or `handler`: what a request does and takes without a socket. See
+// docs/benchmarks.md.
 import { comparisonHelp, parseComparison } from "./bench/compare/comparison-flags.ts";
 import { runComparison } from "./bench/compare/run-comparison.ts";
 import { runOnEndpoint } from "./bench/endpoint.ts";

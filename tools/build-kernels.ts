@@ -1,5 +1,5 @@
-// Builds the WebAssembly kernels: every src/**/kernels/*.as.ts into a .wasm beside it, which is committed so
-// that running the store needs no compiler. A test builds them again and compares.
+// Builds the WebAssembly kernels: every src/**/kernels/*.as.ts into a .wasm next to it, which is
+// committed so that running the store needs no compiler. A test builds them again and compares.
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
@@ -17,7 +17,10 @@ export function kernelBinary(source: string): string {
   return join(root, source.replace(/\.as\.ts$/, ".wasm"));
 }
 
-/** Kernels of all threads work in one memory, which its owner makes as large as it wants (here: up to 1 GiB). */
+/**
+ * Kernels of all threads work in one memory, which its owner makes as large as it wants (here: up
+ * to 1 GiB).
+ */
 const memoryFlags = ["--importMemory", "--sharedMemory", "--maximumMemory", "16384"];
 
 /** The bytes of one kernel, built now. */

@@ -1,4 +1,5 @@
-// `npm run check`: format, lint with types, types (twice: with and without Node's), the repository's own rules.
+// `npm run check`: format, lint with types, types (twice: with and without Node's), the
+// repository's own rules.
 import { resolve } from "node:path";
 import { runToEnd } from "./run-to-end.ts";
 

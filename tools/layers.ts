@@ -14,8 +14,9 @@ const belowServer = [
 ];
 
 /**
- * Who may import whom: the folders of src/, lowest first, each with the folders it may import. Every one of them stands
- * earlier in the list, so the direction cannot be reversed. tools/tidy.test.ts holds the code against it.
+ * Who may import whom: the folders of src/, lowest first, each with the folders it may import.
+ * Every one of them stands earlier in the list, so the direction cannot be reversed.
+ * tools/tidy.test.ts holds the code against it.
  */
 export const layers: Readonly<Record<string, readonly string[]>> = {
   base: [],
@@ -52,8 +53,9 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
 export const machineFolders: readonly string[] = ["node", "cli"];
 
 /**
- * Folders that are divided: their subfolders, lowest first, each with the subfolders beside it that it may import. What lies in the folder
- * itself is open to all its subfolders. The files of a subfolder are faces as those of a folder are: others may import them.
+ * Folders that are divided: their subfolders, lowest first, each with the sibling subfolders that
+ * it may import. What lies in the folder itself is open to all its subfolders. The files of a
+ * subfolder are faces as those of a folder are: others may import them.
  */
 export const subfolders: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   object: {

@@ -1,6 +1,7 @@
-// Writes docs/limits.md from the limits that the code declares, so that the list cannot lag behind. A limit is a constant of a
-// module whose comment begins with `@limit`; an object of limits has the tag on the object, and a comment on each member or in
-// its type. `node tools/run.js tools/limits.ts`
+// Writes docs/limits.md from the limits that the code declares, so that the list cannot lag behind.
+// A limit is a constant of a module whose comment begins with `@limit`; an object of limits has the
+// tag on the object, and a comment on each member or in its type. `node tools/run.js
+// tools/limits.ts`
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { findFiles } from "./files.ts";

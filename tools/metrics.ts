@@ -1,5 +1,5 @@
-// Writes docs/metrics.md from what a server that was just started exposes, so that the list cannot lag behind.
-// `node tools/run.js tools/metrics.ts`
+// Writes docs/metrics.md from what a server that was just started exposes, so that the list cannot
+// lag behind. `node tools/run.js tools/metrics.ts`
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseExposition } from "../src/admin/exposition.suite.ts";
@@ -7,7 +7,10 @@ import { Scratch, ServedStore, started } from "../src/node/testing/served-store.
 
 export const metricsDocument = join(resolve(import.meta.dirname, ".."), "docs/metrics.md");
 
-/** The document for a page of /-/metrics; how many series there are does not matter, nor what they say. */
+/**
+ * The document for a page of /-/metrics; how many series there are does not matter, nor what they
+ * say.
+ */
 export function renderMetrics(page: string): string {
   const rows = [...parseExposition(page)].map(([name, { type, help }]) => {
     return `| \`${name}\` | ${type} | ${help.replaceAll("|", "\\|")} |`;

@@ -1,4 +1,5 @@
-// For logs: a line for each failed or skipped test with its reason, and the counts at the end.
+// A reporter for logs: a line for each failed or skipped test with its reason, and the counts at
+// the end.
 import type { TestEvent } from "node:test/reporters";
 
 export default async function* quiet(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {

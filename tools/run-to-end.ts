@@ -4,11 +4,11 @@ import type { SpawnOptions } from "node:child_process";
 export interface Outcome {
   /** `null`: it was killed. */
   readonly code: number | null;
-  /** What it wrote to both of its outputs, in order of arrival. */
+  /** Both of its outputs, in order of arrival. */
   readonly output: string;
 }
 
-/** Of the output, the end is kept. */
+/** Characters of the output that are kept, from its end. */
 const outputCharsMax = 1_000_000;
 
 /** Runs a program and keeps what it says; rejects where it cannot be started. */

@@ -1,5 +1,5 @@
-// Runs the tests: first the pure ones, all in one process; then those that touch the machine, a process each.
-// Arguments narrow the run to files whose path contains one of them.
+// Runs the tests: first the pure ones, all in one process; then those that touch the machine, a
+// process each. Arguments narrow the run to files whose path contains one of them.
 import { spawnSync } from "node:child_process";
 import { join, relative, resolve } from "node:path";
 import { findFiles } from "./files.ts";
@@ -29,7 +29,8 @@ if (all.length === 0) {
   process.exit(1);
 }
 const purePassed = run("pure", pure, ["--test-isolation=none"]);
-// A test that fails may leave something open: its process must end all the same. The limit is for a machine at load 15.
+// A test that fails may leave something open: its process must end all the same. The limit is for a
+// machine at load 15.
 const machinePassed = run("on the machine", onMachine, [
   "--test-concurrency=2",
   "--test-timeout=600000",

@@ -2,11 +2,17 @@ import type { Clock } from "../platform/platform.ts";
 import type { SimProcess } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** The machine's wall clock; it may be set, as an operator or NTP does, and may differ from process to process. */
+/**
+ * The machine's wall clock; it may be set, as an operator or NTP does, and may differ from process
+ * to process.
+ */
 export class WallClock {
   readonly #scheduler: Scheduler;
   #offsetMs: number;
-  /** By how much the clocks of processes started one after the other differ, as those of several machines do. */
+  /**
+   * By how much the clocks of processes started one after the other differ, as those of several
+   * machines do.
+   */
   apartMs = 0;
 
   constructor(scheduler: Scheduler, startMs: number) {

@@ -46,9 +46,9 @@ export class SimDisk {
   readonly #handles = new Set<Handle>();
   capacityBytes = roomyBytes;
   outOfOrder: OutOfOrder | undefined;
-  /** Told where a process is about to change anything. */
+  /** Called where a process is about to change anything. */
   onChange: (() => void) | undefined;
-  /** Of so many syncs or writes from now on, any may fail. */
+  /** Any of so many syncs or writes from now on may fail. */
   syncsInDoubt = 0;
   writesInDoubt = 0;
 
@@ -70,7 +70,7 @@ export class SimDisk {
     this.#root.crash(this.#random);
   }
 
-  /** It has as much room as anybody wants. */
+  /** Its capacity is unlimited by default. */
   makeRoom(): void {
     this.capacityBytes = roomyBytes;
   }
@@ -140,9 +140,12 @@ export class SimDisk {
       throw new DiskError("io", `${this.name}: write failed`);
     }
     const grows = offset + bytes.length - inode.length;
-    const room = this.capacityBytes - this.bytesUsed();
-    if (grows > Math.max(room, 0)) {
-      inode.write(bytes.subarray(0, Math.max(0, bytes.length - grows + Math.max(room, 0))), offset);
+    const space = this.capacityBytes - this.bytesUsed();
+    if (grows > Math.max(space, 0)) {
+      inode.write(
+        bytes.subarray(0, Math.max(0, bytes.length - grows + Math.max(space, 0))),
+        offset,
+      );
       throw new DiskError("full", `${this.name}: no space left`);
     }
     inode.write(bytes, offset);

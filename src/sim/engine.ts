@@ -37,7 +37,7 @@ export interface SimEngineOptions {
   readonly waitingCommitsMax: number;
   /** Parts whose rows one commit may take away (C6). */
   readonly partsPerCommit: number;
-  /** Told of changes that must not be. */
+  /** Called with changes that must not be. */
   readonly onWrong: (wrong: string) => void;
   /** Told of a process that meets a damaged row. */
   readonly onDamageMet: (process: SimProcess) => void;
@@ -46,7 +46,7 @@ export interface SimEngineOptions {
 export class SimEngine {
   readonly damagedRows = new DamagedRows();
   readonly #memory = createMemoryEngine();
-  /** What processes find in its place: another one while the index is away. */
+  /** The rows that processes find in its place: others while the index is away. */
   #found: MemoryEngine = this.#memory;
   readonly #random: SeededRandom;
   readonly #watch: IndexWatch;
@@ -71,7 +71,10 @@ export class SimEngine {
     return this.#memory.clone();
   }
 
-  /** Processes that are started from now on find this one, into which none may ever commit; until `putBack`. */
+  /**
+   * Processes that are started from now on find this one, into which none may ever commit; until
+   * `putBack`.
+   */
   replaceBy(other: MemoryEngine): void {
     this.#found = other;
   }
@@ -89,7 +92,7 @@ export class SimEngine {
     this.#outOfService = false;
   }
 
-  /** No outcome is lost any more, and there is room for all that wait. */
+  /** No outcome is lost any more, and there is space for all that wait. */
   heal(): void {
     this.recover();
     this.#unknownShare = 0;
@@ -105,7 +108,7 @@ export class SimEngine {
     return scanAll(engine, spaceRange(spaceByte));
   }
 
-  /** The extent table as it is, for whoever judges or harms the machine. */
+  /** The extent table as it is, for the code that judges or harms the machine. */
   async extents(): Promise<{ id: ExtentId; row: ExtentRow }[]> {
     const rows = await this.rowsIn(space.extents);
     return rows.map(({ key, value }) => ({

@@ -15,7 +15,7 @@ import { workerPauses } from "./faults/worker-pauses.ts";
 import { workerStops } from "./faults/worker-stops.ts";
 import { SeededRandom } from "./random.ts";
 
-// What goes wrong in a run: some crashes in each, and among them what is picked of these kinds.
+// The faults of a run: some crashes in each, and among them faults picked from these kinds.
 
 const kinds: readonly FaultKind[] = [
   workerPauses,
@@ -58,8 +58,8 @@ function planned(kind: FaultKind, random: SeededRandom): Fault {
 
 /**
  * Each kind draws a lot of its own, and the highest wins, in proportion to the weights (weighted
- * rendezvous hashing). So a kind that is new takes its share of the seeds, and the rest stay as they
- * were: planted bugs are found by the seeds that found them.
+ * rendezvous hashing). So a kind that is new takes its share of the seeds, and the rest stay as
+ * they were: planted bugs are found by the seeds that found them.
  */
 function pickKind(random: SeededRandom): FaultKind {
   const draw = random.uint32();

@@ -4,11 +4,11 @@ import type { TimedStep, Verdict } from "./linearize.ts";
 import { findOrder } from "./linearize.ts";
 
 /**
- * For one key: 2 s where all of them are stacks of versions. Hardly any history needs more than 200;
- * what needs more than this is counted, and said to be undecided.
+ * Configurations searched for one key: 2 s where all of them are stacks of versions. Hardly any
+ * history needs more than 200; what needs more than this is counted, and said to be undecided.
  */
 const configurationsMax = 20_000;
-/** Ticks before the step that is wrong, from which on others are told in the message. */
+/** Ticks before the step that is wrong, from which on others are shown in the message. */
 const ticksTold = 100;
 
 /** A promise was broken: the seed that shows it is worth more than the message. */
@@ -27,7 +27,8 @@ export interface Claim {
 }
 
 /**
- * What the clients saw of each key, to be judged when the run is over (C2), and with it C1 and C3.
+ * The observations of the clients, by key, to be judged when the run is over (C2), and with it C1
+ * and C3.
  */
 export class History {
   readonly #steps = new Map<string, TimedStep<KeyStep>[]>();

@@ -14,23 +14,23 @@ import { readEverything } from "./workload.ts";
 import type { ClientSession, WorkloadContext } from "./workload/context.ts";
 
 /*
- * What must hold when nothing goes wrong any more. Everything acknowledged can be read (C1 to C4).
- * Once the background worker has nothing left to do, files and extent table agree; and when all is
- * deleted, nothing is left of it (C5).
+ * Judges what must hold when nothing goes wrong any more. Everything acknowledged can be read (C1
+ * to C4). Once the background worker has nothing left to do, files and extent table agree; and when
+ * all is deleted, nothing is left of it (C5).
  */
 
 /** Time for extents to age and be sealed, so that the background sees all there is. */
 const agingMs = 10_000;
 /** Looks at what is left, this far apart. */
 const lookMs = 1000;
-/** What is not done by then never will be: an hour. */
+/** Work that is not done after an hour never will be. */
 const looksMax = 3600;
 /** A minute: a disk may be slow or stand still for a while. */
 const givenBackLooksMax = 60;
 /** Idle at so many looks in a row: each worker has looked for work since. */
 const idleLooks = 5;
 
-/** What has no rows where there is no bucket. */
+/** Spaces that have no rows where there is no bucket. */
 const emptySpaces = [
   "buckets",
   "bucketFences",
@@ -45,8 +45,9 @@ const emptySpaces = [
 const everything = { prefix: noBytes, delimiter: undefined, after: undefined, limit: 1000 };
 
 /**
- * Memory that requests had a share of is given back once nothing is under way any more (C6): what is not would be missing for
- * ever. A worker may still be waiting for a disk on behalf of a client that has gone.
+ * Memory that requests had a share of is given back once nothing is under way any more (C6): what
+ * is not would be missing for ever. A worker may still be waiting for a disk on behalf of a client
+ * that has gone.
  */
 export async function checkGivenBack(machine: Machine): Promise<void> {
   const { scheduler } = machine.options;
@@ -107,9 +108,9 @@ function checkHistory({ context: { history, values } }: ClientSession): void {
 }
 
 /**
- * What the extent table knows to be dead is what nothing refers to, to the byte. With damage it is a
- * guess: what a manifest listed that could not be read stays counted as alive, what could not be
- * made out in an extent is counted as dead.
+ * The bytes that the extent table has as dead are those that nothing refers to, exactly. With
+ * damage it is a guess: what a manifest listed that could not be read stays counted as alive, what
+ * could not be made out in an extent is counted as dead.
  */
 async function checkCounted(
   machine: Machine,
@@ -150,8 +151,8 @@ async function untilWell(
 }
 
 /**
- * What must not be so while nothing happens: an extent on its way, a file without one, or an extent
- * without its file.
+ * Finds states that must not last while nothing happens: an extent on its way, a file without one,
+ * or an extent without its file.
  */
 async function findUnfinished(machine: Machine): Promise<string | undefined> {
   const names = await machine.diskNames();
@@ -159,7 +160,8 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
   const needless = new Set<string>();
   for (const { id, row } of await machine.engine.extents()) {
     if (machine.taken.has(id)) {
-      // Whoever sealed it found no file, as where none was ever made; what refers to it marks it once it is read.
+      // The process that sealed it found no file, as where none was ever made; what refers to it
+      // marks it once it is read.
       const isTold =
         row.state === "open" ||
         row.length === 0 ||
@@ -169,16 +171,18 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
     }
     if (row.state !== "open" && row.state !== "reconciled")
       return `extent ${id} stays ${row.state}`;
-    // What a manifest listed that was taken away can't be moved.
+    // Data listed by a manifest that was taken away cannot be moved.
     const isWasteful =
       machine.taken.size === 0 && row.deadBytes > deadShare * (row.length - extentHeaderBytes);
     if (isWasteful) return `extent ${id} keeps ${row.deadBytes} dead bytes`;
-    // It never had a file, and a manifest that was taken away may have referred to it: so its row is kept.
+    // It never had a file, and a manifest that was taken away may have referred to it: so its row
+    // is kept.
     if (machine.taken.size > 0 && row.length === 0) continue;
     for (const { disk } of row.members) {
       const path = `${names.get(disk)}/${extentPath(id)}`;
       expected.add(path);
-      // Its writer failed to make the file, and what was taken away might list it: then the row stays.
+      // Its writer failed to make the file, and what was taken away might list it: then the row
+      // stays.
       if (row.length === 0 && machine.taken.size > 0) needless.add(path);
     }
   }
@@ -186,7 +190,7 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
     for (const path of disk.files().keys()) {
       if (!path.startsWith(extentsDirectory) || expected.delete(`${disk.name}/${path}`)) continue;
       const extent = extentOfPath(path);
-      // What was put in its place is not ours.
+      // The file in its place is not ours.
       if (extent !== undefined && machine.taken.has(extent)) continue;
       return `${disk.name}/${path} is a stray: no extent has it`;
     }
@@ -201,7 +205,7 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
  */
 async function findLeftover({ machine, excused }: WorkloadContext): Promise<string | undefined> {
   for (const name of emptySpaces) {
-    // What a manifest listed that was taken away is not known any more.
+    // The contents of a manifest that was taken away are not known any more.
     if (name === "garbage" && machine.taken.size > 0) continue;
     const [row] = await machine.engine.rowsIn(space[name]);
     if (row !== undefined) return `all is deleted, but not row ${toHex(row.key)} of ${name}`;

@@ -2,9 +2,10 @@ import type { VersioningState } from "../format/bucket-row.ts";
 import type { WriteCondition } from "../object/conditions.ts";
 
 /*
- * What S3 promises of one key, as a state and what moves it. A key's life includes its bucket's:
- * making and deleting the bucket and its versioning stand in the history of each of its keys, so that
- * a put into a bucket that is gone, or an overwrite that should have kept a version, is noticed.
+ * The model of one key: S3's promises as a state and the steps that change it. A key's life
+ * includes its bucket's: making and deleting the bucket and its versioning stand in the history of
+ * each of its keys, so that a put into a bucket that is gone, or an overwrite that should have kept
+ * a version, is noticed.
  */
 
 /**
@@ -27,19 +28,21 @@ export type KeyStep =
       readonly kind: "write";
       readonly value: ValueName;
       readonly condition: WriteCondition;
-      /** Of a delete: what the delete marker is called where it makes one. */
+      /** The name of the delete marker, for a delete that makes one. */
       readonly marker?: ValueName | undefined;
-      /** Whether the answer named a null version. */
+      /** True if the answer named a null version. */
       readonly isNull?: boolean | undefined;
     }
   /** The answer was that the condition does not hold. */
   | { readonly kind: "conditionFailed"; readonly condition: WriteCondition }
   | { readonly kind: "read"; readonly value: ValueName }
-  /** What a listing tells of the object that is there. */
+  /** A listing shows the object that is there. */
   | { readonly kind: "listed"; readonly etag: string }
-  /** A version is deleted for good, where it is there. */
+  /** A version is deleted permanently, where it is there. */
   | { readonly kind: "versionRemoved"; readonly version: VersionName }
-  /** The value that a version is; undefined: a delete marker; `absent`: there is no such version. */
+  /**
+   * The value that a version is; undefined: a delete marker; `absent`: there is no such version.
+   */
   | {
       readonly kind: "versionRead";
       readonly version: VersionName;
@@ -58,7 +61,7 @@ type WriteStep = KeyStep & { readonly kind: "write" };
 /** A version by the value or marker that it is, or the null version, whatever that is. */
 export type VersionName = { readonly name: ValueName } | "null";
 
-/** As listings tell of it: the name only where the id is known from elsewhere. */
+/** A version in a listing: it has a name only where the id is known from elsewhere. */
 export interface ListedVersion {
   readonly name: ValueName | undefined;
   readonly isNull: boolean;

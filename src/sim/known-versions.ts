@@ -7,7 +7,7 @@ export interface KnownVersion {
   readonly name: ValueName;
 }
 
-/** The version ids that clients were told, and what each stands for: it never becomes another. */
+/** The version ids that clients got, and what each stands for: it never becomes another. */
 export class KnownVersions {
   readonly #ofTargets = new Map<string, Map<string, ValueName>>();
 
@@ -36,7 +36,7 @@ export class KnownVersions {
     return choices.length === 0 ? undefined : random.pick(choices);
   }
 
-  /** Of another key, perhaps. */
+  /** A known version, perhaps of another key. */
   someElsewhere(random: SeededRandom): KnownVersion | undefined {
     const targets = [...this.#ofTargets.keys()];
     return targets.length === 0 ? undefined : this.some(random, random.pick(targets));

@@ -2,12 +2,12 @@
  * Is there an order of the operations, each at one instant between its call and its return, in
  * which every answer is right?
  *
- * Whoever looks for such an order walks the history in time. Nothing has to take effect before some
+ * The search for such an order walks the history in time. Nothing has to take effect before some
  * operation returns: then that one has to, perhaps after others that are under way. A configuration
  * is how far the walk has come, the state, and which of the operations under way have taken effect.
- * The search goes on from the configuration found last, and back to earlier ones where it ends; none
- * is looked at twice. Where all have ended, the history is not linearizable. An operation that was
- * cut off (its process died) may have happened before its end, or never.
+ * The search goes on from the configuration found last, and back to earlier ones where it ends;
+ * none is looked at twice. Where all have ended, the history is not linearizable. An operation that
+ * was cut off (its process died) may have happened before its end, or never.
  *
  * After Gavin Lowe, "Testing for linearizability" (2017): taking effect just in time, and
  * remembering configurations, as a set of operations and a state.
@@ -16,10 +16,10 @@
  * bound, and what it could not decide is neither right nor wrong. It is kept small by leaving out
  * configurations that another makes needless:
  * - A read that fits takes effect at once.
- * - An operation that may never happen is left alone where it changes nothing, or where an equal one that
- *   returns earlier can be had.
- * - A configuration is needless beside one in the same state that differs only in operations that
- *   may never happen, which that other one has yet to use.
+ * - An operation that may never happen is left alone where it changes nothing, or where an equal
+ *   one that returns earlier can be had.
+ * - A configuration is not needed next to one in the same state that differs only in operations
+ *   that may never happen, which that other one has yet to use.
  */
 
 export interface TimedStep<Step> {
@@ -29,7 +29,7 @@ export interface TimedStep<Step> {
   readonly end: number;
   /** False: it may not have happened. */
   readonly certain: boolean;
-  /** For messages. */
+  /** The step's name, for messages. */
   readonly label: string;
 }
 
@@ -48,7 +48,7 @@ export interface Model<Step, State> {
   readonly initial: State;
   /** Undefined: the step cannot happen in this state. */
   readonly apply: (step: Step, state: State) => State | undefined;
-  /** Whether the step leaves every state in which it can happen as it is. */
+  /** True if the step changes no state in which it can happen. */
   readonly isRead: (step: Step) => boolean;
 }
 
@@ -60,14 +60,14 @@ export function findOrder<Step, State extends string>(
   return new Search(history, model).run(configurationsMax);
 }
 
-/** The numbers of all steps that are under way at a moment are told apart by a bit each. */
+/** The numbers of all steps that are under way at a moment have a bit each. */
 type StepSet = bigint;
 type StateNumber = number;
 
 /** A return: nothing can happen between two of these that could not happen at the later one. */
 interface Moment {
   readonly index: number;
-  /** Under way then, besides: those that are to take effect first come last. */
+  /** Also under way then: those that are to take effect first come last. */
   readonly others: readonly number[];
   /** The bits of steps under way that must happen. */
   readonly certain: StepSet;
@@ -158,7 +158,7 @@ class Search<Step, State extends string> {
     this.#noteReached(at, state);
     if (this.#isNeedless(from, certain)) return;
     const isOptional = (one: number): boolean => (this.#bits[one]! & certain) === 0n;
-    // Of equal ones the earliest end, which is that of this moment's own step.
+    // Among equal steps the one that ends first is offered, which is this moment's own step.
     const offered = new Set(isOptional(index) ? [this.#classes[index]!] : []);
     for (const one of [...others, index]) {
       const bit = this.#bits[one]!;
@@ -274,7 +274,7 @@ function momentsOf<Step>(
     const reads = all.filter((one) => isCertain(one) && isRead(history[one]!.step));
     const byEnd = (a: number, b: number): number => history[a]!.end - history[b]!.end || a - b;
     const others = all.filter((one) => one !== index).sort(byEnd);
-    // What need not happen is offered earliest end first, and tried last.
+    // Steps that need not happen are offered earliest end first, and tried last.
     const optional = others.filter((one) => !isCertain(one));
     const sorted = [...optional, ...others.filter(isCertain).reverse()];
     moments.push({ index, others: sorted, certain, reads });

@@ -69,7 +69,10 @@ export class Machine {
   /** How often each point was passed. */
   readonly points = new Map<string, number>();
   readonly logLines: string[] = [];
-  /** Extents whose file somebody took away, and how long it was then: what lay in it may be unreadable. */
+  /**
+   * Extents whose file somebody took away, and how long it was then: what lay in it may be
+   * unreadable.
+   */
   readonly taken = new Map<ExtentId, number>();
   /** Files of another store in the place of extents', by disk and path: they stay as they are. */
   readonly foreign = new Map<string, Inode>();
@@ -81,7 +84,7 @@ export class Machine {
   onPoint: ((running: RunningProcess, point: string, happened: boolean) => void) | undefined;
   #running: RunningProcess[] = [];
   #count = 0;
-  /** What the last start found. */
+  /** The generation that the last start found. */
   #generation = 0;
   #supervisor: SimProcess | undefined;
   /** Counts power cuts: what was to be started before one is not. */
@@ -150,7 +153,10 @@ export class Machine {
     for (const running of this.#running) this.kill(running);
   }
 
-  /** In place of the index another one is found; no process may commit into it, nor change any disk. No process is alive. */
+  /**
+   * In place of the index another one is found; no process may commit into it, nor change any disk.
+   * No process is alive.
+   */
   takeIndexBack(other: MemoryEngine): void {
     this.engine.replaceBy(other);
     for (const disk of this.disks) {
@@ -189,7 +195,7 @@ export class Machine {
     return this.#running.find(({ access, isReplaced }) => access.background && !isReplaced);
   }
 
-  /** Whether what an error or a report says follows from a file that was taken away. */
+  /** True if an error or a report follows from a file that was taken away. */
   isOfTakenFile(message: string): boolean {
     const [, extent, , offset] = /extent (\d+)(, record at (\d+))?/.exec(message) ?? [];
     const bytes = this.taken.get(Number(extent) as ExtentId); // compared with those there are
@@ -296,7 +302,7 @@ export class Machine {
     void this.#run(running);
   }
 
-  /** A process lives until it is killed, told to stop, or throws: then it is gone as if killed. */
+  /** A process lives until it is killed, asked to stop, or throws: then it is gone as if killed. */
   async #run(running: RunningProcess): Promise<void> {
     const { process, role } = running;
     try {

@@ -14,7 +14,7 @@ import type { Scheduler } from "./scheduler.ts";
 
 interface Operation {
   readonly point: string;
-  /** What it still has to do to the world; undefined once that is done. */
+  /** The effect on the world that is still to come; undefined once it is done. */
   effect: (() => void) | undefined;
   answer(): void;
 }

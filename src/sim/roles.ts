@@ -9,16 +9,16 @@ import type { Platform } from "../platform/platform.ts";
 import { runServices } from "../server/services.ts";
 import { openStoreParts, type StoreParts } from "../server/store-parts.ts";
 
-// What the processes of a machine run: the composition of server/, without HTTP.
+// The processes of a machine: the composition of server/, without HTTP.
 
 export type Role = "front end" | "background";
 
-/** What a process finds on its machine. */
+/** The parts of a machine that its processes find. */
 export interface RolePlace {
   readonly platform: Platform;
   readonly engine: Engine;
   readonly disks: ExtentDisks;
-  /** What the supervisor's start found. */
+  /** The generation that the supervisor's start found. */
   readonly generation: number;
   readonly extentBytes: number;
   readonly isAlive: (session: SessionId) => boolean;
@@ -26,19 +26,19 @@ export interface RolePlace {
   readonly signal: AbortSignal;
 }
 
-/** What others can do with a process while it runs. */
+/** The parts of a running process that the simulation uses. */
 export interface RoleAccess {
-  /** Of a front end. */
+  /** The store of a front end. */
   readonly store?: ProcessStore | undefined;
-  /** Of a background worker. */
+  /** The background work of a background worker. */
   readonly background?: Background | undefined;
-  /** What `holdfast check` does, by a background worker. */
+  /** Runs `holdfast check` in a background worker. */
   readonly check?: (() => Promise<CheckReport>) | undefined;
 }
 
 export const engineName = "index";
 const region = "us-east-1";
-/** Of an extent: more than that must not stay dead. */
+/** The share of an extent's bytes that may stay dead. */
 export const deadShare = 0.3;
 /** Short, so that little virtual time brings much to happen. */
 const sealAfterMs = 5000;

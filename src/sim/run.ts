@@ -35,7 +35,7 @@ export interface SeedReport {
   readonly events: number;
   readonly virtualMs: number;
   readonly crashes: number;
-  /** What crashes cut, by role and point. */
+  /** Counts of the commits and writes that crashes cut, by role and point. */
   readonly cuts: ReadonlyMap<string, number>;
   /** How often each point was passed. */
   readonly points: ReadonlyMap<string, number>;

@@ -4,7 +4,10 @@ import type { Platform } from "../platform/platform.ts";
 import { beginGeneration, claimIndex, requireOwnIndex } from "../server/index-admission.ts";
 import { engineName } from "./roles.ts";
 
-/** What the supervisor does before any other process opens the index; the generation that is begun. */
+/**
+ * Does the supervisor's part of a start, before any other process opens the index; returns the
+ * generation that begins.
+ */
 export async function startStore(
   platform: Platform,
   index: Engine,

@@ -7,7 +7,7 @@ import { SeededRandom } from "./random.ts";
 
 /*
  * All the bytes a run ever wrote, by the name of the value. An object carries its value's name in
- * its metadata, so that whoever reads it knows which bytes, which ETag and which key it must have,
+ * its metadata, so that a reader knows which bytes, which ETag and which key it must have,
  * even where two values have the same bytes.
  */
 
@@ -52,7 +52,7 @@ export class Values {
     return value;
   }
 
-  /** What completing an upload with these parts makes. */
+  /** The value that completing an upload with these parts makes. */
   addMultipart(base: string, target: string, parts: readonly PartContent[]): Value {
     const digest = this.md5(concatBytes(parts.map((part) => part.md5)));
     const etag = `${toHex(digest)}-${parts.length}`;

@@ -9,7 +9,7 @@ import { versionsMix } from "./workload/versions-mix.ts";
 import { changeVersioning, listAllVersions, removeVersion } from "./workload/versions.ts";
 
 /*
- * What clients do: a little of everything, on few keys, so that they meet. Some keys share
+ * The clients' workload: a little of everything, on few keys, so that they meet. Some keys share
  * prefixes, one is long, one holds bytes that are the ends of ranges.
  */
 

@@ -17,8 +17,9 @@ import { S3Connection } from "./s3-connection.ts";
 import { within } from "./within.ts";
 
 /*
- * A server under load, disturbed again and again: clients with keys of their own know what each may hold, clients that share keys
- * have their histories judged. After each disturbance writes have to be acknowledged again.
+ * A server under load, disturbed again and again: clients with keys of their own know what each may
+ * hold, clients that share keys have their histories judged. After each disturbance writes have to
+ * be acknowledged again.
  */
 
 const kills: readonly Disturbance[] = [workerKilled, supervisorKilled, treeKilled];
@@ -29,11 +30,11 @@ const disturbances: readonly Disturbance[] = [
   fileEmptied,
   indexTakenAway,
 ];
-/** Of starts, so many are tried with a wrong index first. */
+/** The share of starts that are tried with a wrong index first. */
 const wrongIndexShare = 0.25;
 /** A history is judged and another begun after so many disturbances. */
 const perHistory = 10;
-/** Of the server's setting: it must be killed and replaced sooner than clients lose patience. */
+/** The server's setting: it must be killed and replaced sooner than clients lose patience. */
 const silenceMs = 8000;
 /** However slow the machine is, a write is acknowledged again by then. */
 const recoveryMsMax = 120_000;
@@ -134,7 +135,7 @@ export class DisturbedRun {
       return server;
     } finally {
       stop.abort();
-      await within(recoveryMsMax, "clients, told to stop", working);
+      await within(recoveryMsMax, "clients, asked to stop", working);
       connection.close();
     }
   }

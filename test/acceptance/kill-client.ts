@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { contentOf } from "./named-content.ts";
 import type { S3Connection } from "./s3-connection.ts";
 
-/** What a key may hold: the content's name, or nothing. Several while a write's outcome is unknown. */
+/**
+ * What a key may hold: the content's name, or nothing. Several while a write's outcome is unknown.
+ */
 type Possible = Set<string | undefined>;
 
 export interface KillCounts {
@@ -14,8 +16,8 @@ export interface KillCounts {
 const multipartBytes = 5 * 1024 * 1024;
 
 /**
- * One client with keys of its own, so that it knows what each may hold: after an answer, one thing; after an error or
- * a broken connection, what it held before or what was being written.
+ * One client with keys of its own, so that it knows what each may hold: after an answer, one thing;
+ * after an error or a broken connection, what it held before or what was being written.
  */
 export class KillClient {
   readonly counts: KillCounts = { acknowledged: 0, unknown: 0, verified: 0 };
@@ -31,7 +33,7 @@ export class KillClient {
     this.#name = name;
   }
 
-  /** Works until told to stop; every failure is a possible outcome, every answer is remembered. */
+  /** Works until asked to stop; every failure is a possible outcome, every answer is remembered. */
   async work(connection: S3Connection, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const number = this.#sequence++;
@@ -121,8 +123,8 @@ export class KillClient {
   }
 
   /**
-   * Every key, with nothing running: what it may hold is what it holds. Of what `mayBeLost` the bytes may not come, but it is
-   * there.
+   * Every key, with nothing running: what it may hold is what it holds. Of what `mayBeLost` the
+   * bytes may not come, but it is there.
    */
   async verifyAll(
     connection: S3Connection,

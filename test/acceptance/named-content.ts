@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 
-/** Bytes that follow from a name, as `SIZE-NUMBER…`: nothing has to be remembered to compare them. */
+/**
+ * Bytes that follow from a name, as `SIZE-NUMBER…`: nothing has to be remembered to compare them.
+ */
 export function contentOf(name: string): Buffer {
   const size = Number(name.split("-")[0]);
   const block = createHash("sha512").update(name).digest();

@@ -14,7 +14,10 @@ export interface SendOptions {
   readonly headers?: readonly (readonly [name: string, value: string])[] | undefined;
 }
 
-/** A small S3 client for tests that count every answer: no retries, and a broken connection is an error. */
+/**
+ * A small S3 client for tests that count every answer: no retries, and a broken connection is an
+ * error.
+ */
 export class S3Connection {
   readonly #url: URL;
   readonly #agent = new Agent({ keepAlive: true });

@@ -4,7 +4,8 @@ import { md5Of } from "./model.ts";
 import { oddBuckets, oddKeys, oddTexts, readHeaders, readParameters } from "./oddities.ts";
 import { damageXml } from "./xml-faults.ts";
 
-/* What is odd about a request before it is signed: it gets past the signature, and on to what must judge it. */
+// Faults added to a request before it is signed: it gets past the signature, and on to the code
+// that must judge it.
 
 interface DraftFault {
   readonly name: string;

@@ -1,6 +1,9 @@
 import { percentEncode } from "../../src/auth/canonical-request.ts";
 
-/** A request before it is signed. Texts are as on the wire, one character a byte; header names in lower case. */
+/**
+ * A request before it is signed. Texts are as on the wire, one character a byte; header names in
+ * lower case.
+ */
 export interface Draft {
   readonly operation: string;
   method: string;
@@ -14,7 +17,7 @@ export interface Draft {
   auth: Auth;
   /** The file of a form, which is what is stored then, and its key. */
   form?: { readonly key: string; readonly file: Buffer } | undefined;
-  /** What was done to it, for reports. */
+  /** The faults that were added to it, for reports. */
   readonly faults: string[];
 }
 
@@ -38,7 +41,7 @@ export function originForm(target: string): string {
   return target.replace(/^https?:\/\/[^/?#]*\/?/i, "/");
 }
 
-/** Whether the store's own pages are asked for, and not S3. */
+/** True if one of the store's own pages is asked for, and not S3. */
 export function isAdminPath(path: string): boolean {
   return originForm(path).startsWith("/-/");
 }

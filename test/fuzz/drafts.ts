@@ -3,7 +3,7 @@ import { type Auth, type Draft, pathOf } from "./draft.ts";
 import { formDraft } from "./forms.ts";
 import { type BucketModel, contentOf, md5Of } from "./model.ts";
 
-/** What valid requests are made of. */
+/** The names that valid requests are made of. */
 export interface World {
   readonly random: SeededRandom;
   readonly buckets: readonly BucketModel[];
@@ -240,7 +240,9 @@ const makes: readonly Make[] = weighted.flatMap(([weight, make]) =>
   Array.from({ length: weight }, () => make),
 );
 
-/** A request that the store would take, or refuse for what is there and not for how it was asked. */
+/**
+ * A request that the store would take, or refuse for what is there and not for how it was asked.
+ */
 export function validDraft(world: World): Draft {
   const { random } = world;
   const made = random.pick(makes)(world, random.pick(world.buckets));

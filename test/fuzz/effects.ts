@@ -10,12 +10,12 @@ import { type BucketModel, md5Of, multipartEtag } from "./model.ts";
 import type { Answer } from "./peer.ts";
 import { elementsOf, elementText } from "./xml-text.ts";
 
-/** What a draft asks for, in the end; undefined where nobody could read it. */
+/** The effect that a draft asks for; undefined where it cannot be read. */
 export interface Meaning {
-  /** As the table calls it; those that change nothing are alike here. */
+  /** The operation's name; those that change nothing have one name here. */
   readonly operation: string;
   readonly target: RequestTarget;
-  /** As bytes, one character each. */
+  /** The key's bytes, one character each. */
   readonly key: string;
 }
 
@@ -126,11 +126,11 @@ function unescape(text: string): string {
   );
 }
 
-/** Of the source as it was when it was asked for. */
+/** The content of the source at the time of the request. */
 function copiedContent({ draft, meaning, buckets }: Effect): Buffer | "unknown" | undefined {
   const sources = draft.headers.filter(([name]) => name === "x-amz-copy-source");
   const [encoded = "", versionId] = (sources[0]?.[1] ?? "").trim().split("?versionId=");
-  // As it came and as it is read: bytes, one character each.
+  // The path as sent and as decoded: bytes, one character each.
   const path = unescape(encoded.replaceAll("+", " ")).replace(/^\//, "");
   const slash = path.indexOf("/");
   const bucket = buckets.find(({ name }) => name === path.slice(0, slash));
@@ -161,7 +161,10 @@ function applyDeletions(bucket: BucketModel, text: string): string | undefined {
   return undefined;
 }
 
-/** Which of the parts were taken is told by the ETag: as a rule one, since others would be too small. */
+/**
+ * Which of the parts were taken is known from the ETag: as a rule one, since others would be too
+ * small.
+ */
 function applyCompletion(
   bucket: BucketModel,
   key: string,

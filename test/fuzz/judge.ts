@@ -2,7 +2,9 @@ import { XMLValidator } from "fast-xml-parser";
 import { isAdminPath } from "./draft.ts";
 import type { Answer } from "./peer.ts";
 
-/** Errors of the bridge to HTTP, which has no request id to give: nothing of the request was read. */
+/**
+ * Errors of the bridge to HTTP, which has no request id to give: nothing of the request was read.
+ */
 const bareCodes = new Set([
   "BadRequest",
   "RequestHeaderSectionTooLarge",
@@ -14,7 +16,7 @@ const bareCodes = new Set([
 const element = (text: string, name: string): string | undefined =>
   new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1];
 
-/** What is wrong with an answer as such, whatever was asked; undefined: nothing. */
+/** The fault in an answer itself, whatever was asked; undefined if there is none. */
 export function formComplaint(answer: Answer, isHead: boolean, path: string): string | undefined {
   const { status } = answer;
   if (answer.header("x-evil") !== undefined) return "a header was slipped into the answer";
@@ -42,7 +44,8 @@ function errorComplaint(answer: Answer, text: string): string | undefined {
 }
 
 function xmlComplaint(text: string): string | undefined {
-  // References to control characters are S3's way, and no XML 1.0: the validator lets them pass, as parsers in use do.
+  // References to control characters are S3's way, and no XML 1.0: the validator lets them pass, as
+  // parsers in use do.
   const result = XMLValidator.validate(text.trimStart());
   return result === true ? undefined : `malformed XML (${result.err.msg}): ${text.slice(0, 300)}`;
 }
@@ -52,8 +55,8 @@ export function errorCode(answer: Answer): string | undefined {
 }
 
 /**
- * Whether it says that what was asked was done. Long operations begin to answer before they know; a list of deletions
- * names those that failed.
+ * True if the answer says that the request was carried out. Long operations begin to answer before
+ * they know; a list of deletions names those that failed.
  */
 export function isDone({ status, body }: Answer): boolean {
   const hasFailed = status === 200 && body.includes("<Error>") && !body.includes("<DeleteResult");

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 
 /*
- * What the buckets of one seed may hold. A 2xx says that all of it is there, an error that nothing changed. Where no
- * answer came, a key becomes *loose*: it holds what it held or what was sent, each as a whole, or nothing.
+ * The possible contents of the buckets of one seed. A 2xx says that all of it is there, an error
+ * that nothing changed. Where no answer came, a key becomes *loose*: it holds what it held or what
+ * was sent, each as a whole, or nothing.
  */
 
 export interface Version {
@@ -21,14 +22,14 @@ export class BucketModel {
   readonly name: string;
   /** The newest first. Keys as bytes, one character each. */
   readonly keys = new Map<string, Version[]>();
-  /** What a loose key may hold; undefined: anything, as long as it is whole. */
+  /** The contents that a loose key may have; undefined: anything, as long as it is whole. */
   readonly loose = new Map<string, Buffer[] | undefined>();
   readonly uploads = new Map<string, Upload>();
   /** Completing them again is answered as the first time. */
   readonly completed = new Set<string>();
   /** Some object was stored under a key that is not known. */
   keysAreLoose = false;
-  /** Of some upload it is not known whether it was begun or ended, or with which parts. */
+  /** True if it is not known of some upload whether it was begun or ended, or with which parts. */
   uploadsAreLoose = false;
   /** It was deleted, being empty. */
   gone = false;
@@ -45,7 +46,7 @@ export class BucketModel {
   put(key: string, id: string, content: Buffer | undefined): void {
     const others = (this.keys.get(key) ?? []).filter((version) => version.id !== id);
     this.keys.set(key, [{ id, content }, ...others]);
-    // What had no answer may still come behind it, so the key stays loose.
+    // A request without an answer may still take effect after it, so the key stays loose.
     if (content !== undefined) this.loose.get(key)?.push(content);
   }
 
@@ -75,7 +76,10 @@ export function multipartEtag(parts: readonly Buffer[]): string {
   return `${md5Of(Buffer.concat(digests))}-${parts.length}`;
 }
 
-/** Bytes that tell what they are: the beginning of another body, or of this one moved, differs from it everywhere. */
+/**
+ * Bytes that identify themselves: the beginning of another body, or of this one moved, differs from
+ * it everywhere.
+ */
 export function contentOf(seed: number, bytes: number): Buffer {
   const content = Buffer.alloc(bytes);
   let state = Math.imul(seed + 1, 0x9e3779b1) >>> 0;

@@ -1,4 +1,7 @@
-/** Values that have broken somebody's parser. Texts are as they stand on the wire, one character a byte. */
+/**
+ * Values that have broken somebody's parser. Texts are as they stand on the wire, one character a
+ * byte.
+ */
 
 /** Keys, as written in a path: a slash and a percent sign mean what they mean there. */
 export const oddKeys: readonly string[] = [
@@ -241,7 +244,7 @@ export const oddDates: readonly string[] = [
   "\xff\xfe",
 ];
 
-/** What `x-amz-copy-source` may not be, or only just. */
+/** Values of `x-amz-copy-source` that are not allowed, or only just. */
 export const oddSources: readonly string[] = [
   "",
   "/",

@@ -14,7 +14,7 @@ export interface Outcome {
   readonly answers: readonly Answer[];
   /** `broken`: in the middle of an answer; `late`: nothing came for far too long. */
   readonly end: "open" | "closed" | "broken" | "late";
-  /** What is no HTTP about it. */
+  /** The reason why an answer is not HTTP. */
   readonly unreadable?: string | undefined;
 }
 
@@ -25,7 +25,10 @@ const answerMsMax = 20_000;
 /** Nothing more comes for what is not whole: longer than nearly every answer takes. */
 const silenceMs = 150;
 
-/** A client's end of connections to one server: raw bytes out, answers in. A new connection is made when one is needed. */
+/**
+ * A client's end of connections to one server: raw bytes out, answers in. A new connection is made
+ * when one is needed.
+ */
 export class Peer {
   readonly #port: number;
   #socket: Socket | undefined;
@@ -55,8 +58,8 @@ export class Peer {
   }
 
   /**
-   * Sends what may be no whole request, and reads all that is answered. An answer that is due comes at once; behind it, or where
-   * none is coming, the server is told that this is all.
+   * Sends what may be no whole request, and reads all that is answered. An answer that is due comes
+   * at once; behind it, or where none is coming, the connection is half-closed.
    */
   async exchangeLast(bytes: Buffer, isHead: boolean, delivery: Delivery): Promise<Outcome> {
     this.close();
@@ -95,7 +98,7 @@ export class Peer {
       socket.once("connect", () => done(socket));
       socket.once("error", fail);
       socket.on("error", () => undefined); // a reset is one way to close
-      // What the one before still has to say is of no interest any more.
+      // Further bytes of the connection before are of no interest.
       const receive = (piece: Buffer | undefined): void => {
         if (this.#socket === socket) this.#receive(piece);
       };
@@ -149,7 +152,7 @@ export class Peer {
           const closes = parser.closes;
           complete();
           if (answers.length >= count) {
-            // What could not be parsed is answered with a body, whatever its method was.
+            // A request that could not be parsed is answered with a body, whatever its method was.
             const isUnparsed = closes && heads.at(-1) === true && answers.at(-1)?.status === 400;
             const isMore = rest.length > 0 && !isUnparsed;
             finish(closes ? "closed" : "open", isMore ? "more than was asked for" : undefined);

@@ -117,7 +117,7 @@ export class SeedRun {
       return { draft: undefined, meaning: undefined, sent: garbageSent(random) };
     }
     const draft = validDraft(this.#world);
-    // What HTTP cannot carry ends the connection, and what shares it.
+    // A request that HTTP cannot carry ends the connection, and with it the requests that share it.
     const faults = framedOnly ? 0 : random.pick([0, 0, 1, 1, 1, 2, 3]);
     for (let i = 0; i < faults; i++) addFault(draft, random);
     const wire = toWire(draft, this.#host, Date.now());
@@ -134,7 +134,8 @@ export class SeedRun {
     if (answer === undefined) {
       if (outcome.end === "late") this.#findIn(made, "no answer");
       if (outcome.end === "broken") this.#findIn(made, "the answer broke off");
-      // Behind an answer that ends the connection nothing is read; without such a one, one more may have been.
+      // Behind an answer that ends the connection nothing is read; without such a one, one more may
+      // have been.
       const isEnded = outcome.answers.at(-1)?.header("connection") === "close";
       if (isEnded || outcome.answers.length < index || mustFail(made)) return;
       this.#unknown(made);
@@ -154,7 +155,7 @@ export class SeedRun {
     if (wrong !== undefined) this.#findIn(made, wrong);
   }
 
-  /** What was left of the bytes was taken for requests: nobody signed those. */
+  /** Judges answers to bytes that were left over and taken for requests: nobody signed those. */
   #judgeRest(made: Case, { answers }: Outcome): void {
     for (const answer of answers.slice(1)) {
       const complaint = formComplaint(answer, false, "");

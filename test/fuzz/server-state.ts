@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { processTree } from "../acceptance/processes.ts";
 
-/** What a server holds of its machine while nobody asks it anything. */
+/** The resources that a server holds while nobody asks it anything. */
 export interface ServerState {
   readonly pids: readonly number[];
   /** By process; empty where there is no /proc. */
@@ -17,7 +17,7 @@ interface Handles {
   readonly others: number;
 }
 
-/** What is zero when nothing is under way. */
+/** Gauges that are zero when nothing is under way. */
 const heldGauges = [
   "holdfast_upload_memory_bytes",
   "holdfast_upload_memory_waiting",
@@ -67,8 +67,9 @@ async function heldOf(endpoint: string): Promise<Map<string, number>> {
 }
 
 /**
- * Memory that may come with use, once: buffers kept for the next bodies (130 MiB a worker), caches, the heap's slack, of three
- * processes. A minute takes 450 to 610 MiB, whether of that something stays for ever is open (docs/PLAN.md).
+ * Memory that may come with use, once: buffers kept for the next bodies (130 MiB a worker), caches,
+ * the heap's slack, of three processes. A minute takes 450 to 610 MiB, whether of that something
+ * stays for ever is open (docs/PLAN.md).
  */
 const growthBytesMax = 1024 * 1024 * 1024;
 /** A reader keeps the files of 512 extents open for half a minute, and a writer has some. */
@@ -76,7 +77,10 @@ const moreFilesMax = 640;
 /** The one that asks for metrics, and one that is just being closed. */
 const moreSocketsMax = 2;
 
-/** What did not come back to what it was; empty: nothing. Waits a while, for what is on its way out. */
+/**
+ * The resources that did not return to what they were; empty: none. Waits a while for those on
+ * their way out.
+ */
 export async function leaks(
   before: ServerState,
   pid: number,

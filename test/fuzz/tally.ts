@@ -1,4 +1,4 @@
-/** What was tried and what came of it. */
+/** Counts of the requests that were tried, and of their outcomes. */
 export class Tally {
   cases = 0;
   /** Versions whose bytes were read back. */

@@ -8,7 +8,7 @@ import { elementsOf, elementText } from "./xml-text.ts";
 /* The store against the model: every version, byte for byte, and every part of every upload. */
 
 interface Listed {
-  /** As bytes, one character each. */
+  /** The key's bytes, one character each. */
   readonly key: string;
   readonly id: string;
   /** Undefined: a delete marker. */
@@ -46,7 +46,9 @@ export class Verification {
     await this.#compareUploads(bucket);
   }
 
-  /** Empties the bucket and deletes it; what came behind dropped connections may take a few turns. */
+  /**
+   * Empties the bucket and deletes it; what came behind dropped connections may take a few turns.
+   */
   async remove(bucket: string): Promise<void> {
     let answer = "";
     for (let turn = 0; turn < 20; turn++) {
@@ -121,7 +123,7 @@ export class Verification {
       const { status, body } = answers[index]!;
       this.compared++;
       const isOther = status !== 200 || body.length !== bytes;
-      // What was asked on a dropped connection may have happened between the listing and the read.
+      // A request on a dropped connection may have taken effect between the listing and the read.
       if (isOther && isLoose(bucket, key)) continue;
       if (isOther) {
         this.#complain(bucket, key, `${id} is ${status} with ${body.length} of ${bytes} bytes`);

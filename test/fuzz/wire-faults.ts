@@ -3,13 +3,13 @@ import { oddDates, oddTexts } from "./oddities.ts";
 import type { Wire } from "./wire.ts";
 import { headOf } from "./wire.ts";
 
-/* What goes wrong between signing and the socket: signatures that do not fit, framing, bytes of the head. */
+// Faults between signing and the socket: signatures that do not fit, framing, bytes of the head.
 
 export interface Sent {
   readonly bytes: Buffer;
   /** One whole request: its answer is due, and another may follow on the connection. */
   readonly framed: boolean;
-  /** It must be refused: in any case, or by whoever reads its body. */
+  /** It must be refused: in any case, or by the code that reads its body. */
   readonly mustFail: "always" | "where the body counts" | undefined;
   readonly fault: string | undefined;
 }
@@ -60,7 +60,9 @@ const otherDigit = (text: string, at: number): string =>
 
 const isChunked = ({ body, bodySigned }: Wire): boolean => bodySigned && body.length > 1;
 
-/** Of the head alone, so that a body that nobody vouches for is not stored under another length. */
+/**
+ * Cuts only the head, so that a body that nobody vouches for is not stored under another length.
+ */
 const isSafeToCut = (wire: Wire): boolean => wire.bodySigned || bodyBytes(wire) === 0;
 
 const faults: readonly WireFault[] = [
@@ -272,7 +274,10 @@ const faults: readonly WireFault[] = [
   },
 ];
 
-/** Chunks out of order, twice, gone, or with another line before them: never what was signed, nor what was declared. */
+/**
+ * Chunks out of order, twice, gone, or with another line before them: never what was signed, nor
+ * what was declared.
+ */
 function damageChunks(wire: Wire, random: SeededRandom): Omit<Sent, "fault"> {
   const body = [...wire.body];
   const at = random.below(body.length);
@@ -308,7 +313,8 @@ function damageChunks(wire: Wire, random: SeededRandom): Omit<Sent, "fault"> {
   }
   const length = String(bodyBytes({ ...wire, body }));
   const changed = withHeader({ ...wire, body }, "content-length", () => length);
-  // An unsigned last chunk may be written in other ways and mean the same, and not every fault fits every line.
+  // An unsigned last chunk may be written in other ways and mean the same, and not every fault fits
+  // every line.
   const isLast = at === wire.body.length - 1;
   const isSame = Buffer.concat(body).equals(Buffer.concat(wire.body));
   return {

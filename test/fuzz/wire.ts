@@ -21,7 +21,7 @@ export interface Wire {
   headers: [name: string, value: string][];
   /** Chunks of `aws-chunked` bodies, or the body itself. */
   body: Buffer[];
-  /** Whether a digest of the body was signed: what is stored under it can only be the whole. */
+  /** True if a digest of the body was signed: only the whole body can then be stored. */
   readonly bodySigned: boolean;
 }
 

@@ -1,4 +1,4 @@
-/* Of answers whose form is known: a document that is not of that form was complained of before. */
+// Reads documents whose form was checked before.
 
 /** The text of the first element of that name, references resolved. */
 export function elementText(xml: string, name: string): string | undefined {
@@ -6,7 +6,7 @@ export function elementText(xml: string, name: string): string | undefined {
   return text === undefined ? undefined : resolved(text);
 }
 
-/** What stands in each element of that name. */
+/** The contents of each element of that name. */
 export function elementsOf(xml: string, name: string): string[] {
   const pattern = new RegExp(`<${name}>(.*?)</${name}>`, "gs");
   return [...xml.matchAll(pattern)].map(([, inner = ""]) => inner);

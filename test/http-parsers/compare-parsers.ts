@@ -13,7 +13,7 @@ export interface Comparison {
 
 /** Pairs of servers that are asked at the same time. */
 const lanes = 16;
-/** Told of at the most. */
+/** Differences that are printed. */
 const unknownMax = 20;
 
 /** Both parsers on the bytes of all seeds from `first` on, while `goesOn`. */

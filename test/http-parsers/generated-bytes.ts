@@ -1,6 +1,6 @@
 import { SeededRandom } from "../../src/sim/random.ts";
 
-/** What a client sends on one connection, and where it is cut into writes. */
+/** The bytes that a client sends on one connection, and where they are cut into writes. */
 export interface GeneratedBytes {
   /** In Latin-1. */
   readonly text: string;

@@ -1,6 +1,6 @@
 import type { SeenRequest } from "./parsing-servers.ts";
 
-/** What the two parsers took for requests, and the bytes in Latin-1. */
+/** The requests that the two parsers read, and the bytes in Latin-1. */
 export interface Outcomes {
   readonly text: string;
   readonly byNode: readonly SeenRequest[];
@@ -16,7 +16,7 @@ interface Refused {
 const headerOf = ({ headers }: SeenRequest, wanted: string): string | undefined =>
   headers.find(([name]) => name === wanted)?.[1];
 
-/** What node:http takes and we refuse, by the reason why. */
+/** Requests that node:http takes and we refuse, by the reason. */
 const stricter: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "one Host, and only HTTP/1.0 may go without: a proxy in front may have read the other one": ({
     request,
@@ -33,7 +33,7 @@ const stricter: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "a line ends with CR and LF also where it is empty": ({ text }) =>
     /(^|[^\r])\n|\r(?!\n)/.test(text),
   "a URL has a host": ({ request }) => /^[a-z]+:\/\/([/?#]|$)/i.test(request.target),
-  "close ends the connection, also where keep-alive stands beside it: RFC 9112, 9.6": ({ text }) =>
+  "close ends the connection, also next to keep-alive: RFC 9112, 9.6": ({ text }) =>
     /connection:[^\r\n]*close/i.test(text) && /connection:[^\r\n]*keep-alive/i.test(text),
   "an empty body's answer ends the connection of a client that asked for 100 Continue": ({
     text,
@@ -43,7 +43,7 @@ const stricter: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "methods of HTTP's registry alone": ({ request }) => request.method === "SOURCE",
 };
 
-/** What we take and node:http refuses, by the reason why. */
+/** Requests that we take and node:http refuses, by the reason. */
 const looser: Readonly<Record<string, (refused: Refused) => boolean>> = {
   "a tab around a value is as good as a blank: RFC 9110, 5.5": ({ text, request }) =>
     headerOf(request, "transfer-encoding") !== undefined &&

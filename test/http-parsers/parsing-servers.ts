@@ -9,14 +9,14 @@ import type { GeneratedBytes } from "./generated-bytes.ts";
 export interface SeenRequest {
   readonly method: string;
   readonly target: string;
-  /** What was sent several times is joined. */
+  /** The headers; one that was sent several times is joined. */
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
-  /** Of HTTP; node:http alone tells it. */
+  /** The version of HTTP, which only node:http reports. */
   readonly version?: string;
 }
 
-/** A server that only tells what it was asked, on one connection at a time. */
+/** A server that only reports what it was asked, on one connection at a time. */
 export interface ParsingServer extends AsyncDisposable {
   /** The whole requests that these bytes are to its parser. */
   ask(bytes: GeneratedBytes): Promise<readonly SeenRequest[]>;

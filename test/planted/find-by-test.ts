@@ -8,7 +8,8 @@ import { withPlanted } from "./with-planted.ts";
 const testMsMax = 120_000;
 
 /**
- * Runs the test with a copy of the program that has the bug; the titles that fail. Throws where the changed code does not run.
+ * Runs the test with a copy of the program that has the bug; the titles that fail. Throws where the
+ * changed code does not run.
  */
 export function failingTests(bug: TestedBug): Promise<string[]> {
   return withPlanted(bug, async (copy) => {

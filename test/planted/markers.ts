@@ -54,8 +54,9 @@ function statementStart(text: string, from: number): number {
 const closes: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}" };
 
 /**
- * Behind the `;` or `,` of the statement, property or element that begins here, behind the block of a statement that ends in one,
- * or before the bracket that ends what it stands in. Knows strings and comments, no regular expressions.
+ * Behind the `;` or `,` of the statement, property or element that begins here, behind the block of
+ * a statement that ends in one, or before the bracket that ends what it stands in. Knows strings
+ * and comments, no regular expressions.
  */
 function statementEnd(text: string, start: number): number {
   const hasBlock = /(?:if|for|while|try|switch)\b/y;

@@ -1,6 +1,7 @@
-// A bug that a test plants to see whether the simulation, or the judgement of a real server's histories, finds it. The code marks
-// what upholds a promise with a comment above the statement: `// holds: C5 freed-with-change`. A planted bug names the marker
-// and says how the marked statement is changed, so it outlives whatever else changes around the statement.
+// A bug that a test plants to see whether the simulation, or the judgement of a real server's
+// histories, finds it. The code marks what upholds a promise with a comment above the statement:
+// `// holds: C5 freed-with-change`. A planted bug names the marker and says how the marked
+// statement is changed, so it outlives whatever else changes around the statement.
 
 export type Promise = `C${number}`;
 

@@ -9,7 +9,7 @@ export interface PytestOptions {
   readonly python: string;
   /** The suite's configuration file. */
   readonly configuration: string;
-  /** For reports. */
+  /** The folder that holds pytest's reports. */
   readonly folder: string;
 }
 
@@ -65,7 +65,10 @@ interface Reported {
 
 const lists = ["testsuite", "testcase", "failure", "error", "skipped"];
 
-/** From pytest's report, in JUnit's format. A test that fails, and whose clean-up does so too, stands there twice. */
+/**
+ * From pytest's report, in JUnit's format. A test that fails, and whose clean-up does so too,
+ * stands there twice.
+ */
 export function parseReport(text: string): readonly TestResult[] {
   const parser = new XMLParser({
     ignoreAttributes: false,

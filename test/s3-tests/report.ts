@@ -8,8 +8,8 @@ export interface Summary {
 }
 
 /**
- * What there is to say about a run, the counts last. A test that fails where an answer recorded from AWS says otherwise
- * is counted as skipped.
+ * The report of a run, the counts last. A test that fails where an answer recorded from AWS says
+ * otherwise is counted as skipped.
  *
  * @param leftOut why each test that did not run is not for us.
  */

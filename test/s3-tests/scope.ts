@@ -1,9 +1,13 @@
-// What of the public S3 test suite ceph/s3-tests is not for us, and why. Its tests are named, nothing of it is copied.
-// Tests that it marks as failing on AWS (fails_on_aws) or on its own server (fails_on_rgw) are left out before this.
+// What of the public S3 test suite ceph/s3-tests is not for us, and why. Its tests are named,
+// nothing of it is copied. Tests that it marks as failing on AWS (fails_on_aws) or on its own
+// server (fails_on_rgw) are left out before this.
 
-/** Whole groups of tests, by what their names say, and single ones: they touch operations that are not built. */
+/**
+ * Whole groups of tests, by what their names say, and single ones: they touch operations that are
+ * not built.
+ */
 const outOfScope: readonly (readonly [reason: string, pattern: RegExp])[] = [
-  // What buckets without a lock answer to reads is built.
+  // Reads of buckets without a lock are built.
   ["object lock", /^test_object_lock_(?!get_\w+_invalid_bucket$)/],
   ["lifecycle", /lifecycle|^test_delete_marker_expiration$/],
   ["server-side encryption", /_sse_|encrypt|_obj_enc_|^test_copy_(part_)?enc$/],
@@ -105,7 +109,7 @@ export const deviations: Readonly<Record<string, Deviation>> = {
       "Swift's test_input_errors.py, run against AWS: a body that is not chunked, but named so",
   },
   test_bucket_listv2_both_continuationtoken_startafter: {
-    suite: "StartAfter is repeated beside a token",
+    suite: "StartAfter is repeated with a token",
     ours: "it is not, as AWS",
     source: "answer recorded from AWS: ListObjectsV2 with a token and start-after",
   },

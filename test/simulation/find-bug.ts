@@ -7,13 +7,14 @@ export interface Found {
   /** Undefined: none of the seeds tried fails. */
   readonly seed: number | undefined;
   readonly seedsTried: number;
-  /** What the simulation said. */
+  /** The simulation's complaint. */
   readonly complaint: string | undefined;
 }
 
 /**
- * Runs seeds with a copy of src/ that has the bug, until one fails or `mayGoOn` says no. Throws where the changed code does not
- * run at all: then nothing was found, and the bug is to be written anew.
+ * Runs seeds with a copy of src/ that has the bug, until one fails or `mayGoOn` says no. Throws
+ * where the changed code does not run at all: then nothing was found, and the bug is to be written
+ * again.
  */
 export function findBug(
   bug: SimulatedBug,

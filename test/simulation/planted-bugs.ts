@@ -12,7 +12,9 @@ import {
 } from "../planted/planted-bug.ts";
 
 export interface SimulatedBug extends PlantedBug {
-  /** A seed that found it, tried before 1, 2, 3 …: rare bugs take hundreds. Other code, other seeds. */
+  /**
+   * A seed that found it, tried before 1, 2, 3 …: rare bugs take hundreds. Other code, other seeds.
+   */
   readonly seed: number;
 }
 

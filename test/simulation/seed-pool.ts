@@ -2,12 +2,15 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { SeedResult } from "./seed-worker.ts";
 
-/** A seed takes a quarter of a second; one that takes this long, however busy the machine is, spins. */
+/**
+ * A seed takes a quarter of a second; one that takes this long, however busy the machine is, spins.
+ */
 const seedMsMax = 180_000;
 
 /**
- * A thread ends after so many seeds. Node holds a composite AbortSignal while something listens to it, and the code of
- * killed processes listens for ever: some 10 MB stay with each seed, which is 2 GB a thread.
+ * A thread ends after so many seeds. Node holds a composite AbortSignal while something listens to
+ * it, and the code of killed processes listens for ever: some 10 MB stay with each seed, which is 2
+ * GB a thread.
  */
 const seedsPerThreadMax = 200;
 

@@ -1,7 +1,7 @@
 import type { SeedReport } from "../../src/sim/run.ts";
 import type { SeedResult } from "./seed-worker.ts";
 
-/** What many seeds add up to. */
+/** The sums over many seeds. */
 export class Totals {
   readonly failures: string[] = [];
   readonly #failedSeeds: number[] = [];

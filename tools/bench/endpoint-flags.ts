@@ -68,7 +68,7 @@ Where
   --access-key-id, --secret-access-key, --session-token, --region (else AWS_ACCESS_KEY_ID and so on; us-east-1)
   --virtual-host      the bucket in the host name instead of the path
   --insecure, --ca FILE  any certificate; the certificates to trust
-What is told
+What is reported
   --server-pid N      the server's process here: CPU and private memory of it and its children
   --json              one line of JSON; --svg FILE  a chart of latency over time`;
 
@@ -76,7 +76,7 @@ What is told
 export interface EndpointRun {
   readonly plan: Plan;
   readonly workload: string;
-  /** Whether the bucket is made for the run. */
+  /** True if the bucket is made for the run. */
   readonly makesBucket: boolean;
   readonly loaded: boolean;
   readonly keep: boolean;

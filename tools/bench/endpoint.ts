@@ -8,7 +8,10 @@ import { renderLatencyChart } from "./report/latency-chart.ts";
 import { ProgressLine } from "./report/progress-line.ts";
 import { renderTable } from "./report/table.ts";
 
-/** Runs a load on a store and reports; whether every request did what it should. Removes what it made, however it ends. */
+/**
+ * Runs a load on a store and reports; whether every request did what it should. Removes what it
+ * made, however it ends.
+ */
 export async function runOnEndpoint(run: EndpointRun): Promise<boolean> {
   const { plan, makesBucket, keep } = run;
   const { target } = plan;

@@ -1,4 +1,4 @@
-/** Values of flags; what is wrong with one is told with the flag's name. */
+/** Values of flags; a fault of one is reported with the flag's name. */
 export function oneOf<T extends string>(flag: string, names: readonly T[], name: string): T {
   const found = names.find((each) => each === name);
   if (found === undefined) throw new Error(`--${flag} "${name}": it is one of ${names.join(", ")}`);

@@ -1,5 +1,5 @@
-// Processor time of listings and of DeleteObjects at the handler: no socket, but the real index, in this process alone.
-// Usage: node tools/run.js tools/bench/handler-list.ts [KEYS] [ROUNDS]
+// Processor time of listings and of DeleteObjects at the handler: no socket, but the real index, in
+// this process alone. Usage: node tools/run.js tools/bench/handler-list.ts [KEYS] [ROUNDS]
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

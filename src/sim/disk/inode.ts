@@ -7,7 +7,7 @@ import type { SeededRandom } from "../random.ts";
  * old one, the new one or between.
  */
 
-/** What a device writes whole: old disks 512 bytes, newer ones 4 KiB. */
+/** The units that devices write as a whole: old disks 512 bytes, newer ones 4 KiB. */
 const sectorSizes = [512, 4096] as const;
 
 interface WaitingWrite {
@@ -46,7 +46,7 @@ class GrowingBytes {
     this.#length = length;
   }
 
-  /** Returns what undoes it, unless the byte was written anew meanwhile. */
+  /** Returns what undoes it, unless the byte was written again meanwhile. */
   flip(offset: number, mask: number): () => void {
     const flipped = this.#buffer[offset]! ^ mask;
     this.#buffer[offset] = flipped;
@@ -112,8 +112,9 @@ export class Inode {
   }
 
   /**
-   * Damage at rest: seen by whoever reads next, and staying. Returns what undoes it; a byte that is damaged already stays as it is.
-   * Whoever read a byte before may write it anew, as sealing does: then there is nothing to undo.
+   * Damage at rest: seen by the next reader, and staying. Returns what undoes it; a byte that is
+   * damaged already stays as it is. A process that read a byte before may write it again, as
+   * sealing does: then there is nothing to undo.
    */
   flip(offset: number, mask: number): () => void {
     if (this.#flipped.has(offset)) return () => {};

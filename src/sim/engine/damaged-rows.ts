@@ -5,7 +5,10 @@ import type { Verification } from "../../engine/engine.ts";
 import { scanRowsMax } from "../../engine/engine.ts";
 import type { KeyRange } from "../../format/row-keys.ts";
 
-/** Rows of the index that are not as they were written: reading one fails, as its checksum would say. */
+/**
+ * Rows of the index that are not as they were written: reading one fails, as its checksum would
+ * say.
+ */
 export class DamagedRows {
   /** In hexadecimal. */
   readonly #keys = new Set<string>();
@@ -24,13 +27,13 @@ export class DamagedRows {
     this.#keys.clear();
   }
 
-  /** What is written anew is as it was written. */
+  /** A row that is written again is intact. */
   replaced({ puts, deletes }: Change): void {
     if (this.#keys.size === 0) return;
     for (const key of [...puts.map((put) => put.key), ...deletes]) this.#keys.delete(toHex(key));
   }
 
-  /** As one process reads them; `onMet` is called for each that it meets. */
+  /** The rows as one process reads them; `onMet` is called for each damaged row that it meets. */
   seenBy(onMet: () => void): {
     read(reader: EngineReader, keys: readonly Uint8Array[]): Promise<Rows>;
     scan(reader: EngineReader, range: KeyRange, options: ScanOptions): Promise<Row[]>;
@@ -60,9 +63,9 @@ export class DamagedRows {
   ): Promise<Row[]> {
     if (this.#keys.size === 0) return await reader.scan(range, options);
     const { limit, onDamaged, skipTo } = options;
-    // As many more as may have to be left out; a run has fewer rows than fit.
+    // Read as many more rows as may have to be left out; a run has fewer rows than fit.
     const read = Math.min(limit + this.#keys.size, scanRowsMax);
-    // What a damaged row says is not known, so nothing is skipped for it.
+    // The contents of a damaged row are not known, so nothing is skipped for it.
     const skipIntact = skipTo && ((row: Row) => (this.#has(row) ? undefined : skipTo(row)));
     const found = await reader.scan(range, { ...options, limit: read, skipTo: skipIntact });
     const rows: Row[] = [];

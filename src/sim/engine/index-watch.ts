@@ -17,7 +17,7 @@ import {
 import { decodeCounterRow } from "../../format/system-rows.ts";
 
 /*
- * What may never happen to the index, looked at with each commit, for some wrongs heal before
+ * Checks with each commit that the index never does what it must not, for some wrongs heal before
  * anybody could see what came of them: a batch of garbage added up twice only has an extent
  * compacted too early, and then the sum is gone.
  */
@@ -66,7 +66,10 @@ export class IndexWatch {
     return wrongRows === undefined ? undefined : `C5: ${wrongRows}`;
   }
 
-  /** What is written in a partition is written by a session that lives there, in the epoch that it is in. */
+  /**
+   * A row of a partition is written by a session that lives there, in the partition's current
+   * epoch.
+   */
   #observeFences({ id, checks, puts, deletes }: Change): string | undefined {
     const session = sessionOfId(id);
     const keys = [...puts.map(({ key }) => key), ...deletes];
@@ -126,8 +129,9 @@ export class IndexWatch {
   }
 
   /**
-   * A head makes way for a newer one, or stays the version it is, or goes and the newest of the older
-   * ones takes its place. Older versions are heads that made way, and nothing else becomes one.
+   * A head makes way for a newer one, or stays the version it is, or goes and the newest of the
+   * older ones takes its place. Older versions are heads that made way, and nothing else becomes
+   * one.
    */
   #moveVersions({ puts, deletes }: Pick<Change, "puts" | "deletes">): string | undefined {
     const before = new Map(this.#heads);

@@ -4,7 +4,7 @@ import { decodeExtentRow } from "../../format/extent-row.ts";
 import { rowKeyOf, space } from "../../format/row-keys.ts";
 
 /**
- * What a commit does, by the rows it writes: so that a crash can be aimed at one kind of commit,
+ * The name of a commit, by the rows it writes: so that a crash can be aimed at one kind of commit,
  * and the report can say which were cut. Spaces in the order in which they name a change that
  * writes several.
  */
@@ -41,7 +41,7 @@ function spaceOf(storedKey: Uint8Array): number | undefined {
   return rowKeyOf(storedKey)[0];
 }
 
-/** What becomes of older versions with a new head. */
+/** The name for the change to older versions that comes with a new head. */
 function moveIn({ puts, deletes }: Change): string {
   if (puts.some(({ key }) => spaceOf(key) === space.versions)) return "pushed";
   return deletes.some((key) => spaceOf(key) === space.versions) ? "promoted" : "";

@@ -2,7 +2,10 @@ import type { FaultKind } from "./fault.ts";
 
 const dayMs = 24 * 3_600_000;
 
-/** From now on the wall clocks of processes differ, by seconds or by days, as those of several machines do. */
+/**
+ * From now on the wall clocks of processes differ, by seconds or by days, as those of several
+ * machines do.
+ */
 export const clocksApart: FaultKind = {
   name: "clocks apart",
   weight: 1,

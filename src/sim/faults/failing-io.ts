@@ -1,6 +1,6 @@
 import type { FaultKind } from "./fault.ts";
 
-/** Of the next syncs or writes of a disk, any may fail. */
+/** Any of the next syncs or writes of a disk may fail. */
 function failing(name: string, what: "syncsInDoubt" | "writesInDoubt", weight: number): FaultKind {
   return {
     name,

@@ -2,14 +2,14 @@ import type { StoreErrorCode } from "../../base/errors.ts";
 import type { Machine, RunningProcess } from "../machine.ts";
 import type { SeededRandom } from "../random.ts";
 
-// What a fault is to the simulation: a file beside this one for each kind, and a line in ../faults.ts.
+// The interface of faults: each kind has a file next to this one, and a line in ../faults.ts.
 
 export interface FaultKind {
-  /** As it is counted. */
+  /** The name it is counted under. */
   readonly name: string;
   /** How often it is picked, compared with the other kinds. */
   readonly weight: number;
-  /** What clients may be told while, and after, it goes wrong. */
+  /** The errors that clients may get during the fault, and after it. */
   readonly excuses: readonly StoreErrorCode[];
   /** Decides beforehand what one fault of this kind does. */
   readonly plan: (random: SeededRandom) => Strike;
@@ -31,7 +31,7 @@ export interface Scene {
 export interface Aim {
   /** The beginning of a point, with its role. */
   readonly point: string;
-  /** As its effect has happened, or as it is asked for. */
+  /** True once its effect has happened, or has been asked for. */
   readonly happened: boolean;
 }
 

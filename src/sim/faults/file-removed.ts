@@ -19,9 +19,9 @@ const aims = [
 ] as const;
 
 /**
- * Somebody removes an extent's file under the running processes, or puts another in its place: an empty one, or one of another
- * store, which nobody may remove or write to (C9). What was in it may be unreadable afterwards, and nothing else: the machine
- * remembers how much that was.
+ * Somebody removes an extent's file under the running processes, or puts another in its place: an
+ * empty one, or one of another store, which nobody may remove or write to (C9). What was in it may
+ * be unreadable afterwards, and nothing else: the machine remembers how much that was.
  */
 export const fileRemoved: FaultKind = {
   name: "file removed",
@@ -57,7 +57,10 @@ function removeOne({ machine, random }: Scene, replacement: "empty" | "foreign" 
   machine.taken.set(extent, Math.max(bytes, machine.taken.get(extent) ?? 0));
 }
 
-/** The same extent of another store: nothing but its header, so that whoever reads records sees the end of the file. */
+/**
+ * The same extent of another store: nothing but its header, so that a reader of records sees the
+ * end of the file.
+ */
 function foreignFile(hash: Hash, extent: ExtentId): Uint8Array {
   const header = encodeExtentHeader(hash, {
     sequence: 0,

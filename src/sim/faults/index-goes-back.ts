@@ -9,9 +9,10 @@ import type { Machine } from "../machine.ts";
 import type { FaultKind } from "./fault.ts";
 
 /*
- * In place of the index there is an empty one (its disk is not mounted), or a copy that was made some time ago. While it is so
- * every start is refused: whether the whole machine starts, or a process that was killed under a supervisor that still runs. No
- * file is touched and nothing is committed (C9). Then the right index is put back, and everything acknowledged is there: that is
+ * In place of the index there is an empty one (its disk is not mounted), or a copy that was made
+ * some time ago. While it is so every start is refused: whether the whole machine starts, or a
+ * process that was killed under a supervisor that still runs. No file is touched and nothing is
+ * committed (C9). Then the right index is put back, and everything acknowledged is there: that is
  * for the judge.
  */
 
@@ -35,10 +36,12 @@ export const indexGoesBack: FaultKind = {
       afterMs(copiedMs, () => {
         if (isOver) return;
         machine.log("nemesis", `${isEmpty ? "an empty index" : "an older index"}, ${scope}`);
-        // A supervisor that is starting has looked at the right index, and goes on with what it does: it goes, too.
+        // A supervisor that is starting has looked at the right index, and goes on with what it
+        // does: it goes, too.
         if (scope === "power" || machine.isStarting) machine.cutPower();
         else machine.killAll();
-        // A copy of this very generation cannot be told from the index: what it may lack is what no start can know.
+        // A copy of this very generation cannot be distinguished from the index: what it may lack
+        // is what no start can know.
         if (generation >= generationOnDisks(machine)) return;
         machine.takeIndexBack(copy);
         afterMs(forMs, end);

@@ -8,8 +8,8 @@ const spaces = [space.heads, space.heads, space.versions, space.parts, space.upl
 const rowsAtOnce = 4;
 
 /**
- * Rows of the index can't be read for a while. Who meets one marks the index as damaged, listings pass it, and nothing is
- * reclaimed until a verification finds all of it good.
+ * Rows of the index can't be read for a while. Who meets one marks the index as damaged, listings
+ * pass it, and nothing is reclaimed until a verification finds all of it good.
  */
 export const rowsDamaged: FaultKind = {
   name: "rows damaged",

@@ -5,8 +5,8 @@ import type { Aim, FaultKind, Scene } from "./fault.ts";
 import { anyRunning } from "./fault.ts";
 
 /*
- * A process stops in the middle of anything (SIGSTOP, a stalled virtual machine, a page that is long
- * in coming) and goes on later as if nothing had happened. Mostly the others take it for dead
+ * A process stops in the middle of anything (SIGSTOP, a stalled virtual machine, a page that is
+ * long in coming) and goes on later as if nothing had happened. Mostly the others take it for dead
  * meanwhile: they fence its session, seal its extents, and another is started in its place. Or all
  * of them stop, as on a machine that is suspended.
  */
@@ -20,8 +20,8 @@ interface Pause {
 
 /**
  * Where a pause does most harm. A writer has synced its bytes, and no row refers to them: it is
- * taken for dead meanwhile. A compaction has copied a chunk, and is about to change its row: the row
- * changes meanwhile.
+ * taken for dead meanwhile. A compaction has copied a chunk, and is about to change its row: the
+ * row changes meanwhile.
  */
 const riskyPoints = [
   { point: "front end: commit head", presumedDeadShare: 0.9 },
@@ -37,8 +37,8 @@ const durationsMs = [50, 10_000, 60_000, 60_000, 300_000] as const;
 export const workerPauses: FaultKind = {
   name: "worker pauses",
   weight: 4,
-  // Whoever was away for long takes disks for dead that were just as long without a chance to
-  // answer.
+  // A process that was away for long takes disks for dead that were just as long without a chance
+  // to answer.
   excuses: ["fenced", "cancelled", "io"],
   plan(random) {
     const pause = planPause(random);

@@ -11,7 +11,7 @@ import { differenceOf, valueNameOf } from "../values.ts";
 import type { Attempt, ClientSession } from "./context.ts";
 import { targetName } from "./context.ts";
 
-// What clients do to buckets. Each answer says something of every key in it.
+// Operations of clients on buckets. Each answer says something of every key in the bucket.
 
 export async function makeBucket(session: ClientSession, bucket: string): Promise<void> {
   const attempt = await session.attempt(`make-bucket ${bucket}`, (store) =>
@@ -136,7 +136,7 @@ function addPage(
   }
 }
 
-/** Whether a page says of this key that it is there or not. */
+/** True if a page shows that the key is there or not. */
 function isCovered(key: Uint8Array, listing: Listing, { after, until }: PageSeen): boolean {
   const name = groupOf(key, listing) ?? key;
   if (after !== undefined && compareBytes(name, after) <= 0) return false;
@@ -154,7 +154,7 @@ function nameOf(item: ListItem): Uint8Array {
   return item.kind === "object" ? item.key : item.prefix;
 }
 
-/** What an answer says of every key of a bucket. */
+/** Adds the observation that an answer makes about every key of a bucket. */
 export function addToAll(
   session: ClientSession,
   bucket: string,

@@ -14,7 +14,7 @@ import type { Machine, RunningProcess } from "../machine.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Values } from "../values.ts";
 
-/** What clients share. */
+/** The parts that clients share. */
 export interface WorkloadContext {
   readonly machine: Machine;
   readonly history: History;
@@ -22,13 +22,13 @@ export interface WorkloadContext {
   readonly versions: KnownVersions;
   /** Versions whose tags were written, or tried to. */
   readonly tagged: Set<ValueName>;
-  /** Whether buckets are versioned in this run, at times. */
+  /** True if buckets are versioned in this run, at times. */
   readonly isVersioned: boolean;
   readonly buckets: readonly string[];
   readonly keys: readonly Uint8Array[];
   /** Failures that the faults of this run explain. */
   readonly excused: ReadonlySet<StoreErrorCode>;
-  /** What clients were answered, by kind. */
+  /** Counts of the answers that clients got, by kind. */
   readonly outcomes: Map<string, number>;
   /** Objects larger than a chunk that may still be written: they are slow. */
   largeLeft: number;
@@ -38,7 +38,7 @@ export interface WorkloadContext {
   readonly onOperation: () => void;
 }
 
-/** What clients do, and how often. */
+/** The operations of clients, with their weights. */
 export type Mix = readonly (readonly [
   weight: number,
   operation: (session: ClientSession, bucket: string, key: Uint8Array) => Promise<void>,
@@ -58,7 +58,7 @@ export type Attempt<T> = {
   | { readonly kind: "none" }
 );
 
-/** What a client throws at itself to break off a body. */
+/** The error that a client throws to break off a body. */
 export class BrokenOff extends Error {
   override readonly name = "BrokenOff";
 }
@@ -136,7 +136,7 @@ export class ClientSession {
     this.context.history.add(target, { step, start, end, certain, label });
   }
 
-  /** What every refusal says of the key. */
+  /** Adds the observation that every refusal makes about the key. */
   addRefusal(target: string, attempt: Attempt<unknown> & { kind: "refused" }): void {
     const { refusal } = attempt.refusal;
     if (refusal === "noSuchBucket") this.add(target, attempt, { kind: "read", value: noBucket });
@@ -186,8 +186,8 @@ export class ClientSession {
 }
 
 /**
- * Names of keys in histories and messages: long ones by their beginning, which is enough to tell
- * them apart.
+ * Names of keys in histories and messages: long ones by their beginning, which is enough to
+ * distinguish them apart.
  */
 const nameCharactersMax = 16;
 

@@ -42,8 +42,8 @@ interface Upload {
   /** The name in its metadata. */
   readonly base: string;
   /**
-   * What each part may be; one entry: what it is. An empty list is a part that may be missing, or
-   * was never sent.
+   * The candidates for each part; with one entry it is known. An empty list is a part that may be
+   * missing, or was never sent.
    */
   readonly parts: Map<number, { certain: boolean; candidates: Part[] }>;
   /** It may have been completed or aborted by an operation whose outcome is not known. */
@@ -199,7 +199,7 @@ function enterCompletion(
   if (one !== undefined) {
     const start = Math.min(...attempts.map((attempt) => attempt.start));
     const end = Math.min(...answered.map((attempt) => attempt.end));
-    // By which versioning it acted is not told by the answer to a repeated one.
+    // By which versioning it acted is not in the answer to a repeated one.
     session.add(target, { ...one, start, end }, { kind: "write", ...write });
     for (const { answer } of answered) noteVersion(session, target, answer.versionId, name);
     return;
@@ -248,7 +248,7 @@ function completeOnce(
   );
 }
 
-/** As clients do: again, if the outcome is not known. */
+/** Tries again, as clients do, if the outcome is not known. */
 async function retrying<T>(once: () => Promise<Attempt<T>>): Promise<Attempt<T>[]> {
   const first = await once();
   return first.kind === "unsure" ? [first, await once()] : [first];
@@ -266,7 +266,9 @@ async function abort(session: ClientSession, upload: Upload): Promise<void> {
   if (again.kind === "answer") throw new Violation(`C3: ${again.label}: it was aborted`);
 }
 
-/** An upload goes by completion, abortion, with its bucket or when it was idle, and not otherwise. */
+/**
+ * An upload goes by completion, abortion, with its bucket or when it was idle, and not otherwise.
+ */
 function expectGone(
   session: ClientSession,
   upload: Upload,

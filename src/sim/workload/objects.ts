@@ -22,7 +22,8 @@ import type { AskedVersion } from "./version-names.ts";
 import { markerStep, noteVersion, readStep, isNullId } from "./version-names.ts";
 import { addTagsRead } from "./tag-history.ts";
 
-// What clients do to single objects, and what each answer says of the key.
+// Operations of clients on single objects, and the observation that each answer makes about the
+// key.
 
 const brokenOffShare = 0.02;
 
@@ -83,7 +84,8 @@ export async function removeMany(session: ClientSession, bucket: string): Promis
   for (const [index, { target, condition }] of items.entries()) {
     const outcome = attempt.kind === "answer" ? attempt.answer.answered[index]! : undefined;
     const write = { value: absent, condition, marker: values.nextName() };
-    if (outcome === undefined) addWrite(session, target, attempt as Attempt<never>, write); // no answer
+    // No answer.
+    if (outcome === undefined) addWrite(session, target, attempt as Attempt<never>, write);
     else if (isRefusal(outcome)) {
       addWrite(session, target, { ...attempt, kind: "refused", refusal: outcome }, write);
     } else addWrite(session, target, { ...attempt, kind: "answer", answer: outcome }, write);
@@ -183,7 +185,7 @@ export async function copy(
 export interface Write {
   readonly value: ValueName;
   readonly condition: WriteCondition;
-  /** Of a delete: what its delete marker is called. */
+  /** The name of the delete marker, for a delete. */
   readonly marker?: ValueName;
 }
 

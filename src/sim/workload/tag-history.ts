@@ -5,8 +5,8 @@ import { absent } from "../key-state.ts";
 import type { Attempt, ClientSession } from "./context.ts";
 
 /*
- * The tags of one version are a register of their own, whose history is judged as that of a key in a bucket without
- * versions. Values are written once, so their names are names for these.
+ * The tags of one version are a register of their own, whose history is judged as that of a key in
+ * a bucket without versions. Values are written once, so their names are names for these.
  */
 
 const tagName = "of";

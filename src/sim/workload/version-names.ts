@@ -3,7 +3,7 @@ import { absent, type KeyStep, type ValueName, type VersionName } from "../key-s
 import type { KnownVersion } from "../known-versions.ts";
 import type { ClientSession } from "./context.ts";
 
-// What clients call versions by, and what histories do.
+// Names of versions, as clients and histories use them.
 
 const nullId = "null";
 
@@ -11,7 +11,7 @@ const nullId = "null";
 export interface AskedVersion {
   readonly ref: VersionRef;
   readonly version: VersionName;
-  /** For messages. */
+  /** The name in messages. */
   readonly text: string;
 }
 
@@ -32,7 +32,7 @@ export function askedFor(known: KnownVersion | undefined): AskedVersion {
   return { ref, version: { name: known.name }, text: known.name };
 }
 
-/** What a read by version, or of the current one, says. */
+/** The observation of a read by version, or of the current one. */
 export function readStep(asked: AskedVersion | undefined, value: ValueName): KeyStep {
   if (asked === undefined) return { kind: "read", value };
   return { kind: "versionRead", version: asked.version, value };
@@ -52,12 +52,12 @@ export function noteVersion(
   if (id !== undefined && id !== nullId) context.versions.note(target, { id, name });
 }
 
-/** Whether the answer to a write says that it made a null version. */
+/** True if the answer to a write says that it made a null version. */
 export function isNullId(id: string | undefined): boolean {
   return id === undefined || id === nullId;
 }
 
-/** What a read finds where there is nothing to read. */
+/** The observation of a read that found nothing. */
 export function nothingIn(asked: AskedVersion): KeyStep {
   return readStep(asked, absent);
 }

@@ -6,7 +6,7 @@ import { copy, get, pickRange, put, remove } from "./objects.ts";
 import { askedFor, nullVersion, pickVersion } from "./version-names.ts";
 import { changeVersioning, listAllVersions, removeVersion, tag } from "./versions.ts";
 
-// What clients do besides, where buckets are versioned.
+// Further operations of clients, where buckets are versioned.
 
 export const versionsMix: Mix = [
   [14, getVersion],
@@ -50,7 +50,7 @@ function pickVersioning(random: SeededRandom): "enabled" | "suspended" {
   return random.chance(0.6) ? "enabled" : "suspended";
 }
 
-/** What moves versions of one key, and what changes them where they are, at the same time. */
+/** Moves versions of one key and changes them in place at the same time. */
 async function raceOfVersions(
   session: ClientSession,
   bucket: string,

@@ -26,7 +26,7 @@ import {
   readStep,
 } from "./version-names.ts";
 
-// What clients do to versions, and what each answer says of the key.
+// Operations of clients on versions, and the observation that each answer makes about the key.
 
 /** Behind all that happens. */
 const never = Number.MAX_SAFE_INTEGER;
@@ -45,13 +45,13 @@ export async function changeVersioning(
     return;
   }
   const isHalfDone = attempt.kind === "refused" && attempt.refusal.refusal === "operationAborted";
-  // Who was not told that it was done may see it done at any time: the sweep finishes what was begun.
+  // A client that got no answer may see it done at any time: the sweep finishes what was begun.
   if (attempt.kind === "unsure" || isHalfDone) {
     addToAll(session, bucket, { ...attempt, end: never }, step, false);
   } else if (attempt.kind === "refused") addNoBucket(session, bucket, attempt);
 }
 
-/** Deletes one version for good. */
+/** Deletes one version permanently. */
 export async function removeVersion(
   session: ClientSession,
   place: { readonly bucket: string; readonly key: Uint8Array },
@@ -130,7 +130,7 @@ export async function listAllVersions(
     const attempt = await session.attempt(what, (store) =>
       listVersions(store, { ...listing, delimiter: undefined, after }),
     );
-    // As of objects: a page without rows that are damaged says nothing of their keys.
+    // A page that left out damaged rows proves nothing about their keys, as for objects.
     if (session.rowsSkipped > skipped) return found;
     if (attempt.kind === "refused") addNoBucket(session, bucket, attempt);
     if (attempt.kind !== "answer") return found;
@@ -188,7 +188,7 @@ function addPage(
   return found;
 }
 
-/** Undefined: a delete marker that nobody was told of. */
+/** Undefined: a delete marker that no client knows of. */
 function nameFor(row: ObjectRow, name: ValueName | undefined): AskedVersion | undefined {
   if (row.nullVersion) return nullVersion;
   return name === undefined ? undefined : askedFor({ id: versionIdOf(row), name });

@@ -14,7 +14,7 @@ export interface Client {
   cases(bench: Workbench): readonly Omit<Case, "skip">[];
 }
 
-/** What the cases of all clients share. */
+/** The tools that the cases of all clients share. */
 export class Workbench {
   readonly server: HoldfastServer;
   /** Files of many sizes and with awkward names; not to be changed. */
@@ -43,7 +43,7 @@ export class Workbench {
       AWS_DEFAULT_REGION: region,
       AWS_ENDPOINT_URL: this.server.endpoint,
       AWS_EC2_METADATA_DISABLED: "true",
-      // Version 1 of the CLI still presigns with Signature V2 unless it is told otherwise.
+      // Version 1 of the CLI still presigns with Signature V2 unless it is configured otherwise.
       AWS_CONFIG_FILE: join(import.meta.dirname, "aws-config"),
       AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
       AWS_PAGER: "",

@@ -11,7 +11,10 @@ import type { Client } from "./client.ts";
 import { assertSameTree, megabytes } from "./sample-tree.ts";
 import sdkPackage from "@aws-sdk/client-s3/package.json" with { type: "json" };
 
-/** Today's JavaScript SDK with its defaults: CRC32 in a trailer, aws-chunked bodies, virtual hosts off. */
+/**
+ * Today's JavaScript SDK with its defaults: CRC32 in a trailer, aws-chunked bodies, virtual hosts
+ * off.
+ */
 export const javascriptSdk: Client = {
   name: "JavaScript SDK",
   version: () => Promise.resolve(sdkPackage.version),

@@ -7,7 +7,7 @@ import { region, rootKey } from "../holdfast-server.ts";
 import type { Client } from "./client.ts";
 import { assertSameTree, megabytes } from "./sample-tree.ts";
 
-/** As much of minio-js as the cases use; it is not among this repository's packages. */
+/** The part of minio-js that the cases use; it is not among this repository's packages. */
 interface MinioClient {
   makeBucket(bucket: string, region: string): Promise<void>;
   removeBucket(bucket: string): Promise<void>;

@@ -19,7 +19,7 @@ export const s3fs: Client = {
   install: "apt-get install s3fs, on a machine with /dev/fuse",
   cases: (bench) => [
     {
-      name: "a tree copied into a mounted bucket, renamed, read back after mounting anew",
+      name: "a tree copied into a mounted bucket, renamed, read back after mounting again",
       run: async () => {
         const folder = await bench.scratch("s3fs");
         const mount = await bench.scratch("s3fs/mount");

@@ -72,7 +72,10 @@ export async function assertSameTree(
   return { files: names.length, bytes };
 }
 
-/** A file of bytes that do not repeat within it, made quickly: a counter written over one random block. */
+/**
+ * A file of bytes that do not repeat within it, made quickly: a counter written over one random
+ * block.
+ */
 export async function writeLargeFile(path: string, bytes: number): Promise<void> {
   const block = new Uint8Array(1 << 20);
   crypto.getRandomValues(block.subarray(0, 65_536));

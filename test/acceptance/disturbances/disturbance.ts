@@ -1,13 +1,16 @@
 import type { HoldfastServer } from "../holdfast-server.ts";
 import type { RemovedFiles } from "./removed-files.ts";
 
-// What is done to a server under load: a file beside this one for each kind, and a line in ../disturbed-run.ts.
+// Disturbances of a server under load: each kind has a file next to this one, and a line in
+// ../disturbed-run.ts.
 
 export interface Disturbance {
   readonly name: string;
   /** How often it comes, compared with the others. */
   readonly weight: number;
-  /** Resolves when it is done: with "ended" where the server has gone, and has to be started again. */
+  /**
+   * Resolves when it is done: with "ended" where the server has gone, and has to be started again.
+   */
   readonly strike: (scene: Scene) => Promise<"goes on" | "ended">;
 }
 

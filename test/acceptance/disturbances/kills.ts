@@ -3,7 +3,10 @@ import { type ProcessInfo, processTree, untilGone } from "../processes.ts";
 import { type Disturbance, pick } from "./disturbance.ts";
 import type { HoldfastServer } from "../holdfast-server.ts";
 
-/** The processes that the supervisor has started: two workers and the background one, but for what was killed lately. */
+/**
+ * The processes that the supervisor has started: two workers and the background one, but for what
+ * was killed lately.
+ */
 export function childrenOf({ pid }: HoldfastServer): readonly ProcessInfo[] {
   return processTree(pid).slice(1);
 }

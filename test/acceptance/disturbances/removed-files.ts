@@ -9,8 +9,8 @@ import { createHash } from "../../../src/node/platform/hash.ts";
 import type { Disturbance } from "./disturbance.ts";
 
 /*
- * Extent files that are taken away under a running server. They are kept, and read: what has a record in one, written before it
- * was taken away, is what may be gone, and nothing else.
+ * Extent files that are taken away under a running server. They are kept, and read: what has a
+ * record in one, written before it was taken away, is what may be gone, and nothing else.
  */
 
 /** Files of a data directory, within it. */
@@ -49,7 +49,10 @@ export class RemovedFiles {
     this.#unread.push({ path, atMs: performance.now() });
   }
 
-  /** Reads what was taken away. Nothing must be written to it any more: the server has written elsewhere since, or ended. */
+  /**
+   * Reads what was taken away. Nothing must be written to it any more: the server has written
+   * elsewhere since, or ended.
+   */
   async read(): Promise<void> {
     const disk = openDisk(this.#folder);
     const hash = createHash();
@@ -73,7 +76,7 @@ export class RemovedFiles {
     }
   }
 
-  /** Whether a complaint is about something that was taken away. */
+  /** True if a complaint is about something that was taken away. */
   explains(complaint: string): boolean {
     const named = [...complaint.matchAll(/extents\/\w\w\/(\w+)\.extent|extent (\d+)/g)];
     return named.some(([, hexadecimal, decimal = ""]) =>
@@ -83,7 +86,7 @@ export class RemovedFiles {
     );
   }
 
-  /** Whether a key's value may be gone whose write began then. */
+  /** True if the value of a key whose write began then may be gone. */
   mayHaveLost(key: string, begunMs: number): boolean {
     return begunMs <= (this.#lostUntilMs.get(key) ?? Number.NEGATIVE_INFINITY);
   }

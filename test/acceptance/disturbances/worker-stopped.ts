@@ -5,8 +5,9 @@ import { type Disturbance, pick } from "./disturbance.ts";
 import { childrenOf } from "./kills.ts";
 
 /**
- * A process is stopped in the middle of anything, as with SIGSTOP by hand or by a debugger, and goes on later as if nothing had
- * happened, where it was not killed meanwhile: it must not be silent for long.
+ * A process is stopped in the middle of anything, as with SIGSTOP by hand or by a debugger, and
+ * goes on later as if nothing had happened, where it was not killed meanwhile: it must not be
+ * silent for long.
  */
 export const workerStopped: Disturbance = {
   name: "worker stopped",

@@ -6,8 +6,9 @@ import { indexOf } from "./index-taken-away.ts";
 import { extentPaths } from "./removed-files.ts";
 
 /*
- * A stopped store is started with an index that is not its own: with none, as where the index's disk is not mounted, or with one that
- * was restored from an older copy. The start has to be refused, and to leave the extents as they are (C9).
+ * A stopped store is started with an index that is not its own: with none, as where the index's
+ * disk is not mounted, or with one that was restored from an older copy. The start has to be
+ * refused, and to leave the extents as they are (C9).
  */
 
 type Place = (index: string, copy: string) => void;
@@ -29,7 +30,10 @@ export const wrongIndexes: readonly WrongIndex[] = [
   },
 ];
 
-/** Copies of a stopped store's index, one at a time: it is older once the store has been served again. */
+/**
+ * Copies of a stopped store's index, one at a time: it is older once the store has been served
+ * again.
+ */
 export class IndexCopy {
   readonly #copy: string;
 
@@ -57,7 +61,7 @@ export class IndexCopy {
     assert.deepEqual(extentsOf(directories), before, `C9: extents have changed: ${name}`);
   }
 
-  /** Of the stopped store, as it is now. */
+  /** Copies the index of the stopped store as it is now. */
   take(directories: readonly string[]): void {
     rmSync(this.#copy, { recursive: true, force: true });
     cpSync(indexOf(directories), this.#copy, { recursive: true });

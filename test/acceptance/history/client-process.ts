@@ -1,4 +1,5 @@
-// Clients of the history in a process of their own: told where the server is, they tell what they see.
+// Clients of the history in a process of their own: they get the address of the server, and report
+// what they see.
 import { S3Connection } from "../s3-connection.ts";
 import { HistoryClient } from "./client.ts";
 import { ClientSession } from "./client-session.ts";
@@ -8,7 +9,7 @@ export interface StartMessage {
   readonly kind: "start";
   /** Unique in the run. */
   readonly name: string;
-  /** Of the run's keys. */
+  /** The prefix of the run's keys. */
   readonly prefix: string;
   readonly endpoint: string;
   readonly clients: number;

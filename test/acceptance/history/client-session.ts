@@ -7,7 +7,7 @@ export interface Place {
   readonly key: string;
 }
 
-/** What was asked, and how it ended for the client. */
+/** A request, and its outcome for the client. */
 export interface Asked {
   readonly label: string;
   readonly start: number;

@@ -6,8 +6,9 @@ import { etagOf } from "./values.ts";
 import { copy, multipart, put, remove, removeVersion, setVersioning } from "./writes.ts";
 
 /*
- * What a client of the history does: a little of everything, on few keys, so that clients meet. After some
- * seconds all go on to other keys, so that no key's history, and none of its stack of versions, grows long.
+ * A client of the history: it does a little of everything, on few keys, so that clients meet. After
+ * some seconds all go on to other keys, so that no key's history, and none of its stack of
+ * versions, grows long.
  */
 
 /** How the versioning of each bucket is when the clients begin. */
@@ -22,7 +23,7 @@ const keysAtOnce = 3;
 const epochUs = 3_000_000;
 const always: WriteCondition = { kind: "always" };
 const ifAbsent: WriteCondition = { kind: "ifAbsent" };
-/** What a client remembers of a key, and of how many: those before them are not written any more. */
+/** Versions of a key that a client remembers, and keys: older ones are not written any more. */
 const rememberedMax = 30;
 const rememberedKeysMax = 2 * keysAtOnce * bucketNames.length;
 
@@ -164,7 +165,7 @@ function isValue({ name }: Found): boolean {
   return /^\d/.test(name);
 }
 
-/** Of a few bytes, a few blocks, or nearly a record of many. */
+/** A size of a few bytes, of a few blocks, or of nearly a whole record. */
 function pickSize(): number {
   const roll = Math.random();
   if (roll < 0.7) return 20 + Math.floor(Math.random() * 3000);

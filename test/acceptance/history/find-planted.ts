@@ -11,7 +11,7 @@ import { serverBugs } from "./planted-bugs.ts";
 /** Clients of a history of moderate load. */
 export const historySize = { processes: 2, clients: 6 } as const;
 
-/** Of each history: steps, and what else clients tell. */
+/** Steps and facts in each history, at least. */
 const seenMin = 1500;
 const historiesMax = 8;
 
@@ -21,7 +21,10 @@ export async function findAllPlanted(): Promise<string> {
   return `${serverBugs.length} of ${serverBugs.length} found`;
 }
 
-/** Runs a server that has the bug until a history shows it; what the judge said, without the history. */
+/**
+ * Runs a server that has the bug until a history shows it; what the judge said, without the
+ * history.
+ */
 function findPlanted(bug: PlantedBug): Promise<string> {
   return withPlanted(bug, async (program) => {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-history-"));
@@ -41,7 +44,7 @@ function findPlanted(bug: PlantedBug): Promise<string> {
   });
 }
 
-/** A history that could not be told is no finding. */
+/** A history that could not be recorded is no finding. */
 function complaintOf(error: unknown): string {
   if (!(error instanceof Violation)) throw error;
   return error.message.split("\n", 1).join().slice(0, 120);

@@ -23,13 +23,13 @@ const stopMsMax = 120_000;
 
 interface ClientProcess {
   readonly child: ChildProcess;
-  /** Rejects where it ends before it is told to. */
+  /** Rejects where it ends before it is asked to. */
   readonly done: Promise<void>;
 }
 
 /**
- * Clients in several processes, from their start to the judgement of what they saw. The server may die
- * meanwhile, in part or as a whole; whoever starts it again says where it is.
+ * Clients in several processes, from their start to the judgement of what they saw. The server may
+ * die meanwhile, in part or as a whole; the code that starts it again says where it is.
  */
 export class HistoryRun {
   readonly #observations: Observation[] = [];
@@ -50,7 +50,7 @@ export class HistoryRun {
   static async start(endpoint: string, size: HistorySize): Promise<HistoryRun> {
     const run = new HistoryRun(endpoint);
     await run.#prepareBuckets();
-    // Of the run: others before it left keys in the same buckets.
+    // The prefix belongs to the run: earlier runs left keys in the same buckets.
     const prefix = nowUs().toString(36);
     run.#processes = Array.from({ length: size.processes }, (_, i) => {
       const name = String.fromCharCode("a".charCodeAt(0) + i);
@@ -60,7 +60,7 @@ export class HistoryRun {
     return run;
   }
 
-  /** Until clients have told this many steps and facts, or some of them have ended. */
+  /** Until clients have reported this many steps and facts, or some of them have ended. */
   async until(seenMin: number): Promise<void> {
     const isRunning = (): boolean => this.#processes.every(({ child }) => child.exitCode === null);
     while (this.#observations.length < seenMin && isRunning()) await sleep(20);
@@ -85,7 +85,7 @@ export class HistoryRun {
   async #finish(): Promise<HistoryCounts> {
     for (const { child } of this.#processes) tell(child, { kind: "stop" });
     const done = Promise.all(this.#processes.map((one) => one.done));
-    await within(stopMsMax, "clients of the history, told to stop", done);
+    await within(stopMsMax, "clients of the history, asked to stop", done);
     await this.#readEverything();
     return judgeHistory(this.#observations);
   }
@@ -114,7 +114,7 @@ export class HistoryRun {
       });
       child.on("exit", (code) => reject(new Error(`clients ended with ${code}`)));
     });
-    done.catch(() => undefined); // whoever finishes the run is told
+    done.catch(() => undefined); // the caller that finishes the run gets the failure
     tell(child, start);
     return { child, done };
   }

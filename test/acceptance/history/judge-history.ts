@@ -4,7 +4,7 @@ import type { TimedStep } from "../../../src/sim/linearize.ts";
 import type { Observation, SeenStep, StepSeen } from "./observation.ts";
 import { etagOf } from "./values.ts";
 
-/** What was judged. */
+/** Counts of the judged history. */
 export interface HistoryCounts {
   readonly steps: number;
   readonly keys: number;
@@ -32,7 +32,9 @@ export function countsText({ steps, keys, unsure, versions, undecided }: History
   return `${judged}, ${unsure} of unknown outcome, ${undecided} histories undecided`;
 }
 
-/** Throws Violation where no order of each key's steps explains what the clients were told (C2). */
+/**
+ * Throws Violation where no order of each key's steps explains the answers that clients got (C2).
+ */
 export function judgeHistory(observations: readonly Observation[]): HistoryCounts {
   const complaint = observations.find((one) => one.kind === "complaint");
   if (complaint !== undefined) throw new Violation(complaint.complaint);
@@ -51,7 +53,7 @@ export function judgeHistory(observations: readonly Observation[]): HistoryCount
       if (step === undefined) continue;
       const { certain, label } = seen;
       const [start, end] = [orderOf(seen.start), orderOf(seen.end)];
-      history.add(target, { step, start, end, certain, label: `${label} ${told(step)}` });
+      history.add(target, { step, start, end, certain, label: `${label} ${stepText(step)}` });
     }
   }
   const etags = new Map<string, string | undefined>();
@@ -79,7 +81,10 @@ function isEvery(target: string): boolean {
 
 type Names = ReadonlyMap<string, string>;
 
-/** Of each key, what each version id stands for; an id that stands for two things is a violation. */
+/**
+ * Maps each key's version ids to the values they stand for; an id that stands for two is a
+ * violation.
+ */
 function versionNames(observations: readonly Observation[]): Map<string, Names> {
   const names = new Map<string, Map<string, string>>();
   for (const one of observations) {
@@ -103,7 +108,7 @@ function momentsOf(steps: readonly StepSeen[]): (moment: number) => number {
   return (moment) => ranks.get(moment) ?? 0;
 }
 
-/** Undefined: it speaks of a version that nobody knows by name, as its writer was never told. */
+/** Undefined: it speaks of a version that nobody knows by name, as its writer got no answer. */
 function named(step: SeenStep, names: Names | undefined): KeyStep | undefined {
   if (step.kind === "versionsListed") {
     const versions = step.versions.map(({ id, etag }): ListedVersion => {
@@ -122,8 +127,8 @@ function versionName(id: string, names: Names | undefined): VersionName | undefi
   return name === undefined ? undefined : { name };
 }
 
-/** For messages. */
-function told(step: KeyStep): string {
+/** A step as text, for messages. */
+function stepText(step: KeyStep): string {
   const { kind, ...rest } = step;
   return `${kind} ${JSON.stringify(rest).slice(0, 2000)}`;
 }

@@ -1,8 +1,8 @@
 import type { KeyStep } from "../../../src/sim/key-state.ts";
 
 /*
- * What client processes tell of a run: steps of keys, and facts that any of them may have learned, which
- * the steps of others refer to.
+ * The observations of client processes in a run: steps of keys, and facts that any of them may have
+ * learned, which the steps of others refer to.
  */
 
 /** A version by its id, where the client does not know which value it is. */

@@ -10,7 +10,7 @@ import {
 import type { SeenVersion } from "./observation.ts";
 import { bytesOf, etagOf, nameHeader } from "./values.ts";
 
-// What clients read, and what each answer says of the keys.
+// Reads of clients, and the observation that each answer makes about the keys.
 
 /** An object as it was found. */
 export interface Found {
@@ -61,7 +61,7 @@ function foundIn(
   return { name, versionId: headerOf(answer, "x-amz-version-id") };
 }
 
-/** GET of a version; what it should be is known to whoever was told of it. */
+/** GET of a version; what it should be is known to the clients that got its id. */
 export async function readVersion(session: ClientSession, place: Place, id: string): Promise<void> {
   const asked = await session.ask("GET", `/${place.bucket}/${place.key}?versionId=${id}`);
   if (asked?.answer === undefined) return;
@@ -166,7 +166,7 @@ function versionsIn(text: string): Map<string, VersionItem[]> {
   return found;
 }
 
-/** Of an element without others in it; ETags come without their quotes. */
+/** The text of an element without others in it; ETags come without their quotes. */
 function textOf(xml: string, name: string): string {
   const text = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "";
   return text.replaceAll("&quot;", "").replaceAll('"', "");

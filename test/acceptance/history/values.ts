@@ -1,11 +1,13 @@
 import { contentOf, md5Of } from "../named-content.ts";
 
 /*
- * Values by name, so that bytes and ETag follow from it: `SIZE-CLIENT-NUMBER` was put, with `-mp` behind
- * it uploaded as one part, and `NAME+CLIENT-NUMBER` is a copy of NAME.
+ * Values by name, so that bytes and ETag follow from it: `SIZE-CLIENT-NUMBER` was put, with `-mp`
+ * behind it uploaded as one part, and `NAME+CLIENT-NUMBER` is a copy of NAME.
  */
 
-/** Of the metadata that holds the name: what a reader finds there is what it must have read. */
+/**
+ * The metadata header that holds the value's name: a reader must have read the value of that name.
+ */
 export const nameHeader = "x-amz-meta-name";
 
 const multipartMark = "-mp";

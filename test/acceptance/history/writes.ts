@@ -11,7 +11,8 @@ import {
 } from "./client-session.ts";
 import { bytesOf, copyName, etagOf, nameHeader, uploadedName } from "./values.ts";
 
-// What clients write, and what each answer says of the key. Whoever is not told may have written.
+// What clients write, and what each answer says of the key. A client without an answer may have
+// written.
 
 type Headers = NonNullable<SendOptions["headers"]>;
 
@@ -52,7 +53,7 @@ export async function multipart(
   return written(session, place, asked, { name, condition });
 }
 
-/** A copy of just this value: what it is called tells the bytes. */
+/** A copy of just this value: its name says which bytes it has. */
 export async function copy(
   session: ClientSession,
   source: Place & { readonly name: string },
@@ -162,8 +163,9 @@ function written(
   else if (code === "InternalError" || code === "SlowDown") session.mayHave(place, asked, step);
   else if (code !== undefined || answer.status >= 300) session.complain(asked, "not written");
   else {
-    // Deleting what is not there, in a bucket that is not versioned, tells of no version. A document that was kept alive
-    // began before its version was known, so without the header it says nothing.
+    // Deleting what is not there, in a bucket that is not versioned, names no version. A document
+    // that was kept alive began before its version was known, so without the header it says
+    // nothing.
     const mayBeKeptAlive = versionId === undefined && answer.body.length > 0;
     const isNull = mayBeKeptAlive ? undefined : versionId === undefined || versionId === "null";
     session.saw(place, asked, { ...step, isNull });

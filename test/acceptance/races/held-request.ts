@@ -5,15 +5,15 @@ import type { SendOptions } from "../s3-connection.ts";
 
 export interface RawAnswer {
   readonly status: number;
-  /** Of its body, where that is an error, also one behind a status of success. */
+  /** The error code in its body, if that is an error, also one behind a status of success. */
   readonly errorCode: string | undefined;
   /** Head and body as received. */
   readonly text: string;
 }
 
 /**
- * A request on a connection of its own, held back by its last byte: the server has all but that, and when it
- * is let go nothing is left to do but to judge and commit.
+ * A request on a connection of its own, held back by its last byte: the server has all but that,
+ * and when it is let go nothing is left to do but to judge and commit.
  */
 export class HeldRequest {
   readonly #socket: Socket;
@@ -29,7 +29,7 @@ export class HeldRequest {
       socket.on("error", fail);
       socket.on("close", () => done(parse(Buffer.concat(pieces).toString())));
     });
-    this.#answer.catch(() => undefined); // told to whoever lets it go
+    this.#answer.catch(() => undefined); // the caller that lets it go gets it
   }
 
   /** Resolves once all but the last byte is on its way. */

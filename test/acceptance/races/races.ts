@@ -4,8 +4,8 @@ import { type Answer, S3Connection } from "../s3-connection.ts";
 import { HeldRequest, type RawAnswer } from "./held-request.ts";
 
 /*
- * Races of conditional writes: every request is at the server but for its last byte, then all are let go at
- * once. Just one succeeds, always; the others are told 412 or 409.
+ * Races of conditional writes: every request is at the server but for its last byte, then all are
+ * let go at once. Just one succeeds, always; the others get 412 or 409.
  */
 
 const bucketNames = ["never-versioned", "versioned", "suspended"] as const;
@@ -13,7 +13,7 @@ type BucketName = (typeof bucketNames)[number];
 
 const versioningOf = { "never-versioned": undefined, versioned: "Enabled", suspended: "Suspended" };
 
-/** A racing request; what it would leave is told by a GET of the key. */
+/** A racing request; a GET of the key shows what it left. */
 interface Racer {
   readonly method: string;
   readonly target: string;
@@ -24,7 +24,7 @@ interface Racer {
 }
 
 const ifAbsent = [["if-none-match", "*"]] as const;
-/** What those are told that do not win. */
+/** The statuses that losers get. */
 const lost: readonly number[] = [412, 409];
 const sizeBytes = 2000;
 const source = Buffer.alloc(sizeBytes, "what is copied ");
@@ -33,7 +33,7 @@ const sourceKey = "source";
 export class Races {
   readonly #endpoint: string;
   readonly #connection: S3Connection;
-  /** By what they were told. */
+  /** Counts by status. */
   readonly #losers = new Map<number, number>();
   #races = 0;
   #requests = 0;
@@ -157,8 +157,10 @@ export class Races {
     this.#races++;
     this.#requests += answers.length;
     const winners = racers.filter((_, i) => isSuccess(answers[i]!));
-    const told = answers.map(({ status, errorCode }) => `${status} ${errorCode ?? ""}`.trim());
-    assert.equal(winners.length, 1, `${path}: ${winners.length} winners: ${told.join()}`);
+    const statusTexts = answers.map(({ status, errorCode }) =>
+      `${status} ${errorCode ?? ""}`.trim(),
+    );
+    assert.equal(winners.length, 1, `${path}: ${winners.length} winners: ${statusTexts.join()}`);
     for (const { status, errorCode } of answers.filter((answer) => !isSuccess(answer))) {
       this.#lost(path, statuses.get(errorCode ?? "") ?? status, allowed);
     }
@@ -169,7 +171,7 @@ export class Races {
   }
 
   #lost(path: string, status: number, allowed: readonly number[]): void {
-    assert.ok(allowed.includes(status), `${path}: a loser was told ${status}`);
+    assert.ok(allowed.includes(status), `${path}: a loser got ${status}`);
     this.#losers.set(status, (this.#losers.get(status) ?? 0) + 1);
   }
 
@@ -205,7 +207,7 @@ export class Races {
   }
 }
 
-/** What an error means that comes behind a status of 200. */
+/** The status that an error behind a status of 200 stands for. */
 const statuses = new Map([
   ["PreconditionFailed", 412],
   ["ConditionalRequestConflict", 409],

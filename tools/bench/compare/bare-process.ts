@@ -18,7 +18,8 @@ export class BareProcess implements Disposable {
       stdio: ["ignore", "pipe", "inherit"],
     });
     for await (const line of createInterface({ input: child.stdout })) {
-      return new BareProcess(child, (JSON.parse(line) as { port: number }).port); // from bare-server.ts
+      // From bare-server.ts.
+      return new BareProcess(child, (JSON.parse(line) as { port: number }).port);
     }
     throw new Error("the bare server ended before it was ready");
   }

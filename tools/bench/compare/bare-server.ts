@@ -1,4 +1,5 @@
-// The reference: node:http in as many processes, with as many bytes and no S3, no index, no disk. Prints its port.
+// The reference: node:http in as many processes, with as many bytes and no S3, no index, no disk.
+// Prints its port.
 import cluster from "node:cluster";
 import { createServer } from "node:http";
 

@@ -5,7 +5,7 @@ import { loadGroups } from "./loads.ts";
 import type { ComparisonRun } from "./run-comparison.ts";
 import type { Peer } from "./stores.ts";
 
-export const comparisonHelp = `npm run bench [-- flags]: this store beside others and a bare HTTP server, under the same loads in turn
+export const comparisonHelp = `npm run bench [-- flags]: this store, others and a bare HTTP server, under the same loads in turn
   --peer NAME=URL,PID[,KEY,SECRET]  a store that is running on this machine, and the root of its processes; again for more
                       (else KEY and SECRET are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)
   --only GROUP        some of ${loadGroups.join(", ")}, start; again for more

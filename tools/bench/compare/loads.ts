@@ -13,12 +13,15 @@ export const loadGroups = [
 ] as const;
 export type LoadGroup = (typeof loadGroups)[number];
 
-/** One load that every store is put under, a row of the table (in a mixture, one for each operation). */
+/**
+ * One load that every store is put under, a row of the table (in a mixture, one for each
+ * operation).
+ */
 export interface Load {
   readonly name: string;
   readonly group: LoadGroup;
   readonly mix: Shares<Operation>;
-  /** Of objects, in bytes. */
+  /** The sizes of objects, in bytes. */
   readonly sizes: Shares<number>;
   readonly keys: number;
   readonly pattern: KeyPattern;
@@ -26,7 +29,7 @@ export interface Load {
   readonly prefix: string;
   readonly delimiter: string;
   readonly connections: number;
-  /** What the rate counts. */
+  /** The unit of the rate. */
   readonly unit: "/s" | "MB/s";
   /** When its objects are stored, which is not measured. */
   readonly stores: "nothing" | "once" | "each round";
@@ -34,19 +37,19 @@ export interface Load {
   readonly bareBytes: number | undefined;
   /** Ends with the time: what is under way then is not waited for. */
   readonly breaksOff: boolean;
-  /** Of the time and the rounds that others have. */
+  /** The multiple of the time and rounds that other loads have. */
   readonly longer: number;
   readonly roundsMax: number;
 }
 
 export interface LoadOptions {
-  /** Of the small loads, where there are many. */
+  /** Connections of the small loads, where there are many. */
   readonly connections: number;
-  /** Of the large bucket that is listed. */
+  /** Keys in the large bucket that is listed. */
   readonly keys: number;
   /** Large ones at once, while memory is measured. */
   readonly uploads: number;
-  /** As many of the small ones as go round: few enough for every cache. */
+  /** Small objects that are used in turn: few enough for every cache. */
   readonly objects: number;
 }
 
@@ -56,7 +59,7 @@ const largeKeys = 8;
 const middleConnections = 8;
 const largeConnections = 4;
 const fewKeysMax = 10_000;
-/** Of the objects: with few connections a part of them takes long enough. */
+/** The part of the objects used with few connections: it takes long enough. */
 const fewShare = 4;
 
 /** In the order they are run: what fills the stores most comes last. */

@@ -22,7 +22,9 @@ export interface Row {
   readonly kind: Store["kind"];
   /** Undefined where nothing was done. */
   readonly rate: number | undefined;
-  /** Our rate to that of this store, the median of the rounds' ratios; undefined for ours itself. */
+  /**
+   * Our rate to that of this store, the median of the rounds' ratios; undefined for ours itself.
+   */
   readonly ours: number | undefined;
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
@@ -32,7 +34,7 @@ export interface Row {
   readonly cpuToBare: number | undefined;
   readonly privateBytes: number | undefined;
   readonly failed: number;
-  /** Of the load's processes, at most. */
+  /** The largest busy share of the load's processes. */
   readonly busy: number;
 }
 
@@ -92,7 +94,7 @@ interface PartFigures {
   readonly p99Ms: number;
 }
 
-/** Of one operation, or of all together: then of the one that was done most. */
+/** The figures of one operation, or of all together: then of the one that was done most. */
 function figuresIn(sample: Sample, operation: string | undefined): PartFigures {
   const { operations, perSecond, megabytesPerSecond } = sample;
   const chosen: OperationFigures | undefined =

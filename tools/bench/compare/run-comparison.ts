@@ -36,11 +36,14 @@ export interface ComparisonRun {
 
 interface Found {
   readonly rows: Row[];
-  /** What belongs to no store but ours. */
+  /** Notes about our store only. */
   readonly notes: string[];
 }
 
-/** Puts our store, the peers and bare servers under the same loads in turn, and prints; what was stored is removed. */
+/**
+ * Puts our store, the peers and bare servers under the same loads in turn, and prints; what was
+ * stored is removed.
+ */
 export async function runComparison(run: ComparisonRun): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "holdfast-bench-"));
   const interrupted = new AbortController();
@@ -134,8 +137,8 @@ async function measureLoad(
 function report(run: ComparisonRun, { rows, notes }: Found): void {
   const { workers, processes, seconds, rounds, peers, svg } = run;
   const machine = { cpus: cpus().length, loadAverage: loadavg()[0], node: process.version };
-  const beside = peers.map(({ name }) => name);
-  const terms = { beside, workers, loadProcesses: processes, seconds, rounds, ...machine };
+  const peerNames = peers.map(({ name }) => name);
+  const terms = { peerNames, workers, loadProcesses: processes, seconds, rounds, ...machine };
   if (svg !== undefined) {
     const title = "Rates by the fastest store's, load by load; longer is better";
     writeFileSync(svg, renderComparisonChart(rows, title));

@@ -6,7 +6,7 @@ import type { ProgressLine } from "../report/progress-line.ts";
 import type { Load } from "./loads.ts";
 import { type Store, targetOf } from "./stores.ts";
 
-/** What one store did in one round of one load. */
+/** The results of one store in one round of one load. */
 export interface Sample {
   readonly operations: readonly OperationFigures[];
   readonly succeeded: number;
@@ -18,7 +18,7 @@ export interface Sample {
   /** The most anonymous memory that the server's processes had. */
   readonly privateBytes: number | undefined;
   readonly failed: number;
-  /** Of the load's own processes, 1 where they never waited. */
+  /** The busy share of the load's own processes; 1 if they never waited. */
   readonly busy: number;
 }
 
@@ -45,7 +45,10 @@ export async function takeSample(
   return sampleOf(result, plan.processes);
 }
 
-/** Stores what the load finds there. A peer may be too slow for a moment; what it did not take is seen when it is read. */
+/**
+ * Stores what the load finds there. A peer may be too slow for a moment; what it did not take is
+ * seen when it is read.
+ */
 export async function storeObjects(
   store: Store,
   load: Load,

@@ -1,6 +1,9 @@
 import { medianStartMs } from "../../../test/acceptance/holdfast-server.ts";
 
-/** The time from starting our server to all its workers being ready: of an empty store, and of the one that was measured. */
+/**
+ * The time from starting our server to all its workers being ready: of an empty store, and of the
+ * one that was measured.
+ */
 export async function measureStarts(
   emptyFolder: string,
   fullFolder: string | undefined,

@@ -6,7 +6,10 @@ import { BareProcess } from "./bare-process.ts";
 /** A server under load: where it listens, the root of its processes, and whose key signs. */
 export interface Store {
   readonly name: string;
-  /** Ours and peers store what they are sent; the bare server answers as many bytes and stores nothing. */
+  /**
+   * Ours and peers store what they are sent; the bare server answers as many bytes and stores
+   * nothing.
+   */
   readonly kind: "ours" | "peer" | "bare";
   readonly endpoint: string;
   readonly pid: number;

@@ -3,7 +3,7 @@ import { shortNumber } from "../report/table.ts";
 import type { Load } from "./loads.ts";
 import type { Store } from "./stores.ts";
 
-/** What our server has counted since its start. */
+/** Counts of our server since its start. */
 export interface SyncCounts {
   readonly records: number;
   readonly syncs: number;

@@ -6,7 +6,7 @@ import { type LocalRequest, openLocalFrontEnd } from "./local-front-end.ts";
 import { refusal, type RequestKind, Requests } from "./requests.ts";
 import { type FileSteps, type Steps, StepCounter } from "./step-counter.ts";
 
-/** What one request does; where several come at once, the mean of them. */
+/** The steps of one request; where several come at once, the mean of them. */
 export interface StepFigures {
   readonly kind: string;
   readonly atOnce: number;

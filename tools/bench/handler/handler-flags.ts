@@ -13,7 +13,10 @@ export interface HandlerRun {
   readonly kinds: readonly RequestKind[];
   readonly rounds: number;
   readonly connections: number;
-  /** Of one burst at most; otherwise as many of each kind as take a few tenths of a second. */
+  /**
+   * The most requests of one burst; otherwise as many of each kind as take a few tenths of a
+   * second.
+   */
   readonly requests: number | undefined;
   readonly json: boolean;
 }
@@ -28,7 +31,7 @@ export const handlerHelp = `npm run bench -- --only steps|handler [flags]: one f
   --requests N        of one burst at most (as many as take a few tenths of a second)
   --json              one line of JSON`;
 
-/** Whether the flags ask for a measurement without a socket. */
+/** True if the flags ask for a measurement without a socket. */
 export function isHandlerRun(args: readonly string[]): boolean {
   const only = args.flatMap((arg, i) =>
     arg === "--only" ? [args[i + 1] ?? ""] : arg.startsWith("--only=") ? [arg.slice(7)] : [],

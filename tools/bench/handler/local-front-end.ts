@@ -38,8 +38,9 @@ export interface LocalFrontEnd {
 }
 
 /**
- * A front end of this checkout over a new store in `folder`: the real index and the real files, in this process, without a
- * socket. It is the one file here that knows how a front end is composed: whoever changes that changes this file too.
+ * A front end of this checkout over a new store in `folder`: the real index and the real files, in
+ * this process, without a socket. It is the one file here that knows how a front end is composed: a
+ * change to that is a change to this file, too.
  */
 export async function openLocalFrontEnd(folder: string): Promise<LocalFrontEnd> {
   const platform = createPlatform({ log: createLog({ level: "warn" }) });
@@ -83,7 +84,10 @@ async function send(handler: HttpHandler, request: LocalRequest): Promise<LocalA
   return { status, body: undefined, bodyBytes };
 }
 
-/** Its body is one piece, as that of a small request is; no signal is made unless somebody asks for one. */
+/**
+ * Its body is one piece, as that of a small request is; no signal is made unless somebody asks for
+ * one.
+ */
 class WholeRequest implements HttpRequest, AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly head: RequestHead;
   readonly secure = false;

@@ -4,7 +4,7 @@ import { encodeQuery, Signer, unsignedPayload } from "../load/signer.ts";
 import { rootKey, region } from "../../../test/acceptance/holdfast-server.ts";
 import type { LocalFrontEnd, LocalRequest } from "./local-front-end.ts";
 
-/** What is measured without a socket; each is one request. */
+/** The kinds of requests that are measured without a socket. */
 export const requestKinds = [
   "get 4 KiB",
   "head 4 KiB",

@@ -9,7 +9,7 @@ import type { HandlerRun } from "./handler-flags.ts";
 import type { RequestKind } from "./requests.ts";
 import type { Burst, BurstCost, FromBursts } from "./spend-time.ts";
 
-/** As many take a few tenths of a second. */
+/** Requests of each kind that take a few tenths of a second. */
 const burstRequests: Readonly<Record<RequestKind, number>> = {
   "get 4 KiB": 4000,
   "head 4 KiB": 4000,
@@ -28,7 +28,7 @@ const burstRequests: Readonly<Record<RequestKind, number>> = {
 /** Bursts before any is measured: code is compiled, caches are filled. */
 const warmUpBursts = 3;
 
-/** What requests of one kind took, burst by burst; those of one place were measured in turn. */
+/** The costs of requests of one kind, burst by burst; those of one place were measured in turn. */
 export interface KindCosts {
   readonly kind: RequestKind;
   readonly checkouts: readonly { readonly name: string; readonly bursts: readonly BurstCost[] }[];
@@ -54,7 +54,10 @@ export async function runHandler(run: HandlerRun): Promise<void> {
   }
 }
 
-/** All kinds first: V8's compilers, which work beside the loop, are done when the first one is measured. */
+/**
+ * All kinds first: V8's compilers, which work on other threads, are done when the first one is
+ * measured.
+ */
 async function warmUp(run: HandlerRun, spender: Spender): Promise<void> {
   for (let i = 0; i < warmUpBursts; i++) {
     for (const kind of run.kinds) await spender.spend(burstOf(run, kind));
@@ -112,7 +115,7 @@ class Spender {
     const message = await next;
     if (message.type === "cost") return message.cost;
     throw new Error(
-      `${this.name}: ${message.type === "failed" ? message.message : "no cost was told"}`,
+      `${this.name}: ${message.type === "failed" ? message.message : "no cost was reported"}`,
     );
   }
 

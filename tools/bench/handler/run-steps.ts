@@ -7,10 +7,10 @@ import { type Checkout, checkoutsOf, scriptOf, workerEnvironment } from "./check
 import type { StepFigures } from "./count-steps.ts";
 import type { HandlerRun } from "./handler-flags.ts";
 
-/** Of the list by file: those who do most. */
+/** Lines shown of the list by file: the files with most steps. */
 const filesShown = 20;
 
-/** What the issue of the day wants at most, for one request alone. */
+/** Promises that one request alone should make at most. */
 const goals: Readonly<Record<string, number>> = { "put 4 KiB": 35, "get 4 KiB": 10 };
 
 export interface CountedCheckout {

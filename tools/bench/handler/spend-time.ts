@@ -1,5 +1,5 @@
-// Spends processor time on requests, as its parent says: a burst of one kind after the other, each answered with what it took.
-// Usage: spend-time.ts FOLDER, where a store is made; forked.
+// Spends processor time on requests, as its parent says: a burst of one kind after the other, each
+// answered with what it took. Usage: spend-time.ts FOLDER, where a store is made; forked.
 import { type LocalRequest, openLocalFrontEnd } from "./local-front-end.ts";
 import { refusal, type RequestKind, Requests } from "./requests.ts";
 
@@ -9,7 +9,7 @@ export interface Burst {
   readonly connections: number;
 }
 
-/** Of a burst; microseconds of processor for one request. */
+/** The cost of a burst: microseconds of processor for one request. */
 export interface BurstCost {
   /** All threads of the process. */
   readonly micros: number;

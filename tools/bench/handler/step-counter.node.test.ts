@@ -48,7 +48,8 @@ test("StepCounter: what is counted is what runs between begin and end", async ()
   await promise;
   counter.begin();
   const nothing = counter.end();
-  // Up to its first await: the promise that it returns, the one it waits for, and V8's own for the await.
+  // Up to its first await: the promise that it returns, the one it waits for, and V8's own for the
+  // await.
   assert.equal(calls, 1);
   assert.equal(promises, 3);
   assert.equal(nothing.promises, 0);

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { getCallSites } from "node:util";
 import { promiseHooks } from "node:v8";
 
-/** What was done between `begin` and `end`, in all and by file. */
+/** The steps between `begin` and `end`, in all and by file. */
 export interface Steps {
   readonly calls: number;
   readonly promises: number;
@@ -35,9 +35,9 @@ export interface ScriptCoverage {
 const framesMax = 60;
 
 /**
- * Counts calls of functions (V8's precise coverage: a call each time a function is entered, and each time a suspended one
- * goes on) and promises (every promise that V8 makes, also those that an `await` makes). While it exists V8 optimises nothing, so time is not to be
- * measured meanwhile.
+ * Counts calls of functions (V8's precise coverage: a call each time a function is entered, and
+ * each time a suspended one goes on) and promises (every promise that V8 makes, also those that an
+ * `await` makes). While it exists V8 optimises nothing, so time is not to be measured meanwhile.
  */
 export class StepCounter implements Disposable {
   readonly #options: StepCounterOptions;
@@ -50,7 +50,8 @@ export class StepCounter implements Disposable {
     this.#session.connect();
     this.#post("Profiler.enable");
     this.#post("Profiler.startPreciseCoverage", { callCount: true, detailed: false });
-    this.#stopHook = promiseHooks.onInit(() => this.#madePromise()) as () => void; // typed as Function
+    // Typed as Function.
+    this.#stopHook = promiseHooks.onInit(() => this.#madePromise()) as () => void;
   }
 
   begin(): void {
@@ -76,7 +77,8 @@ export class StepCounter implements Disposable {
   }
 
   #take(): readonly ScriptCoverage[] {
-    return (this.#post("Profiler.takePreciseCoverage") as { result: ScriptCoverage[] }).result; // as the protocol says
+    // As the protocol says.
+    return (this.#post("Profiler.takePreciseCoverage") as { result: ScriptCoverage[] }).result;
   }
 
   /** In the same thread the answer is there when the call returns. */
@@ -90,7 +92,10 @@ export class StepCounter implements Disposable {
   }
 }
 
-/** The sum of both counts; calls of files outside `source` are left out, and of files that nothing called. */
+/**
+ * The sum of both counts; calls of files outside `source` are left out, and of files that nothing
+ * called.
+ */
 export function stepsOf(
   coverage: readonly ScriptCoverage[],
   promises: ReadonlyMap<string, number>,
@@ -114,8 +119,8 @@ export function stepsOf(
 }
 
 /**
- * Who made a promise, by the files on the stack, innermost first: the nearest of the source, or else the nearest package. Undefined
- * where that was the driver.
+ * Who made a promise, by the files on the stack, innermost first: the nearest of the source, or
+ * else the nearest package. Undefined where that was the driver.
  */
 export function makerOf(
   stack: readonly string[],

@@ -1,4 +1,5 @@
-// The processor time of a request over node:http and over our own HTTP server, under the same load in turn.
+// The processor time of a request over node:http and over our own HTTP server, under the same load
+// in turn.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
@@ -10,7 +11,7 @@ const kinds = ["node:http", "ours"] as const;
 const methods = ["GET", "PUT"] as const;
 const connections = 64;
 
-/** As an SDK sends it. */
+/** A request's bytes as an SDK sends them. */
 function requestBytes(method: string): Buffer {
   const body = method === "PUT" ? Buffer.alloc(4096, 7) : Buffer.alloc(0);
   const signed = "host;x-amz-content-sha256;x-amz-date";
@@ -53,7 +54,9 @@ class Server {
   }
 }
 
-/** Each connection sends its next request when the last is answered; answers are all of one length. */
+/**
+ * Each connection sends its next request when the last is answered; answers are all of one length.
+ */
 async function load(port: number, request: Buffer, seconds: number): Promise<number> {
   let answers = 0;
   const untilMs = performance.now() + seconds * 1000;
@@ -94,7 +97,7 @@ export const httpHelp = `npm run bench -- --only http [flags]: our HTTP server a
   --rounds N          of each method and server (5)
   --seconds N         of each round (3)`;
 
-/** Whether the flags ask for this measurement. */
+/** True if the flags ask for this measurement. */
 export function isHttpRun(args: readonly string[]): boolean {
   return args.includes("--only=http") || args[args.indexOf("--only") + 1] === "http";
 }

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AnswerParser } from "./answer-parser.ts";
 
-/** Status, body and whether it was complete, with the answer coming in pieces of that many bytes. */
+/**
+ * Status, body and whether it was complete, with the answer coming in pieces of that many bytes.
+ */
 function read(answer: string, step: number, withoutBody = false) {
   const pieces: Buffer[] = [];
   const parser = new AnswerParser({

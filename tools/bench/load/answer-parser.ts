@@ -1,10 +1,13 @@
-/** Reads HTTP/1.1 answers from a connection, piece by piece: with a length, chunked, or up to the connection's end. */
+/**
+ * Reads HTTP/1.1 answers from a connection, piece by piece: with a length, chunked, or up to the
+ * connection's end.
+ */
 
 const headEnd = Buffer.from("\r\n\r\n");
 const headBytesMax = 64 * 1024;
 const nothing = Buffer.alloc(0);
 
-/** What is to be read next. */
+/** The element that is read next. */
 type State =
   | { readonly kind: "head" }
   | { readonly kind: "sized"; left: number }
@@ -21,7 +24,7 @@ export class AnswerParser {
   /** The beginning of a line or head whose end has not come yet. */
   #rest: Buffer | undefined;
   status = 0;
-  /** As it came, without the status line's version. */
+  /** The head as it came, without the status line's version. */
   head = "";
   bodyBytes = 0;
 
@@ -43,7 +46,9 @@ export class AnswerParser {
     return new RegExp(`\\r\\n${name}: *([^\\r]*)`, "i").exec(this.head)?.[1];
   }
 
-  /** Returns what follows the answer, nothing of which was looked at. Throws where it is not HTTP. */
+  /**
+   * Returns what follows the answer, nothing of which was looked at. Throws where it is not HTTP.
+   */
   push(piece: Buffer): Buffer {
     let data = this.#rest === undefined ? piece : Buffer.concat([this.#rest, piece]);
     this.#rest = undefined;
@@ -90,7 +95,8 @@ export class AnswerParser {
     this.head = data.toString("latin1", 0, at);
     if (!this.head.startsWith("HTTP/1.")) throw new Error("the answer is not HTTP/1.1");
     this.status = Number(this.head.slice(9, 12));
-    if (this.status >= 200) this.#state = this.#bodyState(); // 100 Continue is followed by another head
+    // 100 Continue is followed by another head.
+    if (this.status >= 200) this.#state = this.#bodyState();
     return at + headEnd.length;
   }
 

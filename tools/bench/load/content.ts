@@ -1,7 +1,8 @@
 /*
- * What objects contain: a block of noise that is made once from the seed, repeated, and begun at a place that depends on key and
- * size. So any piece of any object can be sent without a copy and compared at the speed of memory. The block's length is a
- * prime: bytes that come from another object, or from another place of the same one, do not match.
+ * The contents of objects: a block of noise that is made once from the seed, repeated, and begun at
+ * a place that depends on key and size. So any piece of any object can be sent without a copy and
+ * compared at the speed of memory. The block's length is a prime: bytes that come from another
+ * object, or from another place of the same one, do not match.
  */
 
 const blockBytes = 1_048_573;

@@ -1,6 +1,7 @@
 /*
- * Latencies in buckets whose width grows with the value, as HdrHistogram's do: 64 to a doubling, so a quantile is at most
- * 1.6 % off, and the memory is the same for a thousand requests and for a billion. Histograms of several processes add up.
+ * Latencies in buckets whose width grows with the value, as HdrHistogram's do: 64 to a doubling, so
+ * a quantile is at most 1.6 % off, and the memory is the same for a thousand requests and for a
+ * billion. Histograms of several processes add up.
  */
 
 const bucketsPerDoubling = 64;
@@ -9,7 +10,7 @@ const bucketsMax = (doublingsMax + 1) * bucketsPerDoubling;
 /** About 35 minutes; what took longer counts as this. */
 const microsecondsMax = 2 ** 31 - 1;
 
-/** As it goes from process to process: pairs of bucket and count. */
+/** The form that goes from process to process: pairs of bucket and count. */
 export interface HistogramData {
   readonly buckets: readonly (readonly [bucket: number, count: number])[];
   readonly sumMs: number;
@@ -42,7 +43,10 @@ export class Histogram {
     if (ms > this.#maxMs) this.#maxMs = ms;
   }
 
-  /** The least value that this share of all values does not exceed, in milliseconds; 0 where there are none. */
+  /**
+   * The least value that this share of all values does not exceed, in milliseconds; 0 where there
+   * are none.
+   */
   quantileMs(share: number): number {
     const rank = Math.max(1, Math.ceil(share * this.#count));
     let seen = 0;

@@ -6,7 +6,7 @@ export interface Place {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
-  /** Whether any certificate will do. */
+  /** True if any certificate is accepted. */
   readonly insecure: boolean;
   /** A certificate authority's certificates in PEM, instead of the machine's. */
   readonly ca: string | undefined;
@@ -40,8 +40,8 @@ interface Exchange {
 }
 
 /**
- * One keep-alive HTTP/1.1 connection with one request at a time, far cheaper than a general client, so that the server and
- * not the load is what is measured.
+ * One keep-alive HTTP/1.1 connection with one request at a time, far cheaper than a general client,
+ * so that the server and not the load is what is measured.
  */
 export class HttpConnection {
   readonly #socket: Socket;
@@ -76,7 +76,7 @@ export class HttpConnection {
     });
   }
 
-  /** Whether it takes another request. */
+  /** True if it takes another request. */
   get isOpen(): boolean {
     return this.#open;
   }

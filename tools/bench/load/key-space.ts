@@ -4,7 +4,10 @@ import { choose, type Shares } from "./shares.ts";
 export const keyPatterns = ["sequential", "random", "hashed", "date", "folders"] as const;
 export type KeyPattern = (typeof keyPatterns)[number];
 
-/** The objects of a run: everything about number `i` follows from `i` and the seed, so nothing has to be remembered. */
+/**
+ * The objects of a run: everything about number `i` follows from `i` and the seed, so nothing has
+ * to be remembered.
+ */
 export interface KeySpace {
   readonly count: number;
   readonly pattern: KeyPattern;
@@ -14,7 +17,7 @@ export interface KeySpace {
   readonly seed: number;
 }
 
-/** Of `folders`, in order. */
+/** Keys in each folder, in order, for `folders`. */
 const folderKeys = 4;
 /** The days of `date` keys begin here; a key a minute. */
 const firstMinuteMs = Date.UTC(2026, 0, 1);
@@ -27,7 +30,8 @@ export function keyOf(space: KeySpace, index: number): string {
     case "sequential":
       return `${space.prefix}${number}`;
     case "random":
-      return `${space.prefix}${hex("a")}${hex("b")}-${index.toString(36)}`; // the last, so that no two are alike
+      // The last, so that no two are alike.
+      return `${space.prefix}${hex("a")}${hex("b")}-${index.toString(36)}`;
     case "hashed":
       return `${space.prefix}${hex("a").slice(0, 4)}/${number}`;
     case "folders":
@@ -44,14 +48,16 @@ export function sizeOf(space: KeySpace, index: number): number {
   return choose(space.sizes, hashOf(`size ${space.seed}-${index}`) / 2 ** 32);
 }
 
-/** How reads choose among the objects: all alike, or some far more often (1 is the classic skew). */
+/**
+ * How reads choose among the objects: all alike, or some far more often (1 is the classic skew).
+ */
 export type Choice =
   | { readonly kind: "uniform" }
   | { readonly kind: "zipf"; readonly skew: number };
 
 /**
- * The object at `point` (from 0, below 1). The skewed choice follows the power law's continuous form, which needs no table:
- * the share of the few first ranks differs a little from Zipf's sum.
+ * The object at `point` (from 0, below 1). The skewed choice follows the power law's continuous
+ * form, which needs no table: the share of the few first ranks differs a little from Zipf's sum.
  */
 export function chooseIndex(choice: Choice, count: number, point: number): number {
   if (choice.kind === "uniform") return Math.min(count - 1, Math.floor(point * count));
@@ -63,7 +69,10 @@ export function chooseIndex(choice: Choice, count: number, point: number): numbe
   return scatter(Math.min(count, Math.floor(rank)) - 1, count);
 }
 
-/** Popular objects shall not be neighbours in key order: a step that is coprime to the count visits each number once. */
+/**
+ * Popular objects shall not be neighbours in key order: a step that is coprime to the count visits
+ * each number once.
+ */
 function scatter(rank: number, count: number): number {
   let step = Math.floor(count * 0.618) || 1;
   while (commonDivisor(step, count) > 1) step++;

@@ -1,4 +1,5 @@
-// A process of the load: told what to do by its parent, it says from time to time how far it is, and at the end what it saw.
+// A process of the load: it gets its plan from its parent, says from time to time how far it is,
+// and at the end what it saw.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Content } from "./content.ts";
 import { chooseIndex } from "./key-space.ts";
@@ -12,7 +13,7 @@ export interface StartMessage {
   readonly plan: Plan;
   /** Which of the processes this is. */
   readonly number: number;
-  /** Of the wall clock: all begin together. */
+  /** The wall-clock time at which all processes begin together. */
   readonly startMs: number;
 }
 
@@ -33,7 +34,9 @@ export type FromLoad =
     };
 
 const progressMs = 250;
-/** After a failure a connection waits, so that a server that is down is not asked a million times. */
+/**
+ * After a failure a connection waits, so that a server that is down is not asked a million times.
+ */
 const pauseAfterFailureMs = 20;
 
 class LoadRun {
@@ -113,9 +116,10 @@ class LoadRun {
   }
 
   /**
-   * Writes go round in order, so that a run of as many turns as objects stores (or deletes) each once; reads choose. Where both
-   * happen, what is written and deleted are other objects than those that are read, so a read always knows what to expect. Deletes
-   * that are rarer than puts follow behind them.
+   * Writes go round in order, so that a run of as many turns as objects stores (or deletes) each
+   * once; reads choose. Where both happen, what is written and deleted are other objects than those
+   * that are read, so a read always knows what to expect. Deletes that are rarer than puts follow
+   * behind them.
    */
   #index(operation: Operation, turn: number): number {
     const { mix, space, choice } = this.#start.plan;

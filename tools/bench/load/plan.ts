@@ -17,13 +17,13 @@ export interface Plan {
   /** The first of these that comes ends the run. */
   readonly seconds: number;
   readonly countMax: number;
-  /** Whether requests under way after `seconds` are broken off, and not waited for. */
+  /** True if requests under way after `seconds` are broken off, and not waited for. */
   readonly breaksOff?: boolean;
   /** Before anything is measured. */
   readonly warmupSeconds: number;
   /** The share of reads whose bytes are compared, from 0 to 1. */
   readonly verify: number;
-  /** Whether the digests of bodies are signed. */
+  /** True if the digests of bodies are signed. */
   readonly signPayload: boolean;
   readonly pageKeys: number;
   readonly delimiter: string;
@@ -31,7 +31,7 @@ export interface Plan {
   readonly rangeBytes: number;
 }
 
-/** Whether objects must be there before it begins. */
+/** True if objects must be there before the load begins. */
 export function needsObjects(plan: Pick<Plan, "mix">): boolean {
   return plan.mix.some(([operation]) => operation !== "put" && operation !== "multipart");
 }

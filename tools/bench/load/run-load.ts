@@ -16,9 +16,9 @@ export interface LoadResult {
   readonly tally: Tally;
   /** From the end of the warm-up to the last answer. */
   readonly seconds: number;
-  /** Of the load's own processes. */
+  /** Processor time of the load's own processes. */
   readonly loadCpuSeconds: number;
-  /** What the server spent meanwhile, where its process is known. */
+  /** The server's cost meanwhile, where its process is known. */
   readonly server: ServerCost | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface LoadOptions {
 
 type Done = Extract<FromLoad, { kind: "done" }>;
 
-/** For the processes to come up before all begin together. */
+/** The time for the processes to start, before all begin together. */
 const startDelayMs = 400;
 
 /** Runs a plan in processes of its own. An abort ends it early, with what there is by then. */

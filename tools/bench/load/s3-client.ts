@@ -30,7 +30,7 @@ export interface S3Text {
   header(name: string): string | undefined;
 }
 
-/** Of answers that are read as text: a page of 1,000 keys of 1 KiB, escaped, fits. */
+/** Bytes of answers that are read as text: a page of 1,000 keys of 1 KiB, escaped, fits. */
 const textBytesMax = 16 * 1024 ** 2;
 const nothing = Buffer.alloc(0);
 

@@ -2,11 +2,14 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { processTree } from "../../../test/acceptance/processes.ts";
 
-/** What the processes of a server took while they were watched. */
+/** The cost of a server's processes while they were watched. */
 export interface ServerCost {
   readonly processes: number;
   readonly cpuSeconds: number;
-  /** Anonymous memory, which is the process's own: without the pages of files that the system could drop at any time. */
+  /**
+   * Anonymous memory, which is the process's own: without the pages of files that the system could
+   * drop at any time.
+   */
   readonly privateBytes: { readonly first: number; readonly last: number; readonly most: number };
 }
 
@@ -19,7 +22,10 @@ const sampleMs = 200;
 /** Linux counts CPU time in these, whatever the kernel was built with. */
 const ticksPerSecond = 100;
 
-/** Samples the tree of a server's processes; the CPU counts from a while after the start, when the warm-up is over. */
+/**
+ * Samples the tree of a server's processes; the CPU counts from a while after the start, when the
+ * warm-up is over.
+ */
 export class ServerWatch {
   readonly #root: number;
   readonly #timers: NodeJS.Timeout[];
@@ -67,7 +73,7 @@ export class ServerWatch {
   }
 }
 
-/** Of the tree of processes now; undefined where it is not there, or not ours to see. */
+/** Private memory of the tree of processes now; undefined where it is gone, or not ours to see. */
 export function privateBytesOf(root: number): number | undefined {
   const bytes = processTree(root).reduce(
     (sum, { pid }) => sum + (usageOf(pid)?.privateBytes ?? 0),

@@ -1,4 +1,7 @@
-/** Things to choose from, with their weights: `4KiB:80,1MiB:20`, `get:70,put:30`; a lone one needs no weight. */
+/**
+ * Things to choose from, with their weights: `4KiB:80,1MiB:20`, `get:70,put:30`; a lone one needs
+ * no weight.
+ */
 export type Shares<T> = readonly (readonly [thing: T, weight: number])[];
 
 export function parseShares<T>(text: string, parse: (name: string) => T): Shares<T> {
@@ -15,7 +18,9 @@ export function parseShares<T>(text: string, parse: (name: string) => T): Shares
   return shares;
 }
 
-/** The thing at `point` (from 0, below 1) where they lie side by side, each as wide as its weight. */
+/**
+ * The thing at `point` (from 0, below 1) where they lie side by side, each as wide as its weight.
+ */
 export function choose<T>(shares: Shares<T>, point: number): T {
   const total = shares.reduce((sum, [, weight]) => sum + weight, 0);
   let left = point * total;

@@ -1,11 +1,11 @@
-/** Of signed requests kept: as many 16 KiB puts take 64 MiB. */
+/** Signed requests that are kept: as many 16 KiB puts take 64 MiB. */
 const requestsMax = 4096;
 /** Servers take a signature for 15 minutes. */
 const keptMs = 5 * 60_000;
 
 /**
- * Requests signed before, to be sent again as they are: a run that goes round over few objects spends nothing on signing. Once
- * it is full, others are signed each time.
+ * Requests signed before, to be sent again as they are: a run that goes round over few objects
+ * spends nothing on signing. Once it is full, others are signed each time.
  */
 export class SignedRequests {
   readonly #kept = new Map<string, Buffer>();

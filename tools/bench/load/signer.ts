@@ -1,8 +1,9 @@
 import { createHash, createHmac, hash } from "node:crypto";
 
 /*
- * Signature V4 as cheap as it gets, so that the server and not the load is what is measured: one signing key a day, one
- * timestamp a second, a digest and an HMAC a request. Targets come in canonical form, so nothing is parsed or sorted here.
+ * Signature V4 as cheap as it gets, so that the server and not the load is what is measured: one
+ * signing key a day, one timestamp a second, a digest and an HMAC a request. Targets come in
+ * canonical form, so nothing is parsed or sorted here.
  */
 
 export interface Identity {
@@ -81,7 +82,10 @@ export class Signer {
   }
 }
 
-/** A part of a path or query in canonical form: all but the unreserved characters of RFC 3986 escaped. */
+/**
+ * A part of a path or query in canonical form: all but the unreserved characters of RFC 3986
+ * escaped.
+ */
 export function encodePart(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -4,12 +4,12 @@ import { Series, type SeriesData } from "./series.ts";
 /** One operation that has ended, well or not. */
 export interface Outcome {
   readonly operation: string;
-  /** Of bodies, in either direction. */
+  /** Bytes of bodies, in either direction. */
   readonly bytes: number;
   readonly firstByteMs: number;
   /** S3's code, or the system's where there was no answer. */
   readonly error: string | undefined;
-  /** Whether the bytes read were compared. */
+  /** True if the bytes read were compared. */
   readonly verified: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface TallyData {
 export interface OperationTally {
   bytes: number;
   verified: number;
-  /** Of what succeeded. */
+  /** Latencies of successful requests. */
   readonly latency: Histogram;
   readonly firstByte: Histogram;
   readonly errors: Map<string, number>;
@@ -39,7 +39,7 @@ export interface OperationTally {
 /** A server that makes up codes must not fill our memory. */
 const codesMax = 100;
 
-/** What a run of the load has seen. Tallies of several processes add up. */
+/** The observations of a run of the load. Tallies of several processes add up. */
 export class Tally {
   readonly operations = new Map<string, OperationTally>();
   readonly series = new Series();

@@ -12,8 +12,9 @@ const colours = ["#2a7ab0", "#d08a1d", "#5a9a5a", "#8a6ab0", "#b03a3a"];
 const bareColour = "#c4ccd2";
 
 /**
- * A group of bars for each load, a bar for each store: its rate to that of the fastest of them. Bare servers store nothing: their
- * bar is cut off at the right where they are faster than every store.
+ * A group of bars for each load, a bar for each store: its rate to that of the fastest of them.
+ * Bare servers store nothing: their bar is cut off at the right where they are faster than every
+ * store.
  */
 export function renderComparisonChart(all: readonly Row[], title: string): string {
   const rows = all.flatMap((row) => (row.rate === undefined ? [] : [{ ...row, rate: row.rate }]));

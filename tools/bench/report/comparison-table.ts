@@ -17,7 +17,10 @@ const titles = [
 /** Above this the figures say more about the load than about the server. */
 const busyMax = 0.9;
 
-/** All rows as one table, in Markdown that can also be read as it is: a load is named in its first line only. */
+/**
+ * All rows as one table, in Markdown that can also be read as it is: a load is named in its first
+ * line only.
+ */
 export function renderComparison(rows: readonly Row[]): string {
   const cells = rows.map((row, i) => {
     const name = row.part === "" ? row.load : `${row.load}: ${row.part}`;

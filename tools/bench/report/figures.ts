@@ -21,7 +21,7 @@ export interface OperationFigures {
   readonly errors: Readonly<Record<string, number>>;
 }
 
-/** What a run found out, in the form that --json prints. */
+/** The results of a run, in the form that --json prints. */
 export interface Figures {
   readonly seconds: number;
   readonly operations: readonly OperationFigures[];
@@ -29,7 +29,7 @@ export interface Figures {
   readonly load: {
     readonly processes: number;
     readonly cpuSeconds: number;
-    /** Of the time of one core for each process; near 1 the load itself was the limit. */
+    /** The busy share of one core for each process; near 1 the load itself was the limit. */
     readonly busy: number;
   };
   readonly server: LoadResult["server"];

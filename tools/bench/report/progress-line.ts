@@ -17,7 +17,7 @@ export class ProgressLine {
     this.show("");
   }
 
-  /** For a run that ends after these seconds or this many operations. */
+  /** A line for a run that ends after these seconds or this many operations. */
   of(
     what: string,
     goal: { readonly seconds: number; readonly count: number },
