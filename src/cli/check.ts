@@ -1,7 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import { type CheckReport, checkStore } from "../control/check.ts";
 import type { VerifyReport } from "../engine/engine.ts";
-import { createExtentTable } from "../keymap/extent-table.ts";
+import { createExtentTable } from "../keymap/index-extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { createLog } from "../node/platform/log.ts";
 import { createPlatform } from "../node/platform/platform.ts";

@@ -4,7 +4,7 @@ import { decodeBucketFenceRow, decodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId, SessionId } from "../format/ids.ts";
 import { sessionOfId } from "../format/ids.ts";
 import { idOfKey, space, spaceRange } from "../format/row-keys.ts";
-import { reopenBucket } from "../keymap/bucket-fences.ts";
+import { reopenBucket } from "../keymap/bucket-lifecycle.ts";
 import { finishVersioning } from "../keymap/bucket-versioning.ts";
 import { lastId } from "../keymap/counters.ts";
 import type { Keymap, Partition } from "../keymap/keymap.ts";

@@ -11,7 +11,7 @@ import type { StoreId } from "../format/ids.ts";
 import { type Disk, type DiskFile, isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { onDisk } from "./parts/disk-failure.ts";
+import { onDisk } from "./parts/disk-error-codes.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
 
 /**

@@ -12,7 +12,7 @@ import { examineExtent, noteMemberState } from "./extent-examination.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
-import { storeFailure } from "./parts/disk-failure.ts";
+import { storeFailure } from "./parts/disk-error-codes.ts";
 import { FileCache } from "./parts/file-cache.ts";
 import { cachedRecordBytesMax, RecordCache } from "./parts/record-cache.ts";
 import type { WantedBytes } from "./parts/record-read.ts";

@@ -11,7 +11,7 @@ import {
 } from "../format/record.ts";
 import type { DiskFile } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
-import { onDisk } from "./parts/disk-failure.ts";
+import { onDisk } from "./parts/disk-error-codes.ts";
 import { RecordWindow } from "./parts/record-window.ts";
 
 export interface ExtentScanOptions {

@@ -8,7 +8,7 @@ import { findDisk } from "./extent-files.ts";
 import { scanRecords } from "./extent-scan.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { batchBytesMax } from "./parts/append-lane.ts";
-import { onDisk } from "./parts/disk-failure.ts";
+import { onDisk } from "./parts/disk-error-codes.ts";
 import { assertPresent } from "./parts/disk-presence.ts";
 import { LocalMember } from "./parts/local-member.ts";
 import { expectedHeaderOf, writerEpoch } from "./parts/member-drop.ts";

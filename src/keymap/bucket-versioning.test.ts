@@ -11,7 +11,7 @@ import {
 import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey, bucketKey } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { putFences, removeFences } from "./bucket-fences.ts";
+import { putFences, removeFences } from "./bucket-lifecycle.ts";
 import { finishVersioning, setVersioning } from "./bucket-versioning.ts";
 import type { Keymap, Partition } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";

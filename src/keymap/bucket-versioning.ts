@@ -8,7 +8,7 @@ import {
 } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey } from "../format/row-keys.ts";
-import { replaceFence } from "./bucket-fences.ts";
+import { replaceFence } from "./bucket-lifecycle.ts";
 import type { Keymap, Partition } from "./keymap.ts";
 import { readRow } from "../engine/engine.ts";
 

@@ -28,7 +28,7 @@ import {
 import { decodeStoreRow, encodePartitionRow, encodeStoreRow } from "../format/system-rows.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { nextId } from "./counters.ts";
-import { createExtentTable } from "./extent-table.ts";
+import { createExtentTable } from "./index-extent-table.ts";
 import { createLease, renewLease } from "./leases.ts";
 import { firstPartitionId } from "./first-rows.ts";
 import type { Keymap } from "./keymap.ts";

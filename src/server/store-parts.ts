@@ -10,7 +10,7 @@ import {
 import type { ExtentTable } from "../extent/extent-table.ts";
 import { createExtentWriter, type ExtentWriter } from "../extent/extent-writer.ts";
 import type { SessionRow } from "../format/system-rows.ts";
-import { createExtentTable } from "../keymap/extent-table.ts";
+import { createExtentTable } from "../keymap/index-extent-table.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import { createLease, type Lease } from "../keymap/leases.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";

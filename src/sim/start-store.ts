@@ -1,7 +1,7 @@
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { Platform } from "../platform/platform.ts";
-import { beginGeneration, claimIndex, requireOwnIndex } from "../server/index-admission.ts";
+import { beginGeneration, claimIndex, requireOwnIndex } from "../server/index-ownership.ts";
 import { engineName } from "./roles.ts";
 
 /**

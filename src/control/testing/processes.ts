@@ -13,7 +13,7 @@ import type { SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import { partitionPrefix } from "../../format/row-keys.ts";
 import { firstPartitionId } from "../../keymap/first-rows.ts";
-import { createExtentTable } from "../../keymap/extent-table.ts";
+import { createExtentTable } from "../../keymap/index-extent-table.ts";
 import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
 import { ManualClock } from "../../extent/testing/manual-clock.ts";

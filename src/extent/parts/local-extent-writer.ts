@@ -16,7 +16,7 @@ import type {
 } from "../extent-writer.ts";
 import type { PendingRecord } from "./append-lane.ts";
 import { AppendLane } from "./append-lane.ts";
-import { codeOfDiskError, onDisk } from "./disk-failure.ts";
+import { codeOfDiskError, onDisk } from "./disk-error-codes.ts";
 import type { StoppedKind } from "./disk-health.ts";
 import { DiskHealth } from "./disk-health.ts";
 import { ExtentLedger } from "./extent-ledger.ts";

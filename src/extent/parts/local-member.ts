@@ -13,7 +13,7 @@ import { MemberLost } from "../extent-member.ts";
 import { scanRecords } from "../extent-scan.ts";
 import type { RowHeader } from "./member-drop.ts";
 import { isUnfinished, mismatchOf } from "./member-drop.ts";
-import { currentHeader, readHeader } from "./member-file.ts";
+import { currentHeader, readHeader } from "./member-header-file.ts";
 
 /**
  * A member in a data directory of this machine. Several processes may have its file open, its

@@ -10,7 +10,7 @@ import type { Platform } from "../../platform/platform.ts";
 import type { DataDisk } from "../extent-files.ts";
 import { extentPath } from "../extent-files.ts";
 import type { ExtentEntry } from "../extent-table.ts";
-import { readHeader, unlinkMember } from "./member-file.ts";
+import { readHeader, unlinkMember } from "./member-header-file.ts";
 import { idText } from "../../format/ids.ts";
 
 /*

@@ -5,7 +5,7 @@ import { open } from "lmdb";
 import type { RootDatabase } from "lmdb";
 import { StoreError } from "../../base/errors.ts";
 import { assertDataFile } from "./data-file.ts";
-import { toStoreError } from "./failures.ts";
+import { toStoreError } from "./lmdb-error-codes.ts";
 
 /*
  * The directory of an LMDB environment.

@@ -1,7 +1,7 @@
 import { closeSync, fdatasync, fstatSync, openSync, writeSync } from "node:fs";
 import { dataFileOf } from "./environment.ts";
 import type { Database } from "./environment.ts";
-import { saysFull } from "./failures.ts";
+import { saysFull } from "./lmdb-error-codes.ts";
 
 /*
  * Space in the data file, written before it is needed: zeros behind its last page, which LMDB does

@@ -5,7 +5,7 @@ import type { Change, Check, CommitResult, EngineStatistics } from "../../engine
 import { envelopeRow, stampOfRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Database } from "./environment.ts";
-import { toStoreError } from "./failures.ts";
+import { toStoreError } from "./lmdb-error-codes.ts";
 import type { FileReserve } from "./file-reserve.ts";
 
 /*

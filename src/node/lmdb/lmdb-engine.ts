@@ -20,7 +20,7 @@ import type { Hash } from "../../platform/hash.ts";
 import type { Log } from "../../platform/platform.ts";
 import { type Database, dataFileOf, openEnvironment } from "./environment.ts";
 import { DataFilePlace } from "./data-file-place.ts";
-import { toStoreError } from "./failures.ts";
+import { toStoreError } from "./lmdb-error-codes.ts";
 import { commitWaitMs, GroupCommit } from "./group-commit.ts";
 import { FileReserve, reserveBytesDefault } from "./file-reserve.ts";
 import { readRows, RowScanner } from "./rows.ts";

@@ -1,7 +1,7 @@
 import { must } from "../../base/assert.ts";
 import { fromHex } from "../../base/bytes.ts";
 import type { Platform, Service } from "../../platform/platform.ts";
-import { openBackground } from "../../server/background.ts";
+import { openBackground } from "../../server/background-process.ts";
 import { openFrontEnd } from "../../server/front-end.ts";
 import { rootCredentials } from "../../server/root-credentials.ts";
 import { runServices } from "../../server/services.ts";

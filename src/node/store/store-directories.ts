@@ -21,7 +21,7 @@ import {
   requireKnownDisks,
   requireNeverServed,
   requireOwnIndex,
-} from "../../server/index-admission.ts";
+} from "../../server/index-ownership.ts";
 import { openDisk } from "../disk/disk.ts";
 import {
   hasEnvironment,

@@ -3,7 +3,7 @@ import test from "node:test";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { encodeBucketRow } from "../../format/bucket-row.ts";
 import { bucketFenceKey, bucketKey, space, spaceRange } from "../../format/row-keys.ts";
-import { closeFences } from "../../keymap/bucket-fences.ts";
+import { closeFences } from "../../keymap/bucket-lifecycle.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import { DecodedBuckets } from "../bucket-rows.ts";
 import { createBucket, deleteBucket, getBucket, listBuckets } from "./buckets.ts";

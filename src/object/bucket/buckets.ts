@@ -3,7 +3,12 @@ import { encodeBucketRow } from "../../format/bucket-row.ts";
 import type { BucketId } from "../../format/ids.ts";
 import { prefixRange, space, spaceRange } from "../../format/row-keys.ts";
 import { configurationKeysOf } from "../../keymap/bucket-configurations.ts";
-import { closeFences, putFences, removeFences, reopenBucket } from "../../keymap/bucket-fences.ts";
+import {
+  closeFences,
+  putFences,
+  removeFences,
+  reopenBucket,
+} from "../../keymap/bucket-lifecycle.ts";
 import { nextId } from "../../keymap/counters.ts";
 import {
   type Bucket,

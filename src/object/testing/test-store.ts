@@ -9,7 +9,7 @@ import { createExtentWriter } from "../../extent/extent-writer.ts";
 import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { StoreId } from "../../format/ids.ts";
-import { createExtentTable } from "../../keymap/extent-table.ts";
+import { createExtentTable } from "../../keymap/index-extent-table.ts";
 import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
 import { ReadTracker } from "../../keymap/read-tracker.ts";
 import type { TestPlatform } from "../../keymap/testing/test-platform.ts";

@@ -29,7 +29,7 @@ import type { Platform } from "../platform/platform.ts";
  * never served, and no data directory holds an extent.
  */
 
-export interface AdmissionOptions {
+export interface OwnershipOptions {
   readonly platform: Platform;
   readonly index: Engine;
   /** By which the map of a new index names the engine. */
@@ -57,7 +57,7 @@ export async function requireNeverServed(
  * Refuses an index that is empty, of another store, or older than the data directories: by its
  * generation, and by the ids of extents and sessions that files on the disks already have.
  */
-export async function requireOwnIndex(options: Omit<AdmissionOptions, "engineName">) {
+export async function requireOwnIndex(options: Omit<OwnershipOptions, "engineName">) {
   const { platform, index, disks } = options;
   const { generation } = await newestGeneration(platform.hash, disks);
   const row = await requireStoreRow(index, { store: disks.store, generation });
@@ -81,7 +81,7 @@ export async function requireOwnIndex(options: Omit<AdmissionOptions, "engineNam
  * Makes the first rows where the index has none, and never can have had any; else as
  * `requireNeverServed`.
  */
-export async function claimIndex(options: AdmissionOptions, where: string): Promise<void> {
+export async function claimIndex(options: OwnershipOptions, where: string): Promise<void> {
   const { platform, index, engineName, disks } = options;
   if ((await readStoreRow(index)) !== undefined) return;
   // holds: C9 never-served-before-first-rows
@@ -95,7 +95,7 @@ export async function claimIndex(options: AdmissionOptions, where: string): Prom
  * to have. Returns the new one.
  */
 export async function beginGeneration(
-  { platform, index, disks }: Omit<AdmissionOptions, "engineName">,
+  { platform, index, disks }: Omit<OwnershipOptions, "engineName">,
   atLeast: number,
 ): Promise<number> {
   const row = await requireStoreRow(index, { store: disks.store, generation: atLeast });

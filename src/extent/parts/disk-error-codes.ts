@@ -3,6 +3,7 @@ import { StoreError } from "../../base/errors.ts";
 import type { DiskErrorKind } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
 
+/** The StoreError code that each failure of a disk becomes. */
 export const codeOfDiskError: Readonly<Record<DiskErrorKind, StoreErrorCode>> = {
   full: "storage_full",
   read_only: "read_only",

@@ -8,7 +8,7 @@ import { createExtentWriter } from "../extent/extent-writer.ts";
 import { MemoryDisk } from "../extent/testing/memory-disk.ts";
 import { identityOf, payloadOf } from "../extent/testing/test-store.ts";
 import { type DiskId, idOfText, type StoreId } from "../format/ids.ts";
-import { createExtentTable } from "../keymap/extent-table.ts";
+import { createExtentTable } from "../keymap/index-extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { readStoreRow } from "../keymap/store-generation.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
@@ -22,7 +22,7 @@ import {
   registerDisks,
   requireKnownDisks,
   requireOwnIndex,
-} from "./index-admission.ts";
+} from "./index-ownership.ts";
 
 const hash = createHash();
 const platform = createTestPlatform(hash);
@@ -62,7 +62,7 @@ async function write(index: MemoryEngine, disks: Disks): Promise<void> {
 const refused = (message: RegExp) => ({ name: "StoreError", message });
 const remedy = /mount the disk of the index, or put back the index .*nothing was changed/;
 
-test("admission: a start begins a new generation, in the index first and then on every disk", async () => {
+test("index ownership: a start begins a new generation, in the index first and then on every disk", async () => {
   const { disks, memoryDisks } = await twoDisks();
   const index = createMemoryEngine();
   assert.equal(await start(index, disks), 1);
@@ -183,7 +183,7 @@ test("C9: a generation file that is damaged, or of another directory, refuses th
   assert.equal(await start(index, disks), 3);
 });
 
-test("admission: a bad block in the header of the newest extent refuses no start", async () => {
+test("index ownership: a bad block in the header of the newest extent refuses no start", async () => {
   const { disks, memoryDisks } = await twoDisks();
   const index = createMemoryEngine();
   await start(index, disks);

@@ -7,7 +7,7 @@ import { decodeBucketFenceRow, encodeBucketRow } from "../format/bucket-row.ts";
 import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey, bucketKey } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { closeFences, putFences, removeFences, reopenBucket } from "./bucket-fences.ts";
+import { closeFences, putFences, removeFences, reopenBucket } from "./bucket-lifecycle.ts";
 import type { Keymap } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
