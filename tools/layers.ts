@@ -58,6 +58,10 @@ export const machineFolders: readonly string[] = ["node", "cli"];
  * subfolder are faces as those of a folder are: others may import them.
  */
 export const subfolders: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  control: {
+    extents: [],
+    check: ["extents"],
+  },
   object: {
     version: [],
     read: ["version"],

@@ -12,7 +12,7 @@ import { listSessions } from "../keymap/sessions.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createCounters } from "./counters.ts";
-import { ExtentSweep } from "./extent-sweep.ts";
+import { ExtentSweep } from "./extents/extent-sweep.ts";
 import { ExtentWorklist } from "./extents/extent-worklist.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";

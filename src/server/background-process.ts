@@ -1,6 +1,6 @@
 import { Metrics } from "../admin/metrics.ts";
 import { type BackgroundStatistics, createBackground } from "../control/background.ts";
-import { ExtentCensus } from "../control/extent-census.ts";
+import { ExtentCensus } from "../control/extents/extent-census.ts";
 import { IndexVerification } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
 import { RestartingServices } from "./services.ts";

@@ -1,7 +1,7 @@
 import type { Metrics, Sample } from "../admin/metrics.ts";
 import { sizeBounds } from "../base/size-counts.ts";
 import type { Background, BackgroundStatistics } from "../control/background.ts";
-import type { Census } from "../control/extent-census.ts";
+import type { Census } from "../control/extents/extent-census.ts";
 import type { IndexVerification } from "../control/index-verification.ts";
 import type { Engine, EngineStatistics } from "../engine/engine.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";

@@ -26,14 +26,14 @@ export const testedBugs: readonly TestedBug[] = [
     breaks: "C5",
     marker: "part-of-object-is-left-over",
     change: instead("return false;"),
-    test: "src/control/compaction.test.ts",
+    test: "src/control/extents/compaction.test.ts",
   },
   {
     name: "a part is moved and its upload's row stays as it was",
     breaks: "C2",
     marker: "part-changes-upload",
     change: set("[{ key: before.rowKey, value: encodePartRow(part) }]"),
-    test: "src/control/compaction.test.ts",
+    test: "src/control/extents/compaction.test.ts",
   },
   {
     name: "the mode of versioning is taken from the bucket's row",

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHash } from "../node/platform/hash.ts";
+import { createHash } from "../../node/platform/hash.ts";
 import { ExtentCensus } from "./extent-census.ts";
-import { makeBucket, putChunks, remove } from "./testing/objects.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { makeBucket, putChunks, remove } from "../testing/objects.ts";
+import { createTestMachine, workersOf } from "../testing/processes.ts";
 
 const hash = createHash();
 

@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { StoreError, isStoreError } from "../base/errors.ts";
-import { encodeUtf8 } from "../base/bytes.ts";
-import type { ExtentEntry } from "../extent/extent-table.ts";
-import type { ChunkRef } from "../format/chunk-ref.ts";
-import type { BucketId, ExtentId } from "../format/ids.ts";
-import type { RecordHeader } from "../format/record.ts";
-import { recordBytes } from "../format/record.ts";
-import { headKey, uploadKey, versionKey } from "../format/row-keys.ts";
-import { around } from "./testing/around.ts";
-import { createHash } from "../node/platform/hash.ts";
+import { StoreError, isStoreError } from "../../base/errors.ts";
+import { encodeUtf8 } from "../../base/bytes.ts";
+import type { ExtentEntry } from "../../extent/extent-table.ts";
+import type { ChunkRef } from "../../format/chunk-ref.ts";
+import type { BucketId, ExtentId } from "../../format/ids.ts";
+import type { RecordHeader } from "../../format/record.ts";
+import { recordBytes } from "../../format/record.ts";
+import { headKey, uploadKey, versionKey } from "../../format/row-keys.ts";
+import { around } from "../testing/around.ts";
+import { createHash } from "../../node/platform/hash.ts";
 import type { CompactionOptions } from "./compaction.ts";
 import { Compaction } from "./compaction.ts";
-import { createCounters } from "./counters.ts";
-import { walkRecords } from "./extents/extent-walk.ts";
-import { Liveness } from "./extents/liveness.ts";
-import { Manifests } from "./extents/manifests.ts";
-import { GarbageDrain } from "./garbage-drain.ts";
+import { createCounters } from "../counters.ts";
+import { walkRecords } from "./extent-walk.ts";
+import { Liveness } from "./liveness.ts";
+import { Manifests } from "./manifests.ts";
+import { GarbageDrain } from "../garbage-drain.ts";
 import { reconcileExtent } from "./reconcile.ts";
 import {
   beginUpload,
@@ -26,11 +26,11 @@ import {
   putPart,
   read,
   remove,
-} from "./testing/objects.ts";
-import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { createTestMachine } from "./testing/processes.ts";
-import { survey } from "./testing/survey.ts";
-import { readRow } from "../engine/engine.ts";
+} from "../testing/objects.ts";
+import type { TestMachine, TestProcess } from "../testing/processes.ts";
+import { createTestMachine } from "../testing/processes.ts";
+import { survey } from "../testing/survey.ts";
+import { readRow } from "../../engine/engine.ts";
 
 const hash = createHash();
 const { signal } = new AbortController();

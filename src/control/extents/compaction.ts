@@ -1,23 +1,23 @@
-import { must } from "../base/assert.ts";
-import { BufferPool } from "../base/buffers.ts";
-import { toHex } from "../base/bytes.ts";
-import { isStoreError } from "../base/errors.ts";
-import type { ExtentEntry } from "../extent/extent-table.ts";
-import type { ExtentWriter } from "../extent/extent-writer.ts";
-import type { ChunkRef } from "../format/chunk-ref.ts";
-import { chunkBytesMax } from "../format/limits.ts";
-import { type RecordHeader, recordHeaderBytesMax } from "../format/record.ts";
-import type { Keymap } from "../keymap/keymap.ts";
-import type { BackgroundCounters } from "./counters.ts";
-import type { ScannedHole, ScannedRecord } from "../extent/extent-scan.ts";
-import { walkRecords } from "./extents/extent-walk.ts";
-import { releasing } from "../rows/commit.ts";
-import type { Referent } from "../rows/referents.ts";
-import type { Liveness } from "./extents/liveness.ts";
-import type { Manifests } from "./extents/manifests.ts";
-import type { MovedRow } from "./extents/row-flip.ts";
-import { flipRow } from "./extents/row-flip.ts";
-import type { StoragePlane } from "./storage-plane.ts";
+import { must } from "../../base/assert.ts";
+import { BufferPool } from "../../base/buffers.ts";
+import { toHex } from "../../base/bytes.ts";
+import { isStoreError } from "../../base/errors.ts";
+import type { ExtentEntry } from "../../extent/extent-table.ts";
+import type { ExtentWriter } from "../../extent/extent-writer.ts";
+import type { ChunkRef } from "../../format/chunk-ref.ts";
+import { chunkBytesMax } from "../../format/limits.ts";
+import { type RecordHeader, recordHeaderBytesMax } from "../../format/record.ts";
+import type { Keymap } from "../../keymap/keymap.ts";
+import type { BackgroundCounters } from "../counters.ts";
+import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
+import { walkRecords } from "./extent-walk.ts";
+import { releasing } from "../../rows/commit.ts";
+import type { Referent } from "../../rows/referents.ts";
+import type { Liveness } from "./liveness.ts";
+import type { Manifests } from "./manifests.ts";
+import type { MovedRow } from "./row-flip.ts";
+import { flipRow } from "./row-flip.ts";
+import type { StoragePlane } from "../storage-plane.ts";
 
 /*
  * Empties one reconciled extent: walks its records, copies those that are alive into extents of our

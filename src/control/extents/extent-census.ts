@@ -1,13 +1,13 @@
-import { afterKey } from "../base/bytes.ts";
-import { isDiskPresent } from "../extent/extent-examination.ts";
-import type { ExtentDisks } from "../extent/extent-files.ts";
-import type { ExtentTable } from "../extent/extent-table.ts";
-import { type ExtentState, lostExtentOf, type MemberState } from "../format/extent-row.ts";
-import type { DiskId, ExtentId } from "../format/ids.ts";
-import { space, spaceRange } from "../format/row-keys.ts";
-import type { Keymap, Partition } from "../keymap/keymap.ts";
-import type { Clock } from "../platform/platform.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
+import { afterKey } from "../../base/bytes.ts";
+import { isDiskPresent } from "../../extent/extent-examination.ts";
+import type { ExtentDisks } from "../../extent/extent-files.ts";
+import type { ExtentTable } from "../../extent/extent-table.ts";
+import { type ExtentState, lostExtentOf, type MemberState } from "../../format/extent-row.ts";
+import type { DiskId, ExtentId } from "../../format/ids.ts";
+import { space, spaceRange } from "../../format/row-keys.ts";
+import type { Keymap, Partition } from "../../keymap/keymap.ts";
+import type { Clock } from "../../platform/platform.ts";
+import type { StepOutcome, Worker } from "../worker-loop.ts";
 
 /*
  * How much there is: a walk through the extent table now and then, for people who look. A walk is

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ExtentId } from "../format/ids.ts";
-import { extentPath } from "../extent/extent-files.ts";
-import { storeIdentityFile } from "../format/data-directory.ts";
-import { createHash } from "../node/platform/hash.ts";
-import { DiskError } from "../platform/disk.ts";
-import { beginUpload, complete, makeBucket, putPart } from "./testing/objects.ts";
-import { createTestMachine, type TestMachine, workersOf } from "./testing/processes.ts";
-import { survey } from "./testing/survey.ts";
+import type { ExtentId } from "../../format/ids.ts";
+import { extentPath } from "../../extent/extent-files.ts";
+import { storeIdentityFile } from "../../format/data-directory.ts";
+import { createHash } from "../../node/platform/hash.ts";
+import { DiskError } from "../../platform/disk.ts";
+import { beginUpload, complete, makeBucket, putPart } from "../testing/objects.ts";
+import { createTestMachine, type TestMachine, workersOf } from "../testing/processes.ts";
+import { survey } from "../testing/survey.ts";
 
 const hash = createHash();
 const listed = extentPath(1 as ExtentId);

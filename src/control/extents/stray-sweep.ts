@@ -1,17 +1,17 @@
-import type { DataDisk, ExtentDisks } from "../extent/extent-files.ts";
-import { extentOfPath, extentsDirectory, pathsIn } from "../extent/extent-files.ts";
-import type { StrayOutcome } from "../extent/extent-drop.ts";
-import { dropStray } from "../extent/extent-drop.ts";
-import type { ExtentTable } from "../extent/extent-table.ts";
-import { lastId } from "../keymap/counters.ts";
-import type { ExtentId, SessionId } from "../format/ids.ts";
-import type { Keymap } from "../keymap/keymap.ts";
-import { listSessions } from "../keymap/sessions.ts";
-import type { Platform } from "../platform/platform.ts";
-import type { BackgroundCounters } from "./counters.ts";
-import type { GenerationKeeper } from "./generation-keeper.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
-import { isTransient } from "./worker-loop.ts";
+import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
+import { extentOfPath, extentsDirectory, pathsIn } from "../../extent/extent-files.ts";
+import type { StrayOutcome } from "../../extent/extent-drop.ts";
+import { dropStray } from "../../extent/extent-drop.ts";
+import type { ExtentTable } from "../../extent/extent-table.ts";
+import { lastId } from "../../keymap/counters.ts";
+import type { ExtentId, SessionId } from "../../format/ids.ts";
+import type { Keymap } from "../../keymap/keymap.ts";
+import { listSessions } from "../../keymap/sessions.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { BackgroundCounters } from "../counters.ts";
+import type { GenerationKeeper } from "../generation-keeper.ts";
+import type { StepOutcome, Worker } from "../worker-loop.ts";
+import { isTransient } from "../worker-loop.ts";
 
 /*
  * An extent has its row before its file, and loses the file before the row. So a file without a row

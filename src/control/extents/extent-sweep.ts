@@ -1,22 +1,22 @@
-import { toHex } from "../base/bytes.ts";
-import { isStoreError, messageOf } from "../base/errors.ts";
-import { examineExtent, noteMemberState } from "../extent/extent-examination.ts";
-import { dropExtent } from "../extent/extent-drop.ts";
-import type { ExtentEntry } from "../extent/extent-table.ts";
-import type { ExtentId } from "../format/ids.ts";
-import { extentHeaderBytes } from "../format/limits.ts";
-import type { ReadTracker } from "../keymap/read-tracker.ts";
+import { toHex } from "../../base/bytes.ts";
+import { isStoreError, messageOf } from "../../base/errors.ts";
+import { examineExtent, noteMemberState } from "../../extent/extent-examination.ts";
+import { dropExtent } from "../../extent/extent-drop.ts";
+import type { ExtentEntry } from "../../extent/extent-table.ts";
+import type { ExtentId } from "../../format/ids.ts";
+import { extentHeaderBytes } from "../../format/limits.ts";
+import type { ReadTracker } from "../../keymap/read-tracker.ts";
 import { Compaction } from "./compaction.ts";
 import type { CompactionOptions } from "./compaction.ts";
-import { OldReads } from "./extents/old-reads.ts";
-import type { Reference } from "./extents/reference-search.ts";
-import type { ExtentWorklist } from "./extents/extent-worklist.ts";
-import { SmallExtents } from "./extents/small-extents.ts";
-import { ReferenceSearch } from "./extents/reference-search.ts";
-import type { GenerationKeeper } from "./generation-keeper.ts";
+import { OldReads } from "./old-reads.ts";
+import type { Reference } from "./reference-search.ts";
+import type { ExtentWorklist } from "./extent-worklist.ts";
+import { SmallExtents } from "./small-extents.ts";
+import { ReferenceSearch } from "./reference-search.ts";
+import type { GenerationKeeper } from "../generation-keeper.ts";
 import { reconcileExtent } from "./reconcile.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
-import { isTransient } from "./worker-loop.ts";
+import type { StepOutcome, Worker } from "../worker-loop.ts";
+import { isTransient } from "../worker-loop.ts";
 
 /*
  * The work that an extent needs follows from its row alone:

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createHash } from "../node/platform/hash.ts";
-import { makeBucket, putChunks, read } from "./testing/objects.ts";
-import type { TestMachine } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { createHash } from "../../node/platform/hash.ts";
+import { makeBucket, putChunks, read } from "../testing/objects.ts";
+import type { TestMachine } from "../testing/processes.ts";
+import { createTestMachine, workersOf } from "../testing/processes.ts";
 
 const hash = createHash();
 const extentBytes = 64 * 1024;

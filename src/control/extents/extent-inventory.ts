@@ -1,14 +1,14 @@
-import { isStoreError, messageOf } from "../base/errors.ts";
-import { examineExtent, noteMemberState } from "../extent/extent-examination.ts";
-import { scanRecords } from "../extent/extent-scan.ts";
-import type { ExtentEntry } from "../extent/extent-table.ts";
-import type { MemberState } from "../format/extent-row.ts";
-import type { ExtentId } from "../format/ids.ts";
-import { extentHeaderBytes } from "../format/limits.ts";
-import type { ExtentWorklist } from "./extents/extent-worklist.ts";
-import { openExtent } from "./extents/extent-walk.ts";
-import type { StoragePlane } from "./storage-plane.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
+import { isStoreError, messageOf } from "../../base/errors.ts";
+import { examineExtent, noteMemberState } from "../../extent/extent-examination.ts";
+import { scanRecords } from "../../extent/extent-scan.ts";
+import type { ExtentEntry } from "../../extent/extent-table.ts";
+import type { MemberState } from "../../format/extent-row.ts";
+import type { ExtentId } from "../../format/ids.ts";
+import { extentHeaderBytes } from "../../format/limits.ts";
+import type { ExtentWorklist } from "./extent-worklist.ts";
+import { openExtent } from "./extent-walk.ts";
+import type { StoragePlane } from "../storage-plane.ts";
+import type { StepOutcome, Worker } from "../worker-loop.ts";
 
 /*
  * Goes round the extent table and looks for each extent's file: is it there, with the header that

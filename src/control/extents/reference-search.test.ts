@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ExtentId } from "../format/ids.ts";
-import { createHash } from "../node/platform/hash.ts";
-import { Manifests } from "./extents/manifests.ts";
-import type { Reference } from "./extents/reference-search.ts";
-import { ReferenceSearch } from "./extents/reference-search.ts";
-import { around } from "./testing/around.ts";
+import type { ExtentId } from "../../format/ids.ts";
+import { createHash } from "../../node/platform/hash.ts";
+import { Manifests } from "./manifests.ts";
+import type { Reference } from "./reference-search.ts";
+import { ReferenceSearch } from "./reference-search.ts";
+import { around } from "../testing/around.ts";
 import {
   beginUpload,
   makeBucket,
@@ -14,9 +14,9 @@ import {
   remove,
   useVersions,
   versionsIn,
-} from "./testing/objects.ts";
-import type { TestProcess } from "./testing/processes.ts";
-import { createTestMachine } from "./testing/processes.ts";
+} from "../testing/objects.ts";
+import type { TestProcess } from "../testing/processes.ts";
+import { createTestMachine } from "../testing/processes.ts";
 
 const hash = createHash();
 

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { MemberState } from "../format/extent-row.ts";
-import { extentHeaderBytes } from "../format/limits.ts";
-import { createHash } from "../node/platform/hash.ts";
+import type { MemberState } from "../../format/extent-row.ts";
+import { extentHeaderBytes } from "../../format/limits.ts";
+import { createHash } from "../../node/platform/hash.ts";
 import { ExtentCensus } from "./extent-census.ts";
-import { makeBucket, putChunks, read, remove } from "./testing/objects.ts";
-import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { makeBucket, putChunks, read, remove } from "../testing/objects.ts";
+import type { TestMachine, TestProcess } from "../testing/processes.ts";
+import { createTestMachine, workersOf } from "../testing/processes.ts";
 
 // What the background makes of extents whose file was removed or spoiled (C8, C9).
 
