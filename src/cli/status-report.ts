@@ -112,7 +112,7 @@ export function statusOf(before: MetricsReading, after: MetricsReading): StatusR
     background: figures
       .filter(({ name }) => name === "holdfast_background_state")
       .map(({ labels }) => ({
-        name: labels.get("worker") ?? "",
+        name: labels.get("task") ?? "",
         state: labels.get("state") ?? "",
       })),
     seconds: rounded(seconds),

@@ -31,9 +31,9 @@ import {
   useVersions,
 } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { Killed, createTestMachine, workersOf } from "./testing/processes.ts";
-import type { StepOutcome } from "./worker-loop.ts";
-import { createWorkerLoop } from "./worker-loop.ts";
+import { Killed, createTestMachine, tasksOf } from "./testing/processes.ts";
+import type { StepOutcome } from "./task-loop.ts";
+import { createTaskLoop } from "./task-loop.ts";
 import { readRow } from "../engine/engine.ts";
 
 const hash = createHash();
@@ -94,8 +94,8 @@ test("C5: a dead process is fenced, then what it had open is sealed at what it h
   assert.deepEqual(await statesOf(alive), ["open", "open"]);
   dead.kill();
   const background = await machine.start("background");
-  const { workers, counters } = workersOf(machine, background);
-  const [deadWriters] = workers;
+  const { tasks, counters } = tasksOf(machine, background);
+  const [deadWriters] = tasks;
   assert.equal(await deadWriters!.step(new AbortController().signal), "idle");
   assert.deepEqual(await statesOf(alive), ["settled", "open"]);
   assert.equal(await read(alive, "a"), "acknowledged");
@@ -110,17 +110,17 @@ test("C5: an extent stays while a read that began before its data moved is under
   const front = await machine.start("front-end");
   const ended = front.reads.begin();
   const background = await machine.start("background");
-  const workers = workersOf(machine, background);
-  const { counters } = workers;
+  const tasks = tasksOf(machine, background);
+  const { counters } = tasks;
   await letReadsEnd(machine, front);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   assert.ok(counters.extentsCompacted > 0);
   assert.equal(counters.extentsDropped, 0);
   ended();
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   assert.equal(counters.extentsDropped, 0, "nobody has said so yet");
   await letReadsEnd(machine, front);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   assert.equal(counters.extentsDropped, counters.extentsCompacted);
   await assertKept(front);
 });
@@ -135,18 +135,18 @@ test("C5: an extent stays while another process reads from it, though the clock 
     const front = await machine.start("front-end");
     const ended = front.reads.begin();
     machine.platform.clock.setWall(beforeMs);
-    const workers = workersOf(machine, await machine.start("background"));
-    const { counters } = workers;
+    const tasks = tasksOf(machine, await machine.start("background"));
+    const { counters } = tasks;
     await letReadsEnd(machine, front);
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
     machine.platform.clock.setWall(afterMs);
     await letReadsEnd(machine, front);
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
     assert.ok(counters.extentsCompacted > 0);
     assert.equal(counters.extentsDropped, 0);
     ended();
     await letReadsEnd(machine, front);
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
     assert.equal(counters.extentsDropped, counters.extentsCompacted);
   }
 });
@@ -156,15 +156,15 @@ test("C6: an endless read keeps an extent for a limited time", async () => {
   const front = await machine.start("front-end");
   front.reads.begin();
   const background = await machine.start("background");
-  const workers = workersOf(machine, background, { oldReadMs: 5000 });
-  const { counters } = workers;
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background, { oldReadMs: 5000 });
+  const { counters } = tasks;
+  await tasks.runUntilIdle();
   await machine.platform.clock.advance(4000);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   assert.equal(counters.extentsDropped, 0);
   await machine.platform.clock.advance(2000);
   await renewLease(front);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   assert.equal(counters.extentsDropped, counters.extentsCompacted);
 });
 
@@ -176,11 +176,11 @@ test("C4: an extent with a record that does not verify is left as it is, and sai
   const kept = Buffer.from(bytes).indexOf("kept 0-0;kept");
   assert.ok(kept > extentHeaderBytes);
   bytes[kept]! ^= 1;
-  const workers = workersOf(machine, background);
-  const { counters } = workers;
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background);
+  const { counters } = tasks;
+  await tasks.runUntilIdle();
   await machine.platform.clock.advance(1000);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   assert.ok(machine.disk.files.has(path!));
   assert.equal(counters.corruptions, 1);
   assert.ok(counters.extentsDropped > 0, "the others are reclaimed");
@@ -207,14 +207,14 @@ test("compaction: an extent whose rows are overwritten all the time is put off w
       deletes: [],
     });
   });
-  const workers = workersOf(machine, { ...background, keymap });
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, { ...background, keymap });
+  await tasks.runUntilIdle();
   assert.ok(machine.platform.events.includes("extent_put_off"));
   assert.ok(!machine.platform.events.includes("extent_left_alone"));
   isBusy = false;
   await machine.platform.clock.advance(61_000);
-  await workers.runUntilIdle();
-  assert.ok(workers.counters.extentsCompacted > 0);
+  await tasks.runUntilIdle();
+  assert.ok(tasks.counters.extentsCompacted > 0);
   await assertKept(front);
 });
 
@@ -242,10 +242,10 @@ test("C5: a part that becomes an object while its data moves is not lost", async
     run: (signal) => own.run(signal),
     statistics: () => own.statistics(),
   };
-  const workers = workersOf(machine, { ...background, writer });
-  const { counters } = workers;
+  const tasks = tasksOf(machine, { ...background, writer });
+  const { counters } = tasks;
   for (let round = 0; round < 3; round++) {
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
     await letReadsEnd(machine, other);
   }
   assert.ok(completed > 0 && counters.extentsDropped > 0);
@@ -259,7 +259,7 @@ test("C5: a manifest stays while garbage that is not drained yet needs it", asyn
   await putChunks(front, "long", chunksOf("long", 30));
   await front.stop();
   const background = await machine.start("background");
-  await workersOf(machine, background).runUntilIdle();
+  await tasksOf(machine, background).runUntilIdle();
   await remove(background, "long");
   const manifests = new Manifests(background);
   const liveness = new Liveness(background.keymap, manifests);
@@ -309,9 +309,9 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   dead.kill();
   await assert.rejects(putChunks(alive, "a", ["refused"]), /operationAborted/);
   const background = await machine.start("background");
-  const workers = workersOf(machine, background);
-  const { counters } = workers;
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background);
+  const { counters } = tasks;
+  await tasks.runUntilIdle();
   await putChunks(alive, "a", ["taken"]);
   assert.deepEqual([counters.bucketsReopened, counters.fencesRemoved], [1, 1]);
   assert.equal(await readRow(alive.keymap.partitions[0]!, bucketFenceKey(orphan!)), undefined);
@@ -335,9 +335,9 @@ test("C5: a versioning state that a process set in a fence alone is finished", a
   };
   const background = await machine.start("background");
   const sweep = async () => {
-    const workers = workersOf(machine, background);
-    await workers.runUntilIdle();
-    return workers.counters.versioningFinished;
+    const tasks = tasksOf(machine, background);
+    await tasks.runUntilIdle();
+    return tasks.counters.versioningFinished;
   };
   await halfSet("enabled");
   assert.deepEqual([await sweep(), await stateOf()], [1, "enabled"]);
@@ -356,15 +356,15 @@ test("C5: the file of a dropped extent is removed; one whose id was never given 
     await machine.disk.makeDirectory(extentDirectory(id));
     await (await machine.disk.open(extentPath(id), "create")).close();
   }
-  const workers = workersOf(machine, process, { deadShare: 1 });
-  await workers.runUntilIdle();
-  assert.equal(workers.counters.straysRemoved, 1);
+  const tasks = tasksOf(machine, process, { deadShare: 1 });
+  await tasks.runUntilIdle();
+  assert.equal(tasks.counters.straysRemoved, 1);
   assert.equal(machine.disk.files.has(extentPath(dropped.id)), false);
   assert.equal(machine.disk.files.has(extentPath(later)), true);
   await assertKept(process);
 });
 
-test("a worker that fails is tried again, later each time; one that is fenced ends", async () => {
+test("a task that fails is tried again, later each time; one that is fenced ends", async () => {
   const platform = createTestPlatform(hash);
   const stop = new AbortController();
   const startedMs = platform.clock.monotonicMs();
@@ -382,7 +382,7 @@ test("a worker that fails is tried again, later each time; one that is fenced en
     if (outcome instanceof StoreError) throw outcome;
     return outcome ?? "idle";
   };
-  const loop = createWorkerLoop(platform, { name: "test", step }, { idleMs: 500, restShare: 1 });
+  const loop = createTaskLoop(platform, { name: "test", step }, { idleMs: 500, restShare: 1 });
   await loop.run(stop.signal);
   assert.deepEqual(times, [0, 1000, 3000, 3000, 3500]);
   assert.deepEqual(loop.statistics(), {
@@ -396,7 +396,7 @@ test("a worker that fails is tried again, later each time; one that is fenced en
   await assert.rejects(loop.run(new AbortController().signal), /ended/);
 });
 
-test("createBackground runs all workers until its signal aborts, and shows what they did", async () => {
+test("createBackground runs all tasks until its signal aborts, and shows what they did", async () => {
   const machine = await withGarbage();
   const process = await machine.start("background");
   const isAlive = () => false;
@@ -409,7 +409,7 @@ test("createBackground runs all workers until its signal aborts, and shows what 
   stop.abort();
   await running;
   assert.deepEqual(
-    background.statistics().workers.map(({ name, state }) => [name, state]),
+    background.statistics().tasks.map(({ name, state }) => [name, state]),
     [
       ["generation", "stopped"],
       ["dead writers", "stopped"],

@@ -22,7 +22,7 @@ import { GenerationKeeper } from "./generation-keeper.ts";
 import type { StoragePlane } from "./storage-plane.ts";
 import { StraySweep } from "./extents/stray-sweep.ts";
 import { UploadSweep } from "./upload-sweep.ts";
-import { createWorkerLoop, type Worker, type WorkerStatistics } from "./worker-loop.ts";
+import { createTaskLoop, type Task, type TaskStatistics } from "./task-loop.ts";
 
 export interface BackgroundLimits {
   /** Extents are compacted when this share of their record bytes is dead, above 0, up to 1. */
@@ -107,11 +107,11 @@ export interface BackgroundOptions extends StoragePlane {
   /** Wraps a loop, so that a throw does not end all of them; without it, it does. */
   keep?(loop: Service): Service;
   /** Work that says how the store is, for those who show it; each in a loop of its own. */
-  readonly observers?: readonly Worker[] | undefined;
+  readonly observers?: readonly Task[] | undefined;
 }
 
 export interface BackgroundStatistics {
-  readonly workers: readonly WorkerStatistics[];
+  readonly tasks: readonly TaskStatistics[];
   readonly counters: Readonly<BackgroundCounters>;
   /** Files that no row explains, and nothing removes; undefined until they were looked for. */
   readonly filesUnexplained: number | undefined;
@@ -129,20 +129,20 @@ export function createBackground(options: BackgroundOptions): Background {
   const limits = { ...backgroundLimits, ...options.limits };
   assert(limits.deadShare > 0 && limits.deadShare <= 1, "deadShare is a share, and not 0");
   const { platform } = options;
-  const workers = createWorkers(options, limits);
-  const { generation, deadWriters, bucketSweep, straySweep, inventory } = workers;
-  const { reclaim, uploadSweep, counters } = workers;
+  const tasks = createTasks(options, limits);
+  const { generation, deadWriters, bucketSweep, straySweep, inventory } = tasks;
+  const { reclaim, uploadSweep, counters } = tasks;
   const { idleMs, restShare } = limits;
   const rare = { idleMs, restShare: 0 };
   const loops = [
-    createWorkerLoop(platform, generation, rare),
-    createWorkerLoop(platform, deadWriters, rare),
-    createWorkerLoop(platform, bucketSweep, rare),
-    createWorkerLoop(platform, straySweep, { idleMs, restShare }),
-    createWorkerLoop(platform, inventory, { idleMs, restShare: inventoryRestShare }),
-    createWorkerLoop(platform, reclaim, { idleMs, restShare }),
-    ...[...(options.observers ?? []), uploadSweep].map((worker) =>
-      createWorkerLoop(platform, worker, { idleMs, restShare }),
+    createTaskLoop(platform, generation, rare),
+    createTaskLoop(platform, deadWriters, rare),
+    createTaskLoop(platform, bucketSweep, rare),
+    createTaskLoop(platform, straySweep, { idleMs, restShare }),
+    createTaskLoop(platform, inventory, { idleMs, restShare: inventoryRestShare }),
+    createTaskLoop(platform, reclaim, { idleMs, restShare }),
+    ...[...(options.observers ?? []), uploadSweep].map((task) =>
+      createTaskLoop(platform, task, { idleMs, restShare }),
     ),
   ];
   return {
@@ -155,29 +155,29 @@ export function createBackground(options: BackgroundOptions): Background {
         .map((loop) => options.keep?.(loop) ?? loop)
         .map((loop) => loop.run(either).finally(() => failed.abort()));
       const ends = await Promise.allSettled(runs);
-      await workers.close();
+      await tasks.close();
       for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
     statistics: () => ({
-      workers: loops.map((loop) => loop.statistics()),
+      tasks: loops.map((loop) => loop.statistics()),
       counters: { ...counters },
-      filesUnexplained: workers.filesUnexplained(),
+      filesUnexplained: tasks.filesUnexplained(),
     }),
   };
 }
 
-/** The workers by themselves, for tests that take one step at a time. */
-export function createWorkers(
+/** The tasks by themselves, for tests that take one step at a time. */
+export function createTasks(
   options: BackgroundOptions,
   limits: BackgroundLimits,
 ): {
   readonly generation: GenerationKeeper;
-  readonly deadWriters: Worker;
-  readonly bucketSweep: Worker;
-  readonly inventory: Worker;
-  readonly straySweep: Worker;
-  readonly reclaim: Worker;
-  readonly uploadSweep: Worker;
+  readonly deadWriters: Task;
+  readonly bucketSweep: Task;
+  readonly inventory: Task;
+  readonly straySweep: Task;
+  readonly reclaim: Task;
+  readonly uploadSweep: Task;
   readonly counters: BackgroundCounters;
   filesUnexplained(): number | undefined;
   close(): Promise<void>;
@@ -194,7 +194,7 @@ export function createWorkers(
   const generation = new GenerationKeeper({ ...options, everyMs: limits.generationMs });
   const parts = { manifests, liveness, counters, worklist, generation };
   const sweep = new ExtentSweep({ ...options, ...parts, ...numbers });
-  const guarded = (worker: Worker): Worker => whileIndexIsGood(options.damage, worker);
+  const guarded = (task: Task): Task => whileIndexIsGood(options.damage, task);
   const bucketSweep = new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs });
   const { straySweepMs, partsPerCommit, uploadIdleMs, uploadSweepMs } = limits;
   const straySweep = new StraySweep({ ...options, counters, generation, everyMs: straySweepMs });
@@ -219,12 +219,12 @@ export function createWorkers(
  * A step of each, one after the other: busy if one is. The drain and the sweep must not overlap,
  * since reconciling counts what is not on its way through the drain.
  */
-function inTurn(name: string, workers: readonly Worker[]): Worker {
+function inTurn(name: string, tasks: readonly Task[]): Task {
   return {
     name,
     async step(signal) {
       let isBusy = false;
-      for (const worker of workers) isBusy = (await worker.step(signal)) === "busy" || isBusy;
+      for (const task of tasks) isBusy = (await task.step(signal)) === "busy" || isBusy;
       return isBusy ? "busy" : "idle";
     },
   };

@@ -11,7 +11,7 @@ import type { Keymap, Partition } from "../keymap/keymap.ts";
 import { listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { BackgroundCounters } from "./counters.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
+import type { StepOutcome, Task } from "./task-loop.ts";
 
 /*
  * Making and deleting a bucket takes several commits, and a process may die between them. The
@@ -48,7 +48,7 @@ export interface BucketSweepOptions {
   readonly everyMs: number;
 }
 
-export class BucketSweep implements Worker {
+export class BucketSweep implements Task {
   readonly name = "bucket sweep";
   readonly #options: BucketSweepOptions;
   #notBeforeMs = 0;

@@ -7,7 +7,7 @@ import { createHash } from "../node/platform/hash.ts";
 import { checkStore } from "./check.ts";
 import { leaveChunks, makeBucket, putChunks, read, remove } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { createTestMachine, tasksOf } from "./testing/processes.ts";
 
 /*
  * Damage in an extent whose writer died: it may cost the record it hit, and no other, however often
@@ -54,10 +54,10 @@ function extentFiles({ disk }: TestMachine): string[] {
 async function goRound(machine: TestMachine, rounds: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     const background = await machine.start("background");
-    const workers = workersOf(machine, background, { oldReadMs: 500 });
-    await workers.runUntilIdle();
+    const tasks = tasksOf(machine, background, { oldReadMs: 500 });
+    await tasks.runUntilIdle();
     await machine.platform.clock.advance(1000);
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
     await background.stop();
   }
 }

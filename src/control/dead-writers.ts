@@ -7,11 +7,11 @@ import type { Keymap } from "../keymap/keymap.ts";
 import { fenceSession, listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { BackgroundCounters } from "./counters.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
-import { isTransient } from "./worker-loop.ts";
+import type { StepOutcome, Task } from "./task-loop.ts";
+import { isTransient } from "./task-loop.ts";
 
 /*
- * The worker that cleans up after dead processes. A process that dies leaves a session that might
+ * The task that cleans up after dead processes. A process that dies leaves a session that might
  * commit, and extents that it wrote. First the session is fenced in every partition, so that
  * nothing of it can commit any more; then each extent it had open is sealed at what it had synced,
  * and what it had sealed is settled. The costs follow the number of extents, not of keys.
@@ -30,7 +30,7 @@ export interface DeadWritersOptions {
   readonly counters: BackgroundCounters;
 }
 
-export class DeadWriters implements Worker {
+export class DeadWriters implements Task {
   readonly name = "dead writers";
   readonly #options: DeadWritersOptions;
   /** True if extents of fenced sessions may be left: at the start, and after each fencing. */

@@ -10,7 +10,7 @@ import type { Platform } from "../platform/platform.ts";
 import { addBatches, makeBatches } from "../rows/garbage-batches.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { Manifests } from "./extents/manifests.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
+import type { StepOutcome, Task } from "./task-loop.ts";
 
 /*
  * Adds garbage to the dead bytes of the extents that it lies in, a batch of rows at a time
@@ -42,7 +42,7 @@ export interface GarbageDrainOptions {
 type Sums = Map<ExtentId, number>;
 
 /** When a step returns, no batch is on its way. */
-export class GarbageDrain implements Worker {
+export class GarbageDrain implements Task {
   readonly name = "garbage drain";
   readonly #options: GarbageDrainOptions;
   /** Where to go on in a partition: behind rows that cannot be summed up for now. */

@@ -10,7 +10,7 @@ import { must } from "../base/assert.ts";
 import { GenerationKeeper } from "./generation-keeper.ts";
 import { makeBucket, putChunks, remove } from "./testing/objects.ts";
 import type { TestProcess } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { createTestMachine, tasksOf } from "./testing/processes.ts";
 
 const hash = createHash();
 
@@ -46,17 +46,17 @@ test("C9: an index that is older than it was ends the process that reclaims, bef
   await remove(front, "gone");
   await front.stop();
   const background = await machine.start("background");
-  const workers = workersOf(machine, background);
+  const tasks = tasksOf(machine, background);
   const { signal } = new AbortController();
-  await workers.generation.step(signal);
+  await tasks.generation.step(signal);
   await machine.platform.clock.advance(60_000);
-  await workers.generation.step(signal);
+  await tasks.generation.step(signal);
   await setBack(background, 1);
   const files = [...machine.disk.files.keys()];
   // What is read may go only after some renewals of leases.
   const reclaim = async (): Promise<void> => {
     for (let round = 0; round < 20; round++) {
-      await workers.runUntilIdle();
+      await tasks.runUntilIdle();
       await renewLease(background);
       await machine.platform.clock.advance(60_000);
     }

@@ -5,7 +5,7 @@ import type { Keymap } from "../keymap/keymap.ts";
 import type { StoredStoreRow } from "../keymap/store-generation.ts";
 import { advanceGeneration, requireStoreRow } from "../keymap/store-generation.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
+import type { StepOutcome, Task } from "./task-loop.ts";
 
 /*
  * Counts the store's generation up while it is in use, so that a copy of the index that was made
@@ -13,7 +13,7 @@ import type { StepOutcome, Worker } from "./worker-loop.ts";
  * written between the copy and the next count is what such a copy could lack without being found
  * out by it.
  *
- * Workers that remove files ask here first whether the index is still the one it was: one that was
+ * Tasks that remove files ask here first whether the index is still the one it was: one that was
  * copied over under running processes reads as an older generation.
  */
 
@@ -24,7 +24,7 @@ export interface GenerationOptions {
   readonly everyMs: number;
 }
 
-export class GenerationKeeper implements Worker {
+export class GenerationKeeper implements Task {
   readonly name = "generation";
   readonly #options: GenerationOptions;
   #notBeforeMs = 0;

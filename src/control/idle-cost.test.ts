@@ -10,7 +10,7 @@ import { createCounters } from "./counters.ts";
 import { around } from "./testing/around.ts";
 import { makeBucket } from "./testing/objects.ts";
 import type { TestProcess } from "./testing/processes.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { createTestMachine, tasksOf } from "./testing/processes.ts";
 
 // What the background reads while nothing happens.
 
@@ -59,13 +59,13 @@ test("what an idle pass reads does not grow with the number of extents", async (
       await background.table.create({ ...fullRow, members });
     }
     const { table, rows } = counting(background.table);
-    const all = workersOf(machine, { ...background, table }, { smallBytes: extentBytes / 4 });
+    const all = tasksOf(machine, { ...background, table }, { smallBytes: extentBytes / 4 });
     // It looks at files by a clock of its own.
-    const workers = all.workers.filter(({ name }) => name !== "extent inventory");
+    const tasks = all.tasks.filter(({ name }) => name !== "extent inventory");
     const { signal } = new AbortController();
     const pass = async (): Promise<number> => {
       const before = rows();
-      for (const worker of workers) while ((await worker.step(signal)) === "busy");
+      for (const task of tasks) while ((await task.step(signal)) === "busy");
       return rows() - before;
     };
     assert.ok((await pass()) >= extents, "the first pass looks at all");

@@ -9,7 +9,7 @@ import { space, spaceRange } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { IndexVerification } from "./index-verification.ts";
 import { makeBucket, putChunks, read } from "./testing/objects.ts";
-import { createTestMachine, type TestMachine, workersOf } from "./testing/processes.ts";
+import { createTestMachine, type TestMachine, tasksOf } from "./testing/processes.ts";
 
 const hash = createHash();
 
@@ -19,10 +19,10 @@ function extentFiles({ disk }: TestMachine): string[] {
 
 async function goRound(machine: TestMachine): Promise<void> {
   const background = await machine.start("background");
-  const workers = workersOf(machine, background, { oldReadMs: 500 });
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background, { oldReadMs: 500 });
+  await tasks.runUntilIdle();
   await machine.platform.clock.advance(1000);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   await background.stop();
 }
 

@@ -2,7 +2,7 @@ import type { Engine, Verification, VerifyReport } from "../engine/engine.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
 import type { IndexDamageMark } from "../format/data-directory.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
+import type { StepOutcome, Task } from "./task-loop.ts";
 
 /*
  * The index is verified some time after the start, then on a schedule, and at once where somebody
@@ -43,7 +43,7 @@ interface Round {
   problems: number;
 }
 
-export class IndexVerification implements Worker {
+export class IndexVerification implements Task {
   readonly name = "index verification";
   readonly #options: IndexVerificationOptions;
   #notBeforeMs: number;
@@ -130,15 +130,15 @@ export class IndexVerification implements Worker {
 }
 
 /**
- * Wraps a worker that reclaims space: it does nothing while the index is known to be damaged (C9).
+ * Wraps a task that reclaims space: it does nothing while the index is known to be damaged (C9).
  */
-export function whileIndexIsGood(damage: IndexDamage, worker: Worker): Worker {
+export function whileIndexIsGood(damage: IndexDamage, task: Task): Task {
   return {
-    name: worker.name,
+    name: task.name,
     async step(signal) {
       // holds: C9 nothing-reclaimed-while-damaged
       if ((await damage.mark()) !== undefined) return "throttled";
-      return worker.step(signal);
+      return task.step(signal);
     },
   };
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
 import { makeBucket, putChunks, read } from "./testing/objects.ts";
-import { createTestMachine, workersOf } from "./testing/processes.ts";
+import { createTestMachine, tasksOf } from "./testing/processes.ts";
 
 const hash = createHash();
 
@@ -27,15 +27,15 @@ test("C1: a worker that outlives its supervisor learns that its new extent was t
   machine.alive.delete(old.keymap.session.id);
   // The next tree fences its session and seals what it left open.
   const background = await machine.start("background");
-  const workers = workersOf(machine, background);
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background);
+  await tasks.runUntilIdle();
   const before = (await background.table.list(undefined, 10)).map(({ id }) => id);
   assert.ok(!machine.platform.events.includes("extent_taken_away"));
   goOn();
   await assert.rejects(unanswered, { code: "fenced" });
   const reports = machine.platform.events.filter((event) => event === "extent_taken_away");
   assert.equal(reports.length, 1);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   assert.equal(await read(background, "before"), "a".repeat(1900));
   assert.equal(await read(background, "after"), undefined);
   const after = (await background.table.list(undefined, 10)).map(({ id }) => id);

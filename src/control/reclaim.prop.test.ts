@@ -16,8 +16,8 @@ import {
   read,
   remove,
 } from "./testing/objects.ts";
-import type { TestMachine, TestProcess, TestWorkers } from "./testing/processes.ts";
-import { Killed, createTestMachine, workersOf } from "./testing/processes.ts";
+import type { TestMachine, TestProcess, TestTasks } from "./testing/processes.ts";
+import { Killed, createTestMachine, tasksOf } from "./testing/processes.ts";
 import { survey } from "./testing/survey.ts";
 
 /*
@@ -70,7 +70,7 @@ class History {
   readonly machine: TestMachine;
   front: TestProcess;
   background: TestProcess;
-  workers: TestWorkers;
+  tasks: TestTasks;
   readonly objects = new Map<string, string>();
   readonly uploads = new Map<string, { id: UploadId; parts: Map<number, string> }>();
   #written = 0;
@@ -79,7 +79,7 @@ class History {
     this.machine = machine;
     this.front = front;
     this.background = background;
-    this.workers = workersOf(machine, background);
+    this.tasks = tasksOf(machine, background);
   }
 
   #chunks(count: number): string[] {
@@ -143,7 +143,7 @@ class History {
       for (let i = 0; i < steps; i++) {
         await this.machine.platform.clock.advance(1000);
         await renewLease(this.front);
-        for (const worker of this.workers.workers) await worker.step(signal);
+        for (const task of this.tasks.tasks) await task.step(signal);
       }
       this.background.dieAtCommit(Infinity);
     } catch (thrown) {
@@ -154,7 +154,7 @@ class History {
 
   async rest(): Promise<void> {
     for (let i = 0; i < 3; i++) {
-      await this.workers.runUntilIdle();
+      await this.tasks.runUntilIdle();
       await this.machine.platform.clock.advance(1000);
       await renewLease(this.front);
     }
@@ -165,7 +165,7 @@ class History {
     this.background = await this.machine.start("background");
     // Objects across two extents have manifests that no compaction can make without leaving dead
     // ones behind.
-    this.workers = workersOf(this.machine, this.background, { deadShare: 0.25 });
+    this.tasks = tasksOf(this.machine, this.background, { deadShare: 0.25 });
   }
 
   async verify(): Promise<void> {

@@ -13,7 +13,7 @@ import {
   remove,
 } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { Killed, createTestMachine, workersOf } from "./testing/processes.ts";
+import { Killed, createTestMachine, tasksOf } from "./testing/processes.ts";
 import { survey } from "./testing/survey.ts";
 
 const hash = createHash();
@@ -27,12 +27,12 @@ const chunksOf = (name: string, count: number): string[] =>
 async function settle(machine: TestMachine, deadShare = 1e-9): Promise<TestProcess> {
   for (let round = 0; round < 20; round++) {
     const background = await machine.start("background");
-    const workers = workersOf(machine, background, { deadShare });
-    await workers.runUntilIdle();
+    const tasks = tasksOf(machine, background, { deadShare });
+    await tasks.runUntilIdle();
     await machine.platform.clock.advance(1000);
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
     await background.stop();
-    const { counters } = workers;
+    const { counters } = tasks;
     if (counters.extentsCompacted + counters.extentsDropped + counters.extentsReconciled === 0) {
       return machine.start("front-end");
     }
@@ -117,11 +117,11 @@ test("C5: a crash at any commit of the background loses nothing and leaks nothin
     const expected = await makeWork(machine);
     const background = await machine.start("background");
     background.dieAtCommit(crashes);
-    const workers = workersOf(machine, background);
+    const tasks = tasksOf(machine, background);
     try {
-      await workers.runUntilIdle();
+      await tasks.runUntilIdle();
       await machine.platform.clock.advance(1000);
-      await workers.runUntilIdle();
+      await tasks.runUntilIdle();
     } catch (thrown) {
       if (!(thrown instanceof Killed)) throw thrown;
     }

@@ -9,7 +9,7 @@ import { clearUpload, freeUpload, type UploadStore } from "../rows/upload-end.ts
 import { isRefusal } from "../base/refusal.ts";
 import { idText } from "../format/ids.ts";
 import type { BackgroundCounters } from "./counters.ts";
-import type { StepOutcome, Worker } from "./worker-loop.ts";
+import type { StepOutcome, Task } from "./task-loop.ts";
 
 /*
  * Unfinished multipart uploads whose clients have gone keep their parts on disk, and nobody sees
@@ -31,7 +31,7 @@ export interface UploadSweepOptions extends UploadStore {
   readonly counters: Pick<BackgroundCounters, "uploadsEnded">;
 }
 
-export class UploadSweep implements Worker {
+export class UploadSweep implements Task {
   readonly name = "upload sweep";
   readonly #options: UploadSweepOptions;
   readonly #activity: Activity | undefined;

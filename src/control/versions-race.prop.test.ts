@@ -11,7 +11,7 @@ import {
   createTestMachine,
   type TestMachine,
   type TestProcess,
-  workersOf,
+  tasksOf,
 } from "./testing/processes.ts";
 import { survey } from "./testing/survey.ts";
 
@@ -123,9 +123,9 @@ test("C5: no version is lost and none doubled, however they move while extents a
         if (one !== undefined && one !== null) turn = turn.then(() => client.apply(one));
         return turn;
       });
-      const workers = workersOf(machine, { ...background, keymap });
+      const tasks = tasksOf(machine, { ...background, keymap });
       for (let round = 0; round < 5; round++) {
-        await workers.runUntilIdle();
+        await tasks.runUntilIdle();
         await machine.platform.clock.advance(1000);
         await renewLease(client.process);
         await renewLease(background);
@@ -133,7 +133,7 @@ test("C5: no version is lost and none doubled, however they move while extents a
       }
       await client.process.stop();
       client.process = await machine.start("front-end");
-      for (let round = 0; round < 3; round++) await workers.runUntilIdle();
+      for (let round = 0; round < 3; round++) await tasks.runUntilIdle();
       await client.verify();
       await verifyStore(machine, client.process);
     },

@@ -59,10 +59,10 @@ function kept(run: Service["run"]) {
   // The cast holds, since no more of a clock is used.
   const services = new RestartingServices({ clock: clock as Clock, log }, metrics);
   const page = () => prometheusText([{ process: "p", families: metrics.read() }]);
-  return { service: services.wrap({ name: "task", run }), sleeps, events, page };
+  return { service: services.wrap({ name: "service", run }), sleeps, events, page };
 }
 
-test("C8: a task that throws is logged, counted and begun again, ever more slowly", async () => {
+test("C8: a service that throws is logged, counted and begun again, ever more slowly", async () => {
   const stop = new AbortController();
   let runs = 0;
   const { service, sleeps, events, page } = kept(() => {
@@ -75,10 +75,10 @@ test("C8: a task that throws is logged, counted and begun again, ever more slowl
   assert.equal(runs, 9);
   assert.deepEqual(sleeps, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
   assert.deepEqual(events, Array.from({ length: 8 }).fill("service_failed"));
-  assert.match(page(), /holdfast_service_failures_total\{.*service="task"\} 8\n/);
+  assert.match(page(), /holdfast_service_failures_total\{.*service="service"\} 8\n/);
 });
 
-test("the end of the session ends a task permanently", async () => {
+test("the end of the session ends a service permanently", async () => {
   const fenced = new StoreError("fenced", "ended by another");
   const { service, events } = kept(() => Promise.reject(fenced));
   await assert.rejects(service.run(new AbortController().signal), fenced);

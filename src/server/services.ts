@@ -54,7 +54,7 @@ const rerunMaxMs = 60_000;
 
 /**
  * Keeps services running that others need, whatever they throw: a process that serves goes on
- * serving while one of its tasks fails, and the failure is logged, counted and tried again. Only
+ * serving while one of its services fails, and the failure is logged, counted and tried again. Only
  * the end of this process's session is passed on, since nothing it does can succeed any more.
  * Services must be able to run again after they threw.
  */
@@ -67,7 +67,7 @@ export class RestartingServices {
     metrics.sampled(
       "counter",
       "holdfast_service_failures_total",
-      "Tasks of a process that failed and were restarted; the log has the reason.",
+      "Services of a process that failed and were restarted; the log has the reason.",
       () => [...this.#failures].map(([name, count]) => [[name], count]),
       ["service"],
     );

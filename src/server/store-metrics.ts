@@ -144,16 +144,16 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   metrics.sampled(
     "gauge",
     "holdfast_background_state",
-    "1 for the state of each kind of background work.",
-    () => background.statistics().workers.map(({ name, state }) => [[name, state], 1]),
-    ["worker", "state"],
+    "1 for the state of each background task.",
+    () => background.statistics().tasks.map(({ name, state }) => [[name, state], 1]),
+    ["task", "state"],
   );
   metrics.sampled(
     "counter",
     "holdfast_background_failures_total",
     "Steps of background work that failed.",
-    () => background.statistics().workers.map(({ name, failures }) => [[name], failures]),
-    ["worker"],
+    () => background.statistics().tasks.map(({ name, failures }) => [[name], failures]),
+    ["task"],
   );
 }
 

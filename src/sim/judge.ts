@@ -138,11 +138,11 @@ async function untilWell(
   let idle = 0;
   for (let looks = 0; ; looks++) {
     await session.sleep(lookMs);
-    const workers = machine.background?.access.background?.statistics().workers ?? [];
+    const tasks = machine.background?.access.background?.statistics().tasks ?? [];
     // Nobody is at them, so they are ended, and then there is more to do.
     const uploads = await machine.engine.rowsIn(space.uploads);
     const isIdle =
-      workers.length > 0 && workers.every(({ state }) => state === "idle") && uploads.length === 0;
+      tasks.length > 0 && tasks.every(({ state }) => state === "idle") && uploads.length === 0;
     idle = isIdle ? idle + 1 : 0;
     const found = idle < idleLooks ? "the background never comes to an end" : await find();
     if (found === undefined) return;

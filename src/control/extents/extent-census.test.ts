@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createHash } from "../../node/platform/hash.ts";
 import { ExtentCensus } from "./extent-census.ts";
 import { makeBucket, putChunks, remove } from "../testing/objects.ts";
-import { createTestMachine, workersOf } from "../testing/processes.ts";
+import { createTestMachine, tasksOf } from "../testing/processes.ts";
 
 const hash = createHash();
 
@@ -30,7 +30,7 @@ test("census: counts extents by state, their bytes alive and dead, and the garba
   assert.deepEqual(before?.extents, { ...before?.extents, open: 0, reconciled: 0 });
   assert.ok((before?.extents.sealed ?? 0) + (before?.extents.settled ?? 0) >= 3);
 
-  await workersOf(machine, background).runUntilIdle();
+  await tasksOf(machine, background).runUntilIdle();
   assert.equal((await census.step()) === "idle" && census.last, before); // not yet time
   const after = await count();
   assert.equal(after?.garbageRows, 0);

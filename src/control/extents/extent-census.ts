@@ -7,7 +7,7 @@ import type { DiskId, ExtentId } from "../../format/ids.ts";
 import { space, spaceRange } from "../../format/row-keys.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import type { Clock } from "../../platform/platform.ts";
-import type { StepOutcome, Worker } from "../worker-loop.ts";
+import type { StepOutcome, Task } from "../task-loop.ts";
 
 /*
  * How much there is: a walk through the extent table now and then, for people who look. A walk is
@@ -55,7 +55,7 @@ export interface ExtentCensusOptions {
   readonly table: ExtentTable;
 }
 
-export class ExtentCensus implements Worker {
+export class ExtentCensus implements Task {
   readonly name = "census";
   readonly #options: ExtentCensusOptions;
   #walk: AsyncGenerator<void, Census, undefined> | undefined;

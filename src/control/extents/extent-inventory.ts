@@ -8,7 +8,7 @@ import { extentHeaderBytes } from "../../format/limits.ts";
 import type { ExtentWorklist } from "./extent-worklist.ts";
 import { openExtent } from "./extent-walk.ts";
 import type { StoragePlane } from "../storage-plane.ts";
-import type { StepOutcome, Worker } from "../worker-loop.ts";
+import type { StepOutcome, Task } from "../task-loop.ts";
 
 /*
  * Goes round the extent table and looks for each extent's file: is it there, with the header that
@@ -33,7 +33,7 @@ export interface ExtentInventoryOptions extends StoragePlane {
   readonly worklist: ExtentWorklist;
 }
 
-export class ExtentInventory implements Worker {
+export class ExtentInventory implements Task {
   readonly name = "extent inventory";
   readonly #options: ExtentInventoryOptions;
   #after: ExtentId | undefined;

@@ -15,8 +15,8 @@ import { SmallExtents } from "./small-extents.ts";
 import { ReferenceSearch } from "./reference-search.ts";
 import type { GenerationKeeper } from "../generation-keeper.ts";
 import { reconcileExtent } from "./reconcile.ts";
-import type { StepOutcome, Worker } from "../worker-loop.ts";
-import { isTransient } from "../worker-loop.ts";
+import type { StepOutcome, Task } from "../task-loop.ts";
+import { isTransient } from "../task-loop.ts";
 
 /*
  * The work that an extent needs follows from its row alone:
@@ -61,7 +61,7 @@ export interface ExtentSweepOptions extends CompactionOptions {
   readonly oldReadMs: number;
 }
 
-export class ExtentSweep implements Worker {
+export class ExtentSweep implements Task {
   readonly name = "extent sweep";
   readonly #options: ExtentSweepOptions;
   readonly #oldReads: OldReads;

@@ -6,7 +6,7 @@ import { createHash } from "../../node/platform/hash.ts";
 import { ExtentCensus } from "./extent-census.ts";
 import { makeBucket, putChunks, read, remove } from "../testing/objects.ts";
 import type { TestMachine, TestProcess } from "../testing/processes.ts";
-import { createTestMachine, workersOf } from "../testing/processes.ts";
+import { createTestMachine, tasksOf } from "../testing/processes.ts";
 
 // What the background makes of extents whose file was removed or spoiled (C8, C9).
 
@@ -40,20 +40,20 @@ async function census(machine: TestMachine, process: TestProcess) {
   return counting.last;
 }
 
-/** Lets each worker have its next round. */
-async function rounds(machine: TestMachine, workers: ReturnType<typeof workersOf>): Promise<void> {
+/** Lets each task have its next round. */
+async function rounds(machine: TestMachine, tasks: ReturnType<typeof tasksOf>): Promise<void> {
   for (let i = 0; i < 3; i++) {
     await machine.platform.clock.advance(60_000);
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
   }
 }
 
 test("C8, C9: a removed file is found, reported once and not counted as live; its row stays", async () => {
   const { machine, background, paths } = await storeWithTwo();
-  const workers = workersOf(machine, background);
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background);
+  await tasks.runUntilIdle();
   machine.disk.files.delete(paths[0]!);
-  await rounds(machine, workers);
+  await rounds(machine, tasks);
   assert.deepEqual(await statesOf(background), ["missing", "whole"]);
   assert.equal(countOf(machine, "extent_file_lost"), 1);
   assert.equal(countOf(machine, "extent_left_alone"), 0);
@@ -69,13 +69,13 @@ test("C8, C9: a removed file is found, reported once and not counted as live; it
 
 test("C8: a file that comes back is whole again, and can be read", async () => {
   const { machine, background, paths } = await storeWithTwo();
-  const workers = workersOf(machine, background);
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background);
+  await tasks.runUntilIdle();
   const bytes = machine.disk.bytesOf(paths[0]!);
   machine.disk.files.delete(paths[0]!);
-  await rounds(machine, workers);
+  await rounds(machine, tasks);
   machine.disk.replace(paths[0]!, bytes);
-  await rounds(machine, workers);
+  await rounds(machine, tasks);
   assert.deepEqual(await statesOf(background), ["whole", "whole"]);
   assert.deepEqual(await background.table.listLost(10), []);
   assert.equal(await read(background, "a"), "a".repeat(1900));
@@ -83,16 +83,16 @@ test("C8: a file that comes back is whole again, and can be read", async () => {
 
 test("C8: a cut file and one with another header are damaged until they are as they were", async () => {
   const { machine, background, paths } = await storeWithTwo();
-  const workers = workersOf(machine, background);
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background);
+  await tasks.runUntilIdle();
   const [first, second] = paths.map((path) => machine.disk.bytesOf(path));
   machine.disk.files.set(paths[0]!, first!.slice(0, -100));
   machine.disk.files.set(paths[1]!, first!);
-  await rounds(machine, workers);
+  await rounds(machine, tasks);
   assert.deepEqual(await statesOf(background), ["damaged", "damaged"]);
   machine.disk.files.set(paths[0]!, first!);
   machine.disk.files.set(paths[1]!, second!);
-  await rounds(machine, workers);
+  await rounds(machine, tasks);
   assert.deepEqual(await statesOf(background), ["whole", "whole"]);
 });
 
@@ -113,15 +113,15 @@ test("C8: a read that meets a missing or damaged extent counts in the same count
 
 test("C9: extents of a data directory that is not there are not taken for missing, but counted", async () => {
   const { machine, background } = await storeWithTwo();
-  const workers = workersOf(machine, background);
-  await workers.runUntilIdle();
+  const tasks = tasksOf(machine, background);
+  await tasks.runUntilIdle();
   const files = [...machine.disk.files];
   machine.disk.files.clear();
-  await rounds(machine, workers);
+  await rounds(machine, tasks);
   assert.deepEqual(await statesOf(background), ["whole", "whole"]);
   assert.equal((await census(machine, background))?.lost.missing, 2);
   for (const [path, bytes] of files) machine.disk.files.set(path, bytes);
-  await rounds(machine, workers);
+  await rounds(machine, tasks);
   assert.equal((await census(machine, background))?.lost.missing, 0);
   assert.equal(await read(background, "a"), "a".repeat(1900));
 });
@@ -129,13 +129,13 @@ test("C9: extents of a data directory that is not there are not taken for missin
 test("C5: the row of a missing extent goes once nothing refers to it", async () => {
   for (const isReconciled of [true, false]) {
     const { machine, background, paths } = await storeWithTwo();
-    const workers = workersOf(machine, background);
-    if (isReconciled) await workers.runUntilIdle();
+    const tasks = tasksOf(machine, background);
+    if (isReconciled) await tasks.runUntilIdle();
     machine.disk.files.delete(paths[0]!);
-    await rounds(machine, workers);
+    await rounds(machine, tasks);
     assert.equal((await statesOf(background)).length, 2);
     await remove(background, "a");
-    for (let i = 0; i < 5; i++) await rounds(machine, workers);
+    for (let i = 0; i < 5; i++) await rounds(machine, tasks);
     assert.deepEqual(await statesOf(background), ["whole"], `reconciled: ${isReconciled}`);
     assert.deepEqual(await background.table.listLost(10), []);
   }

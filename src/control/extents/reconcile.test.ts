@@ -6,7 +6,7 @@ import { storeIdentityFile } from "../../format/data-directory.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import { DiskError } from "../../platform/disk.ts";
 import { beginUpload, complete, makeBucket, putPart } from "../testing/objects.ts";
-import { createTestMachine, type TestMachine, workersOf } from "../testing/processes.ts";
+import { createTestMachine, type TestMachine, tasksOf } from "../testing/processes.ts";
 import { survey } from "../testing/survey.ts";
 
 const hash = createHash();
@@ -43,14 +43,14 @@ function takeAway({ disk }: TestMachine, paths: readonly string[]): void {
 test("C5: what is dead is counted once the directory is back of a manifest that was not there", async () => {
   const machine = await withReplacedPart();
   const background = await machine.start("background");
-  const workers = workersOf(machine, background, limits);
+  const tasks = tasksOf(machine, background, limits);
   takeAway(machine, unmounted);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   const before = await background.table.get(1 as ExtentId);
   assert.deepEqual([before?.row.state, before?.row.deadBytes], ["settled", 0]);
   takeAway(machine, []);
   await machine.platform.clock.advance(10 * 60_000);
-  await workers.runUntilIdle();
+  await tasks.runUntilIdle();
   const found = await survey(machine, background);
   assert.ok(found.deadBytes > 0);
   assert.deepEqual([found.undrained, found.miscounted], [0, []]);
@@ -62,7 +62,7 @@ test("C9: what a manifest that is lost may have listed is kept", async () => {
   const machine = await withReplacedPart();
   const background = await machine.start("background");
   machine.disk.files.delete(manifest);
-  await workersOf(machine, background, limits).runUntilIdle();
+  await tasksOf(machine, background, limits).runUntilIdle();
   const entry = await background.table.get(1 as ExtentId);
   assert.deepEqual([entry?.row.state, entry?.row.deadBytes], ["reconciled", 0]);
   assert.ok(machine.disk.files.has(listed));

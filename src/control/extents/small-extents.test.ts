@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createHash } from "../../node/platform/hash.ts";
 import { makeBucket, putChunks, read } from "../testing/objects.ts";
 import type { TestMachine } from "../testing/processes.ts";
-import { createTestMachine, workersOf } from "../testing/processes.ts";
+import { createTestMachine, tasksOf } from "../testing/processes.ts";
 
 const hash = createHash();
 const extentBytes = 64 * 1024;
@@ -28,14 +28,14 @@ async function settle(machine: TestMachine): Promise<{ bytesMoved: number; exten
   let bytesMoved = 0;
   for (;;) {
     const background = await machine.start("background");
-    const workers = workersOf(machine, background, { smallBytes: extentBytes / 4 });
-    await workers.runUntilIdle();
+    const tasks = tasksOf(machine, background, { smallBytes: extentBytes / 4 });
+    await tasks.runUntilIdle();
     await machine.platform.clock.advance(100_000);
-    await workers.runUntilIdle();
+    await tasks.runUntilIdle();
     const extents = (await background.table.list(undefined, 1000)).length;
     await background.stop();
-    bytesMoved += workers.counters.bytesMoved;
-    if (workers.counters.extentsMerged > 0) continue;
+    bytesMoved += tasks.counters.bytesMoved;
+    if (tasks.counters.extentsMerged > 0) continue;
     return { bytesMoved, extents };
   }
 }

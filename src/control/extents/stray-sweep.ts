@@ -10,8 +10,8 @@ import { listSessions } from "../../keymap/sessions.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { BackgroundCounters } from "../counters.ts";
 import type { GenerationKeeper } from "../generation-keeper.ts";
-import type { StepOutcome, Worker } from "../worker-loop.ts";
-import { isTransient } from "../worker-loop.ts";
+import type { StepOutcome, Task } from "../task-loop.ts";
+import { isTransient } from "../task-loop.ts";
 
 /*
  * An extent has its row before its file, and loses the file before the row. So a file without a row
@@ -36,7 +36,7 @@ export interface StraySweepOptions {
   readonly everyMs: number;
 }
 
-export class StraySweep implements Worker {
+export class StraySweep implements Task {
   readonly name = "stray sweep";
   readonly #options: StraySweepOptions;
   #round: AsyncGenerator<void, void, undefined> | undefined;

@@ -28,9 +28,9 @@ import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Platform } from "../../platform/platform.ts";
-import type { Worker } from "../worker-loop.ts";
+import type { Task } from "../task-loop.ts";
 import type { BackgroundLimits } from "../background.ts";
-import { backgroundLimits, createWorkers } from "../background.ts";
+import { backgroundLimits, createTasks } from "../background.ts";
 import type { BackgroundCounters } from "../counters.ts";
 import { idOfText } from "../../format/ids.ts";
 
@@ -195,44 +195,44 @@ function guardDisk(disk: Disk, life: Life): Disk {
   };
 }
 
-export interface TestWorkers {
+export interface TestTasks {
   readonly counters: BackgroundCounters;
-  /** Steps all workers until none has anything to do. */
+  /** Steps all tasks until none has anything to do. */
   runUntilIdle(): Promise<void>;
-  /** Not among `workers`: it never comes to an end. */
-  readonly generation: Worker;
-  readonly workers: readonly Worker[];
+  /** Not among `tasks`: it never comes to an end. */
+  readonly generation: Task;
+  readonly tasks: readonly Task[];
 }
 
 /** Steps that a test can need at the most. */
 const stepsMax = 10_000;
 
-export function workersOf(
+export function tasksOf(
   machine: TestMachine,
   process: TestProcess,
   limits: Partial<BackgroundLimits> = {},
-): TestWorkers {
+): TestTasks {
   const options = { ...process, isAlive: (session: SessionId) => machine.alive.has(session) };
-  const all = createWorkers(options, {
+  const all = createTasks(options, {
     ...backgroundLimits,
     deadShare: 1e-9,
     smallBytes: 0,
     drainRestMs: 0,
     ...limits,
   });
-  const workers = [all.deadWriters, all.bucketSweep, all.straySweep, all.inventory, all.reclaim];
+  const tasks = [all.deadWriters, all.bucketSweep, all.straySweep, all.inventory, all.reclaim];
   const { signal } = new AbortController();
   return {
-    workers,
+    tasks,
     generation: all.generation,
     counters: all.counters,
     async runUntilIdle() {
       for (let step = 0; step < stepsMax; step++) {
         let isBusy = false;
-        for (const worker of workers) isBusy = (await worker.step(signal)) === "busy" || isBusy;
+        for (const task of tasks) isBusy = (await task.step(signal)) === "busy" || isBusy;
         if (!isBusy) return;
       }
-      throw new Error("the workers never come to rest");
+      throw new Error("the tasks never come to rest");
     },
   };
 }

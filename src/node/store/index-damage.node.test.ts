@@ -68,7 +68,7 @@ test("C8, C9: a damaged row is an error by itself; listings pass it and nothing 
     assert.equal(await metric(ready, "holdfast_index_damaged"), 1);
     await until("reclaiming waits", async () => {
       const text = await (await fetch(`${ready.endpoint}/-/metrics`)).text();
-      return /background_state\{.*worker="reclaim",state="throttled"\} 1/.test(text);
+      return /background_state\{.*task="reclaim",state="throttled"\} 1/.test(text);
     });
     assert.equal(await server.stop(), 0, server.output);
   }

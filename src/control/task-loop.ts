@@ -10,12 +10,12 @@ export type StepOutcome = "busy" | "idle" | "throttled";
 /**
  * One kind of background work, a bounded step at a time. A step that throws is tried again later.
  */
-export interface Worker {
+export interface Task {
   readonly name: string;
   step(signal: AbortSignal): Promise<StepOutcome>;
 }
 
-export interface WorkerStatistics {
+export interface TaskStatistics {
   readonly name: string;
   readonly state: StepOutcome | "failing" | "stopped";
   readonly steps: number;
@@ -24,15 +24,15 @@ export interface WorkerStatistics {
   readonly failure: string | undefined;
 }
 
-export interface WorkerPace {
+export interface TaskPace {
   /** Between steps that found nothing to do, or had to wait. */
   readonly idleMs: number;
   /** Rest after a busy step, in parts of the time it took: 1 works half of the time. */
   readonly restShare: number;
 }
 
-export interface WorkerLoop extends Service {
-  statistics(): WorkerStatistics;
+export interface TaskLoop extends Service {
+  statistics(): TaskStatistics;
 }
 
 /** @limit Pause after the first failed step; it doubles with each further one. */
@@ -41,13 +41,13 @@ const failurePauseMs = 1000;
 const failurePauseMsMax = 60_000;
 
 /** The one shape of all background work: step, look at what came out, wait. */
-export function createWorkerLoop(
+export function createTaskLoop(
   platform: Platform,
-  worker: Worker,
-  { idleMs, restShare }: WorkerPace,
-): WorkerLoop {
+  task: Task,
+  { idleMs, restShare }: TaskPace,
+): TaskLoop {
   const { clock } = platform;
-  let state: WorkerStatistics["state"] = "stopped";
+  let state: TaskStatistics["state"] = "stopped";
   let steps = 0;
   let failures = 0;
   let failure: string | undefined;
@@ -57,14 +57,14 @@ export function createWorkerLoop(
     const begunMs = clock.monotonicMs();
     steps++;
     try {
-      state = await worker.step(signal);
+      state = await task.step(signal);
     } catch (thrown) {
       if (signal.aborted && thrown === signal.reason) return 0;
       state = "failing";
       failures++;
       failure = messageOf(thrown);
       if (!isTransient(thrown)) throw thrown;
-      platform.log("error", "background_step_failed", { worker: worker.name, message: failure });
+      platform.log("error", "background_step_failed", { task: task.name, message: failure });
       const pauseMs = failurePause;
       failurePause = Math.min(2 * failurePause, failurePauseMsMax);
       return pauseMs;
@@ -75,12 +75,12 @@ export function createWorkerLoop(
   }
 
   return {
-    name: worker.name,
+    name: task.name,
     async run(signal) {
       while (!signal.aborted) await clock.sleep(await stepOnce(signal), signal);
       state = "stopped";
     },
-    statistics: () => ({ name: worker.name, state, steps, failures, failure }),
+    statistics: () => ({ name: task.name, state, steps, failures, failure }),
   };
 }
 
