@@ -32,9 +32,11 @@ export interface BatchLoopOptions {
 
 export class BatchLoop {
   readonly #options: BatchLoopOptions;
+  #batchBeganMs = 0;
   #lastBatchMs = 0;
   #isRunning = false;
-  #end = Promise.resolve();
+  /** Of who waits for the end of what is under way. */
+  #end: PromiseWithResolvers<void> | undefined;
 
   constructor(options: BatchLoopOptions) {
     this.#options = options;
@@ -44,36 +46,54 @@ export class BatchLoop {
   wake(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    this.#end = this.#run();
+    const { turn, monotonicMs } = this.#options;
+    if (turn === undefined) this.#next();
+    else this.#gather(turn, monotonicMs() + this.#lastBatchMs, 0);
   }
 
-  /** Resolves once nothing is to be done. */
+  /** Resolves once nothing is to be done; rejects with what a batch threw meanwhile. */
   idle(): Promise<void> {
-    return this.#end;
+    if (!this.#isRunning) return Promise.resolve();
+    this.#end ??= Promise.withResolvers();
+    return this.#end.promise;
   }
 
-  async #run(): Promise<void> {
-    const { carryOut, monotonicMs, waiting } = this.#options;
-    const hasWork = this.#options.hasWork ?? (() => waiting() > 0);
-    try {
-      if (this.#options.turn !== undefined) await this.#gather(this.#options.turn);
-      while (hasWork()) {
-        const beganMs = monotonicMs();
-        await carryOut();
-        this.#lastBatchMs = monotonicMs() - beganMs;
-      }
-    } finally {
-      this.#isRunning = false;
-    }
-  }
-
-  async #gather(turn: () => Promise<void>): Promise<void> {
+  /** Waits for turns until one has brought no more than the `before` that waited. */
+  #gather(turn: () => Promise<void>, endMs: number, before: number): void {
     const { monotonicMs, waiting, itemsMax } = this.#options;
-    const endMs = monotonicMs() + this.#lastBatchMs;
-    for (let before = 0; waiting() > before && waiting() < itemsMax;) {
-      before = waiting();
-      await turn();
-      if (monotonicMs() > endMs) return;
+    const count = waiting();
+    if (count <= before || count >= itemsMax) {
+      this.#next();
+      return;
     }
+    void turn().then(() => {
+      if (monotonicMs() > endMs) this.#next();
+      else this.#gather(turn, endMs, count);
+    });
   }
+
+  #next(): void {
+    const { carryOut, monotonicMs, waiting, hasWork } = this.#options;
+    if (!(hasWork?.() ?? waiting() > 0)) {
+      this.#isRunning = false;
+      this.#end?.resolve();
+      this.#end = undefined;
+      return;
+    }
+    this.#batchBeganMs = monotonicMs();
+    void carryOut().then(this.#batchEnded, this.#batchThrew);
+  }
+
+  readonly #batchEnded = (): void => {
+    this.#lastBatchMs = this.#options.monotonicMs() - this.#batchBeganMs;
+    this.#next();
+  };
+
+  readonly #batchThrew = (error: unknown): void => {
+    this.#isRunning = false;
+    const end = this.#end;
+    this.#end = undefined;
+    if (end === undefined) throw error;
+    end.reject(error);
+  };
 }

@@ -1,6 +1,6 @@
 import { whenReady } from "../base/ready.ts";
 import { assertRowKey } from "./contract.ts";
-import type { Change, Check, CommitResult, Engine, EngineReader } from "./engine.ts";
+import type { Change, CommitResult, Engine, EngineReader } from "./engine.ts";
 import type { Row, Rows, ScanOptions } from "./engine.ts";
 
 /**
@@ -42,20 +42,24 @@ export function prefixedEngine(engine: Engine, prefix: Uint8Array): Engine {
       const key = skipTo(withoutPrefix(row));
       return key && behind(key);
     };
-  const commit = async (change: Change): Promise<CommitResult> => {
-    const { id, leavesReserve } = change;
-    const checks: Check[] = [];
-    for (const { key, expect } of change.checks) checks.push({ key: stored(key), expect });
-    const puts: { key: Uint8Array; value: Uint8Array }[] = [];
-    for (const { key, value } of change.puts) puts.push({ key: stored(key), value });
-    const deletes = change.deletes.map(stored);
-    const result = await engine.commit({ id, checks, puts, deletes, leavesReserve });
-    if (result.outcome !== "conflict") return result;
-    return { outcome: "conflict", key: behindPrefix(result.key) };
-  };
+  const prefixed = (change: Change): Change => ({
+    ...change,
+    checks: change.checks.map(({ key, expect }) => ({ key: stored(key), expect })),
+    puts: change.puts.map(({ key, value }) => ({ key: stored(key), value })),
+    deletes: change.deletes.map(stored),
+  });
+  const withoutPrefixIn = (result: CommitResult): CommitResult =>
+    result.outcome === "conflict" ? { ...result, key: behindPrefix(result.key) } : result;
   return {
     ...readerOf(engine),
-    commit,
+    // One promise: an async function would make a second one for each commit.
+    commit(change) {
+      try {
+        return engine.commit(prefixed(change)).then(withoutPrefixIn);
+      } catch (thrown) {
+        return Promise.reject(thrown);
+      }
+    },
     snapshot() {
       const snapshot = engine.snapshot();
       return { ...readerOf(snapshot), close: () => snapshot.close() };

@@ -1,3 +1,4 @@
+import type { Ready } from "../base/ready.ts";
 import type { MemberState } from "../format/extent-row.ts";
 import { DiskError } from "../platform/disk.ts";
 
@@ -22,7 +23,7 @@ export interface ExtentMember {
   /** Length in bytes. */
   size(): Promise<number>;
   /** True if its file still stands at its path. */
-  isInPlace(): Promise<boolean>;
+  isInPlace(): Ready<boolean>;
   /**
    * Raises the epoch, durably: once this resolves, no append at an older one is answered for.
    * StoreError `fenced` where the member's own is higher.

@@ -1,3 +1,5 @@
+import type { Ready } from "../base/ready.ts";
+
 /**
  * One data directory. Paths are relative to it, with `/` between names; nothing outside can be
  * named.
@@ -59,7 +61,7 @@ export interface DiskFile {
    * Asked after each append, of a file whose first bytes were read a moment before: what is looked
    * at is in memory, so it may be done at once, without a thread of its own.
    */
-  isInPlace(head?: Uint8Array): Promise<boolean>;
+  isInPlace(head?: Uint8Array): Ready<boolean>;
   close(): Promise<void>;
 }
 

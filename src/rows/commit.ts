@@ -102,30 +102,23 @@ export async function commitPlan<T extends object, Code extends string = never>(
     const made = plan(fence.row, rows);
     const planned = made instanceof Promise ? await made : made;
     if (isRefusal(planned)) return planned;
-    const commit = commitOnce(store, target, changeOf(store, target, fence.check, planned));
+    const change = changeOf(store, target, fence.check, planned);
     const { appended } = planned;
-    const { outcome } = await (appended === undefined
-      ? commit
-      : releasing(store, appended, () => commit));
-    if (outcome === "ok") return planned.result;
+    store.phases?.wait("commit");
+    try {
+      const commit = (): Promise<CommitOutcome> => target.partition.commit(change);
+      const { outcome } = await (appended === undefined
+        ? commit()
+        : releasing(store, appended, commit));
+      if (outcome === "ok") return planned.result;
+    } finally {
+      store.phases?.waited();
+    }
   }
   throw new StoreError(
     "overloaded",
     `a key changed under ${commitAttemptsMax} attempts to write it`,
   );
-}
-
-async function commitOnce(
-  { phases }: CommitStore,
-  { partition }: KeyPlace,
-  change: Change,
-): Promise<CommitOutcome> {
-  phases?.wait("commit");
-  try {
-    return await partition.commit(change);
-  } finally {
-    phases?.waited();
-  }
 }
 
 /** A bucket's fence, and the check that keeps it as it is. */
@@ -185,18 +178,19 @@ function changeOf(store: CommitStore, target: KeyPlace, fence: Check, plan: Plan
  * never released, their extent does not settle while this session lives, and the process that
  * fences the session finds out by reading.
  */
-export async function releasing<T>(
+export function releasing<T>(
   store: Pick<CommitStore, "writer">,
   refs: readonly ChunkRef[],
   decide: () => Promise<T>,
 ): Promise<T> {
-  let result: T;
-  try {
-    result = await decide();
-  } catch (error) {
-    if (!isStoreError(error, "unknown")) store.writer.release(refs);
-    throw error;
-  }
-  store.writer.release(refs);
-  return result;
+  return decide().then(
+    (result) => {
+      store.writer.release(refs);
+      return result;
+    },
+    (error: unknown) => {
+      if (!isStoreError(error, "unknown")) store.writer.release(refs);
+      throw error;
+    },
+  );
 }

@@ -180,7 +180,7 @@ function guardDisk(disk: Disk, life: Life): Disk {
     sync: () => alive(() => file.sync()),
     size: () => alive(() => file.size()),
     writeDurably: (parts, offset) => alive(() => file.writeDurably(parts, offset)),
-    isInPlace: (head) => alive(() => file.isInPlace(head)),
+    isInPlace: (head) => alive(async () => file.isInPlace(head)),
     close: () => file.close(),
   });
   return {

@@ -142,7 +142,26 @@ export class AppendLane {
 
   async #carryOut(): Promise<void> {
     try {
-      await this.#step();
+      if (this.#sealRequested || this.#lookRequested) {
+        await this.#attend();
+        return;
+      }
+      this.#workingSinceMs = this.#owner.clock.monotonicMs();
+      const extent = (this.#extent ??= await this.#owner.openExtent());
+      const batch = this.#takeBatch(extent);
+      if (batch.length === 0) {
+        this.#sealRequested = this.#queue.length > 0;
+        return;
+      }
+      const claim = this.#owner.health.claim(this.#batchBytes);
+      if (claim !== undefined) await claim;
+      // Taken away while the disk was looked at: it is written elsewhere.
+      if (this.#batch !== batch) return;
+      const refs = await extent.append(batch);
+      // Taken away meanwhile, because it took so long, and written elsewhere: these copies are
+      // garbage.
+      if (this.#batch === batch) this.#handOut(refs);
+      else await this.#leaveExtent();
     } catch (error) {
       await this.#fail(error);
     } finally {
@@ -150,34 +169,19 @@ export class AppendLane {
     }
   }
 
-  async #step(): Promise<void> {
+  /** What was asked for beside appends. */
+  async #attend(): Promise<void> {
     if (this.#sealRequested) {
       this.#sealRequested = false;
       await this.#leaveExtent();
       return;
     }
-    if (this.#lookRequested) {
-      this.#lookRequested = false;
-      if ((await this.#extent?.isInPlace()) === false) await this.#leaveLost();
-      return;
-    }
-    this.#workingSinceMs = this.#owner.clock.monotonicMs();
-    const extent = (this.#extent ??= await this.#owner.openExtent());
-    const batch = this.#takeBatch(extent);
-    if (batch.length === 0) {
-      this.#sealRequested = this.#queue.length > 0;
-      return;
-    }
-    await this.#owner.health.claim(this.#batchBytes);
-    // Taken away while the disk was looked at: it is written elsewhere.
-    if (this.#batch !== batch) return;
-    const refs = await extent.append(batch);
-    if (this.#batch !== batch) {
-      // Taken away meanwhile, because it took so long, and written elsewhere: these copies are
-      // garbage.
-      await this.#leaveExtent();
-      return;
-    }
+    this.#lookRequested = false;
+    if ((await this.#extent?.isInPlace()) === false) await this.#leaveLost();
+  }
+
+  #handOut(refs: readonly ChunkRef[]): void {
+    const batch = this.#batch;
     const bytes = this.#batchBytes;
     this.#setBatch([]);
     this.#owner.ledger.handedOut(refs);

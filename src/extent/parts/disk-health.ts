@@ -1,3 +1,4 @@
+import type { Ready } from "../../base/ready.ts";
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { DiskId, SessionId } from "../../format/ids.ts";
 import { type Disk, DiskError, type DiskErrorKind, isDiskError } from "../../platform/disk.ts";
@@ -74,13 +75,15 @@ export class DiskHealth {
    * Before this much is written, and after all that was claimed before is: DiskError where the disk
    * does not take it, or would have less free than its reserve.
    */
-  async claim(bytes: number): Promise<void> {
-    if (bytes > this.#creditBytes) {
-      await this.checkFor(bytes);
-      const roomBytes = this.#bytesFree - this.#options.reserveBytes;
-      this.#creditBytes = Math.min(roomBytes * creditShare, creditBytesMax);
-    }
+  claim(bytes: number): Ready<void> {
+    if (bytes > this.#creditBytes) return this.#claimAfterLook(bytes);
     this.#creditBytes -= bytes;
+  }
+
+  async #claimAfterLook(bytes: number): Promise<void> {
+    await this.checkFor(bytes);
+    const roomBytes = this.#bytesFree - this.#options.reserveBytes;
+    this.#creditBytes = Math.min(roomBytes * creditShare, creditBytesMax) - bytes;
   }
 
   /** An append failed with this. */

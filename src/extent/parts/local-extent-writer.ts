@@ -78,7 +78,7 @@ export class LocalExtentWriter implements ExtentWriter {
     this.#lanes = options.disks.disks.map((disk) => this.#createLane(disk));
   }
 
-  async append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef> {
+  append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef> {
     assert(payload.length <= chunkBytesMax, "payload longer than a chunk");
     const checksums = blockChecksums(this.#options.platform.hash, payload);
     const bytes = recordBytes(identity.key.length, payload.length);

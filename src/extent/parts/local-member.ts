@@ -1,3 +1,4 @@
+import type { Ready } from "../../base/ready.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import { encodeExtentHeader, extentHeaderSlotOffset } from "../../format/extent-header.ts";
@@ -93,7 +94,8 @@ export class LocalMember implements ExtentMember {
     // A process that seals raises the epoch first and looks for records then: if it is still this
     // one after the sync, they find these.
     const slots = new Uint8Array(extentHeaderBytes);
-    const isInPlace = await this.#file.isInPlace(slots);
+    const found = this.#file.isInPlace(slots);
+    const isInPlace = found instanceof Promise ? await found : found;
     const { extent } = this.#identity;
     const header = currentHeader(this.#hash, slots);
     if (header === undefined) {
@@ -117,7 +119,7 @@ export class LocalMember implements ExtentMember {
     return this.#file.size();
   }
 
-  isInPlace(): Promise<boolean> {
+  isInPlace(): Ready<boolean> {
     return this.#file.isInPlace();
   }
 

@@ -61,8 +61,9 @@ export class OpenExtent {
 
   /** True if the file still stands at its path; not to be asked while an append is under way. */
   async isInPlace(): Promise<boolean> {
-    const found = await Promise.all(this.#members.map((member) => member.isInPlace()));
-    if (found.includes(false)) this.#memberState = "missing";
+    for (const member of this.#members) {
+      if (!(await member.isInPlace())) this.#memberState = "missing";
+    }
     return this.#memberState === "whole";
   }
 
@@ -78,8 +79,12 @@ export class OpenExtent {
       refs.push(this.#encode(record, end, parts));
       end += record.bytes;
     }
-    // One member for now: all of them are the quorum.
-    await Promise.all(this.#members.map((member) => this.#appendTo(member, parts)));
+    try {
+      await this.#appendParts(parts);
+    } catch (error) {
+      if (error instanceof MemberLost) this.#memberState = error.found;
+      throw error;
+    }
     this.#length = end;
     return refs;
   }
@@ -102,12 +107,10 @@ export class OpenExtent {
     return { extent, offset, length: payload.length, checksum: header.checksum };
   }
 
-  async #appendTo(member: ExtentMember, parts: readonly Uint8Array[]): Promise<void> {
-    try {
-      await member.append(this.entry.row.epoch, this.#length, parts);
-    } catch (error) {
-      if (error instanceof MemberLost) this.#memberState = error.found;
-      throw error;
-    }
+  /** One member for now: all of them are the quorum. */
+  #appendParts(parts: readonly Uint8Array[]): Promise<unknown> {
+    const { epoch } = this.entry.row;
+    const appends = this.#members.map((member) => member.append(epoch, this.#length, parts));
+    return appends.length === 1 ? appends[0]! : Promise.all(appends);
   }
 }

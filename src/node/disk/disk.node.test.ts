@@ -167,7 +167,7 @@ test("disk: a look at a file fills in its first bytes, and zeros behind its end"
     assert.equal(await file.isInPlace(head), true);
     assert.deepEqual(head, Uint8Array.of(1, 2, 3, 0, 0));
     await file.close();
-    await failsWith(file.isInPlace(head), "io");
+    await failsWith((async () => file.isInPlace(head))(), "io");
   });
 });
 

@@ -1,6 +1,6 @@
 import type { FileHandle } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
-import { constants, fstatSync, readSync, statSync } from "node:fs";
+import { constants, fstatSync, readSync, statSync, writev } from "node:fs";
 import { mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { AssertionError, assert } from "../../base/assert.ts";
@@ -141,8 +141,22 @@ class NodeDisk implements Disk {
     }
   }
 
+  /** A write that says when it is done, as one promise. */
+  writingOnce(what: string, path: string, begin: (done: Done) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done: Done = (error) => {
+        this.#writes.leave(1);
+        if (error === null) resolve();
+        else reject(this.#failure(what, path, error));
+      };
+      const turn = this.atOnce(what, path, () => this.#writes.enter(1));
+      if (turn === undefined) begin(done);
+      else void turn.then(() => begin(done));
+    });
+  }
+
   /** In this thread, without a wait: for what is known to be in memory. */
-  async atOnce<T>(what: string, path: string, task: () => T): Promise<T> {
+  atOnce<T>(what: string, path: string, task: () => T): T {
     try {
       return task();
     } catch (cause) {
@@ -174,8 +188,12 @@ class NodeFile implements DiskFile {
    * The same file for large writes, from the first of them on; undefined where that does not work.
    */
   #direct: Promise<DirectFile | undefined> | undefined;
-  /** The same file for writes that are synced by the same call. */
-  #synced: Promise<FileHandle | undefined> | undefined;
+  /** The same file for writes that are synced by the same call; undefined where there is none. */
+  #openedSynced: Promise<FileHandle | undefined> | undefined;
+  /** That, once it is open. */
+  #synced: FileHandle | undefined;
+  /** Through `#synced`: closing it would let the system give its number to another file. */
+  #syncedWrites = 0;
   /** Its device and number; as long as the file is open the system gives them to no other one. */
   #own: BigIntStats | undefined;
 
@@ -213,13 +231,24 @@ class NodeFile implements DiskFile {
     return this.#disk.writing("sync", this.#path, () => this.#handle.datasync());
   }
 
+  /** What a small PUT waits for: one call to the system, one promise. */
   writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
+    const bytes = lengthOf(parts);
+    const synced = this.#synced;
+    if (synced !== undefined && bytes < directBytesMin) {
+      return this.#disk.writingOnce("write", this.#path, (done) => {
+        this.#syncedWrites++;
+        writeParts(synced.fd, parts, offset, (error) => {
+          this.#syncedWrites--;
+          done(error);
+        });
+      });
+    }
     return this.#disk.writing("write", this.#path, async () => {
-      const bytes = lengthOf(parts);
       if (bytes < directBytesMin) {
-        this.#synced ??= this.#openSynced();
-        const synced = await this.#synced;
-        if (synced !== undefined) return writeAll(synced, parts, offset);
+        this.#openedSynced ??= this.#openSynced();
+        this.#synced = await this.#openedSynced;
+        if (this.#synced !== undefined) return writeAll(this.#synced, parts, offset);
       }
       const isDone = bytes >= directBytesMin && (await this.#writeBlocks(parts, offset, bytes));
       if (!isDone) await writeAll(this.#handle, parts, offset);
@@ -231,7 +260,7 @@ class NodeFile implements DiskFile {
     return this.#disk.reading("size", this.#path, async () => (await this.#handle.stat()).size);
   }
 
-  isInPlace(head?: Uint8Array): Promise<boolean> {
+  isInPlace(head?: Uint8Array): boolean {
     return this.#disk.atOnce("look for", this.#path, () => {
       if (head !== undefined) {
         const bytes = readSync(this.#handle.fd, head, 0, head.length, 0);
@@ -243,7 +272,8 @@ class NodeFile implements DiskFile {
 
   close(): Promise<void> {
     return this.#disk.reading("close", this.#path, async () => {
-      const [direct, synced] = await Promise.all([this.#direct, this.#synced]);
+      const [direct, synced] = await Promise.all([this.#direct, this.#openedSynced]);
+      assert(this.#syncedWrites === 0, "a file is closed while it is written");
       await Promise.all([this.#handle.close(), direct?.close(), synced?.close()]);
     });
   }
@@ -305,19 +335,26 @@ class NodeFile implements DiskFile {
   }
 }
 
-async function writeAll(
-  handle: FileHandle,
-  parts: readonly Uint8Array[],
-  offset: number,
-): Promise<void> {
-  let rest = parts.filter((part) => part.length > 0);
-  let at = offset;
-  while (rest.length > 0) {
-    const { bytesWritten } = await handle.writev(rest, at);
-    if (bytesWritten === 0) throw new Error("nothing was written");
-    at += bytesWritten;
-    rest = afterBytes(rest, bytesWritten);
+function writeAll({ fd }: FileHandle, parts: readonly Uint8Array[], offset: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    writeParts(fd, parts, offset, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+type Done = (error: Error | null) => void;
+
+/** Writes all of the parts, in one call where the system takes them at once. */
+function writeParts(fd: number, parts: readonly Uint8Array[], offset: number, done: Done): void {
+  const rest = parts.filter((part) => part.length > 0);
+  if (rest.length === 0) {
+    done(null);
+    return;
   }
+  writev(fd, rest, offset, (error, bytesWritten) => {
+    if (error !== null) done(error);
+    else if (bytesWritten === 0) done(new Error("nothing was written"));
+    else writeParts(fd, afterBytes(rest, bytesWritten), offset + bytesWritten, done);
+  });
 }
 
 /** Undefined where there is no file. */

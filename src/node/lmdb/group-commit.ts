@@ -186,13 +186,6 @@ export class GroupCommit {
     }
   }
 
-  async #carryOut(): Promise<void> {
-    if (!this.#failed && !this.#host.isInPlace()) this.#leave();
-    if (!this.#failed) return await this.#transact();
-    const error = new StoreError("unavailable", `${this.#host.what}: awaits verification`);
-    for (const waiting of this.#take()) waiting.refuse(error);
-  }
-
   #leave(): void {
     this.#failed = true;
     const what = `${this.#host.what}: its data file was moved away, removed or replaced`;
@@ -215,7 +208,13 @@ export class GroupCommit {
    * One LMDB transaction, and the answers. The group is taken when it has begun, so that what
    * arrives while it waits for another process's is part of it.
    */
-  async #transact(): Promise<void> {
+  async #carryOut(): Promise<void> {
+    if (!this.#failed && !this.#host.isInPlace()) this.#leave();
+    if (this.#failed) {
+      const error = new StoreError("unavailable", `${this.#host.what}: awaits verification`);
+      for (const waiting of this.#take()) waiting.refuse(error);
+      return;
+    }
     const attempt: Attempt = { group: [], verdicts: [], wrote: false, error: undefined };
     let refusal: { readonly cause: unknown } | undefined;
     try {

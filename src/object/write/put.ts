@@ -33,17 +33,32 @@ export interface Stored {
 }
 
 /** Stores an object; durable and visible in one instant (C1, C3), or nothing of it ever is. */
-export async function putObject(store: ObjectStore, input: PutInput): Promise<Stored | Refusal> {
-  const target = await openTarget(store, input.bucket, input.key);
-  if (isRefusal(target)) return target;
-  // The commit decides if it may be written; this saves reading a body in vain. Without a condition
-  // that would be only in a bucket that is just being deleted, and a read of the index for each
-  // object.
-  if (input.condition.kind !== "always") {
-    const early = await mayWrite(target, input.condition);
-    if (early !== undefined) return early;
-  }
-  return storeObject(store, target, input);
+export function putObject(store: ObjectStore, input: PutInput): Promise<Stored | Refusal> {
+  const target = openTarget(store, input.bucket, input.key);
+  if (target instanceof Promise) return target.then((found) => putAt(store, found, input));
+  return putAt(store, target, input);
+}
+
+function putAt(
+  store: ObjectStore,
+  target: Target | Refusal,
+  input: PutInput,
+): Promise<Stored | Refusal> {
+  if (isRefusal(target)) return Promise.resolve(target);
+  // Without a condition the early look would refuse only in a bucket that is just being deleted,
+  // and cost a read of the index for each object.
+  const isConditional = input.condition.kind !== "always";
+  return (isConditional ? storeIfAllowed : storeObject)(store, target, input);
+}
+
+/** The commit decides if it may be written; the look before saves reading a body in vain. */
+async function storeIfAllowed(
+  store: ObjectStore,
+  target: Target,
+  input: PutInput,
+): Promise<Stored | Refusal> {
+  const early = await mayWrite(target, input.condition);
+  return early ?? (await storeObject(store, target, input));
 }
 
 /** `noSuchBucket`, `operationAborted`, and what the condition says, as things stand now. */

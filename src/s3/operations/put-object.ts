@@ -8,7 +8,8 @@ import { refuseVersion } from "../request/object-parameters.ts";
 
 export const putObject: Operation = async (call) => {
   const { bucket, key } = call.target;
-  const owned = await permit(call, "s3:PutObject", { bucket, key });
+  const permission = permit(call, "s3:PutObject", { bucket, key });
+  const owned = permission instanceof Promise ? await permission : permission;
   refuseVersion(call);
   const condition = parseWriteCondition(call.headers);
   const isChunked = call.verified.payload.kind === "chunked";
