@@ -1,13 +1,12 @@
 /*
  * Group commit in one place: what is queued is carried out batch by batch, one at a time, and what
  * arrives while one runs makes up the next. Written and synced together, many small requests cost
- * little more than one of them.
+ * little more than one of them, and a slow disk gets larger batches by itself.
  *
  * A loop that was idle does not begin with the first item alone, while others of the same turn of
- * the event loop would have to wait for the whole batch: it waits for that turn to end. It goes on
- * waiting while each turn brings more, but no longer than the last batch took. So waiting never
- * more than doubles what an item needs, and a slow disk gets larger batches by itself. A single
- * client waits for one turn in which nothing else is to be done.
+ * the event loop would have to wait for the whole batch: it waits for that turn to end, and no
+ * longer. Under load a turn takes milliseconds, in which reads are answered; a loop that waited on
+ * while turns brought more made writes wait behind them.
  */
 
 export interface BatchLoopOptions {
@@ -16,24 +15,14 @@ export interface BatchLoopOptions {
    * carrying out a batch begins with such a wait itself.
    */
   readonly turn: (() => Promise<void>) | undefined;
-  readonly monotonicMs: () => number;
-  /** Items that wait to be part of a batch. */
-  readonly waiting: () => number;
-  /** With so many waiting, a batch gains nothing by more. */
-  readonly itemsMax: number;
-  /**
-   * Takes items and carries them out. Resolves in the end, whatever became of them; called again
-   * while `hasWork`.
-   */
+  /** Takes items and carries them out. Resolves in the end, whatever became of them. */
   readonly carryOut: () => Promise<void>;
-  /** Default: whether anything waits. */
-  readonly hasWork?: (() => boolean) | undefined;
+  /** Whether anything is to be carried out. */
+  readonly hasWork: () => boolean;
 }
 
 export class BatchLoop {
   readonly #options: BatchLoopOptions;
-  #batchBeganMs = 0;
-  #lastBatchMs = 0;
   #isRunning = false;
   /** Of who waits for the end of what is under way. */
   #end: PromiseWithResolvers<void> | undefined;
@@ -46,9 +35,9 @@ export class BatchLoop {
   wake(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    const { turn, monotonicMs } = this.#options;
+    const { turn } = this.#options;
     if (turn === undefined) this.#next();
-    else this.#gather(turn, monotonicMs() + this.#lastBatchMs, 0);
+    else void turn().then(this.#next);
   }
 
   /** Resolves once nothing is to be done; rejects with what a batch threw meanwhile. */
@@ -58,42 +47,22 @@ export class BatchLoop {
     return this.#end.promise;
   }
 
-  /** Waits for turns until one has brought no more than the `before` that waited. */
-  #gather(turn: () => Promise<void>, endMs: number, before: number): void {
-    const { monotonicMs, waiting, itemsMax } = this.#options;
-    const count = waiting();
-    if (count <= before || count >= itemsMax) {
-      this.#next();
-      return;
-    }
-    void turn().then(() => {
-      if (monotonicMs() > endMs) this.#next();
-      else this.#gather(turn, endMs, count);
-    });
-  }
-
-  #next(): void {
-    const { carryOut, monotonicMs, waiting, hasWork } = this.#options;
-    if (!(hasWork?.() ?? waiting() > 0)) {
-      this.#isRunning = false;
-      this.#end?.resolve();
-      this.#end = undefined;
-      return;
-    }
-    this.#batchBeganMs = monotonicMs();
-    void carryOut().then(this.#batchEnded, this.#batchThrew);
-  }
-
-  readonly #batchEnded = (): void => {
-    this.#lastBatchMs = this.#options.monotonicMs() - this.#batchBeganMs;
-    this.#next();
+  readonly #next = (): void => {
+    const { carryOut, hasWork } = this.#options;
+    if (hasWork()) void carryOut().then(this.#next, this.#batchThrew);
+    else this.#stop()?.resolve();
   };
 
   readonly #batchThrew = (error: unknown): void => {
-    this.#isRunning = false;
-    const end = this.#end;
-    this.#end = undefined;
+    const end = this.#stop();
     if (end === undefined) throw error;
     end.reject(error);
   };
+
+  #stop(): PromiseWithResolvers<void> | undefined {
+    const end = this.#end;
+    this.#end = undefined;
+    this.#isRunning = false;
+    return end;
+  }
 }

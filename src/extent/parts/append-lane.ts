@@ -68,9 +68,6 @@ export class AppendLane {
     this.#owner = owner;
     this.#loop = new BatchLoop({
       turn: () => owner.clock.turn(),
-      monotonicMs: () => owner.clock.monotonicMs(),
-      waiting: () => this.#queue.length,
-      itemsMax: batchRecordsMax,
       carryOut: () => this.#carryOut(),
       hasWork: () => this.#queue.length > 0 || this.#sealRequested || this.#lookRequested,
     });

@@ -123,10 +123,8 @@ export class GroupCommit {
       // The binding waits for a turn before it begins a transaction, and the group is taken in the
       // one after it.
       turn: undefined,
-      monotonicMs: () => performance.now(),
-      waiting: () => this.#queue.length,
-      itemsMax: groupRowsMax,
       carryOut: () => this.#carryOut(),
+      hasWork: () => this.#queue.length > 0,
     });
     this.#waitTimer = setInterval(() => this.#lookAtWaits(), waitLookMs).unref();
   }
