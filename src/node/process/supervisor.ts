@@ -64,6 +64,13 @@ const endsStart: ReadonlySet<StoreErrorCode | undefined> = new Set([
  * at start.
  */
 const threadsReserve = 8;
+/**
+ * Left to itself V8 lets the heap of a busy worker grow to several times what is in use before it
+ * collects, and the more freely, the larger the heap may become. With these a worker that stores
+ * 4 KiB over 64 connections holds 75 to 85 MB of private memory instead of 122, for the same
+ * processor time; half of this young generation would take a fifth more of it.
+ */
+const heapFlags = ["--max-semi-space-size=16", "--max-old-space-size=1024"] as const;
 /** @limit Beyond the time that requests have to finish: sealing extents and closing the index. */
 const closingMs = 10_000;
 
@@ -123,7 +130,7 @@ export class Supervisor implements Service {
     cluster.setupPrimary({
       exec: join(import.meta.dirname, "worker-main.ts"),
       args: [],
-      execArgv: [],
+      execArgv: [...heapFlags],
       serialization: "json",
     });
     cluster.schedulingPolicy = cluster.SCHED_NONE;
