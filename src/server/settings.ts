@@ -155,6 +155,12 @@ export const settingDefinitions = {
     "time without a heartbeat after which a process is killed and replaced",
     parseDuration(3000, 60 * minute),
   ),
+  "worker-memory": define(
+    "SIZE",
+    "1GiB",
+    "private memory past which a process finishes its requests and is replaced",
+    parseBytes(64 * 1024 * 1024),
+  ),
   drain: define(
     "TIME",
     "20s",

@@ -40,3 +40,14 @@ export function readProcess(pid: number): ProcessEntry | undefined {
     startTicks: Number(field(22)),
   };
 }
+
+/** Memory that a process does not share, in bytes; undefined where the system does not tell. */
+export function readPrivateBytes(pid: number | "self"): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1];
+    return kibibytes === undefined ? undefined : Number(kibibytes) * 1024;
+  } catch {
+    return undefined;
+  }
+}

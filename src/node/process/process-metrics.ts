@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import type { HistogramSeries, Metrics, Sample } from "../../admin/metrics.ts";
 import type { HttpServerStatistics } from "../http/http-server.ts";
+import { readPrivateBytes } from "../platform/process-table.ts";
 
 /** Metrics that Node keeps about this process. */
 export function sampleProcess(metrics: Metrics): void {
@@ -26,12 +26,8 @@ export function sampleProcess(metrics: Metrics): void {
 
 /** None where the system does not tell. */
 function privateBytes(): readonly Sample[] {
-  try {
-    const kibibytes = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
-    return kibibytes === undefined ? [] : [[[], Number(kibibytes) * 1024]];
-  } catch {
-    return [];
-  }
+  const bytes = readPrivateBytes("self");
+  return bytes === undefined ? [] : [[[], bytes]];
 }
 
 /** Metrics of a front end's connections. */

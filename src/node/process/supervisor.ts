@@ -122,6 +122,13 @@ export class Supervisor implements Service {
       () => this.#slots.map((slot) => [[slot.name], slot.hangs]),
       ["worker"],
     );
+    this.#metrics.sampled(
+      "counter",
+      "holdfast_worker_memory_restarts_total",
+      "Workers replaced because they held more memory than --worker-memory.",
+      () => this.#slots.map((slot) => [[slot.name], slot.outgrown]),
+      ["worker"],
+    );
   }
 
   /** Until the signal aborts and every worker has finished; rejects where the tree cannot run. */
@@ -203,6 +210,7 @@ export class Supervisor implements Service {
       threads: location.directories.length * diskThreadsMax + threadsReserve,
       stopMs: settings.drain + closingMs,
       silenceMs: settings["worker-silence"],
+      privateBytesMax: settings["worker-memory"],
       events: {
         begun: (slot, run) => this.#begun(slot, run),
         message: (slot, run, message) => this.#receive(slot, run, message),

@@ -1,7 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import type { Platform } from "../../platform/platform.ts";
 import { rootKeyVariables } from "../../server/root-credentials.ts";
-import { readProcess } from "../platform/process-table.ts";
+import { readPrivateBytes, readProcess } from "../platform/process-table.ts";
 import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { lookMs, Silence } from "./silence.ts";
 import type { WorkerList } from "../store/worker-list.ts";
@@ -14,6 +14,9 @@ const restartMinMs = 50;
 const restartMaxMs = 10_000;
 /** @limit After a worker that has lived this long the delays begin again with the first. */
 const steadyMs = 30_000;
+
+/** @limit Between looks at the memory of a worker. */
+const memoryLookMs = 1_000;
 
 /**
  * @limit glibc keeps a heap for each of some 20 threads otherwise, and what they free in it: with
@@ -42,6 +45,8 @@ export interface SlotOptions {
   readonly stopMs: number;
   /** A worker that says nothing for this long hangs, and is replaced. */
   readonly silenceMs: number;
+  /** A worker that holds more private memory is stopped in order, and replaced. */
+  readonly privateBytesMax: number;
 }
 
 /** One place in the tree, and the process that fills it: when that dies, another is started. */
@@ -52,6 +57,7 @@ export class WorkerSlot {
   #worker: Worker | undefined;
   #restarts = 0;
   #hangs = 0;
+  #outgrown = 0;
 
   constructor(options: SlotOptions) {
     this.#options = options;
@@ -66,6 +72,11 @@ export class WorkerSlot {
   /** Restarts because the worker hung. */
   get hangs(): number {
     return this.#hangs;
+  }
+
+  /** Restarts because the worker held too much memory. */
+  get outgrown(): number {
+    return this.#outgrown;
   }
 
   send(message: ToWorker): void {
@@ -129,6 +140,7 @@ export class WorkerSlot {
     };
     const onAbort = (): void => void stop(); // ends with the worker
     signal.addEventListener("abort", onAbort, { once: true });
+    void this.#stopIfLarge(pid, stop, gone.signal); // never rejects; ends with the worker
     const how = await ended;
     gone.abort();
     signal.removeEventListener("abort", onAbort);
@@ -151,5 +163,18 @@ export class WorkerSlot {
     // worker.
     log("error", "worker_silent", { worker: this.name, pid: worker.process.pid, reason });
     worker.process.kill("SIGKILL");
+  }
+  /** Has a worker with too much memory finish what is under way; then another takes its place. */
+  async #stopIfLarge(pid: number, stop: () => Promise<void>, gone: AbortSignal): Promise<void> {
+    const { privateBytesMax: bytesMax, platform } = this.#options;
+    for (;;) {
+      await platform.clock.sleep(memoryLookMs, gone);
+      if (gone.aborted) return;
+      const bytes = readPrivateBytes(pid) ?? 0;
+      if (bytes <= bytesMax) continue;
+      this.#outgrown++;
+      platform.log("warn", "worker_too_large", { worker: this.name, pid, bytes, bytesMax });
+      return stop();
+    }
   }
 }
