@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { test } from "node:test";
 import { layers, machineFolders, subfolders } from "./layers.ts";
 import { findFiles } from "./files.ts";
+import { findCircles } from "./import-circles.ts";
 import { findLimits, limitLikeNames, renderLimits, undeclaredLimits } from "./limits.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -98,6 +99,28 @@ test("layers: each subfolder's imports stand earlier in the list", () => {
           `${folder}/${subfolder} > ${name}`,
         );
   }
+});
+
+test("layers: no files import each other, not even for types or by way of others", () => {
+  const paths = ["src", "tools", "test"].flatMap((folder) =>
+    findFiles(join(root, folder), (name) => name.endsWith(".ts")),
+  );
+  const imports = new Map(
+    paths.map((path) => {
+      const relatives = importsOf(readFileSync(path, "utf8")).filter((name) => name[0] === ".");
+      return [path, relatives.map((name) => resolve(dirname(path), name))];
+    }),
+  );
+  const circles = findCircles(imports);
+  assert.deepEqual(
+    circles.map((circle) => circle.map((path) => relative(root, path))),
+    [],
+  );
+});
+
+test("layers: files that import each other are found, each group once", () => {
+  const imports = { a: ["b", "e"], b: ["c"], c: ["a", "d"], d: [], e: ["d", "e"], f: ["a"] };
+  assert.deepEqual(findCircles(new Map(Object.entries(imports))), [["e"], ["a", "b", "c"]]);
 });
 
 test("layers: only node/ and cli/ import node: or native packages", () => {

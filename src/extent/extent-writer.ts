@@ -1,17 +1,26 @@
+import { assert } from "../base/assert.ts";
+import { StoreError, messageOf } from "../base/errors.ts";
+import { SizeCounts } from "../base/size-counts.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
-import type { SessionId } from "../format/ids.ts";
+import type { ExtentId } from "../format/ids.ts";
+import { chunkBytesMax, extentBytesMax, extentHeaderBytes } from "../format/limits.ts";
 import type { RecordIdentity } from "../format/record.ts";
-import type { Platform, Service } from "../platform/platform.ts";
-import type { ExtentDisks } from "./extent-files.ts";
-import type { ExtentTable } from "./extent-table.ts";
-import { LocalExtentWriter } from "./parts/local-extent-writer.ts";
+import { blockChecksums, recordBytes } from "../format/record.ts";
+import { DiskError, isDiskError } from "../platform/disk.ts";
+import type { Service } from "../platform/platform.ts";
+import type { DataDisk } from "./extent-files.ts";
+import { examineExtent } from "./extent-examination.ts";
+import type { PendingRecord } from "./parts/append-lane.ts";
+import { AppendLane } from "./parts/append-lane.ts";
+import { codeOfDiskError, onDisk } from "./parts/disk-error-codes.ts";
+import type { DiskStatistics, StoppedKind } from "./parts/disk-health.ts";
+import { DiskHealth } from "./parts/disk-health.ts";
+import { ExtentLedger } from "./parts/extent-ledger.ts";
+import type { OpenExtent } from "./parts/open-extent.ts";
+import type { OpeningCounts, OpeningOptions } from "./parts/open-new-extent.ts";
+import { openNewExtent } from "./parts/open-new-extent.ts";
 
-export interface ExtentWriterOptions {
-  readonly platform: Platform;
-  readonly disks: ExtentDisks;
-  readonly table: ExtentTable;
-  readonly session: SessionId;
-  readonly storageClass: string;
+export interface ExtentWriterOptions extends OpeningOptions {
   /** Sealed when it would grow past this (default extentBytesMax) … */
   readonly extentBytes?: number | undefined;
   /** … or when it is this old and holds something (default 5 min). */
@@ -21,17 +30,6 @@ export interface ExtentWriterOptions {
    * index).
    */
   readonly reserveBytes?: number | undefined;
-}
-
-/** The state of a data directory for this writer: `ok`, or the reason why it takes no appends. */
-export type DiskCondition = "ok" | "full" | "read_only" | "missing" | "io";
-
-export interface DiskStatistics {
-  /** The directory. */
-  readonly name: string;
-  readonly condition: DiskCondition;
-  /** At the last look, a few seconds ago at most; 0 before the first. */
-  readonly bytesFree: number;
 }
 
 export interface ExtentWriterStatistics {
@@ -77,6 +75,260 @@ export interface ExtentWriter extends Service {
   statistics(): ExtentWriterStatistics;
 }
 
+/**
+ * @limit Nothing of an open extent can be reclaimed: a quiet store seals what it wrote within this.
+ */
+const sealAfterMsDefault = 5 * 60 * 1000;
+/** @limit One extent to compact into, and 64 MiB for the index to grow while deleting. */
+const reserveBytesDefault = extentBytesMax + 64 * 1024 * 1024;
+/** @limit How often ages are looked at and rows of sealed extents committed. */
+const tickMs = 1000;
+/**
+ * @limit How often each disk is looked at: a stopped one goes on this long after its cause has
+ * gone.
+ */
+const checkMs = 3000;
+/**
+ * @limit A disk that is at one batch (16 MiB at most) for this long does not answer: others take
+ * its work.
+ */
+const answerMsMax = 10_000;
+/**
+ * @limit A record that three lanes gave back fails: a fourth would hardly take it, and its client
+ * waits.
+ */
+const failuresMax = 3;
+/**
+ * @limit Sealing at the end is worth a few tries; what they leave open is sealed like that of a
+ * dead process.
+ */
+const finalTriesMax = 3;
+/** @limit Between two of these tries. */
+const finalRetryMs = 200;
+
 export function createExtentWriter(options: ExtentWriterOptions): ExtentWriter {
   return new LocalExtentWriter(options);
+}
+
+class LocalExtentWriter implements ExtentWriter {
+  readonly name = "extent writer";
+  readonly #options: ExtentWriterOptions;
+  readonly #lanes: readonly AppendLane[];
+  readonly #ledger: ExtentLedger;
+  /** Which lane comes first among equals: turned by each append, so that idle disks fill evenly. */
+  #turn = 0;
+  #closedBy: StoreError | undefined;
+  #records = 0;
+  #syncs = 0;
+  readonly #recordsPerSync = new SizeCounts();
+  #bytes = 0;
+  readonly #opening: OpeningCounts = { extentsOpened: 0, filesInTheWay: 0 };
+  #failures = 0;
+  #extentsLost = 0;
+
+  constructor(options: ExtentWriterOptions) {
+    assert(options.disks.disks.length > 0, "a writer needs a data directory");
+    this.#options = options;
+    this.#ledger = new ExtentLedger(options.table, options.platform.clock);
+    this.#lanes = options.disks.disks.map((disk) => this.#createLane(disk));
+  }
+
+  append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef> {
+    assert(payload.length <= chunkBytesMax, "payload longer than a chunk");
+    const checksums = blockChecksums(this.#options.platform.hash, payload);
+    const bytes = recordBytes(identity.key.length, payload.length);
+    return new Promise((resolve, reject) => {
+      const staged = { identity, payload, blockChecksums: checksums, bytes };
+      this.#place({ ...staged, resolve, reject, failures: 0 });
+    });
+  }
+
+  release(refs: readonly ChunkRef[]): void {
+    this.#ledger.released(refs);
+  }
+
+  async assertInPlace(refs: readonly ChunkRef[]): Promise<void> {
+    for (const extent of new Set(refs.map((ref) => ref.extent))) {
+      if (await onDisk(this.#isInPlace(extent))) continue;
+      throw new StoreError("io", `extent ${extent}: its file has gone since it was written`);
+    }
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    // When one of them fails all end, so that a next run does not find them running.
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    const loops = [
+      this.#keepLedger(either),
+      ...this.#lanes.map((lane) => this.#watch(lane, either)),
+    ];
+    const ends = await Promise.allSettled(loops.map((loop) => loop.finally(() => failed.abort())));
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+    this.#closedBy ??= new StoreError("cancelled", "the server is stopping");
+    await Promise.all(this.#lanes.map((lane) => lane.finish()));
+    await this.#advanceFinally();
+  }
+
+  statistics(): ExtentWriterStatistics {
+    return {
+      records: this.#records,
+      syncs: this.#syncs,
+      recordsPerSync: this.#recordsPerSync.read(),
+      bytes: this.#bytes,
+      ...this.#opening,
+      failures: this.#failures,
+      extentsLost: this.#extentsLost,
+      disks: this.#lanes.map(({ health }) => health.statistics()),
+    };
+  }
+
+  /** Gives the record to the writable lane with the least to do. */
+  #place(record: PendingRecord): void {
+    if (this.#closedBy !== undefined) {
+      record.reject(this.#closedBy);
+      return;
+    }
+    let best: AppendLane | undefined;
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const lane = this.#lanes[(this.#turn + i) % this.#lanes.length]!;
+      if (!lane.health.isWritable) continue;
+      if (best === undefined || lane.bytesAhead < best.bytesAhead) best = lane;
+    }
+    this.#turn = (this.#turn + 1) % this.#lanes.length;
+    if (best === undefined) record.reject(this.#noDisk());
+    else if (best.hasRoom(record.bytes)) best.enqueue(record);
+    else
+      record.reject(new StoreError("overloaded", "append queues of all data directories are full"));
+  }
+
+  /** Why nothing can be written: what people can mend most easily names the code. */
+  #noDisk(): StoreError {
+    const states = this.#lanes.map((lane) => lane.health.state);
+    const stopped = states.filter((state) => state.kind !== "writable");
+    const messages = stopped.map((state) => state.message).join("; ");
+    const order: readonly StoppedKind[] = ["full", "read_only", "missing", "io"];
+    const worst = order.find((kind) => stopped.some((state) => state.kind === kind)) ?? "io";
+    // A directory that is not there is, for who wants to write, a failed disk; `missing` is said of
+    // stored bytes.
+    const code = worst === "missing" ? "io" : codeOfDiskError[worst];
+    return new StoreError(code, `no data directory takes bytes: ${messages}`);
+  }
+
+  #createLane(disk: DataDisk): AppendLane {
+    const { platform, session } = this.#options;
+    const health = new DiskHealth({
+      disk: disk.disk,
+      id: disk.id,
+      session,
+      reserveBytes: this.#options.reserveBytes ?? reserveBytesDefault,
+      log: platform.log,
+    });
+    return new AppendLane({
+      clock: platform.clock,
+      health,
+      ledger: this.#ledger,
+      openExtent: () => this.#openExtent(disk, health),
+      extentBytes: this.#options.extentBytes ?? extentBytesMax,
+      giveBack: (records, error) => {
+        this.#takeBack(records, error);
+      },
+      fenced: (error) => {
+        this.#closedBy ??= error;
+      },
+      appended: (records, bytes) => {
+        this.#records += records;
+        this.#syncs++;
+        this.#recordsPerSync.add(records);
+        this.#bytes += bytes;
+      },
+      lost: (extent, found) => {
+        this.#extentsLost++;
+        platform.log("error", "extent_file_lost", { extent, disk: disk.disk.name, found });
+      },
+    });
+  }
+
+  async #openExtent(place: DataDisk, health: DiskHealth): Promise<OpenExtent> {
+    await health.checkFor(extentHeaderBytes);
+    return openNewExtent(this.#options, place, this.#ledger, this.#opening);
+  }
+
+  async #isInPlace(extent: ExtentId): Promise<boolean> {
+    for (const lane of this.#lanes) {
+      const open = lane.openExtentOf(extent);
+      if (open !== undefined) return open.isInPlace();
+    }
+    const entry = this.#ledger.entryOf(extent);
+    // Others took it over: then the commit that would refer to it fails.
+    if (entry === undefined) return true;
+    const { platform, disks } = this.#options;
+    return (await examineExtent(platform.hash, disks, entry)) === "whole";
+  }
+
+  /**
+   * The payloads are still held: what a disk could not take goes to another, or to a new extent on
+   * the same.
+   */
+  #takeBack(records: readonly PendingRecord[], error: unknown): void {
+    this.#failures++;
+    const message = messageOf(error);
+    this.#options.platform.log("warn", "append_failed", { records: records.length, message });
+    for (const record of records) {
+      record.failures++;
+      if (!isDiskError(error)) record.reject(error);
+      else if (record.failures < failuresMax) this.#place(record);
+      else record.reject(new StoreError(codeOfDiskError[error.kind], message, { cause: error }));
+    }
+  }
+
+  async #keepLedger(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options.platform;
+    const sealAfterMs = this.#options.sealAfterMs ?? sealAfterMsDefault;
+    // Late at two looks, a second apart: where this process itself stood still, the answer has come
+    // by the second.
+    const late = new Set<AppendLane>();
+    while (!signal.aborted) {
+      await clock.sleep(tickMs, signal);
+      for (const lane of this.#lanes) {
+        lane.sealOpenedBefore(clock.monotonicMs() - sealAfterMs);
+        if (lane.workingForMs <= answerMsMax) late.delete(lane);
+        else if (late.delete(lane)) this.#abandon(lane);
+        else late.add(lane);
+      }
+      await this.#advance();
+    }
+  }
+
+  #abandon(lane: AppendLane): void {
+    const error = new DiskError("io", `no answer for ${answerMsMax / 1000} s`);
+    lane.health.failed(error);
+    lane.abandonWork(error);
+  }
+
+  async #watch(lane: AppendLane, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (lane.workingForMs <= answerMsMax) {
+        await lane.health.check();
+        lane.look();
+      }
+      await this.#options.platform.clock.sleep(checkMs, signal);
+    }
+  }
+
+  /** Commits rows of sealed extents; what fails is tried again by the next call. */
+  async #advance(): Promise<void> {
+    try {
+      await this.#ledger.advance();
+    } catch (error) {
+      this.#options.platform.log("warn", "extent_not_sealed_yet", { message: messageOf(error) });
+    }
+  }
+
+  async #advanceFinally(): Promise<void> {
+    for (let tries = 0; tries < finalTriesMax; tries++) {
+      await this.#advance();
+      if (!this.#ledger.isBehind) return;
+      await this.#options.platform.clock.sleep(finalRetryMs);
+    }
+  }
 }

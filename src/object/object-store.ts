@@ -3,7 +3,7 @@ import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
-import { type Bucket, DecodedBuckets } from "./bucket-rows.ts";
+import { type Bucket, DecodedBuckets } from "./decoded-buckets.ts";
 import { AnswerBudget } from "./read/answer-budget.ts";
 import type { RequestPhases } from "./request-phases.ts";
 import { partsPerCommitMax } from "../rows/uploads.ts";

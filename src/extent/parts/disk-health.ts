@@ -4,13 +4,23 @@ import type { DiskId, SessionId } from "../../format/ids.ts";
 import { type Disk, DiskError, type DiskErrorKind, isDiskError } from "../../platform/disk.ts";
 import type { Log } from "../../platform/platform.ts";
 import { readIdentity } from "../data-directories.ts";
-import type { DiskStatistics } from "../extent-writer.ts";
 
 export type StoppedKind = Exclude<DiskErrorKind, "exists">;
 
 export type DiskState =
   | { readonly kind: "writable" }
   | { readonly kind: StoppedKind; readonly message: string };
+
+/** The state of a data directory for this writer: `ok`, or the reason why it takes no appends. */
+export type DiskCondition = "ok" | "full" | "read_only" | "missing" | "io";
+
+export interface DiskStatistics {
+  /** The directory. */
+  readonly name: string;
+  readonly condition: DiskCondition;
+  /** At the last look, a few seconds ago at most; 0 before the first. */
+  readonly bytesFree: number;
+}
 
 export interface DiskHealthOptions {
   readonly disk: Disk;

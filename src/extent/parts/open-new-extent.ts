@@ -1,11 +1,12 @@
 import { messageOf } from "../../base/errors.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentRow, Scheme } from "../../format/extent-row.ts";
+import type { SessionId } from "../../format/ids.ts";
 import { DiskError, isDiskError } from "../../platform/disk.ts";
-import type { DataDisk } from "../extent-files.ts";
+import type { Platform } from "../../platform/platform.ts";
+import type { DataDisk, ExtentDisks } from "../extent-files.ts";
 import { extentPath } from "../extent-files.ts";
-import type { ExtentEntry } from "../extent-table.ts";
-import type { ExtentWriterOptions } from "../extent-writer.ts";
+import type { ExtentEntry, ExtentTable } from "../extent-table.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
 import { LocalMember } from "./local-member.ts";
 import { dropMember, expectedHeaderOf, writerEpoch } from "./member-drop.ts";
@@ -17,6 +18,15 @@ const scheme: Scheme = { kind: "replicated", copies: 1, quorum: 1 };
  * refused at the start.
  */
 const idsTriedMax = 16;
+
+/** Who opens extents, and where. */
+export interface OpeningOptions {
+  readonly platform: Platform;
+  readonly disks: ExtentDisks;
+  readonly table: ExtentTable;
+  readonly session: SessionId;
+  readonly storageClass: string;
+}
 
 export interface OpeningCounts {
   extentsOpened: number;
@@ -30,7 +40,7 @@ export interface OpeningCounts {
  * up, with the row, so that nothing ever removes it on the row's behalf.
  */
 export async function openNewExtent(
-  options: ExtentWriterOptions,
+  options: OpeningOptions,
   place: DataDisk,
   ledger: ExtentLedger,
   counts: OpeningCounts,
@@ -70,7 +80,7 @@ export async function openNewExtent(
  * header is looked at.
  */
 async function giveUp(
-  { platform, table }: ExtentWriterOptions,
+  { platform, table }: OpeningOptions,
   entry: ExtentEntry,
   place: DataDisk,
   ledger: ExtentLedger,
@@ -91,7 +101,7 @@ async function giveUp(
  * session; here it only means that this extent is not ours to write, and another is opened.
  */
 async function assertStillOpen(
-  { platform, disks, table }: ExtentWriterOptions,
+  { platform, disks, table }: OpeningOptions,
   entry: ExtentEntry,
   place: DataDisk,
   member: LocalMember,
@@ -109,7 +119,7 @@ async function assertStillOpen(
 }
 
 function newRow(
-  { session, storageClass }: ExtentWriterOptions,
+  { session, storageClass }: OpeningOptions,
   { id }: DataDisk,
   createdMs: number,
 ): ExtentRow {
@@ -129,7 +139,7 @@ function newRow(
 }
 
 function headerOf(
-  { disks }: ExtentWriterOptions,
+  { disks }: OpeningOptions,
   place: DataDisk,
   { id, row }: ExtentEntry,
 ): ExtentHeader {

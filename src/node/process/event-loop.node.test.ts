@@ -10,7 +10,7 @@ import { type BlobId, idOfText, idText, type UploadId } from "../../format/ids.t
 import { headKey, partKey } from "../../format/row-keys.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Partition } from "../../keymap/keymap.ts";
-import type { Bucket } from "../../object/bucket-rows.ts";
+import type { Bucket } from "../../object/decoded-buckets.ts";
 import { createBucket, getBucket } from "../../object/bucket/buckets.ts";
 import { initiateUpload } from "../../object/upload/multipart.ts";
 import { partNumberMax } from "../../rows/uploads.ts";

@@ -5,7 +5,7 @@ import { encodeBucketRow } from "../../format/bucket-row.ts";
 import { bucketFenceKey, bucketKey, space, spaceRange } from "../../format/row-keys.ts";
 import { closeFences } from "../../keymap/bucket-lifecycle.ts";
 import { createHash } from "../../node/platform/hash.ts";
-import { DecodedBuckets } from "../bucket-rows.ts";
+import { DecodedBuckets } from "../decoded-buckets.ts";
 import { createBucket, deleteBucket, getBucket, listBuckets } from "./buckets.ts";
 import { deleteObject } from "../write/delete.ts";
 import type { ObjectStore } from "../object-store.ts";

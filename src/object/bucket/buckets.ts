@@ -10,19 +10,15 @@ import {
   reopenBucket,
 } from "../../keymap/bucket-lifecycle.ts";
 import { nextId } from "../../keymap/counters.ts";
-import {
-  type Bucket,
-  bucketOf,
-  bucketRowKey,
-  findBucket,
-  type FoundBucket,
-} from "../bucket-rows.ts";
+import { bucketRowKey, findBucket, type FoundBucket } from "../bucket-rows.ts";
+import { type Bucket, bucketOf } from "../decoded-buckets.ts";
 import { freeUploads } from "../../rows/upload-end.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { skipDamaged, scanBucket } from "../page-scan.ts";
 import { type Refusal, refuse } from "../refusal.ts";
 
-export { getBucket, type Bucket } from "../bucket-rows.ts";
+export { getBucket } from "../bucket-rows.ts";
+export type { Bucket } from "../decoded-buckets.ts";
 
 /**
  * Makes a bucket; at most one of racing creators succeeds. `bucketOwnedByYou` or `bucketExists`

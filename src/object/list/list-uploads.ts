@@ -12,7 +12,7 @@ import {
   spaceRange,
   uploadKey,
 } from "../../format/row-keys.ts";
-import type { Bucket } from "../bucket-rows.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import { getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";

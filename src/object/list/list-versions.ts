@@ -8,7 +8,8 @@ import {
   scanVersions,
   versionsFrom,
 } from "../../rows/version-scan.ts";
-import { type Bucket, getBucket } from "../bucket-rows.ts";
+import { getBucket } from "../bucket-rows.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import {
   commonPrefixOf,

@@ -9,7 +9,7 @@ import {
   space,
   spaceRange,
 } from "../../format/row-keys.ts";
-import type { Bucket } from "../bucket-rows.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import { getBucket } from "../bucket-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";

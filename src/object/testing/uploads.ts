@@ -1,8 +1,9 @@
 import type { ChecksumAlgorithm } from "../../format/checksum.ts";
 import type { UploadId } from "../../format/ids.ts";
 import type { UploadRow } from "../../format/object-row.ts";
-import type { CompleteInput, CompletePart } from "../upload/complete-upload.ts";
-import { completeUpload, initiateUpload, uploadPart } from "../upload/multipart.ts";
+import type { CompletePart } from "../upload/choose-parts.ts";
+import { type CompleteInput, completeUpload } from "../upload/complete-upload.ts";
+import { initiateUpload, uploadPart } from "../upload/multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Stored } from "../write/put.ts";
 import type { Refusal } from "../refusal.ts";

@@ -1,7 +1,6 @@
 import { equalBytes } from "../../base/bytes.ts";
-import type { ChecksumType, StoredChecksum } from "../../format/checksum.ts";
+import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../../format/checksum.ts";
 import type { PartList } from "../../format/manifest.ts";
-import type { CompleteInput, CompletePart } from "./complete-upload.ts";
 import { md5Etag } from "../etag.ts";
 import { type Refusal, refuse } from "../refusal.ts";
 import type { FoundPart, FoundUpload } from "../../rows/uploads.ts";
@@ -10,6 +9,21 @@ import { idText } from "../../format/ids.ts";
 /** @limit S3: every part but the last is at least 5 MiB. */
 export const partBytesMin = 5 * 1024 ** 2;
 
+export interface CompletePart {
+  readonly part: number;
+  /** Without quotes. */
+  readonly etag: string;
+  readonly checksum:
+    | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }
+    | undefined;
+}
+
+/** What a Complete says of its parts. */
+export interface PartsAsked {
+  readonly parts: readonly CompletePart[];
+  readonly expectedType: ChecksumType | undefined;
+}
+
 /**
  * The stored parts that a Complete lists, or what is wrong with its list, in the order S3 looks at
  * it.
@@ -17,7 +31,7 @@ export const partBytesMin = 5 * 1024 ** 2;
 export function chooseParts(
   stored: readonly FoundPart[],
   upload: FoundUpload,
-  input: Pick<CompleteInput, "parts" | "expectedType">,
+  input: PartsAsked,
 ): FoundPart[] | Refusal {
   const { parts } = input;
   if (parts.length === 0) {
@@ -66,10 +80,7 @@ export function isSameList(made: PartList, asked: readonly CompletePart[]): bool
  * `expectedType` is what the request says of the upload; a composite checksum needs the parts'
  * checksums in the list.
  */
-function checkType(
-  upload: FoundUpload,
-  { parts, expectedType }: Pick<CompleteInput, "parts" | "expectedType">,
-): Refusal | undefined {
+function checkType(upload: FoundUpload, { parts, expectedType }: PartsAsked): Refusal | undefined {
   const { checksum } = upload.row;
   if (expectedType !== undefined && expectedType !== checksum?.type) {
     const message =

@@ -1,6 +1,6 @@
 import { concatBytes, equalBytes } from "../../base/bytes.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
-import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../../format/checksum.ts";
+import type { ChecksumAlgorithm, StoredChecksum } from "../../format/checksum.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { type ObjectRow, partSetOf } from "../../format/object-row.ts";
 import { BlobWriter } from "../blob-writer.ts";
@@ -12,7 +12,7 @@ import { clearUploadIfPossible } from "../../rows/upload-end.ts";
 import type { UploadAddress } from "./multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { type Stored, storedOf } from "../write/put.ts";
-import { chooseParts, isSameList } from "./choose-parts.ts";
+import { chooseParts, isSameList, type PartsAsked } from "./choose-parts.ts";
 import { isRefusal, type Refusal, refuse } from "../refusal.ts";
 import { inPhase } from "../request-phases.ts";
 import { openTarget, type Target } from "../target.ts";
@@ -26,23 +26,12 @@ import {
 import { objectOf, readHead, type Version } from "../../rows/versions.ts";
 import { wholeChecksum } from "../write/whole-checksum.ts";
 
-export interface CompletePart {
-  readonly part: number;
-  /** Without quotes. */
-  readonly etag: string;
-  readonly checksum:
-    | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }
-    | undefined;
-}
-
-export interface CompleteInput extends UploadAddress {
-  readonly parts: readonly CompletePart[];
+export interface CompleteInput extends UploadAddress, PartsAsked {
   readonly condition: WriteCondition;
   readonly expectedSize: number | undefined;
   readonly expectedChecksum:
     | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }
     | undefined;
-  readonly expectedType: ChecksumType | undefined;
 }
 
 /**

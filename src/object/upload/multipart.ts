@@ -10,7 +10,7 @@ import {
 } from "../../format/object-row.ts";
 import { bucketFenceKey, partKey, uploadKey } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
-import type { Bucket } from "../bucket-rows.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import { storeBody } from "../write/store-body.ts";
 import type { Upload } from "../write/upload.ts";
 import { commitPlan, fenceOf, type Planned, releasing } from "../../rows/commit.ts";
@@ -32,7 +32,6 @@ import {
 } from "../../rows/uploads.ts";
 import { readHead } from "../../rows/versions.ts";
 
-export { completeUpload, type CompleteInput, type CompletePart } from "./complete-upload.ts";
 export { listUploads, type UploadListItem } from "../list/list-uploads.ts";
 
 export interface UploadAddress {

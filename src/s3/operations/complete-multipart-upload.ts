@@ -1,9 +1,6 @@
 import { fromBase64 } from "../../base/bytes.ts";
-import {
-  type CompleteInput,
-  type CompletePart,
-  completeUpload,
-} from "../../object/upload/multipart.ts";
+import type { CompletePart } from "../../object/upload/choose-parts.ts";
+import { type CompleteInput, completeUpload } from "../../object/upload/complete-upload.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import {

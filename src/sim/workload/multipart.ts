@@ -1,9 +1,9 @@
 import { toHex } from "../../base/bytes.ts";
 import type { UploadId } from "../../format/ids.ts";
-import type { CompletePart } from "../../object/upload/multipart.ts";
+import type { CompletePart } from "../../object/upload/choose-parts.ts";
+import { completeUpload } from "../../object/upload/complete-upload.ts";
 import {
   abortUpload,
-  completeUpload,
   initiateUpload,
   listParts,
   uploadPart,

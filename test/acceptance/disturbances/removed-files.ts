@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { decodeUtf8 } from "../../../src/base/bytes.ts";
 import { extentOfPath, extentsDirectory } from "../../../src/extent/extent-files.ts";
@@ -6,7 +6,6 @@ import { scanRecords } from "../../../src/extent/extent-scan.ts";
 import { extentHeaderBytes } from "../../../src/format/limits.ts";
 import { openDisk } from "../../../src/node/disk/disk.ts";
 import { createHash } from "../../../src/node/platform/hash.ts";
-import type { Disturbance } from "./disturbance.ts";
 
 /*
  * Extent files that are taken away under a running server. They are kept, and read: what has a
@@ -91,28 +90,3 @@ export class RemovedFiles {
     return begunMs <= (this.#lostUntilMs.get(key) ?? Number.NEGATIVE_INFINITY);
   }
 }
-
-/** The newest, mostly: it is being written to. */
-function pickFile(directory: string): string | undefined {
-  const byAge = extentPaths(directory)
-    .map((path) => ({ path, changedMs: statSync(join(directory, path)).mtimeMs }))
-    .toSorted((a, b) => b.changedMs - a.changedMs);
-  const at = Math.random() < 0.6 ? 0 : Math.floor(Math.random() * byAge.length);
-  return byAge[at]?.path;
-}
-
-function removal(name: string, how: "removed" | "emptied"): Disturbance {
-  return {
-    name,
-    weight: 1,
-    strike: async ({ directories, removed }) => {
-      const directory = directories[Math.floor(Math.random() * directories.length)] ?? "";
-      const path = pickFile(directory);
-      if (path !== undefined) removed.take(directory, path, how);
-      return "goes on";
-    },
-  };
-}
-
-export const fileRemoved = removal("extent file removed", "removed");
-export const fileEmptied = removal("extent file replaced by an empty one", "emptied");

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { oneOf, whole } from "../flag-values.ts";
-import { loadGroups } from "./loads.ts";
+import { comparisonGroups, loadGroups } from "./loads.ts";
 import type { ComparisonRun } from "./run-comparison.ts";
 import type { Peer } from "./stores.ts";
 
@@ -18,8 +18,6 @@ export const comparisonHelp = `npm run bench [-- flags]: this store, others and 
   --workers N, --processes N  of our server and the bare one, of the load (2, 2)
   --cpu-prof DIR      profiles of our server's processes
   --json              one line of JSON; --svg FILE  the rates as a chart`;
-
-export const comparisonGroups = [...loadGroups, "start"] as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

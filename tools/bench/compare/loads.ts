@@ -11,6 +11,9 @@ export const loadGroups = [
   "large",
   "memory",
 ] as const;
+/** What `--only` may name: the loads, and how long a start takes. */
+export const comparisonGroups = [...loadGroups, "start"] as const;
+
 export type LoadGroup = (typeof loadGroups)[number];
 
 /**
