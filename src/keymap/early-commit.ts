@@ -1,4 +1,3 @@
-import {} from "../base/bytes.ts";
 import { StoreError } from "../base/errors.ts";
 import type { Change, Engine } from "../engine/engine.ts";
 import type { ChangeId } from "../format/ids.ts";

@@ -10,7 +10,7 @@ import type { Span } from "./read/ranges.ts";
 import { getUpload, type UploadAddress, uploadPart } from "./upload/multipart.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { mayWrite, type Stored, storeObject } from "./write/put.ts";
-import { plainPieces, type Upload } from "./write/upload.ts";
+import { plainPieces, type IncomingBody } from "./write/incoming-body.ts";
 import { isRefusal, type Refusal, refuse } from "./refusal.ts";
 import { openTarget, type Target } from "./target.ts";
 import { shownVersionId, type VersionRef } from "../format/version-id.ts";
@@ -61,9 +61,9 @@ export async function copyObject(store: ObjectStore, input: CopyInput): Promise<
   if (row.size > bodyBytesMax) return sourceTooLarge();
   const span = { first: 0, end: row.size };
   const algorithm = input.checksum ?? row.checksum?.algorithm ?? defaultChecksum;
-  const upload = copyOf(store, source, { span, algorithm, signal });
+  const incoming = copyOf(store, source, { span, algorithm, signal });
   const attributes = input.attributes(row.attributes);
-  const stored = await storeObject(store, target, { attributes, condition, upload });
+  const stored = await storeObject(store, target, { attributes, condition, incoming });
   return isRefusal(stored) ? stored : copied(source, stored);
 }
 
@@ -128,7 +128,7 @@ function copyOf(
   store: ObjectStore,
   { target, version }: Source,
   what: { span: Span; algorithm: ChecksumAlgorithm; signal: AbortSignal | undefined },
-): Upload {
+): IncomingBody {
   const { span, algorithm, signal } = what;
   const { size, checksum } = version.row;
   const sizeBytes = span.end - span.first;

@@ -4,9 +4,10 @@ import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";
 import type { HeaderList } from "../platform/http.ts";
 
-// The one place that knows S3's error names. Everything else speaks in codes of ours, and each kind
-// of them has a complete record here: a code added elsewhere is a type error until S3's word for it
-// is found.
+// S3's error names and their messages. The code below speaks in codes of its own, and each kind of
+// them has a complete record here: a code added elsewhere is a type error until it has an S3 name.
+// The HTTP server has a few answers of its own, for what it refuses without a handler
+// (node/http/bare-answer.ts).
 
 /** Status and default message per S3 error code, as AWS words them where AWS has the code. */
 const s3Errors = {

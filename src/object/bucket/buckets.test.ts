@@ -18,7 +18,7 @@ import {
   ok,
   put,
   refusalOf,
-  uploadOf,
+  incomingOf,
 } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket, testOwner } from "../testing/test-store.ts";
@@ -129,8 +129,8 @@ test("C2: a put under way while its bucket is deleted is refused, even if the na
     ok(await deleteBucket(store, testBucket));
     ok(await create(store, testBucket));
   };
-  const upload = { ...uploadOf(encodeUtf8("late")), body: inPieces(body()) };
-  const input = { bucket: testBucket, key: key("k"), attributes, condition: always, upload };
+  const incoming = { ...incomingOf(encodeUtf8("late")), body: inPieces(body()) };
+  const input = { bucket: testBucket, key: key("k"), attributes, condition: always, incoming };
   assert.equal(refusalOf(await putObject(store, input)), "noSuchBucket");
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
 });

@@ -8,8 +8,8 @@ import type { GetInput } from "../read/get.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Stored } from "../write/put.ts";
 import { putObject } from "../write/put.ts";
-import type { BodyPieces, Upload } from "../write/upload.ts";
-import { plainPieces, wholeBodyBytesMax } from "../write/upload.ts";
+import type { BodyPieces, IncomingBody } from "../write/incoming-body.ts";
+import { plainPieces, wholeBodyBytesMax } from "../write/incoming-body.ts";
 import type { Refusal } from "../refusal.ts";
 import { isRefusal } from "../refusal.ts";
 import { key, testBucket, testOwner } from "./test-store.ts";
@@ -52,11 +52,11 @@ export function inPieces(
   return { kind: "pieces", pieces: some, decoder: plainPieces, ownership };
 }
 
-/** An upload whose checksum is of the algorithm given. */
-export function uploadOf(
+/** A body whose checksum is of the algorithm given. */
+export function incomingOf(
   bytes: Uint8Array,
   options: { algorithm?: ChecksumAlgorithm; pieceBytes?: number; announce?: boolean } = {},
-): Upload {
+): IncomingBody {
   const { algorithm = "crc32", pieceBytes, announce = true } = options;
   const isWhole = announce && bytes.length <= wholeBodyBytesMax;
   return {
@@ -74,8 +74,14 @@ export function put(
   condition: WriteCondition = always,
 ): Promise<Stored | Refusal> {
   const bytes = typeof body === "string" ? encodeUtf8(body) : body;
-  const upload = uploadOf(bytes);
-  return putObject(store, { bucket: testBucket, key: keyOf(name), attributes, condition, upload });
+  const incoming = incomingOf(bytes);
+  return putObject(store, {
+    bucket: testBucket,
+    key: keyOf(name),
+    attributes,
+    condition,
+    incoming,
+  });
 }
 
 /** The bytes of an object, or why there are none. */

@@ -7,7 +7,7 @@ import { initiateUpload, uploadPart } from "../upload/multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Stored } from "../write/put.ts";
 import type { Refusal } from "../refusal.ts";
-import { always, attributes, ok, uploadOf } from "./bodies.ts";
+import { always, attributes, ok, incomingOf } from "./bodies.ts";
 import { key, testBucket } from "./test-store.ts";
 
 /** One upload of key "k", as a client does it. */
@@ -31,7 +31,7 @@ export class TestUpload {
     bytes: Uint8Array,
     algorithm?: ChecksumAlgorithm,
   ): Promise<Stored | Refusal> {
-    const data = uploadOf(bytes, algorithm === undefined ? {} : { algorithm });
+    const data = incomingOf(bytes, algorithm === undefined ? {} : { algorithm });
     return uploadPart(this.#store, { ...this.address, part: number, data });
   }
 

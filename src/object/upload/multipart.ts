@@ -12,7 +12,7 @@ import { bucketFenceKey, partKey, uploadKey } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Bucket } from "../decoded-buckets.ts";
 import { storeBody } from "../write/store-body.ts";
-import type { Upload } from "../write/upload.ts";
+import type { IncomingBody } from "../write/incoming-body.ts";
 import { commitPlan, fenceOf, type Planned, releasing } from "../../rows/commit.ts";
 import { etagOf } from "../etag.ts";
 import { freeUpload } from "../../rows/upload-end.ts";
@@ -134,7 +134,7 @@ export async function uploadPart(
   input: UploadAddress & {
     /** 1 … 10,000 */
     readonly part: number;
-    readonly data: Upload;
+    readonly data: IncomingBody;
   },
 ): Promise<Stored | Refusal> {
   const { part } = input;

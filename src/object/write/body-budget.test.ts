@@ -14,7 +14,15 @@ import {
   waitersMax,
   waitMsMax,
 } from "./body-budget.ts";
-import { always, attributes, get, inPieces, patterned, put, uploadOf } from "../testing/bodies.ts";
+import {
+  always,
+  attributes,
+  get,
+  inPieces,
+  patterned,
+  put,
+  incomingOf,
+} from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { putObject } from "./put.ts";
 
@@ -48,9 +56,9 @@ test("C6: uploads together hold no more than the budget, however many there are"
     await leave.promise;
   };
   const puts = Array.from({ length: uploads }, (_, i) => {
-    const upload = { ...uploadOf(noBytes), body: inPieces(body()), sizeBytes: chunkBytesMax };
+    const incoming = { ...incomingOf(noBytes), body: inPieces(body()), sizeBytes: chunkBytesMax };
     const input = { bucket: testBucket, key: key(`k${i}`), attributes, condition: always };
-    return putObject(store, { ...input, upload });
+    return putObject(store, { ...input, incoming });
   });
   await settle();
   // One piece each of those who wait, two of the others.
@@ -122,8 +130,8 @@ test("C6: slow uploads take turns: one that sends nothing does not keep others w
   };
   const input = { bucket: testBucket, attributes, condition: always };
   const slow = Array.from({ length: chunksMax }, (_, i) => {
-    const upload = { ...uploadOf(bytes), body: inPieces(body()) };
-    return putObject(store, { ...input, key: key(`slow${i}`), upload });
+    const incoming = { ...incomingOf(bytes), body: inPieces(body()) };
+    return putObject(store, { ...input, key: key(`slow${i}`), incoming });
   });
   await settle();
   const quick = put(store, "quick", bytes);
@@ -154,7 +162,7 @@ test("C6: an upload that was cut short too often is answered SlowDown", async ()
       other.close();
     }
   };
-  const upload = { ...uploadOf(noBytes), body: inPieces(body()), sizeBytes: undefined };
+  const incoming = { ...incomingOf(noBytes), body: inPieces(body()), sizeBytes: undefined };
   const input = { bucket: testBucket, key: key("k"), attributes, condition: always };
-  await assert.rejects(putObject(store, { ...input, upload }), { code: "overloaded" });
+  await assert.rejects(putObject(store, { ...input, incoming }), { code: "overloaded" });
 });

@@ -6,7 +6,7 @@ import {
   type HashAlgorithm,
 } from "../../platform/hash.ts";
 import type { StoredChecksum } from "../../format/checksum.ts";
-import type { Upload } from "./upload.ts";
+import type { IncomingBody } from "./incoming-body.ts";
 
 /**
  * @limit Bodies up to this size are hashed by the thread that receives them, a step at a time:
@@ -34,8 +34,7 @@ export function hashStepBytes(sizeBytes: number | undefined): number {
 }
 
 /**
- * MD5, which is the ETag, and what else is asked for. The one place where bodies that come in
- * pieces are hashed.
+ * Hashes a body that is stored as it comes: MD5, which is the ETag, and what else is asked for.
  */
 export function openDigests(
   hash: Hash,
@@ -54,15 +53,15 @@ export function openDigests(
  */
 export function acceptWhole(
   hash: Hash,
-  upload: Pick<Upload, "algorithms" | "accept">,
+  incoming: Pick<IncomingBody, "algorithms" | "accept">,
   bytes: Uint8Array,
 ): { readonly md5: Uint8Array; readonly checksum: StoredChecksum } {
   const md5 = hash.digest("md5", bytes);
   const digests = new Map<HashAlgorithm, Uint8Array>([["md5", md5]]);
-  for (const name of upload.algorithms) {
+  for (const name of incoming.algorithms) {
     if (!digests.has(name)) digests.set(name, hash.digest(name, bytes));
   }
-  return { md5, checksum: upload.accept(digests, bytes.length) };
+  return { md5, checksum: incoming.accept(digests, bytes.length) };
 }
 
 /** A digest that was asked for. */

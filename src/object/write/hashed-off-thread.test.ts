@@ -15,7 +15,7 @@ import {
   ok,
   patterned,
   refusalOf,
-  uploadOf,
+  incomingOf,
 } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 
@@ -46,8 +46,14 @@ async function createStore(change: (hasher: BodyHasher) => Partial<BodyHasher>) 
     buffersInUse--;
     give(buffer);
   };
-  const put = (upload = uploadOf(bytes, { pieceBytes: 65_536 })) =>
-    putObject(store, { bucket: testBucket, key: key("k"), attributes, condition: always, upload });
+  const put = (incoming = incomingOf(bytes, { pieceBytes: 65_536 })) =>
+    putObject(store, {
+      bucket: testBucket,
+      key: key("k"),
+      attributes,
+      condition: always,
+      incoming,
+    });
   return { store, open, put, inUse: () => buffersInUse };
 }
 
@@ -97,7 +103,7 @@ test("put: a large body that breaks off closes its hashers and gives back its me
     }
     throw new StoreError("cancelled", "the client left");
   };
-  await assert.rejects(put({ ...uploadOf(bytes), body: inPieces(broken()) }), {
+  await assert.rejects(put({ ...incomingOf(bytes), body: inPieces(broken()) }), {
     code: "cancelled",
   });
   await settle();

@@ -23,7 +23,7 @@ import {
   put,
   refusalOf,
   inPieces,
-  uploadOf,
+  incomingOf,
 } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
@@ -32,8 +32,8 @@ const hash = createHash();
 const inBucket = { bucket: testBucket, conditions: {} };
 
 function putPieces(store: TestStore, name: string, bytes: Uint8Array, options: object) {
-  const upload = uploadOf(bytes, options);
-  return putObject(store, { ...inBucket, key: key(name), attributes, condition: always, upload });
+  const incoming = incomingOf(bytes, options);
+  return putObject(store, { ...inBucket, key: key(name), attributes, condition: always, incoming });
 }
 
 test("put: what was stored is read, with MD5 as ETag and the checksum accepted", async () => {
@@ -96,8 +96,8 @@ test("put: more chunks than a row may hold go behind a manifest", async () => {
 test("put: a body shorter or longer than announced is not stored, and its records are released", async () => {
   const store = await createTestStore(hash);
   for (const sizeBytes of [4, 6, 2 * chunkBytesMax]) {
-    const upload = { ...uploadOf(encodeUtf8("hello")), sizeBytes };
-    const input = { ...inBucket, key: key("k"), attributes, condition: always, upload };
+    const incoming = { ...incomingOf(encodeUtf8("hello")), sizeBytes };
+    const input = { ...inBucket, key: key("k"), attributes, condition: always, incoming };
     await assert.rejects(putObject(store, input), { code: "invalid" });
   }
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
@@ -113,15 +113,15 @@ test("C3: a body that breaks off, or is not accepted, leaves what was there and 
     throw new StoreError("cancelled", "gone");
   };
   const base = { ...inBucket, key: key("k"), attributes, condition: always };
-  const cut = { ...uploadOf(long), sizeBytes: undefined, body: inPieces(broken()) };
-  await assert.rejects(putObject(store, { ...base, upload: cut }), { code: "cancelled" });
+  const cut = { ...incomingOf(long), sizeBytes: undefined, body: inPieces(broken()) };
+  await assert.rejects(putObject(store, { ...base, incoming: cut }), { code: "cancelled" });
   const refused = {
-    ...uploadOf(long),
+    ...incomingOf(long),
     accept: () => {
       throw new Error("bad digest");
     },
   };
-  await assert.rejects(putObject(store, { ...base, upload: refused }), /bad digest/);
+  await assert.rejects(putObject(store, { ...base, incoming: refused }), /bad digest/);
   assert.equal(decodeUtf8(ok(await get(store, "k"))), "before");
   assert.equal(store.writer.appended.length, 1 + 2 + 3);
   assert.deepEqual(store.writer.released, store.writer.appended);
@@ -145,8 +145,8 @@ test("put: a signal that aborts ends it", async () => {
   const abort = new AbortController();
   abort.abort();
   const body = { ...inPieces(pieces(encodeUtf8("x"))), signal: abort.signal };
-  const upload = { ...uploadOf(encodeUtf8("x")), body };
-  const input = { ...inBucket, key: key("k"), attributes, condition: always, upload };
+  const incoming = { ...incomingOf(encodeUtf8("x")), body };
+  const input = { ...inBucket, key: key("k"), attributes, condition: always, incoming };
   await assert.rejects(putObject(store, input), { code: "cancelled" });
 });
 
@@ -166,8 +166,8 @@ test("put: keys and bodies past the limits are refused", async () => {
   assert.equal(refusalOf(await put(store, new Uint8Array(1025), "x")), "keyTooLong");
   assert.equal(refusalOf(await put(store, "", "x")), "invalidRequest");
   ok(await put(store, new Uint8Array(1024), "x"));
-  const upload = { ...uploadOf(encodeUtf8("x")), sizeBytes: bodyBytesMax + 1 };
-  const input = { ...inBucket, key: key("k"), attributes, condition: always, upload };
+  const incoming = { ...incomingOf(encodeUtf8("x")), sizeBytes: bodyBytesMax + 1 };
+  const input = { ...inBucket, key: key("k"), attributes, condition: always, incoming };
   const refusal = await putObject(store, input);
   assert.ok(isRefusal(refusal));
   assert.equal(refusal.refusal, "entityTooLarge");
@@ -268,9 +268,9 @@ test("put: pieces that are owned are freed once they are copied, others stay as 
         yield own;
       }
     };
-    const upload = { ...uploadOf(bytes), body: inPieces(bodyPieces(), ownership) };
+    const incoming = { ...incomingOf(bytes), body: inPieces(bodyPieces(), ownership) };
     const target = { bucket: testBucket, key: key(ownership), attributes, condition: always };
-    ok(await putObject(store, { ...target, upload }));
+    ok(await putObject(store, { ...target, incoming }));
     assert.equal(Buffer.compare(ok(await get(store, ownership)), bytes), 0);
     const held = handedOut.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
     assert.equal(held, ownership === "owned" ? 0 : bytes.length);

@@ -12,14 +12,14 @@ import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal, type RefusalCode } from "../refusal.ts";
 import { openTarget, type Target } from "../target.ts";
 import { storeBody } from "./store-body.ts";
-import type { Upload } from "./upload.ts";
+import type { IncomingBody } from "./incoming-body.ts";
 
 export interface PutInput {
   readonly bucket: string;
   readonly key: Uint8Array;
   readonly attributes: ObjectAttributes;
   readonly condition: WriteCondition;
-  readonly upload: Upload;
+  readonly incoming: IncomingBody;
 }
 
 export interface Stored {
@@ -74,12 +74,12 @@ export async function mayWrite(
 export async function storeObject(
   store: ObjectStore,
   target: Target,
-  input: Pick<PutInput, "attributes" | "condition" | "upload">,
+  input: Pick<PutInput, "attributes" | "condition" | "incoming">,
 ): Promise<Stored | Refusal> {
   const { bucket, key } = target;
   const blob = store.keymap.session.nextBlobId();
   const identity = { bucket: bucket.id, key, blob, upload: undefined, part: 0 };
-  const body = await storeBody(store, identity, input.upload);
+  const body = await storeBody(store, identity, input.incoming);
   if (isRefusal(body)) return body;
   const { size, md5, checksum, data } = body;
   const { attributes, condition } = input;

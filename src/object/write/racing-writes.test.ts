@@ -18,7 +18,7 @@ import {
   put,
   refusalOf,
   inPieces,
-  uploadOf,
+  incomingOf,
 } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
@@ -87,8 +87,8 @@ test("C2: a condition that held before the body is judged again at the commit", 
     yield encodeUtf8("late");
     ok(await put(store, "k", "earlier"));
   };
-  const upload = { ...uploadOf(encodeUtf8("late")), body: inPieces(body()) };
-  const base = { bucket: testBucket, key: key("k"), attributes, upload };
+  const incoming = { ...incomingOf(encodeUtf8("late")), body: inPieces(body()) };
+  const base = { bucket: testBucket, key: key("k"), attributes, incoming };
   const result = await putObject(store, { ...base, condition: { kind: "ifAbsent" } });
   assert.equal(refusalOf(result), "preconditionFailed");
   assert.equal(decodeUtf8(ok(await get(store, "k"))), "earlier");
@@ -101,8 +101,8 @@ test("put: a condition that fails is answered before the body is read", async ()
   const unread: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]: () => assert.fail("the body was read"),
   };
-  const upload = { ...uploadOf(encodeUtf8("x")), body: inPieces(unread) };
-  const base = { bucket: testBucket, key: key("k"), attributes, upload };
+  const incoming = { ...incomingOf(encodeUtf8("x")), body: inPieces(unread) };
+  const base = { bucket: testBucket, key: key("k"), attributes, incoming };
   const result = await putObject(store, { ...base, condition: { kind: "ifAbsent" } });
   assert.equal(refusalOf(result), "preconditionFailed");
 });

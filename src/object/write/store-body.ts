@@ -10,7 +10,7 @@ import type { ObjectStore } from "../object-store.ts";
 import type { Refusal } from "../refusal.ts";
 import { refuse } from "../refusal.ts";
 import { inPhase } from "../request-phases.ts";
-import type { BodyPieces, Upload, WholeBody } from "./upload.ts";
+import type { BodyPieces, IncomingBody, WholeBody } from "./incoming-body.ts";
 
 /**
  * @limit S3: one put, one part or one copy is at most 5 GiB. That is 1,280 chunks (and a few short
@@ -35,15 +35,15 @@ export interface StoredBody {
 export function storeBody(
   store: ObjectStore,
   blob: BlobIdentity,
-  upload: Upload,
+  incoming: IncomingBody,
 ): Promise<StoredBody | Refusal> {
-  const { body, sizeBytes } = upload;
+  const { body, sizeBytes } = incoming;
   if (sizeBytes !== undefined && sizeBytes > bodyBytesMax) {
     return Promise.resolve(tooLarge(sizeBytes));
   }
   return body.kind === "whole"
-    ? storeWhole(store, blob, upload, body)
-    : storePieces(store, blob, upload, body);
+    ? storeWhole(store, blob, incoming, body)
+    : storePieces(store, blob, incoming, body);
 }
 
 /**
@@ -53,14 +53,14 @@ export function storeBody(
 async function storeWhole(
   { platform, writer, phases }: ObjectStore,
   blob: BlobIdentity,
-  upload: Upload,
+  incoming: IncomingBody,
   body: WholeBody,
 ): Promise<StoredBody> {
   const read = body.read();
   const bytes = read instanceof Promise ? await read : read;
   const size = bytes.length;
-  if (size !== upload.sizeBytes) throw wrongSize(upload.sizeBytes, size);
-  const { md5, checksum } = acceptWhole(platform.hash, upload, bytes);
+  if (size !== incoming.sizeBytes) throw wrongSize(incoming.sizeBytes, size);
+  const { md5, checksum } = acceptWhole(platform.hash, incoming, bytes);
   if (size === 0) return { size, md5, checksum, data: { kind: "empty" }, appended: [] };
   phases.wait("write");
   try {
@@ -76,12 +76,12 @@ async function storeWhole(
 async function storePieces(
   store: ObjectStore,
   blob: BlobIdentity,
-  upload: Upload,
+  incoming: IncomingBody,
   { pieces, decoder, ownership, signal }: BodyPieces,
 ): Promise<StoredBody | Refusal> {
-  const announced = upload.sizeBytes;
+  const announced = incoming.sizeBytes;
   const writer = new BlobWriter(store.writer, blob);
-  const chunks = new ChunkFiller(store, announced, upload.algorithms, writer);
+  const chunks = new ChunkFiller(store, announced, incoming.algorithms, writer);
   let stored = false;
   try {
     let size = 0;
@@ -109,7 +109,7 @@ async function storePieces(
       await inPhase(store.phases, "write", () => chunks.finish());
     }
     const digests = await chunks.digests();
-    const checksum = upload.accept(digests, size);
+    const checksum = incoming.accept(digests, size);
     const data = await inPhase(store.phases, "write", async () => {
       await chunks.finish();
       return writer.finish();

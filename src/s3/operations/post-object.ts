@@ -2,7 +2,11 @@ import { createDecoder, decodePieces } from "../../auth/decode-payload.ts";
 import type { Verified } from "../../auth/claim.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { putObject as storeObject } from "../../object/write/put.ts";
-import { type PieceDecoder, type Upload, plainPieces } from "../../object/write/upload.ts";
+import {
+  type PieceDecoder,
+  type IncomingBody,
+  plainPieces,
+} from "../../object/write/incoming-body.ts";
 import { type Operation, type S3Call, granted, permit } from "../call.ts";
 import { parseWriteCondition } from "../request/condition-headers.ts";
 import { authError } from "../error-response.ts";
@@ -33,8 +37,8 @@ export const postObject: Operation = async (call) => {
   const condition = parseWriteCondition(put.headers);
   const attributes = { ...parseObjectAttributes(put.headers, owned), ...tagsOf(form) };
   if (attributes.tags.length > 0) await permit(put, "s3:PutObjectTagging", { bucket, key });
-  const upload = fileUpload(put, form, policy);
-  const input = { bucket, key, attributes, condition, upload };
+  const incoming = fileUpload(put, form, policy);
+  const input = { bucket, key, attributes, condition, incoming };
   return formAnswer(put, form, granted(await storeObject(put.objects, input), { bucket, key }));
 };
 
@@ -79,14 +83,14 @@ function tagsOf({ fields }: Form): { readonly tags?: readonly NameValue[] } {
 }
 
 /** The file as it is to be stored: of no other size than the policy allows. */
-function fileUpload(put: S3Call, { file }: Form, policy: Policy | undefined): Upload {
+function fileUpload(put: S3Call, { file }: Form, policy: Policy | undefined): IncomingBody {
   if (policy === undefined) return openFile(put, file, plainPieces);
-  const upload = openFile(put, file, notAbove(policy));
+  const incoming = openFile(put, file, notAbove(policy));
   return {
-    ...upload,
+    ...incoming,
     accept(digests, sizeBytes) {
       checkNotBelow(policy, sizeBytes);
-      return upload.accept(digests, sizeBytes);
+      return incoming.accept(digests, sizeBytes);
     },
   };
 }

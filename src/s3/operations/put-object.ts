@@ -15,8 +15,8 @@ export const putObject: Operation = async (call) => {
   const isChunked = call.verified.payload.kind === "chunked";
   const attributes = parseObjectAttributes(call.headers, owned, isChunked);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
-  const upload = openUpload(call, undefined);
-  const input = { bucket, key, attributes, condition, upload };
+  const incoming = openUpload(call, undefined);
+  const input = { bucket, key, attributes, condition, incoming };
   const stored = granted(await storeObject(call.objects, input), { bucket, key });
   return { status: 200, headers: storedObjectHeaders(stored) };
 };

@@ -6,7 +6,11 @@ import { StoreError } from "../../base/errors.ts";
 import type { ChecksumAlgorithm, StoredChecksum } from "../../format/checksum.ts";
 import { BodyShare, freeBytesPerUpload } from "../../object/write/body-budget.ts";
 import { acceptWhole, digestOf } from "../../object/write/digests.ts";
-import { type PieceDecoder, type Upload, wholeBodyBytesMax } from "../../object/write/upload.ts";
+import {
+  type PieceDecoder,
+  type IncomingBody,
+  wholeBodyBytesMax,
+} from "../../object/write/incoming-body.ts";
 import type { HashAlgorithm } from "../../platform/hash.ts";
 import type { S3Call } from "../call.ts";
 import {
@@ -30,7 +34,7 @@ const framingBytesMax = 8 * 1024;
 export const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
 
 /** A body on its way to be stored. */
-interface SentBody extends Upload {
+interface SentBody extends IncomingBody {
   /** The checksum that came with it, once it is accepted. */
   sent(): StoredChecksum | undefined;
 }
@@ -62,7 +66,7 @@ export function openFile(
   call: S3Call,
   file: AsyncIterable<Uint8Array>,
   decoder: PieceDecoder,
-): Upload {
+): IncomingBody {
   const upload = verifiedBody(call, undefined, declaredChecksums(call), undefined);
   const { signal } = call.request;
   const body = { kind: "pieces", pieces: file, decoder, ownership: "borrowed", signal } as const;
@@ -170,7 +174,7 @@ function bodyOf(
   { request, body }: S3Call,
   sizeBytes: number | undefined,
   decoder: PayloadDecoder,
-): Upload["body"] {
+): IncomingBody["body"] {
   const { contentLength } = request;
   const wireBytesMax = wholeBodyBytesMax + framingBytesMax;
   const isAnnounced = sizeBytes !== undefined && contentLength !== undefined;

@@ -15,7 +15,7 @@ import type { PartContent, Value } from "../values.ts";
 import { attributesFor } from "../values.ts";
 import type { Attempt, ClientSession } from "./context.ts";
 import { targetName } from "./context.ts";
-import { addWrite, uploadOf } from "./objects.ts";
+import { addWrite, incomingOf } from "./objects.ts";
 import { noteVersion } from "./version-names.ts";
 
 /*
@@ -118,7 +118,7 @@ async function sendPart(
       ...upload,
       upload: upload.id,
       part: number,
-      data: uploadOf(session, bytes),
+      data: incomingOf(session, bytes),
     }),
   );
   const known = upload.parts.get(number) ?? { certain: false, candidates: [] };

@@ -6,8 +6,8 @@ import type { WriteCondition } from "../../object/conditions.ts";
 import { getObject, headObject } from "../../object/read/get.ts";
 import type { RangeRequest } from "../../object/read/get.ts";
 import { putObject } from "../../object/write/put.ts";
-import type { Upload } from "../../object/write/upload.ts";
-import { plainPieces, wholeBodyBytesMax } from "../../object/write/upload.ts";
+import type { IncomingBody } from "../../object/write/incoming-body.ts";
+import { plainPieces, wholeBodyBytesMax } from "../../object/write/incoming-body.ts";
 import { StoreError } from "../../base/errors.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
@@ -40,7 +40,7 @@ export async function put(session: ClientSession, bucket: string, key: Uint8Arra
       key,
       attributes: attributesFor(name),
       condition,
-      upload: uploadOf(session, value.bytes),
+      incoming: incomingOf(session, value.bytes),
     }),
   );
   if (attempt.kind === "answer" && attempt.answer.etag !== value.etag) {
@@ -251,7 +251,7 @@ interface ReadAnswer {
 }
 
 /** The bytes in a few pieces that take their time, now and then broken off in the middle. */
-export function uploadOf(session: ClientSession, bytes: Uint8Array): Upload {
+export function incomingOf(session: ClientSession, bytes: Uint8Array): IncomingBody {
   const { random } = session;
   const pieces = random.between(1, 3);
   const breaksAt = random.chance(brokenOffShare) ? random.below(pieces) : -1;

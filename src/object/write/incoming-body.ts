@@ -9,7 +9,7 @@ import { freeBytesPerUpload } from "./body-budget.ts";
 export const wholeBodyBytesMax = freeBytesPerUpload;
 
 /** The bytes of a put or a part, and what to verify about them. */
-export interface Upload {
+export interface IncomingBody {
   readonly body: WholeBody | BodyPieces;
   /** The size as announced; undefined if it was not. The body must have just this many bytes. */
   readonly sizeBytes: number | undefined;
