@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The door to the CLI from whatever Node is at hand (14 or later): the program itself needs Node 26, which a checkout
-// brings as a package. Plain JavaScript of the old kind, so that an old Node can read it.
+// Starts the CLI from whatever Node is at hand (14 or later): the program itself needs Node 26,
+// which a checkout brings as a package. This is plain JavaScript of the old kind, so that an old
+// Node can read it.
 import { spawn } from "child_process";
 import { existsSync } from "fs";
 import nodeModule, { createRequire } from "module";
@@ -8,8 +9,9 @@ import { fileURLToPath } from "url";
 
 const wanted = 26;
 
-// Compiled code is kept in the checkout: a start takes half the time with it. Whoever can write there can change the
-// program itself, so it is no new door. Child processes find the folder by the variable.
+// Compiled code is kept in the checkout: a start takes half the time with it. Whoever can write
+// there can change the program itself, so this gives nobody a new right. Child processes find the
+// folder by the variable.
 const root = fileURLToPath(new URL("..", import.meta.url));
 if (process.env.NODE_COMPILE_CACHE === undefined && existsSync(root + "node_modules")) {
   process.env.NODE_COMPILE_CACHE = root + ".cache";
@@ -28,7 +30,10 @@ function checkoutNode() {
   return undefined;
 }
 
-/** Node cannot replace its process, so this one waits; the channel tells the child when this one is killed. */
+/**
+ * Node cannot replace its process, so this one waits. The channel between them closes when this one
+ * is killed, and the child ends then.
+ */
 function runAgainOn(node) {
   const self = fileURLToPath(import.meta.url);
   const child = spawn(node, [self].concat(process.argv.slice(2)), {

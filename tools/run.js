@@ -1,4 +1,5 @@
-// Runs a TypeScript script on the Node that the checkout brings, from whatever Node is at hand (14 or later).
+// Runs a TypeScript script on the Node that the checkout brings, from whatever Node is at hand (14
+// or later).
 // Usage: node tools/run.js tools/NAME.ts [ARG ...]
 import { createRequire } from "node:module";
 import { spawnSync } from "node:child_process";

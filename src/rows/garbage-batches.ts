@@ -22,7 +22,8 @@ import type { Keymap, Partition } from "../keymap/keymap.ts";
  * Garbage rows stand in the partitions, the extent table in the system partition, and no commit
  * spans two. So:
  *
- *     partition   delete garbage rows, put a batch: their sum by extent, under the next sequence number
+ *     partition   delete garbage rows, put a batch (their sum by extent) under the next
+ *                 sequence number
  *     system      add the batch to the extents, put the sequence number as this partition's marker
  *     partition   delete the batch
  *

@@ -15,8 +15,8 @@ import { type PlacedVersion, readNewestOlder, readOlder, type Version } from "./
  * is decided here and nowhere else:
  *
  *     enabled      it moves to the versions space; the new one has an id of its own
- *     suspended    the new one is the null version: the null version there was, at the head or older, is
- *                  garbage; a head that is another moves to the versions space
+ *     suspended    the new one is the null version: the null version there was, at the head or
+ *                  older, is garbage; a head that is another moves to the versions space
  *     off          as suspended, where every version is the null version
  *
  * Which of these is said by the fence that the commit checks.

@@ -43,7 +43,8 @@ const flagOptions = {
   svg: { type: "string" },
 } as const;
 
-export const endpointHelp = `npm run bench -- --endpoint URL [flags]: the load of many clients on any S3 store
+export const endpointHelp = `npm run bench -- --endpoint URL [flags]: puts the load of many
+clients on any S3 store
 
 What is done
   --workload NAME     ${operations.join(", ")} or mixed (mixed)
@@ -63,9 +64,11 @@ How much
 Where
   --bucket NAME       one that is there (else one is made, and removed)
   --prefix P          of all keys (in a bucket that is there: a new one)
-  --loaded            the objects are there, of an earlier run with --keep and the same --seed N, --keys, --size
+  --loaded            the objects are there, of an earlier run with --keep and the same
+                      --seed N, --keys, --size
   --keep              leave everything there
-  --access-key-id, --secret-access-key, --session-token, --region (else AWS_ACCESS_KEY_ID and so on; us-east-1)
+  --access-key-id, --secret-access-key, --session-token, --region
+                      (default AWS_ACCESS_KEY_ID and so on; us-east-1)
   --virtual-host      the bucket in the host name instead of the path
   --insecure, --ca FILE  any certificate; the certificates to trust
 What is reported

@@ -7,7 +7,8 @@ import { StoreError } from "../../base/errors.ts";
  * segmentation fault when opening fails, so what would fail is found out here. The first two pages
  * are LMDB's meta pages; each begins
  *
- *     page number 8 | transaction 8 | 0 2 | flags 2 | 0 4 | magic 4 | version 4 | … 16 | page size 4
+ *     page number 8 | transaction 8 | 0 2 | flags 2 | 0 4
+ *     magic 4 | version 4 | … 16 | page size 4
  */
 
 const flagsAt = 18;

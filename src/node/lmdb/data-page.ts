@@ -6,7 +6,8 @@ import { StoreError } from "../../base/errors.ts";
  * before it was compared with the rest of the page, so that reading a damaged one ends in an error
  * and never outside of it. (LMDB itself follows whatever a page says.)
  *
- *     page    number 8 | transaction 8 | 0 2 | flags 2 | lower 2 | upper 2 | offsets of nodes 2 each | … | nodes
+ *     page    number 8 | transaction 8 | 0 2 | flags 2 | lower 2 | upper 2
+ *             | offsets of nodes 2 each | … | nodes
  *     node    data size or child 4 | flags 2 | key size 2 | key | data
  *
  * `lower` is where the offsets end and `upper` where the nodes begin, which lie without gaps up to

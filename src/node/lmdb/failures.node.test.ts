@@ -185,7 +185,8 @@ test(
   { skip: unshare },
   () => {
     const mount = join(folder, "full");
-    const script = `mkdir ${mount} && mount -t tmpfs -o size=12m tmpfs ${mount} && head -c 6m /dev/zero >${mount}/ballast
+    const script = `mkdir ${mount} && mount -t tmpfs -o size=12m tmpfs ${mount} &&
+      head -c 6m /dev/zero >${mount}/ballast
     exec ${process.execPath} ${program} ${mount}/index fillDisk ${mount}/ballast`;
     const run = spawnSync("unshare", ["--map-root-user", "--mount", "sh", "-c", script]);
     const said = run.stdout.toString().trim().split("\n");

@@ -5,9 +5,11 @@ import { comparisonGroups, loadGroups } from "./loads.ts";
 import type { ComparisonRun } from "./run-comparison.ts";
 import type { Peer } from "./stores.ts";
 
-export const comparisonHelp = `npm run bench [-- flags]: this store, others and a bare HTTP server, under the same loads in turn
-  --peer NAME=URL,PID[,KEY,SECRET]  a store that is running on this machine, and the root of its processes; again for more
-                      (else KEY and SECRET are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)
+export const comparisonHelp = `npm run bench [-- flags]: puts this store, others and a bare HTTP
+server under the same loads in turn
+  --peer NAME=URL,PID[,KEY,SECRET]
+                      a store that runs on this machine, and the first of its processes; again
+                      for more (default of KEY and SECRET: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)
   --only GROUP        some of ${loadGroups.join(", ")}, start; again for more
   --load WORDS        of those, the loads whose names have the words in them; again for more
   --keys N            of the large bucket that is listed (1000000)

@@ -21,7 +21,8 @@ export interface HandlerRun {
   readonly json: boolean;
 }
 
-export const handlerHelp = `npm run bench -- --only steps|handler [flags]: one front end, in a process, without a socket
+export const handlerHelp = `npm run bench -- --only steps|handler [flags]: measures one front
+end, in a process, without a socket
   --only steps        calls, files and promises of one small PUT and of one cached GET
   --only handler      processor time of a request of each kind
   --against PATH      another checkout (with its node_modules), in turn with this one

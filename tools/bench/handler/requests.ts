@@ -29,7 +29,10 @@ const largerObjects = 16;
 const versionsBucket = "/bench-versions";
 /** Listed by "/", beside the keys that are listed one by one. */
 const foldersBucket = "/bench-folders";
-/** A page of 1,000 begins in the first thousand; and so for versions, three of each key, and folders, of two keys each. */
+/**
+ * A page of 1,000 begins in the first thousand keys, versions (three of each key) or folders (of
+ * two keys each).
+ */
 const listedKeys = 2000;
 const versionedKeys = 700;
 const versionsOfKey = 3;

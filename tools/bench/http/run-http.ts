@@ -93,7 +93,8 @@ async function load(port: number, request: Buffer, seconds: number): Promise<num
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
-export const httpHelp = `npm run bench -- --only http [flags]: our HTTP server and node:http, with a handler that does nothing
+export const httpHelp = `npm run bench -- --only http [flags]: compares our HTTP server and
+node:http, with a handler that does nothing
   --rounds N          of each method and server (5)
   --seconds N         of each round (3)`;
 

@@ -48,7 +48,8 @@ export function crc32c(state: u32, start: usize, length: usize): u32 {
     const b = load<u32>(at, 4);
     const c = load<u32>(at, 8);
     const d = load<u32>(at, 12);
-    state = fold32(tables, a, 12) ^ fold32(tables, b, 8) ^ fold32(tables, c, 4) ^ fold32(tables, d, 0);
+    state =
+      fold32(tables, a, 12) ^ fold32(tables, b, 8) ^ fold32(tables, c, 4) ^ fold32(tables, d, 0);
   }
   for (; at < end; at++) {
     state = look<u32>(tables, 0, (state ^ load<u8>(at)) & 0xff) ^ (state >> 8);
