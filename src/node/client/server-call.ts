@@ -1,5 +1,4 @@
 import { X509Certificate } from "node:crypto";
-import { request as httpRequest } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { checkServerIdentity, getCACertificates } from "node:tls";
 import type { HeaderList } from "../../platform/http.ts";
@@ -50,7 +49,8 @@ export async function callServer(endpoint: string, call: ServerCall): Promise<Se
 export function openServer(endpoint: string, call: ServerCall): Promise<OpenAnswer> {
   const { method, target, headers = [], body, signal, trust } = call;
   const isSecure = endpoint.startsWith("https:");
-  const request = isSecure ? httpsRequest : httpRequest;
+  // Not by an import, as in http/answer-writer.ts: `serve` has this file, too.
+  const request = isSecure ? httpsRequest : process.getBuiltinModule("node:http").request;
   return new Promise((resolve, reject) => {
     const options = { method, signal, agent: false, ...(isSecure ? trusting(trust) : {}) };
     const sent = request(endpoint + target, options, (response) => {

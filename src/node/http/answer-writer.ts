@@ -1,4 +1,3 @@
-import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { noBytes } from "../../base/bytes.ts";
 import { createHttpDates } from "../../base/http-date.ts";
@@ -34,6 +33,12 @@ export interface AnswerTo {
  * that is not taken at once `drain` comes.
  */
 export const copiedBytesMax = 64 * 1024;
+
+/**
+ * Not by an import: that reads everything `node:http` exports, `WebSocket` too, and so loads Node's
+ * HTTP client (7 MB of private memory in each process, Node 26.10).
+ */
+const { STATUS_CODES } = process.getBuiltinModule("node:http");
 
 /** The rest of a line must be neither cut off nor continued by what a header holds. */
 const notInField = /[^\t\x20-\x7e\x80-\xff]/;
