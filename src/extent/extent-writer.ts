@@ -113,6 +113,8 @@ export function createExtentWriter(options: ExtentWriterOptions): ExtentWriter {
 class LocalExtentWriter implements ExtentWriter {
   readonly name = "extent writer";
   readonly #options: ExtentWriterOptions;
+  readonly #disks: readonly DiskHealth[];
+  /** One for each disk: extents have one member for now. */
   readonly #lanes: readonly AppendLane[];
   readonly #ledger: ExtentLedger;
   /** Which lane comes first among equals: turned by each append, so that idle disks fill evenly. */
@@ -130,7 +132,8 @@ class LocalExtentWriter implements ExtentWriter {
     assert(options.disks.disks.length > 0, "a writer needs a data directory");
     this.#options = options;
     this.#ledger = new ExtentLedger(options.table, options.platform.clock);
-    this.#lanes = options.disks.disks.map((disk) => this.#createLane(disk));
+    this.#disks = options.disks.disks.map((place) => this.#createHealth(place));
+    this.#lanes = this.#disks.map((health) => this.#createLane([health]));
   }
 
   append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef> {
@@ -178,7 +181,7 @@ class LocalExtentWriter implements ExtentWriter {
       ...this.#opening,
       failures: this.#failures,
       extentsLost: this.#extentsLost,
-      disks: this.#lanes.map(({ health }) => health.statistics()),
+      disks: this.#disks.map((health) => health.statistics()),
     };
   }
 
@@ -191,7 +194,7 @@ class LocalExtentWriter implements ExtentWriter {
     let best: AppendLane | undefined;
     for (let i = 0; i < this.#lanes.length; i++) {
       const lane = this.#lanes[(this.#turn + i) % this.#lanes.length]!;
-      if (!lane.health.isWritable) continue;
+      if (!lane.isWritable) continue;
       if (best === undefined || lane.bytesAhead < best.bytesAhead) best = lane;
     }
     this.#turn = (this.#turn + 1) % this.#lanes.length;
@@ -203,7 +206,7 @@ class LocalExtentWriter implements ExtentWriter {
 
   /** Why nothing can be written: what people can mend most easily names the code. */
   #noDisk(): StoreError {
-    const states = this.#lanes.map((lane) => lane.health.state);
+    const states = this.#disks.map((health) => health.state);
     const stopped = states.filter((state) => state.kind !== "writable");
     const messages = stopped.map((state) => state.message).join("; ");
     const order: readonly StoppedKind[] = ["full", "read_only", "missing", "io"];
@@ -214,20 +217,18 @@ class LocalExtentWriter implements ExtentWriter {
     return new StoreError(code, `no data directory takes bytes: ${messages}`);
   }
 
-  #createLane(disk: DataDisk): AppendLane {
-    const { platform, session } = this.#options;
-    const health = new DiskHealth({
-      disk: disk.disk,
-      id: disk.id,
-      session,
-      reserveBytes: this.#options.reserveBytes ?? reserveBytesDefault,
-      log: platform.log,
-    });
+  #createHealth(place: DataDisk): DiskHealth {
+    const { platform, session, reserveBytes = reserveBytesDefault } = this.#options;
+    return new DiskHealth({ place, session, reserveBytes, log: platform.log });
+  }
+
+  #createLane(disks: readonly DiskHealth[]): AppendLane {
+    const { platform } = this.#options;
     return new AppendLane({
       clock: platform.clock,
-      health,
+      disks,
       ledger: this.#ledger,
-      openExtent: () => this.#openExtent(disk, health),
+      openExtent: () => this.#openExtent(disks),
       extentBytes: this.#options.extentBytes ?? extentBytesMax,
       giveBack: (records, error) => {
         this.#takeBack(records, error);
@@ -241,16 +242,20 @@ class LocalExtentWriter implements ExtentWriter {
         this.#recordsPerSync.add(records);
         this.#bytes += bytes;
       },
-      lost: (extent, found) => {
+      lost: (extent, memberStates) => {
         this.#extentsLost++;
-        platform.log("error", "extent_file_lost", { extent, disk: disk.disk.name, found });
+        for (const [index, found] of memberStates.entries()) {
+          if (found === "whole") continue;
+          const disk = disks[index]!.place.disk.name;
+          platform.log("error", "extent_file_lost", { extent, disk, found });
+        }
       },
     });
   }
 
-  async #openExtent(place: DataDisk, health: DiskHealth): Promise<OpenExtent> {
-    await health.checkFor(extentHeaderBytes);
-    return openNewExtent(this.#options, place, this.#ledger, this.#opening);
+  async #openExtent(disks: readonly DiskHealth[]): Promise<OpenExtent> {
+    for (const health of disks) await health.checkFor(extentHeaderBytes);
+    return openNewExtent(this.#options, disks, this.#ledger, this.#opening);
   }
 
   async #isInPlace(extent: ExtentId): Promise<boolean> {
@@ -300,15 +305,13 @@ class LocalExtentWriter implements ExtentWriter {
   }
 
   #abandon(lane: AppendLane): void {
-    const error = new DiskError("io", `no answer for ${answerMsMax / 1000} s`);
-    lane.health.failed(error);
-    lane.abandonWork(error);
+    lane.abandonWork(new DiskError("io", `no answer for ${answerMsMax / 1000} s`));
   }
 
   async #watch(lane: AppendLane, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (lane.workingForMs <= answerMsMax) {
-        await lane.health.check();
+        await Promise.all(lane.disks.map((health) => health.check()));
         lane.look();
       }
       await this.#options.platform.clock.sleep(checkMs, signal);

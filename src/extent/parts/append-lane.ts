@@ -5,6 +5,7 @@ import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { MemberState } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import type { Clock } from "../../platform/platform.ts";
+import type { DiskError } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { DiskHealth } from "./disk-health.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
@@ -35,9 +36,10 @@ export interface PendingRecord extends StagedRecord {
 /** The parts of the writer that its lanes use. */
 export interface LaneOwner {
   readonly clock: Clock;
-  readonly health: DiskHealth;
+  /** Where the members of its extents are, one on each. */
+  readonly disks: readonly DiskHealth[];
   readonly ledger: ExtentLedger;
-  /** A new extent on this lane's disk. */
+  /** A new extent on this lane's disks. */
   readonly openExtent: () => Promise<OpenExtent>;
   readonly extentBytes: number;
   /** The lane could not take these: others may, or they fail with this. */
@@ -45,10 +47,10 @@ export interface LaneOwner {
   readonly fenced: (error: StoreError) => void;
   readonly appended: (records: number, bytes: number) => void;
   /** Called if records synced into the extent are missing or not as they were written. */
-  readonly lost: (extent: ExtentId, found: MemberState) => void;
+  readonly lost: (extent: ExtentId, memberStates: readonly MemberState[]) => void;
 }
 
-/** One disk's queue and its open extent; a batch loop carries the one into the other. */
+/** The queue of its disks and their open extent; a batch loop carries the one into the other. */
 export class AppendLane {
   readonly #owner: LaneOwner;
   #queue: PendingRecord[] = [];
@@ -73,11 +75,16 @@ export class AppendLane {
     });
   }
 
-  get health(): DiskHealth {
-    return this.#owner.health;
+  get disks(): readonly DiskHealth[] {
+    return this.#owner.disks;
   }
 
-  /** How long the disk has been at the present batch. */
+  /** An extent is written to all of its members or not at all. */
+  get isWritable(): boolean {
+    return this.#owner.disks.every((health) => health.isWritable);
+  }
+
+  /** How long the disks have been at the present batch. */
   get workingForMs(): number {
     if (this.#workingSinceMs === undefined) return 0;
     return this.#owner.clock.monotonicMs() - this.#workingSinceMs;
@@ -125,8 +132,11 @@ export class AppendLane {
     return this.#extent?.entry.id === extent ? this.#extent : undefined;
   }
 
-  /** The disk does not answer: hands what waits for it back to the owner. */
-  abandonWork(error: unknown): void {
+  /** A disk does not answer: it stops, and what waits for it is handed back to the owner. */
+  abandonWork(error: DiskError): void {
+    const unanswered = this.#extent?.unansweredDisks ?? [];
+    const late = unanswered.length > 0 ? unanswered : this.#owner.disks;
+    for (const health of late) health.failed(error);
     this.#giveBack(this.#takeAll(), error);
   }
 
@@ -150,8 +160,10 @@ export class AppendLane {
         this.#sealRequested = this.#queue.length > 0;
         return;
       }
-      const claim = this.#owner.health.claim(this.#batchBytes);
-      if (claim !== undefined) await claim;
+      for (const health of this.#owner.disks) {
+        const claim = health.claim(this.#batchBytes);
+        if (claim !== undefined) await claim;
+      }
       // Taken away while the disk was looked at: it is written elsewhere.
       if (this.#batch !== batch) return;
       const refs = await extent.append(batch);
@@ -211,22 +223,20 @@ export class AppendLane {
   }
 
   async #fail(error: unknown): Promise<void> {
-    const { health, ledger, fenced } = this.#owner;
+    const { disks, ledger, fenced } = this.#owner;
     if (isStoreError(error, "fenced")) {
       if (this.#extent !== undefined) ledger.forget(this.#extent.entry.id);
       fenced(error);
     }
-    const isLost = this.#extent !== undefined && this.#extent.memberState !== "whole";
-    if (isDiskError(error)) {
-      // A file that has gone says nothing of its disk.
-      if (health.isWritable && !isLost) health.failed(error);
-      // A disk that failed once may be well: it is tried at once, so that nobody has to wait for
-      // the next look at it.
-      if (error.kind === "io" || error.kind === "missing") await health.check();
+    const isLost = this.#extent?.isLost === true;
+    // A disk that failed once may be well: it is tried at once, so that nobody has to wait for
+    // the next look at it.
+    if (isDiskError(error) && (error.kind === "io" || error.kind === "missing")) {
+      await Promise.all(disks.map((health) => health.check()));
     }
-    // Where the disk is well again the queue need not move. Without a batch it was the
+    // Where the disks are well again the queue need not move. Without a batch it was the
     // opening of an extent that failed: then nothing in the queue could go on.
-    const stays = health.isWritable && isDiskError(error) && this.#batch.length > 0;
+    const stays = this.isWritable && isDiskError(error) && this.#batch.length > 0;
     this.#giveBack(stays ? this.#takeBatchBack() : this.#takeAll(), error);
     if (isLost) await this.#leaveLost();
     else await this.#leaveExtent();
@@ -249,16 +259,15 @@ export class AppendLane {
     return records;
   }
 
-  /** Where the whole directory is not there, its files may come back with it. */
   async #leaveLost(): Promise<void> {
-    const { health, lost } = this.#owner;
-    await health.check();
+    const { disks, lost } = this.#owner;
+    // Whether a file or its whole directory has gone shows here.
+    await Promise.all(disks.map((health) => health.check()));
     const extent = this.#extent;
-    const found = extent?.memberState ?? "whole";
-    const isNothingLost = extent === undefined || extent.isEmpty || found === "whole";
-    if (isNothingLost || health.state.kind === "missing") {
-      return this.#leaveExtent();
-    }
+    const found = extent?.memberStates ?? [];
+    const isNothingLost =
+      extent === undefined || extent.isEmpty || found.every((state) => state === "whole");
+    if (isNothingLost) return this.#leaveExtent();
     lost(extent.entry.id, found);
     return this.#leaveExtent(found);
   }
@@ -267,7 +276,7 @@ export class AppendLane {
    * Whatever was written behind the last sync counts as gone: the extent ends there, and a new one
    * is opened.
    */
-  async #leaveExtent(found: MemberState = "whole"): Promise<void> {
+  async #leaveExtent(found: readonly MemberState[] = []): Promise<void> {
     const extent = this.#extent;
     if (extent === undefined) return;
     this.#extent = undefined;

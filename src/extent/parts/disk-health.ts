@@ -1,9 +1,10 @@
 import type { Ready } from "../../base/ready.ts";
 import { isStoreError, messageOf } from "../../base/errors.ts";
-import type { DiskId, SessionId } from "../../format/ids.ts";
+import type { SessionId } from "../../format/ids.ts";
 import { type Disk, DiskError, type DiskErrorKind, isDiskError } from "../../platform/disk.ts";
 import type { Log } from "../../platform/platform.ts";
 import { readIdentity } from "../data-directories.ts";
+import type { DataDisk } from "../extent-files.ts";
 
 export type StoppedKind = Exclude<DiskErrorKind, "exists">;
 
@@ -23,8 +24,7 @@ export interface DiskStatistics {
 }
 
 export interface DiskHealthOptions {
-  readonly disk: Disk;
-  readonly id: DiskId;
+  readonly place: DataDisk;
   readonly session: SessionId;
   readonly reserveBytes: number;
   readonly log: Log;
@@ -67,6 +67,10 @@ export class DiskHealth {
     this.#options = options;
   }
 
+  get place(): DataDisk {
+    return this.#options.place;
+  }
+
   get state(): DiskState {
     return this.#state;
   }
@@ -78,7 +82,7 @@ export class DiskHealth {
   statistics(): DiskStatistics {
     const { kind } = this.#state;
     const condition = kind === "writable" ? "ok" : kind;
-    return { name: this.#options.disk.name, condition, bytesFree: this.#bytesFree };
+    return { name: this.place.disk.name, condition, bytesFree: this.#bytesFree };
   }
 
   /**
@@ -120,7 +124,8 @@ export class DiskHealth {
   }
 
   async #look(bytes: number): Promise<DiskState> {
-    const { disk, id, reserveBytes } = this.#options;
+    const { reserveBytes } = this.#options;
+    const { disk, id } = this.place;
     try {
       const identity = await readIdentity(disk);
       if (identity?.disk !== id)
@@ -142,7 +147,8 @@ export class DiskHealth {
   }
 
   async #probe(): Promise<void> {
-    const { disk, session } = this.#options;
+    const { session } = this.#options;
+    const { disk } = this.place;
     const path = `probe-${session}`;
     const file = await openProbe(disk, path);
     try {
@@ -159,14 +165,14 @@ export class DiskHealth {
   }
 
   #describe(kind: StoppedKind, why: string): string {
-    return `${this.#options.disk.name} ${texts[kind]} (${why})`;
+    return `${this.place.disk.name} ${texts[kind]} (${why})`;
   }
 
   #enter(next: DiskState): void {
     const before = this.#state;
     this.#state = next;
     if (next.kind === before.kind) return;
-    const disk = this.#options.disk.name;
+    const disk = this.place.disk.name;
     if (next.kind === "writable") {
       this.#refusedBytes = 0;
       this.#options.log("info", "disk_takes_writes_again", { disk });

@@ -10,8 +10,8 @@ interface Account {
   readonly outstanding: Set<number>;
   /** Final, once nothing is appended any more. */
   sealedLength: number | undefined;
-  /** The state of its file, as found while it was written. */
-  memberState: MemberState;
+  /** The states of its members, as found while it was written. */
+  memberStates: readonly MemberState[];
 }
 
 /**
@@ -33,7 +33,7 @@ export class ExtentLedger {
       entry,
       outstanding: new Set(),
       sealedLength: undefined,
-      memberState: "whole",
+      memberStates: [],
     });
   }
 
@@ -46,12 +46,15 @@ export class ExtentLedger {
     for (const ref of refs) this.#accounts.get(ref.extent)?.outstanding.delete(ref.offset);
   }
 
-  /** Nothing more is appended to the extent: `length` is final. */
-  closed(extent: ExtentId, length: number, memberState: MemberState = "whole"): void {
+  /**
+   * Nothing more is appended to the extent: `length` is final. A member without a state of its own
+   * is whole.
+   */
+  closed(extent: ExtentId, length: number, memberStates: readonly MemberState[] = []): void {
     const account = this.#accounts.get(extent);
     if (account === undefined) return;
     account.sealedLength = length;
-    account.memberState = memberState;
+    account.memberStates = memberStates;
   }
 
   /** The extent, until it is settled or others took it over. */
@@ -84,10 +87,10 @@ export class ExtentLedger {
     for (let state = targetState(account); state !== undefined; state = targetState(account)) {
       const { entry } = account;
       const sealedMs = entry.row.state === "open" ? this.#clock.now() : entry.row.sealedMs;
-      const members =
-        account.memberState === "whole"
-          ? entry.row.members
-          : entry.row.members.map((member) => ({ ...member, state: account.memberState }));
+      const members = entry.row.members.map((member, index) => {
+        const found = account.memberStates[index] ?? "whole";
+        return found === "whole" ? member : { ...member, state: found };
+      });
       const row = { ...entry.row, state, members, length, sealedMs };
       const replaced = await this.#table.replace(entry, row);
       if (replaced !== "conflict") {

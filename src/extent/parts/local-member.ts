@@ -78,7 +78,7 @@ export class LocalMember implements ExtentMember {
     let doubt: string | undefined;
     try {
       doubt = await doubtOf(hash, file, expected);
-      if (doubt === undefined) return new LocalMember(hash, file, { ...expected, member: 0 });
+      if (doubt === undefined) return new LocalMember(hash, file, expected);
     } catch (error) {
       await file.close();
       throw error;

@@ -33,10 +33,12 @@ export interface ExpectedHeader {
    * nothing.
    */
   readonly scheme?: Scheme | undefined;
+  /** Likewise: the member's place among the scheme's members. */
+  readonly member?: number | undefined;
 }
 
 /** The same header as a row states it. */
-export type RowHeader = ExpectedHeader & { readonly scheme: Scheme };
+export type RowHeader = ExpectedHeader & { readonly scheme: Scheme; readonly member: number };
 
 /** The epoch of an extent until it is sealed. */
 export const writerEpoch = 1;
@@ -47,7 +49,8 @@ export function expectedHeaderOf(
   { id, row }: ExtentEntry,
 ): RowHeader {
   const { session, createdMs, epoch, scheme } = row;
-  return { store, disk, extent: id, session, createdMs, epoch, scheme };
+  const member = row.members.findIndex((one) => one.disk === disk);
+  return { store, disk, extent: id, session, createdMs, epoch, scheme, member };
 }
 
 /**
@@ -117,15 +120,15 @@ export async function isUnfinished(
   if ((await file.size()) > extentHeaderBytes) return false;
   const bytes = new Uint8Array(extentHeaderBytes);
   await file.read(bytes, 0);
-  const { scheme } = expected ?? {};
+  const { scheme, member } = expected ?? {};
   const first =
-    expected === undefined || scheme === undefined
+    expected === undefined || scheme === undefined || member === undefined
       ? new Uint8Array(0)
       : encodeExtentHeader(hash, {
           ...expected,
           scheme,
+          member,
           sequence: 0,
-          member: 0,
           epoch: writerEpoch,
         });
   return bytes.every((byte, i) => byte === 0 || byte === first[i]);

@@ -3,10 +3,12 @@ import type { MemberState } from "../../format/extent-row.ts";
 import { extentHeaderBytes, recordAlignment } from "../../format/limits.ts";
 import type { RecordIdentity } from "../../format/record.ts";
 import { encodeRecordHeader } from "../../format/record.ts";
+import { isDiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { ExtentMember } from "../extent-member.ts";
 import { MemberLost } from "../extent-member.ts";
 import type { ExtentEntry } from "../extent-table.ts";
+import type { DiskHealth } from "./disk-health.ts";
 
 /** A record on its way into an extent; where it will lie is not known yet. */
 export interface StagedRecord {
@@ -15,6 +17,12 @@ export interface StagedRecord {
   readonly blockChecksums: readonly number[];
   /** Header, payload and padding. */
   readonly bytes: number;
+}
+
+/** A member while it is written. */
+export interface OpenMember {
+  readonly member: ExtentMember;
+  readonly health: DiskHealth;
 }
 
 const zeros = new Uint8Array(recordAlignment);
@@ -28,14 +36,16 @@ export class OpenExtent {
   readonly entry: ExtentEntry;
   readonly openedMs: number;
   readonly #hash: Hash;
-  readonly #members: readonly ExtentMember[];
+  readonly #members: readonly OpenMember[];
+  readonly #states: MemberState[];
   #length = extentHeaderBytes;
-  #memberState: MemberState = "whole";
+  /** Indexes of the members that have not answered the append under way. */
+  readonly #unanswered = new Set<number>();
 
   constructor(options: {
     readonly hash: Hash;
     readonly entry: ExtentEntry;
-    readonly members: readonly ExtentMember[];
+    readonly members: readonly OpenMember[];
     /** On the monotonic clock. */
     readonly openedMs: number;
   }) {
@@ -43,6 +53,7 @@ export class OpenExtent {
     this.openedMs = options.openedMs;
     this.#hash = options.hash;
     this.#members = options.members;
+    this.#states = options.members.map(() => "whole");
   }
 
   /** Up to the end of the last synced record. */
@@ -54,22 +65,38 @@ export class OpenExtent {
     return this.#length === extentHeaderBytes;
   }
 
-  /** The state of the file that an append, or a look, found. */
-  get memberState(): MemberState {
-    return this.#memberState;
+  /**
+   * The states of its members that appends and looks found, in the order of its row. Where a whole
+   * directory is not there its files may come back with it, so its member counts as whole.
+   */
+  get memberStates(): readonly MemberState[] {
+    return this.#states.map((state, index) =>
+      this.#members[index]!.health.state.kind === "missing" ? "whole" : state,
+    );
   }
 
-  /** True if the file still stands at its path; not to be asked while an append is under way. */
+  /** True where the file of a member was removed, replaced or spoiled. */
+  get isLost(): boolean {
+    return this.#states.some((state) => state !== "whole");
+  }
+
+  /** The disks that have not answered the append under way. */
+  get unansweredDisks(): readonly DiskHealth[] {
+    return [...this.#unanswered].map((index) => this.#members[index]!.health);
+  }
+
+  /** True if all files still stand at their paths; not to be asked while an append is under way. */
   async isInPlace(): Promise<boolean> {
-    for (const member of this.#members) {
-      if (!(await member.isInPlace())) this.#memberState = "missing";
+    for (const [index, { member }] of this.#members.entries()) {
+      if (!(await member.isInPlace())) this.#states[index] = "missing";
     }
-    return this.#memberState === "whole";
+    return !this.isLost;
   }
 
   /**
-   * Resolves when the records are durable. DiskError, `missing` where the file is no longer at its
-   * path; StoreError `fenced` where others sealed the extent.
+   * Resolves when the records are durable on all members. DiskError, `missing` where a file is no
+   * longer at its path; StoreError `fenced` where others sealed the extent. The failure of a disk
+   * is told to its health.
    */
   async append(records: readonly StagedRecord[]): Promise<ChunkRef[]> {
     const parts: Uint8Array[] = [];
@@ -79,18 +106,21 @@ export class OpenExtent {
       refs.push(this.#encode(record, end, parts));
       end += record.bytes;
     }
+    const appends = this.#appendToMembers(parts);
     try {
-      await this.#appendParts(parts);
+      await (appends.length === 1 ? appends[0]! : Promise.all(appends));
     } catch (error) {
-      if (error instanceof MemberLost) this.#memberState = error.found;
+      await this.#noteFailures(appends);
       throw error;
+    } finally {
+      this.#unanswered.clear();
     }
     this.#length = end;
     return refs;
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.close()));
+    await Promise.all(this.#members.map(({ member }) => member.close()));
   }
 
   #encode(record: StagedRecord, offset: number, parts: Uint8Array[]): ChunkRef {
@@ -107,10 +137,26 @@ export class OpenExtent {
     return { extent, offset, length: payload.length, checksum: header.checksum };
   }
 
-  /** One member for now: all of them are the quorum. */
-  #appendParts(parts: readonly Uint8Array[]): Promise<unknown> {
+  /** All of the members are the quorum for now. */
+  #appendToMembers(parts: readonly Uint8Array[]): readonly Promise<void>[] {
     const { epoch } = this.entry.row;
-    const appends = this.#members.map((member) => member.append(epoch, this.#length, parts));
-    return appends.length === 1 ? appends[0]! : Promise.all(appends);
+    return this.#members.map(({ member }, index) => {
+      this.#unanswered.add(index);
+      const append = member.append(epoch, this.#length, parts);
+      if (this.#members.length === 1) return append;
+      return append.finally(() => this.#unanswered.delete(index));
+    });
+  }
+
+  /** Waits for all members: none may be writing when its file is closed. */
+  async #noteFailures(appends: readonly Promise<void>[]): Promise<void> {
+    const ends = await Promise.allSettled(appends);
+    for (const [index, end] of ends.entries()) {
+      if (end.status === "fulfilled") continue;
+      const error: unknown = end.reason;
+      // A file that has gone says nothing of its disk.
+      if (error instanceof MemberLost) this.#states[index] = error.found;
+      else if (isDiskError(error)) this.#members[index]!.health.failed(error);
+    }
   }
 }
