@@ -297,7 +297,7 @@ test("a bucket left in the middle of its deletion is opened again, fences of non
   const [dead, alive] = [await machine.start("front-end"), await machine.start("front-end")];
   await makeBucket(alive);
   const close = async (process: TestProcess, bucket: BucketId) => {
-    const row = encodeBucketFenceRow({ state: "deleting", turn: 1, versioning: "off" });
+    const row = encodeBucketFenceRow({ state: "deleting", versioningNumber: 1, versioning: "off" });
     const puts = [{ key: bucketFenceKey(bucket), value: row }];
     const id = process.keymap.session.nextChangeId();
     await process.keymap.partitions[0]!.commit({ id, checks: [], puts, deletes: [] });
@@ -328,7 +328,7 @@ test("C5: a versioning state that a process set in a fence alone is finished", a
   };
   const halfSet = async (state: "enabled" | "suspended") => {
     const process = await machine.start("front-end");
-    // The turn, the fence, and then the bucket's row.
+    // The number, the fence, and then the bucket's row.
     process.dieAtCommit(2);
     await assert.rejects(useVersions(process, state), Killed);
     assert.equal(await stateOf(), state);

@@ -20,8 +20,8 @@ import type { StepOutcome, Task } from "./task-loop.ts";
  *
  * - A fence in state `deleting` whose process has gone: the deletion was not answered, and is taken
  *   back.
- * - A fence whose versioning state was set in a later turn than the bucket's row shows, and whose
- *   process has gone: setting it was not answered, and is finished.
+ * - A fence whose versioning state was set under a higher number than the bucket's row shows, and
+ *   whose process has gone: setting it was not answered, and is finished.
  * - A fence without a bucket whose process has gone: the rest of a deletion, or of a creation that
  *   failed. It is removed.
  *
@@ -134,10 +134,11 @@ export class BucketSweep implements Task {
 
   async #finishVersioning(fence: Row, bucket: Row): Promise<void> {
     const { platform, keymap, counters } = this.#options;
-    const { versioning, turn } = decodeBucketFenceRow(fence.value);
-    const { id, turnShown } = decodeBucketRow(bucket.value);
-    if (turn <= turnShown) return;
-    const outcome = await finishVersioning(keymap, { key: bucket.key, id }, { versioning, turn });
+    const { versioning, versioningNumber } = decodeBucketFenceRow(fence.value);
+    const { id, versioningNumber: shown } = decodeBucketRow(bucket.value);
+    if (versioningNumber <= shown) return;
+    const change = { versioning, versioningNumber };
+    const outcome = await finishVersioning(keymap, { key: bucket.key, id }, change);
     if (outcome !== "done") return;
     counters.versioningFinished++;
     platform.log("info", "bucket_versioning_finished", { bucket: id, versioning });

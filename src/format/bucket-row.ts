@@ -11,10 +11,13 @@ export interface BucketRow {
   readonly account: string;
   readonly region: string;
   readonly versioning: VersioningState;
-  /** Turns to set the versioning state that were taken (keymap/bucket-versioning.ts). */
-  readonly turnsTaken: number;
-  /** The turn in which `versioning` was set. */
-  readonly turnShown: number;
+  /**
+   * The versioning number given out last: each change of the versioning state has one
+   * (keymap/bucket-versioning.ts).
+   */
+  readonly lastVersioningNumber: number;
+  /** The number of the change that set `versioning`. */
+  readonly versioningNumber: number;
 }
 
 /**
@@ -35,14 +38,14 @@ export interface BucketFenceRow {
    * after all fences.
    */
   readonly versioning: VersioningState;
-  /** The turn in which `versioning` was set. */
-  readonly turn: number;
+  /** The number of the change that set `versioning`. */
+  readonly versioningNumber: number;
 }
 
-/** 3: configurations have rows of their own; none was ever in a bucket's. 2: turns. */
+/** 3: configurations have rows of their own; none was ever in a bucket's. 2: versioning numbers. */
 const version = 3;
-/** Behind whatever fences counted while bucket rows had no turns. */
-const turnsOfVersion1 = 2 ** 32;
+/** Higher than what fences counted while bucket rows had no versioning numbers. */
+const numbersOfVersion1 = 2 ** 32;
 /** 2: the versioning state; before, no bucket had versions. */
 const fenceVersion = 2;
 const configurationVersion = 1;
@@ -53,14 +56,14 @@ export function encodeBucketRow(row: BucketRow): Uint8Array {
   const writer = new ByteWriter().u8(version).u64(row.id).u64(row.createdMs);
   writer.text(row.owner).text(row.account).text(row.region);
   writeVersioning(writer, row.versioning);
-  writer.u64(row.turnsTaken).u64(row.turnShown);
+  writer.u64(row.lastVersioningNumber).u64(row.versioningNumber);
   return writer.finish();
 }
 
 export function decodeBucketRow(bytes: Uint8Array): BucketRow {
   const reader = new ByteReader(bytes, "bucket row");
   const stored = reader.version(version);
-  const readTurn = (): number => (stored < 2 ? turnsOfVersion1 : reader.u64());
+  const readNumber = (): number => (stored < 2 ? numbersOfVersion1 : reader.u64());
   const row: BucketRow = {
     id: reader.u64() as BucketId, // the field's place says which id it is
     createdMs: reader.u64(),
@@ -68,8 +71,8 @@ export function decodeBucketRow(bytes: Uint8Array): BucketRow {
     account: reader.text(),
     region: reader.text(),
     versioning: readVersioning(reader),
-    turnsTaken: readTurn(),
-    turnShown: readTurn(),
+    lastVersioningNumber: readNumber(),
+    versioningNumber: readNumber(),
   };
   if (stored < 3) reader.list(() => [reader.text(), reader.bytes()]);
   reader.end();
@@ -90,7 +93,7 @@ export function decodeBucketConfigurationRow(bytes: Uint8Array): BucketConfigura
 
 export function encodeBucketFenceRow(row: BucketFenceRow): Uint8Array {
   const writer = new ByteWriter(16).u8(fenceVersion).boolean(row.state === "deleting");
-  writeVersioning(writer.u64(row.turn), row.versioning);
+  writeVersioning(writer.u64(row.versioningNumber), row.versioning);
   return writer.finish();
 }
 
@@ -99,7 +102,7 @@ export function decodeBucketFenceRow(bytes: Uint8Array): BucketFenceRow {
   const stored = reader.version(fenceVersion);
   const row: BucketFenceRow = {
     state: reader.boolean() ? "deleting" : "active",
-    turn: reader.u64(),
+    versioningNumber: reader.u64(),
     versioning: stored < 2 ? "off" : readVersioning(reader),
   };
   reader.end();

@@ -25,8 +25,8 @@ async function openWithBucket(): Promise<Keymap> {
   const value = encodeBucketRow({
     ...row,
     versioning: "off",
-    turnsTaken: 0,
-    turnShown: 0,
+    lastVersioningNumber: 0,
+    versioningNumber: 0,
   });
   const puts = [{ key, value }];
   const change = keymap.session.nextChangeId();

@@ -35,7 +35,7 @@ import { readRow } from "../engine/engine.ts";
 const attemptsMax = 16;
 
 export async function putFences(keymap: Keymap, bucket: BucketId): Promise<void> {
-  const value = encodeBucketFenceRow({ state: "active", turn: 0, versioning: "off" });
+  const value = encodeBucketFenceRow({ state: "active", versioningNumber: 0, versioning: "off" });
   for (const partition of keymap.partitionsOf(bucket)) {
     await partition.commit({
       id: keymap.session.nextChangeId(),

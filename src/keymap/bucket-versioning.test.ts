@@ -28,8 +28,8 @@ async function openWithBucket(): Promise<Keymap> {
   const keymap = await openTestKeymap({ platform, engines, role: "tool" });
   await putFences(keymap, id);
   const row = { id, createdMs: 1, owner: "o", account: "a", region: "r" };
-  const turns = { turnsTaken: 0, turnShown: 0 };
-  const value = encodeBucketRow({ ...row, versioning: "off", ...turns });
+  const numbers = { lastVersioningNumber: 0, versioningNumber: 0 };
+  const value = encodeBucketRow({ ...row, versioning: "off", ...numbers });
   const change = { checks: [], puts: [{ key, value }], deletes: [] };
   await keymap.system.commit({ id: keymap.session.nextChangeId(), ...change });
   return keymap;
@@ -97,14 +97,14 @@ test("C2: wherever one setter overtakes another, each takes effect once and the 
   assert.ok(interruptions >= 6, "three steps of two each");
 });
 
-test("what a dead process began is finished in its turn, and never undoes a later one", async () => {
+test("what a dead process began is finished under its number, and never undoes a later one", async () => {
   const keymap = await openWithBucket();
   class Dead extends Error {}
   const die = (): Promise<void> => Promise.reject(new Dead());
-  // The turn is taken and the fence is set: the row is not.
+  // The number is taken and the fence is set: the row is not.
   await assert.rejects(setVersioning(interrupted(keymap, 4, die), place, "enabled"), Dead);
   assert.deepEqual(await statesOf(keymap), ["enabled", "off"]);
-  const left = { versioning: "enabled", turn: 1 } as const;
+  const left = { versioning: "enabled", versioningNumber: 1 } as const;
   assert.equal(await finishVersioning(keymap, place, left), "done");
   assert.deepEqual(await statesOf(keymap), ["enabled", "enabled"]);
   assert.equal(await setVersioning(keymap, place, "suspended"), "done");

@@ -1,5 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import {
+  type BucketFenceRow,
   type BucketRow,
   decodeBucketFenceRow,
   decodeBucketRow,
@@ -16,14 +17,14 @@ import { readRow } from "../engine/engine.ts";
  * A bucket's versioning state stands in its fences, by which commits act, and in its row, which is
  * shown. Setting it takes a commit of each:
  *
- *     set     take a turn (in the row), all fences, the row
+ *     set     take the next versioning number (in the row), all fences, the row
  *
- * Each setter has a turn of its own, and neither a fence nor the row ever goes back to an earlier
- * turn. So a setter that is overtaken by a later one leaves alone what that one has set, as if it
- * had come just before it, and each takes effect once at the most in each partition, however slow
- * it is. Fences come before the row: once the row shows a state, no commit acts in an earlier one.
- * What a dead process has left in some of the fences is finished by the next setter, or by the
- * bucket sweep, in the turn in which it was begun.
+ * Each change has a versioning number of its own, and neither a fence nor the row ever goes back to
+ * a lower one. So a setter that is overtaken by a later one leaves alone what that one has set, as
+ * if it had come just before it, and each takes effect once at the most in each partition, however
+ * slow it is. Fences come before the row: once the row shows a state, no commit acts in an earlier
+ * one. What a dead process has left in some of the fences is finished by the next setter, or by the
+ * bucket sweep, under the number with which it was begun.
  */
 
 /** @limit Each failure means that somebody else changed a fence or the bucket's row. */
@@ -44,25 +45,29 @@ export async function setVersioning(
   place: BucketRowPlace,
   versioning: VersioningState,
 ): Promise<VersioningOutcome> {
-  const taken = await changeRow(keymap, place, ({ turnsTaken }) => ({
-    turnsTaken: turnsTaken + 1,
+  const taken = await changeRow(keymap, place, ({ lastVersioningNumber }) => ({
+    lastVersioningNumber: lastVersioningNumber + 1,
   }));
   if (taken === undefined) return "gone";
-  return finishVersioning(keymap, place, { versioning, turn: taken.turnsTaken });
+  const versioningNumber = taken.lastVersioningNumber;
+  return finishVersioning(keymap, place, { versioning, versioningNumber });
 }
 
-/** Carries out a turn that was taken, as far as no later one has been. */
+/** A change of a bucket's versioning state. */
+type VersioningChange = Pick<BucketFenceRow, "versioning" | "versioningNumber">;
+
+/** Carries out a change that has its number, as far as none with a higher one has been. */
 export async function finishVersioning(
   keymap: Keymap,
   place: BucketRowPlace,
-  { versioning, turn }: { readonly versioning: VersioningState; readonly turn: number },
+  change: VersioningChange,
 ): Promise<VersioningOutcome> {
   for (const partition of keymap.partitionsOf(place.id)) {
-    const outcome = await setFence(keymap, partition, place.id, { versioning, turn });
+    const outcome = await setFence(keymap, partition, place.id, change);
     if (outcome !== "done") return outcome;
   }
-  const shown = await changeRow(keymap, place, ({ turnShown }) => {
-    return turnShown < turn ? { versioning, turnShown: turn } : undefined;
+  const shown = await changeRow(keymap, place, ({ versioningNumber }) => {
+    return versioningNumber < change.versioningNumber ? change : undefined;
   });
   return shown === undefined ? "gone" : "done";
 }
@@ -71,15 +76,19 @@ async function setFence(
   keymap: Keymap,
   partition: Partition,
   bucket: BucketId,
-  to: { readonly versioning: VersioningState; readonly turn: number },
+  to: VersioningChange,
 ): Promise<VersioningOutcome> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const fence = await readRow(partition, bucketFenceKey(bucket));
     if (fence === undefined) return "gone";
-    const { state, turn } = decodeBucketFenceRow(fence.value);
+    const { state, versioningNumber } = decodeBucketFenceRow(fence.value);
     if (state === "deleting") return "deleting";
     // holds: C2 versioning-in-fences
-    if (turn >= to.turn || (await replaceFence(keymap, partition, fence, to))) return "done";
+    if (
+      versioningNumber >= to.versioningNumber ||
+      (await replaceFence(keymap, partition, fence, to))
+    )
+      return "done";
   }
   throw new StoreError("overloaded", `the fence of bucket ${bucket} kept changing: try again`);
 }

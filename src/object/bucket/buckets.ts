@@ -35,8 +35,8 @@ export async function createBucket(
   const id = (await nextId(keymap, "buckets")) as BucketId; // what that counter counts
   const createdMs = platform.clock.now();
   const versioning = "off" as const;
-  const turns = { turnsTaken: 0, turnShown: 0 };
-  const row = { id, createdMs, owner, account, region, versioning, ...turns };
+  const numbers = { lastVersioningNumber: 0, versioningNumber: 0 };
+  const row = { id, createdMs, owner, account, region, versioning, ...numbers };
   // Fences first: from the moment the bucket can be found, it can be written.
   await putFences(keymap, id);
   const key = bucketRowKey(name);
