@@ -33,7 +33,6 @@ const steps: readonly Step[] = [
       "--test-isolation=none",
       "--test-reporter=./tools/quiet-reporter.ts",
       "tools/tidy.test.ts",
-      "tools/documents.test.ts",
       "tools/text.test.ts",
       "test/planted/markers.test.ts",
     ],
