@@ -20,8 +20,8 @@ export function runToEnd(
   return new Promise((done, fail) => {
     const child = spawn(command, parameters, { ...options, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
-    const collect = (chunk: Buffer): void => {
-      output = (output + chunk.toString()).slice(-outputCharsMax);
+    const collect = (piece: Buffer): void => {
+      output = (output + piece.toString()).slice(-outputCharsMax);
     };
     child.stdout.on("data", collect);
     child.stderr.on("data", collect);

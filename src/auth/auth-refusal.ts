@@ -88,7 +88,7 @@ type FormRefusal =
 type PayloadHeaderRefusal =
   /** Neither a digest nor one of S3's names. */
   | { readonly code: "content_sha256_invalid"; readonly value: string }
-  /** Chunks signed by Signature V4A, which this store does not speak. */
+  /** Frames signed by Signature V4A, which this store does not speak. */
   | { readonly code: "signature_unsupported"; readonly message: string }
   | { readonly code: "decoded_length_missing" }
   | { readonly code: "decoded_length_invalid"; readonly value: string };

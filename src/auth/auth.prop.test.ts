@@ -5,10 +5,10 @@ import { concatBytes } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { percentEncode } from "./canonical-request.ts";
 import { createDecoder, decodePieces } from "./decode-payload.ts";
-import { encodeChunked } from "./testing/encode-chunked.ts";
-import { type ChunkedPayload, PayloadError } from "./payload.ts";
+import { encodeFrames } from "./testing/encode-frames.ts";
+import { type FramedPayload, PayloadError } from "./payload.ts";
 import { type SignedRequest, presignRequest } from "./sign.ts";
-import type { ChunkSigning } from "./signature-v4.ts";
+import type { FrameSigning } from "./signature-v4.ts";
 import {
   exampleHost,
   exampleIdentity,
@@ -95,7 +95,7 @@ test("whatever is sent, the verifier answers", async () => {
   );
 });
 
-const signing: ChunkSigning = {
+const signing: FrameSigning = {
   key: new Uint8Array(32).fill(7),
   timestamp: "20130524T000000Z",
   scope: "20130524/us-east-1/s3/aws4_request",
@@ -110,18 +110,18 @@ const framing = fc.record({
 
 async function encode(
   pieces: readonly Uint8Array[],
-  { signing, trailer }: { signing: ChunkSigning | undefined; trailer: boolean },
+  { signing, trailer }: { signing: FrameSigning | undefined; trailer: boolean },
 ) {
-  // Signed chunks but the last are at least 8 KiB: the pieces become one.
-  const chunks = signing === undefined ? pieces : [concatBytes(pieces)];
+  // Signed frames but the last are at least 8 KiB: the pieces become one.
+  const frames = signing === undefined ? pieces : [concatBytes(pieces)];
   const trailers = trailer ? () => new Map([["x-amz-checksum-crc32", "gtnkmQ=="]]) : undefined;
-  const encoded = await Array.fromAsync(encodeChunked(hash, chunks, { signing, trailers }));
+  const encoded = await Array.fromAsync(encodeFrames(hash, frames, { signing, trailers }));
   const decodedBytes = concatBytes(pieces).length;
-  const mode: ChunkedPayload = { kind: "chunked", signing, trailer, decodedBytes };
+  const mode: FramedPayload = { kind: "framed", signing, trailer, decodedBytes };
   return { mode, encoded: concatBytes(encoded) };
 }
 
-async function decode(mode: ChunkedPayload, pieces: readonly Uint8Array[]) {
+async function decode(mode: FramedPayload, pieces: readonly Uint8Array[]) {
   const stream = (async function* () {
     yield* pieces;
   })();
@@ -130,7 +130,7 @@ async function decode(mode: ChunkedPayload, pieces: readonly Uint8Array[]) {
   return { body: concatBytes(parts), trailers: decoder.trailers };
 }
 
-test("chunks decode to what was encoded, wherever the network cuts them", async () => {
+test("frames decode to what was encoded, wherever the network cuts them", async () => {
   await fc.assert(
     fc.asyncProperty(body, framing, async (pieces, options) => {
       const { mode, encoded } = await encode(pieces, options);
@@ -146,7 +146,7 @@ test("chunks decode to what was encoded, wherever the network cuts them", async 
   );
 });
 
-test("signed chunks: no byte can be changed, added or taken away unseen", async () => {
+test("signed frames: no byte can be changed, added or taken away unseen", async () => {
   const change = fc.constantFrom("flip", "insert", "remove");
   const options = fc.record({ signing: fc.constant(signing), trailer: fc.boolean() });
   await fc.assert(
@@ -184,7 +184,7 @@ test("hostile framing ends in a PayloadError or in exactly the declared bytes", 
   );
   await fc.assert(
     fc.asyncProperty(fc.array(token), fc.nat(20), framing, async (tokens, decodedBytes, each) => {
-      const mode: ChunkedPayload = { kind: "chunked", ...each, decodedBytes };
+      const mode: FramedPayload = { kind: "framed", ...each, decodedBytes };
       const pieces = tokens.map((text) => new TextEncoder().encode(text));
       const result = await decode(mode, pieces).catch((thrown: unknown) => thrown);
       if (result instanceof PayloadError) return;

@@ -7,17 +7,18 @@
  *     <name>:<value> CRLF                          with a trailer; its signature comes last
  *     CRLF                                         S3 needs none, and ignores what follows
  *
- * Each chunk's signature covers the one before it, so that chunks can't be left out or change
- * places; the first is chained to the request's own. Bytes are handed on as they come and judged
- * when their chunk ends: what is held does not depend on the size of chunks, which the client
- * chooses.
+ * S3 calls each of them a chunk, and so do messages to clients; here it is a frame, since chunks
+ * are what objects are stored in. Each frame's signature covers the one before it, so that frames
+ * can't be left out or change places; the first is chained to the request's own. Bytes are handed
+ * on as they come and judged when their frame ends: what is held does not depend on the size of
+ * frames, which the client chooses.
  */
 import { noBytes } from "../base/bytes.ts";
 import type { Hash, Hasher } from "../platform/hash.ts";
-import { type ChunkedPayload, type PayloadDecoder, PayloadError } from "./payload.ts";
+import { type FramedPayload, type PayloadDecoder, PayloadError } from "./payload.ts";
 import {
-  type ChunkSigning,
-  chunkStringToSign,
+  type FrameSigning,
+  frameStringToSign,
   sameSignature,
   trailerStringToSign,
 } from "./signature-v4.ts";
@@ -26,15 +27,15 @@ import {
  * @limit 16 digits of size, 17 of ";chunk-signature=", 64 of signature, and an extension
  * nobody uses.
  */
-const chunkLineBytesMax = 256;
+const frameLineBytesMax = 256;
 /** @limit All trailing headers with their signature; the longest checksum takes 120 bytes. */
 const trailerBytesMax = 4096;
 /** @limit Bytes that may follow the end, unread: another line end or two. */
 const afterBytesMax = 4096;
 /**
- * @limit S3's rule for signed chunks but the last: each costs two HMACs' time, whatever its size.
+ * @limit S3's rule for signed frames but the last: each costs two HMACs' time, whatever its size.
  */
-const signedChunkBytesMin = 8192;
+const signedFrameBytesMin = 8192;
 
 export const trailerSignatureHeader = "x-amz-trailer-signature";
 
@@ -42,25 +43,25 @@ const lineFeed = 0x0a;
 const noTrailers: ReadonlyMap<string, string> = new Map();
 
 /** The element of the framing that comes next in the body. */
-type Next = "chunk line" | "chunk" | "chunk end" | "trailer" | "after";
+type Next = "frame line" | "frame" | "frame end" | "trailer" | "after";
 
 /** Takes the framing off, piece by piece as the body comes. */
 export class AwsChunkedDecoder implements PayloadDecoder {
   readonly #trailers = new Map<string, string>();
-  readonly #payload: ChunkedPayload;
+  readonly #payload: FramedPayload;
   readonly #chain: SignatureChain | undefined;
-  #next: Next = "chunk line";
+  #next: Next = "frame line";
   /** The line so far that stands next; one character a byte. */
   #line = "";
-  /** Payload bytes that are still to come, of the whole and of the chunk at hand. */
+  /** Payload bytes that are still to come, of the whole and of the frame at hand. */
   #restBytes: number;
-  #chunkRestBytes = 0;
-  #chunk: ChunkLine = { bytes: Infinity, signature: undefined };
-  #chunks = 0;
+  #frameRestBytes = 0;
+  #frame: FrameLine = { bytes: Infinity, signature: undefined };
+  #frames = 0;
   #trailerRestBytes = trailerBytesMax;
   #afterBytes = 0;
 
-  constructor(hash: Hash, payload: ChunkedPayload) {
+  constructor(hash: Hash, payload: FramedPayload) {
     this.#payload = payload;
     this.#restBytes = payload.decodedBytes;
     this.#chain = payload.signing && new SignatureChain(hash, payload.signing);
@@ -77,8 +78,8 @@ export class AwsChunkedDecoder implements PayloadDecoder {
   push(piece: Uint8Array): readonly Uint8Array[] {
     const spans: Uint8Array[] = [];
     for (let at = 0; at < piece.length;) {
-      if (this.#next === "chunk") {
-        const span = piece.subarray(at, at + this.#chunkRestBytes);
+      if (this.#next === "frame") {
+        const span = piece.subarray(at, at + this.#frameRestBytes);
         at += span.length;
         this.#takeBytes(span);
         spans.push(span);
@@ -94,11 +95,11 @@ export class AwsChunkedDecoder implements PayloadDecoder {
 
   end(): void {
     switch (this.#next) {
-      case "chunk line":
+      case "frame line":
         throw incomplete("within a chunk's first line");
-      case "chunk":
-        throw incomplete(`${this.#chunkRestBytes} bytes before the end of a chunk`);
-      case "chunk end":
+      case "frame":
+        throw incomplete(`${this.#frameRestBytes} bytes before the end of a chunk`);
+      case "frame end":
         throw incomplete("behind a chunk's bytes");
       case "trailer":
         if (this.#line !== "") throw incomplete("within the trailer");
@@ -133,13 +134,13 @@ export class AwsChunkedDecoder implements PayloadDecoder {
   }
 
   #lineBytesMax(): number {
-    if (this.#next === "chunk line") return chunkLineBytesMax;
+    if (this.#next === "frame line") return frameLineBytesMax;
     return this.#next === "trailer" ? this.#trailerRestBytes : 0;
   }
 
   #tooLong(): PayloadError {
-    if (this.#next === "chunk line") {
-      return framing(`a chunk's first line exceeds ${chunkLineBytesMax} bytes`);
+    if (this.#next === "frame line") {
+      return framing(`a chunk's first line exceeds ${frameLineBytesMax} bytes`);
     }
     if (this.#next === "trailer") {
       return malformedTrailer(`the trailer exceeds ${trailerBytesMax} bytes`);
@@ -148,41 +149,41 @@ export class AwsChunkedDecoder implements PayloadDecoder {
   }
 
   #takeLine(line: string): void {
-    if (this.#next === "chunk line") this.#beginChunk(parseChunkLine(line));
+    if (this.#next === "frame line") this.#beginFrame(parseFrameLine(line));
     else if (this.#next === "trailer") this.#takeTrailer(line);
-    else if (line === "") this.#next = "chunk line";
+    else if (line === "") this.#next = "frame line";
     else throw framing("a chunk is longer than its size says");
   }
 
-  #beginChunk(chunk: ChunkLine): void {
-    const before = this.#chunk;
-    if (chunk.bytes > this.#restBytes) {
-      throw wrongLength(this.#payload, chunk.bytes - this.#restBytes);
+  #beginFrame(frame: FrameLine): void {
+    const before = this.#frame;
+    if (frame.bytes > this.#restBytes) {
+      throw wrongLength(this.#payload, frame.bytes - this.#restBytes);
     }
     // Judged by what follows: a small one is the last of a body that is shorter than it said.
-    const isLast = chunk.bytes === 0;
-    this.#chunks += 1;
-    if (this.#chain && before.bytes < signedChunkBytesMin && !isLast) {
-      throw tooSmall(this.#chunks, before.bytes);
+    const isLast = frame.bytes === 0;
+    this.#frames += 1;
+    if (this.#chain && before.bytes < signedFrameBytesMin && !isLast) {
+      throw tooSmall(this.#frames, before.bytes);
     }
-    this.#chunk = chunk;
-    this.#restBytes -= chunk.bytes;
-    this.#chunkRestBytes = chunk.bytes;
+    this.#frame = frame;
+    this.#restBytes -= frame.bytes;
+    this.#frameRestBytes = frame.bytes;
     if (!isLast) {
-      this.#next = "chunk";
+      this.#next = "frame";
       return;
     }
-    this.#chain?.endChunk(chunk.signature);
+    this.#chain?.endFrame(frame.signature);
     if (this.#restBytes > 0) throw wrongLength(this.#payload, -this.#restBytes);
     this.#next = "trailer";
   }
 
   #takeBytes(bytes: Uint8Array): void {
-    this.#chain?.update(bytes, this.#chunk.bytes);
-    this.#chunkRestBytes -= bytes.length;
-    if (this.#chunkRestBytes > 0) return;
-    this.#chain?.endChunk(this.#chunk.signature);
-    this.#next = "chunk end";
+    this.#chain?.update(bytes, this.#frame.bytes);
+    this.#frameRestBytes -= bytes.length;
+    if (this.#frameRestBytes > 0) return;
+    this.#chain?.endFrame(this.#frame.signature);
+    this.#next = "frame end";
   }
 
   #takeTrailer(line: string): void {
@@ -205,21 +206,21 @@ export class AwsChunkedDecoder implements PayloadDecoder {
 /** Verifies signatures that are chained to each other, the first to the request's. */
 class SignatureChain {
   readonly #hash: Hash;
-  readonly #signing: ChunkSigning;
+  readonly #signing: FrameSigning;
   #previous: string;
-  /** Hashes the current chunk, if it comes in several pieces. */
+  /** Hashes the current frame, if it comes in several pieces. */
   #hasher: Hasher | undefined;
   #sha256: Uint8Array | undefined;
 
-  constructor(hash: Hash, signing: ChunkSigning) {
+  constructor(hash: Hash, signing: FrameSigning) {
     this.#hash = hash;
     this.#signing = signing;
     this.#previous = signing.seedSignature;
   }
 
-  /** @param chunkBytes of the whole chunk: one that comes in one piece needs no hasher. */
-  update(bytes: Uint8Array, chunkBytes: number): void {
-    if (bytes.length === chunkBytes) {
+  /** @param frameBytes of the whole frame: one that comes in one piece needs no hasher. */
+  update(bytes: Uint8Array, frameBytes: number): void {
+    if (bytes.length === frameBytes) {
       this.#sha256 = this.#hash.digest("sha256", bytes);
       return;
     }
@@ -227,11 +228,11 @@ class SignatureChain {
     this.#hasher.update(bytes);
   }
 
-  endChunk(provided: string | undefined): void {
+  endFrame(provided: string | undefined): void {
     if (provided === undefined) throw framing("a chunk without its signature");
     const sha256 = this.#hasher?.digest() ?? this.#sha256 ?? this.#hash.digest("sha256", noBytes);
-    const chunk = { previousSignature: this.#previous, sha256 };
-    this.#previous = this.#check(chunkStringToSign(this.#signing, chunk), provided);
+    const frame = { previousSignature: this.#previous, sha256 };
+    this.#previous = this.#check(frameStringToSign(this.#signing, frame), provided);
     this.#hasher = undefined;
     this.#sha256 = undefined;
   }
@@ -258,12 +259,12 @@ class SignatureChain {
   }
 }
 
-interface ChunkLine {
+interface FrameLine {
   readonly bytes: number;
   readonly signature: string | undefined;
 }
 
-/** A chunk extension in HTTP's form: a name, and perhaps a value. */
+/** An extension of a frame in HTTP's form: a name, and perhaps a value. */
 const extensionForm = /^[\w!#$%&'*+.^`|~-]+(?:=[^\s"]+|="[^"]*")?$/;
 
 /** The blanks that HTTP once allowed, and S3 does. */
@@ -273,7 +274,7 @@ const aroundEquals = /\s*=\s*/;
  * Thirteen digits hold any size below 2^52. Extensions that we do not know are passed over, as
  * HTTP's are.
  */
-function parseChunkLine(line: string): ChunkLine {
+function parseFrameLine(line: string): FrameLine {
   const [size = "", ...extensions] = line
     .split(";")
     .map((each) => each.trim().replace(aroundEquals, "="));
@@ -297,16 +298,16 @@ function parseTrailer(line: string): readonly [name: string, value: string] {
 }
 
 /** @param moreBytes than declared, or fewer. */
-function wrongLength({ decodedBytes: expected }: ChunkedPayload, moreBytes: number): PayloadError {
+function wrongLength({ decodedBytes: expected }: FramedPayload, moreBytes: number): PayloadError {
   const provided = expected + moreBytes;
   const message = `The chunks hold ${provided} bytes, not the ${expected} that were declared.`;
   return new PayloadError("length", message, { kind: "length", expected, provided });
 }
 
-/** S3 names the chunk that follows the small one. */
+/** S3 names the frame that follows the small one. */
 function tooSmall(number: number, bytes: number): PayloadError {
   const message = `A chunk of ${bytes} bytes is not the last one.`;
-  return new PayloadError("chunk_size", message, { kind: "chunk", number, bytes });
+  return new PayloadError("frame_size", message, { kind: "frame", number, bytes });
 }
 
 function framing(problem: string): PayloadError {

@@ -107,7 +107,7 @@ for (const Key of oddKeys) {
   });
 }
 
-test("a stream goes in chunks with a trailer by the SDK's default", async () => {
+test("a stream goes in frames with a trailer by the SDK's default", async () => {
   const pieces = [Buffer.alloc(70_000, "a"), Buffer.alloc(5, "b")];
   const { verified, body, trailers } = await send((client) =>
     client.send(
@@ -119,7 +119,7 @@ test("a stream goes in chunks with a trailer by the SDK's default", async () => 
       }),
     ),
   );
-  assert.equal(verified.payload.kind, "chunked");
+  assert.equal(verified.payload.kind, "framed");
   assert.deepEqual(Buffer.from(body), Buffer.concat(pieces));
   const crc32 = Buffer.from(hash.digest("crc32", body)).toString("base64");
   assert.deepEqual([...trailers], [["x-amz-checksum-crc32", crc32]]);

@@ -3,16 +3,16 @@ import { test } from "node:test";
 import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createDecoder, decodePieces } from "./decode-payload.ts";
-import { encodeChunked } from "./testing/encode-chunked.ts";
+import { encodeFrames } from "./testing/encode-frames.ts";
 import {
-  type ChunkedPayload,
+  type FramedPayload,
   PayloadError,
   type PayloadErrorCode,
   type PayloadMode,
 } from "./payload.ts";
 import {
-  chunkedExample,
-  chunkedExampleBytes,
+  framedExample,
+  framedExampleBytes,
   exampleIdentity,
   exampleTimeMs,
   trailerExample,
@@ -39,14 +39,14 @@ async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Arr
   for (const piece of pieces) yield piece;
 }
 
-/** Framing by hand: unsigned chunks with a trailer, `decodedBytes` as declared. */
+/** Framing by hand: unsigned frames with a trailer, `decodedBytes` as declared. */
 async function decodeText(decodedBytes: number, text: string, trailer = true) {
-  const mode: ChunkedPayload = { kind: "chunked", signing: undefined, trailer, decodedBytes };
+  const mode: FramedPayload = { kind: "framed", signing: undefined, trailer, decodedBytes };
   return await decode(mode, [encodeUtf8(text)]);
 }
 
-const examples = [chunkedExample, trailerExample] as const;
-const exampleBody = new Uint8Array(chunkedExampleBytes).fill(0x61);
+const examples = [framedExample, trailerExample] as const;
+const exampleBody = new Uint8Array(framedExampleBytes).fill(0x61);
 
 async function encodedExample(example: (typeof examples)[number]) {
   const { signing } = signRequest(hash, exampleIdentity, example.request, {
@@ -54,11 +54,11 @@ async function encodedExample(example: (typeof examples)[number]) {
     contentSha256: example.contentSha256,
   });
   const trailer = example === trailerExample;
-  const decodedBytes = chunkedExampleBytes;
-  const mode: ChunkedPayload = { kind: "chunked", signing, trailer, decodedBytes };
+  const decodedBytes = framedExampleBytes;
+  const mode: FramedPayload = { kind: "framed", signing, trailer, decodedBytes };
   const trailers = trailer ? () => new Map([trailerExample.trailer]) : undefined;
   const pieces = [exampleBody.subarray(0, 65_536), exampleBody.subarray(65_536)];
-  const encoded = await Array.fromAsync(encodeChunked(hash, pieces, { signing, trailers }));
+  const encoded = await Array.fromAsync(encodeFrames(hash, pieces, { signing, trailers }));
   return { mode, encoded: concatBytes(encoded) };
 }
 
@@ -101,33 +101,33 @@ for (const example of examples) {
   });
 }
 
-test("chunks can't change places", async () => {
-  const { mode } = await encodedExample(chunkedExample);
+test("frames can't change places", async () => {
+  const { mode } = await encodedExample(framedExample);
   const { signing } = mode;
   const pieces = [new Uint8Array(8192).fill(1), new Uint8Array(8192).fill(2)];
-  const encoded = await Array.fromAsync(encodeChunked(hash, pieces, { signing }));
+  const encoded = await Array.fromAsync(encodeFrames(hash, pieces, { signing }));
   const ordered = { ...mode, decodedBytes: 2 * 8192 };
   assert.equal((await decode(ordered, encoded)).failure, undefined);
   const swapped = [...encoded.slice(3, 6), ...encoded.slice(0, 3), ...encoded.slice(6)];
   assert.equal((await decode(ordered, swapped)).failure, "signature_mismatch");
 });
 
-test("signed chunks below S3's minimum are refused, unless they are the last", async () => {
-  const { mode } = await encodedExample(chunkedExample);
+test("signed frames below S3's minimum are refused, unless they are the last", async () => {
+  const { mode } = await encodedExample(framedExample);
   const { signing } = mode;
   const encode = async (...sizes: number[]) => {
     const pieces = sizes.map((size) => exampleBody.subarray(0, size));
-    const encoded = await Array.fromAsync(encodeChunked(hash, pieces, { signing }));
+    const encoded = await Array.fromAsync(encodeFrames(hash, pieces, { signing }));
     const decodedBytes = sizes.reduce((sum, size) => sum + size, 0);
     return (await decode({ ...mode, decodedBytes }, encoded)).failure;
   };
-  assert.equal(await encode(8191, 8192), "chunk_size");
+  assert.equal(await encode(8191, 8192), "frame_size");
   assert.equal(await encode(8192, 8191), undefined);
   assert.equal(await encode(1), undefined);
   assert.equal(await encode(), undefined);
 });
 
-test("the body the JavaScript SDK sends, chunks of any size and all", async () => {
+test("the body the JavaScript SDK sends, frames of any size and all", async () => {
   const text = "c\r\nhello stream\r\n0\r\nx-amz-checksum-crc32:gtnkmQ==\r\n\r\n";
   const { body, trailers, failure } = await decodeText(12, text);
   assert.equal(failure, undefined);
@@ -137,8 +137,8 @@ test("the body the JavaScript SDK sends, chunks of any size and all", async () =
 
 test("the payload is not copied: what comes out are views of what went in", async () => {
   const piece = encodeUtf8("c\r\nhello stream\r\n0\r\n\r\n");
-  const mode: ChunkedPayload = {
-    kind: "chunked",
+  const mode: FramedPayload = {
+    kind: "framed",
     signing: undefined,
     trailer: true,
     decodedBytes: 12,
@@ -200,13 +200,13 @@ test("a trailer must be announced, well-formed and short", async () => {
   assert.equal((await decodeText(0, "0\r\na:b\r\n\r\n", false)).failure, "framing");
 });
 
-test("a signed trailer needs its signature, and chunks theirs", async () => {
+test("a signed trailer needs its signature, and frames theirs", async () => {
   const { mode, encoded } = await encodedExample(trailerExample);
   const text = new TextDecoder().decode(encoded);
   const unsigned = text.replace(/x-amz-trailer-signature:\w+\r\n/, "");
   assert.equal((await decode(mode, [encodeUtf8(unsigned)])).failure, "incomplete");
-  const chunkless = text.replace(/;chunk-signature=\w+/, "");
-  assert.equal((await decode(mode, [encodeUtf8(chunkless)])).failure, "framing");
+  const frameless = text.replace(/;chunk-signature=\w+/, "");
+  assert.equal((await decode(mode, [encodeUtf8(frameless)])).failure, "framing");
 });
 
 test("a signed digest is compared with the body's, and the error has both", async () => {
@@ -238,8 +238,8 @@ test("decoding: a reader that stops early releases the body", async () => {
       closed = true;
     }
   }
-  const mode: ChunkedPayload = {
-    kind: "chunked",
+  const mode: FramedPayload = {
+    kind: "framed",
     signing: undefined,
     trailer: false,
     decodedBytes: 10,

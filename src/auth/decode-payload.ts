@@ -17,7 +17,7 @@ export function createDecoder(hash: Hash, mode: PayloadMode): PayloadDecoder {
       return plainDecoder;
     case "signed":
       return sha256Decoder(hash, mode);
-    case "chunked":
+    case "framed":
       return new AwsChunkedDecoder(hash, mode);
   }
 }

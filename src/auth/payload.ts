@@ -1,6 +1,6 @@
 import type { AuthRefusal } from "./auth-refusal.ts";
 import { fromHex } from "../base/bytes.ts";
-import { type ChunkSigning, signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
+import { type FrameSigning, signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
 
 export const contentSha256Header = "x-amz-content-sha256";
 export const decodedLengthHeader = "x-amz-decoded-content-length";
@@ -8,7 +8,7 @@ export const decodedLengthHeader = "x-amz-decoded-content-length";
 /** How the body is protected and framed: what decoding it needs to know. */
 export type PayloadMode =
   /** The bytes as they come; nothing vouches for them (UNSIGNED-PAYLOAD, presigned, anonymous). */
-  { readonly kind: "unsigned" } | SignedPayload | ChunkedPayload;
+  { readonly kind: "unsigned" } | SignedPayload | FramedPayload;
 
 /** The bytes as they come; `x-amz-content-sha256` says what their SHA-256 is. */
 export interface SignedPayload {
@@ -20,13 +20,13 @@ export interface SignedPayload {
 }
 
 /**
- * `aws-chunked` framing: chunks with or without a signature each, then perhaps trailing headers.
+ * `aws-chunked` framing: frames with or without a signature each, then perhaps trailing headers.
  */
-export interface ChunkedPayload {
-  readonly kind: "chunked";
-  /** Undefined where the chunks carry no signatures. */
-  readonly signing: ChunkSigning | undefined;
-  /** True if trailing headers follow the last chunk. */
+export interface FramedPayload {
+  readonly kind: "framed";
+  /** Undefined where the frames carry no signatures. */
+  readonly signing: FrameSigning | undefined;
+  /** True if trailing headers follow the last frame. */
   readonly trailer: boolean;
   /**
    * Payload bytes, as `x-amz-decoded-content-length` states them: the decoder insists on exactly so
@@ -42,30 +42,30 @@ export type DeclaredPayload =
   | { readonly kind: "unsigned" }
   | SignedPayload
   | {
-      readonly kind: "chunked";
+      readonly kind: "framed";
       readonly signed: boolean;
       readonly trailer: boolean;
       readonly decodedBytes: number;
     };
 
-/** S3's names for bodies in chunks; the signer writes what the verifier reads. */
-export const chunkedPayloads = {
+/** S3's names for bodies in frames; the signer writes what the verifier reads. */
+export const framedPayloads = {
   signed: `STREAMING-${signatureAlgorithm}-PAYLOAD`,
   signedWithTrailer: `STREAMING-${signatureAlgorithm}-PAYLOAD-TRAILER`,
   unsignedWithTrailer: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
 } as const;
 
 /**
- * @param signing what chained signatures of chunks are computed from, where a key of Signature V4
+ * @param signing what chained signatures of frames are computed from, where a key of Signature V4
  * is at hand.
  */
 export function payloadMode(
   declared: DeclaredPayload,
-  signing: ChunkSigning | undefined,
+  signing: FrameSigning | undefined,
 ): PayloadMode {
-  if (declared.kind !== "chunked") return declared;
+  if (declared.kind !== "framed") return declared;
   const { trailer, decodedBytes } = declared;
-  return { kind: "chunked", signing: declared.signed ? signing : undefined, trailer, decodedBytes };
+  return { kind: "framed", signing: declared.signed ? signing : undefined, trailer, decodedBytes };
 }
 
 /**
@@ -82,18 +82,18 @@ export function declaredPayload(
   switch (contentSha256) {
     case unsignedPayload:
       return { kind: "unsigned" };
-    case chunkedPayloads.signed:
-      return chunked({ signed: true, trailer: false }, decodedLength);
-    case chunkedPayloads.signedWithTrailer:
-      return chunked({ signed: true, trailer: true }, decodedLength);
-    case chunkedPayloads.unsignedWithTrailer:
-      return chunked({ signed: false, trailer: true }, decodedLength);
+    case framedPayloads.signed:
+      return framed({ signed: true, trailer: false }, decodedLength);
+    case framedPayloads.signedWithTrailer:
+      return framed({ signed: true, trailer: true }, decodedLength);
+    case framedPayloads.unsignedWithTrailer:
+      return framed({ signed: false, trailer: true }, decodedLength);
     default:
       return digest(contentSha256);
   }
 }
 
-function chunked(
+function framed(
   framing: { readonly signed: boolean; readonly trailer: boolean },
   decodedLength: string | undefined,
 ): DeclaredPayload | AuthRefusal {
@@ -104,7 +104,7 @@ function chunked(
   if (decodedBytes > decodedBytesMax) {
     return { kind: "refused", code: "decoded_length_invalid", value: decodedLength };
   }
-  return { kind: "chunked", ...framing, decodedBytes };
+  return { kind: "framed", ...framing, decodedBytes };
 }
 
 function byteCount(text: string | undefined): number | undefined {
@@ -113,7 +113,7 @@ function byteCount(text: string | undefined): number | undefined {
 
 /**
  * Reads the same two headers of a request with a presigned URL or Signature V2: its body is read as
- * it comes, whatever they say. The first can only be its digest; a name that means chunks is one
+ * it comes, whatever they say. The first can only be its digest; a name that means frames is one
  * that no body has.
  */
 export function declaredRawPayload(
@@ -131,7 +131,7 @@ export function declaredRawPayload(
 
 function digest(contentSha256: string): DeclaredPayload | AuthRefusal {
   if (contentSha256.startsWith("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")) {
-    const message = `${contentSha256} is not supported; use ${chunkedPayloads.signed}.`;
+    const message = `${contentSha256} is not supported; use ${framedPayloads.signed}.`;
     return { kind: "refused", code: "signature_unsupported", message };
   }
   const sha256 = fromHex(contentSha256);
@@ -144,12 +144,12 @@ function digest(contentSha256: string): DeclaredPayload | AuthRefusal {
  * A fault in a body. It is thrown while the body is read, because the bytes before it were already
  * handed on. s3/errors.ts has S3's words.
  *
- * - `signature_mismatch`: a chunk's or the trailer's signature is wrong (SignatureDoesNotMatch).
+ * - `signature_mismatch`: a frame's or the trailer's signature is wrong (SignatureDoesNotMatch).
  * - `sha256_mismatch`: the body is not the one whose digest was signed (XAmzContentSHA256Mismatch).
  * - `incomplete`: it ended within what was begun (IncompleteBody).
  * - `framing`: not aws-chunked, a line too long (IncompleteBody, too: S3 tells no difference).
  * - `length`: more or fewer bytes than declared (IncompleteBody, with both counts).
- * - `chunk_size`: a signed chunk that is not the last is below S3's minimum
+ * - `frame_size`: a signed frame that is not the last is below S3's minimum
  *   (InvalidChunkSizeError).
  * - `trailer`: trailing headers missing where promised, too long, or malformed
  *   (MalformedTrailerError).
@@ -160,7 +160,7 @@ export type PayloadErrorCode =
   | "incomplete"
   | "framing"
   | "length"
-  | "chunk_size"
+  | "frame_size"
   | "trailer";
 
 export type PayloadQuote =
@@ -168,7 +168,7 @@ export type PayloadQuote =
   /** The text that should have been signed, and the signature that was sent. */
   | { readonly kind: "signature"; readonly stringToSign: string; readonly provided: string }
   | { readonly kind: "length"; readonly expected: number; readonly provided: number }
-  | { readonly kind: "chunk"; readonly number: number; readonly bytes: number };
+  | { readonly kind: "frame"; readonly number: number; readonly bytes: number };
 
 export class PayloadError extends Error {
   override readonly name = "PayloadError";

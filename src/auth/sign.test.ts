@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, decodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { encodeChunked } from "./testing/encode-chunked.ts";
+import { encodeFrames } from "./testing/encode-frames.ts";
 import { presignRequest, signRequest } from "./sign.ts";
 import {
-  chunkedExample,
-  chunkedExampleBytes,
+  framedExample,
+  framedExampleBytes,
   exampleIdentity,
   exampleTimeMs,
   headerExamples,
@@ -38,15 +38,15 @@ test("presignRequest gives AWS's signature", () => {
   );
 });
 
-const body = new Uint8Array(chunkedExampleBytes).fill(0x61);
+const body = new Uint8Array(framedExampleBytes).fill(0x61);
 const pieces = [body.subarray(0, 65_536), body.subarray(65_536)];
 
-test("encodeChunked gives AWS's chunk signatures", async () => {
-  const { request, contentSha256, seedSignature, chunkSignatures } = chunkedExample;
+test("encodeFrames gives AWS's frame signatures", async () => {
+  const { request, contentSha256, seedSignature, frameSignatures } = framedExample;
   const { signing } = signRequest(hash, exampleIdentity, request, { timeMs, contentSha256 });
   assert.equal(signing.seedSignature, seedSignature);
-  const encoded = concatBytes(await Array.fromAsync(encodeChunked(hash, pieces, { signing })));
-  const [a, b, c] = chunkSignatures;
+  const encoded = concatBytes(await Array.fromAsync(encodeFrames(hash, pieces, { signing })));
+  const [a, b, c] = frameSignatures;
   assert.equal(
     decodeUtf8(encoded),
     `10000;chunk-signature=${a}\r\n${"a".repeat(65_536)}\r\n` +
@@ -55,14 +55,14 @@ test("encodeChunked gives AWS's chunk signatures", async () => {
   assert.equal(encoded.length, 66_824, "the content length of AWS's example");
 });
 
-test("encodeChunked gives AWS's signatures of chunks and trailer", async () => {
-  const { request, contentSha256, seedSignature, chunkSignatures } = trailerExample;
+test("encodeFrames gives AWS's signatures of frames and trailer", async () => {
+  const { request, contentSha256, seedSignature, frameSignatures } = trailerExample;
   const { signing } = signRequest(hash, exampleIdentity, request, { timeMs, contentSha256 });
   assert.equal(signing.seedSignature, seedSignature);
   const trailers = () => new Map([trailerExample.trailer]);
-  const encoded = await Array.fromAsync(encodeChunked(hash, pieces, { signing, trailers }));
+  const encoded = await Array.fromAsync(encodeFrames(hash, pieces, { signing, trailers }));
   const text = decodeUtf8(concatBytes(encoded));
-  for (const each of chunkSignatures) assert.ok(text.includes(`;chunk-signature=${each}\r\n`));
+  for (const each of frameSignatures) assert.ok(text.includes(`;chunk-signature=${each}\r\n`));
   const signature = `x-amz-trailer-signature:${trailerExample.trailerSignature}`;
   assert.ok(text.endsWith(`\r\nx-amz-checksum-crc32c:sOO8/Q==\r\n${signature}\r\n\r\n`), "trailer");
 });

@@ -6,7 +6,7 @@ import type { Hash } from "../platform/hash.ts";
 import { type HeaderList, headersByName, type RequestHead, requestHead } from "../platform/http.ts";
 import { canonicalRequest, percentEncode } from "./canonical-request.ts";
 import {
-  type ChunkSigning,
+  type FrameSigning,
   deriveSigningKey,
   requestStringToSign,
   scopeText,
@@ -37,7 +37,7 @@ export interface SignOptions {
   readonly timeMs: number;
   /**
    * `x-amz-content-sha256`: a digest in hexadecimal, `unsignedPayload`, or one of
-   * `chunkedPayloads`.
+   * `framedPayloads`.
    */
   readonly contentSha256: string;
 }
@@ -45,8 +45,8 @@ export interface SignOptions {
 export interface SignedHead {
   /** Those of the request and `x-amz-date`, `x-amz-content-sha256`, `authorization`. */
   readonly headers: HeaderList;
-  /** The keys and texts to sign the chunks of a body with. */
-  readonly signing: ChunkSigning;
+  /** The keys and texts to sign the frames of a body with. */
+  readonly signing: FrameSigning;
 }
 
 /**
@@ -110,7 +110,7 @@ function sign(
   identity: SigningIdentity,
   request: SignedRequest,
   { timestamp, contentSha256 }: { readonly timestamp: string; readonly contentSha256: string },
-): ChunkSigning {
+): FrameSigning {
   const keyScope = { date: timestamp.slice(0, 8), region: identity.region };
   const scope = scopeText(keyScope);
   const signedHeaders = sortedNames(request.headers);

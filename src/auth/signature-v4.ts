@@ -3,7 +3,7 @@ import { RecentMap } from "../base/recent-map.ts";
 import type { Hash } from "../platform/hash.ts";
 import { wireBytes } from "./canonical-request.ts";
 
-/** Signature V4 itself: from a canonical request or a chunk to a signature. */
+/** Signature V4 itself: from a canonical request or a frame to a signature. */
 
 export const signatureAlgorithm = "AWS4-HMAC-SHA256";
 export const unsignedPayload = "UNSIGNED-PAYLOAD";
@@ -11,14 +11,14 @@ export const unsignedPayload = "UNSIGNED-PAYLOAD";
 export const signedService = "s3";
 export const scopeTerminator = "aws4_request";
 
-/** The values that chained chunk signatures are computed from. */
-export interface ChunkSigning {
+/** The values that chained frame signatures are computed from. */
+export interface FrameSigning {
   readonly key: Uint8Array;
   /** `x-amz-date` of the request: 20130524T000000Z. */
   readonly timestamp: string;
   /** 20130524/us-east-1/s3/aws4_request */
   readonly scope: string;
-  /** The request's own signature, in hexadecimal: the first chunk's is chained to it. */
+  /** The request's own signature, in hexadecimal: the first frame's is chained to it. */
   readonly seedSignature: string;
 }
 
@@ -48,25 +48,25 @@ export function requestStringToSign(
   return `${signatureAlgorithm}\n${parts.timestamp}\n${parts.scope}\n${digest}`;
 }
 
-/** The text that the signature of a chunk signs. */
-export function chunkStringToSign(
-  signing: ChunkSigning,
-  chunk: { readonly previousSignature: string; readonly sha256: Uint8Array },
+/** The text that the signature of a frame signs. */
+export function frameStringToSign(
+  signing: FrameSigning,
+  frame: { readonly previousSignature: string; readonly sha256: Uint8Array },
 ): string {
   return [
     `${signatureAlgorithm}-PAYLOAD`,
     signing.timestamp,
     signing.scope,
-    chunk.previousSignature,
+    frame.previousSignature,
     emptySha256,
-    toHex(chunk.sha256),
+    toHex(frame.sha256),
   ].join("\n");
 }
 
 /** The same of the trailer. `trailers` as sent, in order, without the signature's own. */
 export function trailerStringToSign(
   hash: Hash,
-  signing: ChunkSigning,
+  signing: FrameSigning,
   parts: { readonly previousSignature: string; readonly trailers: ReadonlyMap<string, string> },
 ): string {
   const lines = [...parts.trailers].map(([name, value]) => `${name}:${value}\n`).join("");

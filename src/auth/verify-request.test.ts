@@ -7,8 +7,8 @@ import type { Verified } from "./claim.ts";
 import { anonymous } from "./authorize.ts";
 import { type SignedRequest, presignRequest, signRequest } from "./sign.ts";
 import {
-  chunkedExample,
-  chunkedExampleBytes,
+  framedExample,
+  framedExampleBytes,
   exampleCredential,
   exampleHost,
   exampleIdentity,
@@ -87,19 +87,19 @@ test("AWS's presigned example is verified, from a little before its time to the 
   await refused({ ...request, target, method: "HEAD" }, "signature_mismatch");
 });
 
-test("bodies in chunks come with what their signatures are chained to", async () => {
-  for (const example of [chunkedExample, trailerExample]) {
+test("bodies in frames come with what their signatures are chained to", async () => {
+  for (const example of [framedExample, trailerExample]) {
     const request = signedExample(hash, example.request, example.contentSha256);
     const { payload } = await verified(request);
-    assert.ok(payload.kind === "chunked");
-    assert.equal(payload.decodedBytes, chunkedExampleBytes);
+    assert.ok(payload.kind === "framed");
+    assert.equal(payload.decodedBytes, framedExampleBytes);
     assert.equal(payload.trailer, example === trailerExample);
     assert.equal(payload.signing?.seedSignature, example.seedSignature);
     assert.equal(payload.signing?.scope, "20130524/us-east-1/s3/aws4_request");
   }
 });
 
-test("unsigned chunks with a trailer need the decoded length", async () => {
+test("unsigned frames with a trailer need the decoded length", async () => {
   const mode = "STREAMING-UNSIGNED-PAYLOAD-TRAILER";
   const put = (decodedLength: string): SignedRequest => ({
     method: "PUT",
@@ -108,7 +108,7 @@ test("unsigned chunks with a trailer need the decoded length", async () => {
   });
   const { payload } = await verified(signedExample(hash, put("12"), mode));
   assert.deepEqual(payload, {
-    kind: "chunked",
+    kind: "framed",
     signing: undefined,
     trailer: true,
     decodedBytes: 12,
@@ -130,8 +130,8 @@ test("no credentials at all: anonymous, whatever the body's mode", async () => {
     ["x-amz-decoded-content-length", "1"],
     ["x-amz-content-sha256", mode],
   ] as const;
-  assert.equal((await verified({ ...get, headers })).payload.kind, "chunked");
-  const signed = withHeader(headers, "x-amz-content-sha256", chunkedExample.contentSha256);
+  assert.equal((await verified({ ...get, headers })).payload.kind, "framed");
+  const signed = withHeader(headers, "x-amz-content-sha256", framedExample.contentSha256);
   await refused({ ...get, headers: signed }, "content_sha256_invalid");
 });
 

@@ -84,14 +84,14 @@ function anonymousClaim({ headers }: RequestHead): Claim | AuthRefusal {
   };
 }
 
-/** Where no key of Signature V4 is at hand, chunks can't be signed. */
+/** Where no key of Signature V4 is at hand, frames can't be signed. */
 function payloadWithoutKey(
   contentSha256 = unsignedPayload,
   decodedLength: string | undefined,
 ): PayloadMode | AuthRefusal {
   const declared = declaredPayload(contentSha256, decodedLength);
   if (declared.kind === "refused") return declared;
-  if (declared.kind === "chunked" && declared.signed) {
+  if (declared.kind === "framed" && declared.signed) {
     return { kind: "refused", code: "content_sha256_invalid", value: contentSha256 };
   }
   return payloadMode(declared, undefined);

@@ -123,8 +123,8 @@ test("cli: trace follows requests, as a table or as lines, and ends after so man
       stdio: ["ignore", "pipe", "inherit"],
     });
     let output = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      output += chunk.toString();
+    child.stdout.on("data", (piece: Buffer) => {
+      output += piece.toString();
     });
     let code: number | null | undefined;
     child.once("close", (given) => {

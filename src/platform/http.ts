@@ -21,7 +21,7 @@ export interface HttpRequest {
   readonly body: AsyncIterable<Uint8Array>;
   /**
    * Bytes of `body` as announced, 0 where the request has none; undefined where the body comes in
-   * HTTP's chunks.
+   * the chunked transfer coding.
    */
   readonly contentLength: number | undefined;
   /**

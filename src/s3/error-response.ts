@@ -21,7 +21,7 @@ const retryAfterSeconds = 1;
 /**
  * Anything that was thrown, as S3 would have put it.
  *
- * @param accessKeyId of who signed the request: S3 repeats it where a chunk's signature is wrong.
+ * @param accessKeyId of who signed the request: S3 repeats it where a frame's signature is wrong.
  */
 export function toS3Error(thrown: unknown, accessKeyId?: string): S3Error {
   if (thrown instanceof S3Error) return thrown;
@@ -50,7 +50,7 @@ function payloadError({ code, message, quoted }: PayloadError, accessKeyId = "")
     }
     case "length":
       return wrongLength(quoted);
-    case "chunk":
+    case "frame":
       return new S3Error(name, {
         details: { Chunk: quoted.number, BadChunkSize: quoted.bytes },
       });

@@ -297,6 +297,6 @@ export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> 
   incomplete: "IncompleteBody",
   framing: "IncompleteBody",
   length: "IncompleteBody",
-  chunk_size: "InvalidChunkSizeError",
+  frame_size: "InvalidChunkSizeError",
   trailer: "MalformedTrailerError",
 };

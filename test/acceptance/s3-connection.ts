@@ -37,15 +37,15 @@ export class S3Connection {
       const outgoing = request(
         { hostname, port, method, path: target, agent: this.#agent, headers },
         (incoming) => {
-          const chunks: Buffer[] = [];
-          incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+          const pieces: Buffer[] = [];
+          incoming.on("data", (piece: Buffer) => pieces.push(piece));
           incoming.on("error", fail);
           incoming.on("close", () => {
             if (!incoming.complete) fail(new Error("the answer was cut off"));
           });
           incoming.on("end", () => {
             const answer = { status: incoming.statusCode ?? 0, headers: incoming.headers };
-            done({ ...answer, body: Buffer.concat(chunks) });
+            done({ ...answer, body: Buffer.concat(pieces) });
           });
         },
       );

@@ -1,9 +1,9 @@
-import { chunkedPayloads } from "../../src/auth/payload.ts";
+import { framedPayloads } from "../../src/auth/payload.ts";
 import { headOf as signedHead, presignRequest, signRequest } from "../../src/auth/sign.ts";
 import { signatureV2, stringToSignV2 } from "../../src/auth/signature-v2.ts";
 import {
-  type ChunkSigning,
-  chunkStringToSign,
+  type FrameSigning,
+  frameStringToSign,
   trailerStringToSign,
 } from "../../src/auth/signature-v4.ts";
 import { toBase64, toHex } from "../../src/base/bytes.ts";
@@ -72,9 +72,9 @@ export function toWire(draft: Draft, host: string, timeMs: number): Wire {
 }
 
 const modes: Readonly<Partial<Record<Auth, string>>> = {
-  "chunks-signed": chunkedPayloads.signed,
-  "chunks-signed-trailer": chunkedPayloads.signedWithTrailer,
-  "chunks-trailer": chunkedPayloads.unsignedWithTrailer,
+  "chunks-signed": framedPayloads.signed,
+  "chunks-signed-trailer": framedPayloads.signedWithTrailer,
+  "chunks-trailer": framedPayloads.unsignedWithTrailer,
 };
 
 function chunkedWire(
@@ -100,13 +100,13 @@ function chunkedWire(
 }
 
 /** One chunk a piece, then the last one with the trailer. */
-function awsChunks(body: Buffer, signing: ChunkSigning | undefined, hasTrailer: boolean): Buffer[] {
+function awsChunks(body: Buffer, signing: FrameSigning | undefined, hasTrailer: boolean): Buffer[] {
   let previousSignature = signing?.seedSignature ?? "";
   const line = (bytes: Buffer): string => {
     const size = bytes.length.toString(16);
     if (signing === undefined) return `${size}\r\n`;
     const sha256 = hash.digest("sha256", bytes);
-    const stringToSign = chunkStringToSign(signing, { previousSignature, sha256 });
+    const stringToSign = frameStringToSign(signing, { previousSignature, sha256 });
     previousSignature = hash.hmacSha256Text(signing.key, stringToSign);
     return `${size};chunk-signature=${previousSignature}\r\n`;
   };

@@ -71,10 +71,10 @@ export const presignedExample = {
   signature: "aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404",
 } as const;
 
-/** 65 KiB of "a", in chunks of 64 KiB and 1 KiB. */
-export const chunkedExampleBytes = 66_560;
+/** 65 KiB of "a", in frames of 64 KiB and 1 KiB. */
+export const framedExampleBytes = 66_560;
 
-export const chunkedExample = {
+export const framedExample = {
   contentSha256: "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
   request: {
     method: "PUT",
@@ -83,12 +83,12 @@ export const chunkedExample = {
       ["host", "s3.amazonaws.com"],
       ["x-amz-storage-class", "REDUCED_REDUNDANCY"],
       ["content-encoding", "aws-chunked"],
-      ["x-amz-decoded-content-length", String(chunkedExampleBytes)],
+      ["x-amz-decoded-content-length", String(framedExampleBytes)],
       ["content-length", "66824"],
     ],
   },
   seedSignature: "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
-  chunkSignatures: [
+  frameSignatures: [
     "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
     "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
     "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
@@ -104,12 +104,12 @@ export const trailerExample = {
       ["host", "s3.amazonaws.com"],
       ["x-amz-storage-class", "REDUCED_REDUNDANCY"],
       ["content-encoding", "aws-chunked"],
-      ["x-amz-decoded-content-length", String(chunkedExampleBytes)],
+      ["x-amz-decoded-content-length", String(framedExampleBytes)],
       ["x-amz-trailer", "x-amz-checksum-crc32c"],
     ],
   },
   seedSignature: "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e",
-  chunkSignatures: [
+  frameSignatures: [
     "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
     "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
     "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",

@@ -4,7 +4,7 @@ import { createHttpDates } from "../../base/http-date.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 
 /**
- * How the end of an answer's body is known: by the length in its head, by its last chunk, by the
+ * How the end of an answer's body is known: by the length in its head, by its last frame, by the
  * connection's end.
  */
 export type AnswerFraming = "length" | "chunked" | "close";
@@ -21,7 +21,7 @@ export interface AnswerHead {
 /** The request and the connection that an answer is for. */
 export interface AnswerTo {
   readonly isHead: boolean;
-  /** HTTP/1.0 knows no chunks. */
+  /** HTTP/1.0 knows no chunked coding. */
   readonly isVersion10: boolean;
   /** No other answer follows on the connection. */
   readonly isLast: boolean;

@@ -12,16 +12,17 @@ import {
 
 /*
  * A body in the chunked transfer coding (RFC 9112, 7.1): sizes and ends of lines to the letter,
- * extensions passed over within a limit, trailers checked and thrown away.
+ * extensions passed over within a limit, trailers checked and thrown away. What the RFC calls a
+ * chunk is a frame here, since chunks are what objects are stored in.
  */
 
 /**
- * Where the decoder stands: before a chunk's size, within its bytes, at their end, among the
+ * Where the decoder stands: before a frame's size, within its bytes, at their end, among the
  * trailers, or behind them.
  */
 type State = "size" | "data" | "dataEnd" | "trailers" | "done";
 
-/** @limit Hexadecimal digits of the largest chunk: 2^52 bytes, which stay exact in a number. */
+/** @limit Hexadecimal digits of the largest frame: 2^52 bytes, which stay exact in a number. */
 const sizeDigitsMax = 13;
 /** RFC 9110, 6.5.1: they come too late to say how long the body is. */
 const framingFields: ReadonlySet<string> = new Set(["content-length", "transfer-encoding"]);
@@ -34,7 +35,7 @@ export class ChunkedDecoder {
   readonly #linesBytesMax: number;
   readonly #onData: (bytes: Buffer) => void;
   #state: State = "size";
-  /** Bytes left of the chunk being read. */
+  /** Bytes left of the frame being read. */
   #rest = 0;
   /** Bytes of lines apart from sizes: extensions and trailers, of the whole body. */
   #lineBytes = 0;

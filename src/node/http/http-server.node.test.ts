@@ -211,7 +211,7 @@ test("http server: streams at the peer's pace and ends the source when the peer 
   peer.socket.pause();
   peer.send("GET /a HTTP/1.1\r\nhost: h\r\n\r\n");
   await new Promise((resolve) => setTimeout(resolve, 200));
-  assert.ok(produced < 500, `${produced} chunks were made for a peer that reads nothing`);
+  assert.ok(produced < 500, `${produced} pieces were made for a peer that reads nothing`);
   peer.socket.destroy();
   await ended.promise;
 });

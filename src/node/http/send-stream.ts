@@ -13,9 +13,9 @@ export interface StreamTarget {
 }
 
 /**
- * Sends a streamed body at the peer's pace: the next chunk is asked for when the last one has left
- * this process, or was copied, so that who owns the chunks may use their memory again. The head
- * leaves in one write with the first chunk; the iteration is ended (its `finally` runs) on every
+ * Sends a streamed body at the peer's pace: the next part of it is asked for when the last one has
+ * left this process, or was copied, so that who owns the bytes may use their memory again. The head
+ * leaves in one write with the first part; the iteration is ended (its `finally` runs) on every
  * way out. Throws where the body failed or the peer left: then the connection is of no more use.
  */
 export async function sendStream(
@@ -27,11 +27,11 @@ export async function sendStream(
   const length = framing === "length" ? bodyBytes : Number.POSITIVE_INFINITY;
   let head = text;
   let sent = 0;
-  for await (const chunk of body) {
-    for (let at = 0; at < chunk.length; at += pieceBytes) {
+  for await (const bytes of body) {
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
       if (target.socket.destroyed) throw peerLeft();
       const piece =
-        at === 0 && chunk.length <= pieceBytes ? chunk : chunk.subarray(at, at + pieceBytes);
+        at === 0 && bytes.length <= pieceBytes ? bytes : bytes.subarray(at, at + pieceBytes);
       sent += piece.length;
       if (sent > length) throw new Error(`a body of ${length} bytes went on`);
       const mayGoOn =

@@ -186,8 +186,8 @@ test("slow peers: a refused upload of unknown length is read on a little, then c
   await using server = await serve(() => Promise.resolve({ status: 403, headers: [] }), limits);
   const peer = new Peer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\ntransfer-encoding: chunked\r\n\r\n");
-  const chunk = Buffer.from(`10000\r\n${"x".repeat(65_536)}\r\n`);
-  const flood = setInterval(() => peer.socket.write(chunk), 1);
+  const frame = Buffer.from(`10000\r\n${"x".repeat(65_536)}\r\n`);
+  const flood = setInterval(() => peer.socket.write(frame), 1);
   await peer.closed;
   clearInterval(flood);
   assert.match(peer.received, /^HTTP\/1\.1 403 .*connection: close/s);

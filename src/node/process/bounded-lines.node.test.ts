@@ -39,10 +39,10 @@ test(
     assert.ok(lines.dropped > 3000 - heldMax, `${lines.dropped}`);
     const { dropped } = lines;
     let read = "";
-    const chunk = Buffer.alloc(64 * 1024);
+    const piece = Buffer.alloc(64 * 1024);
     await until("what was kept has come", () => {
       try {
-        read += chunk.toString("latin1", 0, readSync(descriptor, chunk));
+        read += piece.toString("latin1", 0, readSync(descriptor, piece));
       } catch (error) {
         assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
       }
@@ -52,7 +52,7 @@ test(
     read = "";
     await until("the count is written", () => {
       try {
-        read += chunk.toString("latin1", 0, readSync(descriptor, chunk));
+        read += piece.toString("latin1", 0, readSync(descriptor, piece));
       } catch (error) {
         assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
       }

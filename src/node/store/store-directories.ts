@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { must } from "../../base/assert.ts";
-import {} from "../../base/bytes.ts";
 import { messageOf, StoreError } from "../../base/errors.ts";
 import {
   checkDataDirectories,

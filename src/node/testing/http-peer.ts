@@ -60,7 +60,7 @@ export class Peer {
 
 export async function readAll(body: AsyncIterable<Uint8Array>): Promise<number> {
   let bytes = 0;
-  for await (const chunk of body) bytes += chunk.length;
+  for await (const piece of body) bytes += piece.length;
   return bytes;
 }
 

@@ -63,8 +63,8 @@ export class ServedStore implements AsyncDisposable {
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env["PATH"] },
     });
-    this.child.stderr?.on("data", (chunk: Buffer) => {
-      this.output += chunk.toString();
+    this.child.stderr?.on("data", (piece: Buffer) => {
+      this.output += piece.toString();
     });
     this.ended = new Promise((done) => this.child.once("close", done));
     this.ready = this.#firstEvent();

@@ -12,7 +12,7 @@ export const putObject: Operation = async (call) => {
   const owned = permission instanceof Promise ? await permission : permission;
   refuseVersion(call);
   const condition = parseWriteCondition(call.headers);
-  const isChunked = call.verified.payload.kind === "chunked";
+  const isChunked = call.verified.payload.kind === "framed";
   const attributes = parseObjectAttributes(call.headers, owned, isChunked);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const incoming = openUpload(call, undefined);

@@ -24,15 +24,15 @@ export const storedHeaders: readonly string[] = [
  * The object's attributes in the headers of a PUT, copy or new upload. The object belongs to the
  * bucket's owner.
  *
- * @param isChunked whether the body came as aws-chunked.
+ * @param isFramed whether the body came as aws-chunked.
  */
 export function parseObjectAttributes(
   headers: Headers,
   bucket: Pick<Bucket, "owner" | "account">,
-  isChunked = false,
+  isFramed = false,
 ): ObjectAttributes {
   return {
-    headers: systemHeaders(headers, isChunked),
+    headers: systemHeaders(headers, isFramed),
     metadata: userMetadata(headers),
     tags: parseTaggingHeader(headers.get("x-amz-tagging")),
     owner: bucket.owner,
@@ -43,11 +43,11 @@ export function parseObjectAttributes(
   };
 }
 
-function systemHeaders(headers: Headers, isChunked: boolean): NameValue[] {
+function systemHeaders(headers: Headers, isFramed: boolean): NameValue[] {
   const kept: NameValue[] = [];
   for (const name of storedHeaders) {
     const sent = headers.get(name);
-    const value = isChunked && name === "content-encoding" ? withoutTransport(sent) : sent;
+    const value = isFramed && name === "content-encoding" ? withoutTransport(sent) : sent;
     if (value !== undefined && value !== "") kept.push([name, value]);
   }
   return kept;

@@ -27,7 +27,7 @@ import { wrongLength } from "../error-response.ts";
 /** @limit S3: 5 GiB in one request, for objects and parts alike. */
 const uploadBytesMax = 5 * 1024 ** 3;
 
-/** @limit Framing of a small body, where it has any: eight signed chunks, and a trailer. */
+/** @limit Framing of a small body, where it has any: eight signed frames, and a trailer. */
 const framingBytesMax = 8 * 1024;
 
 /** S3 computes this one where the client named none, so that every object has a checksum. */
@@ -73,7 +73,10 @@ export function openFile(
   return { ...upload, body };
 }
 
-/** Undefined where the body comes in HTTP's chunks: then the code that stores it counts. */
+/**
+ * Undefined where the body comes in the chunked transfer coding: then the code that stores it
+ * counts.
+ */
 function uploadSize(call: S3Call): number | undefined {
   const sizeBytes = declaredSize(call);
   if (sizeBytes === undefined) {
@@ -89,14 +92,14 @@ function uploadSize(call: S3Call): number | undefined {
 /** Bytes of the payload, as far as the headers say. */
 function declaredSize(call: S3Call): number | undefined {
   const { payload } = call.verified;
-  if (payload.kind === "chunked") return payload.decodedBytes;
+  if (payload.kind === "framed") return payload.decodedBytes;
   const length = call.headers.get("content-length");
   if (length === undefined) return undefined;
   if (!/^\d{1,15}$/.test(length)) {
     throw invalidArgument("Content-Length", length, "Content-Length must be a number of bytes");
   }
   const provided = Number(length);
-  // Who says so means another body than the one that is read: chunks, where no chunks are read.
+  // Who says so means another body than the one that is read: frames, where no frames are read.
   const decoded = call.headers.get("x-amz-decoded-content-length") ?? "";
   if (!/^\d{1,15}$/.test(decoded) || Number(decoded) === provided) return provided;
   throw wrongLength({ expected: Number(decoded), provided });
@@ -149,7 +152,7 @@ function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): 
     throw new S3Error("InvalidRequest", { message });
   }
   const { payload } = call.verified;
-  if (checksum?.kind === "trailer" && !(payload.kind === "chunked" && payload.trailer)) {
+  if (checksum?.kind === "trailer" && !(payload.kind === "framed" && payload.trailer)) {
     throw new S3Error("MalformedTrailerError");
   }
   const sdkHeader = "x-amz-sdk-checksum-algorithm";
@@ -165,7 +168,7 @@ function refuseNotOfBody(call: S3Call, checksum: DeclaredChecksum | undefined): 
  */
 function isTrailerMissing({ verified }: S3Call, checksum: DeclaredChecksum | undefined): boolean {
   const { payload } = verified;
-  const isSigned = payload.kind === "chunked" && payload.trailer && payload.signing !== undefined;
+  const isSigned = payload.kind === "framed" && payload.trailer && payload.signing !== undefined;
   return isSigned && checksum === undefined;
 }
 

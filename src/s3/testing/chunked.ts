@@ -1,13 +1,13 @@
-import { chunkedPayloads } from "../../auth/payload.ts";
+import { framedPayloads } from "../../auth/payload.ts";
 import { signRequest } from "../../auth/sign.ts";
-import { encodeChunked } from "../../auth/testing/encode-chunked.ts";
+import { encodeFrames } from "../../auth/testing/encode-frames.ts";
 import { concatBytes, decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import type { TestS3 } from "./test-s3.ts";
 import { httpRequest } from "../../platform/testing/http-requests.ts";
 
 export interface ChunkedPut {
-  readonly mode: keyof typeof chunkedPayloads;
+  readonly mode: keyof typeof framedPayloads;
   readonly headers?: HeaderList;
   readonly trailers?: HeaderList;
   readonly body: string;
@@ -41,7 +41,7 @@ export async function putChunked(
     ...(put.headers ?? []),
   ];
   const request = { method: "PUT", target: "/bucket/k", headers: sent };
-  const contentSha256 = chunkedPayloads[put.mode];
+  const contentSha256 = framedPayloads[put.mode];
   const { headers, signing } = signRequest(hash, identity, request, {
     timeMs: clock.now(),
     contentSha256,
@@ -56,7 +56,7 @@ export async function putChunked(
   const cut = Array.from({ length: count }, (_, i) =>
     body.subarray(i * pieceBytes, (i + 1) * pieceBytes),
   );
-  const encoded = concatBytes(await Array.fromAsync(encodeChunked(hash, cut, encoding)));
+  const encoded = concatBytes(await Array.fromAsync(encodeFrames(hash, cut, encoding)));
   const text = put.tamper === undefined ? encoded : encodeUtf8(put.tamper(decodeUtf8(encoded)));
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < text.length; at += 7) yield text.subarray(at, at + 7);

@@ -51,8 +51,8 @@ async function filesBelow(folder: string): Promise<string[]> {
 /** SHA-256 of a file's bytes, in hex. */
 export async function digestOf(path: string): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }))
-    hash.update(chunk as Buffer);
+  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 }))
+    hash.update(piece as Buffer);
   return hash.digest("hex");
 }
 

@@ -35,8 +35,8 @@ test("content: one wrong bit, another object's bytes, another place or seed are 
   }
   assert.ok(!compare("a", 4096, whole("b", 4096)));
   assert.ok(!compare("a", 4096, whole("a", 8192).subarray(0, 4096)));
-  const chunk = 1024 * 1024;
-  const swapped = [bytes.subarray(chunk, 2 * chunk), bytes.subarray(0, chunk)];
+  const mebibyte = 1024 * 1024;
+  const swapped = [bytes.subarray(mebibyte, 2 * mebibyte), bytes.subarray(0, mebibyte)];
   assert.ok(!compare("a", bytes.length, Buffer.concat(swapped)));
   const other = new Content(8).comparison("a", 4096);
   other.push(whole("a", 4096));
