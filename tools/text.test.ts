@@ -77,7 +77,7 @@ test("texts: files that documents name are there", () => {
   assert.equal(found, "");
 });
 
-test("texts: what is too long is told from what can't be broken", () => {
+test("texts: a long line is a fault only where it can be broken", () => {
   const words = "word ".repeat(25);
   assert.equal(longLinesOfCode(`// ${words}`).length, 1);
   assert.equal(longLinesOfCode(`const text = "${words}";`).length, 0);

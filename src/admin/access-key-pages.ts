@@ -9,7 +9,7 @@ import {
   secretRule,
 } from "../auth/access-key.ts";
 import { createDecoder, decodePieces } from "../auth/decode-payload.ts";
-import { PayloadError } from "../auth/payload.ts";
+import { BodyFault } from "../platform/body-fault.ts";
 import type { Verified } from "../auth/claim.ts";
 import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
@@ -137,7 +137,7 @@ async function readFields(
       pieces.push(piece.slice());
     }
   } catch (thrown) {
-    if (thrown instanceof PayloadError) throw new AdminRefusal(400, thrown.message);
+    if (thrown instanceof BodyFault) throw new AdminRefusal(400, thrown.message);
     throw thrown;
   }
   const fields = parseObject(tryDecodeUtf8(concatBytes(pieces)) ?? "");

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isStoreError } from "../base/errors.ts";
-import { escaped, matches, parseFilter, type RequestRecord } from "./request-record.ts";
+import { escaped, matches, parseFilter, type RequestEntry } from "./request-entry.ts";
 
-const record: RequestRecord = {
+const entry: RequestEntry = {
   time: "2026-01-01T00:00:00.000Z",
   requestId: "1",
   process: "front-end-1",
@@ -41,9 +41,9 @@ const cases: [Record<string, string>, boolean][] = [
 test("request filter: a request passes if every condition holds", () => {
   for (const [given, expected] of cases) {
     const filter = parseFilter(new Map(Object.entries(given)));
-    assert.equal(matches(filter, record), expected, JSON.stringify(given));
+    assert.equal(matches(filter, entry), expected, JSON.stringify(given));
   }
-  const fine: RequestRecord = { ...record, status: 200, code: undefined };
+  const fine: RequestEntry = { ...entry, status: 200, code: undefined };
   assert.equal(matches({ errors: true }, fine), false);
   assert.equal(matches({ errors: true }, { ...fine, code: "InternalError" }), true);
 });
@@ -58,7 +58,7 @@ test("request filter: an unknown name or an impossible value is refused", () => 
   }
 });
 
-test("request records: a client's text cannot end a line or reverse its direction", () => {
+test("request entries: a client's text cannot end a line or reverse its direction", () => {
   assert.equal(
     escaped("a\r\n\u{202e}\u{1b}[31m\\b\u{2028}", 99),
     String.raw`a\u{d}\u{a}\u{202e}\u{1b}[31m\\b\u{2028}`,

@@ -6,7 +6,7 @@ import { decodeUtf8, toHex } from "../base/bytes.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { HttpResponse } from "../platform/http.ts";
-import type { RequestFilter } from "./request-record.ts";
+import type { RequestFilter } from "./request-entry.ts";
 import { answerTrace } from "./trace-page.ts";
 import { httpRequest } from "../platform/testing/http-requests.ts";
 
@@ -33,7 +33,7 @@ function create() {
     const source = {
       fetch: (_: string, filter: RequestFilter) => {
         fetched.push(filter);
-        return Promise.resolve(isFull ? undefined : [{ records: [], lost }]);
+        return Promise.resolve(isFull ? undefined : [{ entries: [], lost }]);
       },
       end: (id: string) => Promise.resolve(void ended.push(id)),
       underWay: () => Promise.resolve([]),

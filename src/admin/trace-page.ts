@@ -1,12 +1,12 @@
 import { wireBytes } from "../auth/canonical-request.ts";
 import { decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
-import { parseFilter, type RequestFilter, type RequestRecord } from "./request-record.ts";
+import { parseFilter, type RequestFilter, type RequestEntry } from "./request-entry.ts";
 import { answerRoot, AdminRefusal, type RootOnlyOptions } from "./root-only.ts";
 
 /*
  * Requests as they end, under /-/trace; signed by the root's key. The answer is lines of JSON, each
- * a RequestRecord, or {"lost": n} where requests ended faster than lines were taken; it goes on
+ * a RequestEntry, or {"lost": n} where requests ended faster than lines were taken; it goes on
  * until the client leaves or the server stops. An empty line comes first and when nothing else
  * does. `?under-way` answers with what is under way now, and ends. Filters stand in the query:
  * operation, bucket, prefix, status, slower-than, errors, access-key.
@@ -35,8 +35,8 @@ export function answerTrace(
     const given = new Map(query.map(({ name, value }) => [name, decodeUtf8(wireBytes(value))]));
     const filter = parseFilter(given);
     if (given.has("under-way")) {
-      const records = await options.source.underWay(filter);
-      return lines(encodeUtf8(records.map((record) => `${JSON.stringify(record)}\n`).join("")));
+      const entries = await options.source.underWay(filter);
+      return lines(encodeUtf8(entries.map((entry) => `${JSON.stringify(entry)}\n`).join("")));
     }
     const id = toHex(options.platform.random.bytes(8));
     const first = await options.source.fetch(id, filter);
@@ -82,8 +82,8 @@ async function* follow(
   }
 }
 
-function textOf({ records, lost }: TraceBatch): string {
-  const texts = records.map((record) => `${JSON.stringify(record)}\n`);
+function textOf({ entries, lost }: TraceBatch): string {
+  const texts = entries.map((entry) => `${JSON.stringify(entry)}\n`);
   if (lost > 0) texts.push(`${JSON.stringify({ lost })}\n`);
   return texts.join("");
 }
@@ -92,7 +92,7 @@ function textOf({ records, lost }: TraceBatch): string {
  * Requests that ended since a trace was last fetched from, and how many more were dropped.
  */
 export interface TraceBatch {
-  readonly records: readonly RequestRecord[];
+  readonly entries: readonly RequestEntry[];
   readonly lost: number;
 }
 
@@ -105,5 +105,5 @@ export interface TraceSource {
   fetch(id: string, filter: RequestFilter): Promise<readonly TraceBatch[] | undefined>;
   end(id: string): Promise<void>;
   /** Requests that have not ended, those alone that the filter takes. */
-  underWay(filter: RequestFilter): Promise<readonly RequestRecord[]>;
+  underWay(filter: RequestFilter): Promise<readonly RequestEntry[]>;
 }

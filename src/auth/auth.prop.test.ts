@@ -6,7 +6,8 @@ import { createHash } from "../node/platform/hash.ts";
 import { percentEncode } from "./canonical-request.ts";
 import { createDecoder, decodePieces } from "./decode-payload.ts";
 import { encodeFrames } from "./testing/encode-frames.ts";
-import { type FramedPayload, PayloadError } from "./payload.ts";
+import { type FramedPayload } from "./payload.ts";
+import { BodyFault } from "../platform/body-fault.ts";
 import { type SignedRequest, presignRequest } from "./sign.ts";
 import type { FrameSigning } from "./signature-v4.ts";
 import {
@@ -158,7 +159,7 @@ test("signed frames: no byte can be changed, added or taken away unseen", async 
       const between = how === "remove" ? [] : [Uint8Array.of(encoded[at]! ^ 1)];
       const tampered = concatBytes([before, ...between, after]);
       const result = await decode(mode, [tampered]).catch((thrown: unknown) => thrown);
-      if (result instanceof PayloadError) return;
+      if (result instanceof BodyFault) return;
       // White space around a size or a trailer's value means nothing; all else would be a hole.
       assert.ok(!(result instanceof Error), String(result));
       const decoded = result as Awaited<ReturnType<typeof decode>>;
@@ -169,7 +170,7 @@ test("signed frames: no byte can be changed, added or taken away unseen", async 
   );
 });
 
-test("hostile framing ends in a PayloadError or in exactly the declared bytes", async () => {
+test("hostile framing ends in a BodyFault or in exactly the declared bytes", async () => {
   const token = fc.constantFrom(
     "0",
     "5",
@@ -187,7 +188,7 @@ test("hostile framing ends in a PayloadError or in exactly the declared bytes", 
       const mode: FramedPayload = { kind: "framed", ...each, decodedBytes };
       const pieces = tokens.map((text) => new TextEncoder().encode(text));
       const result = await decode(mode, pieces).catch((thrown: unknown) => thrown);
-      if (result instanceof PayloadError) return;
+      if (result instanceof BodyFault) return;
       assert.ok(!(result instanceof Error), String(result));
       assert.equal((result as Awaited<ReturnType<typeof decode>>).body.length, decodedBytes);
     }),

@@ -15,7 +15,8 @@
  */
 import { noBytes } from "../base/bytes.ts";
 import type { Hash, Hasher } from "../platform/hash.ts";
-import { type FramedPayload, type PayloadDecoder, PayloadError } from "./payload.ts";
+import { type FramedPayload, type PayloadDecoder } from "./payload.ts";
+import { BodyFault } from "../platform/body-fault.ts";
 import {
   type FrameSigning,
   frameStringToSign,
@@ -138,7 +139,7 @@ export class AwsChunkedDecoder implements PayloadDecoder {
     return this.#next === "trailer" ? this.#trailerRestBytes : 0;
   }
 
-  #tooLong(): PayloadError {
+  #tooLong(): BodyFault {
     if (this.#next === "frame line") {
       return framing(`a chunk's first line exceeds ${frameLineBytesMax} bytes`);
     }
@@ -251,7 +252,7 @@ class SignatureChain {
     const expected = this.#hash.hmacSha256Text(this.#signing.key, stringToSign);
     if (sameSignature(expected, provided)) return expected;
     const message = "the signature of a chunk does not match it";
-    throw new PayloadError("signature_mismatch", message, {
+    throw new BodyFault("signature_mismatch", message, {
       kind: "signature",
       stringToSign,
       provided,
@@ -298,26 +299,26 @@ function parseTrailer(line: string): readonly [name: string, value: string] {
 }
 
 /** @param moreBytes than declared, or fewer. */
-function wrongLength({ decodedBytes: expected }: FramedPayload, moreBytes: number): PayloadError {
+function wrongLength({ decodedBytes: expected }: FramedPayload, moreBytes: number): BodyFault {
   const provided = expected + moreBytes;
   const message = `The chunks hold ${provided} bytes, not the ${expected} that were declared.`;
-  return new PayloadError("length", message, { kind: "length", expected, provided });
+  return new BodyFault("length", message, { kind: "length", expected, provided });
 }
 
 /** S3 names the frame that follows the small one. */
-function tooSmall(number: number, bytes: number): PayloadError {
+function tooSmall(number: number, bytes: number): BodyFault {
   const message = `A chunk of ${bytes} bytes is not the last one.`;
-  return new PayloadError("frame_size", message, { kind: "frame", number, bytes });
+  return new BodyFault("frame_size", message, { kind: "frame", number, bytes });
 }
 
-function framing(problem: string): PayloadError {
-  return new PayloadError("framing", `The body is not well-formed aws-chunked: ${problem}.`);
+function framing(problem: string): BodyFault {
+  return new BodyFault("framing", `The body is not well-formed aws-chunked: ${problem}.`);
 }
 
-function incomplete(where: string): PayloadError {
-  return new PayloadError("incomplete", `The body ended ${where}.`);
+function incomplete(where: string): BodyFault {
+  return new BodyFault("incomplete", `The body ended ${where}.`);
 }
 
-function malformedTrailer(problem: string): PayloadError {
-  return new PayloadError("trailer", `The trailer is malformed: ${problem}.`);
+function malformedTrailer(problem: string): BodyFault {
+  return new BodyFault("trailer", `The trailer is malformed: ${problem}.`);
 }

@@ -4,12 +4,8 @@ import { concatBytes, encodeUtf8, toHex } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createDecoder, decodePieces } from "./decode-payload.ts";
 import { encodeFrames } from "./testing/encode-frames.ts";
-import {
-  type FramedPayload,
-  PayloadError,
-  type PayloadErrorCode,
-  type PayloadMode,
-} from "./payload.ts";
+import { type FramedPayload, type PayloadMode } from "./payload.ts";
+import { BodyFault, type BodyFaultCode } from "../platform/body-fault.ts";
 import {
   framedExample,
   framedExampleBytes,
@@ -25,11 +21,11 @@ const hash = createHash();
 async function decode(mode: PayloadMode, pieces: readonly Uint8Array[]) {
   const decoder = createDecoder(hash, mode);
   const parts: Uint8Array[] = [];
-  let failure: PayloadErrorCode | undefined;
+  let failure: BodyFaultCode | undefined;
   try {
     for await (const part of decodePieces(decoder, streamOf(pieces))) parts.push(part);
   } catch (thrown) {
-    assert.ok(thrown instanceof PayloadError, String(thrown));
+    assert.ok(thrown instanceof BodyFault, String(thrown));
     failure = thrown.code;
   }
   return { body: concatBytes(parts), trailers: decoder.trailers, failure };
@@ -156,7 +152,7 @@ test("sizes in either case, extensions and spaces are read as HTTP's are", async
 });
 
 test("framing that is not aws-chunked is refused", async () => {
-  const cases: readonly (readonly [string, PayloadErrorCode])[] = [
+  const cases: readonly (readonly [string, BodyFaultCode])[] = [
     ["hello", "incomplete"],
     ["hello\r\n", "framing"],
     ["-1\r\n\r\n", "framing"],
@@ -181,7 +177,7 @@ test("framing that is not aws-chunked is refused", async () => {
 });
 
 test("a trailer must be announced, well-formed and short", async () => {
-  const cases: readonly (readonly [string, PayloadErrorCode | undefined])[] = [
+  const cases: readonly (readonly [string, BodyFaultCode | undefined])[] = [
     ["", undefined],
     ["a:b\r\nc:d\r\n", undefined],
     ["a:b\n\r\n", undefined],

@@ -1,12 +1,8 @@
 import { concatBytes, equalBytes, toHex } from "../base/bytes.ts";
 import type { Hash } from "../platform/hash.ts";
 import { AwsChunkedDecoder } from "./aws-chunked.ts";
-import {
-  PayloadError,
-  type PayloadDecoder,
-  type PayloadMode,
-  type SignedPayload,
-} from "./payload.ts";
+import { type PayloadDecoder, type PayloadMode, type SignedPayload } from "./payload.ts";
+import { BodyFault } from "../platform/body-fault.ts";
 
 const noTrailers: ReadonlyMap<string, string> = new Map();
 
@@ -67,10 +63,10 @@ function sha256Decoder(hash: Hash, payload: SignedPayload): PayloadDecoder {
   };
 }
 
-/** PayloadError `sha256_mismatch`, where a body is not the one that was declared. */
+/** BodyFault `sha256_mismatch`, where a body is not the one that was declared. */
 export function checkSha256({ sha256, declared }: SignedPayload, computed: Uint8Array): void {
   if (sha256 !== undefined && equalBytes(computed, sha256)) return;
-  throw new PayloadError("sha256_mismatch", "the body is not the one that was signed", {
+  throw new BodyFault("sha256_mismatch", "the body is not the one that was signed", {
     kind: "sha256",
     declared,
     computed: toHex(computed),

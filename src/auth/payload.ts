@@ -141,59 +141,16 @@ function digest(contentSha256: string): DeclaredPayload | AuthRefusal {
 }
 
 /**
- * A fault in a body. It is thrown while the body is read, because the bytes before it were already
- * handed on. s3/errors.ts has S3's words.
- *
- * - `signature_mismatch`: a frame's or the trailer's signature is wrong (SignatureDoesNotMatch).
- * - `sha256_mismatch`: the body is not the one whose digest was signed (XAmzContentSHA256Mismatch).
- * - `incomplete`: it ended within what was begun (IncompleteBody).
- * - `framing`: not aws-chunked, a line too long (IncompleteBody, too: S3 tells no difference).
- * - `length`: more or fewer bytes than declared (IncompleteBody, with both counts).
- * - `frame_size`: a signed frame that is not the last is below S3's minimum
- *   (InvalidChunkSizeError).
- * - `trailer`: trailing headers missing where promised, too long, or malformed
- *   (MalformedTrailerError).
- */
-export type PayloadErrorCode =
-  | "signature_mismatch"
-  | "sha256_mismatch"
-  | "incomplete"
-  | "framing"
-  | "length"
-  | "frame_size"
-  | "trailer";
-
-export type PayloadQuote =
-  | { readonly kind: "sha256"; readonly declared: string; readonly computed: string }
-  /** The text that should have been signed, and the signature that was sent. */
-  | { readonly kind: "signature"; readonly stringToSign: string; readonly provided: string }
-  | { readonly kind: "length"; readonly expected: number; readonly provided: number }
-  | { readonly kind: "frame"; readonly number: number; readonly bytes: number };
-
-export class PayloadError extends Error {
-  override readonly name = "PayloadError";
-  readonly code: PayloadErrorCode;
-  /** The values that S3's answer quotes; digests in hexadecimal, lengths in bytes. */
-  readonly quoted: PayloadQuote | undefined;
-
-  constructor(code: PayloadErrorCode, message: string, quoted?: PayloadQuote) {
-    super(message);
-    this.code = code;
-    this.quoted = quoted;
-  }
-}
-
-/**
  * Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the
  * way.
  */
 export interface PayloadDecoder {
   /**
    * The payload's bytes among these, as views of them. They may still prove wrong: only `end` says
-   * that all signatures, digests and lengths were right. PayloadError.
+   * that all signatures, digests and lengths were right. BodyFault.
    */
   push(piece: Uint8Array): readonly Uint8Array[];
-  /** The body has ended. PayloadError. */
+  /** The body has ended. BodyFault. */
   end(): void;
   /** Whatever follows means nothing, however long it is: it need not be pushed. */
   readonly isPastEnd: boolean;

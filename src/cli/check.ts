@@ -8,7 +8,7 @@ import { createPlatform } from "../node/platform/platform.ts";
 import { openStore } from "../node/store/open-store.ts";
 import {
   type IndexRepair,
-  type IndexTask,
+  type StoppedIndex,
   inspectIndex,
   repairIndex,
 } from "../node/store/repair-index.ts";
@@ -73,7 +73,7 @@ interface CheckedIndex {
   readonly mayOpen: boolean;
 }
 
-async function checkIndex(task: IndexTask, flags: GivenFlags["flags"]): Promise<CheckedIndex> {
+async function checkIndex(task: StoppedIndex, flags: GivenFlags["flags"]): Promise<CheckedIndex> {
   const acceptLoss = flags.has("accept-loss");
   if (flags.has("repair")) {
     const repair = await repairIndex(task, acceptLoss);
@@ -90,7 +90,7 @@ async function checkIndex(task: IndexTask, flags: GivenFlags["flags"]): Promise<
 }
 
 async function checkOpened(
-  { platform, paths, signal }: IndexTask,
+  { platform, paths, signal }: StoppedIndex,
   line: ProgressLine | undefined,
 ): Promise<CheckReport> {
   using store = await openStoreDirectories({ platform, paths, mayCreate: false });

@@ -84,12 +84,12 @@ async function runServe(given: GivenFlags): Promise<number> {
 
 function stopSignal(
   supervisor: Supervisor,
-  drainMs: number,
+  finishMs: number,
   tell: (event: string, text: string) => void,
 ): AbortSignal {
-  const drain = `${Math.round(drainMs / 1000)} s`;
+  const time = `${Math.round(finishMs / 1000)} s`;
   return untilStopped({
-    stopping: () => tell("stopping", `stopping: requests under way have ${drain} to finish`),
+    stopping: () => tell("stopping", `stopping: requests under way have ${time} to finish`),
     endAtOnce: () => {
       tell("ending_at_once", "asked to stop again: ending at once");
       supervisor.kill();

@@ -2,9 +2,9 @@ import {
   millisecondsText,
   parseFilter,
   phasesText,
-  type RequestRecord,
+  type RequestEntry,
   resourceText,
-} from "../admin/request-record.ts";
+} from "../admin/request-entry.ts";
 import { tracePath } from "../admin/trace-page.ts";
 import { StoreError } from "../base/errors.ts";
 import { type Command, exitStatus, type Flag, type GivenFlags } from "./command.ts";
@@ -53,10 +53,10 @@ async function runTrace(given: GivenFlags): Promise<number> {
     if (!isHeaded) console.log(traceHead());
     isHeaded = true;
     if (line === "") continue;
-    // The server writes records, and the number of those it dropped.
-    const message = JSON.parse(line) as RequestRecord | { readonly lost: number };
+    // The server writes entries, and the number of those it dropped.
+    const message = JSON.parse(line) as RequestEntry | { readonly lost: number };
     if ("lost" in message) {
-      console.error(`holdfast: ${message.lost} trace records dropped`);
+      console.error(`holdfast: ${message.lost} trace entries dropped`);
       continue;
     }
     console.log(isJson ? line : traceRow(message));
@@ -94,21 +94,21 @@ export function traceHead(): string {
 }
 
 /** Who, what, how long, and where the time went. */
-export function traceRow(record: RequestRecord): string {
-  const { status, totalMs, firstByteMs, owner, accessKey, address, code, phase } = record;
+export function traceRow(entry: RequestEntry): string {
+  const { status, totalMs, firstByteMs, owner, accessKey, address, code, phase } = entry;
   const texts = [
-    record.time.slice(11, 23),
-    record.operation === "none" ? record.method : record.operation,
+    entry.time.slice(11, 23),
+    entry.operation === "none" ? entry.method : entry.operation,
     status === undefined ? "…" : String(status),
     millisecondsText(totalMs),
     firstByteMs === undefined ? "-" : millisecondsText(firstByteMs),
     owner ?? accessKey ?? "-",
     address ?? "-",
-    resourceText(record),
+    resourceText(entry),
   ];
   const now = phase === undefined ? "" : ` in ${phase}`;
   const error = code === undefined ? "" : ` ${code}`;
-  return `${row(texts)}${error}${now}  (${phasesText(record)})  ${record.requestId}`;
+  return `${row(texts)}${error}${now}  (${phasesText(entry)})  ${entry.requestId}`;
 }
 
 function row(texts: readonly string[]): string {

@@ -17,7 +17,7 @@ function damagedEngine() {
   return { ...engine, read: fail, scan: fail, commit: fail };
 }
 
-test("C8: damage that a read, a scan or a commit meets leaves a mark on the disk, and its caller is told", async () => {
+test("C8: damage that a read, a scan or a commit meets leaves a mark on the disk, and its caller gets an error", async () => {
   const calls = [
     (engine: ReturnType<typeof watchDamage>) => engine.read([range.start]),
     (engine: ReturnType<typeof watchDamage>) => engine.scan(range, { limit: 1 }),

@@ -199,7 +199,7 @@ class LocalExtentWriter implements ExtentWriter {
     }
     this.#turn = (this.#turn + 1) % this.#lanes.length;
     if (best === undefined) record.reject(this.#noDisk());
-    else if (best.hasRoom(record.bytes)) best.enqueue(record);
+    else if (best.hasSpace(record.bytes)) best.enqueue(record);
     else
       record.reject(new StoreError("overloaded", "append queues of all data directories are full"));
   }

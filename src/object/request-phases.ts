@@ -106,16 +106,16 @@ export class RequestPhases {
   }
 }
 
-/** Waits for what a task comes to, in that phase of the request, if it is one's. */
+/** Waits for what the work comes to, in that phase of the request, where there is a request. */
 export async function inPhase<T>(
   phases: RequestPhases | undefined,
   phase: Phase,
-  task: () => Promise<T>,
+  work: () => Promise<T>,
 ): Promise<T> {
-  if (phases === undefined) return task();
+  if (phases === undefined) return work();
   phases.wait(phase);
   try {
-    return await task();
+    return await work();
   } finally {
     phases.waited();
   }

@@ -14,7 +14,7 @@ export interface HttpRequest {
   /**
    * The body's bytes, pulled; transfer-encoding is undone, nothing else. With `Expect:
    * 100-continue`, the interim answer is sent at the first pull. Ends early with StoreError
-   * `cancelled` if the peer leaves, `stalled` if it is too slow, and with PayloadError where it is
+   * `cancelled` if the peer leaves, `stalled` if it is too slow, and with BodyFault where it is
    * not whole or not well-formed. Pieces are the reader's to keep: a piece that is alone in its
    * memory may be freed.
    */

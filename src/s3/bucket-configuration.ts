@@ -5,7 +5,7 @@ import {
 } from "../object/bucket/configurations.ts";
 import { granted, type Operation, permit, xmlResponse } from "./call.ts";
 import { S3Error, type S3ErrorCode } from "./errors.ts";
-import { withBody } from "./request/upload-body.ts";
+import { withBody } from "./request/body.ts";
 
 /** A sub-resource of buckets that is kept as the document that S3 shows of it. */
 export interface BucketConfiguration {

@@ -1,5 +1,5 @@
 import { wireBytes } from "../auth/canonical-request.ts";
-import { PayloadError } from "../auth/payload.ts";
+import { BodyFault } from "../platform/body-fault.ts";
 import type { AuthRefusal } from "../auth/auth-refusal.ts";
 import { toHex } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
@@ -9,7 +9,7 @@ import {
   S3Error,
   authRefusalCodes,
   fieldMissing,
-  payloadErrorCodes,
+  bodyFaultCodes,
   storeErrorCodes,
 } from "./errors.ts";
 import { formatIsoDate } from "./response/listing.ts";
@@ -25,14 +25,14 @@ const retryAfterSeconds = 1;
  */
 export function toS3Error(thrown: unknown, accessKeyId?: string): S3Error {
   if (thrown instanceof S3Error) return thrown;
-  if (thrown instanceof PayloadError) return payloadError(thrown, accessKeyId);
+  if (thrown instanceof BodyFault) return bodyFault(thrown, accessKeyId);
   if (!isStoreError(thrown)) return new S3Error("InternalError");
   const { code, message } = storeErrorCodes[thrown.code];
   return new S3Error(code, { message });
 }
 
-function payloadError({ code, message, quoted }: PayloadError, accessKeyId = ""): S3Error {
-  const name = payloadErrorCodes[code];
+function bodyFault({ code, message, quoted }: BodyFault, accessKeyId = ""): S3Error {
+  const name = bodyFaultCodes[code];
   switch (quoted?.kind) {
     case undefined:
       return new S3Error(name, name === "IncompleteBody" ? {} : { message });

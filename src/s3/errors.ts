@@ -1,5 +1,5 @@
 import type { AuthRefusal } from "../auth/auth-refusal.ts";
-import type { PayloadErrorCode } from "../auth/payload.ts";
+import type { BodyFaultCode } from "../platform/body-fault.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import type { RefusalCode } from "../object/refusal.ts";
 import type { HeaderList } from "../platform/http.ts";
@@ -291,7 +291,7 @@ export const authRefusalCodes: Readonly<Record<AuthRefusal["code"], S3ErrorCode>
   form_field_invalid: "InvalidArgument",
 };
 
-export const payloadErrorCodes: Readonly<Record<PayloadErrorCode, S3ErrorCode>> = {
+export const bodyFaultCodes: Readonly<Record<BodyFaultCode, S3ErrorCode>> = {
   signature_mismatch: "SignatureDoesNotMatch",
   sha256_mismatch: "XAmzContentSHA256Mismatch",
   incomplete: "IncompleteBody",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Metrics, prometheusText } from "../admin/metrics.ts";
-import { recordBytesMax, type RequestRecord } from "../admin/request-record.ts";
+import { entryBytesMax, type RequestEntry } from "../admin/request-entry.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createTestMachine } from "../object/testing/test-store.ts";
@@ -13,13 +13,13 @@ const hash = createHash();
 
 async function create(which: RequestLog["which"] = "all") {
   const objects = await createTestMachine(hash).frontEnd();
-  const logged: RequestRecord[] = [];
+  const logged: RequestEntry[] = [];
   const metrics = new Metrics();
   const watch = new RequestWatch({
     clock: objects.platform.clock,
     process: "front-end-1",
     requests: new RequestMetrics(metrics),
-    log: { which, write: (record) => logged.push(record) },
+    log: { which, write: (entry) => logged.push(entry) },
   });
   const s3 = await createTestS3(hash, { objects, observer: watch });
   const text = () => prometheusText([{ process: "p", families: metrics.read() }]);
@@ -83,8 +83,8 @@ test("C6: request log: a line is short, whatever a client sends", async () => {
     await send({ method: "GET", target: `/bucket/${long}?versionId=${long}${long}`, headers });
     await send({ method: "GET", target: `/${long}/x`, headers });
   }
-  for (const record of logged) {
-    assert.ok(Buffer.byteLength(JSON.stringify(record)) < recordBytesMax - 200);
+  for (const entry of logged) {
+    assert.ok(Buffer.byteLength(JSON.stringify(entry)) < entryBytesMax - 200);
   }
 });
 
@@ -107,21 +107,15 @@ test("request log: errors are what failed, also once the answer had begun; off i
 
 test("trace: a request under way is reported with its age and phase, and counted by operation", async () => {
   const { platform, watch, send, text } = await create("off");
-  const underWay = () => watch.answer({ kind: "under_way", filter: { bucket: "bucket" } }).records;
+  const underWay = () => watch.answer({ kind: "under_way", filter: { bucket: "bucket" } }).entries;
   await send({ method: "PUT", target: "/bucket" });
   const body = async function* () {
     yield encodeUtf8("he");
     platform.advance(70);
-    const [record, more] = underWay() ?? [];
+    const [entry, more] = underWay() ?? [];
     assert.equal(more, undefined);
-    assert.deepEqual(
-      [record?.operation, record?.key, record?.status],
-      ["PutObject", "k", undefined],
-    );
-    assert.deepEqual(
-      [record?.phase, record?.totalMs, record?.phasesMs],
-      ["body", 70, { body: 70 }],
-    );
+    assert.deepEqual([entry?.operation, entry?.key, entry?.status], ["PutObject", "k", undefined]);
+    assert.deepEqual([entry?.phase, entry?.totalMs, entry?.phasesMs], ["body", 70, { body: 70 }]);
     assert.match(text(), /requests_in_flight\{process="p",operation="PutObject"\} 1\n/);
     yield encodeUtf8("llo");
   };

@@ -4,8 +4,8 @@ import {
   keyCharactersMax,
   matches,
   nameCharactersMax,
-  type RequestRecord,
-} from "../admin/request-record.ts";
+  type RequestEntry,
+} from "../admin/request-entry.ts";
 import type { TraceSource } from "../admin/trace-page.ts";
 import { decodeUtf8 } from "../base/bytes.ts";
 import { phaseNames } from "../object/request-phases.ts";
@@ -18,8 +18,8 @@ import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 /** Takes a line for each request of one kind. */
 export interface RequestLog {
   readonly which: "off" | "errors" | "all";
-  /** Must not wait: a record that does not fit is dropped and counted. */
-  write(record: RequestRecord): void;
+  /** Must not wait: an entry that does not fit is dropped and counted. */
+  write(entry: RequestEntry): void;
 }
 
 export interface RequestWatchOptions {
@@ -49,9 +49,9 @@ export class RequestWatch implements RequestObserver {
     requests.ended(request);
     const isLogged = log.which === "all" || (log.which === "errors" && isError(request));
     if (!isLogged && !this.#traces.isTracing) return;
-    const record = recordOf(request, this.#options);
-    if (isLogged) log.write(record);
-    this.#traces.ended(record);
+    const entry = entryOf(request, this.#options);
+    if (isLogged) log.write(entry);
+    this.#traces.ended(entry);
   }
 
   /** Answers a question of another process about the requests of this one. */
@@ -63,10 +63,10 @@ export class RequestWatch implements RequestObserver {
         this.#traces.end(question.id);
         return {};
       case "under_way": {
-        const records = Array.from(this.#options.requests.underWay, (request) =>
-          recordOf(request, this.#options),
+        const entries = Array.from(this.#options.requests.underWay, (request) =>
+          entryOf(request, this.#options),
         );
-        return { records: records.filter((record) => matches(question.filter, record)) };
+        return { entries: entries.filter((entry) => matches(question.filter, entry)) };
       }
       case "metrics":
         return {};
@@ -83,15 +83,15 @@ export function traceSource(watch: RequestWatch, askOthers: AskOthers): TraceSou
   return {
     async fetch(id, filter) {
       const answers = await askAll({ kind: "trace", id, filter });
-      if (answers[0]?.records === undefined) return undefined; // ours
-      return answers.map(({ records = [], lost = 0 }) => ({ records, lost }));
+      if (answers[0]?.entries === undefined) return undefined; // ours
+      return answers.map(({ entries = [], lost = 0 }) => ({ entries, lost }));
     },
     async end(id) {
       await askAll({ kind: "end_trace", id });
     },
     async underWay(filter) {
       const answers = await askAll({ kind: "under_way", filter });
-      return answers.flatMap(({ records = [] }) => records);
+      return answers.flatMap(({ entries = [] }) => entries);
     },
   };
 }
@@ -101,13 +101,13 @@ function isError({ code, status }: ObservedRequest): boolean {
 }
 
 /**
- * The record of a request; for one under way, as of now. It takes 1.5 µs, so it is made only where
+ * The entry of a request; for one under way, as of now. It takes 1.5 µs, so it is made only where
  * it is wanted.
  */
-export function recordOf(
+export function entryOf(
   request: ObservedRequest,
   { clock, process }: { readonly clock: Clock; readonly process: string },
-): RequestRecord {
+): RequestEntry {
   const { phases, target, sender } = request;
   const isUnderWay = request.status === undefined;
   const totalMs = isUnderWay ? phases.elapsedMs() : phases.changedMs;

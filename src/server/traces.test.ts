@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RequestRecord } from "../admin/request-record.ts";
+import type { RequestEntry } from "../admin/request-entry.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { recordsHeldMax, Traces, tracesMax, unfetchedTraceMsMax } from "./traces.ts";
+import { entriesHeldMax, Traces, tracesMax, unfetchedTraceMsMax } from "./traces.ts";
 
-const record: RequestRecord = {
+const entry: RequestEntry = {
   time: "2026-01-01T00:00:00.000Z",
   requestId: "1",
   process: "front-end-1",
@@ -26,25 +26,25 @@ function create() {
 
 test("traces: each gets what ended since it was last fetched from, as its filter has it", () => {
   const { traces } = create();
-  traces.ended(record);
-  assert.deepEqual(traces.fetch("a", {}), { records: [], lost: 0 });
+  traces.ended(entry);
+  assert.deepEqual(traces.fetch("a", {}), { entries: [], lost: 0 });
   traces.fetch("b", { bucket: "other" });
-  traces.ended(record);
-  assert.deepEqual(traces.fetch("a", {}), { records: [record], lost: 0 });
-  assert.deepEqual(traces.fetch("a", {}), { records: [], lost: 0 });
-  assert.deepEqual(traces.fetch("b", {}), { records: [], lost: 0 });
+  traces.ended(entry);
+  assert.deepEqual(traces.fetch("a", {}), { entries: [entry], lost: 0 });
+  assert.deepEqual(traces.fetch("a", {}), { entries: [], lost: 0 });
+  assert.deepEqual(traces.fetch("b", {}), { entries: [], lost: 0 });
   for (const id of ["a", "b"]) traces.end(id);
   assert.equal(traces.isTracing, false);
 });
 
-test("C6: traces: records that are not fetched are limited, counted and in the end dropped", () => {
+test("C6: traces: entries that are not fetched are limited, counted and in the end dropped", () => {
   const { traces, pass } = create();
   traces.fetch("a", {});
-  for (let i = 0; i < recordsHeldMax + 70; i++) traces.ended(record);
+  for (let i = 0; i < entriesHeldMax + 70; i++) traces.ended(entry);
   const batch = traces.fetch("a", {});
-  assert.deepEqual([batch?.records.length, batch?.lost], [recordsHeldMax, 70]);
+  assert.deepEqual([batch?.entries.length, batch?.lost], [entriesHeldMax, 70]);
   pass(unfetchedTraceMsMax + 1);
-  traces.ended(record);
+  traces.ended(entry);
   assert.equal(traces.isTracing, false);
 });
 

@@ -1,12 +1,12 @@
-import { matches, type RequestFilter, type RequestRecord } from "../admin/request-record.ts";
+import { matches, type RequestFilter, type RequestEntry } from "../admin/request-entry.ts";
 import type { TraceBatch } from "../admin/trace-page.ts";
 import type { Clock } from "../platform/platform.ts";
 
 /**
- * @limit Records of one trace that wait to be fetched: half a megabyte. A request that ends while
+ * @limit Entries of one trace that wait to be fetched: half a megabyte. A request that ends while
  * there are so many is only counted.
  */
-export const recordsHeldMax = 500;
+export const entriesHeldMax = 500;
 /** @limit Traces at a time. */
 export const tracesMax = 8;
 /**
@@ -17,7 +17,7 @@ export const unfetchedTraceMsMax = 90_000;
 
 interface Trace {
   readonly filter: RequestFilter;
-  records: RequestRecord[];
+  entries: RequestEntry[];
   lost: number;
   fetchedMs: number;
 }
@@ -40,12 +40,12 @@ export class Traces {
     return this.#traces.size > 0;
   }
 
-  ended(record: RequestRecord): void {
+  ended(entry: RequestEntry): void {
     const now = this.#clock.monotonicMs();
     for (const [id, trace] of this.#traces) {
       if (now - trace.fetchedMs > unfetchedTraceMsMax) this.#traces.delete(id);
-      else if (!matches(trace.filter, record)) continue;
-      else if (trace.records.length < recordsHeldMax) trace.records.push(record);
+      else if (!matches(trace.filter, entry)) continue;
+      else if (trace.entries.length < entriesHeldMax) trace.entries.push(entry);
       else trace.lost++;
     }
   }
@@ -57,12 +57,12 @@ export class Traces {
     if (trace === undefined) {
       this.#forgetOld(fetchedMs);
       if (this.#traces.size >= tracesMax) return undefined;
-      this.#traces.set(id, { filter, records: [], lost: 0, fetchedMs });
-      return { records: [], lost: 0 };
+      this.#traces.set(id, { filter, entries: [], lost: 0, fetchedMs });
+      return { entries: [], lost: 0 };
     }
-    const { records, lost } = trace;
-    Object.assign(trace, { records: [], lost: 0, fetchedMs });
-    return { records, lost };
+    const { entries, lost } = trace;
+    Object.assign(trace, { entries: [], lost: 0, fetchedMs });
+    return { entries, lost };
   }
 
   end(id: string): void {

@@ -1,5 +1,5 @@
 import type { MetricFamily } from "../admin/metrics.ts";
-import type { RequestFilter, RequestRecord } from "../admin/request-record.ts";
+import type { RequestFilter, RequestEntry } from "../admin/request-entry.ts";
 
 /** A question of one process of the tree to all others. */
 export type TreeQuestion =
@@ -12,7 +12,7 @@ export type TreeQuestion =
 /** The answer; a process that has nothing to say leaves all of it out. */
 export interface TreeAnswer {
   readonly families?: readonly MetricFamily[] | undefined;
-  readonly records?: readonly RequestRecord[] | undefined;
+  readonly entries?: readonly RequestEntry[] | undefined;
   readonly lost?: number | undefined;
 }
 

@@ -71,7 +71,7 @@ export class SimDisk {
   }
 
   /** Its capacity is unlimited by default. */
-  makeRoom(): void {
+  makeSpace(): void {
     this.capacityBytes = roomyBytes;
   }
 

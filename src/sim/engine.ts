@@ -39,7 +39,7 @@ export interface SimEngineOptions {
   readonly partsPerCommit: number;
   /** Called with changes that must not be. */
   readonly onWrong: (wrong: string) => void;
-  /** Told of a process that meets a damaged row. */
+  /** Called when a process meets a damaged row. */
   readonly onDamageMet: (process: SimProcess) => void;
 }
 

@@ -138,9 +138,9 @@ test("linearizability: versions are listed in the order of the writes, the null 
   const suspended = [...history, versioning("suspended"), write("c")] as const;
   assert.equal(inTurn(...suspended, listed({ null: "c" }, { marker: "m" }, "b")), "linearizable");
   assert.equal(inTurn(...suspended, listed({ null: "c" }, { marker: "m" }, "b", "a")), "#6");
-  const told: KeyStep = { kind: "write", value: "d", condition: always, isNull: true };
-  assert.equal(inTurn(...suspended, told), "linearizable");
-  assert.equal(inTurn(...history, told), "#4");
+  const another: KeyStep = { kind: "write", value: "d", condition: always, isNull: true };
+  assert.equal(inTurn(...suspended, another), "linearizable");
+  assert.equal(inTurn(...history, another), "#4");
 });
 
 test("linearizability: a marker counts as absent; a version is there until it is removed", () => {

@@ -6,7 +6,7 @@ import { assert, must } from "../base/assert.ts";
  * only then does the clock go on, straight to the next event. JavaScript runs microtasks first in,
  * first out, so between two events nothing is left to chance.
  *
- * Draining microtasks needs the host: `turn` resolves once they are all done (setImmediate). It
+ * Running all microtasks needs the host: `turn` resolves once they are all done (setImmediate). It
  * comes from outside, for this folder cannot see the host.
  */
 

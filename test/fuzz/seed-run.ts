@@ -34,7 +34,7 @@ export class SeedRun {
   readonly #peer: Peer;
   readonly #world: World;
   readonly #tally: Tally;
-  readonly #strays = new Set<string>();
+  readonly #unexpected = new Set<string>();
   readonly findings: Finding[] = [];
 
   constructor(seed: number, port: number, tally: Tally) {
@@ -169,8 +169,8 @@ export class SeedRun {
     if (meaning === undefined) return `answered ${answer.status}, but asks for nothing`;
     const { operation, target } = meaning;
     const bucket = this.#bucketOf(meaning);
-    if (operation === "CreateBucket" && bucket === undefined) this.#strays.add(target.bucket);
-    if (target.kind === "service" || this.#strays.has(target.bucket)) return undefined;
+    if (operation === "CreateBucket" && bucket === undefined) this.#unexpected.add(target.bucket);
+    if (target.kind === "service" || this.#unexpected.has(target.bucket)) return undefined;
     if (bucket === undefined) return `answered ${answer.status} for a bucket that is not there`;
     return applyDone({ draft, meaning, bucket, buckets: this.#world.buckets }, answer);
   }
@@ -179,7 +179,7 @@ export class SeedRun {
     const bucket = meaning && this.#bucketOf(meaning);
     if (draft === undefined || meaning === undefined) return;
     const isNew = meaning.operation === "CreateBucket" && bucket === undefined;
-    if (isNew) this.#strays.add(meaning.target.bucket);
+    if (isNew) this.#unexpected.add(meaning.target.bucket);
     if (bucket !== undefined)
       applyUnknown({ draft, meaning, bucket, buckets: this.#world.buckets });
   }
@@ -200,7 +200,7 @@ export class SeedRun {
     const verification = new Verification(this.#peer, this.#host);
     const own = this.#world.buckets.map(({ name }) => name);
     for (const bucket of this.#world.buckets) await verification.run(bucket);
-    for (const name of [...own, ...this.#strays]) await verification.remove(name);
+    for (const name of [...own, ...this.#unexpected]) await verification.remove(name);
     for (const complaint of verification.complaints) this.#find(complaint);
     this.#tally.compared += verification.compared;
   }

@@ -95,7 +95,7 @@ export class AppendLane {
     return this.#queuedBytes + this.#batchBytes;
   }
 
-  hasRoom(bytes: number): boolean {
+  hasSpace(bytes: number): boolean {
     // holds: C6 lane-is-limited
     return this.#queue.length < laneRecordsMax && this.bytesAhead + bytes <= laneBytesMax;
   }

@@ -96,8 +96,8 @@ export class DiskHealth {
 
   async #claimAfterLook(bytes: number): Promise<void> {
     await this.checkFor(bytes);
-    const roomBytes = this.#bytesFree - this.#options.reserveBytes;
-    this.#creditBytes = Math.min(roomBytes * creditShare, creditBytesMax) - bytes;
+    const spaceBytes = this.#bytesFree - this.#options.reserveBytes;
+    this.#creditBytes = Math.min(spaceBytes * creditShare, creditBytesMax) - bytes;
   }
 
   /** An append failed with this. */

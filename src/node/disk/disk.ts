@@ -120,22 +120,22 @@ class NodeDisk implements Disk {
     });
   }
 
-  reading<T>(what: string, path: string, task: () => Promise<T>): Promise<T> {
-    return this.#operation(this.#reads, what, path, task);
+  reading<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
+    return this.#operation(this.#reads, what, path, work);
   }
 
-  writing<T>(what: string, path: string, task: () => Promise<T>): Promise<T> {
-    return this.#operation(this.#writes, what, path, task);
+  writing<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
+    return this.#operation(this.#writes, what, path, work);
   }
 
   async #operation<T>(
     limiter: Limiter,
     what: string,
     path: string,
-    task: () => Promise<T>,
+    work: () => Promise<T>,
   ): Promise<T> {
     try {
-      return await limiter.run(1, task);
+      return await limiter.run(1, work);
     } catch (cause) {
       throw this.#failure(what, path, cause);
     }
@@ -156,9 +156,9 @@ class NodeDisk implements Disk {
   }
 
   /** In this thread, without a wait: for what is known to be in memory. */
-  atOnce<T>(what: string, path: string, task: () => T): T {
+  atOnce<T>(what: string, path: string, work: () => T): T {
     try {
-      return task();
+      return work();
     } catch (cause) {
       throw this.#failure(what, path, cause);
     }

@@ -107,7 +107,7 @@ test("admission: what is pipelined behind an answer that ends the connection is 
     asked.push(request.head.target);
     return Promise.resolve({ status: 403, headers: [] });
   };
-  await using server = await serve(handler, { drainBytes: 10, lingerMs: 1000 });
+  await using server = await serve(handler, { discardBytesMax: 10, lingerMs: 1000 });
   const peer = new Peer(server.port);
   peer.send(`PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\n${"x".repeat(50)}`);
   await peer.until("connection: close");

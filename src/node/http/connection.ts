@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { PayloadError } from "../../auth/payload.ts";
+import { BodyFault } from "../../platform/body-fault.ts";
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import type { HttpHandler, HttpResponse } from "../../platform/http.ts";
 import type { Log } from "../../platform/platform.ts";
@@ -64,8 +64,8 @@ export class Connection implements BodySource {
   /** An answer has begun that is the last. */
   #isLast = false;
   #isAnswering = false;
-  /** Waits for `drain` before the request is over. */
-  #isDraining = false;
+  /** The request is over only when the socket has written its answer (`drain`). */
+  #isWriting = false;
   /**
    * While it closes: bytes that are still thrown away for the peer to read the answer first, and
    * the time for all.
@@ -88,7 +88,7 @@ export class Connection implements BodySource {
     socket
       .on("data", this.#onData)
       .on("end", this.#onEnd)
-      .on("drain", this.#onDrain)
+      .on("drain", this.#onWritten)
       .on("error", () => undefined) // `close` follows
       .on("close", this.#onClose);
   }
@@ -260,7 +260,7 @@ export class Connection implements BodySource {
 
   /** Whatever a handler throws becomes an answer. */
   readonly #failed = (error: unknown): void => {
-    if (error instanceof PayloadError) return this.#answer(bareAnswer("malformed"));
+    if (error instanceof BodyFault) return this.#answer(bareAnswer("malformed"));
     if (isStoreError(error, "stalled")) return this.#answer(bareAnswer("timeout"));
     if (!this.#socket.destroyed) {
       const stack = error instanceof Error ? error.stack : undefined;
@@ -293,7 +293,7 @@ export class Connection implements BodySource {
     } else if (writer.write(this.#socket, head.text, body)) {
       this.#over();
     } else {
-      this.#isDraining = true;
+      this.#isWriting = true;
       this.#sending.wait();
     }
   };
@@ -314,7 +314,7 @@ export class Connection implements BodySource {
     // Who was too slow is not waited for again; who waits for 100 Continue may send the body or
     // not.
     if (body.hasFailed || (expectsContinue && !body.isPulled)) return true;
-    return body.rest > limits.drainBytes;
+    return body.rest > limits.discardBytesMax;
   }
 
   async #stream(head: AnswerHead, body: AsyncIterable<Uint8Array>): Promise<void> {
@@ -365,7 +365,7 @@ export class Connection implements BodySource {
     this.#isUnreadable = true;
     this.#held = undefined;
     const message = "The body's transfer encoding is not well-formed.";
-    this.#body?.fail(new PayloadError("framing", message));
+    this.#body?.fail(new BodyFault("framing", message));
     this.#body = undefined;
     if (this.#request !== undefined) return;
     const { secure, wrongProtocol } = this.#serving;
@@ -406,9 +406,9 @@ export class Connection implements BodySource {
     if (this.#request === undefined && this.#closesInMs === undefined) this.#closeSoon();
   }
 
-  readonly #onDrain = (): void => {
-    if (!this.#isDraining) return;
-    this.#isDraining = false;
+  readonly #onWritten = (): void => {
+    if (!this.#isWriting) return;
+    this.#isWriting = false;
     this.#sending.moved(1);
     this.#sending.rest();
     this.#over();
@@ -419,7 +419,7 @@ export class Connection implements BodySource {
     this.#body?.fail(peerLeft());
     this.#waiting.length = 0;
     this.#held = undefined;
-    this.#onDrain();
+    this.#onWritten();
   };
 
   /**
@@ -457,8 +457,8 @@ const noHead: AnswerHead = { text: "", framing: "close", bodyBytes: 0, isBodiles
 
 const noBuffer = Buffer.alloc(0);
 
-const cutOff = (): PayloadError =>
-  new PayloadError("incomplete", "The connection was closed before the end of the body.");
+const cutOff = (): BodyFault =>
+  new BodyFault("incomplete", "The connection was closed before the end of the body.");
 
 async function* onlyPiece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
   yield bytes;

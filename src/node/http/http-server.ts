@@ -12,8 +12,8 @@ import { WrongProtocol } from "./bare-answer.ts";
 import { readTlsPair, reloadMs, type TlsFiles, type TlsPair, TlsReload } from "./tls.ts";
 
 /*
- * The HTTP/1.1 server: it listens, keeps the connections and their limits, and drains them at a
- * stop. What is said on one connection stands in connection.ts.
+ * The HTTP/1.1 server: it listens, keeps the connections and their limits, and lets requests
+ * under way finish at a stop. What is said on one connection stands in connection.ts.
  */
 
 export interface HttpServerOptions {
@@ -30,7 +30,7 @@ export interface HttpServerOptions {
   readonly tlsPair?: TlsPair | undefined;
   readonly tlsReloadMs?: number | undefined;
   /** After the stop signal, requests under way have this long. */
-  readonly drainMs: number;
+  readonly finishMs: number;
   readonly limits?: Partial<HttpLimits> | undefined;
 }
 
@@ -121,7 +121,7 @@ export class HttpServer implements Service {
     for (const connection of this.#connections) connection.stop();
     const deadline = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, this.#options.drainMs);
+    }, this.#options.finishMs);
     await closed;
     clearTimeout(deadline);
     clearInterval(looks);

@@ -59,7 +59,7 @@ export interface HttpLimits {
    * The rest of an unread body is read to the end if it is no longer than this, to keep the
    * connection.
    */
-  readonly drainBytes: number;
+  readonly discardBytesMax: number;
   /**
    * Otherwise the peer has this long to notice the answer before the connection closes under it …
    */
@@ -87,7 +87,7 @@ export const httpLimits: HttpLimits = {
   silentMs: 120_000,
   keepAliveMs: 75_000,
   bodyBufferBytes: 256 * 1024,
-  drainBytes: 256 * 1024,
+  discardBytesMax: 256 * 1024,
   lingerMs: 5_000,
   lingerBytes: 64 * 1024 * 1024,
 };

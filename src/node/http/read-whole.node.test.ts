@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PayloadError } from "../../auth/payload.ts";
+import { BodyFault } from "../../platform/body-fault.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import { Peer, serve } from "../testing/http-peer.ts";
@@ -68,5 +68,5 @@ test("http server: reading a body whole fails where the client leaves before its
   await asked.promise;
   peer.socket.destroy();
   const error = await failed.promise;
-  assert.ok(error instanceof PayloadError || isStoreError(error, "cancelled"), String(error));
+  assert.ok(error instanceof BodyFault || isStoreError(error, "cancelled"), String(error));
 });

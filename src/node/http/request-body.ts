@@ -1,4 +1,4 @@
-import type { PayloadError } from "../../auth/payload.ts";
+import type { BodyFault } from "../../platform/body-fault.ts";
 import { StoreError } from "../../base/errors.ts";
 import { malformed } from "./byte-classes.ts";
 import { ChunkedDecoder } from "./chunked-decoder.ts";
@@ -36,7 +36,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
   #isPulled = false;
   #isWhole = false;
   #isDiscarded = false;
-  #failure: StoreError | PayloadError | undefined;
+  #failure: StoreError | BodyFault | undefined;
   #waiting: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined;
 
   /** @param bytes undefined: chunked. */
@@ -136,7 +136,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
    * The peer has gone, or is waited for no longer, or the rest can't be read. What is here already
    * is still handed out, then this is thrown. Does nothing where the body is whole.
    */
-  fail(failure: StoreError | PayloadError): void {
+  fail(failure: StoreError | BodyFault): void {
     if (this.#isWhole || this.#failure !== undefined) return;
     this.#failure = failure;
     this.#waitingNoMore()?.reject(failure);

@@ -44,7 +44,7 @@ export async function sendStream(
             )
           : target.writer.write(target.socket, head, piece);
       head = "";
-      if (!mayGoOn) await drained(target);
+      if (!mayGoOn) await written(target);
     }
   }
   if (framing === "length" && sent < length) {
@@ -52,11 +52,11 @@ export async function sendStream(
   }
   const end = framing === "chunked" ? `${head}0\r\n\r\n` : head;
   if (target.socket.destroyed) throw peerLeft();
-  if (end !== "" && !target.writer.write(target.socket, end)) await drained(target);
+  if (end !== "" && !target.writer.write(target.socket, end)) await written(target);
 }
 
 /** Until the peer, or the kernel for it, has all that was written. */
-function drained({ socket, pace }: StreamTarget): Promise<void> {
+function written({ socket, pace }: StreamTarget): Promise<void> {
   pace.wait();
   return new Promise((resolve, reject) => {
     const settle = (): void => {

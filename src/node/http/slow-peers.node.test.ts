@@ -161,7 +161,7 @@ test("slow peers: what follows a short body thrown away in part is still underst
       await sleep(50);
       return { status: 403, headers: [] };
     },
-    { bodyBufferBytes: 1024, drainBytes: 64 * 1024 },
+    { bodyBufferBytes: 1024, discardBytesMax: 64 * 1024 },
   );
   const peer = new Peer(server.port);
   peer.send(`${put(50_000)}${"x".repeat(50_000)}GET /b HTTP/1.1\r\nhost: h\r\n\r\n`);

@@ -5,9 +5,9 @@ import type { Metrics } from "../../admin/metrics.ts";
 import {
   millisecondsText,
   phasesText,
-  type RequestRecord,
+  type RequestEntry,
   resourceText,
-} from "../../admin/request-record.ts";
+} from "../../admin/request-entry.ts";
 
 /** Standard error, where the rest of the log goes. */
 const standardError = 2;
@@ -15,7 +15,7 @@ const standardError = 2;
 /** The log of requests: a line each, which no request waits for. */
 export class RequestLines {
   readonly #lines: BoundedLines;
-  readonly #format: (record: RequestRecord) => string;
+  readonly #format: (entry: RequestEntry) => string;
 
   constructor(isJson: boolean) {
     const asText = !isJson && process.stderr.isTTY;
@@ -23,8 +23,8 @@ export class RequestLines {
     this.#lines = new BoundedLines(standardError, asText ? droppedText : droppedJson);
   }
 
-  write(record: RequestRecord): void {
-    this.#lines.write(`${this.#format(record)}\n`);
+  write(entry: RequestEntry): void {
+    this.#lines.write(`${this.#format(entry)}\n`);
   }
 
   sample(metrics: Metrics): void {
@@ -37,15 +37,15 @@ export class RequestLines {
   }
 }
 
-export function requestJsonLine(record: RequestRecord): string {
-  const level = (record.status ?? 0) >= 500 ? "warn" : "info";
-  const { time, ...rest } = record;
+export function requestJsonLine(entry: RequestEntry): string {
+  const level = (entry.status ?? 0) >= 500 ? "warn" : "info";
+  const { time, ...rest } = entry;
   return JSON.stringify({ time, level, event: "request", ...rest });
 }
 
 /** Like the other lines of the log, with what is looked for first at its start. */
-export function requestTextLine(record: RequestRecord): string {
-  const { time, status = 0, code, operation, method, totalMs, bytesIn, bytesOut } = record;
+export function requestTextLine(entry: RequestEntry): string {
+  const { time, status = 0, code, operation, method, totalMs, bytesIn, bytesOut } = entry;
   const level = status >= 500 ? "warn" : "info";
   const fields = [
     time.slice(11, 23),
@@ -53,13 +53,13 @@ export function requestTextLine(record: RequestRecord): string {
     `${status}`,
     `${millisecondsText(totalMs)} ms`.padStart(10),
     operation === "none" ? method : operation,
-    resourceText(record),
+    resourceText(entry),
     ...(code === undefined ? [] : [code]),
     `in ${bytesIn} out ${bytesOut}`,
-    `(${phasesText(record)})`,
-    record.owner ?? record.accessKey ?? "-",
-    record.address ?? "-",
-    record.requestId,
+    `(${phasesText(entry)})`,
+    entry.owner ?? entry.accessKey ?? "-",
+    entry.address ?? "-",
+    entry.requestId,
   ];
   return fields.join(" ");
 }

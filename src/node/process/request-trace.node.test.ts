@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type IncomingMessage, request } from "node:http";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RequestRecord } from "../../admin/request-record.ts";
+import type { RequestEntry } from "../../admin/request-entry.ts";
 import { must } from "../../base/assert.ts";
 import { openServer } from "../client/server-call.ts";
 import { signedFetch, signedHeaders } from "../client/signed-fetch.ts";
@@ -36,12 +36,12 @@ async function trace({ endpoint, identity }: Served, query: string, signal: Abor
   };
   const reading = read();
   await until("the trace has begun", () => text !== "");
-  const records = (): RequestRecord[] => {
+  const entries = (): RequestEntry[] => {
     const lines = text.split("\n").slice(0, -1);
     // The server's lines.
-    return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as RequestRecord);
+    return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as RequestEntry);
   };
-  return { records, reading, isEnded: () => isEnded };
+  return { entries, reading, isEnded: () => isEnded };
 }
 
 /** Each over a connection of its own, so that the processes share them. */
@@ -73,25 +73,25 @@ test("trace: tells of requests of all processes; an error's id is in answer, log
     assert.ok(text.includes(`<RequestId>${id}</RequestId>`), text);
     ids.add(id);
   }
-  await until("all are reported", () => all.records().length >= 40);
-  assert.deepEqual(new Set(all.records().map(({ requestId }) => requestId)), ids);
-  const processes = new Set(all.records().map(({ process }) => process));
+  await until("all are reported", () => all.entries().length >= 40);
+  assert.deepEqual(new Set(all.entries().map(({ requestId }) => requestId)), ids);
+  const processes = new Set(all.entries().map(({ process }) => process));
   assert.deepEqual(processes, new Set(["front-end-1", "front-end-2"]));
-  await until("the filter's is reported", () => some.records().length > 0);
+  await until("the filter's is reported", () => some.entries().length > 0);
   assert.deepEqual(
-    some.records().map(({ key, address }) => [key, address]),
+    some.entries().map(({ key, address }) => [key, address]),
     [["k7", "127.0.0.1"]],
   );
   const logLines = () => server.output.split("\n").filter((line) => line.includes('"request"'));
   await until("all are in the log", () => logLines().length >= 40);
-  const logged = logLines().map((line) => JSON.parse(line) as RequestRecord); // the server's lines
+  const logged = logLines().map((line) => JSON.parse(line) as RequestEntry); // the server's lines
   assert.deepEqual(new Set(logged.map(({ requestId }) => requestId)), ids);
   assert.doesNotMatch(server.output, /secret/);
   stop.abort();
   await all.reading;
 });
 
-test("trace: a reader that stops reading costs neither memory nor requests, and learns how many records it missed", async () => {
+test("trace: a reader that stops reading costs neither memory nor requests, and learns how many entries it missed", async () => {
   using scratch = new Scratch();
   const options = ["--workers", "1", "--request-log", "off"];
   await using server = new ServedStore([scratch.directory("a")], options);
@@ -113,7 +113,7 @@ test("trace: a reader that stops reading costs neither memory nor requests, and 
   const answered =
     /^holdfast_requests_total\{process="front-end-1",operation="GetObject",status="\d+"\} (\d+)$/m;
   const heap = /^holdfast_process_resident_bytes\{process="front-end-1"\} (\d+)$/m;
-  // Far more than sockets (4 MiB and a little) and trace hold: records of two kilobytes.
+  // Far more than sockets (4 MiB and a little) and trace hold: entries of two kilobytes.
   const wide = encodeURIComponent("奶".repeat(300));
   const path = `/none-such/${wide}?versionId=${wide}`;
   const agent = { "user-agent": "ä".repeat(200) };
@@ -131,7 +131,7 @@ test("trace: a reader that stops reading costs neither memory nor requests, and 
   response.setEncoding("utf8").on("data", (piece: string) => {
     text += piece;
   });
-  await until("the count of lost records is written", () => /^\{"lost":\d+\}$/m.test(text));
+  await until("the count of lost entries is written", () => /^\{"lost":\d+\}$/m.test(text));
   sent.destroy();
 });
 
@@ -149,15 +149,15 @@ test("trace: a request under way is reported with its phase; a trace does not ke
   }
   slow.setHeader("content-length", 1000);
   slow.write("some of it");
-  const underWay = async (): Promise<RequestRecord[]> => {
+  const underWay = async (): Promise<RequestEntry[]> => {
     const target = "/-/trace?under-way&bucket=a-bucket";
     const text = await (await signedFetch(endpoint, identity, { method: "GET", target })).text();
     const lines = text.split("\n").filter((line) => line !== "");
-    return lines.map((line) => JSON.parse(line) as RequestRecord); // the server's lines
+    return lines.map((line) => JSON.parse(line) as RequestEntry); // the server's lines
   };
   await until("it is seen", async () => (await underWay())[0]?.phase === "body");
-  const [record] = await underWay();
-  assert.deepEqual([record?.operation, record?.key, record?.owner], ["PutObject", "slow", "root"]);
+  const [entry] = await underWay();
+  assert.deepEqual([entry?.operation, entry?.key, entry?.owner], ["PutObject", "slow", "root"]);
   slow.destroy();
   await until("it is gone", async () => (await underWay()).length === 0);
   const { signal } = new AbortController();

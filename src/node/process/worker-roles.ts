@@ -52,7 +52,7 @@ export async function runFrontEnd(
     shared: true,
     tls: tlsFilesOf(settings["tls-cert"], settings["tls-key"]),
     tlsPair: start.tlsPair,
-    drainMs: settings.drain,
+    finishMs: settings.drain,
     limits: { connections: settings.connections, requests: settings.requests },
   });
   log.sample(frontEnd.metrics);

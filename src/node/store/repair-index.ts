@@ -25,11 +25,11 @@ import { StoreLock } from "./store-lock.ts";
 import { endOrphanedWorkers } from "./worker-list.ts";
 
 /*
- * Tasks for the index of a stopped store. They run before it is opened, since opening a damaged one
- * may end the process.
+ * Verifying and repairing the index of a stopped store, before it is opened, since opening a
+ * damaged one may end the process.
  */
 
-export interface IndexTask {
+export interface StoppedIndex {
   readonly platform: Platform;
   /** Data directories; the first holds the index. */
   readonly paths: readonly string[];
@@ -51,21 +51,21 @@ export interface IndexRepair extends Omit<RepairResult, "outcome" | "lost"> {
  * Verifies the pages of the index, which nobody may have open. Changes nothing but that damage is
  * marked.
  */
-export function inspectIndex(task: IndexTask): Promise<VerifyReport> {
-  return withIndex(task, (path, damage) => inspect(task, path, damage));
+export function inspectIndex(index: StoppedIndex): Promise<VerifyReport> {
+  return withIndex(index, (path, damage) => inspect(index, path, damage));
 }
 
 /**
  * Rebuilds a damaged index from the rows that can be proved. Nothing is lost unless `acceptLoss`
  * says that a person agreed.
  */
-export function repairIndex(task: IndexTask, acceptLoss: boolean): Promise<IndexRepair> {
-  return withIndex(task, async (path, damage) => {
-    const { rows, problems, problemCount } = await inspect(task, path, damage);
+export function repairIndex(index: StoppedIndex, acceptLoss: boolean): Promise<IndexRepair> {
+  return withIndex(index, async (path, damage) => {
+    const { rows, problems, problemCount } = await inspect(index, path, damage);
     const mark = await damage.mark();
     const found = { problems: problems.map(({ message }) => message), problemCount };
     const names = new Map<BucketId, string>();
-    const { hash } = task.platform;
+    const { hash } = index.platform;
     const result =
       problemCount === 0
         ? undefined
@@ -74,14 +74,14 @@ export function repairIndex(task: IndexTask, acceptLoss: boolean): Promise<Index
             hash,
             acceptLoss,
             mayLose,
-            suffix: new Date(task.platform.clock.now()).toISOString().replaceAll(":", ""),
+            suffix: new Date(index.platform.clock.now()).toISOString().replaceAll(":", ""),
             onRow: (key, enveloped) => {
               if (key[0] !== space.buckets) return;
               const { id } = decodeBucketRow(openRow(hash, key, enveloped).value);
               names.set(id, decodeUtf8(bucketNameOfKey(key)));
             },
-            onProgress: (copied) => task.onProgress?.("copying", copied),
-            signal: task.signal,
+            onProgress: (copied) => index.onProgress?.("copying", copied),
+            signal: index.signal,
           });
     const isGood = result === undefined || result.outcome === "repaired";
     if (isGood && mark !== undefined) await damage.clear(mark);
@@ -117,7 +117,7 @@ function mayLose(key: Uint8Array): boolean {
 }
 
 async function inspect(
-  { platform, signal, onProgress }: IndexTask,
+  { platform, signal, onProgress }: StoppedIndex,
   path: string,
   damage: IndexDamage,
 ): Promise<VerifyReport> {
@@ -134,7 +134,7 @@ async function inspect(
 
 /** With the first data directory locked, and nothing of the index read yet. */
 async function withIndex<T>(
-  { platform, paths }: IndexTask,
+  { platform, paths }: StoppedIndex,
   work: (path: string, damage: IndexDamage) => Promise<T>,
 ): Promise<T> {
   const directory = resolve(must(paths[0], "a store has a data directory"));

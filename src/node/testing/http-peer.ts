@@ -13,13 +13,13 @@ export interface Running extends AsyncDisposable {
 export async function serve(
   handler: HttpHandler,
   limits: Partial<HttpLimits> = {},
-  drainMs = 2_000,
+  finishMs = 2_000,
   more: Partial<HttpServerOptions> = {},
 ): Promise<Running> {
   const stopping = new AbortController();
   const log = (): void => undefined;
   const where = { host: "127.0.0.1", port: 0 };
-  const server = new HttpServer({ handler, log, ...where, drainMs, limits, ...more });
+  const server = new HttpServer({ handler, log, ...where, finishMs, limits, ...more });
   const running = server.run(stopping.signal);
   const { port } = await server.listening;
   const stop = async (): Promise<void> => {

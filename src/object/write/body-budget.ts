@@ -70,13 +70,13 @@ export class BodyBudget {
   async take(bytes: number): Promise<() => void> {
     const grant = Promise.withResolvers<() => void>();
     let isGranted = false;
-    const task = (): Promise<void> => {
+    const hold = (): Promise<void> => {
       isGranted = true;
       return new Promise((giveBack) => {
         grant.resolve(giveBack);
       });
     };
-    this.#limiter.run(bytes, task).catch(grant.reject);
+    this.#limiter.run(bytes, hold).catch(grant.reject);
     if (isGranted) return grant.promise;
     try {
       await this.#wait(grant.promise);

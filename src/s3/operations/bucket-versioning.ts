@@ -1,7 +1,7 @@
 import { setVersioning } from "../../object/bucket/versioning.ts";
 import { granted, type Operation, permit, xmlResponse } from "../call.ts";
 import { S3Error } from "../errors.ts";
-import { readBody } from "../request/upload-body.ts";
+import { readBody } from "../request/body.ts";
 import { childText, parseXml, type XmlNode } from "../xml/xml-read.ts";
 import { textElement, xmlDocument } from "../xml/xml-write.ts";
 

@@ -16,7 +16,7 @@ import {
 } from "../call.ts";
 import { S3Error } from "../errors.ts";
 import { firstRegion, isRegion } from "../request/regions.ts";
-import { readBody } from "../request/upload-body.ts";
+import { readBody } from "../request/body.ts";
 import { childText, parseXml, type XmlNode } from "../xml/xml-read.ts";
 import { xmlTextDocument } from "../xml/xml-write.ts";
 

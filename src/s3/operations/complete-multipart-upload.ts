@@ -13,7 +13,7 @@ import { bareEtag, parseWriteCondition } from "../request/condition-headers.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { keyElement } from "../response/listing.ts";
 import { madeVersionHeaders, parseUploadAddress, partsMax } from "../request/object-parameters.ts";
-import { expectedChecksums, withBodyOnly } from "../request/upload-body.ts";
+import { expectedChecksums, withBodyOnly } from "../request/body.ts";
 import { type XmlNode, childText, readXmlChildren } from "../xml/xml-read.ts";
 import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 

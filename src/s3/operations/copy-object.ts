@@ -16,7 +16,7 @@ import {
 import { S3Error, invalidArgument } from "../errors.ts";
 import { formatIsoDate } from "../response/listing.ts";
 import { namesStorageClass, parseObjectAttributes } from "../request/object-attributes.ts";
-import { declaredChecksums } from "../request/upload-body.ts";
+import { declaredChecksums } from "../request/body.ts";
 import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const copyObject: Operation = async (call) => {

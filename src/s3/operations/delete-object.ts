@@ -10,7 +10,7 @@ import { toS3Error } from "../error-response.ts";
 import { S3Error } from "../errors.ts";
 import { bareEtag, parseDeleteCondition } from "../request/condition-headers.ts";
 import { checkKey } from "../request/request-target.ts";
-import { declaredChecksums, withBody } from "../request/upload-body.ts";
+import { declaredChecksums, withBody } from "../request/body.ts";
 import {
   knownVersion,
   parseVersion,

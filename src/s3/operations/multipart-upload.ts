@@ -14,7 +14,7 @@ import { S3Error } from "../errors.ts";
 import { checksumName, checksumTypeName, partChecksumElements } from "../request/checksums.ts";
 import { parseObjectAttributes } from "../request/object-attributes.ts";
 import { parseCount, parseUploadAddress, partsMax } from "../request/object-parameters.ts";
-import { declaredChecksums } from "../request/upload-body.ts";
+import { declaredChecksums } from "../request/body.ts";
 import { formatIsoDate, keyElement, uploadElements } from "../response/listing.ts";
 import { element, etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 

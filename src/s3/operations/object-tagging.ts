@@ -4,7 +4,7 @@ import type { HeaderList } from "../../platform/http.ts";
 import { type Operation, permit, type S3Call, xmlResponse } from "../call.ts";
 import type { S3Error } from "../errors.ts";
 import { parseTagging, taggingDocument } from "../request/tagging.ts";
-import { readBody } from "../request/upload-body.ts";
+import { readBody } from "../request/body.ts";
 import {
   parseVersion,
   refusedVersion,

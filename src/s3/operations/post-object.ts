@@ -23,7 +23,7 @@ import {
 import { type Form, readForm } from "../form/read-form.ts";
 import { parseObjectAttributes } from "../request/object-attributes.ts";
 import { parseTaggingField } from "../request/tagging.ts";
-import { openFile } from "../request/upload-body.ts";
+import { openFile } from "../request/body.ts";
 
 /**
  * An HTML form as a browser sends it: fields that say what PutObject's headers say, then the file.

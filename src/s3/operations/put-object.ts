@@ -3,7 +3,7 @@ import { type Operation, granted, permit } from "../call.ts";
 import { parseWriteCondition } from "../request/condition-headers.ts";
 import { parseObjectAttributes } from "../request/object-attributes.ts";
 import { storedObjectHeaders } from "../response/object-response.ts";
-import { openUpload } from "../request/upload-body.ts";
+import { openUpload } from "../request/body.ts";
 import { refuseVersion } from "../request/object-parameters.ts";
 
 export const putObject: Operation = async (call) => {

@@ -14,7 +14,7 @@ import {
   refusedCopy,
 } from "../request/copy-source.ts";
 import { parsePartNumber, parseUploadAddress } from "../request/object-parameters.ts";
-import { declaredChecksums, defaultChecksum, openUpload } from "../request/upload-body.ts";
+import { declaredChecksums, defaultChecksum, openUpload } from "../request/body.ts";
 import { formatIsoDate } from "../response/listing.ts";
 import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 

@@ -7,12 +7,12 @@ export const diskFull: FaultKind = {
   excuses: ["storage_full"],
   plan(random) {
     const forMs = pickDurationMs(random);
-    const roomBytes = random.below(20_000);
+    const spaceBytes = random.below(20_000);
     return ({ machine, random: choice, afterMs, onHeal }) => {
       const disk = choice.pick(machine.disks);
-      disk.capacityBytes = disk.bytesUsed() + roomBytes;
-      afterMs(forMs, () => disk.makeRoom());
-      onHeal(() => disk.makeRoom());
+      disk.capacityBytes = disk.bytesUsed() + spaceBytes;
+      afterMs(forMs, () => disk.makeSpace());
+      onHeal(() => disk.makeSpace());
     };
   },
 };

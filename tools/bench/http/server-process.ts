@@ -44,13 +44,13 @@ async function serveOurs(): Promise<number> {
   const handler: HttpHandler = (request) => {
     if (request.head.method === "GET")
       return { status: 200, headers: withLength(body.length), body };
-    return drained(request.body);
+    return discarded(request.body);
   };
-  async function drained(bytes: AsyncIterable<Uint8Array>): Promise<HttpResponse> {
+  async function discarded(bytes: AsyncIterable<Uint8Array>): Promise<HttpResponse> {
     for await (const _ of bytes);
     return { status: 200, headers: withLength(0) };
   }
-  const where = { host: "127.0.0.1", port: 0, drainMs: 0 };
+  const where = { host: "127.0.0.1", port: 0, finishMs: 0 };
   const server = new HttpServer({ handler, log: () => undefined, ...where });
   void server.run(new AbortController().signal);
   return (await server.listening).port;

@@ -46,13 +46,13 @@ interface Exchange {
 export class HttpConnection {
   readonly #socket: Socket;
   #exchange: Exchange | undefined;
-  #drained: (() => void) | undefined;
+  #written: (() => void) | undefined;
   #open = true;
 
   private constructor(socket: Socket, timeoutMs: number) {
     this.#socket = socket;
     socket.on("data", (piece: Buffer) => this.#receive(piece));
-    socket.on("drain", () => this.#drained?.());
+    socket.on("drain", () => this.#written?.());
     socket.on("error", (error) => this.#end(error));
     socket.on("close", () => this.#end(named("ConnectionClosed", "the connection was closed")));
     socket.setTimeout(timeoutMs, () => {
@@ -103,7 +103,7 @@ export class HttpConnection {
     for (const piece of body) {
       if (!mayWrite) {
         await new Promise<void>((resolve) => {
-          this.#drained = resolve;
+          this.#written = resolve;
         });
       }
       // An answer may come before the body has gone, mostly a refusal.
@@ -141,7 +141,7 @@ export class HttpConnection {
   #end(error: Error): void {
     this.#open = false;
     this.#socket.destroy();
-    this.#drained?.();
+    this.#written?.();
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     if (exchange.parser.end()) this.#finish(exchange);

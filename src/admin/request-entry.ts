@@ -2,10 +2,10 @@ import { StoreError } from "../base/errors.ts";
 
 /**
  * One request of S3, as the log and `holdfast trace` show it. What the client chose is escaped
- * and cut to a length, so that a line is never longer than `recordBytesMax`; there is no signature,
+ * and cut to a length, so that a line is never longer than `entryBytesMax`; there is no signature,
  * query or header in it, but for the user agent.
  */
-export interface RequestRecord {
+export interface RequestEntry {
   /** When it began, in ISO's form. */
   readonly time: string;
   /** The id in the answer's x-amz-request-id and in the error's document. */
@@ -39,17 +39,17 @@ export interface RequestRecord {
   readonly userAgent?: string | undefined;
 }
 
-/** @limit The longest key in a record, in characters after escaping. */
+/** @limit The longest key in an entry, in characters after escaping. */
 export const keyCharactersMax = 256;
-/** @limit The longest user agent in a record, in characters after escaping. */
+/** @limit The longest user agent in an entry, in characters after escaping. */
 export const agentCharactersMax = 128;
-/** @limit The longest name in a record, in characters after escaping. */
+/** @limit The longest name in an entry, in characters after escaping. */
 export const nameCharactersMax = 64;
 /**
- * @limit With these a record is no longer than this as JSON: 576 characters of 3 bytes, and 1 KiB
+ * @limit With these an entry is no longer than this as JSON: 576 characters of 3 bytes, and 1 KiB
  * of the server's own.
  */
-export const recordBytesMax = 4096;
+export const entryBytesMax = 4096;
 
 const unsafe = /[\\\p{C}\p{Zl}\p{Zp}]/gu;
 
@@ -67,7 +67,7 @@ export function escaped(text: string, charactersMax: number): string {
 }
 
 /** A text for people: the phases in which a request spent its time, the longest first. */
-export function phasesText({ phasesMs }: Pick<RequestRecord, "phasesMs">): string {
+export function phasesText({ phasesMs }: Pick<RequestEntry, "phasesMs">): string {
   return Object.entries(phasesMs)
     .toSorted(([, one], [, other]) => other - one)
     .map(([name, ms]) => `${name} ${millisecondsText(ms)}`)
@@ -79,7 +79,7 @@ export function millisecondsText(ms: number): string {
 }
 
 /** bucket/key, or what there is of it. */
-export function resourceText({ bucket, key, versionId }: RequestRecord): string {
+export function resourceText({ bucket, key, versionId }: RequestEntry): string {
   if (bucket === undefined) return "/";
   const version = versionId === undefined ? "" : `?versionId=${versionId}`;
   return key === undefined ? bucket : `${bucket}/${key}${version}`;
@@ -89,7 +89,7 @@ export function resourceText({ bucket, key, versionId }: RequestRecord): string 
 export interface RequestFilter {
   readonly operation?: string | undefined;
   readonly bucket?: string | undefined;
-  /** The beginning of the key, escaped as in records. */
+  /** The beginning of the key, escaped as in entries. */
   readonly prefix?: string | undefined;
   /** "404", or "4xx" for all of a hundred. */
   readonly status?: string | undefined;
@@ -128,18 +128,18 @@ function parseMilliseconds(text: string | undefined): number | undefined {
   throw new StoreError("invalid", `slower-than: "${text}" is not a time such as 100ms or 2s`);
 }
 
-export function matches(filter: RequestFilter, record: RequestRecord): boolean {
+export function matches(filter: RequestFilter, entry: RequestEntry): boolean {
   const { operation, bucket, prefix, status, slowerThanMs, errors, accessKey } = filter;
-  if (operation !== undefined && record.operation.toLowerCase() !== operation) return false;
-  if (bucket !== undefined && record.bucket !== bucket) return false;
-  if (prefix !== undefined && record.key?.startsWith(prefix) !== true) return false;
-  if (status !== undefined && !hasStatus(record, status)) return false;
-  if (slowerThanMs !== undefined && record.totalMs < slowerThanMs) return false;
-  if (errors === true && record.code === undefined && (record.status ?? 0) < 400) return false;
-  return accessKey === undefined || record.accessKey === accessKey;
+  if (operation !== undefined && entry.operation.toLowerCase() !== operation) return false;
+  if (bucket !== undefined && entry.bucket !== bucket) return false;
+  if (prefix !== undefined && entry.key?.startsWith(prefix) !== true) return false;
+  if (status !== undefined && !hasStatus(entry, status)) return false;
+  if (slowerThanMs !== undefined && entry.totalMs < slowerThanMs) return false;
+  if (errors === true && entry.code === undefined && (entry.status ?? 0) < 400) return false;
+  return accessKey === undefined || entry.accessKey === accessKey;
 }
 
-function hasStatus(record: RequestRecord, wanted: string): boolean {
-  const status = String(record.status ?? "");
+function hasStatus(entry: RequestEntry, wanted: string): boolean {
+  const status = String(entry.status ?? "");
   return wanted.endsWith("xx") ? status.startsWith(wanted.slice(0, 1)) : status === wanted;
 }
