@@ -33,8 +33,8 @@ export interface AccessKeysParts {
 }
 
 /**
- * @limit Keys whose decrypted secrets are kept: decrypting one takes longer than all else about it.
- * ~500 B each.
+ * @limit Keys whose decrypted secrets are kept, ~500 B each: decrypting is the slowest step of
+ * looking up a key.
  */
 const decryptedKeysMax = 1024;
 

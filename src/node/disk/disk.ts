@@ -39,8 +39,8 @@ const syncedWrites = process.platform === "linux" ? constants.O_DSYNC : undefine
 const directBytesMin = 1024 * 1024;
 
 /**
- * @limit The extent reader bounds its reads and each writer has one write under way: this is never
- * reached by them.
+ * @limit Never reached: the extent reader limits its reads, and each writer has one write under
+ * way.
  */
 const operationsWaitingMax = 65_536;
 

@@ -77,7 +77,7 @@ export function rawAnswer(what: HttpRefusal): string {
 }
 
 /**
- * @limit One line of the log in so long for each kind: a misdirected client tries again for hours.
+ * @limit Between two lines of the log of one kind: a misdirected client tries again for hours.
  */
 const logIntervalMs = 60_000;
 

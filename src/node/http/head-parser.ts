@@ -53,7 +53,7 @@ const methods: ReadonlySet<string> = new Set(
     "UNSUBSCRIBE"
   ).split(" "),
 );
-/** @limit A longer word is no method: no more of it is waited for. */
+/** @limit A longer word is no method: the parser does not wait for its end. */
 const methodBytesMax = 16;
 const beginsMethod = (text: string): boolean =>
   [...methods].some((method) => method.startsWith(text));

@@ -74,8 +74,8 @@ function droppedText(lines: number): string {
 }
 
 /**
- * @limit Lines that wait while who reads them is slow: past this they are dropped and counted.
- * 2,000 and more of them.
+ * @limit Lines of the request log that wait while standard error is read slowly, 2,000 and more;
+ * past it lines are dropped and counted.
  */
 export const waitingBytesMax = 1024 * 1024;
 /**

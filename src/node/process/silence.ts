@@ -17,9 +17,9 @@ export const aliveEveryMs = 1_000;
 export const lookMs = 500;
 /** @limit A worker that starts opens the index in one go, which takes its time on a slow disk. */
 export const startSilenceMs = 60_000;
-/** @limit How much longer one may be silent that waits for a core or a disk. */
+/** @limit A worker that waits for a core or a disk may be silent so many times as long. */
 const starvedTimesMax = 4;
-/** @limit From here on what it gets of a core is measured. */
+/** @limit After so much silence the worker's use of a core is measured. */
 const measuredFromMs = 2_000;
 /**
  * @limit The share of a core, over the time measured: a process with less starves, one with more is

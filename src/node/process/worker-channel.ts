@@ -6,8 +6,8 @@ import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
 import { aliveEveryMs } from "./silence.ts";
 
 /**
- * @limit How long who asks waits for the supervisor's answer (which waits 2 s for each process),
- * before it goes without.
+ * @limit A process waits this long for the supervisor's answer, which waits 2 s for the others;
+ * then it goes on without.
  */
 const answersMs = 3_000;
 

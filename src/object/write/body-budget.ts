@@ -25,9 +25,12 @@ import { inPhase, type RequestPhases } from "../request-phases.ts";
  * is what a front end has for chunks once many uploads came at once.
  */
 export const bodiesBytesMax = 16 * chunkBytesMax;
-/** @limit Held without being paid for: 1,024 requests, 64 MiB. */
+/** @limit Each upload holds so much without a share: 1,024 requests, 64 MiB. */
 export const freeBytesPerUpload = 64 * 1024;
-/** @limit Ten turns of the budget; past that an upload is answered SlowDown at once. */
+/**
+ * @limit Uploads that wait: 16 turns of the 16 chunks in the budget. Past it an upload is answered
+ * SlowDown at once.
+ */
 export const waitersMax = 256;
 /**
  * @limit The time for a chunk, while others wait: 4 MiB/s. Slower ones make smaller chunks, which

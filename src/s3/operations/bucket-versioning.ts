@@ -17,7 +17,7 @@ export const getBucketVersioning: Operation = async (call) => {
   return xmlResponse(xmlDocument("VersioningConfiguration", [status]));
 };
 
-/** @limit Two short elements. */
+/** @limit The document has two short elements. */
 const configurationBytesMax = 4 * 1024;
 
 export const putBucketVersioning: Operation = async (call) => {
