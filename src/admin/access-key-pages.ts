@@ -41,7 +41,7 @@ const keysOnPageMax = 1000;
 /** AWS's rule for the names of users. */
 const ownerNameForm = /^[\w+=,.@-]{1,64}$/;
 const ownerNameRule = "1 to 64 letters, digits, or any of _ + = , . @ -";
-/** Whose keys are made where nobody is named. */
+/** The owner of a new key whose request names none. */
 const ownerNameDefault = "default";
 
 export function answerAccessKeys(

@@ -24,7 +24,7 @@ export interface RequestEntry {
   readonly code?: string | undefined;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Until now, where it is under way. */
+  /** The time so far, if the request is under way. */
   readonly totalMs: number;
   readonly firstByteMs?: number | undefined;
   /** Where the time went: milliseconds by phase, those with any. */
@@ -94,12 +94,12 @@ export interface RequestFilter {
   /** "404", or "4xx" for all of a hundred. */
   readonly status?: string | undefined;
   readonly slowerThanMs?: number | undefined;
-  /** Those alone that ended in an error. */
+  /** Only requests that ended in an error. */
   readonly errors?: boolean | undefined;
   readonly accessKey?: string | undefined;
 }
 
-/** By the names that flags and queries have for its parts; StoreError `invalid`. */
+/** Reads a filter from flags or a query, whose names are the same; StoreError `invalid`. */
 export function parseFilter(given: ReadonlyMap<string, string>): RequestFilter {
   const status = given.get("status");
   if (status !== undefined && !/^[1-5](\d\d|xx)$/.test(status)) {

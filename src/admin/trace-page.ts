@@ -20,7 +20,7 @@ export interface TracePageOptions extends RootOnlyOptions {
   readonly stopping: AbortSignal;
 }
 
-/** @limit Between fetches from the processes: a request that ends is reported this late. */
+/** @limit Time between fetches from the processes: a request that ends is reported this late. */
 const fetchMs = 200;
 /** @limit A line at least this often, so that nobody between takes the silence for an end. */
 const silenceMsMax = 15_000;

@@ -26,7 +26,7 @@ export interface AccessKeys extends Credentials {
   create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined>;
   /** In the order of their ids, from the first behind `after`. */
   list(after: string, limit: number): Promise<readonly AccessKeyInfo[]>;
-  /** From then on no process accepts it; false where there is none. */
+  /** Once it is answered no process accepts the key; false where there is none. */
   delete(accessKeyId: string): Promise<boolean>;
 }
 

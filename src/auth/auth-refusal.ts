@@ -59,7 +59,7 @@ type TimeRefusal =
   | {
       readonly code: "presign_expired";
       readonly expiresAtMs: number;
-      /** From signing to expiry; undefined where only the latter was signed. */
+      /** Time from signing to expiry; undefined where only the expiry was signed. */
       readonly expiresSeconds: number | undefined;
       readonly serverTimeMs: number;
     }

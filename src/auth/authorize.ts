@@ -1,4 +1,4 @@
-/** Who asks. */
+/** The sender of a request. */
 export interface Principal {
   /** Canonical user id. */
   readonly owner: string;

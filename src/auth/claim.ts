@@ -7,7 +7,7 @@ import type { Principal } from "./authorize.ts";
 import type { PayloadMode } from "./payload.ts";
 import type { SigningKeys } from "./signature-v4.ts";
 
-/** Who sent a request by its own account: in form and in time, not yet believed. */
+/** The sender that a request names, in due form and time; its signature is not verified yet. */
 export interface Claim {
   /** Undefined where it carries no credentials at all. */
   readonly accessKeyId: string | undefined;
@@ -31,7 +31,7 @@ export interface Verified {
   readonly principal: Principal;
   readonly accessKeyId: string | undefined;
   readonly payload: PayloadMode;
-  /** By Signature V4, names in lower case. */
+  /** Headers that Signature V4 covers, names in lower case. */
   readonly signedHeaders: readonly string[];
   readonly presigned: boolean;
 }

@@ -66,7 +66,7 @@ function asHeaders(parameters: readonly QueryParameter[]): Headers {
 }
 
 /**
- * With the signed headers whose values stand in the query alone: what the signature of a presigned
+ * Adds the signed headers whose values stand in the query alone: what the signature of a presigned
  * URL covers.
  */
 export function withSignedParameters(

@@ -43,7 +43,7 @@ export interface SignOptions {
 }
 
 export interface SignedHead {
-  /** Those of the request and `x-amz-date`, `x-amz-content-sha256`, `authorization`. */
+  /** The request's headers and `x-amz-date`, `x-amz-content-sha256`, `authorization`. */
   readonly headers: HeaderList;
   /** The keys and texts to sign the frames of a body with. */
   readonly signing: FrameSigning;
@@ -77,7 +77,7 @@ export function signRequest(
 
 export interface PresignOptions {
   readonly timeMs: number;
-  /** At most a week. */
+  /** The time the URL is valid; at most a week. */
   readonly expiresSeconds: number;
   /** Where the request has an `x-amz-content-sha256`: its value. */
   readonly contentSha256?: string | undefined;

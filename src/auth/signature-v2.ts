@@ -126,7 +126,7 @@ function signedQuery(query: readonly QueryParameter[], isBare: boolean): string 
       const isNameOnly = isBare ? value === "" : !raw.includes("=");
       return { name, text: isNameOnly ? name : `${name}=${value}` };
     })
-    // Those of one name stay as they came.
+    // Headers of one name stay as they came.
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return parts.length === 0 ? "" : `?${parts.map(({ text }) => text).join("&")}`;
 }

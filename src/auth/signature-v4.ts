@@ -107,7 +107,7 @@ export class SigningKeys {
     this.#region = region;
   }
 
-  /** By the secret itself and not its id: a changed secret must not find the old one's key. */
+  /** Keys are kept under the secret and not its id: a changed secret must not find the old key. */
   derive(secretAccessKey: string, date: string): Uint8Array {
     const name = `${date}/${secretAccessKey}`;
     const known = this.#keys.get(name);

@@ -1,6 +1,6 @@
 /**
- * Who signed an HTML form (PostObject). What is signed is its `policy`, as sent; the policy in turn
- * says what the other fields may be, which the code that knows S3's fields checks.
+ * Finds out who signed an HTML form (PostObject). What is signed is its `policy`, as sent; the
+ * policy in turn says what the other fields may be, which the code that knows S3's fields checks.
  */
 import type { AuthRefusal } from "./auth-refusal.ts";
 import type { Claim, Verified, Verifier } from "./claim.ts";

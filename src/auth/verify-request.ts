@@ -1,7 +1,7 @@
 /**
- * Who sent a request. What it says about that is parsed here, in form and in time, and becomes a
- * claim; the claim is accepted with the credential that the server found for it. Nothing here
- * waits.
+ * Finds out who sent a request. What it says about that is parsed here, in form and in time, and
+ * becomes a claim; the claim is accepted with the credential that the server found for it. Nothing
+ * here waits.
  */
 import type { RequestHead } from "../platform/http.ts";
 import type { AuthRefusal } from "./auth-refusal.ts";

@@ -24,7 +24,7 @@ export interface BatchLoopOptions {
 export class BatchLoop {
   readonly #options: BatchLoopOptions;
   #isRunning = false;
-  /** Of who waits for the end of what is under way. */
+  /** Resolves at the end of what is under way, if somebody waits for that. */
   #end: PromiseWithResolvers<void> | undefined;
 
   constructor(options: BatchLoopOptions) {

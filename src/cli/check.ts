@@ -30,7 +30,7 @@ export const check: Command = {
   run: runCheck,
 };
 
-/** @limit Between two lines of progress on a terminal. */
+/** @limit Time between two lines of progress on a terminal. */
 const progressMs = 200;
 
 async function runCheck({ flags }: GivenFlags): Promise<number> {

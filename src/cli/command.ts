@@ -25,7 +25,7 @@ export interface Flag {
 }
 
 export interface GivenFlags {
-  /** By name; those without a value are "true". */
+  /** Values by the flag's name; a flag without a value is "true". */
   readonly flags: ReadonlyMap<string, string>;
   /** The values without a flag, as many as the command has. */
   readonly operands: readonly string[];

@@ -12,7 +12,7 @@ import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 
 /** Where a running server is, and how to talk to it. */
 export interface ServerConnection {
-  /** Without a slash at its end. */
+  /** The server's URL, without a slash at its end. */
   readonly endpoint: string;
   readonly region: string;
   /**

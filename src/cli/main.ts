@@ -52,7 +52,7 @@ function help(words: readonly string[]): number {
   return exitStatus.ok;
 }
 
-/** Those of two words that begin so: `key` has `key create` and others. */
+/** The commands of two words whose first is this: `key` has `key create` and others. */
 function commandsOf(word: string): readonly Command[] {
   return commands.filter(({ name }) => name.startsWith(`${word} `));
 }

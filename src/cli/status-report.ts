@@ -33,7 +33,7 @@ export interface StatusReport {
   /** Undefined until the background worker runs. */
   readonly index: IndexReport | undefined;
   readonly background: readonly { readonly name: string; readonly state: string }[];
-  /** Between the looks. */
+  /** Time between the two looks. */
   readonly seconds: number;
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -43,14 +43,14 @@ export interface StatusReport {
   readonly bytesOutPerSecond: number;
   readonly connections: number;
   readonly inFlight: number;
-  /** Those asked for between the looks, and those under way. */
+  /** Operations asked for between the two looks, and those under way. */
   readonly operations: readonly OperationReport[];
 }
 
 export interface IndexReport {
   /** Seen damaged, and not found good since: nothing is reclaimed. */
   readonly isDamaged: boolean;
-  /** That the last verification found; undefined before the first. */
+  /** Problems that the last verification found; undefined before the first. */
   readonly problems: number | undefined;
   readonly verifiedAt: string | undefined;
   /** Left out of listings, by all processes since they began. */
@@ -205,7 +205,7 @@ function milliseconds(seconds: number | undefined): number | undefined {
   return seconds === undefined ? undefined : rounded(seconds * 1000);
 }
 
-/** To three digits behind the point. */
+/** Rounds to three digits behind the point. */
 function rounded(value: number): number {
   return Math.round(value * 1000) / 1000;
 }

@@ -74,7 +74,7 @@ function print(report: ServerStatus, { flags }: GivenFlags): void {
   for (const line of statusLines(report)) console.log(line);
 }
 
-/** Those of the key; that they can be listed shows that the key works. */
+/** Counts the key's buckets; if they can be listed the key works. */
 async function countBuckets(connection: ServerConnection): Promise<number> {
   let count = 0;
   let token: string | undefined;

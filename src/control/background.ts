@@ -29,26 +29,26 @@ export interface BackgroundLimits {
   readonly deadShare: number;
   /** Extents with less than this alive are merged. */
   readonly smallBytes: number;
-  /** So many of them at once, for each data directory. */
+  /** How many of them are merged at once, for each data directory. */
   readonly mergedAtOnce: number;
   /**
    * Rest after each piece of reclaiming, in parts of the time it took: what serves clients goes
    * first.
    */
   readonly restShare: number;
-  /** Between looks for something to do. */
+  /** Time between looks for something to do. */
   readonly idleMs: number;
-  /** Between looks for garbage, of which the first found little. */
+  /** Time between looks for garbage, if the first found little. */
   readonly drainRestMs: number;
   /** An extent is dropped this long after compaction even if an older read is still under way. */
   readonly oldReadMs: number;
-  /** Between looks for buckets whose deletion or creation was left in the middle. */
+  /** Time between looks for buckets whose deletion or creation was left half done. */
   readonly bucketSweepMs: number;
-  /** Between looks for files that no extent has. */
+  /** Time between looks for stray files. */
   readonly straySweepMs: number;
   /** An unfinished upload is ended once it has been idle for so long; undefined: none is. */
   readonly uploadIdleMs: number | undefined;
-  /** Between looks for idle uploads. */
+  /** Time between looks for idle uploads. */
   readonly uploadSweepMs: number;
   /** Parts of an upload whose rows one commit takes away. */
   readonly partsPerCommit: number;

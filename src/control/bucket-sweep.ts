@@ -44,7 +44,7 @@ export interface BucketSweepOptions {
   readonly platform: Platform;
   readonly keymap: Keymap;
   readonly counters: BackgroundCounters;
-  /** From the end of one sweep to the next. */
+  /** Time from the end of one sweep to the next. */
   readonly everyMs: number;
 }
 
@@ -52,7 +52,7 @@ export class BucketSweep implements Task {
   readonly name = "bucket sweep";
   readonly #options: BucketSweepOptions;
   #notBeforeMs = 0;
-  /** At the last look. */
+  /** The sessions that were alive at the last look. */
   #alive: ReadonlySet<SessionId> = new Set();
   /** Sessions up to this one had begun at the last look. */
   #lastSession = 0;
@@ -74,7 +74,7 @@ export class BucketSweep implements Task {
     return "idle";
   }
 
-  /** Since the last look: one that was alive then, or one that came after it and has gone. */
+  /** True if one has ended since the last look, whether it was alive then or came later. */
   async #hasSessionEnded(): Promise<boolean> {
     const last = await lastId(this.#options.keymap, "sessions");
     const alive = new Set((await listSessions(this.#options.keymap)).map(({ session }) => session));

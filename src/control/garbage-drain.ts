@@ -33,7 +33,7 @@ export interface GarbageDrainOptions {
   readonly keymap: Keymap;
   readonly manifests: Manifests;
   readonly counters: BackgroundCounters;
-  /** Between two looks of which the first found less than a whole batch. */
+  /** Time between two looks if the first found less than a whole batch. */
   readonly restMs: number;
   /** More of this extent is known to be dead. */
   readonly counted: (extent: ExtentId) => void;

@@ -10,16 +10,18 @@ import type { StepOutcome, Task } from "./task-loop.ts";
  * says is dead.
  */
 
-/** @limit After the start, when sessions are fenced and extents sealed. */
+/** @limit Time from the start: before that, sessions are fenced and extents sealed. */
 const firstMs = 30_000;
-/** @limit After one that found damage: it seldom heals, and a large index is much to read. */
+/**
+ * @limit Time after a verification that found damage, which seldom heals; an index can be large.
+ */
 const againMs = 3_600_000;
 
 export interface IndexVerificationOptions {
   readonly platform: Platform;
   readonly engines: ReadonlyMap<string, Engine>;
   readonly damage: IndexDamage;
-  /** From the end of one verification to the next. */
+  /** Time from the end of one verification to the next. */
   readonly everyMs: number;
 }
 

@@ -25,7 +25,7 @@ export interface TaskStatistics {
 }
 
 export interface TaskPace {
-  /** Between steps that found nothing to do, or had to wait. */
+  /** Time after a step that found nothing to do, or had to wait. */
   readonly idleMs: number;
   /** Rest after a busy step, in parts of the time it took: 1 works half of the time. */
   readonly restShare: number;

@@ -26,7 +26,7 @@ export interface UploadSweepOptions extends UploadStore {
   readonly platform: Platform;
   /** Undefined: however long an upload is idle, it stays. */
   readonly idleMs: number | undefined;
-  /** From the end of one round to the next. */
+  /** Time from the end of one round to the next. */
   readonly everyMs: number;
   readonly counters: Pick<BackgroundCounters, "uploadsEnded">;
 }

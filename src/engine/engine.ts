@@ -18,9 +18,9 @@ export interface Row {
 }
 
 export interface ScanOptions {
-  /** From the end of the range towards its start. */
+  /** Reads from the end of the range towards its start. */
   readonly reverse?: boolean | undefined;
-  /** At most this many rows; 1 … scanRowsMax. */
+  /** The most rows of the answer; 1 … scanRowsMax. */
   readonly limit: number;
   /**
    * Asked for each row that is answered: the key, above the row's, from which the scan goes on;

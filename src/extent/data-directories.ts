@@ -52,7 +52,7 @@ export async function initialiseDataDirectory(
   return identity;
 }
 
-/** Whose data directory this is; undefined where it has no identity. */
+/** Reads whose data directory this is; undefined where it has no identity. */
 export async function readIdentity(disk: Disk): Promise<StoreIdentity | undefined> {
   const bytes = await onDisk(readWhole(disk, storeIdentityFile, identityBytesMax));
   if (bytes === undefined) return undefined;

@@ -85,7 +85,7 @@ export async function dropStray(options: StrayOptions): Promise<StrayOutcome> {
   return outcome === "absent" ? "gone" : outcome;
 }
 
-/** That no file has: one with any header is kept. */
+/** No file has this header, so a file with any header is kept. */
 const blankHeader = { session: 0 as SessionId, createdMs: -1, epoch: 0 };
 
 async function readStray({

@@ -21,7 +21,7 @@ export interface ExtentTable {
   /** Replaces the row if nobody did since `entry` was read. */
   replace(entry: ExtentEntry, row: ExtentRow): Promise<ExtentEntry | "conflict">;
   remove(entry: ExtentEntry): Promise<"ok" | "conflict">;
-  /** Those with records whose file is missing or damaged. */
+  /** Lists extents with records whose file is missing or damaged. */
   listLost(limit: number): Promise<LostExtentRow[]>;
   /** In order of id, from the first id greater than `after`. */
   list(after: ExtentId | undefined, limit: number): Promise<ExtentEntry[]>;

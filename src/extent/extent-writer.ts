@@ -103,7 +103,7 @@ const failuresMax = 3;
  * dead process.
  */
 const finalTriesMax = 3;
-/** @limit Between two of these tries. */
+/** @limit Time between two of these tries. */
 const finalRetryMs = 200;
 
 export function createExtentWriter(options: ExtentWriterOptions): ExtentWriter {

@@ -21,7 +21,8 @@ export interface NewestOnDisks {
 }
 
 /**
- * By the names of the files, and one header for each disk; undefined where no disk holds an extent.
+ * Finds the newest extent by the names of the files, and one header for each disk; undefined where
+ * no disk holds an extent.
  */
 export async function newestOnDisks(
   hash: Hash,

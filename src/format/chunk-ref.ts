@@ -57,7 +57,7 @@ export type DataLocation =
   | { readonly kind: "empty" }
   /** In the row itself (reserved: readers know it, no writer makes it yet). */
   | { readonly kind: "inline"; readonly bytes: Uint8Array }
-  /** At most 16 chunks, in order. */
+  /** The references themselves, at most 16, in order. */
   | { readonly kind: "chunks"; readonly chunks: readonly ChunkRef[] }
   /** A manifest record lists them (format/manifest.ts). */
   | { readonly kind: "manifest"; readonly ref: ChunkRef };

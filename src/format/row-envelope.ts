@@ -14,7 +14,7 @@ import { idBytes, readId } from "./ids.ts";
  */
 
 const version = 1;
-/** Behind version and checksum; from here on the checksum covers it. */
+/** The stamp follows version and checksum; the checksum covers all from here on. */
 const stampAt = 1 + 4;
 const headBytes = stampAt + idBytes;
 

@@ -207,7 +207,7 @@ export function decodeOwnerRow(bytes: Uint8Array): OwnerRow {
 
 /** How far each process had come with its changes at some moment. */
 export interface ActivityMark {
-  /** On the clock of `ActivityRow`. */
+  /** The time of the look, on the clock of `ActivityRow`. */
   readonly watchedMs: number;
   /** Sessions that had a lease, and the number of the change that renewed it last. */
   readonly sessions: readonly { readonly session: SessionId; readonly changes: number }[];

@@ -57,7 +57,7 @@ export async function removeFences(keymap: Keymap, bucket: BucketId): Promise<vo
   }
 }
 
-/** From when this returns nothing can be committed into the bucket, until somebody reopens it. */
+/** Once this returns nothing can be committed into the bucket, until it is reopened. */
 export async function closeFences(keymap: Keymap, bucket: BucketId): Promise<void> {
   for (const partition of keymap.partitionsOf(bucket)) await closeFence(keymap, partition, bucket);
 }

@@ -11,7 +11,7 @@ export const firstPartitionId = 1 as PartitionId; // 0 is the system partition
 export interface FirstRowsOptions {
   readonly platform: Platform;
   readonly engine: Engine;
-  /** By which the map names the engine. */
+  /** The name of the engine in the map. */
   readonly engineName: string;
   readonly store: StoreId;
 }

@@ -27,7 +27,7 @@ export type CommitOutcome =
   | { readonly outcome: "conflict"; readonly key: Uint8Array };
 
 export interface Keymap {
-  /** Whose commits these are. */
+  /** The session that commits. */
   readonly session: Session;
   /** Buckets, extents, leases, counters, the map. */
   readonly system: Partition;

@@ -5,7 +5,7 @@ import type { Platform, Service } from "../platform/platform.ts";
 import type { Keymap } from "./keymap.ts";
 import type { ReadTracker } from "./read-tracker.ts";
 
-/** @limit Between renewals. What waits for old reads to end waits at least this long. */
+/** @limit Time between renewals. What waits for old reads to end waits at least this long. */
 const leaseRenewMs = 3000;
 
 export interface LeaseOptions {

@@ -34,7 +34,8 @@ import { requireStoreRow } from "./store-generation.ts";
 export interface KeymapOptions {
   readonly platform: Platform;
   /**
-   * By the names the map uses. The first holds the system partition, and all else in a new store.
+   * Engines by their names in the map. The first holds the system partition, and all else in a new
+   * store.
    */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly role: SessionRow["role"];
@@ -113,7 +114,7 @@ function isSamePartition(one: PartitionRow, other: PartitionRow): boolean {
 
 interface Registered {
   readonly session: Session;
-  /** Of the session's rows. */
+  /** Stamps of the session's rows. */
   readonly stamps: ReadonlyMap<PartitionId, ChangeId>;
   readonly systemStamp: ChangeId;
 }

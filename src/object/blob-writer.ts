@@ -33,7 +33,7 @@ const appendsInFlightMax = 2;
 
 /** Other uses of a chunk while it is appended. */
 export interface ChunkUse {
-  /** Until then others read it too; if that fails, so does the blob. */
+  /** Resolves when nobody else reads the chunk any more; if that fails, so does the blob. */
   readonly hashed: Promise<void>;
   /** The chunk is no longer needed. */
   readonly done: () => void;

@@ -20,7 +20,7 @@ export interface ReadConditions {
  * has a piece of, else all of it.
  */
 export type RangeCondition =
-  /** Without quotes. A weak one keeps its mark, so that it is no object's. */
+  /** The ETag without quotes. A weak one keeps its mark, so that it is no object's. */
   | { readonly kind: "etag"; readonly etag: string }
   /** Last-Modified as it was shown, in ms. */
   | { readonly kind: "modified"; readonly atMs: number };

@@ -23,7 +23,7 @@ export interface Grouping {
 
 /** A space whose rows lie in the order of object keys; a key may have several. */
 export interface PageSource<Item, Found = Row> {
-  /** At most `limit` rows in order from this position on, but none that `stretch` passes over. */
+  /** Reads at most `limit` rows in order from this position on, none that `stretch` passes over. */
   scan(from: Uint8Array, limit: number, stretch: KeyStretch): Found[] | Promise<Found[]>;
   /** The least position that a row of this or a greater key can have. */
   startOf(key: Uint8Array): Uint8Array;

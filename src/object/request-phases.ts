@@ -12,7 +12,7 @@ import type { Clock } from "../platform/platform.ts";
  */
 
 export const phaseNames = [
-  /** Who sends it, and what it asks for. */
+  /** Finding out who sends the request and what it asks for. */
   "auth",
   /** Reading the index, planning, hashing in this thread. */
   "work",
@@ -61,7 +61,7 @@ export class RequestPhases {
     return this.#current;
   }
 
-  /** From the start to the last change of phase. */
+  /** Time from the start to the last change of phase. */
   get changedMs(): number {
     return this.#sinceMs - this.#startMs;
   }

@@ -106,7 +106,7 @@ export function addHeader(headers: Map<string, string>, name: string, value: str
   headers.set(name, earlier === undefined ? value : `${trimBlanks(earlier)},${trimBlanks(value)}`);
 }
 
-/** Without the blanks that HTTP allows around a value. */
+/** Removes the blanks that HTTP allows around a value. */
 export function trimBlanks(value: string): string {
   return value.replace(/^[ \t]+|[ \t]+$/g, "");
 }

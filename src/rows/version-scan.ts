@@ -68,15 +68,15 @@ export function versionsFrom({ heads, older }: VersionRange, start: Uint8Array):
 
 export interface VersionScanOptions extends Pick<ScanOptions, "limit" | "onDamaged"> {
   /**
-   * For a key that begins at `bytes[from]`: where in `bytes` what it has in common with others
-   * ends, whose versions are passed over; -1: with none.
+   * Finds, for a key that begins at `bytes[from]`, where in `bytes` what it has in common with
+   * others ends, whose versions are passed over; -1: with none.
    */
   readonly groupEnd?: ((bytes: Uint8Array, from: number) => number) | undefined;
 }
 
 /**
- * At most `limit` versions in a range, all of one moment. What `groupEnd` passes over may come once
- * more.
+ * Reads at most `limit` versions in a range, all of one moment. What `groupEnd` passes over may
+ * come once more.
  */
 export function scanVersions(
   partition: Partition,

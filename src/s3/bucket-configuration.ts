@@ -9,7 +9,7 @@ import { withBody } from "./request/body.ts";
 
 /** A sub-resource of buckets that is kept as the document that S3 shows of it. */
 export interface BucketConfiguration {
-  /** Under which it is stored; never to be changed. */
+  /** The name under which it is stored; it must never change. */
   readonly name: string;
   /** A longer document is refused. */
   readonly bytesMax: number;

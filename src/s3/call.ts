@@ -24,12 +24,12 @@ export interface S3Call {
   /** The headers as sent; for a presigned URL, a header's value may stand in the query. */
   readonly headers: Headers;
   readonly target: RequestTarget;
-  /** That the target names; undefined where there is none. */
+  /** The bucket that the target names; undefined where there is none. */
   readonly bucket: Bucket | undefined;
   readonly verified: Verified;
   /**
-   * Who signed a form: that stands among its fields, in the body, where `verified` knows nothing
-   * of.
+   * The sender who signed a form: that stands among its fields, in the body, where `verified` knows
+   * nothing of.
    */
   readonly verifyForm: (fields: FormFields) => Promise<Verified | AuthRefusal>;
   /** The body as sent, counted. */

@@ -28,7 +28,7 @@ export interface ObservedRequest {
   readonly code: string | undefined;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** Until the answer's first byte was ready. */
+  /** Time until the answer's first byte was ready. */
   readonly firstByteMs: number | undefined;
   readonly phases: RequestPhases;
 }

@@ -103,7 +103,7 @@ const bucket = rows("bucket", [
   ["PutBucketNotificationConfiguration", "PUT ?notification"],
   ["GetBucketLogging", "GET ?logging"],
   ["PutBucketLogging", "PUT ?logging"],
-  // With an id one configuration, without it the list of them.
+  // With an id it is one configuration, without it the list of them.
   ["GetBucketInventoryConfiguration", "GET ?inventory&id"],
   ["ListBucketInventoryConfigurations", "GET ?inventory"],
   ["PutBucketInventoryConfiguration", "PUT ?inventory"],
@@ -209,8 +209,8 @@ type TableRow = (typeof table)[number];
 const anySubResource = "*";
 
 /**
- * By method and kind of target, then by the sub-resources that are named; of several rows the first
- * that matches decides.
+ * Finds an operation by method and kind of target, then by the sub-resources that are named; of
+ * several rows the first that matches decides.
  */
 const routes: ReadonlyMap<string, ReadonlyMap<string, readonly TableRow[]>> = new Map(
   [...Map.groupBy(table, ({ method, target }) => `${method} ${target}`)].map(([request, rows]) => [

@@ -88,7 +88,7 @@ class Exchange implements ObservedRequest {
   readonly #body: CountedBody;
   /** Undefined until it was looked up. */
   #found: Found | undefined;
-  /** Who is counted for it, until it ends. */
+  /** The sender for whom the request is counted, until it ends. */
   #countedSender: Verified | undefined;
 
   constructor(shared: Shared, request: HttpRequest) {

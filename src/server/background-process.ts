@@ -22,7 +22,7 @@ export interface BackgroundProcessOptions {
   readonly compactAt?: number | undefined;
   /** Unfinished uploads that are idle for as many days are ended; 0: none is. */
   readonly uploadIdleDays?: number | undefined;
-  /** From one verification of the index to the next. */
+  /** Time from one verification of the index to the next. */
   readonly verifyIndexMs: number;
   /** True if the session's process still runs; other sessions are fenced. */
   readonly isAlive: (session: SessionId) => boolean;
@@ -37,7 +37,7 @@ export interface BackgroundProcess {
   /** Answers a question of another process of the tree. */
   answer(question: TreeQuestion): TreeAnswer;
   statistics(): BackgroundStatistics;
-  /** After the services have ended. Engines and disks are the caller's. */
+  /** Called after the services have ended. Engines and disks are the caller's. */
   close(): Promise<void>;
 }
 

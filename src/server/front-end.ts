@@ -36,7 +36,7 @@ export interface FrontEndOptions {
   /** True if Signature V2 is accepted. */
   readonly acceptsV2: boolean;
   readonly limits: WriterLimits;
-  /** Under way for one access key in this process. */
+  /** The most requests under way for one access key in this process. */
   readonly requestsPerKey: number;
   /** The name of this process, kept across restarts. */
   readonly name: string;
@@ -56,7 +56,7 @@ export interface FrontEnd {
   readonly metrics: Metrics;
   /** Answers a question of another process of the tree. */
   answer(question: TreeQuestion): TreeAnswer;
-  /** After the services have ended. Engines and disks are the caller's. */
+  /** Called after the services have ended. Engines and disks are the caller's. */
   close(): Promise<void>;
 }
 

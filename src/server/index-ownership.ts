@@ -32,7 +32,7 @@ import type { Platform } from "../platform/platform.ts";
 export interface OwnershipOptions {
   readonly platform: Platform;
   readonly index: Engine;
-  /** By which the map of a new index names the engine. */
+  /** The engine's name in the map of a new index. */
   readonly engineName: string;
   readonly disks: ExtentDisks;
 }

@@ -158,7 +158,7 @@ function phasesOf({ phases }: ObservedRequest, totalMs: number): Record<string, 
   return shown;
 }
 
-/** To microseconds. */
+/** Rounds to microseconds. */
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }

@@ -200,7 +200,7 @@ const otherVariables: readonly string[] = [
 const kubernetes = /^HOLDFAST_(SERVICE_HOST|SERVICE_PORT(_.+)?|PORT(_\d+_.+)?)$/;
 
 export interface SettingSources {
-  /** By name of setting. */
+  /** Values of flags by the setting's name. */
   readonly flags: ReadonlyMap<string, string>;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly file?: { readonly path: string; readonly text: string } | undefined;

@@ -21,7 +21,7 @@ import type { Platform, Service } from "../platform/platform.ts";
 /** The parts that belong to the machine; the same composition runs on a simulated one. */
 export interface StoreMachine {
   readonly platform: Platform;
-  /** By the names the map uses; the first holds the system partition. */
+  /** Engines by their names in the map; the first holds the system partition. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly disks: ExtentDisks;
   /**

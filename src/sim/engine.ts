@@ -54,7 +54,7 @@ export class SimEngine {
   readonly #onDamageMet: (process: SimProcess) => void;
   #unknownShare: number;
   #waitingMax: number;
-  /** After a failed sync: nothing is answered until it is verified. */
+  /** True after a failed sync: nothing is answered until it is verified. */
   #outOfService = false;
 
   constructor(random: SeededRandom, options: SimEngineOptions) {
@@ -83,7 +83,7 @@ export class SimEngine {
     this.#found = this.#memory;
   }
 
-  /** From now on syncs fail, until `recover`. */
+  /** Lets syncs fail until `recover`. */
   fail(): void {
     this.#outOfService = true;
   }

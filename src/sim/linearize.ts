@@ -67,11 +67,11 @@ type StateNumber = number;
 /** A return: nothing can happen between two of these that could not happen at the later one. */
 interface Moment {
   readonly index: number;
-  /** Also under way then: those that are to take effect first come last. */
+  /** Operations under way then, too; what is to take effect first comes last. */
   readonly others: readonly number[];
   /** The bits of steps under way that must happen. */
   readonly certain: StepSet;
-  /** Those among them that only read. */
+  /** Operations among them that only read. */
   readonly reads: readonly number[];
 }
 
@@ -92,9 +92,9 @@ class Search<Step, State extends string> {
   /** Steps of one number are equal. */
   readonly #classes: readonly number[];
   readonly #states: States<Step, State>;
-  /** By moment, state and what is done of what must happen: the other steps that are done. */
+  /** The optional steps done, by moment, state and which of the necessary steps are done. */
   readonly #visited = new Map<string, StepSet[]>();
-  /** By how many steps took effect that need not have: fewest first, the newest of them first. */
+  /** Sorted by how many optional steps took effect: fewest first, the newest of them first. */
   readonly #open: Configuration[][];
   #furthest = -1;
   #possible = new Set<StateNumber>();

@@ -30,7 +30,7 @@ const roles: readonly Role[] = ["front end", "front end", "background"];
 const startMs = Date.UTC(2026, 0, 1);
 const restartMs = 500;
 const logLinesMax = 40;
-/** From meeting damage to telling: no process takes so long for an answer of the index. */
+/** Time from meeting damage to reporting it: no answer of the index takes so long. */
 const tellingMs = 1000;
 
 export interface MachineOptions {

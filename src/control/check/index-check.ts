@@ -42,13 +42,13 @@ export interface IndexCheckOptions {
   readonly manifests: Manifests;
   readonly notes: CheckNotes;
   readonly signal: AbortSignal;
-  /** After some rows. */
+  /** Called after every thousand rows. */
   progress(): void;
 }
 
 type RowCheck = (row: Row) => void | Promise<void>;
 
-/** Between reports. */
+/** Rows between two reports of progress. */
 const rowsPerProgress = 1000;
 
 /** Every row of every space: it decodes, and what it refers to is there. */

@@ -33,7 +33,7 @@ export interface Census {
   readonly extents: Readonly<Record<ExtentState, number>>;
   /** In sealed extents and all that follow. */
   readonly bytes: number;
-  /** Those of them that are known to be dead. */
+  /** Bytes among them that are known to be dead. */
   readonly deadBytes: number;
   /**
    * Extents whose file is missing or damaged, and those on a disk that is not there, by what was

@@ -52,7 +52,7 @@ export interface ExtentSweepOptions extends CompactionOptions {
   readonly deadShare: number;
   /** Extents with less than this alive are merged with others. */
   readonly smallBytes: number;
-  /** So many of them at once, for each data directory. */
+  /** How many of them are merged at once, for each data directory. */
   readonly mergedAtOnce: number;
   readonly worklist: ExtentWorklist;
   /**

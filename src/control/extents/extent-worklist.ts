@@ -15,7 +15,7 @@ import type { Clock } from "../../platform/platform.ts";
 
 /** @limit Rows read at once. */
 const rowsPerPage = 256;
-/** @limit From an id to its row: a commit that waits longer than this has failed. */
+/** @limit Time from an id to its row: a commit that waits longer than this has failed. */
 const lateRowMs = 60_000;
 
 export class ExtentWorklist {

@@ -33,7 +33,7 @@ export interface SmallExtentsOptions {
 
 export class SmallExtents {
   readonly #options: SmallExtentsOptions;
-  /** By class and tier. */
+  /** Small extents by class and tier. */
   readonly #tiers = new Map<string, Set<ExtentId>>();
   readonly #tierOf = new Map<ExtentId, string>();
 

@@ -32,7 +32,7 @@ export interface StraySweepOptions {
   readonly table: ExtentTable;
   readonly counters: BackgroundCounters;
   readonly generation: Pick<GenerationKeeper, "assertOwnIndex">;
-  /** From the end of one sweep to the next. */
+  /** Time from the end of one sweep to the next. */
   readonly everyMs: number;
 }
 

@@ -178,7 +178,7 @@ export class AppendLane {
     }
   }
 
-  /** What was asked for beside appends. */
+  /** Does what was asked for apart from appends. */
   async #attend(): Promise<void> {
     if (this.#sealRequested) {
       this.#sealRequested = false;

@@ -19,7 +19,7 @@ export interface DiskStatistics {
   /** The directory. */
   readonly name: string;
   readonly condition: DiskCondition;
-  /** At the last look, a few seconds ago at most; 0 before the first. */
+  /** Free bytes at the last look, a few seconds ago at most; 0 before the first. */
   readonly bytesFree: number;
 }
 

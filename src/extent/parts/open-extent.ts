@@ -46,7 +46,7 @@ export class OpenExtent {
     readonly hash: Hash;
     readonly entry: ExtentEntry;
     readonly members: readonly OpenMember[];
-    /** On the monotonic clock. */
+    /** When it was opened, on the monotonic clock. */
     readonly openedMs: number;
   }) {
     this.entry = options.entry;
@@ -96,7 +96,7 @@ export class OpenExtent {
   /**
    * Resolves when the records are durable on all members. DiskError, `missing` where a file is no
    * longer at its path; StoreError `fenced` where others sealed the extent. The failure of a disk
-   * is told to its health.
+   * is passed to its health.
    */
   async append(records: readonly StagedRecord[]): Promise<ChunkRef[]> {
     const parts: Uint8Array[] = [];

@@ -20,7 +20,7 @@ import { OpenExtent } from "./open-extent.ts";
  */
 const idsTriedMax = 16;
 
-/** Who opens extents, and where. */
+/** What opening an extent needs: the session that opens it, and the disks. */
 export interface OpeningOptions {
   readonly platform: Platform;
   readonly disks: ExtentDisks;
@@ -41,7 +41,7 @@ export interface OpeningCounts {
  * becomes ours, whatever it is (C9): its id is given up, with the row, so that nothing ever removes
  * it on the row's behalf.
  *
- * DiskError where a disk fails, which is told to its health; StoreError where the table does.
+ * DiskError where a disk fails, which is passed to its health; StoreError where the table does.
  */
 export async function openNewExtent(
   options: OpeningOptions,

@@ -43,7 +43,7 @@ interface Entry {
 export class RecordCache {
   readonly #hash: Hash;
   readonly #bytesMax: number;
-  /** By the reference's checksum, the least recently used first. */
+  /** Records by the reference's checksum, the least recently used first. */
   readonly #entries = new Map<number, Entry>();
   /**
    * The last references that were asked for among those that share places, by their checksums,

@@ -49,7 +49,7 @@ export interface RegisteredSession {
 export interface PartitionFinder {
   /** Each partition says again what it holds. */
   renew(): Promise<void>;
-  /** By a key in routed form. */
+  /** Finds the partition of a key in routed form. */
   partitionOf(routed: Uint8Array): EnginePartition;
 }
 
@@ -80,8 +80,8 @@ const partitionSpacesFrom = 0x20;
 const routedSpacesFrom = 0x30;
 
 /**
- * By which a change is routed: all its routed keys are of one object key. Undefined: none is
- * routed.
+ * The key by which a change is routed: all its routed keys are of one object key. Undefined: none
+ * is routed.
  */
 function routedKeyIn({ puts, deletes, checks }: Change): Uint8Array | undefined {
   const keys = [...puts.map(({ key }) => key), ...deletes, ...checks.map(({ key }) => key)];

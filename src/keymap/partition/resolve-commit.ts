@@ -16,7 +16,7 @@ import type { Clock } from "../../platform/platform.ts";
 
 /** @limit Looks at the rows before giving up; with the delays between them about three seconds. */
 const attemptsMax = 5;
-/** @limit Before the second look; it doubles before each further one. */
+/** @limit Pause before the second look; it doubles before each further one. */
 const retryDelayMs = 200;
 
 export async function resolveCommit(

@@ -41,7 +41,7 @@ export function isRowInRange(range: RoutedRange, rowKey: Uint8Array): boolean {
   return isInRange(range, routedFormOf(rowKey));
 }
 
-/** By which a row of a routed space is routed. */
+/** The form of a row's key by which its partition is found. */
 export function routedFormOf(rowKey: Uint8Array): Uint8Array {
   if (rowKey[0] === space.heads) return rowKey.subarray(1);
   const { bucket, key } = parseRoutedKey(rowKey);

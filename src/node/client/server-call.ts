@@ -30,7 +30,7 @@ export interface ServerAnswer {
 
 export interface OpenAnswer {
   readonly status: number;
-  /** To be read to its end, or ended by the call's signal. */
+  /** The answer's text. It must be read to its end, or ended by the call's signal. */
   readonly pieces: AsyncIterable<string>;
 }
 

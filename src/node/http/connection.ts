@@ -109,12 +109,12 @@ export class Connection implements BodySource {
     );
   }
 
-  /** At a stop: what is under way is finished, and nothing else. */
+  /** Called at a stop: what is under way finishes, and nothing else begins. */
   stop(): void {
     if (this.#isIdle) this.#socket.destroySoon();
   }
 
-  /** So much time has gone by. */
+  /** Called as time goes by, with the time since the last call. */
   passed(ms: number): void {
     const { limits } = this.#serving;
     this.#body?.passed(ms);

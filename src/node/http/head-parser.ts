@@ -27,7 +27,7 @@ export interface ReceivedHead extends BodyFraming {
 }
 
 export interface HeadLimits {
-  /** From the start of a request to the end of its headers. */
+  /** Bytes from the start of a request to the end of its headers. */
   readonly headerBytes: number;
   readonly headers: number;
 }
@@ -43,8 +43,8 @@ const versionBytes = Buffer.from(" HTTP/1.", "latin1");
 const positionsPerHeader = 4;
 
 /**
- * Those of HTTP's registry: to them S3 answers 405 where it has no such operation. What is none of
- * them is no HTTP.
+ * Methods of HTTP's registry: to them S3 answers 405 where it has no such operation. What is none
+ * of them is no HTTP.
  */
 const methods: ReadonlySet<string> = new Set(
   (

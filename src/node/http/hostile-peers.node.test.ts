@@ -71,7 +71,7 @@ const cases: Readonly<Record<string, readonly [text: string, answer: RegExp | un
   ],
   "an HTTP version of the future": ["GET /a HTTP/9.9\r\nhost: h\r\n\r\n", /^HTTP\/1\.1 400 /],
   "HTTP/2 without asking": ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", /^HTTP\/1\.1 400 /],
-  // By an alert of TLS.
+  // TLS answers with an alert.
   "a TLS greeting": ["\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", /^[^H]{7}$/],
   CONNECT: ["CONNECT h:443 HTTP/1.1\r\nhost: h\r\n\r\n", undefined],
   "a method nobody knows": ["BREW /a HTTP/1.1\r\nhost: h\r\n\r\n", /^HTTP\/1\.1 400 /],

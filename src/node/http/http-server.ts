@@ -29,7 +29,7 @@ export interface HttpServerOptions {
   /** Served with until they hold what can be used; without it, that they do not is an error. */
   readonly tlsPair?: TlsPair | undefined;
   readonly tlsReloadMs?: number | undefined;
-  /** After the stop signal, requests under way have this long. */
+  /** Time that requests under way have to finish after the stop signal. */
   readonly finishMs: number;
   readonly limits?: Partial<HttpLimits> | undefined;
 }
@@ -62,7 +62,7 @@ export class HttpServer implements Service {
   readonly #serving: Serving;
   readonly #server: Server | TlsServer;
   readonly #connections = new Set<Connection>();
-  /** With those whose TLS handshake is not done. */
+  /** All sockets, those in a TLS handshake too. */
   readonly #sockets = new Set<Socket>();
   #reload: TlsReload | undefined;
   readonly #listening = Promise.withResolvers<ListenAddress>();

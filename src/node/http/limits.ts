@@ -27,7 +27,7 @@ export interface HttpLimits {
    * closed.
    */
   readonly pipelined: number;
-  /** From the first byte of a request to the end of its headers; also for a TLS handshake. */
+  /** Time from a request's first byte to the end of its headers; also for a TLS handshake. */
   readonly headersMs: number;
   /**
    * A body whose sender is waited for must bring `bodyWindowBytes` in each such time: else 400

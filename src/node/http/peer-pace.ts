@@ -27,7 +27,7 @@ export class PeerPace {
     return this.#isWaiting;
   }
 
-  /** From now on it is the peer who is waited for. */
+  /** Begins to wait for the peer. */
   wait(): void {
     this.#isWaiting = true;
   }
@@ -41,7 +41,7 @@ export class PeerPace {
     this.#isWaiting = false;
   }
 
-  /** So much time has gone by. True where the peer was too slow: it is not waited for any more. */
+  /** Called as time goes by. True where the peer was too slow: it is not waited for any more. */
   passed(ms: number): boolean {
     if (!this.#isWaiting) return false;
     this.#waitedMs += ms;

@@ -142,14 +142,14 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     this.#waitingNoMore()?.reject(failure);
   }
 
-  /** From now on what comes is thrown away. */
+  /** Throws away what comes from now on. */
   discard(): void {
     this.#isDiscarded = true;
     this.#forget();
     this.#source.resume();
   }
 
-  /** So much time has gone by. */
+  /** Called as time goes by, with the time since the last call. */
   passed(ms: number): void {
     if (this.#pace.passed(ms)) this.fail(new StoreError("stalled", "the body came too slowly"));
   }

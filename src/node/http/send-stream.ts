@@ -55,7 +55,7 @@ export async function sendStream(
   if (end !== "" && !target.writer.write(target.socket, end)) await written(target);
 }
 
-/** Until the peer, or the kernel for it, has all that was written. */
+/** Resolves when the peer, or the kernel for it, has all that was written. */
 function written({ socket, pace }: StreamTarget): Promise<void> {
   pace.wait();
   return new Promise((resolve, reject) => {

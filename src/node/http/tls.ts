@@ -108,7 +108,7 @@ export class TlsReload {
   }
 }
 
-/** Or why they cannot be read. */
+/** Reads both files, or says why they cannot be read. */
 async function readBoth({ certPath, keyPath }: TlsFiles): Promise<TlsPair | string> {
   try {
     return { cert: await readFile(certPath, "utf8"), key: await readFile(keyPath, "utf8") };
@@ -174,7 +174,7 @@ export function endOf({ cert }: TlsPair): Date {
 const certificateBegins = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/g;
 const wholeCertificate = /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[^-]*-----END \1-----/g;
 
-/** At least one; or what is wrong. */
+/** Returns at least one certificate, or says what is wrong. */
 function certificatesIn(text: string): readonly X509Certificate[] | string {
   if (text.trim() === "") return `is empty: ${certificateWanted}`;
   const begun = text.match(certificateBegins)?.length ?? 0;

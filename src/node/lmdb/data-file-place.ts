@@ -12,7 +12,7 @@ export class DataFilePlace {
   readonly #device: number;
   readonly #inode: number;
 
-  /** Before the environment is opened. StoreError `missing` where there is no data file. */
+  /** Made before the environment is opened. StoreError `missing` where there is no data file. */
   constructor(path: string) {
     this.#path = path;
     try {

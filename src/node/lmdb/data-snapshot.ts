@@ -63,7 +63,8 @@ export async function openDataFile(path: string, closed: () => void): Promise<Da
 }
 
 /**
- * Without a turn of the event loop in between: under load the meta pages are written all the time.
+ * Reads without a turn of the event loop in between: under load the meta pages are written all the
+ * time.
  */
 function readMeta(file: number, path: string): Meta {
   const read = (offset: number): Meta => {

@@ -111,7 +111,7 @@ const jobs: Readonly<Record<string, Job>> = {
       const row = await readRow(engine, keyOf(index));
       if (row?.value[0] !== (index & 255)) throw new StoreError("io", `row ${index} is not there`);
     }
-    // At once, since that is what needs most: half of the reserve is there for it.
+    // All at once, since that needs most: half of the reserve is there for it.
     const deletes = Array.from({ length: 50 }, (_, index) => keyOf(index));
     await engine.commit(changes.change({ deletes }));
     for (let index = 50; index < 100; index++) {

@@ -83,17 +83,18 @@ function openDatabase(path: string): Database {
     keyEncoding: "binary",
     compression: false,
     cache: false,
-    // With it, other processes read rows that are not durable yet; without it costs nothing
+    // With this option other processes read rows that are not durable yet; without it costs nothing
     // (measured).
     overlappingSync: false,
-    // With it, a failed commit also rejects a promise of the binding's own that nobody can handle.
+    // With this option a failed commit also rejects a promise of the binding's own that nobody can
+    // handle.
     eventTurnBatching: false,
     mapSize: mapBytes,
     maxReaders: readersMax,
   });
 }
 
-/** Also for a directory: then the names in it. */
+/** Syncs a file; for a directory, the names in it. */
 function syncFile(path: string): void {
   const descriptor = openSync(path, "r");
   try {

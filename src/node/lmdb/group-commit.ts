@@ -39,9 +39,9 @@ const queueBytesMax = 64 * 1024 * 1024;
  * no error.
  */
 export const commitWaitMs = 15_000;
-/** @limit From here on the log says that commits wait. */
+/** @limit After this long the log says that commits wait. */
 const stalledMs = 5_000;
-/** @limit Between looks at how long changes have waited. */
+/** @limit Time between looks at how long changes have waited. */
 const waitLookMs = 250;
 /**
  * @limit Rows of one group, though a single larger change is taken: 10 µs a row, so 20 ms of this
@@ -54,7 +54,7 @@ const groupRowsMax = 2048;
  * and a page for every row.
  */
 const spaceOf = (change: EncodedChange): number => change.bytes * 2 + change.rows * 4096;
-/** And what a group takes once: the pages above its rows, and LMDB's tree of free pages. */
+/** What a group takes once: the pages above its rows, and LMDB's tree of free pages. */
 const groupSpaceBytes = 256 * 1024;
 
 export interface GroupCommitHost {
@@ -72,7 +72,7 @@ export interface GroupCommitHost {
   readonly waitMs: number;
   /** Changes have waited for so long. Called once, and again after `wentOn`. */
   stalled(waitedMs: number, waitFor: "lock" | "sync"): void;
-  /** After `stalled`: the transaction has ended, however. */
+  /** Called after `stalled`: the transaction has ended, well or not. */
   wentOn(): void;
   /** Called once: nothing more may be read or written until the environment was verified. */
   failed(cause: unknown): void;
@@ -87,14 +87,14 @@ interface EncodedChange {
   readonly bytes: number;
 }
 
-/** Who waits for the outcome of a change. */
+/** A caller that waits for the outcome of its change. */
 interface Caller {
   readonly answer: (result: CommitResult) => void;
   readonly refuse: (error: StoreError) => void;
 }
 
 interface Waiting extends Caller {
-  /** On the clock of looks. */
+  /** When it began to wait, on the clock of looks. */
   readonly sinceMs: number;
   readonly change: EncodedChange;
 }

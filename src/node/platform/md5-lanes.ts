@@ -156,7 +156,7 @@ export class Md5Body {
     return this.#options.memory.lay(this.#bytesAhead.bytes);
   }
 
-  /** So many blocks were hashed. */
+  /** Called when this many blocks were hashed. */
   advance(blocks: number): void {
     const work = this.#bytesAhead;
     work.bytes = work.bytes.subarray(blocks * blockBytes);

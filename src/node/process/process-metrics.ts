@@ -49,7 +49,7 @@ export function sampleHttp(metrics: Metrics, read: () => HttpServerStatistics): 
   );
 }
 
-/** @limit Between looks: ten wake-ups a second cost nothing that shows. */
+/** @limit Time between looks: ten wake-ups a second cost nothing that shows. */
 const everyMs = 100;
 
 /** In seconds. A request waits as long each time it comes back from the disk or the network. */

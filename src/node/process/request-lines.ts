@@ -85,7 +85,7 @@ export const waitingBytesMax = 1024 * 1024;
 const pipeBytesMax = 4096;
 /** @limit One write to anything else: a file takes it whole. */
 const writeBytesMax = 64 * 1024;
-/** @limit Before another try at a pipe that is full and does not block. */
+/** @limit Pause before another try at a pipe that is full and does not block. */
 const retryMs = 20;
 
 const writeTo = promisify(write);
@@ -112,7 +112,7 @@ export class BoundedLines {
     this.#droppedLine = droppedLine;
   }
 
-  /** Since the start. */
+  /** Lines dropped since the start. */
   get dropped(): number {
     return this.#dropped;
   }

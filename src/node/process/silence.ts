@@ -11,9 +11,9 @@ import type { ProcessEntry } from "../platform/process-table.ts";
  *   given little of a core has longer.
  */
 
-/** @limit Between a worker's signs of life. */
+/** @limit Time between a worker's signs of life. */
 export const aliveEveryMs = 1_000;
-/** @limit Between looks at the silence of a worker. */
+/** @limit Time between looks at the silence of a worker. */
 export const lookMs = 500;
 /** @limit A worker that starts opens the index in one go, which takes its time on a slow disk. */
 export const startSilenceMs = 60_000;

@@ -131,7 +131,7 @@ export class Supervisor implements Service {
     );
   }
 
-  /** Until the signal aborts and every worker has finished; rejects where the tree cannot run. */
+  /** Runs until the signal aborts and every worker has ended; rejects where the tree cannot run. */
   async run(signal: AbortSignal): Promise<void> {
     const { settings, platform, verifyIndex } = this.#options;
     cluster.setupPrimary({

@@ -35,7 +35,7 @@ export class WorkerChannel {
         this.onFault?.(error);
       }
     });
-    // From the event loop, and so that it ends with it: what does not come round to this hangs.
+    // It is sent from the event loop, so that it ends when that hangs.
     setInterval(() => this.send({ type: "alive" }), aliveEveryMs).unref();
     // A terminal's Ctrl-C reaches the whole process group, but the order of ending is the
     // supervisor's business.

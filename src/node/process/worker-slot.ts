@@ -12,10 +12,10 @@ import type { WorkerList } from "../store/worker-list.ts";
 const restartMinMs = 50;
 /** @limit The longest time from a death to the next try. */
 const restartMaxMs = 10_000;
-/** @limit After a worker that has lived this long the delays begin again with the first. */
+/** @limit When a worker has lived this long the delays begin again with the first. */
 const steadyMs = 30_000;
 
-/** @limit Between looks at the memory of a worker. */
+/** @limit Time between looks at the memory of a worker. */
 const memoryLookMs = 1_000;
 
 /**

@@ -132,7 +132,7 @@ async function inspect(
   return report;
 }
 
-/** With the first data directory locked, and nothing of the index read yet. */
+/** Runs the work with the first data directory locked, before anything of the index is read. */
 async function withIndex<T>(
   { platform, paths }: StoppedIndex,
   work: (path: string, damage: IndexDamage) => Promise<T>,

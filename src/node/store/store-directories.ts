@@ -34,9 +34,9 @@ import { endOrphanedWorkers } from "./worker-list.ts";
 import { syncPath } from "../disk/sync-path.ts";
 
 /*
- * From the names an operator gives to the data directories of one store, locked for this process: a
- * new store is made in empty ones, an empty one is added to a store that is there, and all else is
- * refused before it is touched.
+ * Makes of the names an operator gives the data directories of one store, locked for this process:
+ * a new store is made in empty ones, an empty one is added to a store that is there, and all else
+ * is refused before it is touched.
  */
 
 export interface StoreDirectory {
@@ -127,8 +127,8 @@ async function refuseOthersStores(paths: readonly string[]): Promise<void> {
 }
 
 /**
- * Under the locks. Directories without identity get theirs last, when nothing speaks against it any
- * more.
+ * Called under the locks. Directories without identity get theirs last, when nothing speaks against
+ * it any more.
  */
 async function identify(
   options: OpenDirectoriesOptions,

@@ -42,7 +42,7 @@ export class StoreLock implements Disposable {
     }
   }
 
-  /** After a refused start: a directory that did not become ours keeps no trace of it. */
+  /** Called after a refused start: a directory that did not become ours keeps no trace of it. */
   giveUp(): void {
     const isOurs = existsSync(join(this.#directory, storeIdentityFile));
     if (!isOurs) rmSync(join(this.#directory, storeLockFile), { force: true });

@@ -22,7 +22,7 @@ import { readProcess } from "../platform/process-table.ts";
 
 /** @limit A killed process may take a while to go, as when it waits for a disk. */
 const goneMsMax = 30_000;
-/** @limit Between looks whether it is gone. */
+/** @limit Time between looks whether it is gone. */
 const goneLookMs = 20;
 
 /** The workers of this supervisor, as the next one finds them. */
@@ -37,7 +37,7 @@ export class WorkerList {
     this.#log = log;
   }
 
-  /** To be called before the process gets its role. */
+  /** Adds a process; called before it gets its role. */
   add(pid: number): void {
     const entry = readProcess(pid);
     if (entry === undefined) return;
@@ -49,7 +49,7 @@ export class WorkerList {
     if (this.#processes.delete(pid)) this.#write();
   }
 
-  /** Not synced: a power cut ends the processes, too. A full disk keeps no worker from its work. */
+  /** It is not synced: a power cut ends the processes, too. A full disk stops no worker. */
   #write(): void {
     const list = { machine: machineName(), processes: [...this.#processes.values()] };
     try {

@@ -36,7 +36,7 @@ export async function listUploads(
     readonly bucket: string;
     readonly prefix: Uint8Array;
     readonly delimiter: Uint8Array | undefined;
-    /** After this key (all its uploads), or, with `afterUpload`, after that upload of it. */
+    /** The page begins after this key's uploads or, with `afterUpload`, after that one of them. */
     readonly afterKey: Uint8Array | undefined;
     readonly afterUpload: UploadId | undefined;
     readonly limit: number;

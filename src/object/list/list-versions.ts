@@ -51,7 +51,7 @@ export type VersionListItem =
   | { readonly kind: "prefix"; readonly prefix: Uint8Array };
 
 export interface VersionListPage {
-  /** By key or prefix, the versions of a key from the newest on. */
+  /** Sorted by key or prefix, the versions of a key from the newest on. */
   readonly items: readonly VersionListItem[];
   /** More follows; give the last item's key and version, or its prefix, as `after` to go on. */
   readonly truncated: boolean;

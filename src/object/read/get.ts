@@ -28,8 +28,8 @@ export interface GetInput {
   readonly rangeIf?: RangeCondition | undefined;
   readonly partNumber?: number | undefined;
   /**
-   * Whose signal ends the read. It is asked for only where a read lasts: making one costs more than
-   * a small read.
+   * The peer whose signal ends the read. It is asked for only where a read lasts: making one costs
+   * more than a small read.
    */
   readonly peer?: Peer | undefined;
 }

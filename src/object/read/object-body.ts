@@ -8,7 +8,7 @@ import type { Span } from "./ranges.ts";
 import type { Target } from "../target.ts";
 import type { Version } from "../../rows/versions.ts";
 
-/** Who asked for the bytes; the signal aborts when they have left. */
+/** The client that asked for the bytes; the signal aborts when it has left. */
 export interface Peer {
   readonly signal: AbortSignal;
 }

@@ -11,7 +11,7 @@ export const partBytesMin = 5 * 1024 ** 2;
 
 export interface CompletePart {
   readonly part: number;
-  /** Without quotes. */
+  /** The part's ETag, without quotes. */
   readonly etag: string;
   readonly checksum:
     | { readonly algorithm: ChecksumAlgorithm; readonly value: Uint8Array }

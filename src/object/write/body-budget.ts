@@ -46,7 +46,7 @@ export class BodyBudget {
   readonly #clock: Clock;
   readonly #limiter: Limiter;
   #refused = 0;
-  /** Who holds a share for a chunk that is not full yet, and since when; the oldest first. */
+  /** The shares held for chunks that are not full yet, and since when; the oldest first. */
   readonly #filling = new Map<BodyShare, number>();
 
   constructor(clock: Clock) {

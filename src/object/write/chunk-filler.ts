@@ -23,8 +23,8 @@ export const shortChunkBytesMin = 256 * 1024;
  * appends them in order, within what uploads may hold together. Each byte is copied once, to where
  * it is hashed and written from.
  *
- * For bytes that have come: `makeSpace`, wait where it says so, `fill`, and `append` where the
- * chunk is full.
+ * How it is used: for bytes that have come, `makeSpace`, wait where it says so, `fill`, and
+ * `append` where the chunk is full.
  */
 export class ChunkFiller {
   readonly #store: ObjectStore;
@@ -110,7 +110,7 @@ export class ChunkFiller {
     return this.#filled > 0 ? this.append() : this.#last;
   }
 
-  /** Until nothing more of what was taken is handed to the writer; never throws. */
+  /** Resolves when nothing more of what was taken is handed to the writer; never throws. */
   async settled(): Promise<void> {
     await Promise.allSettled([this.#last]);
   }

@@ -26,7 +26,7 @@ export interface IncomingBody {
 /** A body of announced size, at most `wholeBodyBytesMax`. */
 export interface WholeBody {
   readonly kind: "whole";
-  /** To be called once; the bytes do not change any more. */
+  /** Reads the whole; called once. The bytes do not change any more. */
   read(): Uint8Array | Promise<Uint8Array>;
 }
 

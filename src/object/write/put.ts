@@ -23,7 +23,7 @@ export interface PutInput {
 }
 
 export interface Stored {
-  /** With `-N` for multipart objects, without quotes. */
+  /** The ETag without quotes, with `-N` for multipart objects. */
   readonly etag: string;
   readonly size: number;
   readonly modifiedMs: number;

@@ -21,7 +21,7 @@ export type Condition =
 
 /** The form that a policy is checked against. */
 export interface PolicySubject {
-  /** By name in lower case, with file names filled in. */
+  /** Fields by name in lower case, with file names filled in. */
   readonly fields: ReadonlyMap<string, FormField>;
   /** The bucket that the request names: whatever a field of this name says does not matter. */
   readonly bucket: string;

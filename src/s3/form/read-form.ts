@@ -21,9 +21,9 @@ export interface FormField {
 
 /** A form up to its file. */
 export interface Form {
-  /** By name in lower case; all of them stand before the file. */
+  /** Fields by name in lower case; all of them stand before the file. */
   readonly fields: ReadonlyMap<string, FormField>;
-  /** Without a path; undefined where the form gives none. */
+  /** The file's name without a path; undefined where the form gives none. */
   readonly filename: string | undefined;
   /**
    * Pulled; it ends once the whole body was read and found well-formed, and throws where it was

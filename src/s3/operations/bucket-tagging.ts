@@ -17,7 +17,7 @@ const tagging: BucketConfiguration = {
   },
 };
 
-/** By name. S3 asks who deletes tags for the permission to write them. */
+/** The tags of a bucket. To delete them, S3 asks for the permission to write them. */
 export const bucketTagging = {
   GetBucketTagging: readOf(tagging, "s3:GetBucketTagging"),
   PutBucketTagging: writeOf(tagging, "s3:PutBucketTagging", 204),

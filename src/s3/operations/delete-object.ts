@@ -43,8 +43,8 @@ const listBytesMax = 2 * 1024 * 1024;
 const anyKey = encodeUtf8("*");
 
 /**
- * Who may delete what is asked key by key; the list is read for those alone who may delete
- * something.
+ * Whether the sender may delete is asked key by key; the list is read for those alone who may
+ * delete something.
  */
 export const deleteObjects: Operation = async (call) => {
   const { bucket } = call.target;

@@ -98,7 +98,7 @@ const tags = {
  * version (Node 26.10, November 2026).
  */
 class VersionIds {
-  /** Of one version after the other. */
+  /** Holds the id of one version after the other. */
   readonly #id = new Uint8Array(versionIdBytes);
 
   write(out: XmlBytes, row: ObjectSummary): void {

@@ -53,7 +53,7 @@ function formBody(call: S3Call): AsyncIterable<Uint8Array> {
   return decodePieces(createDecoder(call.objects.platform.hash, call.verified.payload), call.body);
 }
 
-/** Who signed the form, or else the request around it. */
+/** Finds who signed the form, or else the request around it. */
 async function verifiedSender(call: S3Call, { fields }: Form): Promise<Verified> {
   const values = new Map([...fields].map(([name, { value }]) => [name, value]));
   const verified = await call.verifyForm(values);

@@ -8,7 +8,7 @@ import { textElement, type Xml } from "../xml/xml-write.ts";
 export interface DeclaredChecksums {
   /** `Content-MD5`, decoded. */
   readonly md5: Uint8Array | undefined;
-  /** At most one of S3's additional checksums. */
+  /** One of S3's additional checksums, if the request has one. */
   readonly checksum: DeclaredChecksum | undefined;
   /** `x-amz-checksum-type`. */
   readonly type: ChecksumType | undefined;

@@ -46,7 +46,7 @@ function etagList(header: string | undefined): readonly string[] | undefined {
     .filter((etag) => etag !== "");
 }
 
-/** Without quotes and the mark of a weak one; S3 takes them unquoted too. */
+/** The ETag without quotes and the mark of a weak one; S3 takes them unquoted too. */
 export function bareEtag(etag: string): string {
   return etag
     .trim()

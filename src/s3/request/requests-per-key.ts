@@ -1,6 +1,6 @@
 import { StoreError } from "../../base/errors.ts";
 
-/** Those without a signature are counted together, under a name that no access key has. */
+/** Requests without a signature are counted together, under a name that no access key has. */
 const anonymous = "";
 
 /**
@@ -25,7 +25,7 @@ export class RequestsPerKey {
     return this.#refused;
   }
 
-  /** To be ended once; StoreError `overloaded`, and then it has not begun. */
+  /** Counts a request, which must be ended once; StoreError `overloaded`: it has not begun. */
   begin(accessKeyId: string = anonymous): void {
     const count = this.#underWay.get(accessKeyId) ?? 0;
     if (count >= this.#max) {

@@ -9,7 +9,7 @@ import { element, textElement, xmlDocument } from "../xml/xml-write.ts";
 interface TagRules {
   readonly tagsMax: number;
   readonly tooMany: string;
-  /** Of a key that begins with aws: */
+  /** The message for a key that begins with `aws:`. */
   readonly reserved: string;
 }
 
@@ -89,7 +89,7 @@ function parseTag(node: XmlNode): NameValue {
   return [key, value];
 }
 
-/** By key, since S3 promises no order and clients compare. */
+/** Tags are sorted by key, since S3 promises no order and clients compare. */
 export function taggingDocument(tags: readonly NameValue[]): Uint8Array {
   const sorted = tags.toSorted(([a], [b]) => (a < b ? -1 : 1));
   const elements = sorted.map(([key, value]) =>

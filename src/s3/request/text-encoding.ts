@@ -122,7 +122,7 @@ function encodeWords(
   return halves.flatMap((half) => encodeWords(half, kind, encode));
 }
 
-/** Not between the two units of one character. */
+/** Finds a place that is not between the two units of one character. */
 function middleOf(text: string): number {
   const middle = Math.floor(text.length / 2);
   const isInside = middle > 0 && (text.codePointAt(middle - 1) ?? 0) > 0xffff;

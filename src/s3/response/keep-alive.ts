@@ -8,7 +8,7 @@ import { xmlProlog } from "../xml/xml-write.ts";
  * long silence for a fault.
  */
 export const silenceMsMax = 5000;
-/** @limit From then on, a space is sent this often. */
+/** @limit A space is sent this often from then on. */
 const spaceMs = 5000;
 
 const space = Uint8Array.of(0x20);

@@ -133,7 +133,7 @@ export function writeData(out: XmlBytes, row: ObjectSummary): void {
   out.number(row.size).markup(tags.sizeEnd);
 }
 
-/** With the elements that say which checksum there is. */
+/** ETag to size, with the elements that say which checksum there is. */
 const etagToSize = Object.fromEntries(
   checksumAlgorithms.map((algorithm) => {
     const between = (type: ChecksumType): Uint8Array => {

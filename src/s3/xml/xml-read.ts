@@ -24,7 +24,7 @@ const rowsPerKib = 12;
 
 /** An element of a request body. */
 export interface XmlNode {
-  /** Without the prefix of its namespace. */
+  /** The element's name without the prefix of its namespace. */
   readonly name: string;
   readonly children: readonly XmlNode[];
   /** The text directly in it, references resolved, untrimmed. */
@@ -76,7 +76,7 @@ const exclamation = 0x21;
 const question = 0x3f;
 const greater = 0x3e;
 
-/** By code of ASCII: 2 where a name may begin, 1 where it may go on. */
+/** For each code of ASCII: 2 where a name may begin with it, 1 where it may go on. */
 const nameCodes = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code);
   return /[A-Za-z_:]/.test(character) ? 2 : Number(/[-.0-9]/.test(character));
@@ -94,7 +94,7 @@ class XmlReader {
   readonly #text: string;
   readonly #charsMax: number;
   #at: number;
-  /** Who stands behind it is refused. */
+  /** Reading on behind this place is refused. */
   #limit: number;
   /** The name of the root with its prefix, as its end tag has to repeat it. */
   #root = "";

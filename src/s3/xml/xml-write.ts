@@ -77,7 +77,7 @@ export function xmlPlainDocument(root: string, children: readonly Xml[]): Uint8A
   return encodeUtf8(`${prolog}<${root}>${children.join("")}</${root}>`);
 }
 
-/** Who is granted something; its kind stands in an attribute, which nothing else of S3's does. */
+/** A grantee; its kind stands in an attribute, which no other element of S3's has. */
 export function granteeElement(id: Xml): Xml {
   const instance = "http://www.w3.org/2001/XMLSchema-instance";
   // The cast holds, since the text around it is XML.

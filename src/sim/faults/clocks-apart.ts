@@ -3,7 +3,7 @@ import type { FaultKind } from "./fault.ts";
 const dayMs = 24 * 3_600_000;
 
 /**
- * From now on the wall clocks of processes differ, by seconds or by days, as those of several
+ * Lets the wall clocks of processes differ, by seconds or by days, as those of several
  * machines do.
  */
 export const clocksApart: FaultKind = {

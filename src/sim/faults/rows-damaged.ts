@@ -4,7 +4,7 @@ import type { FaultKind } from "./fault.ts";
 import { pickDurationMs } from "./fault.ts";
 
 const spaces = [space.heads, space.heads, space.versions, space.parts, space.uploads];
-/** At a time: few, as scans of a space read as many rows more. */
+/** Rows damaged at a time: few, as scans of a space read as many rows more. */
 const rowsAtOnce = 4;
 
 /**

@@ -38,7 +38,7 @@ export function readStep(asked: AskedVersion | undefined, value: ValueName): Key
   return { kind: "versionRead", version: asked.version, value };
 }
 
-/** That a version is a delete marker. */
+/** The step that shows a version to be a delete marker. */
 export function markerStep({ version }: AskedVersion): KeyStep {
   return { kind: "versionRead", version, value: undefined };
 }

@@ -28,7 +28,7 @@ import {
 
 // Operations of clients on versions, and the observation that each answer makes about the key.
 
-/** Behind all that happens. */
+/** A time after all that happens. */
 const never = Number.MAX_SAFE_INTEGER;
 
 export async function changeVersioning(
@@ -194,7 +194,7 @@ function nameFor(row: ObjectRow, name: ValueName | undefined): AskedVersion | un
   return name === undefined ? undefined : askedFor({ id: versionIdOf(row), name });
 }
 
-/** By key, the newest first. */
+/** True if `next` comes behind in the order: by key, the newest first. */
 function isBehind(next: SeenVersion, before: SeenVersion | undefined): boolean {
   if (before === undefined) return true;
   const keys = compareBytes(before.key, next.key);
