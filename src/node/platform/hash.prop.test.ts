@@ -40,6 +40,17 @@ test("every CRC is what its definition says", () => {
   );
 });
 
+test("every CRC of a long input is what its definition says, on both sides of the kernel's limits", () => {
+  const long = Uint8Array.from({ length: 40_000 }, (_, i) => (i * i) >> 7);
+  const lengths = [25_599, 25_600, 25_601, 25_663, 25_664, 32_767, 40_000];
+  for (const algorithm of crcs) {
+    for (const length of lengths) {
+      const input = long.subarray(0, length);
+      assert.equal(toHex(hash.digest(algorithm, input)), naiveCrc(algorithm, input), `${length}`);
+    }
+  }
+});
+
 test("every digest is the same by pieces as at once", () => {
   fc.assert(
     fc.property(fc.constantFrom(...all), fc.array(bytes), (algorithm, pieces) => {
