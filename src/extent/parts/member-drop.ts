@@ -3,14 +3,14 @@ import { encodeExtentHeader } from "../../format/extent-header.ts";
 import type { Scheme } from "../../format/extent-row.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
-import type { DiskFile } from "../../platform/disk.ts";
+import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { DataDisk } from "../extent-files.ts";
-import { extentPath } from "../extent-files.ts";
+import { extentDirectory, extentPath } from "../extent-files.ts";
 import type { ExtentEntry } from "../extent-table.ts";
-import { readHeader, unlinkMember } from "./member-header-file.ts";
+import { readHeader } from "./member-header-file.ts";
 import { idText } from "../../format/ids.ts";
 
 /*
@@ -106,6 +106,24 @@ export async function dropMember(platform: Platform, drop: MemberDrop): Promise<
   await unlinkMember(disk, expected.extent);
   platform.log("info", "extent_removed", { ...fields, bytes: found.bytes, why });
   return { outcome: "removed", bytes: found.bytes };
+}
+
+/**
+ * Removes whatever file has the extent's name, durably; it is no error if there is none, and then
+ * the name is synced all the same: a crash may have come before that.
+ */
+async function unlinkMember(disk: Disk, extent: ExtentId): Promise<void> {
+  try {
+    await disk.remove(extentPath(extent));
+  } catch (error) {
+    if (!isDiskError(error, "missing")) throw error;
+  }
+  try {
+    await disk.syncDirectory(extentDirectory(extent));
+  } catch (error) {
+    // Not even the directory was made.
+    if (!isDiskError(error, "missing")) throw error;
+  }
 }
 
 /**
