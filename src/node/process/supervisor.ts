@@ -13,7 +13,7 @@ import type { TreeQuestion } from "../../server/tree-questions.ts";
 import { diskThreadsMax } from "../disk/disk.ts";
 import { listenError } from "../http/http-server.ts";
 import type { StoreLocation } from "../store/store-directories.ts";
-import type { FromWorker, ToWorker } from "./messages.ts";
+import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { QuestionRounds } from "./question-rounds.ts";
 import { readTlsPair, reloadMs, tlsFilesOf, type TlsPair, TlsReload } from "../http/tls.ts";
 import { sampleProcess } from "./process-metrics.ts";
@@ -68,9 +68,13 @@ const threadsReserve = 8;
  * Left to itself V8 lets the heap of a busy worker grow to several times what is in use before it
  * collects, and the more freely, the larger the heap may become. With these a worker that stores
  * 4 KiB over 64 connections holds 75 to 85 MB of private memory instead of 122, for the same
- * processor time; half of this young generation would take a fifth more of it.
+ * processor time; half of this young generation would take a fifth more of it. The background
+ * worker's time is small, and its young generation need not be large.
  */
-const heapFlags = ["--max-semi-space-size=16", "--max-old-space-size=1024"] as const;
+const heapFlags = {
+  "front-end": ["--max-semi-space-size=16", "--max-old-space-size=1024"],
+  background: ["--max-semi-space-size=2", "--max-old-space-size=1024"],
+} as const satisfies Record<WorkerRole, readonly string[]>;
 /** @limit Beyond the time that requests have to finish: sealing extents and closing the index. */
 const closingMs = 10_000;
 
@@ -137,7 +141,6 @@ export class Supervisor implements Service {
     cluster.setupPrimary({
       exec: join(import.meta.dirname, "worker-main.ts"),
       args: [],
-      execArgv: [...heapFlags],
       serialization: "json",
     });
     cluster.schedulingPolicy = cluster.SCHED_NONE;
@@ -205,6 +208,7 @@ export class Supervisor implements Service {
     return new WorkerSlot({
       name,
       role,
+      heapFlags: heapFlags[role],
       platform,
       list: this.#list,
       threads: location.directories.length * diskThreadsMax + threadsReserve,

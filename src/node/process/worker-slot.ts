@@ -35,6 +35,8 @@ export interface SlotEvents {
 export interface SlotOptions {
   readonly name: string;
   readonly role: WorkerRole;
+  /** Flags of V8 for the worker's heap. */
+  readonly heapFlags: readonly string[];
   readonly platform: Platform;
   readonly events: SlotEvents;
   /** Shared by all slots. */
@@ -106,7 +108,8 @@ export class WorkerSlot {
   }
 
   async #runOnce(signal: AbortSignal): Promise<string> {
-    const { events, threads } = this.#options;
+    const { events, threads, heapFlags } = this.#options;
+    cluster.setupPrimary({ execArgv: [...heapFlags] }); // of the next process alone
     const worker = cluster.fork({
       UV_THREADPOOL_SIZE: String(threads),
       MALLOC_ARENA_MAX: String(mallocArenasMax),
