@@ -10,7 +10,7 @@ import {
 } from "../format/data-directory.ts";
 import { type Disk, isDiskError } from "../platform/disk.ts";
 import type { Random } from "../platform/platform.ts";
-import { onDisk } from "./parts/disk-error-codes.ts";
+import { onDisk } from "./disk/disk-error-codes.ts";
 
 /** An identity is written under this name first, so that it is there whole or not at all. */
 const unfinishedFile = `${storeIdentityFile}.new`;

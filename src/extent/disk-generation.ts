@@ -11,8 +11,8 @@ import type { StoreId } from "../format/ids.ts";
 import { type Disk, type DiskFile, isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { onDisk } from "./parts/disk-error-codes.ts";
-import { assertPresent } from "./parts/disk-presence.ts";
+import { onDisk } from "./disk/disk-error-codes.ts";
+import { assertPresent } from "./disk/disk-presence.ts";
 
 /**
  * The newest generation of the index that a data directory has seen; 0 where it was never served

@@ -8,10 +8,10 @@ import type { Platform } from "../platform/platform.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
-import { onDisk } from "./parts/disk-error-codes.ts";
-import { assertPresent } from "./parts/disk-presence.ts";
-import { dropMember, expectedHeaderOf, isUnfinished } from "./parts/member-drop.ts";
-import { readHeader } from "./parts/member-header-file.ts";
+import { onDisk } from "./disk/disk-error-codes.ts";
+import { assertPresent } from "./disk/disk-presence.ts";
+import { dropMember, expectedHeaderOf, isUnfinished } from "./member/member-drop.ts";
+import { readHeader } from "./member/member-header-file.ts";
 
 export interface DropOptions {
   readonly platform: Platform;

@@ -8,10 +8,10 @@ import type { Platform } from "../platform/platform.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
-import { onDisk } from "./parts/disk-error-codes.ts";
-import { assertPresent } from "./parts/disk-presence.ts";
-import { expectedHeaderOf, mismatchOf } from "./parts/member-drop.ts";
-import { readHeader } from "./parts/member-header-file.ts";
+import { onDisk } from "./disk/disk-error-codes.ts";
+import { assertPresent } from "./disk/disk-presence.ts";
+import { expectedHeaderOf, mismatchOf } from "./member/member-drop.ts";
+import { readHeader } from "./member/member-header-file.ts";
 
 /**
  * Looks at an extent's file, but not at its records: is it there, is its header the one meant, is

@@ -6,7 +6,7 @@ import { DiskError } from "../platform/disk.ts";
  * One copy of an extent, on one disk: the one way to it for the writer and for the process that
  * seals the extent. The member itself refuses what comes with an older epoch than its own, so that
  * one on another machine is as safe as one here. It is opened, and removed, by the header that is
- * meant only (C9: parts/local-member.ts, parts/member-drop.ts).
+ * meant only (C9: member/local-member.ts, member/member-drop.ts).
  *
  * All methods fail with a DiskError where the disk does.
  */

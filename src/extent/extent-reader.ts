@@ -12,11 +12,11 @@ import { examineExtent, noteMemberState } from "./extent-examination.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import { extentPath, findDisk } from "./extent-files.ts";
 import type { ExtentTable } from "./extent-table.ts";
-import { storeFailure } from "./parts/disk-error-codes.ts";
-import { FileCache } from "./parts/file-cache.ts";
-import { cachedRecordBytesMax, RecordCache } from "./parts/record-cache.ts";
-import type { WantedBytes } from "./parts/record-read.ts";
-import { placeOf, planRead, readRecord } from "./parts/record-read.ts";
+import { storeFailure } from "./disk/disk-error-codes.ts";
+import { FileCache } from "./read/file-cache.ts";
+import { cachedRecordBytesMax, RecordCache } from "./read/record-cache.ts";
+import type { WantedBytes } from "./read/record-read.ts";
+import { placeOf, planRead, readRecord } from "./read/record-read.ts";
 
 /** @limit Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
 export const readCacheBytesMax = 32 * 1024 * 1024;

@@ -11,8 +11,8 @@ import {
 } from "../format/record.ts";
 import type { DiskFile } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
-import { onDisk } from "./parts/disk-error-codes.ts";
-import { RecordWindow } from "./parts/record-window.ts";
+import { onDisk } from "./disk/disk-error-codes.ts";
+import { RecordWindow } from "./read/record-window.ts";
 
 export interface ExtentScanOptions {
   readonly platform: Pick<Platform, "hash">;

@@ -7,11 +7,11 @@ import type { ExtentDisks } from "./extent-files.ts";
 import { findDisk } from "./extent-files.ts";
 import { scanRecords } from "./extent-scan.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
-import { batchBytesMax } from "./parts/append-lane.ts";
-import { onDisk } from "./parts/disk-error-codes.ts";
-import { assertPresent } from "./parts/disk-presence.ts";
-import { LocalMember } from "./parts/local-member.ts";
-import { expectedHeaderOf, writerEpoch } from "./parts/member-drop.ts";
+import { batchBytesMax } from "./append/append-lane.ts";
+import { onDisk } from "./disk/disk-error-codes.ts";
+import { assertPresent } from "./disk/disk-presence.ts";
+import { LocalMember } from "./member/local-member.ts";
+import { expectedHeaderOf, writerEpoch } from "./member/member-drop.ts";
 
 export interface SealOptions {
   readonly platform: Platform;

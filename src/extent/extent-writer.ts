@@ -10,15 +10,15 @@ import { DiskError, isDiskError } from "../platform/disk.ts";
 import type { Service } from "../platform/platform.ts";
 import type { DataDisk } from "./extent-files.ts";
 import { examineExtent } from "./extent-examination.ts";
-import type { PendingRecord } from "./parts/append-lane.ts";
-import { AppendLane } from "./parts/append-lane.ts";
-import { codeOfDiskError, onDisk } from "./parts/disk-error-codes.ts";
-import type { DiskStatistics, StoppedKind } from "./parts/disk-health.ts";
-import { DiskHealth } from "./parts/disk-health.ts";
-import { ExtentLedger } from "./parts/extent-ledger.ts";
-import type { OpenExtent } from "./parts/open-extent.ts";
-import type { OpeningCounts, OpeningOptions } from "./parts/open-new-extent.ts";
-import { openNewExtent } from "./parts/open-new-extent.ts";
+import type { PendingRecord } from "./append/append-lane.ts";
+import { AppendLane } from "./append/append-lane.ts";
+import { codeOfDiskError, onDisk } from "./disk/disk-error-codes.ts";
+import type { DiskStatistics, StoppedKind } from "./disk/disk-health.ts";
+import { DiskHealth } from "./disk/disk-health.ts";
+import { ExtentLedger } from "./append/extent-ledger.ts";
+import type { OpenExtent } from "./append/open-extent.ts";
+import type { OpeningCounts, OpeningOptions } from "./append/open-new-extent.ts";
+import { openNewExtent } from "./append/open-new-extent.ts";
 
 export interface ExtentWriterOptions extends OpeningOptions {
   /** Sealed when it would grow past this (default extentBytesMax) … */

@@ -10,8 +10,8 @@ import type { Platform } from "../platform/platform.ts";
 import { extentPath } from "./extent-files.ts";
 import type { ExtentMember } from "./extent-member.ts";
 import { MemberLost } from "./extent-member.ts";
-import { LocalMember } from "./parts/local-member.ts";
-import { dropMember } from "./parts/member-drop.ts";
+import { LocalMember } from "./member/local-member.ts";
+import { dropMember } from "./member/member-drop.ts";
 import { payloadOf, testStoreId } from "./testing/test-store.ts";
 
 /*

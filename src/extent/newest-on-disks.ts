@@ -3,8 +3,8 @@ import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentOfPath, extentsDirectory, pathsIn } from "./extent-files.ts";
-import { onDisk } from "./parts/disk-error-codes.ts";
-import { readHeader } from "./parts/member-header-file.ts";
+import { onDisk } from "./disk/disk-error-codes.ts";
+import { readHeader } from "./member/member-header-file.ts";
 
 /** @limit Directories listed at a time. */
 const listsAtOnce = 8;

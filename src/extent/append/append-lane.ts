@@ -7,7 +7,7 @@ import type { ExtentId } from "../../format/ids.ts";
 import type { Clock } from "../../platform/platform.ts";
 import type { DiskError } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
-import type { DiskHealth } from "./disk-health.ts";
+import type { DiskHealth } from "../disk/disk-health.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
 import type { OpenExtent, StagedRecord } from "./open-extent.ts";
 

@@ -7,10 +7,10 @@ import type { Platform } from "../../platform/platform.ts";
 import type { ExtentDisks } from "../extent-files.ts";
 import { extentPath } from "../extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "../extent-table.ts";
-import type { DiskHealth } from "./disk-health.ts";
+import type { DiskHealth } from "../disk/disk-health.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
-import { LocalMember } from "./local-member.ts";
-import { dropMember, expectedHeaderOf, writerEpoch } from "./member-drop.ts";
+import { LocalMember } from "../member/local-member.ts";
+import { dropMember, expectedHeaderOf, writerEpoch } from "../member/member-drop.ts";
 import type { OpenMember } from "./open-extent.ts";
 import { OpenExtent } from "./open-extent.ts";
 

@@ -11,7 +11,7 @@ import { extentPath } from "../extent-files.ts";
 import { settle } from "../testing/manual-clock.ts";
 import { identityOf, payloadOf, TestStore } from "../testing/test-store.ts";
 import { AppendLane } from "./append-lane.ts";
-import { DiskHealth } from "./disk-health.ts";
+import { DiskHealth } from "../disk/disk-health.ts";
 import { ExtentLedger } from "./extent-ledger.ts";
 import { openNewExtent } from "./open-new-extent.ts";
 

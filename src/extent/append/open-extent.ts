@@ -8,7 +8,7 @@ import type { Hash } from "../../platform/hash.ts";
 import type { ExtentMember } from "../extent-member.ts";
 import { MemberLost } from "../extent-member.ts";
 import type { ExtentEntry } from "../extent-table.ts";
-import type { DiskHealth } from "./disk-health.ts";
+import type { DiskHealth } from "../disk/disk-health.ts";
 
 /** A record on its way into an extent; where it will lie is not known yet. */
 export interface StagedRecord {
