@@ -12,6 +12,7 @@ import {
   longLinesOfCode,
   longLinesOfDocument,
 } from "./text.ts";
+import { retiredWords, retiredWordsIn } from "./words.ts";
 
 const root = resolve(import.meta.dirname, "..");
 
@@ -84,4 +85,19 @@ test("texts: a long line is a fault only where it can be broken", () => {
   assert.equal(longLinesOfCode(`  // https://example.com/${"a".repeat(100)}`).length, 0);
   assert.equal(longLinesOfDocument(words).length, 1);
   assert.equal(longLinesOfDocument(`| ${words} |`).length, 0);
+});
+
+test("words: none that was retired is used, in code or documents", () => {
+  const others = sources.filter(({ path }) => path !== "tools/words.ts");
+  assert.equal(
+    complaints([...others, ...documents], ({ text }) => retiredWordsIn(text)),
+    "",
+  );
+});
+
+test("words: a pattern finds the retired word, and not what is like it", () => {
+  for (const { pattern, example, right } of retiredWords) {
+    assert.match(example, pattern);
+    assert.doesNotMatch(right, pattern);
+  }
 });

@@ -117,14 +117,14 @@ test("key pages: what makes no key is refused with the rule", async () => {
     [{ owner: "x".repeat(65) }, /owner's name has 1 to 64/],
     [{ owner: "a b" }, /owner's name has 1 to 64/],
     [{ owner: "root" }, /root has one key only/],
-    [{ owner: 7 }, /owner is no text/],
+    [{ owner: 7 }, /owner is not a string/],
     [{ accessKeyId: "ONLY" }, /or neither/],
     [{ ...key, accessKeyId: "a/b" }, /3 to 128 letters/],
     [{ ...key, secretAccessKey: "short" }, /8 to 128 letters/],
     [{ ...key, secretAccessKey: "x".repeat(129) }, /8 to 128 letters/],
     [{ ...key, secretAccessKey: "with a space" }, /no space/],
-    [[], /no JSON object/],
-    ["text", /no JSON object/],
+    [[], /not a JSON object/],
+    ["text", /not a JSON object/],
   ];
   for (const [value, message] of cases) {
     const { status, value: answered } = await ask(create(value));

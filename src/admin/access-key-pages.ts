@@ -61,7 +61,7 @@ async function answer(
   if (id === "" && method === "GET") return listKeys(options, request);
   if (id === "" && method === "POST") return createKey(options, request, verified);
   if (id !== "" && method === "DELETE") return deleteKey(options, id);
-  throw new AdminRefusal(405, `${method} is nothing that ${path} knows`);
+  throw new AdminRefusal(405, `${path} does not take ${method}`);
 }
 
 async function listKeys(
@@ -126,7 +126,8 @@ async function readFields(
   request: HttpRequest,
   { payload }: Verified,
 ): Promise<Readonly<Record<string, unknown>>> {
-  if (payload.kind !== "signed") throw new AdminRefusal(400, "the body has to be signed");
+  if (payload.kind !== "signed")
+    throw new AdminRefusal(400, "the body is not signed: send its SHA-256 in x-amz-content-sha256");
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   try {
@@ -141,7 +142,7 @@ async function readFields(
     throw thrown;
   }
   const fields = parseObject(tryDecodeUtf8(concatBytes(pieces)) ?? "");
-  if (fields === undefined) throw new AdminRefusal(400, "the body is no JSON object");
+  if (fields === undefined) throw new AdminRefusal(400, "the body is not a JSON object");
   return fields;
 }
 
@@ -158,7 +159,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 function textOf(fields: Readonly<Record<string, unknown>>, name: string): string | undefined {
   const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (value === undefined || typeof value === "string") return value;
-  throw new AdminRefusal(400, `${name} is no text`);
+  throw new AdminRefusal(400, `${name} is not a string`);
 }
 
 function shown({ accessKeyId, ownerName, owner, account, createdMs, state }: AccessKeyInfo) {

@@ -59,7 +59,7 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
     if (page === undefined) return text(404, `nothing at ${path}\n`);
     if (method !== "GET" && method !== "HEAD") {
-      const answer = text(405, "only GET and HEAD\n");
+      const answer = text(405, "this path takes GET and HEAD only\n");
       return { ...answer, headers: [...answer.headers, ["allow", "GET, HEAD"]] };
     }
     return page();

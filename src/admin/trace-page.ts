@@ -31,7 +31,7 @@ export function answerTrace(
 ): Promise<HttpResponse> {
   return answerRoot(options, request, async () => {
     const { method, query } = request.head;
-    if (method !== "GET") throw new AdminRefusal(405, "only GET");
+    if (method !== "GET") throw new AdminRefusal(405, "this path takes GET only");
     const given = new Map(query.map(({ name, value }) => [name, decodeUtf8(wireBytes(value))]));
     const filter = parseFilter(given);
     if (given.has("under-way")) {

@@ -67,7 +67,7 @@ export class Limiter {
     const { waitersMax, what } = this.#options;
     // holds: C6 waiters-are-limited
     if (this.#waiters.length >= waitersMax) {
-      throw new StoreError("overloaded", `${what}: ${waitersMax} are waiting already`);
+      throw new StoreError("overloaded", `${what}: the queue of ${waitersMax} is full`);
     }
     return new Promise((resolve) => {
       this.#waiters.push({ units, start: resolve });

@@ -214,7 +214,7 @@ class LocalExtentWriter implements ExtentWriter {
     // A directory that is not there is, for who wants to write, a failed disk; `missing` is said of
     // stored bytes.
     const code = worst === "missing" ? "io" : codeOfDiskError[worst];
-    return new StoreError(code, `no data directory takes bytes: ${messages}`);
+    return new StoreError(code, `no data directory can be written: ${messages}`);
   }
 
   #createHealth(place: DataDisk): DiskHealth {

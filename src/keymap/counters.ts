@@ -45,5 +45,5 @@ export async function countUp(
     const puts = [{ key, value: encodeCounterRow({ value }) }];
     if (await commit({ checks, puts, deletes: [] })) return value;
   }
-  throw new StoreError("overloaded", `too many processes ask for ids of ${name} at once`);
+  throw new StoreError("overloaded", `the counter of ${name} kept changing: try again`);
 }

@@ -20,5 +20,7 @@ export async function commitEarly(
   if (result.outcome === "ok") return whole.id;
   const answer = await resolveCommit(engine, platform.clock, whole, result.cause);
   if (answer === "happened") return whole.id;
-  throw new StoreError("unavailable", "the index did not take a commit", { cause: result.cause });
+  throw new StoreError("unavailable", "the index did not take a commit: try again", {
+    cause: result.cause,
+  });
 }

@@ -131,7 +131,7 @@ test("C3: aws-chunked: another length than declared is refused with both", async
   }
 });
 
-test("C3: aws-chunked: signed chunks and trailers", async () => {
+test("C3: aws-chunked: signed frames and trailers", async () => {
   const outcome = async (tamper: (text: string) => string, hasTrailer = true) => {
     const s3 = await bucket();
     const name = "x-amz-checksum-crc32";
@@ -162,8 +162,8 @@ test("C3: aws-chunked: signed chunks and trailers", async () => {
   assert.equal(await outcome((text) => text, false), "IncompleteBody");
 });
 
-test("aws-chunked: signed chunks that are too small are 403, with the count and size AWS tells", async () => {
-  // test_strm_sgnd_pyld_too_small_chunks: the chunk behind the small one is named.
+test("aws-chunked: signed frames that are too small are 403, with the count and size AWS names", async () => {
+  // test_strm_sgnd_pyld_too_small_chunks: the frame behind the small one is named.
   const s3 = await bucket();
   const answer = await putChunked(s3, {
     mode: "signed",

@@ -93,7 +93,7 @@ test("chunked upload: a trailer that the mode has no place for is refused before
   assert.equal(s3.done.at(-1)?.bytesIn, 0);
 });
 
-test("C3: signed chunks and trailers that were changed on the way leave nothing", async () => {
+test("C3: signed frames and trailers that were changed on the way leave nothing", async () => {
   const name = "x-amz-checksum-crc32";
   const trailers = [[name, digestOf("crc32", "hello")]] as const;
   const put = {

@@ -129,7 +129,7 @@ export class StoredAccessKeys implements AccessKeys {
       if (committed.outcome === "ok") return infoOf(accessKeyId, row);
       if (equalBytes(committed.key, rowKey)) return undefined;
     }
-    throw new StoreError("overloaded", `too many processes make the owner ${ownerName} at once`);
+    throw new StoreError("overloaded", `the owner ${ownerName} kept changing: try again`);
   }
 
   /** The owner, and what to put where it is not there yet. */

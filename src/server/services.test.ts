@@ -38,10 +38,10 @@ test("services: the failure of one stops the others and is thrown", async () => 
   assert.deepEqual(events, ["start a", "start b", "end a"]);
 });
 
-test("services: one that ends although not asked to is a failure", async () => {
+test("services: one that ends without a stop is a failure", async () => {
   const quitter: Service = { name: "quitter", run: () => Promise.resolve() };
   const running = runServices([quitter], new AbortController().signal);
-  await assert.rejects(running, /quitter ended although not asked to/);
+  await assert.rejects(running, /quitter ended without a stop/);
 });
 
 function kept(run: Service["run"]) {
@@ -68,7 +68,7 @@ test("C8: a service that throws is logged, counted and begun again, ever more sl
   const { service, sleeps, events, page } = kept(() => {
     runs++;
     if (runs === 9) stop.abort();
-    if (runs === 3) return Promise.resolve(); // it ends although not asked to
+    if (runs === 3) return Promise.resolve(); // it ends without a stop
     return runs < 9 ? Promise.reject(new TypeError("a bug")) : Promise.resolve();
   });
   await service.run(stop.signal);

@@ -41,7 +41,7 @@ async function settled(service: Service, signal: AbortSignal): Promise<Ended> {
     return { failure };
   }
   if (signal.aborted) return { failure: undefined };
-  return { failure: new StoreError("unavailable", `${service.name} ended although not asked to`) };
+  return { failure: new StoreError("unavailable", `${service.name} ended without a stop`) };
 }
 
 /**
@@ -111,5 +111,5 @@ async function failureOf(service: Service, signal: AbortSignal): Promise<unknown
     return failure ?? new Error("threw nothing");
   }
   if (signal.aborted) return undefined;
-  return new StoreError("unavailable", `${service.name} ended although not asked to`);
+  return new StoreError("unavailable", `${service.name} ended without a stop`);
 }

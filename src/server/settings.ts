@@ -272,7 +272,10 @@ function readEnvironment(
       into.set(name, { text, where: variable });
     } else if (!otherVariables.includes(variable) && !kubernetes.test(variable)) {
       const hint = suggestion(variable, [...names.keys(), ...otherVariables]);
-      throw new StoreError("invalid", `${variable}: no variable of Holdfast's${hint}; unset it`);
+      throw new StoreError(
+        "invalid",
+        `${variable}: Holdfast has no such variable${hint}; unset it`,
+      );
     }
   }
 }

@@ -192,7 +192,10 @@ export class SimEngine {
 
   #assertInService(): void {
     if (this.#outOfService) {
-      throw new StoreError("unavailable", "the index awaits verification after a failed sync");
+      throw new StoreError(
+        "unavailable",
+        "the index waits for its verification after a failed sync",
+      );
     }
   }
 }

@@ -56,7 +56,7 @@ export interface PartitionFinder {
 /** Reads the range that the partition holds now. */
 export async function readHeldRange(id: PartitionId, engine: EngineReader): Promise<HeldRange> {
   const self = await readRow(engine, selfKey);
-  if (self === undefined) throw new StoreError("unavailable", `partition ${id} is not there`);
+  if (self === undefined) throw new StoreError("unavailable", `no engine holds partition ${id}`);
   return { row: decodePartitionRow(self.value), stamp: self.stamp };
 }
 

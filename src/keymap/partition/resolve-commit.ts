@@ -36,7 +36,7 @@ export async function resolveCommit(
       last = thrown;
     }
   }
-  throw new StoreError("unknown", "a commit may have happened or not", { cause: last });
+  throw new StoreError("unknown", "it is not known whether a commit happened", { cause: last });
 }
 
 async function look(

@@ -33,7 +33,7 @@ export async function sendStream(
       const piece =
         at === 0 && bytes.length <= pieceBytes ? bytes : bytes.subarray(at, at + pieceBytes);
       sent += piece.length;
-      if (sent > length) throw new Error(`a body of ${length} bytes went on`);
+      if (sent > length) throw new Error(`a body of ${length} bytes is longer than announced`);
       const mayGoOn =
         framing === "chunked"
           ? target.writer.write(

@@ -18,7 +18,7 @@ export class DataFilePlace {
     try {
       this.#descriptor = openSync(path, "r");
     } catch (cause) {
-      throw new StoreError("missing", `there is no index: ${path} is not there`, { cause });
+      throw new StoreError("missing", `there is no index: ${path} does not exist`, { cause });
     }
     const { dev, ino } = fstatSync(this.#descriptor);
     this.#device = dev;

@@ -144,7 +144,10 @@ export class GroupCommit {
     const { length } = this.#queue;
     const fits = length === 0 || this.#queueBytes + encoded.bytes <= queueBytesMax;
     if (length >= queueChangesMax || !fits) {
-      throw new StoreError("overloaded", `${this.#host.what}: ${length} commits are waiting`);
+      throw new StoreError(
+        "overloaded",
+        `${this.#host.what}: the queue of ${length} commits is full`,
+      );
     }
     const { answer, refuse } = caller;
     this.#queue.push({ sinceMs: this.#lookedMs, change: encoded, answer, refuse });
@@ -209,7 +212,10 @@ export class GroupCommit {
   async #carryOut(): Promise<void> {
     if (!this.#failed && !this.#host.isInPlace()) this.#leave();
     if (this.#failed) {
-      const error = new StoreError("unavailable", `${this.#host.what}: awaits verification`);
+      const error = new StoreError(
+        "unavailable",
+        `${this.#host.what}: waits for its verification after a failure`,
+      );
       for (const waiting of this.#take()) waiting.refuse(error);
       return;
     }

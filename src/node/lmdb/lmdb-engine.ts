@@ -261,7 +261,7 @@ class LmdbRows implements LmdbEngine {
 
   #assertOpen(): void {
     if (this.#state === "open") return;
-    const why = this.#state === "closed" ? "closed" : "awaits verification after a failure";
+    const why = this.#state === "closed" ? "closed" : "waits for its verification after a failure";
     throw new StoreError("unavailable", `${this.#what}: ${why}`);
   }
 

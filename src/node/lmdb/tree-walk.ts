@@ -143,7 +143,7 @@ export class TreeWalk {
     }
     for (let page = first; page < first + count; page++) {
       if (free?.has(page) === true) {
-        throw new StoreError("corrupt", `page ${page}: in use although it is free`);
+        throw new StoreError("corrupt", `page ${page}: in use, though the index lists it as free`);
       }
     }
     onPages?.(first, count);

@@ -168,7 +168,7 @@ class HashThread {
   }
 
   #fail(why: string): void {
-    this.#failure ??= new StoreError("unavailable", `a thread that hashes has died: ${why}`);
+    this.#failure ??= new StoreError("unavailable", `a hash thread ended: ${why}`);
     for (const queue of this.#asked.values()) {
       for (const answer of queue) answer.reject(this.#failure);
     }

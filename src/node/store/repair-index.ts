@@ -141,7 +141,10 @@ async function withIndex<T>(
   const disk = openDisk(directory);
   const identity = await readIdentity(disk);
   if (identity === undefined) {
-    throw new StoreError("missing", `${directory} holds no store: see --data`);
+    throw new StoreError(
+      "missing",
+      `${directory} holds no store: name its data directories with --data`,
+    );
   }
   if (!identity.holdsIndex) {
     const fix = "name the directory that holds the index first";

@@ -89,7 +89,11 @@ export async function openStoreDirectories(options: OpenDirectoriesOptions): Pro
   const paths = options.paths.map((path) => resolve(path));
   const [first = ""] = paths;
   const isNew = !(await isDataDirectory(first));
-  if (isNew && !mayCreate) throw new StoreError("missing", `${first} holds no store: see --data`);
+  if (isNew && !mayCreate)
+    throw new StoreError(
+      "missing",
+      `${first} holds no store: name its data directories with --data`,
+    );
   if (isNew) await refuseOthersStores(paths);
   const locks: StoreLock[] = [];
   try {

@@ -114,7 +114,7 @@ export class BodyBudget {
         if (waited.signal.aborted) return;
         this.#endTurns();
       }
-      throw new StoreError("overloaded", `no memory for a body within ${waitMsMax / 1000} s`);
+      throw new StoreError("overloaded", `no upload memory was free for ${waitMsMax / 1000} s`);
     };
     try {
       await Promise.race([grant, late()]);

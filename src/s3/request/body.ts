@@ -275,7 +275,8 @@ async function withVerified<T>(
       for (const piece of body.decoder.push(sent)) {
         length += piece.length;
         if (length > bytesMax) throw tooBig(bytesMax);
-        if (isTurnOver) throw new StoreError("overloaded", "body too slow while others wait");
+        if (isTurnOver)
+          throw new StoreError("overloaded", "upload too slow while others wait for upload memory");
         await share.cover(length, bytesToHold);
         // Piece by piece, since 4 MiB at once would hold the event loop for 30 ms.
         for (const hasher of hashers.values()) hasher.update(piece);
