@@ -1,7 +1,7 @@
 import { type Ready, whenReady } from "../base/ready.ts";
 import { keyBytesMax } from "../format/limits.ts";
 import type { KeyPlace } from "../rows/key-place.ts";
-import { getBucket } from "./bucket-rows.ts";
+import { getBucket } from "./find-bucket.ts";
 import type { Bucket } from "./decoded-buckets.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { isRefusal, type Refusal, refuse } from "./refusal.ts";

@@ -7,7 +7,7 @@ import { bucketOfHost } from "../auth/virtual-host.ts";
 import { type Ready, whenReady } from "../base/ready.ts";
 import type { Rows } from "../engine/engine.ts";
 import type { SessionId } from "../format/ids.ts";
-import { bucketRowKey } from "../object/bucket-rows.ts";
+import { bucketRowKey } from "../object/find-bucket.ts";
 import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
 import type { HttpHandler, RequestHead } from "../platform/http.ts";
 import type { SecretCipher, Service } from "../platform/platform.ts";

@@ -10,14 +10,14 @@ import {
   reopenBucket,
 } from "../../keymap/bucket-lifecycle.ts";
 import { nextId } from "../../keymap/counters.ts";
-import { bucketRowKey, findBucket, type FoundBucket } from "../bucket-rows.ts";
+import { bucketRowKey, findBucket, type FoundBucket } from "../find-bucket.ts";
 import { type Bucket, bucketOf } from "../decoded-buckets.ts";
 import { freeUploads } from "../../rows/upload-end.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { skipDamaged, scanBucket } from "../page-scan.ts";
 import { type Refusal, refuse } from "../refusal.ts";
 
-export { getBucket } from "../bucket-rows.ts";
+export { getBucket } from "../find-bucket.ts";
 export type { Bucket } from "../decoded-buckets.ts";
 
 /**

@@ -4,7 +4,7 @@ import {
   type ConfigurationPlace,
   readConfiguration,
 } from "../../keymap/bucket-configurations.ts";
-import { bucketRowKey, getBucket } from "../bucket-rows.ts";
+import { bucketRowKey, getBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal, refuse } from "../refusal.ts";
 

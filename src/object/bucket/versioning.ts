@@ -1,5 +1,5 @@
 import * as bucketVersioning from "../../keymap/bucket-versioning.ts";
-import { findBucket } from "../bucket-rows.ts";
+import { findBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Refusal } from "../refusal.ts";
 import { refuse } from "../refusal.ts";

@@ -13,7 +13,7 @@ import {
   uploadKey,
 } from "../../format/row-keys.ts";
 import type { Bucket } from "../decoded-buckets.ts";
-import { getBucket } from "../bucket-rows.ts";
+import { getBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";
 import { commonPrefixOf, firstKeyAfter, skipDamaged, scanBucket, scanPage } from "../page-scan.ts";

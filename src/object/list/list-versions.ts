@@ -8,7 +8,7 @@ import {
   scanVersions,
   versionsFrom,
 } from "../../rows/version-scan.ts";
-import { getBucket } from "../bucket-rows.ts";
+import { getBucket } from "../find-bucket.ts";
 import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import {

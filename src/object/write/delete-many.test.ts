@@ -7,7 +7,7 @@ import { decodeGarbageRow } from "../../format/garbage-row.ts";
 import { headKey, parseRoutedKey, space, spaceRange } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
 import { createHash } from "../../node/platform/hash.ts";
-import { getBucket } from "../bucket-rows.ts";
+import { getBucket } from "../find-bucket.ts";
 import { setVersioning } from "../bucket/versioning.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { ok, put } from "../testing/bodies.ts";

@@ -6,7 +6,7 @@ import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
-import { getBucket } from "../bucket-rows.ts";
+import { getBucket } from "../find-bucket.ts";
 import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";

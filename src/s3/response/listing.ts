@@ -13,7 +13,7 @@ import {
   type ListItem,
   listObjects,
   type ListPage,
-} from "../../object/list/list.ts";
+} from "../../object/list/list-objects.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import { bucketRegionHeader, granted, permit, type S3Call } from "../call.ts";
 import { invalidArgument } from "../errors.ts";

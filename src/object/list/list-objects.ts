@@ -10,7 +10,7 @@ import {
   spaceRange,
 } from "../../format/row-keys.ts";
 import type { Bucket } from "../decoded-buckets.ts";
-import { getBucket } from "../bucket-rows.ts";
+import { getBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";
 import { firstKeyAfter, skipDamaged, scanBucket, scanPage } from "../page-scan.ts";
