@@ -87,6 +87,15 @@ test("texts: a long line is a fault only where it can be broken", () => {
   assert.equal(longLinesOfDocument(`| ${words} |`).length, 0);
 });
 
+test("comments: a line that says what something is does not begin with a preposition", () => {
+  const fragment =
+    /^\s*\/\*\* (@limit )?(Of|By|Between|From|Until|Per|Under|Among|Whose|Likewise)\b.*/;
+  const found = complaints(sources, ({ text }) =>
+    text.split("\n").flatMap((line) => fragment.exec(line)?.[0].trim() ?? []),
+  );
+  assert.equal(found, "");
+});
+
 test("words: none that was retired is used, in code or documents", () => {
   const others = sources.filter(({ path }) => path !== "tools/words.ts");
   assert.equal(

@@ -29,7 +29,7 @@ export interface MetricFamily {
 }
 
 export interface MetricSeries {
-  /** In the order of the family's labels. */
+  /** Values of the labels, in the order of the family's labels. */
   readonly labels: readonly string[];
   /**
    * Counter or gauge: one. Histogram: observations at or below each bound (not added up), above

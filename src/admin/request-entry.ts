@@ -18,7 +18,7 @@ export interface RequestEntry {
   readonly bucket?: string | undefined;
   readonly key?: string | undefined;
   readonly versionId?: string | undefined;
-  /** Undefined: under way. */
+  /** The answer's status; undefined while the request is under way. */
   readonly status?: number | undefined;
   /** S3's name of the error. */
   readonly code?: string | undefined;
@@ -78,7 +78,7 @@ export function millisecondsText(ms: number): string {
   return ms >= 100 ? ms.toFixed(0) : ms.toFixed(1);
 }
 
-/** bucket/key, or what there is of it. */
+/** `bucket/key`, or the bucket alone. */
 export function resourceText({ bucket, key, versionId }: RequestEntry): string {
   if (bucket === undefined) return "/";
   const version = versionId === undefined ? "" : `?versionId=${versionId}`;
@@ -91,7 +91,7 @@ export interface RequestFilter {
   readonly bucket?: string | undefined;
   /** The beginning of the key, escaped as in entries. */
   readonly prefix?: string | undefined;
-  /** "404", or "4xx" for all of a hundred. */
+  /** A status such as "404", or "4xx" for all that begin with 4. */
   readonly status?: string | undefined;
   readonly slowerThanMs?: number | undefined;
   /** Only requests that ended in an error. */

@@ -104,6 +104,6 @@ export interface TraceSource {
    */
   fetch(id: string, filter: RequestFilter): Promise<readonly TraceBatch[] | undefined>;
   end(id: string): Promise<void>;
-  /** Requests that have not ended, those alone that the filter takes. */
+  /** Requests that have not ended and that the filter takes. */
   underWay(filter: RequestFilter): Promise<readonly RequestEntry[]>;
 }

@@ -24,7 +24,7 @@ export interface AccessKeyInfo {
 export interface AccessKeys extends Credentials {
   /** Undefined where the id is taken. The owner is made with the first key that names it. */
   create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined>;
-  /** In the order of their ids, from the first behind `after`. */
+  /** Lists keys in the order of their ids, from the first behind `after`. */
   list(after: string, limit: number): Promise<readonly AccessKeyInfo[]>;
   /** Once it is answered no process accepts the key; false where there is none. */
   delete(accessKeyId: string): Promise<boolean>;

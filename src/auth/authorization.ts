@@ -9,7 +9,7 @@ export interface ClaimedSignature {
   readonly date: string;
   /** 20130524/us-east-1/s3/aws4_request */
   readonly scope: string;
-  /** Lower case, sorted, each once. */
+  /** Names of the signed headers, in lower case, sorted, each once. */
   readonly signedHeaders: readonly string[];
   readonly signature: string;
 }

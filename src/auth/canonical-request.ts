@@ -18,7 +18,7 @@ import {
 } from "../platform/http.ts";
 
 export interface CanonicalParts {
-  /** Lower case, sorted. */
+  /** Names of the signed headers, in lower case, sorted. */
   readonly signedHeaders: readonly string[];
   /** The value of `x-amz-content-sha256`, or what stands for it. */
   readonly payloadHash: string;
@@ -32,7 +32,7 @@ export function canonicalRequest(head: RequestHead, parts: CanonicalParts): stri
   return `${head.method}\n${target}\n${headers}\n${signedHeaders.join(";")}\n${payloadHash}`;
 }
 
-/** One byte a character. */
+/** Text as bytes, one byte a character. */
 export function wireBytes(text: string): Uint8Array {
   const utf8 = encodeUtf8(text);
   // The same where all is ASCII, as it nearly always is; and several times faster than a loop.

@@ -2,7 +2,7 @@ import { parseHttpDate } from "../base/http-date.ts";
 import type { Headers } from "../platform/http.ts";
 import type { AuthRefusal } from "./auth-refusal.ts";
 
-/** When a request says it was sent, which its signature covers. */
+/** The time at which a request says it was sent; its signature covers it. */
 
 /** @limit S3's tolerance between the request's time and ours. */
 export const skewMsMax = 15 * 60 * 1000;

@@ -87,7 +87,7 @@ export function stringToSignV2(head: RequestHead, parts: V2Parts): string {
   return text;
 }
 
-/** All that comes before the resource. */
+/** The lines of the string to sign that come before the resource. */
 function linesToSign(head: RequestHead, date: string): string {
   const standard = ["content-md5", "content-type"].map((name) => trimmed(head.headers.get(name)));
   return [head.method, ...standard, date, ...amzLines(head)].join("\n");

@@ -18,7 +18,7 @@ export type FormFields = ReadonlyMap<string, string>;
 /** @limit S3: a key of Signature V4 signs for seven days. */
 const signatureAgeMsMax = 7 * 24 * 60 * 60 * 1000;
 
-/** In the order and the spelling in which S3 misses them. */
+/** Fields of V4, in the order and the spelling in which S3 reports them missing. */
 const fieldsOfV4 = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"];
 const fieldsOfV2 = ["AWSAccessKeyId", "Signature"];
 

@@ -31,7 +31,7 @@ export class BatchLoop {
     this.#options = options;
   }
 
-  /** Something was queued. */
+  /** Called when something was queued. */
   wake(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;

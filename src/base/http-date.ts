@@ -66,7 +66,7 @@ function toMs(fields: Fields, zoneName = "GMT"): number | undefined {
   return ms - offsetMinutes * 60_000;
 }
 
-/** East of UTC. */
+/** Minutes that a zone is east of UTC. */
 function zoneMinutes(name: string): number | undefined {
   const hours = zoneHours.get(name);
   if (hours !== undefined) return hours * 60;

@@ -4,7 +4,7 @@ import { StoreError } from "./errors.ts";
 export interface LimiterOptions {
   /** Units that may be in use at once. */
   readonly unitsMax: number;
-  /** Tasks that may wait; the next one is refused with `overloaded`. */
+  /** Callers that may wait; the next one is refused with `overloaded`. */
   readonly waitersMax: number;
   /** The name of what is limited, for the message of a refusal. */
   readonly what: string;
@@ -15,7 +15,7 @@ interface Waiter {
   readonly start: () => void;
 }
 
-/** Runs tasks while their units (places, bytes …) are free; others wait in order of arrival. */
+/** Runs work while its units (places, bytes …) are free; the rest waits in order of arrival. */
 export class Limiter {
   readonly #options: LimiterOptions;
   readonly #waiters: Waiter[] = [];
@@ -33,12 +33,12 @@ export class Limiter {
     return this.#waiters.length;
   }
 
-  /** A task larger than the limit runs alone. */
-  async run<T>(units: number, task: () => Promise<T>): Promise<T> {
+  /** Work larger than the limit runs alone. */
+  async run<T>(units: number, work: () => Promise<T>): Promise<T> {
     const turn = this.enter(units);
     if (turn !== undefined) await turn;
     try {
-      return await task();
+      return await work();
     } finally {
       this.leave(units);
     }

@@ -28,7 +28,7 @@ export class LoopShare {
     this.#nextTurn = nextTurn;
   }
 
-  /** Work was done, as much as so many rows are. */
+  /** Counts work done, as much as this many rows take. */
   count(rows: number): void {
     this.#rows += rows;
   }

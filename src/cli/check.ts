@@ -42,20 +42,20 @@ async function runCheck({ flags }: GivenFlags): Promise<number> {
   const line = process.stderr.isTTY ? new ProgressLine() : undefined;
   const json = flags.has("json");
   try {
-    const task = {
+    const stopped = {
       platform,
       paths: settings.data,
       signal: stop.signal,
       onProgress: (doing: string, rows: number) => line?.show(`${doing} the index: ${rows} rows`),
     };
-    const index = await checkIndex(task, flags);
+    const index = await checkIndex(stopped, flags);
     line?.end();
     if (index.lines.length > 0 && !json) console.log(index.lines.join("\n"));
     if (!index.mayOpen) {
       if (json) console.log(JSON.stringify({ isClean: false, ...index.report }));
       return exitStatus.failed;
     }
-    const report = await checkOpened(task, line);
+    const report = await checkOpened(stopped, line);
     line?.end();
     if (json) console.log(JSON.stringify({ ...report, ...index.report }));
     else print(report);
@@ -73,15 +73,18 @@ interface CheckedIndex {
   readonly mayOpen: boolean;
 }
 
-async function checkIndex(task: StoppedIndex, flags: GivenFlags["flags"]): Promise<CheckedIndex> {
+async function checkIndex(
+  stopped: StoppedIndex,
+  flags: GivenFlags["flags"],
+): Promise<CheckedIndex> {
   const acceptLoss = flags.has("accept-loss");
   if (flags.has("repair")) {
-    const repair = await repairIndex(task, acceptLoss);
+    const repair = await repairIndex(stopped, acceptLoss);
     const mayOpen = repair.outcome === "sound" || repair.outcome === "repaired";
     return { lines: repairLines(repair), report: { repair }, mayOpen };
   }
   if (acceptLoss) throw new StoreError("invalid", "--accept-loss needs --repair");
-  const index = await inspectIndex(task);
+  const index = await inspectIndex(stopped);
   // Rows that are damaged by themselves are named by what follows.
   const mayOpen = index.problems.every(({ kind }) => kind === "row");
   return mayOpen

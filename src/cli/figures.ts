@@ -38,7 +38,7 @@ export function sumsBy(
   return sums;
 }
 
-/** Over all series of a name; undefined where there is none. */
+/** The sum over all series of a name; undefined where there is none. */
 export function sumOf(figures: readonly Figure[], name: string): number | undefined {
   const values = figures.filter((figure) => figure.name === name).map(({ value }) => value);
   return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value);

@@ -68,7 +68,7 @@ function unknown(words: readonly string[]): number {
   return exitStatus.usage;
 }
 
-/** In the order the help lists them. */
+/** All commands, in the order in which the help lists them. */
 export const commands: readonly Command[] = [
   serve,
   env,

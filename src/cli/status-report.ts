@@ -48,12 +48,12 @@ export interface StatusReport {
 }
 
 export interface IndexReport {
-  /** Seen damaged, and not found good since: nothing is reclaimed. */
+  /** True if the index was seen damaged and not found good since: nothing is reclaimed. */
   readonly isDamaged: boolean;
   /** Problems that the last verification found; undefined before the first. */
   readonly problems: number | undefined;
   readonly verifiedAt: string | undefined;
-  /** Left out of listings, by all processes since they began. */
+  /** Rows left out of listings, by all processes since they began. */
   readonly rowsSkipped: number;
 }
 
@@ -69,7 +69,7 @@ export interface StoredReport {
   readonly aliveBytes: number;
   readonly deadBytes: number;
   readonly garbageRows: number;
-  /** Extents whose file is missing or damaged, by which it is. */
+  /** Extents whose file is missing, and those whose file is damaged. */
   readonly lost: readonly LostReport[];
 }
 

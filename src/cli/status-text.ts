@@ -48,7 +48,7 @@ export function statusLines(report: StatusReport): string[] {
   ].map((line) => (line === "" ? "" : `  ${line}`));
 }
 
-/** Only where there are any: nothing removes them, and space is short one day. */
+/** Shown only where there are any: nothing removes them, and they take space. */
 function unexplainedRows(files: number | undefined): string[][] {
   if (files === undefined || files === 0) return [];
   const what = `${files} files under extents/ that the index does not know`;

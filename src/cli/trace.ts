@@ -11,7 +11,7 @@ import { type Command, exitStatus, type Flag, type GivenFlags } from "./command.
 import { askLines, connectionFlags, connectionOf } from "./connection.ts";
 import { untilInterrupted } from "./stop-signal.ts";
 
-/** They go to the server as they are. */
+/** These flags go to the server as they are. */
 const filterFlags: readonly Flag[] = [
   { name: "operation", value: "NAME", help: "only this operation, such as PutObject" },
   { name: "bucket", value: "NAME", help: "only this bucket" },
@@ -93,7 +93,7 @@ export function traceHead(): string {
   return row(heads);
 }
 
-/** Who, what, how long, and where the time went. */
+/** One line: who, what, how long, and where the time went. */
 export function traceRow(entry: RequestEntry): string {
   const { status, totalMs, firstByteMs, owner, accessKey, address, code, phase } = entry;
   const texts = [

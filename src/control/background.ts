@@ -104,7 +104,7 @@ export interface BackgroundOptions extends StoragePlane {
    */
   isAlive(session: SessionId): boolean;
   readonly limits?: Partial<BackgroundLimits> | undefined;
-  /** Wraps a loop, so that a throw does not end all of them; without it, it does. */
+  /** Wraps a loop, so that a throw does not end all loops. Without it, a throw ends them all. */
   keep?(loop: Service): Service;
   /** Work that says how the store is, for those who show it; each in a loop of its own. */
   readonly observers?: readonly Task[] | undefined;

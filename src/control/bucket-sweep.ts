@@ -54,7 +54,7 @@ export class BucketSweep implements Task {
   #notBeforeMs = 0;
   /** The sessions that were alive at the last look. */
   #alive: ReadonlySet<SessionId> = new Set();
-  /** Sessions up to this one had begun at the last look. */
+  /** The newest session at the last look. */
   #lastSession = 0;
   #sweepsDue = sweepsAfterAnEnd;
 

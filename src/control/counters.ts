@@ -5,7 +5,7 @@ export interface BackgroundCounters {
   garbageRowsDrained: number;
   extentsReconciled: number;
   extentsCompacted: number;
-  /** Chosen to be merged with others, since they are small. */
+  /** Extents merged with others, since they are small. */
   extentsMerged: number;
   extentsDropped: number;
   bytesDropped: number;

@@ -25,7 +25,7 @@ export interface DeadWritersOptions {
   readonly keymap: Keymap;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
-  /** False only of a session whose process is known to have ended. */
+  /** False only for a session whose process is known to have ended. */
   isAlive(session: SessionId): boolean;
   readonly counters: BackgroundCounters;
 }

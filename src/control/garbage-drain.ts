@@ -35,7 +35,7 @@ export interface GarbageDrainOptions {
   readonly counters: BackgroundCounters;
   /** Time between two looks if the first found less than a whole batch. */
   readonly restMs: number;
-  /** More of this extent is known to be dead. */
+  /** Called when more of this extent is known to be dead. */
   readonly counted: (extent: ExtentId) => void;
 }
 
@@ -53,7 +53,7 @@ export class GarbageDrain implements Task {
     this.#options = options;
   }
 
-  /** One batch of each partition; then it rests, where none of them was a whole one. */
+  /** Drains one batch of each partition; rests if none of them was a whole one. */
   async step(): Promise<StepOutcome> {
     const { keymap, platform, restMs, counted } = this.#options;
     if (platform.clock.monotonicMs() < this.#restsUntilMs) return "idle";
@@ -69,7 +69,7 @@ export class GarbageDrain implements Task {
     return rowsMost > 0 ? "busy" : "idle";
   }
 
-  /** How many rows it looked at: 0 where there is nothing to do with those that are there. */
+  /** Returns how many rows it looked at; 0 where nothing is to be done with them. */
   async #makeBatch(partition: Partition): Promise<number> {
     const { keymap, counters } = this.#options;
     const all = spaceRange(space.garbage);

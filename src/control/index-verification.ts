@@ -26,7 +26,7 @@ export interface IndexVerificationOptions {
 }
 
 export interface VerificationStatistics {
-  /** Rows of the verification under way. */
+  /** Rows read by the verification under way. */
   readonly rowsSoFar: number;
   readonly isUnderWay: boolean;
   readonly finished: number;
@@ -71,7 +71,7 @@ export class IndexVerification implements Task {
     };
   }
 
-  /** One step of one engine's verification. */
+  /** Takes one step of one engine's verification. */
   async step(): Promise<StepOutcome> {
     const mark = await this.#options.damage.mark();
     this.#isMarked = mark !== undefined;

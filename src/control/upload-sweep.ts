@@ -24,7 +24,7 @@ const uploadsPerStep = 64;
 
 export interface UploadSweepOptions extends UploadStore {
   readonly platform: Platform;
-  /** Undefined: however long an upload is idle, it stays. */
+  /** Time after which an idle upload is ended; undefined: never. */
   readonly idleMs: number | undefined;
   /** Time from the end of one round to the next. */
   readonly everyMs: number;

@@ -27,7 +27,7 @@ export function assertScan({ start, end }: KeyRange, options: ScanOptions): void
   throw new AssertionError(`scan limit ${limit}`);
 }
 
-/** Legal keys, no more than fit, and none written twice. */
+/** Asserts that keys are legal, no more than fit, and that none is written twice. */
 export function assertChange(change: Change): void {
   const rows = change.checks.length + change.puts.length + change.deletes.length;
   if (rows > changeRowsMax) throw new AssertionError(`change of ${rows} rows`);

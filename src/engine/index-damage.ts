@@ -54,7 +54,7 @@ export class IndexDamage {
     return { seen: this.#seen, rowsSkipped: this.#rowsSkipped };
   }
 
-  /** Damage was met. The mark is written in the background; `settled` waits for it. */
+  /** Called when damage was met. The mark is written in the background; `settled` waits for it. */
   seen(message: string): void {
     this.#seen++;
     const { clock, log, random } = this.#platform;
@@ -93,7 +93,7 @@ export class IndexDamage {
     this.#platform.log("info", "index_damage_cleared", { message: mark.message });
   }
 
-  /** Once nothing is being written. */
+  /** Resolves once nothing is being written. */
   async settled(): Promise<void> {
     await this.#writing;
   }

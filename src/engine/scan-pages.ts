@@ -3,7 +3,7 @@ import type { KeyRange } from "../format/row-keys.ts";
 import type { EngineReader, Row } from "./engine.ts";
 import { scanRowsMax } from "./engine.ts";
 
-/** All rows of a range, where it is known that they are few. */
+/** Reads all rows of a range that is known to hold few. */
 export async function scanAll(reader: EngineReader, range: KeyRange): Promise<Row[]> {
   const all: Row[] = [];
   for await (const rows of scanPages(reader, range, scanRowsMax)) all.push(...rows);

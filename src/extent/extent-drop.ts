@@ -17,7 +17,7 @@ export interface DropOptions {
   readonly platform: Platform;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
-  /** Dropping, and nobody can still read from it. */
+  /** An extent in state `dropping` that nobody can still read from. */
   readonly entry: ExtentEntry;
 }
 

@@ -173,7 +173,7 @@ class LocalExtentReader implements ExtentReader {
     }
   }
 
-  /** Within the limits of bytes being read and of open files. */
+  /** Reads within the limits of bytes being read and of open files. */
   async #readVerified(wanted: WantedBytes): Promise<{ header: RecordHeader; bytes: Uint8Array }> {
     const plan = planRead(wanted);
     const turn = this.#limiter.enter(plan.bytes);

@@ -17,7 +17,7 @@ import { RecordWindow } from "./read/record-window.ts";
 export interface ExtentScanOptions {
   readonly platform: Pick<Platform, "hash">;
   readonly file: Pick<DiskFile, "read" | "size">;
-  /** Which extent this file should be: records that name another are none of it. */
+  /** The extent that this file should be; records that name another do not belong to it. */
   readonly extent: ExtentId;
   /** Where the first record begins. */
   readonly from: number;

@@ -102,12 +102,12 @@ async function writeTailAgain(member: LocalMember, epoch: number, length: number
   await member.append(epoch, start, [tail]);
 }
 
-/** Above the writer's, and above that of everybody who sealed before. */
+/** An epoch above the writer's and above that of everybody who sealed before. */
 function sealingEpoch({ session }: SealOptions): number {
   return writerEpoch + session;
 }
 
-/** Up to the end of the last valid record. */
+/** Finds the length up to the end of the last valid record. */
 async function validLength(
   { platform }: SealOptions,
   { id }: ExtentEntry,

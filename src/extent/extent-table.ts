@@ -23,6 +23,6 @@ export interface ExtentTable {
   remove(entry: ExtentEntry): Promise<"ok" | "conflict">;
   /** Lists extents with records whose file is missing or damaged. */
   listLost(limit: number): Promise<LostExtentRow[]>;
-  /** In order of id, from the first id greater than `after`. */
+  /** Lists rows in order of id, from the first id greater than `after`. */
   list(after: ExtentId | undefined, limit: number): Promise<ExtentEntry[]>;
 }

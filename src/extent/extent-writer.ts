@@ -39,7 +39,7 @@ export interface ExtentWriterStatistics {
   readonly recordsPerSync: readonly number[];
   readonly bytes: number;
   readonly extentsOpened: number;
-  /** Found where the file of a new extent was to be made; each was left as it is. */
+  /** Files found where that of a new extent was to be made; each was left as it is. */
   readonly filesInTheWay: number;
   readonly failures: number;
   /** Extents whose file was removed, replaced or spoiled while they were written. */

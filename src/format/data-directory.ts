@@ -152,14 +152,14 @@ function decodeSlot(hash: Hash, slot: Uint8Array): DiskGeneration | undefined {
 export const indexDamageFile = "holdfast-index-damage.json";
 
 export interface IndexDamageMark {
-  /** New at each writing. */
+  /** An id that is new at each writing. */
   readonly id: string;
   readonly seenMs: number;
   /** The damage that was seen, cut off if the text is long. */
   readonly message: string;
 }
 
-/** Always as many, so that a mark replaces another whole. */
+/** The length of a mark is always the same, so that one replaces another as a whole. */
 export const indexDamageFileBytes = 1024;
 /** @limit Characters of a message, so that the mark stays within that. */
 const messageCharactersMax = 400;

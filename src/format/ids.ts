@@ -30,11 +30,11 @@ interface Opaque<Name extends string> {
 export type BlobId = Opaque<"BlobId">;
 /** One commit; session and counter. It is the stamp of the rows that the commit put. */
 export type ChangeId = Opaque<"ChangeId">;
-/** Begins with the time, so that uploads of a key sort by age. */
+/** An upload; its id begins with the time, so that uploads of a key sort by age. */
 export type UploadId = Opaque<"UploadId">;
-/** Random, in the identity file of a data directory. */
+/** A data directory; random, and kept in its identity file. */
 export type DiskId = Opaque<"DiskId">;
-/** Random. */
+/** A store; random. */
 export type StoreId = Opaque<"StoreId">;
 
 export type Id = BlobId | ChangeId | UploadId | DiskId | StoreId;

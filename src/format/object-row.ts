@@ -38,7 +38,7 @@ export interface ObjectAttributes {
 /** The head of a key (its current version), or, in the versions space, an older one. */
 export interface ObjectRow {
   readonly kind: "object" | "deleteMarker";
-  /** Larger is newer; max(now in ms * 1024, previous + 1), set at commit. */
+  /** The version's order: larger is newer; max(now in ms * 1024, previous + 1), set at commit. */
   readonly order: number;
   /** Its S3 version id is "null": written while versioning was off or suspended. */
   readonly nullVersion: boolean;

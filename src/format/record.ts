@@ -77,7 +77,7 @@ export interface RecordHeader extends RecordIdentity, RecordPlace {
   readonly blockChecksums: readonly number[];
 }
 
-/** "HFRC": how a record begins. */
+/** The first bytes of a record: "HFRC". */
 export const recordMagic = 0x48465243;
 const version = 2;
 const encryptionBytes = 24;

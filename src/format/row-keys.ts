@@ -93,7 +93,7 @@ export function partitionPrefix(partition: PartitionId): Uint8Array {
   return new ByteWriter(partitionPrefixBytes).u8(space.partitionRows).u32(partition).finish();
 }
 
-/** How an engine holds a row of a partition. */
+/** The key under which an engine holds a row of a partition. */
 export function storedKey(partition: PartitionId, rowKey: Uint8Array): Uint8Array {
   const writer = new ByteWriter(partitionPrefixBytes + rowKey.length);
   return writer.raw(partitionPrefix(partition)).raw(rowKey).finish();
@@ -324,7 +324,7 @@ const spaceNames: ReadonlyMap<number, string> = new Map(
   Object.entries(space).map(([name, byte]) => [byte, name]),
 );
 
-/** Names for people of the rows of one object key. */
+/** The rows of one object key, as people call them. */
 const objectRows: ReadonlyMap<number, string> = new Map<number, string>([
   [space.heads, "object"],
   [space.versions, "older version of"],
@@ -333,7 +333,7 @@ const objectRows: ReadonlyMap<number, string> = new Map<number, string>([
   [space.garbage, "record of freed data of"],
 ]);
 
-/** Which row a key is that of, for people; any bytes will do, since they may be damaged. */
+/** Names the row that a key belongs to, for people; the key may be damaged. */
 export function nameOfRow(
   storedKey: Uint8Array,
   bucketNames: ReadonlyMap<BucketId, string> = new Map(),

@@ -24,11 +24,11 @@ export interface CounterRow {
  */
 export interface PartitionRow {
   readonly start: Uint8Array;
-  /** Empty: to the end. */
+  /** The end of the range, not included; empty: to the end of all keys. */
   readonly end: Uint8Array;
   /** Raised by every split, merge or move; a request with an older one is refused. */
   readonly epoch: number;
-  /** Which engine instance holds its rows. */
+  /** The engine that holds its rows. */
   readonly engine: string;
 }
 
@@ -42,7 +42,7 @@ export interface SessionRow {
 export interface LeaseRow {
   /** Counted up by each renewal: reads that begin after it begin in a later period. */
   readonly period: number;
-  /** In which its oldest read still under way began; the same period, where there is none. */
+  /** The period in which its oldest read under way began; the present one if there is none. */
   readonly oldestReadPeriod: number;
 }
 
@@ -165,7 +165,7 @@ export interface AccessKeyRow {
   readonly state: "active" | "inactive";
 }
 
-/** Whom access keys and buckets belong to, in the system partition under its name. */
+/** An owner of access keys and buckets, in the system partition under its name. */
 export interface OwnerRow {
   readonly owner: string;
   readonly account: string;
@@ -205,7 +205,7 @@ export function decodeOwnerRow(bytes: Uint8Array): OwnerRow {
   return row;
 }
 
-/** How far each process had come with its changes at some moment. */
+/** How far each process had come with its changes at one moment. */
 export interface ActivityMark {
   /** The time of the look, on the clock of `ActivityRow`. */
   readonly watchedMs: number;

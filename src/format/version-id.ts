@@ -20,7 +20,7 @@ type VersionFields = Pick<ObjectRow, "order" | "blob" | "nullVersion">;
 const nullId = "null";
 const idForm = /^[\w-]{32}$/;
 
-/** Undefined: no version id has this form. */
+/** Undefined where no version id has this form. */
 export function parseVersionId(text: string): VersionRef | undefined {
   if (text === nullId) return { kind: "null" };
   if (!idForm.test(text)) return undefined;

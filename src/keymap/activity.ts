@@ -31,7 +31,7 @@ const marksPerSpan = 16;
 export interface ActivityOptions {
   readonly platform: { readonly clock: Clock };
   readonly keymap: Keymap;
-  /** Rows are looked for that have not been put for so long. */
+  /** The age of a row's last put at which it counts as idle. */
   readonly idleMs: number;
 }
 
@@ -94,7 +94,7 @@ export class Activity {
   }
 }
 
-/** All that are younger, the newest of the others and the one before it. */
+/** Keeps the marks that are younger, the newest of the others and the one before it. */
 function withoutOld(marks: readonly ActivityMark[], idleSinceMs: number): readonly ActivityMark[] {
   const at = marks.findLastIndex(({ watchedMs }) => watchedMs <= idleSinceMs);
   return marks.slice(Math.max(0, at - 1));

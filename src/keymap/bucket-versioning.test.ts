@@ -35,7 +35,7 @@ async function openWithBucket(): Promise<Keymap> {
   return keymap;
 }
 
-/** By what commits act, and what is shown. */
+/** The state by which commits act, and the one that is shown. */
 async function statesOf(keymap: Keymap): Promise<VersioningState[]> {
   const fence = await readRow(keymap.partitions[0]!, bucketFenceKey(id));
   const row = await readRow(keymap.system, key);

@@ -257,7 +257,7 @@ class Exchange implements ObservedRequest {
     return error;
   }
 
-  /** Whatever is given up because nobody waits for it is no failure of ours. */
+  /** True if the client has left: what is given up because nobody waits for it is no failure. */
   #isGone(thrown: unknown): boolean {
     return isStoreError(thrown, "cancelled") && this.request.signal.aborted;
   }

@@ -31,7 +31,7 @@ export interface BackgroundProcessOptions {
 /** The process that seals, drains, compacts and drops, one per store. */
 export interface BackgroundProcess {
   readonly session: SessionId;
-  /** In the order they stand on one another, for runServices. */
+  /** Services for runServices, each after those it needs. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
   /** Answers a question of another process of the tree. */

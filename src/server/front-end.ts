@@ -27,9 +27,9 @@ import { beginInSlices } from "./turn-slices.ts";
 
 export interface FrontEndOptions {
   readonly machine: StoreMachine;
-  /** Found before the keys in the index. */
+  /** The root's key; it is looked for before the keys in the index. */
   readonly rootKey: RootCredentials;
-  /** Opens the secrets of those. */
+  /** Decrypts the secrets of the keys in the index. */
   readonly secretCipher: SecretCipher;
   readonly region: string;
   readonly domains: readonly string[];
@@ -51,7 +51,7 @@ export interface FrontEndOptions {
 export interface FrontEnd {
   readonly session: SessionId;
   readonly handler: HttpHandler;
-  /** In the order they stand on one another, for runServices; what answers requests goes on top. */
+  /** Services for runServices, each after those it needs; what answers requests comes last. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
   /** Answers a question of another process of the tree. */
@@ -139,7 +139,7 @@ function isForAdmin(head: RequestHead, domains: readonly string[]): boolean {
   return bucketOfHost(head.headers.get("host"), domains) === undefined;
 }
 
-/** One read of the index for whatever a request needs before it is let in. */
+/** Reads at once whatever a request needs of the index before it is let in. */
 export function createLookUp(
   store: Pick<ProcessStore, "keymap" | "bucketsDecoded">,
   accessKeys: StoredAccessKeys,

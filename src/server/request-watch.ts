@@ -18,7 +18,7 @@ import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 /** Takes a line for each request of one kind. */
 export interface RequestLog {
   readonly which: "off" | "errors" | "all";
-  /** Must not wait: an entry that does not fit is dropped and counted. */
+  /** Writes without waiting: an entry that does not fit is dropped and counted. */
   write(entry: RequestEntry): void;
 }
 

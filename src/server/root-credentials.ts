@@ -11,7 +11,7 @@ import { StoreError } from "../base/errors.ts";
 import { idText, type StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
 
-/** In the first data directory; readable by the owner alone. */
+/** The file's name in the first data directory; only its owner can read it. */
 export const rootKeyFile = "credentials.json";
 
 export const rootKeyVariables = {

@@ -8,7 +8,7 @@ import type { Random } from "../platform/platform.ts";
  * has keys, but no secret.
  */
 
-/** In the first data directory; readable by the owner alone. */
+/** The file's name in the first data directory; only its owner can read it. */
 export const secretsKeyFile = "secrets-key.json";
 
 const keyBytes = 32;

@@ -14,19 +14,19 @@ export function parseList(text: string): readonly string[] {
   return parts;
 }
 
-/** May be empty: a setting that is off. */
+/** A text that may be empty: then the setting is off. */
 export function parseText(text: string): string {
   return text;
 }
 
-/** May be empty: a setting that is off. */
+/** A text that may be empty: then the setting is off. */
 function parseOptionalList(text: string): readonly string[] {
   return text.trim() === "" ? [] : parseList(text);
 }
 
 export interface ListenAt {
   readonly host: string;
-  /** 0: any free port. */
+  /** The port; 0: any free one. */
   readonly port: number;
 }
 
@@ -74,7 +74,7 @@ const durationUnits: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** Milliseconds. */
+/** Parses a time into milliseconds. */
 export function parseDuration(minMs: number, maxMs: number): ParseSetting<number> {
   return (text) => {
     const match = /^(\d+)\s*(ms|s|m|h)$/.exec(text.trim());

@@ -27,7 +27,7 @@ interface Definition<T> {
   /** The name of the flag's value, for help. */
   readonly value: string;
   readonly help: string;
-  /** In the form an operator would write. */
+  /** The default, as an operator would write it. */
   readonly default: string;
   readonly parse: ParseSetting<T>;
 }

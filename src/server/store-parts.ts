@@ -50,7 +50,7 @@ export interface StoreParts {
   readonly reader: ExtentReader;
   readonly reads: ReadTracker;
   readonly lease: Lease;
-  /** In the order they stand on one another, for runServices. */
+  /** Services for runServices, each after those it needs. */
   readonly services: readonly Service[];
 }
 

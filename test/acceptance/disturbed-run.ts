@@ -141,7 +141,7 @@ export class DisturbedRun {
     }
   }
 
-  /** Until writes are acknowledged again by the server that goes on. */
+  /** Waits until the server that goes on acknowledges writes again. */
   async #acknowledges(after: string): Promise<void> {
     const { clients } = this.#options;
     const wanted = this.acknowledged + clients.length;

@@ -43,7 +43,7 @@ export class HoldfastServer {
       readonly workers?: number;
       readonly port?: number;
       readonly more?: readonly string[];
-      /** Of every process of the tree, as in NODE_OPTIONS. */
+      /** Node's options of every process of the tree, as in NODE_OPTIONS. */
       readonly nodeOptions?: string;
       /** Where the program is, if not here. */
       readonly program?: string;

@@ -62,7 +62,7 @@ export function isAlive(pid: number): boolean {
 /** Far more than it takes on a machine that has nothing else to do. */
 const goneMsMax = 60_000;
 
-/** Until none of them is there any more. */
+/** Waits until none of them is there any more. */
 export async function untilGone(processes: readonly ProcessInfo[]): Promise<void> {
   const start = performance.now();
   while (processes.some(({ pid }) => isAlive(pid))) {

@@ -5,7 +5,7 @@ import { processTree } from "../acceptance/processes.ts";
 /** The resources that a server holds while nobody asks it anything. */
 export interface ServerState {
   readonly pids: readonly number[];
-  /** By process; empty where there is no /proc. */
+  /** Values by process; empty where there is no /proc. */
   readonly handles: ReadonlyMap<number, Handles>;
   readonly privateBytes: number;
   /** Gauges of what requests under way hold, by name, of all processes together. */

@@ -14,7 +14,7 @@ function inMiddle(xml: string, random: SeededRandom, piece: string): string {
   return xml.slice(0, at) + piece + xml.slice(at);
 }
 
-/** Between two elements or in one. */
+/** A place between two elements or in one. */
 function inText(xml: string, random: SeededRandom, piece: string): string {
   const ends = [...xml.matchAll(/>/g)].map(({ index }) => index + 1);
   if (ends.length === 0) return xml + piece;

@@ -9,7 +9,7 @@ export const root = resolve(import.meta.dirname, "../..");
 export interface Marker {
   readonly name: string;
   readonly promises: readonly string[];
-  /** From the root. */
+  /** The file's path from the root. */
   readonly path: string;
   /** Where the statement begins and ends in the file's text. */
   readonly start: number;

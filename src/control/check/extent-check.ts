@@ -31,7 +31,7 @@ export interface ExtentCheckOptions {
 /** @limit Extent rows read at once, about 100 bytes each. */
 const extentsAtOnce = 256;
 
-/** Every checksum of every extent, and how many rows refer to each record. */
+/** Checks every checksum of every extent, and how many rows refer to each record. */
 export async function checkExtents(options: ExtentCheckOptions): Promise<void> {
   const { table, notes } = options;
   let after: ExtentId | undefined;
@@ -158,7 +158,7 @@ async function checkHeader(
   if (!isOwn) notes.problem("inconsistent", `extent ${id}`, "its file says it is another");
 }
 
-/** Files below extents/ that no row of the extent table has on that disk. */
+/** Finds files below extents/ that no row of the extent table has on that disk. */
 export async function checkStrays(options: ExtentCheckOptions): Promise<void> {
   for (const disk of options.disks.disks) {
     for (const folder of await pathsIn(disk, extentsDirectory)) {

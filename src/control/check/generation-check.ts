@@ -13,7 +13,7 @@ export interface GenerationCheckOptions {
   readonly notes: CheckNotes;
 }
 
-/** No data directory has seen a newer generation than the index has. */
+/** Checks that no data directory has seen a newer generation than the index has. */
 export async function checkGeneration(options: GenerationCheckOptions): Promise<void> {
   const { platform, keymap, disks, notes } = options;
   const seen = [];

@@ -51,7 +51,7 @@ type RowCheck = (row: Row) => void | Promise<void>;
 /** Rows between two reports of progress. */
 const rowsPerProgress = 1000;
 
-/** Every row of every space: it decodes, and what it refers to is there. */
+/** Checks every row of every space: it decodes, and what it refers to is there. */
 export class IndexCheck {
   readonly #options: IndexCheckOptions;
   readonly #system: Partition;
@@ -68,7 +68,7 @@ export class IndexCheck {
     }
   }
 
-  /** One space after the other; those nobody knows are looked into as well. */
+  /** Checks one space after the other, unknown ones as well. */
   async #checkSpaces(
     partition: Partition,
     from: number,
@@ -163,7 +163,7 @@ export class IndexCheck {
     ]);
   }
 
-  /** It goes with the bucket's row, before the fences do. */
+  /** A configuration goes with the bucket's row, before the fences do. */
   async #checkConfiguration(row: Row): Promise<void> {
     decodeBucketConfigurationRow(row.value);
     const { bucket, name } = parseBucketConfigurationKey(row.key);

@@ -136,7 +136,7 @@ export class ObjectRowCheck {
     else this.#bucket = bucket;
   }
 
-  /** Only of a row that is still there: others may be at work. */
+  /** Notes a problem only if the row is still there: others may be at work. */
   async #problem(kind: ProblemKind, row: Row, message: string): Promise<void> {
     const { partition, notes } = this.#options;
     const now = await readRow(partition, row.key);

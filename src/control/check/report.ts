@@ -19,7 +19,7 @@ export type ProblemKind =
 
 export interface CheckProblem {
   readonly kind: ProblemKind;
-  /** Which row, extent or file. */
+  /** The row, extent or file. */
   readonly where: string;
   readonly message: string;
 }

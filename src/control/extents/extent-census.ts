@@ -31,7 +31,7 @@ const restPerRowMs = 2;
 
 export interface Census {
   readonly extents: Readonly<Record<ExtentState, number>>;
-  /** In sealed extents and all that follow. */
+  /** Bytes in extents that are sealed or further on. */
   readonly bytes: number;
   /** Bytes among them that are known to be dead. */
   readonly deadBytes: number;
@@ -42,7 +42,7 @@ export interface Census {
   readonly lost: Readonly<Record<LostState, number>>;
   /** Live bytes of extents whose file is missing or damaged. */
   readonly lostBytes: Readonly<Record<LostState, number>>;
-  /** Waiting to be added up; at most `garbageRowsMax`. */
+  /** Garbage rows that are not drained yet; counted up to `garbageRowsMax`. */
   readonly garbageRows: number;
 }
 
@@ -72,7 +72,7 @@ export class ExtentCensus implements Task {
     return this.#last;
   }
 
-  /** One page of rows. */
+  /** Counts one page of rows. */
   async step(): Promise<StepOutcome> {
     const { clock } = this.#options;
     if (clock.monotonicMs() < this.#notBeforeMs) return "idle";
@@ -136,7 +136,7 @@ export class ExtentCensus implements Task {
   }
 }
 
-/** Counts, page by page. */
+/** Yields counts of garbage rows, page by page. */
 async function* garbageIn(partition: Partition): AsyncGenerator<number, void, undefined> {
   const all = spaceRange(space.garbage);
   let start = all.start;

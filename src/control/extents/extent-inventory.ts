@@ -88,7 +88,7 @@ export class ExtentInventory implements Task {
     return (await this.#isReadable(entry, signal)) ? "whole" : "damaged";
   }
 
-  /** Every record of it, which takes a second or two. */
+  /** Reads every record of it, which takes a second or two. */
   async #isReadable(entry: ExtentEntry, signal: AbortSignal): Promise<boolean> {
     const { platform, disks } = this.#options;
     const file = await openExtent(disks, entry);

@@ -85,7 +85,7 @@ export class ExtentSweep implements Task {
     this.#small = new SmallExtents({ smallBytes, mergedAtOnce, dataDirectories });
   }
 
-  /** Idle once all were looked at that something may have to be done with. */
+  /** Answers `idle` once all extents were looked at that may need something. */
   async step(signal: AbortSignal): Promise<StepOutcome> {
     if (this.#compaction !== undefined) {
       await this.#withEntry(this.#compaction.entry, () => this.#compact());
@@ -145,7 +145,7 @@ export class ExtentSweep implements Task {
     return bytes <= 0 || row.deadBytes >= bytes * this.#options.deadShare;
   }
 
-  /** There is nothing to do with it alone. */
+  /** Notes an extent that only merging with others can help. */
   #noteSmall(entry: ExtentEntry): void {
     const { worklist, counters } = this.#options;
     worklist.done(entry.id);
@@ -209,7 +209,7 @@ export class ExtentSweep implements Task {
     this.#rest(id, damagedRestMs);
   }
 
-  /** Nothing refers to the extent any more. */
+  /** Called when nothing refers to the extent any more. */
   async #giveUp(emptied: ExtentEntry): Promise<boolean> {
     const { counters, table, platform } = this.#options;
     this.#damaged.delete(emptied.id);

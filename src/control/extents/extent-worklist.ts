@@ -21,7 +21,7 @@ const lateRowMs = 60_000;
 export class ExtentWorklist {
   readonly #table: ExtentTable;
   readonly #clock: Clock;
-  /** Looked at in each round. */
+  /** Extents that are looked at in each round. */
   readonly #pending = new Set<ExtentId>();
   /** All extents up to this one were seen, and those behind it when. */
   #seenUpTo: ExtentId | undefined;
@@ -35,17 +35,17 @@ export class ExtentWorklist {
     this.#clock = clock;
   }
 
-  /** Something about this extent has changed. */
+  /** Called when something about this extent has changed. */
   add(extent: ExtentId): void {
     this.#pending.add(extent);
   }
 
-  /** There is nothing to do with it until it changes. */
+  /** Called when there is nothing to do with it until it changes. */
   done(extent: ExtentId): void {
     this.#pending.delete(extent);
   }
 
-  /** It is to be looked at once more in this round. */
+  /** Has it looked at once more in this round. */
   again(extent: ExtentId): void {
     this.add(extent);
     this.#left?.push(extent);

@@ -13,9 +13,9 @@ import { extentHeaderBytes } from "../../format/limits.ts";
  * any time are fewer than eight for each tier, class and directory.
  */
 
-/** A tier holds eight times as much as the one before … */
+/** A tier holds eight times as much as the one before. */
 const tierBits = 3;
-/** … and the first up to this. */
+/** The first tier ends at this size. */
 const firstTierBytes = 4096;
 /** @limit Merged at once, for each data directory: as many as fill one of the next tier. */
 export const mergedAtOnceDefault = 2 ** tierBits;

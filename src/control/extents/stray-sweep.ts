@@ -52,7 +52,7 @@ export class StraySweep implements Task {
     return this.#kept;
   }
 
-  /** One folder of one disk. */
+  /** Looks through one folder of one disk. */
   async step(): Promise<StepOutcome> {
     const { platform, everyMs } = this.#options;
     if (platform.clock.monotonicMs() < this.#notBeforeMs) return "idle";

@@ -48,7 +48,7 @@ export interface TestMachine {
   readonly partition: Engine;
   readonly disk: MemoryDisk;
   readonly disks: ExtentDisks;
-  /** Of processes that run. */
+  /** Sessions of processes that run. */
   readonly alive: Set<SessionId>;
   start(role: "front-end" | "background"): Promise<TestProcess>;
 }

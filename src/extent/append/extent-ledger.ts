@@ -8,7 +8,7 @@ interface Account {
   entry: ExtentEntry;
   /** Offsets of the chunks handed out whose rows are neither committed nor given up. */
   readonly outstanding: Set<number>;
-  /** Final, once nothing is appended any more. */
+  /** The final length, once nothing is appended any more. */
   sealedLength: number | undefined;
   /** The states of its members, as found while it was written. */
   memberStates: readonly MemberState[];
@@ -62,7 +62,7 @@ export class ExtentLedger {
     return this.#accounts.get(extent)?.entry;
   }
 
-  /** Others sealed it: what becomes of it is theirs. */
+  /** Called when others sealed it: what becomes of it is their business. */
   forget(extent: ExtentId): void {
     this.#accounts.delete(extent);
   }

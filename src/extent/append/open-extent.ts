@@ -56,7 +56,7 @@ export class OpenExtent {
     this.#states = options.members.map(() => "whole");
   }
 
-  /** Up to the end of the last synced record. */
+  /** Length up to the end of the last synced record. */
   get length(): number {
     return this.#length;
   }
@@ -137,7 +137,7 @@ export class OpenExtent {
     return { extent, offset, length: payload.length, checksum: header.checksum };
   }
 
-  /** All of the members are the quorum for now. */
+  /** Appends to all members, which are the quorum for now. */
   #appendToMembers(parts: readonly Uint8Array[]): readonly Promise<void>[] {
     const { epoch } = this.entry.row;
     return this.#members.map(({ member }, index) => {

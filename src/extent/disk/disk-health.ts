@@ -56,9 +56,9 @@ const creditBytesMax = 16 * mebibyte;
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
   #state: DiskState = writable;
-  /** Free at the last look. */
+  /** Bytes free at the last look. */
   #bytesFree = 0;
-  /** May be written before the next look. */
+  /** Bytes that may be written before the next look. */
   #creditBytes = 0;
   /** A write that did not fit: the disk stays full until it would. */
   #refusedBytes = 0;

@@ -33,7 +33,7 @@ export interface ExpectedHeader {
    * nothing.
    */
   readonly scheme?: Scheme | undefined;
-  /** Likewise: the member's place among the scheme's members. */
+  /** The member's place among the scheme's members, if that is known. */
   readonly member?: number | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { DiskFile } from "../../platform/disk.ts";
 export interface HeldFile {
   readonly extent: ExtentId;
   readonly opening: Promise<DiskFile>;
-  /** Once it is open. */
+  /** The file, once it is open. */
   opened: DiskFile | undefined;
   users: number;
   usedMs: number;

@@ -17,7 +17,7 @@ import type { Hash } from "../../platform/hash.ts";
  */
 const gapBytesMax = 128 * 1024;
 
-/** Which payload bytes are wanted of which record. */
+/** The payload bytes that are wanted, and of which record. */
 export interface WantedBytes {
   readonly ref: ChunkRef;
   readonly identity: RecordIdentity;

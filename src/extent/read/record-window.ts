@@ -20,7 +20,7 @@ export class RecordWindow {
   #bytes = this.#buffer;
   #start = 0;
 
-  /** Nothing at or behind `end` is read. */
+  /** @param end nothing at or behind it is read. */
   constructor(file: Pick<DiskFile, "read">, end: number) {
     this.#file = file;
     this.#end = end;

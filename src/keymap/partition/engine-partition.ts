@@ -35,7 +35,7 @@ export interface PartitionPlace {
 /** The range that a partition holds, at an epoch: its own row, as it was read. */
 export interface HeldRange {
   readonly row: PartitionRow;
-  /** Another stamp is another epoch. */
+  /** The stamp of that row: another stamp is another epoch. */
   readonly stamp: ChangeId;
 }
 

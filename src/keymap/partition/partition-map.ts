@@ -8,7 +8,7 @@ import { isInRange, overlapsBucket } from "./routed-form.ts";
  * has it looked up again.
  */
 export class PartitionMap implements PartitionFinder {
-  /** In key order. */
+  /** The partitions in key order. */
   #partitions: readonly EnginePartition[] = [];
 
   get partitions(): readonly EnginePartition[] {
@@ -28,7 +28,7 @@ export class PartitionMap implements PartitionFinder {
     return this.#partitions.filter(({ range }) => overlapsBucket(range, bucket));
   }
 
-  /** All of them: a boundary that moved has moved for two. */
+  /** Renews all partitions: a boundary that moved has moved for two. */
   async renew(): Promise<void> {
     for (const partition of this.#partitions) await partition.renew();
   }

@@ -13,7 +13,7 @@ import { parseRoutedKey, space } from "../../format/row-keys.ts";
 
 export interface RoutedRange {
   readonly start: Uint8Array;
-  /** Empty: to the end. */
+  /** The end of the range, not included; empty: to the end of all keys. */
   readonly end: Uint8Array;
 }
 

@@ -26,7 +26,7 @@ const writesMax = 2;
 export const diskThreadsMax = readsMax + writesMax;
 
 /**
- * With it a write is synced by the same call, so that an append is one task for a thread and not
+ * With it a write is synced by the same call, so that an append is one job for a thread and not
  * two (measured: 75 µs of processor time instead of 95, a third of the wait on a busy machine).
  * Elsewhere than on Linux it may leave the disk's own cache unwritten.
  */
@@ -155,7 +155,7 @@ class NodeDisk implements Disk {
     });
   }
 
-  /** In this thread, without a wait: for what is known to be in memory. */
+  /** Runs in this thread, without a wait: for what is known to be in memory. */
   atOnce<T>(what: string, path: string, work: () => T): T {
     try {
       return work();
@@ -190,9 +190,9 @@ class NodeFile implements DiskFile {
   #direct: Promise<DirectFile | undefined> | undefined;
   /** The same file for writes that are synced by the same call; undefined where there is none. */
   #openedSynced: Promise<FileHandle | undefined> | undefined;
-  /** That, once it is open. */
+  /** The file opened for synced writes, once it is open. */
   #synced: FileHandle | undefined;
-  /** Through `#synced`: closing it would let the system give its number to another file. */
+  /** Writes under way through `#synced`: closed, its number could go to another file. */
   #syncedWrites = 0;
   /** Its device and number; as long as the file is open the system gives them to no other one. */
   #own: BigIntStats | undefined;
@@ -231,7 +231,7 @@ class NodeFile implements DiskFile {
     return this.#disk.writing("sync", this.#path, () => this.#handle.datasync());
   }
 
-  /** What a small PUT waits for: one call to the system, one promise. */
+  /** Writes and syncs in one call, one promise: a small PUT waits for it. */
   writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
     const bytes = lengthOf(parts);
     const synced = this.#synced;
@@ -294,7 +294,7 @@ class NodeFile implements DiskFile {
     return undefined;
   }
 
-  /** Likewise. */
+  /** Opens the file for synced writes, once more by its path, as above. */
   async #openSynced(): Promise<FileHandle | undefined> {
     if (syncedWrites === undefined) return undefined;
     let synced: FileHandle;

@@ -41,7 +41,7 @@ export function readPrivateFile(path: string): string | undefined {
   return readFileSync(path, "utf8");
 }
 
-/** Whole or not at all, and durable before anything depends on it. */
+/** Writes a file, whole or not at all, durable before anything depends on it. */
 export function writePrivateFile(path: string, text: string): void {
   const unfinished = `${path}.new`;
   const file = openSync(unfinished, "w", 0o600);

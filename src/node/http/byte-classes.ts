@@ -28,9 +28,9 @@ export function spanEnd(data: Uint8Array, at: number, stop: number, byteClass: n
   return at;
 }
 
-/** More bytes are needed to say. */
+/** Answer of a parser that needs more bytes. */
 export const incomplete = -1;
-/** They are not what must stand there. */
+/** Answer of a parser that met bytes it must refuse. */
 export const malformed = -2;
 
 /**

@@ -398,7 +398,7 @@ export class Connection implements BodySource {
     else this.#closeSoon();
   };
 
-  /** Nothing more comes behind what was read. */
+  /** Called when nothing more comes behind what was read. */
   #inputEnded(): void {
     if (this.#waiting.length > 0) return;
     if (this.#body !== undefined) this.#body.fail(cutOff());
@@ -444,7 +444,7 @@ export class Connection implements BodySource {
     else this.#closeSoon();
   }
 
-  /** When the peer, or the kernel for it, has the rest of the answer. */
+  /** Closes once the peer, or the kernel for it, has the rest of the answer. */
   #closeSoon(): void {
     this.#lingerBytes = Number.POSITIVE_INFINITY;
     this.#closesInMs = this.#serving.limits.pieceMs;

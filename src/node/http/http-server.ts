@@ -20,13 +20,13 @@ export interface HttpServerOptions {
   readonly handler: HttpHandler;
   readonly log: Log;
   readonly host: string;
-  /** 0: any free one. */
+  /** The port to listen on; 0: any free one. */
   readonly port: number;
   /** Other processes of this server listen on the same port. */
   readonly shared?: boolean | undefined;
   /** Serves https, with what these files hold at the time. */
   readonly tls?: TlsFiles | undefined;
-  /** Served with until they hold what can be used; without it, that they do not is an error. */
+  /** Used until the files hold a pair that fits; without it, files that do not fit are an error. */
   readonly tlsPair?: TlsPair | undefined;
   readonly tlsReloadMs?: number | undefined;
   /** Time that requests under way have to finish after the stop signal. */
@@ -169,7 +169,7 @@ export class HttpServer implements Service {
     return server;
   }
 
-  /** Requests may come. */
+  /** Called when a connection is ready for requests. */
   #opened(socket: Socket): void {
     const isSurplus = this.#connections.size >= this.#limits.connections;
     const connection = new Connection(socket, isSurplus, this.#serving);

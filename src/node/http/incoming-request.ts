@@ -13,7 +13,7 @@ export class IncomingRequest implements HttpRequest {
   readonly received: ReceivedHead;
   readonly secure: boolean;
   readonly body: AsyncIterable<Uint8Array>;
-  /** Undefined: it has none. */
+  /** The body; undefined where the request has none. */
   readonly #body: RequestBody | undefined;
   readonly #socket: Socket;
   #abort: AbortController | undefined;

@@ -46,7 +46,7 @@ export interface HttpLimits {
    * buffers.
    */
   readonly pieceMs: number;
-  /** Nothing moves either way for so long, as when a handler hangs: the connection is closed. */
+  /** Time after which a connection on which nothing moves is closed, as when a handler hangs. */
   readonly silentMs: number;
   /**
    * An idle connection is kept this long: longer than the clients' pools (60 s), so that they close

@@ -5,7 +5,7 @@
  */
 
 export interface Pace {
-  /** In so much time of waiting for the peer … */
+  /** In this much time of waiting for the peer … */
   readonly windowMs: number;
   /** … at least this many bytes must move. */
   readonly bytesMin: number;

@@ -14,7 +14,7 @@ export const emptyBody: AsyncIterable<Uint8Array> = {
 
 /** Where a body's bytes come from. */
 export interface BodySource {
-  /** Somebody wants the body: a client that waits for 100 Continue may send it. */
+  /** Called when the body is wanted: a client that waits for 100 Continue may send it. */
   bodyPulled(): void;
   pause(): void;
   resume(): void;
@@ -101,7 +101,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     return this.#waiting.promise;
   }
 
-  /** All of a body that is announced to have so many bytes: at once where they have come. */
+  /** Reads all of a body of this announced length; at once where it has come. */
   readWhole(bytes: number): Uint8Array | Promise<Uint8Array> {
     if (!this.#isWhole || this.#isPulled) return this.#collect(bytes);
     const pieces = this.#pieces;

@@ -8,7 +8,7 @@ export interface StreamTarget {
   readonly writer: AnswerWriter;
   /** The most bytes that the peer must take at a time. */
   readonly pieceBytes: number;
-  /** Watches that it does. */
+  /** Watches that the peer takes them. */
   readonly pace: PeerPace;
 }
 

@@ -183,7 +183,7 @@ export function parseOverflow(
 
 /** A tree of the file: that of the rows, or that of the free pages. */
 export interface TreeRoot {
-  /** Levels; 0 where it is empty. */
+  /** Levels of the tree; 0 where it is empty. */
   readonly depth: number;
   readonly branchPages: number;
   readonly leafPages: number;

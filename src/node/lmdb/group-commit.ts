@@ -70,7 +70,7 @@ export interface GroupCommitHost {
   isInPlace(): boolean;
   /** A change waits no longer than this. */
   readonly waitMs: number;
-  /** Changes have waited for so long. Called once, and again after `wentOn`. */
+  /** Called when changes have waited for this long; called again only after `wentOn`. */
   stalled(waitedMs: number, waitFor: "lock" | "sync"): void;
   /** Called after `stalled`: the transaction has ended, well or not. */
   wentOn(): void;
@@ -103,7 +103,7 @@ export class GroupCommit {
   readonly #host: GroupCommitHost;
   #queue: Waiting[] = [];
   #queueBytes = 0;
-  /** Part of the transaction under way. */
+  /** Changes in the transaction under way. */
   #taken: readonly Waiting[] = [];
   #takenMs = 0;
   #isStalled = false;

@@ -29,7 +29,7 @@ export interface RepairOptions {
   readonly mayLose: (key: Uint8Array) => boolean;
   /** The name of the damaged file behind the data file's own: the time, say. */
   readonly suffix: string;
-  /** Each row that is kept, after each page of them. */
+  /** Called for each row that is kept, after each page of them. */
   readonly onRow?: ((key: Uint8Array, enveloped: Uint8Array) => void) | undefined;
   readonly onProgress?: ((rows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -108,7 +108,7 @@ export async function repairLmdb(options: RepairOptions): Promise<RepairResult> 
   return { ...counts, outcome: "repaired", message: "the index was rebuilt", keptFile };
 }
 
-/** In one rename, after the damaged file has a second name. */
+/** Replaces it with one rename, after the damaged file has a second name. */
 function replaceDataFile(path: string, unfinished: string, suffix: string): string {
   const kept = join(path, `${basename(dataFileOf(path))}.damaged-${suffix}`);
   if (existsSync(kept)) throw new StoreError("io", `${kept} is there already`);

@@ -63,7 +63,7 @@ const stepsBeforeSeekMax = 4;
 /** @limit Larger rows have memory of their own. */
 const slabRowBytesMax = 4 * 1024;
 
-/** In place of a row that is not wanted. */
+/** Stands in place of a row that is not wanted. */
 const steppedOver = Symbol("stepped over");
 
 /**

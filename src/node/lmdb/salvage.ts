@@ -28,7 +28,7 @@ export interface Salvage {
   pages(): AsyncGenerator<SalvagedPage, void, undefined>;
 }
 
-/** How to get at the rows; undefined where there is no way that proves that they are alive. */
+/** Plans how to get at the rows; undefined where nothing proves that they are alive. */
 export async function planSalvage(
   snapshot: DataSnapshot,
   hash: Hash,

@@ -39,7 +39,7 @@ export interface WalkedCounts {
 
 interface Place {
   readonly page: number;
-  /** 1 for leaves. */
+  /** The page's level; leaves have 1. */
   readonly level: number;
   readonly writtenBy: number;
   readonly start: Uint8Array | undefined;

@@ -41,7 +41,7 @@ export interface VerifyOptions {
  */
 const leavesPerStep = 4096;
 
-/** Verifies the whole of it at once. May run while processes write. */
+/** Verifies the whole index at once. It may run while processes write. */
 export async function verifyLmdb(options: VerifyOptions): Promise<VerifyReport> {
   const { path, hash, onProgress, signal } = options;
   if (!existsSync(dataFileOf(path))) throw new StoreError("missing", `no index in ${path}`);
@@ -78,7 +78,7 @@ export async function verifyDataFile(options: VerifyOptions): Promise<VerifyRepo
   }
 }
 
-/** Step by step, for a process that has the environment open. */
+/** Verifies step by step, for a process that has the environment open. */
 export async function* verifyDatabase(
   database: Database,
   path: string,
@@ -132,7 +132,7 @@ interface VerifyStep {
 class VerifyNotes {
   readonly #hash: Hash;
   readonly #problems: IndexProblem[] = [];
-  /** Each is met again in every snapshot. */
+  /** Faults noted already: each is met again in every snapshot. */
   readonly #seen = new Set<string>();
   #rows = 0;
   #bytes = 0;

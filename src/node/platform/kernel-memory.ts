@@ -52,7 +52,7 @@ export class KernelMemory implements ThreadMemory {
     return this.#memory;
   }
 
-  /** While all is in use, other memory. */
+  /** Takes a buffer; while all are in use, other memory. */
   allocate(bytes: number): Uint8Array {
     const freed = this.#free.get(bytes)?.pop();
     if (freed !== undefined) return this.view(freed, bytes);

@@ -21,7 +21,7 @@ test("MD5 in lanes: bodies at once, however long and however cut, come to what O
     isInside: fc.boolean(),
     range: fc.tuple(length, length),
     cuts: fc.array(length, { maxLength: 4 }),
-    /** Of all bodies, between two pieces of this one. */
+    /** Steps of all bodies between two pieces of this one. */
     steps: fc.nat(2),
   });
   const bodies = fc.array(drawn, { minLength: 1, maxLength: 7 });

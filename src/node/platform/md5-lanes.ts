@@ -29,7 +29,7 @@ type Work =
 export class Md5Lanes {
   readonly #memory: KernelMemory;
   readonly #kernel: Md5Exports;
-  /** Word after word, of all lanes each. */
+  /** The states of all lanes, word after word. */
   readonly #states: Uint32Array;
   readonly #places: Uint32Array;
   readonly #later: (step: () => void) => void;

@@ -26,7 +26,7 @@ export interface StartMessage {
   readonly location: StoreLocation;
   readonly settings: Settings;
   readonly rootKey: AccessKey;
-  /** In hexadecimal. */
+  /** The key of secrets, in hexadecimal. */
   readonly secretsKey: string;
   readonly port: number;
   /** The last that could be used, where TLS is on: the files may hold something else just now. */

@@ -39,7 +39,7 @@ export class QuestionRounds {
     if (asked.waitingFor.size === 0) asked.answered.abort();
   }
 
-  /** It has died and will not answer. */
+  /** Called when a worker has died and will not answer. */
   left(slot: WorkerSlot): void {
     for (const { waitingFor, answered } of this.#asked.values()) {
       waitingFor.delete(slot);

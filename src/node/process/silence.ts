@@ -44,17 +44,17 @@ export class Silence {
     this.#options = options;
   }
 
-  /** It said something. */
+  /** Called when the worker gave a sign of life. */
   heard(): void {
     this.#looks = 0;
   }
 
-  /** It has opened the index, and serves. */
+  /** Called when the worker has opened the index and serves. */
   started(): void {
     this.#isStarting = false;
   }
 
-  /** Another `lookMs` went by. Says why the worker counts as hung, or nothing. */
+  /** Called every `lookMs`. Says why the worker counts as hung, or nothing. */
   look(): string | undefined {
     this.#looks++;
     const { limitMs, read } = this.#options;

@@ -36,11 +36,11 @@ export interface SupervisorOptions {
   /** Front-end processes. */
   readonly workers: number;
   readonly rootKey: AccessKey;
-  /** In hexadecimal. */
+  /** The key of secrets, in hexadecimal. */
   readonly secretsKey: string;
   /** The log is for programs, also on a terminal. */
   readonly jsonLog: boolean;
-  /** All workers serve for the first time. */
+  /** Called when all workers serve for the first time. */
   readonly onReady: (port: number) => void;
   /**
    * After a failed sync, with every process stopped: throws where the index cannot be used again.

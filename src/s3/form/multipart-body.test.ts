@@ -8,7 +8,7 @@ async function* pieces(text: string): AsyncGenerator<Uint8Array> {
   yield encodeUtf8(text);
 }
 
-/** Of the first part: its name and file name, or the refusal. */
+/** The first part's name and file name, or the refusal. */
 async function headOf(...lines: readonly string[]) {
   const body = new MultipartBody(pieces(`--b\r\n${lines.join("\r\n")}\r\n\r\nx\r\n--b--`), "b");
   try {

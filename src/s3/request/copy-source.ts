@@ -55,7 +55,7 @@ function escapeBytes(wireText: string): string {
   return wireText.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16)}`);
 }
 
-/** S3 names the version that was copied where it has an id of its own … */
+/** S3 names the copied version if it has an id of its own … */
 export function copyHeaders({ versionId, sourceVersionId }: Copied): HeaderList {
   const named = sourceVersionId !== undefined && sourceVersionId !== "null";
   const source: HeaderList = named ? [[`${header}-version-id`, sourceVersionId]] : [];

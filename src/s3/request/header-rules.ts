@@ -5,7 +5,7 @@ import { headerNotImplemented, invalidArgument } from "../errors.ts";
 // locked, private or unchanged when it is not; so they are refused. Headers that only ask who pays
 // or which optional fields to show are not among them.
 
-/** Refused whatever they say. */
+/** Prefixes of headers that are refused whatever they say. */
 const prefixes: readonly string[] = [
   "x-amz-server-side-encryption",
   "x-amz-copy-source-server-side-encryption",
@@ -20,7 +20,7 @@ const prefixes: readonly string[] = [
 
 const unsupported = new RegExp(`^(?:${prefixes.join("|")})`);
 
-/** Refused unless they ask for what is the case anyway. */
+/** Headers that are refused unless they ask for what is the case anyway. */
 const harmless: ReadonlyMap<string, readonly string[]> = new Map([
   ["x-amz-acl", ["private", "bucket-owner-full-control", "bucket-owner-read"]],
   ["x-amz-bucket-object-lock-enabled", ["false"]],

@@ -10,7 +10,7 @@ import { decodeHeaderText } from "./text-encoding.ts";
 const metadataBytesMax = 2 * 1024;
 const metadataPrefix = "x-amz-meta-";
 
-/** Kept and given back verbatim, whether they make sense or not. */
+/** Headers that are kept and given back verbatim, whether they make sense or not. */
 export const storedHeaders: readonly string[] = [
   "content-type",
   "content-encoding",

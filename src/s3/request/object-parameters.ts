@@ -62,7 +62,7 @@ export function parseVersion(call: S3Call, bucket: Bucket): VersionRef | undefin
   return text === undefined ? undefined : versionIn(bucket, text);
 }
 
-/** `InvalidArgument` where `knownVersion` gives none. */
+/** Throws `InvalidArgument` where `knownVersion` finds none. */
 export function versionIn(bucket: Bucket, text: string): VersionRef {
   const version = knownVersion(bucket, text);
   if (version !== undefined) return version;

@@ -1,7 +1,7 @@
 /** The region that S3 began with and that keeps its first habits. */
 export const firstRegion = "us-east-1";
 
-/** AWS's, in late 2026: what they are called decides how a wrong one is refused. */
+/** AWS's regions in late 2026: the name decides how a wrong one is refused. */
 const names =
   "us-east-1 us-east-2 us-west-1 us-west-2 us-gov-east-1 us-gov-west-1 ca-central-1 ca-west-1 " +
   "mx-central-1 sa-east-1 af-south-1 il-central-1 eu-central-1 eu-central-2 eu-north-1 " +

@@ -12,7 +12,7 @@ import { percentDecode } from "./text-encoding.ts";
  */
 export interface RequestTarget {
   readonly kind: "service" | "bucket" | "object";
-  /** Empty for the service. */
+  /** The bucket's name; empty for the service. */
   readonly bucket: string;
   /**
    * Decoded once, never normalised: `//`, `..` and `+` are themselves. Empty unless an object is
@@ -142,7 +142,7 @@ export function keyParameter(
 
 const shape = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const ipAddress = /^\d+\.\d+\.\d+\.\d+$/;
-/** Kept by AWS for access points and other things that stand where buckets do. */
+/** Names that AWS keeps for access points and other things that stand where buckets do. */
 const reserved = /^(?:xn--|sthree-|amzn-s3-demo-)|(?:-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$/;
 
 /** S3's rules for general purpose buckets: 3 to 63 characters that also make a host name. */

@@ -30,7 +30,7 @@ const tagKeyLengthMax = 128;
 /** @limit S3: characters of a tag's value. */
 const tagValueLengthMax = 256;
 
-/** Letters, digits and spaces of any script, and these. */
+/** Characters of tags: letters, digits and spaces of any script, and some signs. */
 const allowed = /^[\p{L}\p{N}\p{Z}_.:/=+\-@]*$/u;
 
 /** `x-amz-tagging`: `key=value&key2=value2`, written as a form is. */
@@ -98,7 +98,7 @@ export function taggingDocument(tags: readonly NameValue[]): Uint8Array {
   return xmlDocument("Tagging", [element("TagSet", elements)]);
 }
 
-/** In the order in which S3 looks at them. */
+/** Checks tags in the order in which S3 looks at them. */
 function checkTags(
   tags: readonly NameValue[],
   { tagsMax, tooMany, reserved }: TagRules,

@@ -43,11 +43,11 @@ export interface ListOptions {
   readonly prefixOfAfter?: ListInput["prefixOfAfter"];
   /** True if each object names its owner. */
   readonly withOwner: boolean;
-  /** Which of the encoding's ways to write the prefix. */
+  /** How the encoding writes the prefix. */
   readonly prefixAs: "keyElement" | "echoElement";
 }
 
-/** One page after `after`. */
+/** Lists one page, after `after`. */
 export async function listPage(call: S3Call, options: ListOptions): Promise<Listing> {
   const { bucket, query } = call.target;
   const { region } = await permit(call, "s3:ListBucket", { bucket });

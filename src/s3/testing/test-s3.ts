@@ -27,7 +27,7 @@ export interface TestRequest {
   readonly contentSha256?: string;
   /** Where it is not the body's; undefined: no Content-Length at all. */
   readonly contentLength?: string | undefined;
-  /** Whose key signs; root's where it is not said. */
+  /** The owner whose key signs; root if none is named. */
   readonly as?: keyof typeof testOwners;
   /** Adds Content-MD5. */
   readonly md5?: boolean;

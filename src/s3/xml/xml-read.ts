@@ -174,7 +174,7 @@ class XmlReader {
     }
   }
 
-  /** Text up to the next markup. */
+  /** Reads text up to the next markup. */
   #run(): string {
     const start = this.#at;
     const end = this.#text.indexOf("<", start);

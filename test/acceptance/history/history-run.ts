@@ -60,7 +60,7 @@ export class HistoryRun {
     return run;
   }
 
-  /** Until clients have reported this many steps and facts, or some of them have ended. */
+  /** Waits until clients have reported this many steps and facts, or some of them have ended. */
   async until(seenMin: number): Promise<void> {
     const isRunning = (): boolean => this.#processes.every(({ child }) => child.exitCode === null);
     while (this.#observations.length < seenMin && isRunning()) await sleep(20);

@@ -17,7 +17,7 @@ export interface StepFigures {
 }
 
 const kinds: readonly RequestKind[] = ["put 4 KiB", "get 4 KiB"];
-/** Until every cache is filled and every lane is open. */
+/** Requests before the count, so that every cache is filled and every lane is open. */
 const warmUpRequests = 300;
 const repeats = 21;
 const togetherRequests = 32;
@@ -55,7 +55,7 @@ async function settled(): Promise<void> {
   for (let i = 0; i < 3; i++) await turn();
 }
 
-/** By calls: one that a timer of the process fell into is not the middle one. */
+/** The middle one by calls: not one that a timer of the process fell into. */
 function medianOf(all: readonly Steps[]): Steps {
   const middle = all.toSorted((a, b) => a.calls - b.calls)[Math.floor(all.length / 2)];
   if (middle === undefined) throw new Error("nothing was counted");

@@ -14,7 +14,7 @@ export interface LoadProgress {
 
 export interface LoadResult {
   readonly tally: Tally;
-  /** From the end of the warm-up to the last answer. */
+  /** Time from the end of the warm-up to the last answer. */
   readonly seconds: number;
   /** Processor time of the load's own processes. */
   readonly loadCpuSeconds: number;

@@ -43,7 +43,7 @@ export class ServerWatch {
     this.#timers = [begin, setInterval(() => this.#sample(), sampleMs)];
   }
 
-  /** Until now. Undefined where the process is not there, or not ours to see. */
+  /** The cost so far; undefined where the process is not there, or not ours to see. */
   read(): ServerCost | undefined {
     this.#sample();
     if (this.#memory === undefined) return undefined;
