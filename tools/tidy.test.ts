@@ -161,6 +161,19 @@ test("names: kebab-case files, no place for odds and ends", () => {
   assert.equal(found, "");
 });
 
+test("names: one exported name means one thing", () => {
+  const declared = /^export (?:abstract )?(?:async )?(?:class|interface|type|function\*?) (\w+)/gm;
+  const places = new Map<string, Set<string>>();
+  for (const { path, text } of sources.filter((source) => !isTest(source.path)))
+    for (const [, name = ""] of text.matchAll(declared))
+      places.set(name, (places.get(name) ?? new Set()).add(path));
+  const twice = [...places].filter(([, paths]) => paths.size > 1);
+  assert.deepEqual(
+    twice.map(([name, paths]) => `${name}: ${[...paths].join(", ")}`),
+    [],
+  );
+});
+
 test("files: short enough to read in a sitting", () => {
   const linesMax = 500;
   const found = complaints(({ path, text }) => {

@@ -20,7 +20,7 @@ export const retiredWords: readonly RetiredWord[] = [
     right: "tests stand beside the code",
   },
   {
-    pattern: /\b[Tt]old\b/,
+    pattern: /\b[Tt]old(?:[A-Z]\w*)?\b|[a-z]Told\b/,
     instead: "reported, answered, asked, distinguished",
     example: "more than could be told of",
     right: "old or untold",

@@ -16,7 +16,7 @@ import { storeFailure } from "./disk/disk-error-codes.ts";
 import { FileCache } from "./read/file-cache.ts";
 import { cachedRecordBytesMax, RecordCache } from "./read/record-cache.ts";
 import type { WantedBytes } from "./read/record-read.ts";
-import { placeOf, planRead, readRecord } from "./read/record-read.ts";
+import { referenceText, planRead, readRecord } from "./read/record-read.ts";
 
 /** @limit Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
 export const readCacheBytesMax = 32 * 1024 * 1024;
@@ -167,7 +167,9 @@ class LocalExtentReader implements ExtentReader {
         await this.#noteLost(ref.extent, "damaged");
       } else if (isDiskError(error, "missing")) {
         await this.#noteLost(ref.extent, "missing");
-        throw new StoreError("missing", `${placeOf(ref)}: its file is not there`, { cause: error });
+        throw new StoreError("missing", `${referenceText(ref)}: its file is not there`, {
+          cause: error,
+        });
       }
       throw storeFailure(error);
     }

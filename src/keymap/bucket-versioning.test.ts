@@ -12,7 +12,7 @@ import type { BucketId } from "../format/ids.ts";
 import { bucketFenceKey, bucketKey } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { putFences, removeFences } from "./bucket-lifecycle.ts";
-import { finishVersioning, setVersioning } from "./bucket-versioning.ts";
+import { finishVersioning, applyVersioning } from "./bucket-versioning.ts";
 import type { Keymap, Partition } from "./keymap.ts";
 import { openTestKeymap } from "./testing/open-test-keymap.ts";
 import { createTestPlatform } from "./testing/test-platform.ts";
@@ -64,12 +64,12 @@ function interrupted(keymap: Keymap, n: number, act: () => Promise<void>): Keyma
 
 test("a versioning state is set in the fences and in the row", async () => {
   const keymap = await openWithBucket();
-  assert.equal(await setVersioning(keymap, place, "enabled"), "done");
+  assert.equal(await applyVersioning(keymap, place, "enabled"), "done");
   assert.deepEqual(await statesOf(keymap), ["enabled", "enabled"]);
-  assert.equal(await setVersioning(keymap, place, "suspended"), "done");
+  assert.equal(await applyVersioning(keymap, place, "suspended"), "done");
   assert.deepEqual(await statesOf(keymap), ["suspended", "suspended"]);
   await removeFences(keymap, id);
-  assert.equal(await setVersioning(keymap, place, "enabled"), "gone");
+  assert.equal(await applyVersioning(keymap, place, "enabled"), "gone");
 });
 
 test("C2: wherever one setter overtakes another, each takes effect once and the last stays", async () => {
@@ -80,9 +80,12 @@ test("C2: wherever one setter overtakes another, each takes effect once and the 
     let overtaken: VersioningState[] | undefined;
     const overtake = async (): Promise<void> => {
       overtaken = await statesOf(keymap);
-      assert.equal(await setVersioning(keymap, place, "enabled"), "done");
+      assert.equal(await applyVersioning(keymap, place, "enabled"), "done");
     };
-    assert.equal(await setVersioning(interrupted(keymap, n, overtake), place, "suspended"), "done");
+    assert.equal(
+      await applyVersioning(interrupted(keymap, n, overtake), place, "suspended"),
+      "done",
+    );
     if (overtaken === undefined) break;
     interruptions++;
     const [acting, shown] = await statesOf(keymap);
@@ -102,12 +105,12 @@ test("what a dead process began is finished under its number, and never undoes a
   class Dead extends Error {}
   const die = (): Promise<void> => Promise.reject(new Dead());
   // The number is taken and the fence is set: the row is not.
-  await assert.rejects(setVersioning(interrupted(keymap, 4, die), place, "enabled"), Dead);
+  await assert.rejects(applyVersioning(interrupted(keymap, 4, die), place, "enabled"), Dead);
   assert.deepEqual(await statesOf(keymap), ["enabled", "off"]);
   const left = { versioning: "enabled", versioningNumber: 1 } as const;
   assert.equal(await finishVersioning(keymap, place, left), "done");
   assert.deepEqual(await statesOf(keymap), ["enabled", "enabled"]);
-  assert.equal(await setVersioning(keymap, place, "suspended"), "done");
+  assert.equal(await applyVersioning(keymap, place, "suspended"), "done");
   assert.equal(await finishVersioning(keymap, place, left), "done");
   assert.deepEqual(await statesOf(keymap), ["suspended", "suspended"]);
 });

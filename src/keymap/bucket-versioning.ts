@@ -40,7 +40,7 @@ export interface BucketRowPlace {
 export type VersioningOutcome = "done" | "deleting" | "gone";
 
 /** Once this is answered with `done`, no commit into the bucket acts in an earlier state. */
-export async function setVersioning(
+export async function applyVersioning(
   keymap: Keymap,
   place: BucketRowPlace,
   versioning: VersioningState,

@@ -9,7 +9,7 @@ import { findOrder } from "./linearize.ts";
  */
 const configurationsMax = 20_000;
 /** Ticks before the step that is wrong, from which on others are shown in the message. */
-const ticksTold = 100;
+const ticksShown = 100;
 
 /** A promise was broken: the seed that shows it is worth more than the message. */
 export class Violation extends Error {
@@ -17,7 +17,7 @@ export class Violation extends Error {
 }
 
 /** Something that is wrong unless others wrote the key at the time. */
-export interface Claim {
+export interface Suspicion {
   readonly target: string;
   readonly start: number;
   readonly end: number;
@@ -32,7 +32,7 @@ export interface Claim {
  */
 export class History {
   readonly #steps = new Map<string, TimedStep<KeyStep>[]>();
-  readonly #claims: Claim[] = [];
+  readonly #suspicions: Suspicion[] = [];
   /** Keys whose history could not be judged, neither right nor wrong, when it was checked last. */
   readonly #undecided = new Set<string>();
   #tick = 0;
@@ -52,8 +52,8 @@ export class History {
     else steps.push(step);
   }
 
-  claim(claim: Claim): void {
-    this.#claims.push(claim);
+  suspect(suspicion: Suspicion): void {
+    this.#suspicions.push(suspicion);
   }
 
   /** Throws Violation if a key's history has no order in which all answers are right. */
@@ -65,12 +65,12 @@ export class History {
       if (verdict.kind === "undecided") this.#undecided.add(target);
       else this.#undecided.delete(target);
     }
-    for (const claim of this.#claims) {
-      if (!this.#othersWrote(claim)) throw new Violation(claim.complaint);
+    for (const suspicion of this.#suspicions) {
+      if (!this.#othersWrote(suspicion)) throw new Violation(suspicion.complaint);
     }
   }
 
-  #othersWrote({ target, start, end, value }: Claim): boolean {
+  #othersWrote({ target, start, end, value }: Suspicion): boolean {
     const steps = this.#steps.get(target) ?? [];
     return steps.some(({ step, ...at }) => {
       if (at.end < start || at.start > end) return false;
@@ -85,7 +85,7 @@ function describe(
   steps: readonly TimedStep<KeyStep>[],
   { step, possible }: Verdict<KeyStep, KeyState> & { readonly kind: "violation" },
 ): string {
-  const since = step.start - ticksTold;
+  const since = step.start - ticksShown;
   const around = steps.filter(({ start, end }) => end > since && start <= step.end);
   const lines = around.map(({ start, end, certain, label, step: { kind } }) => {
     return `  ${start}…${end} ${kind} ${label}${certain ? "" : " (cut off)"}`;

@@ -162,11 +162,11 @@ async function findUnfinished(machine: Machine): Promise<string | undefined> {
     if (machine.taken.has(id)) {
       // The process that sealed it found no file, as where none was ever made; what refers to it
       // marks it once it is read.
-      const isTold =
+      const isReported =
         row.state === "open" ||
         row.length === 0 ||
         row.members.some(({ state }) => state !== "whole");
-      if (!isTold) return `extent ${id} was taken away, and nobody says so`;
+      if (!isReported) return `extent ${id} was taken away, and nobody says so`;
       continue;
     }
     if (row.state !== "open" && row.state !== "reconciled")

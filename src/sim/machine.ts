@@ -80,7 +80,7 @@ export class Machine {
   /** Something no process may ever do: an assertion of ours failed, or a bug threw. */
   fatal: Error | undefined;
   /** Processes that said that the index is damaged. */
-  readonly #toldOfDamage = new Set<string>();
+  readonly #reportedDamage = new Set<string>();
   onPoint: ((running: RunningProcess, point: string, happened: boolean) => void) | undefined;
   #running: RunningProcess[] = [];
   #count = 0;
@@ -99,7 +99,7 @@ export class Machine {
       ...options,
       partsPerCommit,
       onWrong: (wrong) => this.fail(new Violation(wrong)),
-      onDamageMet: (process) => this.#expectTold(process),
+      onDamageMet: (process) => this.#expectReport(process),
     });
     this.disks = Array.from({ length: options.disks }, (_, index) => {
       const name = `/data${index + 1}`;
@@ -268,10 +268,10 @@ export class Machine {
   }
 
   /** A worker that has met a damaged row tells, once it has had the time to. */
-  #expectTold(process: SimProcess): void {
+  #expectReport(process: SimProcess): void {
     this.options.scheduler.after(tellingMs, () => {
       const isWorker = this.#running.some((running) => running.process === process);
-      if (!isWorker || process.paused || this.#toldOfDamage.has(process.name)) return;
+      if (!isWorker || process.paused || this.#reportedDamage.has(process.name)) return;
       this.fail(new Violation(`C8: ${process.name} met a damaged row and does not tell`));
     });
   }
@@ -342,7 +342,7 @@ export class Machine {
   #platformOf(process: SimProcess): Platform {
     const { scheduler, random, hash } = this.options;
     const log = (level: string, event: string, fields?: object) => {
-      if (event === "index_damaged") this.#toldOfDamage.add(process.name);
+      if (event === "index_damaged") this.#reportedDamage.add(process.name);
       this.log(process.name, `${level} ${event} ${JSON.stringify(fields ?? {})}`);
     };
     const { wall } = this;

@@ -102,7 +102,8 @@ async function readExactly(
   const fits = buffer !== undefined && wanted <= buffer.length;
   const bytes = fits ? buffer.subarray(0, wanted) : new Uint8Array(wanted);
   const length = await file.read(bytes, ref.offset + start);
-  if (length < wanted) throw new StoreError("corrupt", `${placeOf(ref)}: the file ends within it`);
+  if (length < wanted)
+    throw new StoreError("corrupt", `${referenceText(ref)}: the file ends within it`);
   return bytes;
 }
 
@@ -115,10 +116,10 @@ function assertMeant(header: RecordHeader, ref: ChunkRef, identity: RecordIdenti
     header.payloadBytes === ref.length &&
     isSameIdentity(header, identity);
   if (isMeant) return;
-  throw new StoreError("corrupt", `${placeOf(ref)}: not the record that the reference means`);
+  throw new StoreError("corrupt", `${referenceText(ref)}: not the record that the reference means`);
 }
 
 /** A record as messages name it. */
-export function placeOf({ extent, offset }: ChunkRef): string {
+export function referenceText({ extent, offset }: ChunkRef): string {
   return `extent ${extent}, record at ${offset}`;
 }

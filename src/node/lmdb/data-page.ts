@@ -62,7 +62,7 @@ export function readNumber(bytes: Uint8Array, offset: number): number {
 }
 
 /** The header of every page: its number, transaction and flags. */
-export function readHeader(
+export function readPageHeader(
   bytes: Uint8Array,
   page: number,
 ): { flags: number; transaction: number } {
@@ -77,7 +77,7 @@ export function readHeader(
  * The pages that one of these takes whose header is whole: more than one only where it holds data.
  */
 export function pagesOf(bytes: Uint8Array, page: number): number {
-  const { flags } = readHeader(bytes, page);
+  const { flags } = readPageHeader(bytes, page);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return flags === overflowFlag ? view.getUint32(20, little) : 1;
 }
@@ -87,7 +87,7 @@ export function pagesOf(bytes: Uint8Array, page: number): number {
  * `bytes`.
  */
 export function parsePage(bytes: Uint8Array, page: number): DataPage {
-  const { flags, transaction } = readHeader(bytes, page);
+  const { flags, transaction } = readPageHeader(bytes, page);
   if (flags !== branchFlag && flags !== leafFlag) throw damaged(page, `has flags ${flags}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   // Both are counted from the end of the header.
@@ -173,7 +173,7 @@ export function parseOverflow(
   { first, count }: OverflowPlace,
   dataBytes: number,
 ): Uint8Array {
-  const { flags } = readHeader(bytes, first);
+  const { flags } = readPageHeader(bytes, first);
   if (flags !== overflowFlag) throw damaged(first, `has flags ${flags} and should hold data`);
   const own = new DataView(bytes.buffer, bytes.byteOffset).getUint32(20, little);
   if (own !== count) throw damaged(first, `${own} pages of data instead of ${count}`);

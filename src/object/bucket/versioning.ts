@@ -1,4 +1,4 @@
-import * as bucketVersioning from "../../keymap/bucket-versioning.ts";
+import { applyVersioning } from "../../keymap/bucket-versioning.ts";
 import { findBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Refusal } from "../refusal.ts";
@@ -17,7 +17,7 @@ export async function setVersioning(
   const found = await findBucket(store, bucketName);
   if (found === undefined) return refuse("noSuchBucket");
   const place = { key: found.row.key, id: found.bucket.id };
-  const outcome = await bucketVersioning.setVersioning(store.keymap, place, versioning);
+  const outcome = await applyVersioning(store.keymap, place, versioning);
   if (outcome === "deleting") return refuse("operationAborted");
   return outcome === "gone" ? refuse("noSuchBucket") : { done: true };
 }

@@ -118,7 +118,7 @@ function endsBefore(at: number): StoreError {
 }
 
 /** The parts of a multipart object, in order. */
-export async function readParts(
+export async function readPartList(
   store: ObjectStore,
   target: Target,
   row: ObjectRow,

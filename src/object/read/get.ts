@@ -4,7 +4,7 @@ import type { PartList } from "../../format/manifest.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
 import { checkRead, isStillSame, type RangeCondition, type ReadConditions } from "../conditions.ts";
 import { etagOf } from "../etag.ts";
-import { readParts } from "./chunk-finder.ts";
+import { readPartList } from "./chunk-finder.ts";
 import { followingMoves } from "./moved-rows.ts";
 import { ObjectBody, type Peer } from "./object-body.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -130,7 +130,7 @@ export async function describeObject(
 
 /** The parts that a multipart object was made of, in order. */
 export function partsOf(store: ObjectStore, target: Target, version: Version): Ready<PartList> {
-  return followingMoves(store, target, version, ({ row }) => readParts(store, target, row));
+  return followingMoves(store, target, version, ({ row }) => readPartList(store, target, row));
 }
 
 type Selection = Span & Pick<ObjectInfo, "partial" | "partCount" | "partChecksum">;

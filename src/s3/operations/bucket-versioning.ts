@@ -1,7 +1,7 @@
 import { setVersioning } from "../../object/bucket/versioning.ts";
 import { granted, type Operation, permit, xmlResponse } from "../call.ts";
 import { S3Error } from "../errors.ts";
-import { readBody } from "../request/body.ts";
+import { readWholeBody } from "../request/body.ts";
 import { childText, parseXml, type XmlNode } from "../xml/xml-read.ts";
 import { textElement, xmlDocument } from "../xml/xml-write.ts";
 
@@ -23,7 +23,7 @@ const configurationBytesMax = 4 * 1024;
 export const putBucketVersioning: Operation = async (call) => {
   const { bucket } = call.target;
   await permit(call, "s3:PutBucketVersioning", { bucket });
-  const body = await readBody(call, configurationBytesMax);
+  const body = await readWholeBody(call, configurationBytesMax);
   const root = parseXml(body, "VersioningConfiguration");
   const versioning = parseStatus(root);
   refuseMfa(root);

@@ -16,7 +16,7 @@ import {
 } from "../call.ts";
 import { S3Error } from "../errors.ts";
 import { firstRegion, isRegion } from "../request/regions.ts";
-import { readBody } from "../request/body.ts";
+import { readWholeBody } from "../request/body.ts";
 import { childText, parseXml, type XmlNode } from "../xml/xml-read.ts";
 import { xmlTextDocument } from "../xml/xml-write.ts";
 
@@ -25,7 +25,7 @@ const configurationBytesMax = 64 * 1024;
 export const createBucket: Operation = async (call) => {
   const { bucket } = call.target;
   await permitOwn(call, "s3:CreateBucket", { bucket });
-  const body = await readBody(call, configurationBytesMax);
+  const body = await readWholeBody(call, configurationBytesMax);
   const wanted = body.length === 0 ? undefined : parseConfiguration(body);
   checkLocation(wanted, call.region);
   const { owner, account } = call.verified.principal;

@@ -11,7 +11,7 @@ import {
   uploadElements,
   writeCommonPrefix,
 } from "../response/listing.ts";
-import { asUploadId, parseCount } from "../request/object-parameters.ts";
+import { asUploadId, parseCountParameter } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
 import { type XmlBytes, xmlPage } from "../xml/xml-bytes.ts";
 import { type Xml, element, textElement } from "../xml/xml-write.ts";
@@ -21,7 +21,7 @@ export const listMultipartUploads: Operation = async (call) => {
   const { bucket, query } = call.target;
   const found = await permit(call, "s3:ListBucketMultipartUploads", { bucket });
   const encoding = keyEncodingOf(call);
-  const limit = parseCount(call, "max-uploads", pageItemsMax, pageItemsMax);
+  const limit = parseCountParameter(call, "max-uploads", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
   const markers = parseMarkers(call, found);

@@ -19,7 +19,7 @@ import {
   writeOwner,
   writeStorageClass,
 } from "../response/listing.ts";
-import { parseCount } from "../request/object-parameters.ts";
+import { parseCountParameter } from "../request/object-parameters.ts";
 import { keyParameter } from "../request/request-target.ts";
 import { type XmlBytes, markup, xmlPage } from "../xml/xml-bytes.ts";
 import { type Xml, textElement } from "../xml/xml-write.ts";
@@ -28,7 +28,7 @@ export const listObjectVersions: Operation = async (call) => {
   const { bucket, query } = call.target;
   await permit(call, "s3:ListBucketVersions", { bucket });
   const encoding = keyEncodingOf(call);
-  const limit = parseCount(call, "max-keys", pageItemsMax, pageItemsMax);
+  const limit = parseCountParameter(call, "max-keys", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
   const after = parseMarkers(call);

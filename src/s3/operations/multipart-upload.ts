@@ -13,7 +13,7 @@ import { granted, type Operation, permit, type S3Call, xmlResponse } from "../ca
 import { S3Error } from "../errors.ts";
 import { checksumName, checksumTypeName, partChecksumElements } from "../request/checksums.ts";
 import { parseObjectAttributes } from "../request/object-attributes.ts";
-import { parseCount, parseUploadAddress, partsMax } from "../request/object-parameters.ts";
+import { parseCountParameter, parseUploadAddress, partsMax } from "../request/object-parameters.ts";
 import { declaredChecksums } from "../request/body.ts";
 import { formatIsoDate, keyElement, uploadElements } from "../response/listing.ts";
 import { element, etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
@@ -80,8 +80,8 @@ export const listParts: Operation = async (call) => {
   const { bucket, key } = call.target;
   await permit(call, "s3:ListMultipartUploadParts", { bucket, key });
   const address = parseUploadAddress(call);
-  const limit = parseCount(call, "max-parts", pagePartsMax, pagePartsMax);
-  const afterPart = parseCount(call, "part-number-marker", 0, partsMax);
+  const limit = parseCountParameter(call, "max-parts", pagePartsMax, pagePartsMax);
+  const afterPart = parseCountParameter(call, "part-number-marker", 0, partsMax);
   const found = await listPartRows(call.objects, { ...address, afterPart, limit });
   const { upload, parts, truncated } = granted(found, address);
   return xmlResponse(

@@ -4,7 +4,7 @@ import type { HeaderList } from "../../platform/http.ts";
 import { type Operation, permit, type S3Call, xmlResponse } from "../call.ts";
 import type { S3Error } from "../errors.ts";
 import { parseTagging, taggingDocument } from "../request/tagging.ts";
-import { readBody } from "../request/body.ts";
+import { readWholeBody } from "../request/body.ts";
 import {
   parseVersion,
   refusedVersion,
@@ -54,7 +54,7 @@ const taggingBytesMax = 64 * 1024;
 
 export const putObjectTagging: Operation = async (call) => {
   const address = await openTagging(call, "s3:PutObjectTagging");
-  const tags = parseTagging(await readBody(call, taggingBytesMax));
+  const tags = parseTagging(await readWholeBody(call, taggingBytesMax));
   return { status: 200, headers: await replaceTags(call, { ...address, tags }) };
 };
 

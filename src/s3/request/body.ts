@@ -222,7 +222,7 @@ function checkChecksum(
 }
 
 /** A whole small body in memory, verified like an upload; for requests in XML. */
-export function readBody(call: S3Call, bytesMax: number): Promise<Uint8Array> {
+export function readWholeBody(call: S3Call, bytesMax: number): Promise<Uint8Array> {
   assert(bytesMax <= freeBytesPerUpload, "a larger body is counted in the memory of uploads");
   return withBody(call, bytesMax, (body) => Promise.resolve(body));
 }

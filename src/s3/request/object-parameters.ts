@@ -41,7 +41,12 @@ export function asUploadId(text: string): UploadId | undefined {
 /**
  * A whole number in the query from 0 up, clipped to `max`; an empty one is as if it were not there.
  */
-export function parseCount(call: S3Call, name: string, fallback: number, max: number): number {
+export function parseCountParameter(
+  call: S3Call,
+  name: string,
+  fallback: number,
+  max: number,
+): number {
   const text = call.target.query.get(name) ?? "";
   if (text === "") return fallback;
   if (!/^-?\d+$/.test(text)) {

@@ -18,7 +18,7 @@ import type { HeaderList } from "../../platform/http.ts";
 import { bucketRegionHeader, granted, permit, type S3Call } from "../call.ts";
 import { invalidArgument } from "../errors.ts";
 import { checksumAlgorithms, checksumName, checksumTypeName } from "../request/checksums.ts";
-import { parseCount } from "../request/object-parameters.ts";
+import { parseCountParameter } from "../request/object-parameters.ts";
 import { percentEncodeKey } from "../request/text-encoding.ts";
 import { keyParameter } from "../request/request-target.ts";
 import { markup, type XmlBytes } from "../xml/xml-bytes.ts";
@@ -52,7 +52,7 @@ export async function listPage(call: S3Call, options: ListOptions): Promise<List
   const { bucket, query } = call.target;
   const { region } = await permit(call, "s3:ListBucket", { bucket });
   const encoding = keyEncodingOf(call);
-  const limit = parseCount(call, "max-keys", pageItemsMax, pageItemsMax);
+  const limit = parseCountParameter(call, "max-keys", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
   const { after, prefixOfAfter, withOwner } = options;

@@ -54,7 +54,7 @@ export async function list(session: ClientSession, bucket: string): Promise<void
   await listWith(session, { bucket, prefix, delimiter, limit });
 }
 
-export interface Listing {
+export interface AskedListing {
   readonly bucket: string;
   readonly prefix: Uint8Array;
   readonly delimiter: Uint8Array | undefined;
@@ -62,7 +62,7 @@ export interface Listing {
 }
 
 /** All pages; returns the keys and prefixes seen, in order, and enters them into the history. */
-export async function listWith(session: ClientSession, listing: Listing): Promise<string[]> {
+export async function listWith(session: ClientSession, listing: AskedListing): Promise<string[]> {
   const { bucket, prefix, limit } = listing;
   const names: string[] = [];
   let after: Uint8Array | undefined;
@@ -100,7 +100,7 @@ interface PageSeen {
 
 function addPage(
   session: ClientSession,
-  listing: Listing,
+  listing: AskedListing,
   page: PageSeen,
   attempt: Attempt<unknown>,
 ): void {
@@ -137,13 +137,13 @@ function addPage(
 }
 
 /** True if a page shows that the key is there or not. */
-function isCovered(key: Uint8Array, listing: Listing, { after, until }: PageSeen): boolean {
+function isCovered(key: Uint8Array, listing: AskedListing, { after, until }: PageSeen): boolean {
   const name = groupOf(key, listing) ?? key;
   if (after !== undefined && compareBytes(name, after) <= 0) return false;
   return until === undefined || compareBytes(name, nameOf(until)) <= 0;
 }
 
-function groupOf(key: Uint8Array, { prefix, delimiter }: Listing): Uint8Array | undefined {
+function groupOf(key: Uint8Array, { prefix, delimiter }: AskedListing): Uint8Array | undefined {
   const [byte] = delimiter ?? [];
   if (byte === undefined) return undefined;
   const at = key.indexOf(byte, prefix.length);

@@ -226,7 +226,7 @@ function checkSame(
     if (attempt.kind !== "refused" || attempt.refusal.refusal !== "noSuchUpload") continue;
     const complaint = `C3: ${attempt.label}: refused with noSuchUpload, but it was completed`;
     const { end } = attempt;
-    session.context.history.claim({ target, start, end, value: value.name, complaint });
+    session.context.history.suspect({ target, start, end, value: value.name, complaint });
   }
 }
 
