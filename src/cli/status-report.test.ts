@@ -10,7 +10,7 @@ import { bytesText, durationText, statusLines } from "./status-text.ts";
 function page(
   answered: Readonly<Record<string, readonly number[]>>,
   process = "front-end-1",
-  filesUnexplained = 0,
+  straysKept = 0,
 ) {
   const metrics = new Metrics();
   const requests = metrics.counter("holdfast_requests_total", "R.", ["operation", "status"]);
@@ -18,7 +18,7 @@ function page(
   const name = "holdfast_request_duration_seconds";
   const durations = metrics.histogram(name, "D.", bounds, ["operation"]);
   metrics.sampled("gauge", "holdfast_process_uptime_seconds", "U.", () => 5);
-  metrics.sampled("gauge", "holdfast_extent_files_unexplained", "F.", () => filesUnexplained);
+  metrics.sampled("gauge", "holdfast_extent_strays_kept", "F.", () => straysKept);
   for (const [operation, times] of Object.entries(answered)) {
     requests.at(operation, "200").add(times.length);
     for (const seconds of times) durations.at(operation).observe(seconds);

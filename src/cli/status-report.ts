@@ -29,7 +29,7 @@ export interface StatusReport {
    * Files on the data directories that nothing in the index explains; undefined until they were
    * looked for.
    */
-  readonly filesUnexplained: number | undefined;
+  readonly straysKept: number | undefined;
   /** Undefined until the background worker runs. */
   readonly index: IndexReport | undefined;
   readonly background: readonly { readonly name: string; readonly state: string }[];
@@ -107,7 +107,7 @@ export function statusOf(before: MetricsReading, after: MetricsReading): StatusR
       .map((name) => processOf(name, figures, since, seconds)),
     disks: disksIn(figures),
     stored: storedIn(figures),
-    filesUnexplained: sumOf(figures, "holdfast_extent_files_unexplained"),
+    straysKept: sumOf(figures, "holdfast_extent_strays_kept"),
     index: indexIn(figures),
     background: figures
       .filter(({ name }) => name === "holdfast_background_state")

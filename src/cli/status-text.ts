@@ -26,7 +26,7 @@ export function statusLines(report: StatusReport): string[] {
       state,
       `${extents} extents, ${bytesText(bytes)}: see extent_file_lost in the log, and holdfast check`,
     ]),
-    ...unexplainedRows(report.filesUnexplained),
+    ...straysKeptRows(report.straysKept),
     ...(report.index === undefined ? [] : [["index", indexText(report.index)]]),
     ["background", doing === "" ? "idle" : doing],
     [
@@ -49,7 +49,7 @@ export function statusLines(report: StatusReport): string[] {
 }
 
 /** Shown only where there are any: nothing removes them, and they take space. */
-function unexplainedRows(files: number | undefined): string[][] {
+function straysKeptRows(files: number | undefined): string[][] {
   if (files === undefined || files === 0) return [];
   const what = `${files} files under extents/ that the index does not know`;
   return [["kept", `${what}: stop the server and run holdfast check to see which`]];

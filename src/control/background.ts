@@ -114,7 +114,7 @@ export interface BackgroundStatistics {
   readonly tasks: readonly TaskStatistics[];
   readonly counters: Readonly<BackgroundCounters>;
   /** Files that no row explains, and nothing removes; undefined until they were looked for. */
-  readonly filesUnexplained: number | undefined;
+  readonly straysKept: number | undefined;
 }
 
 export interface Background extends Service {
@@ -161,7 +161,7 @@ export function createBackground(options: BackgroundOptions): Background {
     statistics: () => ({
       tasks: loops.map((loop) => loop.statistics()),
       counters: { ...counters },
-      filesUnexplained: tasks.filesUnexplained(),
+      straysKept: tasks.straysKept(),
     }),
   };
 }
@@ -179,7 +179,7 @@ export function createTasks(
   readonly reclaim: Task;
   readonly uploadSweep: Task;
   readonly counters: BackgroundCounters;
-  filesUnexplained(): number | undefined;
+  straysKept(): number | undefined;
   close(): Promise<void>;
 } {
   const counters = createCounters();
@@ -210,7 +210,7 @@ export function createTasks(
     uploadSweep: guarded(uploadSweep),
     reclaim: guarded(inTurn("reclaim", [drain, sweep])),
     counters,
-    filesUnexplained: () => straySweep.filesUnexplained,
+    straysKept: () => straySweep.straysKept,
     close: () => sweep.close(),
   };
 }

@@ -134,11 +134,11 @@ export function sampleBackground(metrics: Metrics, background: Background): void
   );
   metrics.sampled(
     "gauge",
-    "holdfast_extent_files_unexplained",
-    "Stray files among the extents that are not removed, as last counted.",
+    "holdfast_extent_strays_kept",
+    "Stray files that nothing removes, as last counted.",
     () => {
-      const { filesUnexplained } = background.statistics();
-      return filesUnexplained === undefined ? [] : [[[], filesUnexplained]];
+      const { straysKept } = background.statistics();
+      return straysKept === undefined ? [] : [[[], straysKept]];
     },
   );
   metrics.sampled(

@@ -48,7 +48,7 @@ export class StraySweep implements Task {
   }
 
   /** Files that no row explains and nothing removes, as of the last round that came to its end. */
-  get filesUnexplained(): number | undefined {
+  get straysKept(): number | undefined {
     return this.#kept;
   }
 
@@ -93,7 +93,7 @@ export class StraySweep implements Task {
       if (outcome === "removed") counters.straysRemoved++;
       if (outcome !== "kept") continue;
       kept++;
-      platform.log("warn", "extent_file_unexplained", { path: `${place.disk.name}/${path}` });
+      platform.log("warn", "extent_stray_kept", { path: `${place.disk.name}/${path}` });
     }
     return kept;
   }
