@@ -4,7 +4,7 @@ import type { HashAlgorithm } from "../../platform/hash.ts";
 import { createHash } from "./hash.ts";
 import type { FromHashThread, SentBytes, ToHashThread } from "./hash-threads.ts";
 import { KernelMemory, type MemoryRange } from "./kernel-memory.ts";
-import { Md5Lanes } from "./md5-lanes.ts";
+import { gatherMsMax, Md5Lanes } from "./md5-lanes.ts";
 
 // The thread that HashThreads starts: hashes the pieces it is sent, of each body in the order they
 // are sent.
@@ -14,12 +14,16 @@ interface Hashing {
   /** Calls `done` when the bytes are no longer needed. */
   update(bytes: Uint8Array, done: () => void): void;
   digest(done: (digest: Uint8Array) => void): void;
+  close(): void;
 }
 
 const port = must(parentPort ?? undefined, "started as a thread");
 const memory = new KernelMemory(workerData as MemoryRange); // as HashThreads starts it
 const hash = createHash(memory);
-const md5 = new Md5Lanes(memory, setImmediate);
+const md5 = new Md5Lanes(memory, {
+  soon: setImmediate,
+  late: (step) => setTimeout(step, gatherMsMax),
+});
 const hashings = new Map<number, Hashing>();
 
 function open(algorithm: HashAlgorithm): Hashing {
@@ -31,6 +35,7 @@ function open(algorithm: HashAlgorithm): Hashing {
       done();
     },
     digest: (done) => done(hasher.digest()),
+    close: () => undefined,
   };
 }
 
@@ -46,6 +51,7 @@ function receive(message: ToHashThread): void {
     case "digest":
       return hashing().digest((digest) => answer({ id, digest }));
     case "close":
+      hashing().close();
       hashings.delete(id);
   }
 }

@@ -16,15 +16,31 @@ const blockBytes = 64;
  */
 const stepBlocks = (256 * 1024) / blockBytes;
 
+/**
+ * @limit How long bytes wait for those of other bodies that are being sent: 1 MiB comes within this
+ * at 100 MB/s …
+ */
+export const gatherMsMax = 10;
+/** @limit … and for how many bytes of its own a body waits: then it is late, and they are hashed. */
+const gatherBytesMax = 2 * 1024 * 1024;
+
 /** The work left for a body, in order. */
 type Work =
   | { readonly kind: "bytes"; bytes: Uint8Array; readonly done: () => void }
   | { readonly kind: "digest"; readonly done: (digest: Uint8Array) => void };
 
+/** When the lanes go on. */
+export interface Md5Schedule {
+  /** Calls it once other messages were received. */
+  readonly soon: (step: () => void) => void;
+  /** Calls it after `gatherMsMax`. */
+  readonly late: (step: () => void) => void;
+}
+
 /**
  * MD5 of the bodies of a process, four at a time where so many are under way: one alone leaves most
  * of a core idle (kernels/md5.as.ts). It is done in steps, and more bodies may come between two of
- * them.
+ * them. While other bodies are open, bytes wait a little for theirs.
  */
 export class Md5Lanes {
   readonly #memory: KernelMemory;
@@ -32,42 +48,63 @@ export class Md5Lanes {
   /** The states of all lanes, word after word. */
   readonly #states: Uint32Array;
   readonly #places: Uint32Array;
-  readonly #later: (step: () => void) => void;
+  readonly #schedule: Md5Schedule;
   /** Bodies with something to do, who waited longest first. */
   readonly #waiting: Md5Body[] = [];
+  #open = 0;
   #isStepDue = false;
+  #isTimed = false;
 
-  /** @param later calls a step once other messages were received. */
-  constructor(memory: KernelMemory, later: (step: () => void) => void) {
+  constructor(memory: KernelMemory, schedule: Md5Schedule) {
     const wasm = readFileSync(new URL("kernels/md5.wasm", import.meta.url));
     this.#memory = memory;
-    this.#later = later;
+    this.#schedule = schedule;
     this.#kernel = instantiateKernel<Md5Exports>(memory, wasm);
     this.#states = memory.words(this.#kernel.statesStart(), 4 * lanes);
     this.#places = memory.words(this.#kernel.placesStart(), lanes);
   }
 
   open(): Md5Body {
+    this.#open++;
     return new Md5Body({
       memory: this.#memory,
       hash: (body, at, blocks) => this.#hash([{ body, at }], blocks),
-      wake: (body) => this.#wake(body),
+      begin: (body) => void this.#waiting.push(body),
+      goOn: () => this.#goOn(),
+      close: () => {
+        this.#open--;
+        this.#goOn();
+      },
     });
   }
 
-  #wake(body: Md5Body): void {
-    this.#waiting.push(body);
-    if (this.#isStepDue) return;
-    this.#isStepDue = true;
-    this.#later(this.#step);
+  #goOn(): void {
+    if (this.#isStepDue || this.#waiting.length === 0) return;
+    if (!this.#othersMayCome()) {
+      this.#isStepDue = true;
+      this.#schedule.soon(this.#step);
+    } else if (!this.#isTimed) {
+      this.#isTimed = true;
+      this.#schedule.late(this.#waitNoLonger);
+    }
   }
+
+  /** True if lanes are free for bodies that are open, and nobody waits for what is here. */
+  #othersMayCome(): boolean {
+    const bodies = Math.min(lanes, this.#open);
+    return this.#waiting.length < bodies && !this.#waiting.some((body) => body.isLate);
+  }
+
+  readonly #waitNoLonger = (): void => {
+    this.#isTimed = false;
+    for (const body of this.#waiting) body.isLate = true;
+    this.#goOn();
+  };
 
   readonly #step = (): void => {
     this.#isStepDue = false;
     this.#hashSome();
-    if (this.#waiting.length === 0 || this.#isStepDue) return;
-    this.#isStepDue = true;
-    this.#later(this.#step);
+    this.#goOn();
   };
 
   /** A little of up to four bodies. */
@@ -82,7 +119,10 @@ export class Md5Lanes {
     }
     if (ready.length === 0) return;
     this.#hash(ready, blocks);
-    for (const { body } of ready) body.advance(blocks);
+    for (const { body } of ready) {
+      body.advance(blocks);
+      this.#waiting.push(body);
+    }
   }
 
   #hash(ready: readonly { readonly body: Md5Body; readonly at: number }[], blocks: number): void {
@@ -105,8 +145,11 @@ interface Md5BodyOptions {
   readonly memory: KernelMemory;
   /** Hashes blocks of this body alone, at once. */
   readonly hash: (body: Md5Body, at: number, blocks: number) => void;
-  /** The body has something to do. */
-  readonly wake: (body: Md5Body) => void;
+  /** The body has something to do, where it had nothing. */
+  readonly begin: (body: Md5Body) => void;
+  /** There is more to do, or less to wait for. */
+  readonly goOn: () => void;
+  readonly close: () => void;
 }
 
 /** The MD5 of one body. What is asked of it is done in order, in steps of its lanes. */
@@ -116,6 +159,10 @@ export class Md5Body {
   readonly #options: Md5BodyOptions;
   readonly #work: Work[] = [];
   #bytes = 0;
+  /** Its bytes wait for no others. */
+  isLate = false;
+  /** Bytes that were given since there was nothing to do. */
+  #bytesGathered = 0;
   /** Bytes that do not fill a block. */
   readonly #tail = new Uint8Array(blockBytes);
   #tailBytes = 0;
@@ -127,15 +174,24 @@ export class Md5Body {
   /** Calls `done` when the bytes are no longer needed. */
   update(bytes: Uint8Array, done: () => void): void {
     this.#bytes += bytes.length;
+    this.#bytesGathered += bytes.length;
+    if (this.#bytesGathered >= gatherBytesMax) this.isLate = true;
     this.#add({ kind: "bytes", bytes, done });
   }
 
   digest(done: (digest: Uint8Array) => void): void {
+    this.isLate = true;
     this.#add({ kind: "digest", done });
   }
 
+  /** No more comes of it; what was asked for is still done. To be called once. */
+  close(): void {
+    this.#options.close();
+  }
+
   #add(work: Work): void {
-    if (this.#work.push(work) === 1) this.#options.wake(this);
+    if (this.#work.push(work) === 1) this.#options.begin(this);
+    this.#options.goOn();
   }
 
   /**
@@ -148,6 +204,8 @@ export class Md5Body {
       else if (this.#takeAlone(work)) return Math.floor(work.bytes.length / blockBytes);
       this.#work.shift();
     }
+    this.isLate = false;
+    this.#bytesGathered = 0;
     return 0;
   }
 
@@ -160,7 +218,6 @@ export class Md5Body {
   advance(blocks: number): void {
     const work = this.#bytesAhead;
     work.bytes = work.bytes.subarray(blocks * blockBytes);
-    this.#options.wake(this);
   }
 
   get #bytesAhead(): Extract<Work, { kind: "bytes" }> {

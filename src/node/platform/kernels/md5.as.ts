@@ -212,7 +212,16 @@ function transpose(one: v128, two: v128, three: v128, four: v128, into: usize): 
 }
 
 @inline
-function step<T>(a: T, b: T, mixed: T, words: usize, word: usize, table: usize, index: usize, turn: i32): T {
+function step<T>(
+  a: T,
+  b: T,
+  mixed: T,
+  words: usize,
+  word: usize,
+  table: usize,
+  index: usize,
+  turn: i32,
+): T {
   const input = load<T>(words + word * sizeof<T>());
   const constant = load<T>(table + index * 16);
   if (isVector<T>()) {
