@@ -84,7 +84,7 @@ test("C5: an object with bytes that look like a record hides none behind it, its
 });
 
 test("scan: a long hole is read in large pieces", async () => {
-  const { store, refs } = await written([payloadOf(3_000_000), payloadOf(10)]);
+  const { store, refs } = await written([payloadOf(3_000_000), payloadOf(70_000)]);
   bytesOf(store)[refs[0]!.offset]! ^= 1;
   const before = store.memoryDisks[0]!.count("read");
   const found = await scan(store, refs[0]!, true);

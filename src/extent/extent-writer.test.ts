@@ -5,6 +5,7 @@ import type { ChunkRef } from "../format/chunk-ref.ts";
 import { recordBytes } from "../format/record.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
+import { extentPath } from "./extent-files.ts";
 import type { ExtentWriter } from "./extent-writer.ts";
 import { settle } from "./testing/manual-clock.ts";
 import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
@@ -34,8 +35,23 @@ test("writer: appended chunks are read back, each at its own place", async () =>
     const ref = await writer.append(identityOf(length), payload);
     assert.deepEqual(await reader.read(ref, identityOf(length), 0, length), payload);
   }
-  assert.equal(store.table.entries.size, 1);
+  assert.equal(store.table.entries.size, 2, "one for small records and one for large ones");
   await reader.close();
+});
+
+test("writer: small records do not wait for the write of a large one", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  const writer = store.writer();
+  const { extent } = await writer.append(identityOf(0), payloadOf(65_537));
+  const gate = Promise.withResolvers<void>();
+  disk!.before = (operation, path) =>
+    operation === "write" && path === extentPath(extent) ? gate.promise : undefined;
+  const large = writer.append(identityOf(1), payloadOf(100_000));
+  const small = await writer.append(identityOf(2), payloadOf(65_536));
+  assert.notEqual(small.extent, extent);
+  gate.resolve();
+  assert.equal((await large).extent, extent);
 });
 
 test("writer: the row is committed before the file exists, with truthful scheme and member", async () => {
@@ -197,8 +213,9 @@ test("writer: an append goes to the data directory with the shortest queue", asy
   const large = writer.append(identityOf(0), payloadOf(100_000));
   const small = Array.from({ length: 10 }, (_, i) => writer.append(identityOf(i), payloadOf(1000)));
   release();
-  const { extent } = await large;
-  for (const ref of await Promise.all(small)) assert.notEqual(ref.extent, extent);
+  const diskOf = ({ extent }: ChunkRef) => store.table.entries.get(extent)?.row.members[0]?.disk;
+  const disk = diskOf(await large);
+  for (const ref of await Promise.all(small)) assert.notEqual(diskOf(ref), disk);
 });
 
 const troubles = [
@@ -325,6 +342,25 @@ test("writer: several writers that fill a disk stop at its reserve, however quic
     await store.clock.advance(4000);
     await writer!.append(identityOf(1), payload);
   });
+});
+
+test("writer: small and large records together leave a disk its reserve", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  disk!.bytesFree = 1_350_000;
+  const writer = store.writer({ reserveBytes: 1_000_000 });
+  await Promise.all([70_000, 10].map((bytes) => writer.append(identityOf(0), payloadOf(bytes))));
+  disk!.bytesFree = 1_250_000;
+  const gate = Promise.withResolvers<void>();
+  disk!.before = (operation) => (operation === "write" ? gate.promise : undefined);
+  const large = writer.append(identityOf(1), payloadOf(200_000));
+  await settle();
+  const small = Promise.all([2, 3].map((i) => writer.append(identityOf(i), payloadOf(60_000))));
+  const refused = assert.rejects(small, { code: "storage_full" });
+  await settle();
+  gate.resolve();
+  await large;
+  await refused;
 });
 
 test("writer: nothing is written into the mount point of a disk that is not mounted", async () => {

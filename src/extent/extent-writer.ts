@@ -3,7 +3,7 @@ import { StoreError, messageOf } from "../base/errors.ts";
 import { SizeCounts } from "../base/size-counts.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { ExtentId } from "../format/ids.ts";
-import { chunkBytesMax, extentBytesMax, extentHeaderBytes } from "../format/limits.ts";
+import { blockBytes, chunkBytesMax, extentBytesMax, extentHeaderBytes } from "../format/limits.ts";
 import type { RecordIdentity } from "../format/record.ts";
 import { blockChecksums, recordBytes } from "../format/record.ts";
 import { DiskError, isDiskError } from "../platform/disk.ts";
@@ -11,7 +11,7 @@ import type { Service } from "../platform/platform.ts";
 import type { DataDisk } from "./extent-files.ts";
 import { examineExtent } from "./extent-examination.ts";
 import type { PendingRecord } from "./append/append-lane.ts";
-import { AppendLane } from "./append/append-lane.ts";
+import { AppendLane, batchBytesMax } from "./append/append-lane.ts";
 import { codeOfDiskError, onDisk } from "./disk/disk-error-codes.ts";
 import type { DiskStatistics, StoppedKind } from "./disk/disk-health.ts";
 import { DiskHealth } from "./disk/disk-health.ts";
@@ -48,8 +48,9 @@ export interface ExtentWriterStatistics {
 }
 
 /**
- * Appends records for one session: one open extent in each data directory, each with its own group
- * commit. What arrives while a sync runs is written with the next one vectored write and one sync.
+ * Appends records for one session: two open extents in each data directory, one for small records
+ * and one for large ones, each with its own group commit. What arrives while a sync runs is written
+ * with the next one vectored write and one sync.
  */
 export interface ExtentWriter extends Service {
   /**
@@ -75,6 +76,13 @@ export interface ExtentWriter extends Service {
   statistics(): ExtentWriterStatistics;
 }
 
+/**
+ * @limit A record is small up to this payload. Small records have a lane of their own, so that they
+ * never wait for the write of a large one.
+ */
+const smallPayloadBytesMax = blockBytes;
+/** @limit One batch of small records: some 900 of 4 KiB. Large ones have the rest of a batch. */
+const smallBatchBytesMax = 4 * 1024 * 1024;
 /**
  * @limit Nothing of an open extent can be reclaimed: a quiet store seals what it wrote within this.
  */
@@ -110,11 +118,18 @@ export function createExtentWriter(options: ExtentWriterOptions): ExtentWriter {
   return new LocalExtentWriter(options);
 }
 
+/** What is appended through to one disk, apart by the size of records. */
+interface LanesOfDisk {
+  readonly small: AppendLane;
+  readonly large: AppendLane;
+}
+
 class LocalExtentWriter implements ExtentWriter {
   readonly name = "extent writer";
   readonly #options: ExtentWriterOptions;
   readonly #disks: readonly DiskHealth[];
-  /** One for each disk: extents have one member for now. */
+  /** For each disk: extents have one member for now. */
+  readonly #lanesOfDisks: readonly LanesOfDisk[];
   readonly #lanes: readonly AppendLane[];
   readonly #ledger: ExtentLedger;
   /** Which lane comes first among equals: turned by each append, so that idle disks fill evenly. */
@@ -133,7 +148,11 @@ class LocalExtentWriter implements ExtentWriter {
     this.#options = options;
     this.#ledger = new ExtentLedger(options.table, options.platform.clock);
     this.#disks = options.disks.disks.map((place) => this.#createHealth(place));
-    this.#lanes = this.#disks.map((health) => this.#createLane([health]));
+    this.#lanesOfDisks = this.#disks.map((health) => ({
+      small: this.#createLane([health], smallBatchBytesMax),
+      large: this.#createLane([health], batchBytesMax - smallBatchBytesMax),
+    }));
+    this.#lanes = this.#lanesOfDisks.flatMap(({ small, large }) => [small, large]);
   }
 
   append(identity: RecordIdentity, payload: Uint8Array): Promise<ChunkRef> {
@@ -163,7 +182,7 @@ class LocalExtentWriter implements ExtentWriter {
     const either = AbortSignal.any([signal, failed.signal]);
     const loops = [
       this.#keepLedger(either),
-      ...this.#lanes.map((lane) => this.#watch(lane, either)),
+      ...this.#disks.map((health) => this.#watch(health, either)),
     ];
     const ends = await Promise.allSettled(loops.map((loop) => loop.finally(() => failed.abort())));
     for (const end of ends) if (end.status === "rejected") throw end.reason;
@@ -185,19 +204,25 @@ class LocalExtentWriter implements ExtentWriter {
     };
   }
 
-  /** Gives the record to the writable lane with the least to do. */
+  /** Gives the record to the lane for its size on the writable disk with the least to do. */
   #place(record: PendingRecord): void {
     if (this.#closedBy !== undefined) {
       record.reject(this.#closedBy);
       return;
     }
+    const isSmall = record.payload.length <= smallPayloadBytesMax;
+    const disks = this.#lanesOfDisks;
     let best: AppendLane | undefined;
-    for (let i = 0; i < this.#lanes.length; i++) {
-      const lane = this.#lanes[(this.#turn + i) % this.#lanes.length]!;
-      if (!lane.isWritable) continue;
-      if (best === undefined || lane.bytesAhead < best.bytesAhead) best = lane;
+    let bestBytesAhead = Infinity;
+    for (let i = 0; i < disks.length; i++) {
+      const { small, large } = disks[(this.#turn + i) % disks.length]!;
+      const lane = isSmall ? small : large;
+      const bytesAhead = small.bytesAhead + large.bytesAhead;
+      if (!lane.isWritable || bytesAhead >= bestBytesAhead) continue;
+      best = lane;
+      bestBytesAhead = bytesAhead;
     }
-    this.#turn = (this.#turn + 1) % this.#lanes.length;
+    this.#turn = (this.#turn + 1) % disks.length;
     if (best === undefined) record.reject(this.#noDisk());
     else if (best.hasSpace(record.bytes)) best.enqueue(record);
     else
@@ -222,7 +247,7 @@ class LocalExtentWriter implements ExtentWriter {
     return new DiskHealth({ place, session, reserveBytes, log: platform.log });
   }
 
-  #createLane(disks: readonly DiskHealth[]): AppendLane {
+  #createLane(disks: readonly DiskHealth[], batchBytes: number): AppendLane {
     const { platform } = this.#options;
     return new AppendLane({
       clock: platform.clock,
@@ -230,6 +255,7 @@ class LocalExtentWriter implements ExtentWriter {
       ledger: this.#ledger,
       openExtent: () => this.#openExtent(disks),
       extentBytes: this.#options.extentBytes ?? extentBytesMax,
+      batchBytes,
       giveBack: (records, error) => {
         this.#takeBack(records, error);
       },
@@ -308,11 +334,12 @@ class LocalExtentWriter implements ExtentWriter {
     lane.abandonWork(new DiskError("io", `no answer for ${answerMsMax / 1000} s`));
   }
 
-  async #watch(lane: AppendLane, signal: AbortSignal): Promise<void> {
+  async #watch(health: DiskHealth, signal: AbortSignal): Promise<void> {
+    const lanes = this.#lanes.filter(({ disks }) => disks.includes(health));
     while (!signal.aborted) {
-      if (lane.workingForMs <= answerMsMax) {
-        await Promise.all(lane.disks.map((health) => health.check()));
-        lane.look();
+      if (lanes.every(({ workingForMs }) => workingForMs <= answerMsMax)) {
+        await health.check();
+        for (const lane of lanes) lane.look();
       }
       await this.#options.platform.clock.sleep(checkMs, signal);
     }

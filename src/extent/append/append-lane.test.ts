@@ -10,7 +10,7 @@ import { DiskError, isDiskError } from "../../platform/disk.ts";
 import { extentPath } from "../extent-files.ts";
 import { settle } from "../testing/manual-clock.ts";
 import { identityOf, payloadOf, TestStore } from "../testing/test-store.ts";
-import { AppendLane } from "./append-lane.ts";
+import { AppendLane, batchBytesMax } from "./append-lane.ts";
 import { DiskHealth } from "../disk/disk-health.ts";
 import { ExtentLedger } from "./extent-ledger.ts";
 import { openNewExtent } from "./open-new-extent.ts";
@@ -41,6 +41,7 @@ class TwoMembers {
       disks: this.disks,
       ledger: this.ledger,
       extentBytes: extentBytesMax,
+      batchBytes: batchBytesMax,
       openExtent: () => openNewExtent(options, this.disks, this.ledger, counts),
       giveBack: (records, error) => {
         for (const record of records) record.reject(error);

@@ -16,15 +16,19 @@ import type { OpenExtent, StagedRecord } from "./open-extent.ts";
  * long.
  */
 const batchRecordsMax = 1024;
-/** @limit Four full chunks: about 10 ms of a disk that writes 1.6 GB/s. */
+/**
+ * @limit The batches of all lanes of a disk together, and so what a process may be writing to it:
+ * four full chunks, about 10 ms of a disk that writes 1.6 GB/s.
+ */
 export const batchBytesMax = 16 * 1024 * 1024;
 
 /** @limit 4,096 waiting records are half a second of small ones on a slow disk (8,000/s) … */
 export const laneRecordsMax = 4096;
 /**
- * @limit … and 256 MiB as long of large ones. The bytes are the callers'; the queue holds no copy.
+ * @limit … and 128 MiB a quarter of one of large ones. The bytes are the callers'; the queue holds
+ * no copy.
  */
-export const laneBytesMax = 256 * 1024 * 1024;
+export const laneBytesMax = 128 * 1024 * 1024;
 
 export interface PendingRecord extends StagedRecord {
   readonly resolve: (ref: ChunkRef) => void;
@@ -42,6 +46,8 @@ export interface LaneOwner {
   /** A new extent on this lane's disks. */
   readonly openExtent: () => Promise<OpenExtent>;
   readonly extentBytes: number;
+  /** Bytes of one batch, though a single larger record is taken. */
+  readonly batchBytes: number;
   /** The lane could not take these: others may, or they fail with this. */
   readonly giveBack: (records: readonly PendingRecord[], error: unknown) => void;
   readonly fenced: (error: StoreError) => void;
@@ -148,6 +154,7 @@ export class AppendLane {
   }
 
   async #carryOut(): Promise<void> {
+    const claims: (() => void)[] = [];
     try {
       if (this.#sealRequested || this.#lookRequested) {
         await this.#attend();
@@ -160,8 +167,10 @@ export class AppendLane {
         this.#sealRequested = this.#queue.length > 0;
         return;
       }
+      const bytes = this.#batchBytes;
       for (const health of this.#owner.disks) {
-        const claim = health.claim(this.#batchBytes);
+        claims.push(() => health.claimEnded(bytes));
+        const claim = health.claim(bytes);
         if (claim !== undefined) await claim;
       }
       // Taken away while the disk was looked at: it is written elsewhere.
@@ -174,6 +183,7 @@ export class AppendLane {
     } catch (error) {
       await this.#fail(error);
     } finally {
+      for (const end of claims) end();
       this.#workingSinceMs = undefined;
     }
   }
@@ -204,7 +214,7 @@ export class AppendLane {
     let bytes = 0;
     for (const record of this.#queue) {
       const together = bytes + record.bytes;
-      if (count === batchRecordsMax || (count > 0 && together > batchBytesMax)) break;
+      if (count === batchRecordsMax || (count > 0 && together > this.#owner.batchBytes)) break;
       // An empty extent takes any record: one larger than an extent must go somewhere.
       const isFirst = extent.isEmpty && count === 0;
       if (!isFirst && extent.length + together > this.#owner.extentBytes) break;

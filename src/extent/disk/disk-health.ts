@@ -50,8 +50,8 @@ const creditBytesMax = 16 * mebibyte;
  *
  * The reserve is kept by `claim`: what is about to be written comes out of a small credit, and
  * where that is used up the free space is looked at again. Writers of other processes know nothing
- * of each other, but each has at most one batch on its way that the free space does not show:
- * between them they go past the reserve by no more than a batch (16 MiB) for each but one.
+ * of each other, but each has at most a full batch (16 MiB, its lanes together) on its way that the
+ * free space does not show: they go past the reserve by no more than that for each but one.
  */
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
@@ -60,8 +60,11 @@ export class DiskHealth {
   #bytesFree = 0;
   /** Bytes that may be written before the next look. */
   #creditBytes = 0;
+  /** Claimed for batches under way, which the free space may not show yet. */
+  #claimedBytes = 0;
   /** A write that did not fit: the disk stays full until it would. */
   #refusedBytes = 0;
+  #probing: Promise<void> | undefined;
 
   constructor(options: DiskHealthOptions) {
     this.#options = options;
@@ -86,17 +89,24 @@ export class DiskHealth {
   }
 
   /**
-   * Before this much is written, and after all that was claimed before is: DiskError where the disk
-   * does not take it, or would have less free than its reserve.
+   * Called before this much is written: DiskError where the disk does not take it, or would have
+   * less free than its reserve. `claimEnded` is called once it is written or was given up, also
+   * after a failure.
    */
   claim(bytes: number): Ready<void> {
+    this.#claimedBytes += bytes;
     if (bytes > this.#creditBytes) return this.#claimAfterLook(bytes);
     this.#creditBytes -= bytes;
   }
 
+  claimEnded(bytes: number): void {
+    this.#claimedBytes -= bytes;
+  }
+
   async #claimAfterLook(bytes: number): Promise<void> {
-    await this.checkFor(bytes);
-    const spaceBytes = this.#bytesFree - this.#options.reserveBytes;
+    const besideBytes = this.#claimedBytes - bytes;
+    await this.checkFor(bytes + besideBytes);
+    const spaceBytes = this.#bytesFree - besideBytes - this.#options.reserveBytes;
     this.#creditBytes = Math.min(spaceBytes * creditShare, creditBytesMax) - bytes;
   }
 
@@ -137,7 +147,7 @@ export class DiskHealth {
         const reserve = `${Math.ceil(reserveBytes / mebibyte)} MiB are kept for deleting`;
         return this.#stopped("full", `${free}, ${reserve}`);
       }
-      if (!this.isWritable) await this.#probe();
+      if (!this.isWritable) await (this.#probing ??= this.#probe());
       return writable;
     } catch (error) {
       const cause = isStoreError(error) ? error.cause : error;
@@ -146,18 +156,23 @@ export class DiskHealth {
     }
   }
 
+  /** One at a time, since its file has a fixed name. */
   async #probe(): Promise<void> {
     const { session } = this.#options;
     const { disk } = this.place;
     const path = `probe-${session}`;
-    const file = await openProbe(disk, path);
     try {
-      await file.write([probeBytes], 0);
-      await file.sync();
+      const file = await openProbe(disk, path);
+      try {
+        await file.write([probeBytes], 0);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await disk.remove(path);
     } finally {
-      await file.close();
+      this.#probing = undefined;
     }
-    await disk.remove(path);
   }
 
   #stopped(kind: StoppedKind, why: string): DiskState {

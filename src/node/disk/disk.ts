@@ -19,8 +19,8 @@ import { DirectFile, directBlockBytes } from "./direct-file.ts";
  */
 /** @limit Enough to keep a flash disk busy; more only wait in the kernel instead of here. */
 const readsMax = 6;
-/** @limit A batch that is written and synced, and the next extent that is being made. */
-const writesMax = 2;
+/** @limit A batch of each of two lanes that is written and synced, and an extent that is made. */
+const writesMax = 3;
 
 /** @limit Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
 export const diskThreadsMax = readsMax + writesMax;
