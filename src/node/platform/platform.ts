@@ -8,10 +8,10 @@ import { createLog } from "./log.ts";
 import { createRandom } from "./random.ts";
 
 /**
- * @limit Address space for the buffers of uploads (96 MiB, object/write/body-buffers.ts) and for
+ * @limit Address space for the buffers of uploads (80 MiB, object/write/body-buffers.ts) and for
  * the kernels of this thread and of those that hash.
  */
-const sharedBytes = 104 * 1024 * 1024;
+const sharedBytes = 88 * 1024 * 1024;
 
 /** The real world. One per process. */
 export function createPlatform(options: { readonly log?: Log | undefined } = {}): Platform {

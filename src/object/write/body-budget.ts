@@ -21,14 +21,14 @@ import { inPhase, type RequestPhases } from "../request-phases.ts";
  */
 
 /**
- * @limit 16 chunks, four full batches of a disk: 64 MiB. Their memory is kept and used again, so it
- * is what a front end has for chunks once many uploads came at once.
+ * @limit 12 chunks, three full batches of a disk: 48 MiB. Their memory is kept and used again, so
+ * it is what a front end has for chunks once many uploads came at once.
  */
-export const bodiesBytesMax = 16 * chunkBytesMax;
+export const bodiesBytesMax = 12 * chunkBytesMax;
 /** @limit Each upload holds so much without a share: 1,024 requests, 64 MiB. */
 export const freeBytesPerUpload = 64 * 1024;
 /**
- * @limit Uploads that wait: 16 turns of the 16 chunks in the budget. Past it an upload is answered
+ * @limit Uploads that wait: 21 turns of the 12 chunks in the budget. Past it an upload is answered
  * SlowDown at once.
  */
 export const waitersMax = 256;
