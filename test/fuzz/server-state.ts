@@ -67,11 +67,11 @@ async function heldOf(endpoint: string): Promise<Map<string, number>> {
 }
 
 /**
- * Memory that may come with use, once: buffers kept for the next bodies (130 MiB a worker), caches,
- * the heap's slack, of three processes. A minute takes 450 to 610 MiB, whether of that something
- * stays for ever is open (docs/PLAN.md).
+ * Memory that may come with use, once, of three processes: 48 MiB of chunks and 32 MiB of cached
+ * records for each front end, young generations of 32 MiB, threads that hash, compiled code. Ten
+ * minutes took 176 MiB, less than their first three.
  */
-const growthBytesMax = 1024 * 1024 * 1024;
+const growthBytesMax = 512 * 1024 * 1024;
 /** A reader keeps the files of 512 extents open for half a minute, and a writer has some. */
 const moreFilesMax = 640;
 /** The one that asks for metrics, and one that is just being closed. */
