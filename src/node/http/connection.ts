@@ -234,7 +234,7 @@ export class Connection implements BodySource {
     this.#request = new IncomingRequest(head, body, this.#socket, secure);
     this.#isAnswering = false;
     this.#body = body;
-    const end = body === undefined || at === data.length ? at : this.#takeBody(data, at);
+    const end = body === undefined || at >= data.length ? at : this.#takeBody(data, at);
     if (this.#hasEnded) body?.fail(cutOff());
     this.#handle(this.#request);
     return end;

@@ -31,6 +31,22 @@ test("http server: a body that came with its head is read whole at once, request
   peer.socket.destroy();
 });
 
+test("C6: http server: many bytes that came with a head have memory of their own", async () => {
+  await using server = await serve(async (request) => {
+    const read = await request.readWhole(100_000);
+    const isOwn = read.length === read.buffer.byteLength;
+    const body = Buffer.from(`${Buffer.from(read).toString("latin1").at(-1)}${isOwn}!`);
+    return { status: 200, headers: [], body };
+  });
+  const peer = new Peer(server.port);
+  for (const last of ["x", "y"]) {
+    peer.received = "";
+    peer.send(`${head(20_000)}${"-".repeat(19_999)}${last}`);
+    await peer.until(`${last}true!`);
+  }
+  peer.socket.destroy();
+});
+
 test("http server: a body that comes later, or once it is asked for, is read whole when it is there", async () => {
   let asked = Promise.withResolvers<void>();
   await using server = await serve(async (request) => {

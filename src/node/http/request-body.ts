@@ -1,3 +1,4 @@
+import { freeBytes } from "../../base/bytes.ts";
 import type { BodyFault } from "../../platform/body-fault.ts";
 import { StoreError } from "../../base/errors.ts";
 import { malformed } from "./byte-classes.ts";
@@ -6,6 +7,12 @@ import type { HttpLimits } from "./limits.ts";
 import { PeerPace } from "./peer-pace.ts";
 
 const ended: IteratorResult<Uint8Array> = { done: true, value: undefined };
+
+/**
+ * @limit From here on bytes behind a head are copied, so that their memory can be given back. A
+ * view keeps the whole buffer for the collector, which looks for garbage each few MB of these.
+ */
+const copiedBytesMin = 16 * 1024;
 
 /** The body of requests that have none. */
 export const emptyBody: AsyncIterable<Uint8Array> = {
@@ -106,7 +113,10 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     if (!this.#isWhole || this.#isPulled) return this.#collect(bytes);
     const pieces = this.#pieces;
     this.#forget();
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    if (pieces.length === 1) return pieces[0]!;
+    const whole = Buffer.concat(pieces);
+    for (const piece of pieces) freeBytes(piece);
+    return whole;
   }
 
   /** The reader has had enough; what is left is the connection's business. */
@@ -127,7 +137,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     }
     const end = Math.min(data.length, at + this.#rest);
     this.#rest -= end - at;
-    this.#deliver(at === 0 && end === data.length ? data : data.subarray(at, end));
+    this.#deliver(pieceOf(data, at, end));
     if (this.#rest === 0) this.#complete();
     return end;
   }
@@ -160,6 +170,7 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     for (let next = await this.next(); next.done !== true; next = await this.next()) {
       whole.set(next.value, at);
       at += next.value.length;
+      freeBytes(next.value);
     }
     return whole;
   }
@@ -193,4 +204,13 @@ export class RequestBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uin
     if (waiting !== undefined) this.#pace.rest();
     return waiting;
   }
+}
+
+/** Bytes of what was read; in memory of their own where they are many and the end of it. */
+function pieceOf(data: Buffer, at: number, end: number): Uint8Array {
+  if (at === 0 && end === data.length) return data;
+  if (end < data.length || end - at < copiedBytesMin) return data.subarray(at, end);
+  const piece = new Uint8Array(data.subarray(at));
+  freeBytes(data);
+  return piece;
 }

@@ -60,7 +60,9 @@ export function incomingOf(
   const { algorithm = "crc32", pieceBytes, announce = true } = options;
   const isWhole = announce && bytes.length <= wholeBodyBytesMax;
   return {
-    body: isWhole ? { kind: "whole", read: () => bytes } : inPieces(pieces(bytes, pieceBytes)),
+    body: isWhole
+      ? { kind: "whole", read: () => bytes, ownership: "borrowed" }
+      : inPieces(pieces(bytes, pieceBytes)),
     sizeBytes: announce ? bytes.length : undefined,
     algorithms: [algorithm],
     accept: (digests) => ({ algorithm, type: "full", value: digestOf(digests, algorithm) }),

@@ -28,6 +28,8 @@ export interface WholeBody {
   readonly kind: "whole";
   /** Reads the whole; called once. The bytes do not change any more. */
   read(): Uint8Array | Promise<Uint8Array>;
+  /** Says if the bytes may be freed once they are stored (owned), or are somebody's. */
+  readonly ownership: "owned" | "borrowed";
 }
 
 /** A body of any size, as it comes. */

@@ -36,6 +36,19 @@ function putPieces(store: TestStore, name: string, bytes: Uint8Array, options: o
   return putObject(store, { ...inBucket, key: key(name), attributes, condition: always, incoming });
 }
 
+test("C6: put gives back the memory of a small body that it owns, once that is stored", async () => {
+  const store = await createTestStore(hash);
+  for (const ownership of ["owned", "borrowed"] as const) {
+    const bytes = patterned(5000);
+    const incoming = incomingOf(bytes);
+    const body = { kind: "whole", read: () => bytes, ownership } as const;
+    const input = { ...inBucket, key: key("k"), attributes, condition: always };
+    ok(await putObject(store, { ...input, incoming: { ...incoming, body } }));
+    assert.equal(bytes.length, ownership === "owned" ? 0 : 5000);
+    assert.deepEqual(Buffer.from(ok(await get(store, "k"))), Buffer.from(patterned(5000)));
+  }
+});
+
 test("put: what was stored is read, with MD5 as ETag and the checksum accepted", async () => {
   const store = await createTestStore(hash);
   const stored = ok(await put(store, "a", "hello"));

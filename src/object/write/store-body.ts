@@ -65,6 +65,7 @@ async function storeWhole(
   phases.wait("write");
   try {
     const chunk = await writer.append(dataRecord(blob, 0), bytes);
+    if (body.ownership === "owned") freeBytes(bytes);
     const chunks = [chunk];
     return { size, md5, checksum, data: { kind: "chunks", chunks }, appended: chunks };
   } finally {

@@ -189,6 +189,7 @@ function bodyOf(
         if (whole instanceof Promise) return whole.then((bytes) => decodeWhole(decoder, bytes));
         return decodeWhole(decoder, whole);
       },
+      ownership: "owned",
     };
   }
   return { kind: "pieces", pieces: body, decoder, ownership: "owned", signal: request.signal };

@@ -267,7 +267,11 @@ export function incomingOf(session: ClientSession, bytes: Uint8Array): IncomingB
   const isWhole = announces && bytes.length <= wholeBodyBytesMax;
   return {
     body: isWhole
-      ? { kind: "whole", read: async () => concatBytes(await Array.fromAsync(sent)) }
+      ? {
+          kind: "whole",
+          read: async () => concatBytes(await Array.fromAsync(sent)),
+          ownership: "borrowed",
+        }
       : { kind: "pieces", pieces: sent, decoder: plainPieces, ownership: "owned" },
     sizeBytes: announces ? bytes.length : undefined,
     algorithms: ["crc32"],
