@@ -1,6 +1,6 @@
 import { afterKey } from "../base/bytes.ts";
 import type { KeyRange } from "../format/row-keys.ts";
-import type { EngineReader, Row } from "./engine.ts";
+import type { EngineReader, Row, ScanOptions } from "./engine.ts";
 import { scanRowsMax } from "./engine.ts";
 
 /** Reads all rows of a range that is known to hold few. */
@@ -12,16 +12,17 @@ export async function scanAll(reader: EngineReader, range: KeyRange): Promise<Ro
 
 /**
  * All rows of a range in key order, by pages of at most `limit`, each of its own moment. No page is
- * empty.
+ * empty. A row that is not as it was written is left out where `onDamaged` is given.
  */
 export async function* scanPages(
   reader: EngineReader,
   range: KeyRange,
   limit: number,
+  onDamaged?: ScanOptions["onDamaged"],
 ): AsyncGenerator<Row[], void, undefined> {
   let { start } = range;
   for (;;) {
-    const rows = await reader.scan({ start, end: range.end }, { limit });
+    const rows = await reader.scan({ start, end: range.end }, { limit, onDamaged });
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows;

@@ -1,6 +1,7 @@
 import { toHex } from "../../base/bytes.ts";
-import { isStoreError, messageOf } from "../../base/errors.ts";
+import { isStoreError, messageOf, type StoreError } from "../../base/errors.ts";
 import { readRow, type Row } from "../../engine/engine.ts";
+import { scanPages } from "../../engine/scan-pages.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
 import {
   decodeAccessKeyRow,
@@ -34,7 +35,6 @@ import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import type { Manifests } from "../extents/manifests.ts";
 import { ObjectRowCheck } from "./object-row-check.ts";
 import type { CheckNotes } from "./report.ts";
-import { scanRows } from "./row-scan.ts";
 
 export interface IndexCheckOptions {
   readonly keymap: Keymap;
@@ -48,6 +48,8 @@ export interface IndexCheckOptions {
 
 type RowCheck = (row: Row) => void | Promise<void>;
 
+/** @limit Rows read at once: 1 MiB where each is large (2 KiB of metadata). */
+const rowsAtOnce = 500;
 /** Rows between two reports of progress. */
 const rowsPerProgress = 1000;
 
@@ -77,13 +79,15 @@ export class IndexCheck {
   ): Promise<void> {
     const { notes } = this.#options;
     const what = "a row of a kind that this software does not know";
+    const onDamaged = (thrown: StoreError): void =>
+      notes.problem("corrupt", `a row of partition ${partition.id}`, thrown.message);
     for (let spaceByte = from; spaceByte < to; spaceByte++) {
       const known = checks.get(spaceByte as Space); // undefined where it is none
       const check =
         known ?? ((row: Row) => notes.problem("unknown", whereOf(partition, row), what));
       const range = spaceRange(spaceByte as Space); // any byte makes a range
-      for await (const row of scanRows(partition, range, notes)) {
-        await this.#checkRow(partition, row, check);
+      for await (const rows of scanPages(partition, range, rowsAtOnce, onDamaged)) {
+        for (const row of rows) await this.#checkRow(partition, row, check);
       }
     }
   }
