@@ -61,7 +61,7 @@ export function applyDone(effect: Effect, answer: Answer): string | undefined {
       if (meaning.operation === "UploadPartCopy") {
         if (content === "unknown") bucket.uploadsAreLoose = true;
         else bucket.uploads.get(query("uploadId"))?.parts.set(Number(query("partNumber")), content);
-      } else if (content !== "unknown") bucket.put(key, versionId, content);
+      } else if (content !== "unknown") putFrom(answer, bucket, key, content);
       if (content === "unknown") return undefined;
       return etagComplaint(elementText(text, "ETag"), md5Of(content));
     }
@@ -83,7 +83,7 @@ export function applyDone(effect: Effect, answer: Answer): string | undefined {
       return etagComplaint(answer.header("etag"), md5Of(draft.body));
     }
     case "CompleteMultipartUpload":
-      return applyCompletion(bucket, key, query("uploadId"), versionId, text);
+      return applyCompletion(bucket, key, query("uploadId"), answer);
     case "AbortMultipartUpload":
       bucket.uploads.delete(query("uploadId"));
       return undefined;
@@ -169,9 +169,9 @@ function applyCompletion(
   bucket: BucketModel,
   key: string,
   id: string,
-  versionId: string,
-  text: string,
+  answer: Answer,
 ): string | undefined {
+  const text = answer.body.toString();
   const upload = bucket.uploads.get(id);
   if (bucket.completed.has(id)) return undefined;
   if (upload === undefined || bucket.uploadsAreLoose) {
@@ -183,8 +183,17 @@ function applyCompletion(
   bucket.uploads.delete(id);
   bucket.completed.add(id);
   if (found === undefined) return `an object of parts that were not uploaded: ${etag ?? text}`;
-  bucket.put(key, versionId, Buffer.concat(found));
+  putFrom(answer, bucket, key, Buffer.concat(found));
   return undefined;
+}
+
+/**
+ * Long work is answered before its outcome is known (`s3/response/keep-alive.ts`): such an answer
+ * has neither a length nor the id of the version that was made.
+ */
+function putFrom(answer: Answer, bucket: BucketModel, key: string, content: Buffer): void {
+  if (answer.header("content-length") === undefined) bucket.loosen(key, content);
+  else bucket.put(key, answer.header("x-amz-version-id") ?? "null", content);
 }
 
 /** The lists of parts that a completion may have named, in order. */
