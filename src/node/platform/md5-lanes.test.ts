@@ -7,14 +7,16 @@ import { Md5Lanes } from "./md5-lanes.ts";
 function createLanes() {
   const soon: (() => void)[] = [];
   const late: (() => void)[] = [];
-  const lanes = new Md5Lanes(KernelMemory.create(kernelBytes), {
+  const memory = KernelMemory.create(kernelBytes + largeBytes);
+  const lanes = new Md5Lanes(memory, {
     soon: (step) => soon.push(step),
     late: (step) => late.push(step),
   });
-  return { lanes, soon, late };
+  return { memory, lanes, soon, late };
 }
 
 const bytes = new Uint8Array(1000);
+const largeBytes = 5 * 1024 * 1024;
 const nothing = (): void => undefined;
 
 test("MD5 in lanes: the bytes of the only open body wait for nothing", () => {
@@ -54,7 +56,7 @@ test("MD5 in lanes: a digest, many bytes and the end of the other body end the w
     },
     (lanes: Md5Lanes) => {
       lanes.open();
-      lanes.open().update(new Uint8Array(2 * 1024 * 1024), nothing);
+      lanes.open().update(new Uint8Array(4 * 1024 * 1024), nothing);
     },
     (lanes: Md5Lanes) => {
       const other = lanes.open();
@@ -67,4 +69,12 @@ test("MD5 in lanes: a digest, many bytes and the end of the other body end the w
     end(lanes);
     assert.equal(soon.length, 1);
   }
+});
+
+test("MD5 in lanes: of many bytes only those past the limit go without others", () => {
+  const { memory, lanes, soon, late } = createLanes();
+  lanes.open();
+  lanes.open().update(memory.allocate(largeBytes), nothing);
+  for (let step = soon.shift(); step !== undefined; step = soon.shift()) step();
+  assert.equal(late.length, 1, "the rest waits");
 });

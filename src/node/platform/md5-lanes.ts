@@ -18,11 +18,11 @@ const stepBlocks = (256 * 1024) / blockBytes;
 
 /**
  * @limit How long bytes wait for those of other bodies that are being sent: 1 MiB comes within this
- * at 100 MB/s …
+ * at 20 MB/s …
  */
-export const gatherMsMax = 10;
-/** @limit … and for how many bytes of its own a body waits: then it is late, and they are hashed. */
-const gatherBytesMax = 2 * 1024 * 1024;
+export const gatherMsMax = 50;
+/** @limit … and as many bytes of a body at most: a chunk, as others are received meanwhile. */
+const gatherBytesMax = 4 * 1024 * 1024;
 
 /** The work left for a body, in order. */
 type Work =
@@ -97,7 +97,7 @@ export class Md5Lanes {
 
   readonly #waitNoLonger = (): void => {
     this.#isTimed = false;
-    for (const body of this.#waiting) body.isLate = true;
+    for (const body of this.#waiting) body.hurry();
     this.#goOn();
   };
 
@@ -159,10 +159,8 @@ export class Md5Body {
   readonly #options: Md5BodyOptions;
   readonly #work: Work[] = [];
   #bytes = 0;
-  /** Its bytes wait for no others. */
-  isLate = false;
-  /** Bytes that were given since there was nothing to do. */
-  #bytesGathered = 0;
+  /** All there is to do waits for no others. */
+  #isHurried = false;
   /** Bytes that do not fill a block. */
   readonly #tail = new Uint8Array(blockBytes);
   #tailBytes = 0;
@@ -174,19 +172,30 @@ export class Md5Body {
   /** Calls `done` when the bytes are no longer needed. */
   update(bytes: Uint8Array, done: () => void): void {
     this.#bytes += bytes.length;
-    this.#bytesGathered += bytes.length;
-    if (this.#bytesGathered >= gatherBytesMax) this.isLate = true;
     this.#add({ kind: "bytes", bytes, done });
   }
 
   digest(done: (digest: Uint8Array) => void): void {
-    this.isLate = true;
+    this.#isHurried = true;
     this.#add({ kind: "digest", done });
   }
 
   /** No more comes of it; what was asked for is still done. To be called once. */
   close(): void {
     this.#options.close();
+  }
+
+  /** What there is to do has waited long enough. */
+  hurry(): void {
+    this.#isHurried = true;
+  }
+
+  /** True if its bytes wait for no others. */
+  get isLate(): boolean {
+    if (this.#isHurried) return true;
+    let bytes = 0;
+    for (const work of this.#work) if (work.kind === "bytes") bytes += work.bytes.length;
+    return bytes >= gatherBytesMax;
   }
 
   #add(work: Work): void {
@@ -204,8 +213,7 @@ export class Md5Body {
       else if (this.#takeAlone(work)) return Math.floor(work.bytes.length / blockBytes);
       this.#work.shift();
     }
-    this.isLate = false;
-    this.#bytesGathered = 0;
+    this.#isHurried = false;
     return 0;
   }
 
