@@ -12,7 +12,7 @@ function gates(limiter: Limiter) {
   };
 }
 
-test("limiter: tasks beyond the units wait and start in order of arrival", async () => {
+test("C6: tasks beyond a limiter's units wait and start in order of arrival", async () => {
   const { ends, start } = gates(new Limiter({ unitsMax: 10, waitersMax: 9, what: "test" }));
   const tasks = [start(6), start(4), start(7), start(1)];
   await Promise.resolve();
@@ -29,7 +29,7 @@ test("limiter: tasks beyond the units wait and start in order of arrival", async
   await Promise.all(tasks);
 });
 
-test("limiter: a task larger than the limit runs alone", async () => {
+test("C6: a task larger than the limiter's limit runs alone", async () => {
   const { ends, start } = gates(new Limiter({ unitsMax: 10, waitersMax: 9, what: "test" }));
   const tasks = [start(99), start(1)];
   await Promise.resolve();
@@ -41,7 +41,7 @@ test("limiter: a task larger than the limit runs alone", async () => {
   await tasks[1];
 });
 
-test("limiter: one that may not wait is refused, and a failed task gives its units back", async () => {
+test("C6: a task that may not wait is refused, and a failed one gives its units back", async () => {
   const limiter = new Limiter({ unitsMax: 1, waitersMax: 1, what: "test" });
   const { ends, start } = gates(limiter);
   const tasks = [start(1), start(1)];

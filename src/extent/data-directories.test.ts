@@ -25,7 +25,7 @@ test("data directory: an empty one gets an identity, synced before and after its
   assert.deepEqual(again, identity);
 });
 
-test("data directory: a crash while it is initialised leaves one that can be initialised", async () => {
+test("C1: a crash while a data directory is initialised leaves one that can be initialised", async () => {
   for (let crashAt = 0, isDone = false; !isDone; crashAt++) {
     const disk = new MemoryDisk();
     let operations = 0;

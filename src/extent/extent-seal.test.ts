@@ -206,7 +206,7 @@ test("C1: what a sync failed to write, and gives back all the same, is durable o
   assert.deepEqual(written, [before.subarray(extentHeaderBytes)]);
 });
 
-test("seal: a crash at any operation leaves an extent that can be sealed again, to the same length", async () => {
+test("C1: a crash at any operation of a seal leaves an extent that can be sealed again, to the same length", async () => {
   for (let crashAt = 0, isDone = false; !isDone; crashAt++) {
     const { store } = await abandoned(4);
     let operations = 0;
@@ -271,7 +271,7 @@ test("seal: another process's seal is found, and rows that changed meanwhile are
   assert.deepEqual(await seal(store, entry), sealed);
 });
 
-test("drop: the file goes before the row, durably, and dropping again is no error", async () => {
+test("C9: a drop removes the file before the row, durably, and dropping again is no error", async () => {
   const { store } = await abandoned(1);
   const sealed = await seal(store);
   const drop = await toDrop(store, sealed);

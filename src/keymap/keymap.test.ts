@@ -113,7 +113,7 @@ test("C5: a fenced session can commit nothing, in no partition", async () => {
   await assert.rejects(lease.run(new AbortController().signal), failsWith("fenced"));
 });
 
-test("a session fenced while it registers never begins", async () => {
+test("C1: a session fenced while it registers never begins", async () => {
   const engine = createMemoryEngine();
   const other = await open(engine);
   const fencing = wrap(engine, async (change) => {

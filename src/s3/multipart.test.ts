@@ -120,7 +120,7 @@ test("multipart: a list without parts, and one that speaks of a checksum where n
   );
 });
 
-test("multipart: conditions as AWS judges them, 409 only where the very object came in between", async () => {
+test("C2: conditions of a Complete as AWS judges them, 409 only where the very object came in between", async () => {
   const s3 = await withBucket();
   const put = async (body: string) => {
     s3.store.platform.advance(10);
@@ -205,7 +205,7 @@ test("multipart: a checksum header of an upload without an algorithm is ignored 
 
 // Recorded from AWS: LocalStack's test_s3_api.snapshot.json,
 // test_multipart_if_none_match_with_delete, …_if_match_with_delete.
-test("multipart: what is deleted during an upload makes its conditional Complete a conflict", async () => {
+test("C2: what is deleted during an upload makes its conditional Complete a conflict", async () => {
   const s3 = await withBucket();
   const absent: HeaderList = [["if-none-match", "*"]];
   const put = () => s3.send({ method: "PUT", target: "/bucket/k", body: "x" });

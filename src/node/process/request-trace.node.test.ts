@@ -91,7 +91,7 @@ test("trace: tells of requests of all processes; an error's id is in answer, log
   await all.reading;
 });
 
-test("trace: a reader that stops reading costs neither memory nor requests, and learns how many entries it missed", async () => {
+test("C6: a trace whose reader stops reading costs neither memory nor requests, and learns how many entries it missed", async () => {
   using scratch = new Scratch();
   const options = ["--workers", "1", "--request-log", "off"];
   await using server = new ServedStore([scratch.directory("a")], options);

@@ -128,7 +128,7 @@ test("C6: a slow peer gets small pieces, and larger ones again when it is quick"
   assert.ok(share.takeAhead(pieceBytesMax) > 0);
 });
 
-test("reads: a read that fails or is cancelled releases its share of the memory", async () => {
+test("C6: a read that fails or is cancelled releases its share of the memory", async () => {
   const store = await createTestStore(hash);
   await put(store, "large", patterned(3 * chunkBytesMax));
   const pieces = await piecesOf(store, "large");

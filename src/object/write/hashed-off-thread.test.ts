@@ -57,7 +57,7 @@ async function createStore(change: (hasher: BodyHasher) => Partial<BodyHasher>) 
   return { store, open, put, inUse: () => buffersInUse };
 }
 
-test("put: a large body whose hashing fails is not stored, and its memory is given back", async () => {
+test("C3, C6: a large body whose hashing fails is not stored, and its memory is given back", async () => {
   for (const failing of [1, 4, 3 * chunks]) {
     let updates = 0;
     const { store, open, put, inUse } = await createStore((hasher) => ({
@@ -95,7 +95,7 @@ test("C6: a large body waits for its hashing, with two chunks on their way and o
   assert.deepEqual([open.hashers, inUse()], [0, 0]);
 });
 
-test("put: a large body that breaks off closes its hashers and gives back its memory", async () => {
+test("C6: a large body that breaks off closes its hashers and gives back its memory", async () => {
   const { put, open, inUse } = await createStore(() => ({}));
   const broken = async function* (): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < chunkBytesMax + 900_000; at += 65_536) {
