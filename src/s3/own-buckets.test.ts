@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeUtf8, equalBytes } from "../base/bytes.ts";
+import { accessKeyKey, bucketKey } from "../format/row-keys.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { TestRequest, TestS3 } from "./testing/test-s3.ts";
 import { createTestS3, testOwners } from "./testing/test-s3.ts";
@@ -162,17 +164,19 @@ test("the expected owner is an account; of a copy's source too", async () => {
   assert.equal(await codeFor(s3, copy(testOwners.alice.account)), 200);
 });
 
-test("the row of a bucket is read once a request, however many keys it is about", async () => {
+test("a request reads the row of its bucket once, together with that of its access key", async () => {
   const s3 = await twoOwners();
   const { system } = s3.store.keymap;
-  const bucketRows: Uint8Array[] = [];
+  const bucketRow = bucketKey(encodeUtf8("of-alice"));
+  const bucketReads: (readonly Uint8Array[])[] = [];
   const counting: typeof system = Object.create(system, {
     read: {
       value: (keys: readonly Uint8Array[]) => {
-        bucketRows.push(...keys.filter((key) => key[0] === 5));
+        if (keys.some((key) => equalBytes(key, bucketRow))) bucketReads.push(keys);
         return system.read(keys);
       },
     },
+    commit: { value: system.commit.bind(system) },
   }) as typeof system; // itself, but for `read`
   const keymap = { ...s3.store.keymap, system: counting };
   const counted = await createTestS3(hash, { objects: { ...s3.store, keymap } });
@@ -184,8 +188,8 @@ test("the row of a bucket is read once a request, however many keys it is about"
     { method: "POST", target: "/of-alice?delete", body: `<Delete>${keys}</Delete>`, md5: true },
   ];
   for (const request of requests) {
-    bucketRows.length = 0;
+    bucketReads.length = 0;
     assert.equal((await counted.send({ ...request, as: "alice" })).status, 200);
-    assert.equal(bucketRows.length, 1, request.target);
+    assert.deepEqual(bucketReads, [[accessKeyKey(encodeUtf8("alice")), bucketRow]], request.target);
   }
 });

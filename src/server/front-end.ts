@@ -4,17 +4,14 @@ import { isFromBrowser } from "../admin/welcome-page.ts";
 import { authorize } from "../auth/authorize.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { bucketOfHost } from "../auth/virtual-host.ts";
-import { type Ready, whenReady } from "../base/ready.ts";
-import type { Rows } from "../engine/engine.ts";
 import type { SessionId } from "../format/ids.ts";
-import { bucketRowKey } from "../object/find-bucket.ts";
-import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
+import { createProcessStore } from "../object/object-store.ts";
 import type { HttpHandler, RequestHead } from "../platform/http.ts";
 import type { SecretCipher, Service } from "../platform/platform.ts";
-import type { Found, LookUp } from "../s3/call.ts";
 import { RequestsPerKey } from "../s3/request/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
 import { StoredAccessKeys } from "./access-keys.ts";
+import { createLookUp } from "./look-up.ts";
 import { readiness } from "./readiness.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
@@ -137,28 +134,4 @@ async function gatherMetrics(
 function isForAdmin(head: RequestHead, domains: readonly string[]): boolean {
   if (!head.path.startsWith(adminPrefix) && !isFromBrowser(head)) return false;
   return bucketOfHost(head.headers.get("host"), domains) === undefined;
-}
-
-/** Reads at once whatever a request needs of the index before it is let in. */
-export function createLookUp(
-  store: Pick<ProcessStore, "keymap" | "bucketsDecoded">,
-  accessKeys: StoredAccessKeys,
-): LookUp {
-  return (accessKeyId, bucketName) => {
-    const keyOfCredential = accessKeyId === undefined ? undefined : accessKeys.rowKey(accessKeyId);
-    const keys = keyOfCredential === undefined ? [] : [keyOfCredential];
-    if (bucketName !== undefined) keys.push(bucketRowKey(bucketName));
-    const rows: Ready<Rows> = keys.length === 0 ? [] : store.keymap.system.read(keys);
-    return whenReady(rows, (found): Found => {
-      const bucketRow = bucketName === undefined ? undefined : found.at(-1);
-      const credentialRow = keyOfCredential === undefined ? undefined : found[0];
-      return {
-        credential:
-          accessKeyId === undefined
-            ? undefined
-            : accessKeys.credentialOf(accessKeyId, credentialRow),
-        bucket: bucketRow && store.bucketsDecoded.decode(bucketName ?? "", bucketRow),
-      };
-    });
-  };
 }

@@ -1,18 +1,18 @@
-import { type Authorize, type Principal, authorize } from "../../auth/authorize.ts";
-import type { Credential } from "../../auth/access-key.ts";
+import { type Authorize, authorize } from "../../auth/authorize.ts";
 import { presignRequest, signRequest } from "../../auth/sign.ts";
 import { createRequestVerifier } from "../../auth/verify-request.ts";
 import { concatBytes, decodeUtf8, encodeUtf8, noBytes, toBase64, toHex } from "../../base/bytes.ts";
-import { getBucket } from "../../object/bucket/buckets.ts";
-import { isRefusal } from "../../object/refusal.ts";
-import { whenReady } from "../../base/ready.ts";
 import { createTestMachine, type TestStore } from "../../object/testing/test-store.ts";
-import type { Clock } from "../../platform/platform.ts";
+import { accessKeyKey } from "../../format/row-keys.ts";
+import { encodeAccessKeyRow } from "../../format/system-rows.ts";
+import type { Clock, SecretCipher } from "../../platform/platform.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { HeaderList, HttpHandler, HttpResponse } from "../../platform/http.ts";
+import { StoredAccessKeys } from "../../server/access-keys.ts";
+import { createLookUp } from "../../server/look-up.ts";
+import type { RootCredentials } from "../../server/root-credentials.ts";
 import { RequestsPerKey } from "../request/requests-per-key.ts";
 import type { ObservedRequest, RequestObserver } from "../observed-request.ts";
-import type { LookUp } from "../call.ts";
 import { createS3Handler } from "../s3-handler.ts";
 import { httpRequest } from "../../platform/testing/http-requests.ts";
 
@@ -76,15 +76,7 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
   const store = options.objects ?? (await createTestMachine(hash).frontEnd());
   const done: ObservedRequest[] = [];
   const clock = { ...store.platform.clock, sleep: options.sleep ?? neverLate };
-  const credentials = { find: credentialOf };
-  const lookUp: LookUp = (accessKeyId, bucketName) => {
-    const credential = accessKeyId === undefined ? undefined : credentialOf(accessKeyId);
-    if (bucketName === undefined) return { credential, bucket: undefined };
-    return whenReady(getBucket(store, bucketName), (found) => ({
-      credential,
-      bucket: isRefusal(found) ? undefined : found,
-    }));
-  };
+  const keys = await openTestKeys(store);
   const handler = createS3Handler({
     platform: { ...store.platform, clock },
     objects: { ...store, region },
@@ -94,8 +86,8 @@ export async function createTestS3(hash: Hash, options: TestS3Options = {}): Pro
       domains: [testDomain],
       acceptsV2: true,
     }),
-    lookUp,
-    credentials,
+    lookUp: createLookUp(store, keys),
+    credentials: keys,
     authorize: options.authorize ?? authorize,
     region,
     domains: [testDomain],
@@ -139,9 +131,31 @@ function neverLate(_: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal?.addEventListener("abort", () => resolve()));
 }
 
-function credentialOf(accessKeyId: string): Credential | undefined {
-  const principal = new Map<string, Principal>(Object.entries(testOwners)).get(accessKeyId);
-  return principal && { accessKeyId, secretAccessKey, principal };
+const rootKey: RootCredentials = {
+  find: (accessKeyId) =>
+    accessKeyId === testOwners.root.name
+      ? { accessKeyId, secretAccessKey, principal: testOwners.root }
+      : undefined,
+};
+const noCipher: SecretCipher = { encrypt: (secret) => secret, decrypt: (secret) => secret };
+
+/** The root's key, and those of the others as rows of the index. */
+async function openTestKeys({ platform, keymap }: TestStore): Promise<StoredAccessKeys> {
+  const { root: _, ...others } = testOwners;
+  const puts = Object.values(others).map(({ name, owner, account }) => ({
+    key: accessKeyKey(encodeUtf8(name)),
+    value: encodeAccessKeyRow({
+      secret: encodeUtf8(secretAccessKey),
+      owner,
+      account,
+      ownerName: name,
+      createdMs: platform.clock.now(),
+      state: "active",
+    }),
+  }));
+  const id = keymap.session.nextChangeId();
+  await keymap.system.commit({ id, checks: [], puts, deletes: [] });
+  return new StoredAccessKeys({ platform, keymap, cipher: noCipher, rootKey });
 }
 
 function signed(
