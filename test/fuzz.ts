@@ -11,7 +11,7 @@ import { checkData, HoldfastServer } from "./acceptance/holdfast-server.ts";
 import { firstSeed } from "./first-seed.ts";
 import { casesPerSeed, type Finding, SeedRun } from "./fuzz/seed-run.ts";
 import { leaks, serverState } from "./fuzz/server-state.ts";
-import { Tally } from "./fuzz/tally.ts";
+import { FuzzTally } from "./fuzz/fuzz-tally.ts";
 
 const { values } = parseArgs({
   options: {
@@ -38,7 +38,7 @@ const server = await HoldfastServer.start(directories, {
 const startMs = performance.now();
 const seconds = (): number => (performance.now() - startMs) / 1000;
 const port = Number(new URL(server.endpoint).port);
-const tally = new Tally();
+const tally = new FuzzTally();
 const findings: Finding[] = [];
 /** Beyond these, more of the same shows nothing new. */
 const findingsMax = 30;

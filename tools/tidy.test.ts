@@ -18,6 +18,12 @@ const sources = files.map((file) => ({
   text: readFileSync(file, "utf8"),
 }));
 
+/** Those of tools and tests too. */
+const allTexts = (): typeof sources =>
+  ["src", "tools", "test"]
+    .flatMap((folder) => findFiles(join(root, folder), (name) => name.endsWith(".ts")))
+    .map((file) => ({ path: relative(root, file), text: readFileSync(file, "utf8") }));
+
 const isTest = (path: string): boolean =>
   /\.(test|suite|bench)\.ts$/.test(path) || path.includes("/testing/");
 const folderOf = (path: string): string => path.split("/")[1] ?? "";
@@ -161,17 +167,24 @@ test("names: kebab-case files, no place for odds and ends", () => {
   assert.equal(found, "");
 });
 
-test("names: one exported name means one thing", () => {
-  const declared = /^export (?:abstract )?(?:async )?(?:class|interface|type|function\*?) (\w+)/gm;
+/** Names that more than one file declares; `declared` has the name as its group. */
+function declaredTwice(texts: typeof sources, declared: RegExp): string[] {
   const places = new Map<string, Set<string>>();
-  for (const { path, text } of sources.filter((source) => !isTest(source.path)))
+  for (const { path, text } of texts)
     for (const [, name = ""] of text.matchAll(declared))
       places.set(name, (places.get(name) ?? new Set()).add(path));
   const twice = [...places].filter(([, paths]) => paths.size > 1);
-  assert.deepEqual(
-    twice.map(([name, paths]) => `${name}: ${[...paths].join(", ")}`),
-    [],
-  );
+  return twice.map(([name, paths]) => `${name}: ${[...paths].join(", ")}`);
+}
+
+test("names: one exported name means one thing", () => {
+  const declared = /^export (?:abstract )?(?:async )?(?:class|interface|type|function\*?) (\w+)/gm;
+  const product = sources.filter(({ path }) => !isTest(path));
+  assert.deepEqual(declaredTwice(product, declared), []);
+});
+
+test("names: one class name means one thing, in tests and tools too", () => {
+  assert.deepEqual(declaredTwice(allTexts(), /^(?:export )?(?:abstract )?class (\w+)/gm), []);
 });
 
 test("files: short enough to read in a sitting", () => {
@@ -206,9 +219,7 @@ test("tests: none is skipped without a reason, none is left alone", () => {
 /** Titles of tests and of the cases of suites, which have a `name`. */
 function titles(): { readonly path: string; readonly title: string }[] {
   const pattern = /\b(?:(?:test|it)\(|name:)\s*(["'`])((?:\\.|(?!\1).)*)\1/g;
-  return ["src", "tools", "test"]
-    .flatMap((folder) => findFiles(join(root, folder), (name) => name.endsWith(".ts")))
-    .map((file) => ({ path: relative(root, file), text: readFileSync(file, "utf8") }))
+  return allTexts()
     .filter(({ path }) => isTest(path) || path.startsWith("test/"))
     .flatMap(({ path, text }) =>
       [...text.matchAll(pattern)].map(([, , title = ""]) => ({ path, title })),

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { BatchLoop } from "./batch-loop.ts";
 
 /** A loop whose turns the test decides; each batch takes all that waits. */
-class Bench {
+class BatchBench {
   waiting = 0;
   readonly batches: number[] = [];
   /** What happens in a turn. */
@@ -29,7 +29,7 @@ class Bench {
 }
 
 test("batch loop: what arrives while a batch runs makes up the next, which begins at once", async () => {
-  const bench = new Bench();
+  const bench = new BatchBench();
   const batch = Promise.withResolvers<void>();
   bench.gate = batch.promise;
   bench.add(1);
@@ -42,7 +42,7 @@ test("batch loop: what arrives while a batch runs makes up the next, which begin
 });
 
 test("batch loop: an idle one waits for what comes in the same turn, and for no other turn", async () => {
-  const bench = new Bench();
+  const bench = new BatchBench();
   let turns = 0;
   bench.turn = () => {
     turns++;
@@ -56,7 +56,7 @@ test("batch loop: an idle one waits for what comes in the same turn, and for no 
 });
 
 test("batch loop: it stays usable after an empty wake-up and after a batch that threw", async () => {
-  const bench = new Bench();
+  const bench = new BatchBench();
   bench.loop.wake();
   await bench.loop.idle();
   bench.gate = Promise.reject(new Error("broken"));

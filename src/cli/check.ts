@@ -39,7 +39,7 @@ async function runCheck({ flags }: GivenFlags): Promise<number> {
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new StoreError("cancelled", "the check was stopped"));
   process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
-  const line = process.stderr.isTTY ? new ProgressLine() : undefined;
+  const line = process.stderr.isTTY ? new CheckProgress() : undefined;
   const json = flags.has("json");
   try {
     const stopped = {
@@ -94,7 +94,7 @@ async function checkIndex(
 
 async function checkOpened(
   { platform, paths, signal }: StoppedIndex,
-  line: ProgressLine | undefined,
+  line: CheckProgress | undefined,
 ): Promise<CheckReport> {
   using store = await openStoreDirectories({ platform, paths, mayCreate: false });
   const opened = await openStore(platform, store, () => undefined);
@@ -137,7 +137,7 @@ function print(report: CheckReport): void {
 }
 
 /** One line on a terminal that is written again and again. */
-class ProgressLine {
+class CheckProgress {
   #nextMs = 0;
 
   show(text: string): void {

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { signedHeaders } from "../node/client/signed-fetch.ts";
-import { Peer } from "../node/testing/http-peer.ts";
+import { HttpPeer } from "../node/testing/http-peer.ts";
 import {
   callerOf,
   isGone,
@@ -55,7 +55,7 @@ test(
           ["expect", "100-continue"],
         ],
       });
-      const peer = new Peer(ready.port);
+      const peer = new HttpPeer(ready.port);
       const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
       peer.send(`PUT ${call.target} HTTP/1.1\r\n${lines.join("")}\r\n`);
       await peer.until("100 Continue");

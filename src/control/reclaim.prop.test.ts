@@ -66,7 +66,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 ) as fc.Arbitrary<Step>; // each record is one of the kinds
 
-class History {
+class ReclaimHistory {
   readonly machine: TestMachine;
   front: TestProcess;
   background: TestProcess;
@@ -182,7 +182,7 @@ test("C5: whatever happens in whichever order, nothing is lost, and what is dead
       const machine = await createTestMachine(hash, 8192);
       const front = await machine.start("front-end");
       await makeBucket(front);
-      const history = new History(machine, front, await machine.start("background"));
+      const history = new ReclaimHistory(machine, front, await machine.start("background"));
       for (const one of steps) {
         await history.apply(one);
         await history.verify();

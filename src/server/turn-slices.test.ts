@@ -5,7 +5,7 @@ import type { HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts
 import { beginInSlices } from "./turn-slices.ts";
 
 /** Each request is its number, takes that many tenths of a millisecond, and answers with itself. */
-class Bench {
+class TurnBench {
   readonly begun: number[] = [];
   #nowMs = 0;
   #turns: (() => void)[] = [];
@@ -34,7 +34,7 @@ class Bench {
 }
 
 test("requests of one turn begin within a slice; the others in the next turns, in order of arrival", async () => {
-  const bench = new Bench();
+  const bench = new TurnBench();
   const answers = bench.send(6, 5, 4, 7, 3);
   assert.deepEqual(answers.slice(0, 2), [6, 5], "answered without a promise");
   assert.deepEqual(bench.begun, [6, 5]);
@@ -50,7 +50,7 @@ test("requests of one turn begin within a slice; the others in the next turns, i
 });
 
 test("a request that began in a later turn fails as its handler does, and holds up no other", async () => {
-  const bench = new Bench();
+  const bench = new TurnBench();
   const [, failing, next] = bench.send(20, 9, 1);
   const failed = assert.rejects(Promise.resolve(failing), /nine/);
   await bench.turn();

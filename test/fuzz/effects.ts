@@ -7,7 +7,7 @@ import {
 } from "../../src/s3/request/request-target.ts";
 import { type Draft, originForm, targetOf } from "./draft.ts";
 import { type BucketModel, md5Of, multipartEtag } from "./model.ts";
-import type { Answer } from "./peer.ts";
+import type { Answer } from "./fuzz-peer.ts";
 import { elementsOf, elementText } from "./xml-text.ts";
 
 /** The effect that a draft asks for; undefined where it cannot be read. */

@@ -1,6 +1,6 @@
 import { XMLValidator } from "fast-xml-parser";
 import { isAdminPath } from "./draft.ts";
-import type { Answer } from "./peer.ts";
+import type { Answer } from "./fuzz-peer.ts";
 
 /**
  * Errors of the bridge to HTTP, which has no request id to give: nothing of the request was read.

@@ -6,9 +6,9 @@ import { type Draft, isAdminPath, targetOf } from "./draft.ts";
 import { applyDone, applyUnknown, meaningOf, type Meaning } from "./effects.ts";
 import { errorCode, formComplaint, isDone } from "./judge.ts";
 import { BucketModel } from "./model.ts";
-import { type Delivery, type Outcome, Peer } from "./peer.ts";
+import { type Delivery, type Outcome, FuzzPeer } from "./fuzz-peer.ts";
 import { ask } from "./store-client.ts";
-import type { Tally } from "./tally.ts";
+import type { FuzzTally } from "./fuzz-tally.ts";
 import { Verification } from "./verify.ts";
 import { damageWire, garbageSent, plain, type Sent } from "./wire-faults.ts";
 import { toWire } from "./wire.ts";
@@ -31,17 +31,17 @@ export class SeedRun {
   readonly #seed: number;
   readonly #random: SeededRandom;
   readonly #host: string;
-  readonly #peer: Peer;
+  readonly #peer: FuzzPeer;
   readonly #world: World;
-  readonly #tally: Tally;
+  readonly #tally: FuzzTally;
   readonly #unexpected = new Set<string>();
   readonly findings: Finding[] = [];
 
-  constructor(seed: number, port: number, tally: Tally) {
+  constructor(seed: number, port: number, tally: FuzzTally) {
     this.#seed = seed;
     this.#random = new SeededRandom(seed);
     this.#host = `127.0.0.1:${port}`;
-    this.#peer = new Peer(port);
+    this.#peer = new FuzzPeer(port);
     this.#tally = tally;
     // No damage to one name makes that of another seed.
     const name = createHash("sha256").update(String(seed)).digest("hex").slice(0, 20);

@@ -1,5 +1,5 @@
 import type { Draft } from "./draft.ts";
-import type { Answer, Peer } from "./peer.ts";
+import type { Answer, FuzzPeer } from "./fuzz-peer.ts";
 import { plain } from "./wire-faults.ts";
 import { toWire } from "./wire.ts";
 
@@ -14,7 +14,11 @@ export interface Asked {
 }
 
 /** Well-behaved requests about what the others left, pipelined. Throws where one has no answer. */
-export async function askAll(peer: Peer, host: string, asked: readonly Asked[]): Promise<Answer[]> {
+export async function askAll(
+  peer: FuzzPeer,
+  host: string,
+  asked: readonly Asked[],
+): Promise<Answer[]> {
   const answers: Answer[] = [];
   for (let at = 0; at < asked.length; at += pipelinedMax) {
     const some = asked.slice(at, at + pipelinedMax);
@@ -31,7 +35,7 @@ export async function askAll(peer: Peer, host: string, asked: readonly Asked[]):
   return answers;
 }
 
-export async function ask(peer: Peer, host: string, asked: Asked): Promise<Answer> {
+export async function ask(peer: FuzzPeer, host: string, asked: Asked): Promise<Answer> {
   const [answer] = await askAll(peer, host, [asked]);
   if (answer === undefined) throw new Error("there is one for each");
   return answer;

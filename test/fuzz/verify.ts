@@ -1,7 +1,7 @@
 import { percentEncode } from "../../src/auth/canonical-request.ts";
 import { choicesOf } from "./effects.ts";
 import { type BucketModel, md5Of } from "./model.ts";
-import type { Peer } from "./peer.ts";
+import type { FuzzPeer } from "./fuzz-peer.ts";
 import { ask, askAll } from "./store-client.ts";
 import { elementsOf, elementText } from "./xml-text.ts";
 
@@ -17,12 +17,12 @@ interface Listed {
 }
 
 export class Verification {
-  readonly #peer: Peer;
+  readonly #peer: FuzzPeer;
   readonly #host: string;
   readonly complaints: string[] = [];
   compared = 0;
 
-  constructor(peer: Peer, host: string) {
+  constructor(peer: FuzzPeer, host: string) {
     this.#peer = peer;
     this.#host = host;
   }

@@ -56,13 +56,13 @@ export async function agreesWithModel({ engine, changes }: Bench, runs: number):
     fc.asyncProperty(steps, async (list) => {
       const prefix = new Uint8Array(4);
       new DataView(prefix.buffer).setUint32(0, ++run);
-      await new Run(engine, changes, prefix).all(list);
+      await new ModelRun(engine, changes, prefix).all(list);
     }),
     { numRuns: runs },
   );
 }
 
-class Run {
+class ModelRun {
   readonly #engine: Engine;
   readonly #changes: ChangeMaker;
   readonly #prefix: Uint8Array;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HttpHandler } from "../../platform/http.ts";
-import { echoLength, Peer, serve } from "../testing/http-peer.ts";
+import { echoLength, HttpPeer, serve } from "../testing/http-peer.ts";
 import { until } from "../testing/served-store.ts";
 
 const get = "GET /a HTTP/1.1\r\nhost: h\r\n\r\n";
@@ -20,10 +20,10 @@ function held(): { handler: HttpHandler; letGo: () => void } {
 test("C6: admission: past the request limit 503 SlowDown, on a connection that may ask again", async () => {
   const { handler, letGo } = held();
   await using server = await serve(handler, { requests: 1 });
-  const first = new Peer(server.port);
+  const first = new HttpPeer(server.port);
   first.send(get);
   await until("the first is under way", () => server.server.statistics().requests === 1);
-  const second = new Peer(server.port);
+  const second = new HttpPeer(server.port);
   second.send(get);
   assert.match(await second.until("</Error>"), /503 .*retry-after: 1.*SlowDown/s);
   assert.doesNotMatch(second.received, /connection: close/);
@@ -38,10 +38,10 @@ test("C6: admission: past the request limit 503 SlowDown, on a connection that m
 test("C6: admission: refusals that linger take no request's place", async () => {
   const { handler, letGo } = held();
   await using server = await serve(handler, { requests: 1 });
-  const busy = new Peer(server.port);
+  const busy = new HttpPeer(server.port);
   busy.send(get);
   await until("it is under way", () => server.server.statistics().requests === 1);
-  const uploads = Array.from({ length: 5 }, () => new Peer(server.port));
+  const uploads = Array.from({ length: 5 }, () => new HttpPeer(server.port));
   for (const peer of uploads) {
     peer.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 999999999\r\n\r\n");
     await peer.until("SlowDown");
@@ -56,16 +56,16 @@ test("C6: admission: refusals that linger take no request's place", async () => 
 test("C6: admission: connections past the limit are answered SlowDown; past those, closed", async () => {
   const { handler, letGo } = held();
   await using server = await serve(handler, { connections: 2, surplusConnections: 1 });
-  const served = [new Peer(server.port), new Peer(server.port)];
+  const served = [new HttpPeer(server.port), new HttpPeer(server.port)];
   for (const peer of served) peer.send(get);
   await until("both are under way", () => server.server.statistics().requests === 2);
-  const surplus = new Peer(server.port);
+  const surplus = new HttpPeer(server.port);
   surplus.send(get);
   await surplus.closed;
   assert.match(surplus.received, /503 .*retry-after: 1.*connection: close.*SlowDown/s);
-  const idle = new Peer(server.port);
+  const idle = new HttpPeer(server.port);
   await until("it is known", () => server.server.statistics().connections === 3);
-  const beyond = new Peer(server.port);
+  const beyond = new HttpPeer(server.port);
   beyond.send(get);
   await beyond.closed;
   assert.equal(beyond.received, "");
@@ -73,7 +73,7 @@ test("C6: admission: connections past the limit are answered SlowDown; past thos
   for (const peer of served) await peer.until("200 OK");
   for (const peer of [...served, idle]) peer.socket.destroy();
   await until("all are gone", () => server.server.statistics().connections === 0);
-  const again = new Peer(server.port);
+  const again = new HttpPeer(server.port);
   again.send(get);
   await again.until("200 OK");
   again.socket.destroy();
@@ -89,7 +89,7 @@ test("C6: pipelined requests are served one at a time and answered in order", as
     running--;
     return { status: 200, headers: [], body: encodeUtf8(`<${request.head.target}>`) };
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   const targets = Array.from({ length: 20 }, (_, i) => `/${i}`);
   peer.send(targets.map((target) => `GET ${target} HTTP/1.1\r\nhost: h\r\n\r\n`).join(""));
   await peer.until("</19>");
@@ -108,7 +108,7 @@ test("admission: what is pipelined behind an answer that ends the connection is 
     return Promise.resolve({ status: 403, headers: [] });
   };
   await using server = await serve(handler, { discardBytesMax: 10, lingerMs: 1000 });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send(`PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\n${"x".repeat(50)}`);
   await peer.until("connection: close");
   peer.send(`${"x".repeat(50)}DELETE /b HTTP/1.1\r\nhost: h\r\n\r\n`);
@@ -127,7 +127,7 @@ test("C6: pipelining past the limit closes the connection", async () => {
     },
     { pipelined: 4 },
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send(get.repeat(1000));
   await peer.closed;
   await until("nothing is left", () => server.server.statistics().requests === 0);
@@ -136,12 +136,12 @@ test("C6: pipelining past the limit closes the connection", async () => {
 
 test("admission: 100 Continue is sent neither to refused requests nor to HTTP/1.0", async () => {
   await using server = await serve(echoLength, { requests: 0, lingerMs: 50 });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
   await peer.closed;
   assert.match(peer.received, /^HTTP\/1\.1 503 .*connection: close/s);
   await using old = await serve(echoLength);
-  const oldPeer = new Peer(old.port);
+  const oldPeer = new HttpPeer(old.port);
   oldPeer.send("PUT /a HTTP/1.0\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\nok");
   await oldPeer.closed;
   assert.match(oldPeer.received, /^HTTP\/1\.1 200 .*got 2$/s);
@@ -150,7 +150,7 @@ test("admission: 100 Continue is sent neither to refused requests nor to HTTP/1.
 test("admission: an unknown or empty expectation is ignored", async () => {
   await using server = await serve(echoLength);
   for (const expectation of ["tea", "200", ""]) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     const expect = `expect: ${expectation}\r\n`;
     peer.send(`PUT /a HTTP/1.1\r\nhost: h\r\n${expect}content-length: 2\r\n\r\nok`);
     assert.match(await peer.until("got 2"), /^HTTP\/1\.1 200 /);

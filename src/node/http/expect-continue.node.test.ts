@@ -4,7 +4,7 @@ import { signRequest } from "../../auth/sign.ts";
 import { encodeUtf8, noBytes, toHex } from "../../base/bytes.ts";
 import { createTestS3 } from "../../s3/testing/test-s3.ts";
 import { createHash } from "../platform/hash.ts";
-import { Peer, serve } from "../testing/http-peer.ts";
+import { HttpPeer, serve } from "../testing/http-peer.ts";
 
 const hash = createHash();
 /** At which the clock of stores in tests stands. */
@@ -41,7 +41,7 @@ test("100 Continue: comes only after signature, bucket and conditions were looke
     ["/there/k", "secret", "content-md5: nonsense\r\n", 400],
   ];
   for (const [target, secret, more, status] of refusals) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.send(head(server.port, target, secret, more));
     await peer.closed;
     assert.match(peer.received, new RegExp(`^HTTP/1\\.1 ${status} .*connection: close`, "s"));
@@ -53,7 +53,7 @@ test("100 Continue: an admitted client sends the body and keeps the connection",
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/there" });
   await using server = await serve(s3.handler);
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   for (const name of ["one", "two"]) {
     peer.received = "";
     peer.send(head(server.port, `/there/${name}`, "secret", ""));
@@ -71,7 +71,7 @@ test("100 Continue: with an empty body the answer comes at once, and ends the co
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/there" });
   await using server = await serve(s3.handler, { lingerMs: 50 });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send(head(server.port, "/there/empty", "secret", "", noBytes));
   await peer.closed;
   assert.match(peer.received, /^HTTP\/1\.1 200 .*connection: close/s);
@@ -82,7 +82,7 @@ test("RequestTimeout: an upload that stalls is answered in S3's words, and nothi
   const s3 = await createTestS3(hash);
   await s3.send({ method: "PUT", target: "/there" });
   await using server = await serve(s3.handler, { bodyWindowMs: 100, lingerMs: 50 });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send(`${head(server.port, "/there/k", "secret", "")}`);
   await peer.until("100 Continue");
   peer.send("hel");

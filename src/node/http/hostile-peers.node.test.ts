@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HttpHandler } from "../../platform/http.ts";
-import { echoLength, Peer, type Running, serve } from "../testing/http-peer.ts";
+import { echoLength, HttpPeer, type Running, serve } from "../testing/http-peer.ts";
 import { until } from "../testing/served-store.ts";
 
 const limits = { headersMs: 300, bodyWindowMs: 200, pieceMs: 200, lingerMs: 100, keepAliveMs: 100 };
@@ -104,7 +104,7 @@ async function nothingLeft({ server }: Running): Promise<void> {
 for (const [what, [text, answer]] of Object.entries(cases)) {
   test(`hostile peers: ${what}`, async () => {
     await using server = await serve(echoLength, limits);
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.send(text);
     await peer.closed;
     if (answer === undefined) assert.doesNotMatch(peer.received, /^HTTP\/1\.1 2/);
@@ -129,7 +129,7 @@ test("C6: hostile peers: 500 of them leave nothing behind, and others are served
     return { status: 200, headers: [], body: encodeUtf8("well") };
   };
   await using server = await serve(handler, { ...limits, headersMs: 2_000 });
-  const kinds: ((peer: Peer) => void)[] = [
+  const kinds: ((peer: HttpPeer) => void)[] = [
     (peer) => peer.send("GET /large HTTP/1.1\r\nhost: h\r\n\r\n"), // reads nothing
     // Reads nothing, and says so.
     (peer) => peer.socket.end("GET /large HTTP/1.1\r\nhost: h\r\n\r\n"),
@@ -146,12 +146,12 @@ test("C6: hostile peers: 500 of them leave nothing behind, and others are served
     },
   ];
   const peers = Array.from({ length: 500 }, (_, i) => {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.socket.pause();
     kinds[i % kinds.length]!(peer);
     return peer;
   });
-  const good = new Peer(server.port);
+  const good = new HttpPeer(server.port);
   good.send("GET /small HTTP/1.1\r\nhost: h\r\n\r\n");
   await good.until("well");
   good.socket.destroy();

@@ -4,7 +4,7 @@ import { encodeUtf8 } from "../../base/bytes.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { HttpHandler, HttpRequest } from "../../platform/http.ts";
 import { HttpServer } from "./http-server.ts";
-import { echoLength, Peer, readAll, serve } from "../testing/http-peer.ts";
+import { echoLength, HttpPeer, readAll, serve } from "../testing/http-peer.ts";
 
 test("http server: hands on target, method and headers as sent, names in lower case", async () => {
   let seen: HttpRequest | undefined;
@@ -12,7 +12,7 @@ test("http server: hands on target, method and headers as sent, names in lower c
     seen = request;
     return Promise.resolve({ status: 204, headers: [["x-one", "1"]] });
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("GET /a%2Fb//../c?x=%20&y HTTP/1.1\r\nHost: h\r\nX-Two: a\r\nx-two: B\r\n\r\n");
   const answer = await peer.until("\r\n\r\n");
   assert.equal(seen?.head.target, "/a%2Fb//../c?x=%20&y");
@@ -45,7 +45,7 @@ test("http server: a whole URL as the target means its path and query", async ()
     ["/http://h/a", "/http://h/a"],
     ["ftp://h/a", "ftp://h/a"],
   ] as const;
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   for (const [target] of cases) {
     peer.send(`GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`);
   }
@@ -59,7 +59,7 @@ test("http server: a whole URL as the target means its path and query", async ()
 
 test("http server: serves several requests on one connection, bodies sized or chunked", async () => {
   await using server = await serve(echoLength);
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 5\r\n\r\nhello");
   assert.match(await peer.until("got 5"), /content-length: 5/);
   peer.send(
@@ -81,7 +81,7 @@ test("http server: a header's bytes go out as they are, whatever they are and wh
         body: encodeUtf8("ok"),
       }),
     );
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.socket.setEncoding("latin1");
     peer.send("GET /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
     await peer.closed;
@@ -93,7 +93,7 @@ test("http server: answers HEAD with the length stated and no body", async () =>
   await using server = await serve(() =>
     Promise.resolve({ status: 200, headers: [["content-length", "77"]] }),
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("HEAD /a HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
   await peer.closed;
   assert.match(peer.received, /content-length: 77\r\n.*\r\n\r\n$/s);
@@ -105,7 +105,7 @@ test("http server: sends 100 Continue at the first pull and not before", async (
     await mayPull.promise;
     return echoLength(request);
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
   await new Promise((resolve) => setTimeout(resolve, 30));
   assert.equal(peer.received, "");
@@ -120,7 +120,7 @@ test("http server: refuses without 100 Continue and closes, since the body may s
   await using server = await serve(() => Promise.resolve({ status: 403, headers: [] }), {
     lingerMs: 50,
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
   await peer.closed;
   assert.match(peer.received, /^HTTP\/1\.1 403 .*connection: close/s);
@@ -130,7 +130,7 @@ test("http server: a peer still sending a large body reads the whole refusal fir
   await using server = await serve(() =>
     Promise.resolve({ status: 403, headers: [], body: encodeUtf8("refused") }),
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   const bytes = 8 * 1024 * 1024;
   peer.send(`PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: ${bytes}\r\n\r\n`);
   for (let sent = 0; sent < bytes; sent += 65_536) {
@@ -144,7 +144,7 @@ test("http server: a peer still sending a large body reads the whole refusal fir
 
 test("http server: keeps the connection after throwing away a short unread body", async () => {
   await using server = await serve(() => Promise.resolve({ status: 200, headers: [] }));
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 10\r\n\r\n01234");
   await peer.until("\r\n\r\n");
   peer.send("56789GET /b HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n");
@@ -160,7 +160,7 @@ test("http server: a body that the handler does not read is held back at the pee
     await mayPull.promise;
     return echoLength(request);
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   const bytes = 64 * 1024 * 1024;
   peer.send(`PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: ${bytes}\r\n\r\n`);
   peer.socket.write(Buffer.alloc(bytes));
@@ -183,7 +183,7 @@ test("http server: a hang-up ends the body with cancelled and aborts the signal"
     }
     return { status: 200, headers: [] };
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("PUT /a HTTP/1.1\r\nhost: h\r\ncontent-length: 100\r\n\r\nsome");
   setTimeout(() => peer.socket.resetAndDestroy(), 20);
   const [error, aborted] = await outcome.promise;
@@ -207,7 +207,7 @@ test("http server: streams at the peer's pace and ends the source when the peer 
   await using server = await serve(() =>
     Promise.resolve({ status: 200, headers: [], body: endless() }),
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.socket.pause();
   peer.send("GET /a HTTP/1.1\r\nhost: h\r\n\r\n");
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -228,7 +228,7 @@ test("http server: each piece of a slow answer leaves at once, the first with th
   await using server = await serve(() =>
     Promise.resolve({ status: 200, headers: [], body: slow() }),
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   assert.match(await peer.until("first\r\n"), /^HTTP\/1\.1 200 /);
   next[0].resolve();
@@ -247,7 +247,7 @@ test("http server: an answer whose source fails midway is cut, never completed",
   await using server = await serve(() =>
     Promise.resolve({ status: 200, headers: [["content-length", "8"]], body: failing() }),
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("GET /a HTTP/1.1\r\nhost: h\r\n\r\n");
   await peer.until("half");
   mayFail.resolve();
@@ -269,7 +269,7 @@ test("http server: a header value with a line end breaks the answer, and its bod
   const headers = [["content-disposition", "a\r\nset-cookie: b"]] as const;
   const handler: HttpHandler = () => ({ status: 200, headers, body: body() });
   await using server = await serve(handler, {}, 2_000, { log });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("GET /a HTTP/1.1\r\nhost: h\r\n\r\n");
   await Promise.all([letGo.promise, peer.closed]);
   assert.equal(peer.received, "");
@@ -289,7 +289,7 @@ test("http server: what is not HTTP, or too long, is answered 400 in S3's form",
     [`GET /a HTTP/1.1\r\nhost: h\r\n${"x: y\r\n".repeat(300)}\r\n`, "RequestHeaderSectionTooLarge"],
   ];
   for (const [text, code] of cases) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.send(text);
     await peer.until("</Error>");
     assert.match(peer.received, new RegExp(`^HTTP/1.1 400 .*<Code>${code}</Code>`, "s"));
@@ -306,10 +306,10 @@ test("http server: stops by finishing what is under way and closing idle connect
     }
     return { status: 200, headers: [] };
   });
-  const idle = new Peer(server.port);
+  const idle = new HttpPeer(server.port);
   idle.send("GET /quick HTTP/1.1\r\nhost: h\r\n\r\n");
   await idle.until("200 OK");
-  const busy = new Peer(server.port);
+  const busy = new HttpPeer(server.port);
   busy.send("GET /slow HTTP/1.1\r\nhost: h\r\n\r\n");
   await reached.promise;
   const stopped = server.stop();
@@ -334,7 +334,7 @@ test("http server: at the deadline of a stop cuts what is still under way", asyn
     {},
     50,
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("GET /stuck HTTP/1.1\r\nhost: h\r\n\r\n");
   await new Promise((resolve) => setTimeout(resolve, 30));
   await server.stop();

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { BodyFault } from "../../platform/body-fault.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { HttpHandler } from "../../platform/http.ts";
-import { Peer, serve } from "../testing/http-peer.ts";
+import { HttpPeer, serve } from "../testing/http-peer.ts";
 
 /** Answers with the body and whether it had arrived before it was asked for. */
 const echo: HttpHandler = async (request) => {
@@ -19,7 +19,7 @@ const head = (length: number, more = "") =>
 
 test("http server: a body that came with its head is read whole at once, request after request", async () => {
   await using server = await serve(echo);
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   for (const text of ["one", "two", "three"]) {
     peer.received = "";
     peer.send(`${head(text.length)}${text}`);
@@ -38,7 +38,7 @@ test("C6: http server: many bytes that came with a head have memory of their own
     const body = Buffer.from(`${Buffer.from(read).toString("latin1").at(-1)}${isOwn}!`);
     return { status: 200, headers: [], body };
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   for (const last of ["x", "y"]) {
     peer.received = "";
     peer.send(`${head(20_000)}${"-".repeat(19_999)}${last}`);
@@ -55,7 +55,7 @@ test("http server: a body that comes later, or once it is asked for, is read who
     asked.resolve();
     return { status: 200, headers: [], body: await read };
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send(`${head(8)}fi`);
   await asked.promise;
   peer.send("rst ");
@@ -79,7 +79,7 @@ test("http server: reading a body whole fails where the client leaves before its
     await Promise.resolve(read).catch(failed.resolve);
     return { status: 200, headers: [] };
   });
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send(`${head(8)}fi`);
   await asked.promise;
   peer.socket.destroy();

@@ -6,7 +6,7 @@ import { connect as connectTls } from "node:tls";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import { makeCertificate, noOpenssl } from "../testing/certificates.ts";
-import { echoLength, Peer, readAll, serve } from "../testing/http-peer.ts";
+import { echoLength, HttpPeer, readAll, serve } from "../testing/http-peer.ts";
 import { Scratch } from "../testing/served-store.ts";
 
 // What is right stands in RFC 9112: 6.3 (what follows a body is another message), 6.1 (a transfer
@@ -43,7 +43,7 @@ for (const [what, text] of Object.entries(behind)) {
   test(`C1: ${what} do not take the answer of a committed write`, async () => {
     const { handler, committed } = committing();
     await using server = await serve(handler, limits);
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.send(text);
     assert.match(await peer.until("done"), /^HTTP\/1\.1 200 .*connection: close/s);
     peer.socket.end();
@@ -64,7 +64,7 @@ test("bytes behind a request while its answer is being sent end the connection a
     () => Promise.resolve({ status: 200, headers: [["content-length", "9"]], body: halves() }),
     limits,
   );
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send("GET /a HTTP/1.1\r\nhost: h\r\n\r\n");
   await peer.until("first");
   peer.send("NO HTTP\r\n\r\n");
@@ -84,7 +84,7 @@ test("half-close: a client that ends its side after the request still gets the a
     [get + get, 2],
     [`${sized}MORE`, 1],
   ] as const) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.socket.end(text);
     await peer.closed;
     assert.equal(peer.received.match(/ 200 OK.*?done/gs)?.length, answers, text);
@@ -140,7 +140,7 @@ test("a body that ends early, or is chunked wrongly, is the client's fault and i
     [`${coded("chunked")}2;${"x".repeat(40_000)}\r\nok\r\n0\r\n\r\n`, /not well-formed/],
   ];
   for (const [text, failure] of cases) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.socket.end(text);
     await peer.closed;
     assert.match(peer.received, /^HTTP\/1\.1 400 .*BadRequest/s, text.slice(0, 90));
@@ -155,14 +155,14 @@ test("a transfer coding other than chunked is 501, before the body is read", asy
     return echoLength(request);
   }, limits);
   for (const coding of ["gzip", "gzip, chunked", "identity", "xchunked", "deflate"]) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.socket.end(`${coded(coding)}2\r\nok\r\n0\r\n\r\n`);
     await peer.closed;
     const answer = /^HTTP\/1\.1 501 .*NotImplemented.*<Header>Transfer-Encoding</s;
     assert.match(peer.received, answer, coding);
   }
   assert.equal(asked, 0);
-  const peer = new Peer(server.port);
+  const peer = new HttpPeer(server.port);
   peer.send(`${coded("Chunked")}2\r\nok\r\n0\r\n\r\n`);
   await peer.until("got 2");
   peer.socket.destroy();
@@ -177,7 +177,7 @@ test("a head that is too long: the client reads the answer, however much more it
     `GET /${"y".repeat(500_000)} HTTP/1.1\r\nhost: h\r\n\r\n`,
     `${put}x: ${long}\r\ncontent-length: 1000000\r\n\r\n${"z".repeat(1_000_000)}`,
   ]) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     let reset = false;
     peer.socket.once("error", () => (reset = true));
     peer.socket.end(text);

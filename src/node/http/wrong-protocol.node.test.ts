@@ -4,7 +4,7 @@ import { connect } from "node:tls";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import { makeCertificate, noOpenssl } from "../testing/certificates.ts";
-import { Peer, serve } from "../testing/http-peer.ts";
+import { HttpPeer, serve } from "../testing/http-peer.ts";
 import { Scratch } from "../testing/served-store.ts";
 
 const handler: HttpHandler = () =>
@@ -18,7 +18,7 @@ test("wrong protocol: http to the port of https is answered with the reason, and
   const tls = makeCertificate(scratch.path, "own");
   await using server = await serve(handler, {}, 2_000, { tls, log });
   for (let i = 0; i < 2; i++) {
-    const peer = new Peer(server.port);
+    const peer = new HttpPeer(server.port);
     peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await peer.closed;
     assert.match(peer.received, /^HTTP\/1\.1 400 .*begins with https:\/\//s);

@@ -30,7 +30,7 @@ export async function serve(
 }
 
 /** A raw connection: what was sent back so far, and its end. */
-export class Peer {
+export class HttpPeer {
   readonly socket: Socket;
   received = "";
   readonly closed: Promise<void>;

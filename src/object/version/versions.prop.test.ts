@@ -98,7 +98,7 @@ const step = fc.oneof(
   },
 ) as fc.Arbitrary<Step>; // each record is one of the kinds
 
-class Run {
+class VersionsRun {
   readonly store: TestStore;
   readonly model = new Model();
   #written = 0;
@@ -179,7 +179,7 @@ test("C2, C5: puts, deletes and changes of state do to versions what the model s
     fc.array(step, { minLength: 3, maxLength: 40 }),
     fc.constantFrom(1, 2, 3, 100),
     async (steps, limit) => {
-      const run = new Run(await createTestStore(hash));
+      const run = new VersionsRun(await createTestStore(hash));
       for (const one of steps) await run.apply(one);
       await run.verify(limit);
     },

@@ -2,7 +2,7 @@
 // what they see.
 import { S3Connection } from "../s3-connection.ts";
 import { HistoryClient } from "./client.ts";
-import { ClientSession } from "./client-session.ts";
+import { HistorySession } from "./history-session.ts";
 import type { Observation } from "./observation.ts";
 
 export interface StartMessage {
@@ -49,7 +49,7 @@ function observe(observation: Observation): void {
 async function run({ name, prefix, clients }: StartMessage): Promise<void> {
   const connect = (): S3Connection => new S3Connection(endpoint);
   const all = Array.from({ length: clients }, (_, i) => {
-    const session = new ClientSession({ name: `${name}${i}`, observe, connect });
+    const session = new HistorySession({ name: `${name}${i}`, observe, connect });
     return new HistoryClient(session, prefix);
   });
   await Promise.all(all.map((client) => client.work(() => isOver)));

@@ -1,5 +1,5 @@
 import type { WriteCondition } from "../../../src/object/conditions.ts";
-import { type ClientSession, type Place, placeName } from "./client-session.ts";
+import { type HistorySession, type Place, placeName } from "./history-session.ts";
 import { nowUs } from "./observation.ts";
 import { type Found, list, listVersions, read, readVersion } from "./reads.ts";
 import { etagOf } from "./values.ts";
@@ -43,12 +43,12 @@ const mix: readonly (readonly [weight: number, act: (client: HistoryClient) => P
 const weights = mix.reduce((sum, [weight]) => sum + weight, 0);
 
 export class HistoryClient {
-  readonly #session: ClientSession;
+  readonly #session: HistorySession;
   readonly #prefix: string;
   /** Values and versions of keys, newest last; may be of the past. */
   #known = new Map<string, Found[]>();
 
-  constructor(session: ClientSession, prefix: string) {
+  constructor(session: HistorySession, prefix: string) {
     this.#session = session;
     this.#prefix = prefix;
   }

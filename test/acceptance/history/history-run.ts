@@ -6,7 +6,7 @@ import { S3Connection } from "../s3-connection.ts";
 import { within } from "../within.ts";
 import type { FromClients, StartMessage, ToClients } from "./client-process.ts";
 import { bucketNames, buckets } from "./client.ts";
-import { ClientSession, type Place } from "./client-session.ts";
+import { HistorySession, type Place } from "./history-session.ts";
 import { type HistoryCounts, judgeHistory } from "./judge-history.ts";
 import { nowUs, type Observation } from "./observation.ts";
 import { listVersions, read, readVersion } from "./reads.ts";
@@ -33,13 +33,13 @@ interface ClientProcess {
  */
 export class HistoryRun {
   readonly #observations: Observation[] = [];
-  readonly #own: ClientSession;
+  readonly #own: HistorySession;
   #processes: readonly ClientProcess[] = [];
   #endpoint: string;
 
   private constructor(endpoint: string) {
     this.#endpoint = endpoint;
-    this.#own = new ClientSession({
+    this.#own = new HistorySession({
       name: "own",
       observe: (observation) => this.#observations.push(observation),
       connect: () => new S3Connection(this.#endpoint),

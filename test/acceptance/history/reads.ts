@@ -2,11 +2,11 @@ import type { Answer } from "../s3-connection.ts";
 import { absent } from "../../../src/sim/key-state.ts";
 import {
   type Asked,
-  type ClientSession,
+  type HistorySession,
   errorCodeOf,
   headerOf,
   type Place,
-} from "./client-session.ts";
+} from "./history-session.ts";
 import type { SeenVersion } from "./observation.ts";
 import { bytesOf, etagOf, nameHeader } from "./values.ts";
 
@@ -21,7 +21,7 @@ export interface Found {
 
 /** GET or HEAD of what is current. */
 export async function read(
-  session: ClientSession,
+  session: HistorySession,
   method: "GET" | "HEAD",
   place: Place,
 ): Promise<Found | undefined> {
@@ -44,7 +44,7 @@ function isNoKey(answer: Answer, method: "GET" | "HEAD"): boolean {
 
 /** Complains where name, ETag and bytes do not belong together. */
 function foundIn(
-  session: ClientSession,
+  session: HistorySession,
   asked: Asked,
   answer: Answer,
   method: "GET" | "HEAD",
@@ -62,7 +62,11 @@ function foundIn(
 }
 
 /** GET of a version; what it should be is known to the clients that got its id. */
-export async function readVersion(session: ClientSession, place: Place, id: string): Promise<void> {
+export async function readVersion(
+  session: HistorySession,
+  place: Place,
+  id: string,
+): Promise<void> {
   const asked = await session.ask("GET", `/${place.bucket}/${place.key}?versionId=${id}`);
   if (asked?.answer === undefined) return;
   const { answer } = asked;
@@ -81,7 +85,7 @@ export async function readVersion(session: ClientSession, place: Place, id: stri
 
 /** ListObjectsV2 page by page; each page is a read of every one of `keys` that it covers. */
 export async function list(
-  session: ClientSession,
+  session: HistorySession,
   bucket: string,
   { prefix, keys }: { readonly prefix: string; readonly keys: readonly string[] },
   pageKeys: number,
@@ -120,7 +124,7 @@ export async function list(
 
 /** ListObjectVersions of `keys`; returns the ids seen. */
 export async function listVersions(
-  session: ClientSession,
+  session: HistorySession,
   bucket: string,
   { prefix, keys }: { readonly prefix: string; readonly keys: readonly string[] },
 ): Promise<{ readonly place: Place; readonly id: string }[]> {

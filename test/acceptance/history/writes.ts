@@ -4,11 +4,11 @@ import type { SendOptions } from "../s3-connection.ts";
 import type { Found } from "./reads.ts";
 import {
   type Asked,
-  type ClientSession,
+  type HistorySession,
   errorCodeOf,
   headerOf,
   type Place,
-} from "./client-session.ts";
+} from "./history-session.ts";
 import { bytesOf, copyName, etagOf, nameHeader, uploadedName } from "./values.ts";
 
 // What clients write, and what each answer says of the key. A client without an answer may have
@@ -17,7 +17,7 @@ import { bytesOf, copyName, etagOf, nameHeader, uploadedName } from "./values.ts
 type Headers = NonNullable<SendOptions["headers"]>;
 
 export async function put(
-  session: ClientSession,
+  session: HistorySession,
   place: Place,
   sizeBytes: number,
   condition: WriteCondition,
@@ -30,7 +30,7 @@ export async function put(
 
 /** An upload of one part; only its completion changes the key. */
 export async function multipart(
-  session: ClientSession,
+  session: HistorySession,
   place: Place,
   sizeBytes: number,
   condition: WriteCondition,
@@ -55,7 +55,7 @@ export async function multipart(
 
 /** A copy of just this value: its name says which bytes it has. */
 export async function copy(
-  session: ClientSession,
+  session: HistorySession,
   source: Place & { readonly name: string },
   place: Place,
   condition: WriteCondition,
@@ -91,7 +91,7 @@ export async function copy(
 
 /** The delete marker, where one was made. */
 export async function remove(
-  session: ClientSession,
+  session: HistorySession,
   place: Place,
   condition: WriteCondition,
 ): Promise<Found | undefined> {
@@ -102,7 +102,7 @@ export async function remove(
 }
 
 export async function removeVersion(
-  session: ClientSession,
+  session: HistorySession,
   place: Place,
   id: string,
 ): Promise<void> {
@@ -116,7 +116,7 @@ export async function removeVersion(
 }
 
 export async function setVersioning(
-  session: ClientSession,
+  session: HistorySession,
   bucket: string,
   versioning: "enabled" | "suspended",
 ): Promise<boolean> {
@@ -140,7 +140,7 @@ interface Write {
 }
 
 function written(
-  session: ClientSession,
+  session: HistorySession,
   place: Place,
   asked: Asked | undefined,
   { name, marker, condition }: Write,

@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { oneOf, whole } from "../flag-values.ts";
 import { comparisonGroups, loadGroups } from "./loads.ts";
 import type { ComparisonRun } from "./run-comparison.ts";
-import type { Peer } from "./stores.ts";
+import type { PeerStore } from "./stores.ts";
 
 export const comparisonHelp = `npm run bench [-- flags]: puts this store, others and a bare HTTP
 server under the same loads in turn
@@ -64,7 +64,7 @@ export function parseComparison(args: readonly string[], environment: Environmen
 }
 
 /** `minio=http://127.0.0.1:9000,1234,key,secret` */
-export function parsePeer(text: string, environment: Environment): Peer {
+export function parsePeer(text: string, environment: Environment): PeerStore {
   const match = /^([^=]+)=(https?:\/\/[^,]+),(\d+)(?:,([^,]+),([^,]+))?$/.exec(text);
   if (match === null) throw new Error(`--peer "${text}" is not NAME=URL,PID[,KEY,SECRET]`);
   const [, name = "", endpoint = "", pid, key, secret] = match;

@@ -12,11 +12,11 @@ import { type comparisonGroups, type Load, loadsOf } from "./loads.ts";
 import { atRest, type LoadSamples, type Row, rowsOf } from "./rows.ts";
 import { type Sample, type SampleOptions, storeObjects, takeSample } from "./sample.ts";
 import { measureStarts } from "./starts.ts";
-import { type Peer, type Store, Stores, targetOf } from "./stores.ts";
+import { type PeerStore, type Store, Stores, targetOf } from "./stores.ts";
 import { readSyncCounts, sharedSyncNote } from "./sync-counts.ts";
 
 export interface ComparisonRun {
-  readonly peers: readonly Peer[];
+  readonly peers: readonly PeerStore[];
   readonly only: readonly (typeof comparisonGroups)[number][];
   /** Only loads whose names have one of these in them. */
   readonly words: readonly string[];

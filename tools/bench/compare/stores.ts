@@ -18,12 +18,12 @@ export interface Store {
 }
 
 /** A store that is running already. */
-export type Peer = Omit<Store, "kind">;
+export type PeerStore = Omit<Store, "kind">;
 
 export interface StoresOptions {
   readonly folder: string;
   readonly workers: number;
-  readonly peers: readonly Peer[];
+  readonly peers: readonly PeerStore[];
   /** Where profiles of our server's processes go. */
   readonly cpuProfiles: string | undefined;
 }

@@ -30,7 +30,7 @@ export interface HttpAnswer {
   header(name: string): string | undefined;
 }
 
-interface Exchange {
+interface PendingRequest {
   readonly parser: AnswerParser;
   readonly beganMs: number;
   firstByteMs: number;
@@ -45,7 +45,7 @@ interface Exchange {
  */
 export class HttpConnection {
   readonly #socket: Socket;
-  #exchange: Exchange | undefined;
+  #exchange: PendingRequest | undefined;
   #written: (() => void) | undefined;
   #open = true;
 
@@ -98,7 +98,7 @@ export class HttpConnection {
     this.#end(named("ConnectionClosed", "closed by us"));
   }
 
-  async #sendBody(body: Iterable<Buffer>, exchange: Exchange, flows: boolean): Promise<void> {
+  async #sendBody(body: Iterable<Buffer>, exchange: PendingRequest, flows: boolean): Promise<void> {
     let mayWrite = flows;
     for (const piece of body) {
       if (!mayWrite) {
@@ -130,7 +130,7 @@ export class HttpConnection {
     if (exchange.parser.done) this.#finish(exchange);
   }
 
-  #finish(exchange: Exchange): void {
+  #finish(exchange: PendingRequest): void {
     const { parser, firstByteMs } = exchange;
     const { status, bodyBytes } = parser;
     this.#exchange = undefined;

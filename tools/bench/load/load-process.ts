@@ -7,7 +7,7 @@ import { Operations } from "./operations.ts";
 import { type Operation, type Plan, shareOf } from "./plan.ts";
 import { S3Client } from "./s3-client.ts";
 import { choose } from "./shares.ts";
-import { Tally, type TallyData } from "./tally.ts";
+import { LoadTally, type TallyData } from "./load-tally.ts";
 
 export interface StartMessage {
   readonly plan: Plan;
@@ -42,7 +42,7 @@ const pauseAfterFailureMs = 20;
 class LoadRun {
   readonly #start: StartMessage;
   readonly #operations: Operations;
-  #tally = new Tally();
+  #tally = new LoadTally();
   #stopped = false;
   readonly #brokenOff = Promise.withResolvers<void>();
   #begun = 0;
@@ -88,7 +88,7 @@ class LoadRun {
 
   /** Begins to measure: what was seen so far does not count. */
   #measure(): void {
-    this.#tally = new Tally();
+    this.#tally = new LoadTally();
     this.#measuredFromMs = performance.now();
     this.#cpu = process.cpuUsage();
   }

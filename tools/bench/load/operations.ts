@@ -4,7 +4,7 @@ import type { Operation, Plan } from "./plan.ts";
 import { elements, errorOf, type S3Client, type S3Text, TextReading } from "./s3-client.ts";
 import { sha256Of } from "./signer.ts";
 import { SignedRequests } from "./signed-requests.ts";
-import type { Outcome } from "./tally.ts";
+import type { Outcome } from "./load-tally.ts";
 
 type Result = Omit<Outcome, "operation">;
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type ServerCost, ServerWatch } from "./server-watch.ts";
 import type { FromLoad, ToLoad } from "./load-process.ts";
 import type { Plan } from "./plan.ts";
-import { Tally } from "./tally.ts";
+import { LoadTally } from "./load-tally.ts";
 
 export interface LoadProgress {
   readonly seconds: number;
@@ -13,7 +13,7 @@ export interface LoadProgress {
 }
 
 export interface LoadResult {
-  readonly tally: Tally;
+  readonly tally: LoadTally;
   /** Time from the end of the warm-up to the last answer. */
   readonly seconds: number;
   /** Processor time of the load's own processes. */
@@ -65,7 +65,7 @@ export async function runLoad(plan: Plan, options: LoadOptions = {}): Promise<Lo
     });
     if (options.signal?.aborted === true) stop();
     const all = await Promise.all(running);
-    const tally = new Tally();
+    const tally = new LoadTally();
     for (const done of all) tally.add(done.tally);
     return {
       tally,

@@ -1,4 +1,4 @@
-import { Histogram, type HistogramData } from "./histogram.ts";
+import { LatencyHistogram, type HistogramData } from "./latency-histogram.ts";
 
 /** Past it, neighbours are joined: the memory of a run does not depend on how long it lasts. */
 const intervalsMax = 512;
@@ -11,13 +11,13 @@ export interface SeriesData {
 /** Latencies over time: a histogram for each interval, of one second at first. */
 export class Series {
   #seconds = 1;
-  #intervals: Histogram[] = [];
+  #intervals: LatencyHistogram[] = [];
 
   get seconds(): number {
     return this.#seconds;
   }
 
-  get intervals(): readonly Histogram[] {
+  get intervals(): readonly LatencyHistogram[] {
     return this.#intervals;
   }
 
@@ -34,15 +34,15 @@ export class Series {
     return { seconds: this.#seconds, intervals: this.#intervals.map((each) => each.data()) };
   }
 
-  #at(seconds: number): Histogram {
+  #at(seconds: number): LatencyHistogram {
     while (seconds >= intervalsMax * this.#seconds) this.#coarsen();
     const index = Math.max(0, Math.floor(seconds / this.#seconds));
-    while (this.#intervals.length <= index) this.#intervals.push(new Histogram());
+    while (this.#intervals.length <= index) this.#intervals.push(new LatencyHistogram());
     return this.#intervals[index]!;
   }
 
   #coarsen(): void {
-    const joined: Histogram[] = [];
+    const joined: LatencyHistogram[] = [];
     for (const [i, interval] of this.#intervals.entries()) {
       if (i % 2 === 0) joined.push(interval);
       else joined.at(-1)!.add(interval.data());

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { signRequest } from "../../../src/auth/sign.ts";
 import {
   exampleIdentity,
   exampleTimeMs,
   exampleVerifier,
 } from "../../../src/auth/testing/aws-examples.ts";
+import type { HeaderList } from "../../../src/platform/http.ts";
 import { createHash } from "../../../src/node/platform/hash.ts";
 import {
   encodePart,
@@ -36,7 +38,10 @@ function requestOf(head: string) {
   return { method, target, headers };
 }
 
-test("signer: what it signs, the verifier accepts", async () => {
+const authorizationOf = (headers: HeaderList): string | undefined =>
+  headers.find(([name]) => name === "authorization")?.[1];
+
+test("signer: its signatures are those of src/auth, and the verifier accepts them", async () => {
   const signer = new Signer({ ...exampleIdentity, sessionToken: undefined });
   const awkward = "a b/ü!'()*~-._/+%&=?#/日本";
   const cases: SignedParts[] = [
@@ -58,6 +63,11 @@ test("signer: what it signs, the verifier accepts", async () => {
     const request = requestOf(signer.sign(parts, exampleTimeMs));
     const result = await verifier(exampleTimeMs).verify(request);
     assert.equal(result.kind, "verified", JSON.stringify({ parts, result }));
+    const headers = [...parts.headers, ["host", parts.host]] as const;
+    const { contentSha256 } = parts;
+    const options = { timeMs: exampleTimeMs, contentSha256 };
+    const ours = signRequest(createHash(), exampleIdentity, { ...request, headers }, options);
+    assert.equal(authorizationOf(request.headers), authorizationOf(ours.headers));
   }
 });
 
@@ -69,7 +79,7 @@ test("signer: a session token is sent and signed", async () => {
       ([name, value]) => name === "x-amz-security-token" && value === "a/token=",
     ),
   );
-  const signed = request.headers.find(([name]) => name === "authorization")?.[1] ?? "";
+  const signed = authorizationOf(request.headers) ?? "";
   assert.match(signed, /SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token,/);
 });
 

@@ -3,7 +3,8 @@ import { createHash, createHmac, hash } from "node:crypto";
 /*
  * Signature V4 as cheap as it gets, so that the server and not the load is what is measured: one
  * signing key a day, one timestamp a second, a digest and an HMAC a request. Targets come in
- * canonical form, so nothing is parsed or sorted here.
+ * canonical form, so nothing is parsed or sorted here. All else in this repository signs by
+ * src/auth/sign.ts, which cannot leave that out; signer.test.ts holds the two to the same answer.
  */
 
 export interface Identity {

@@ -1,4 +1,4 @@
-import type { Histogram } from "../load/histogram.ts";
+import type { LatencyHistogram } from "../load/latency-histogram.ts";
 import type { LoadResult } from "../load/run-load.ts";
 
 export interface Latency {
@@ -54,7 +54,7 @@ export function figuresOf(result: LoadResult, processes: number): Figures {
   return { seconds, operations, failed: tally.failed, load, server };
 }
 
-function latencyOf(histogram: Histogram): Latency {
+function latencyOf(histogram: LatencyHistogram): Latency {
   const [p50, p99, p999] = [0.5, 0.99, 0.999].map((share) => histogram.quantileMs(share));
   const { meanMs: mean, maxMs: max } = histogram;
   return { mean, p50: p50 ?? 0, p99: p99 ?? 0, p999: p999 ?? 0, max };

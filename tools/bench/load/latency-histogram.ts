@@ -17,7 +17,7 @@ export interface HistogramData {
   readonly maxMs: number;
 }
 
-export class Histogram {
+export class LatencyHistogram {
   readonly #counts = new Float64Array(bucketsMax);
   #count = 0;
   #sumMs = 0;

@@ -29,7 +29,7 @@ const silenceMs = 150;
  * A client's end of connections to one server: raw bytes out, answers in. A new connection is made
  * when one is needed.
  */
-export class Peer {
+export class FuzzPeer {
   readonly #port: number;
   #socket: Socket | undefined;
   #receive: (piece: Buffer | undefined) => void = () => undefined;

@@ -24,7 +24,7 @@ export function placeName({ bucket, key }: Place): string {
 }
 
 /** Asks, and keeps what it saw: one request at a time. */
-export class ClientSession {
+export class HistorySession {
   readonly #name: string;
   readonly #observe: (observation: Observation) => void;
   readonly #connect: () => S3Connection;

@@ -1,4 +1,4 @@
-import { Histogram, type HistogramData } from "./histogram.ts";
+import { LatencyHistogram, type HistogramData } from "./latency-histogram.ts";
 import { Series, type SeriesData } from "./series.ts";
 
 /** One operation that has ended, well or not. */
@@ -31,8 +31,8 @@ export interface OperationTally {
   bytes: number;
   verified: number;
   /** Latencies of successful requests. */
-  readonly latency: Histogram;
-  readonly firstByte: Histogram;
+  readonly latency: LatencyHistogram;
+  readonly firstByte: LatencyHistogram;
   readonly errors: Map<string, number>;
 }
 
@@ -40,7 +40,7 @@ export interface OperationTally {
 const codesMax = 100;
 
 /** The observations of a run of the load. Tallies of several processes add up. */
-export class Tally {
+export class LoadTally {
   readonly operations = new Map<string, OperationTally>();
   readonly series = new Series();
   succeeded = 0;
@@ -97,7 +97,7 @@ export class Tally {
   #of(operation: string): OperationTally {
     let tally = this.operations.get(operation);
     if (tally === undefined) {
-      const [latency, firstByte] = [new Histogram(), new Histogram()];
+      const [latency, firstByte] = [new LatencyHistogram(), new LatencyHistogram()];
       tally = { bytes: 0, verified: 0, latency, firstByte, errors: new Map() };
       this.operations.set(operation, tally);
     }

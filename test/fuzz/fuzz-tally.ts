@@ -1,5 +1,5 @@
 /** Counts of the requests that were tried, and of their outcomes. */
-export class Tally {
+export class FuzzTally {
   cases = 0;
   /** Versions whose bytes were read back. */
   compared = 0;

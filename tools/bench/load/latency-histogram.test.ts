@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Histogram } from "./histogram.ts";
+import { LatencyHistogram } from "./latency-histogram.ts";
 
-function filled(values: readonly number[]): Histogram {
-  const histogram = new Histogram();
+function filled(values: readonly number[]): LatencyHistogram {
+  const histogram = new LatencyHistogram();
   for (const value of values) histogram.record(value);
   return histogram;
 }
@@ -34,8 +34,8 @@ test("histogram: those of two processes add up to that of all values", () => {
 });
 
 test("histogram: nothing recorded, and values beyond both ends", () => {
-  assert.equal(new Histogram().quantileMs(0.99), 0);
-  assert.equal(new Histogram().meanMs, 0);
+  assert.equal(new LatencyHistogram().quantileMs(0.99), 0);
+  assert.equal(new LatencyHistogram().meanMs, 0);
   const extremes = filled([0, 1e12]);
   assert.equal(extremes.quantileMs(0.5), 0);
   assert.ok(extremes.quantileMs(1) > 30 * 60_000);
