@@ -7,6 +7,7 @@ import { layers, machineFolders, subfolders } from "./layers.ts";
 import { findFiles } from "./files.ts";
 import { findCircles } from "./import-circles.ts";
 import { findLimits, limitLikeNames, renderLimits, undeclaredLimits } from "./limits.ts";
+import { allowedState, isAllowedState, moduleState } from "./module-state.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const files = findFiles(
@@ -201,10 +202,41 @@ test("code: no default exports, no mutable state at module level", () => {
     if (isTest(path)) return [];
     return [
       ...(/^export default/m.test(text) ? ["default export"] : []),
-      ...(/^(export )?(let|var) /m.test(text) ? ["module-level state"] : []),
+      ...moduleState(text)
+        .filter((name) => !isAllowedState(path, name))
+        .map((name) => `module-level state: ${name}`),
     ];
   });
   assert.equal(found, "");
+  for (const place of Object.keys(allowedState)) {
+    const [path = "", name = ""] = place.split(" ");
+    const source = sources.find((each) => each.path === path);
+    assert.ok(source !== undefined && moduleState(source.text).includes(name), `gone: ${place}`);
+  }
+});
+
+test("code: module-level state is found in each of its forms, constants are left alone", () => {
+  const state = [
+    "let a = 1;",
+    "export const a = new Map<string, number>();",
+    "const a: Set<string> = new Set();",
+    "const a = new BufferPool({\n  keptMax: 4,\n});",
+    "const a: Pool =\n  new BufferPool();",
+    "const a: string[] = [];\nfunction f() {\n  a.push(1);\n}",
+    "const a = { count: 0 };\nfunction f() {\n  a.count++;\n}",
+    "const a = new Uint8Array(8);\nfunction f() {\n  a[0]! |= 1;\n}",
+    "const a = Buffer.alloc(8);\nfunction f() {\n  a.fill(1);\n}",
+  ];
+  for (const text of state) assert.deepEqual(moduleState(text), ["a"], text);
+  const constants = [
+    "const a: ReadonlyMap<string, number> = new Map([]);",
+    "const a = new TextEncoder();",
+    "const a = new Uint8Array(8);\nfunction f() {\n  const b = a[0] === 1;\n}",
+    "const a = { count: 0 };\nconst b = { ...a, count: 1 };",
+    "const a = () => new Map();",
+    "function f() {\n  const a = new Map();\n}",
+  ];
+  for (const text of constants) assert.deepEqual(moduleState(text), [], text);
 });
 
 test("tests: none is skipped without a reason, none is left alone", () => {

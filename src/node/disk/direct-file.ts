@@ -14,18 +14,21 @@ export const directBlockBytes = 4096;
  * for half a millisecond.
  */
 const stepBytes = 1024 * 1024;
-/** @limit 4 MiB: one for each of a few disks that are written at once. */
-const writeBuffersKeptMax = 4;
+/** @limit 2 MiB a disk: a batch of large records, and the copies of a compaction. */
+const writeBuffersKeptMax = 2;
 
-/** WebAssembly's memory is the only one in JavaScript that is known to begin at a page. */
-const writeBuffers = new BufferPool({
-  bufferBytes: stepBytes,
-  keptMax: writeBuffersKeptMax,
-  create(bytes) {
-    const pages = bytes / 65_536;
-    return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
-  },
-});
+/** The buffers that a disk's direct writes pass through, one for each that is under way. */
+export function createWriteBuffers(): BufferPool {
+  return new BufferPool({
+    bufferBytes: stepBytes,
+    keptMax: writeBuffersKeptMax,
+    // WebAssembly's memory is the only one in JavaScript that is known to begin at a page.
+    create(bytes) {
+      const pages = bytes / 65_536;
+      return new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
+    },
+  });
+}
 
 /**
  * A file that is written past the page cache (O_DIRECT). For much at once that is cheaper, though
@@ -34,18 +37,20 @@ const writeBuffers = new BufferPool({
  */
 export class DirectFile {
   readonly #handle: FileHandle;
+  readonly #buffers: BufferPool;
 
-  private constructor(handle: FileHandle) {
+  private constructor(handle: FileHandle, buffers: BufferPool) {
     this.#handle = handle;
+    this.#buffers = buffers;
   }
 
   /** Undefined where the system or this file's does not know direct writes. */
-  static async open(path: string): Promise<DirectFile | undefined> {
+  static async open(path: string, buffers: BufferPool): Promise<DirectFile | undefined> {
     // Other systems than Linux have no such flag, whatever the types say.
     const flag = constants.O_DIRECT as number | undefined;
     if (flag === undefined) return undefined;
     try {
-      return new DirectFile(await open(path, constants.O_RDWR | flag));
+      return new DirectFile(await open(path, constants.O_RDWR | flag), buffers);
     } catch {
       return undefined; // a real failure shows in the write that takes the usual way
     }
@@ -58,7 +63,7 @@ export class DirectFile {
   async write(parts: readonly Uint8Array[], offset: number): Promise<"written" | "unsupported"> {
     let buffer: Uint8Array | undefined;
     try {
-      buffer = writeBuffers.take();
+      buffer = this.#buffers.take();
       let at = offset;
       for (let rest = parts; rest.length > 0; rest = afterBytes(rest, stepBytes)) {
         const step = firstBytes(rest, stepBytes);
@@ -70,7 +75,7 @@ export class DirectFile {
       if (isUnsupported(error)) return "unsupported";
       throw error;
     } finally {
-      if (buffer !== undefined) writeBuffers.give(buffer);
+      if (buffer !== undefined) this.#buffers.give(buffer);
     }
   }
 

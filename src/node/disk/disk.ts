@@ -9,7 +9,7 @@ import { Limiter } from "../../base/limiter.ts";
 import type { Disk, DiskErrorKind, DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 import { afterBytes, firstBytes, lengthOf } from "./byte-parts.ts";
-import { DirectFile, directBlockBytes } from "./direct-file.ts";
+import { createWriteBuffers, DirectFile, directBlockBytes } from "./direct-file.ts";
 
 /*
  * libuv runs file operations in a pool of a few threads, for all disks together: one disk that
@@ -71,6 +71,7 @@ class NodeDisk implements Disk {
   readonly name: string;
   readonly #reads: Limiter;
   readonly #writes: Limiter;
+  readonly writeBuffers = createWriteBuffers();
 
   constructor(directory: string) {
     this.name = directory;
@@ -288,7 +289,8 @@ class NodeFile implements DiskFile {
    * written.
    */
   async #openDirect(): Promise<DirectFile | undefined> {
-    const direct = await DirectFile.open(this.#disk.inside(this.#path));
+    const path = this.#disk.inside(this.#path);
+    const direct = await DirectFile.open(path, this.#disk.writeBuffers);
     if (direct === undefined || this.#isSame(await direct.stat())) return direct;
     await direct.close();
     return undefined;

@@ -26,7 +26,7 @@ export interface RequestTarget {
 /** @limit More than any operation has; a URL may be 16 KiB long. */
 const queryParametersMax = 100;
 
-const noQuery: RequestTarget["query"] = new Map();
+const noQuery: ReadonlyMap<string, string> = new Map();
 
 /**
  * Parses the target as far as it can be read; `checkTarget` says whether S3 has such a thing.
