@@ -12,9 +12,16 @@ import { createDecoder, decodePieces } from "../auth/decode-payload.ts";
 import { BodyFault } from "../platform/body-fault.ts";
 import type { Verified } from "../auth/claim.ts";
 import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
+import { isRefusal } from "../base/refusal.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
-import { answerRoot, jsonAnswer, AdminRefusal, type RootOnlyOptions } from "./root-only.ts";
+import {
+  type AdminRefusal,
+  answerRoot,
+  jsonAnswer,
+  refusePage,
+  type RootOnlyOptions,
+} from "./root-only.ts";
 
 /*
  * Access keys under /-/keys, as JSON; signed by the root's key like any request of S3, in the
@@ -55,21 +62,22 @@ async function answer(
   options: AccessKeyPagesOptions,
   request: HttpRequest,
   verified: Verified,
-): Promise<HttpResponse> {
+): Promise<HttpResponse | AdminRefusal> {
   const { method, path } = request.head;
   const id = path.slice(accessKeysPath.length + 1);
   if (id === "" && method === "GET") return listKeys(options, request);
   if (id === "" && method === "POST") return createKey(options, request, verified);
   if (id !== "" && method === "DELETE") return deleteKey(options, id);
-  throw new AdminRefusal(405, `${path} does not take ${method}`);
+  return refusePage("methodNotAllowed", `${path} does not take ${method}`);
 }
 
 async function listKeys(
   { keys }: AccessKeyPagesOptions,
   { head }: HttpRequest,
-): Promise<HttpResponse> {
+): Promise<HttpResponse | AdminRefusal> {
   const [first] = head.query;
   const after = first === undefined ? "" : unescapedId(first.raw.replace(/^after=/, ""));
+  if (typeof after === "object") return after;
   const found = await keys.list(after, keysOnPageMax);
   return jsonAnswer(200, { keys: found.map(shown), more: found.length === keysOnPageMax });
 }
@@ -78,71 +86,90 @@ async function createKey(
   { keys, platform }: AccessKeyPagesOptions,
   request: HttpRequest,
   verified: Verified,
-): Promise<HttpResponse> {
+): Promise<HttpResponse | AdminRefusal> {
   const fields = await readFields(platform, request, verified);
-  const ownerName = textOf(fields, "owner") ?? ownerNameDefault;
+  if (isRefusal(fields)) return fields;
+  const { owner: ownerName = ownerNameDefault } = fields;
   if (!ownerNameForm.test(ownerName)) {
-    throw new AdminRefusal(400, `an owner's name has ${ownerNameRule}`);
+    return refusePage("invalid", `an owner's name has ${ownerNameRule}`);
   }
   if (ownerName === "root")
-    throw new AdminRefusal(400, "root has one key only: name another owner");
+    return refusePage("invalid", "root has one key only: name another owner");
   const key = givenKey(fields) ?? generateAccessKey(platform.random);
+  if (isRefusal(key)) return key;
   const made = await keys.create(key, ownerName);
   if (made === undefined) {
-    throw new AdminRefusal(409, `there is an access key ${key.accessKeyId} already`);
+    return refusePage("exists", `there is an access key ${key.accessKeyId} already`);
   }
   return jsonAnswer(201, { ...shown(made), secretAccessKey: key.secretAccessKey });
 }
 
-function givenKey(fields: Readonly<Record<string, unknown>>): AccessKey | undefined {
-  const accessKeyId = textOf(fields, "accessKeyId");
-  const secretAccessKey = textOf(fields, "secretAccessKey");
+function givenKey(fields: KeyFields): AccessKey | AdminRefusal | undefined {
+  const { accessKeyId, secretAccessKey } = fields;
   if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
   if (accessKeyId === undefined || secretAccessKey === undefined) {
-    throw new AdminRefusal(400, "give an access key's id and its secret, or neither");
+    return refusePage("invalid", "give an access key's id and its secret, or neither");
   }
   if (!isAccessKeyId(accessKeyId)) {
-    throw new AdminRefusal(400, `an access key's id has ${accessKeyIdRule}`);
+    return refusePage("invalid", `an access key's id has ${accessKeyIdRule}`);
   }
-  if (!isSecret(secretAccessKey)) throw new AdminRefusal(400, `a secret key has ${secretRule}`);
+  if (!isSecret(secretAccessKey)) return refusePage("invalid", `a secret key has ${secretRule}`);
   return { accessKeyId, secretAccessKey };
 }
 
-async function deleteKey({ keys }: AccessKeyPagesOptions, id: string): Promise<HttpResponse> {
+async function deleteKey(
+  { keys }: AccessKeyPagesOptions,
+  id: string,
+): Promise<HttpResponse | AdminRefusal> {
   const accessKeyId = unescapedId(id);
+  if (typeof accessKeyId === "object") return accessKeyId;
   if (await keys.delete(accessKeyId)) return { status: 204, headers: [] };
-  throw new AdminRefusal(404, `there is no access key ${accessKeyId} in the index`);
+  return refusePage("notFound", `there is no access key ${accessKeyId} in the index`);
 }
 
-function unescapedId(text: string): string {
+function unescapedId(text: string): string | AdminRefusal {
   const id = text.replaceAll("%40", "@").replaceAll("%2B", "+");
   if (isAccessKeyId(id)) return id;
-  throw new AdminRefusal(400, `an access key's id has ${accessKeyIdRule}`);
+  return refusePage("invalid", `an access key's id has ${accessKeyIdRule}`);
 }
+
+/** What the body of a request for a new key may say; all else in it is passed over. */
+type KeyFields = Partial<Record<(typeof fieldNames)[number], string>>;
+
+const fieldNames = ["owner", "accessKeyId", "secretAccessKey"] as const;
 
 /** The body, which must be just what was signed. */
 async function readFields(
   { hash }: Platform,
   request: HttpRequest,
   { payload }: Verified,
-): Promise<Readonly<Record<string, unknown>>> {
+): Promise<KeyFields | AdminRefusal> {
   if (payload.kind !== "signed")
-    throw new AdminRefusal(400, "the body is not signed: send its SHA-256 in x-amz-content-sha256");
+    return refusePage(
+      "invalid",
+      "the body is not signed: send its SHA-256 in x-amz-content-sha256",
+    );
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   try {
     for await (const piece of decodePieces(createDecoder(hash, payload), request.body)) {
       bytes += piece.length;
       if (bytes > bodyBytesMax)
-        throw new AdminRefusal(413, `a body has at most ${bodyBytesMax} bytes`);
+        return refusePage("tooLarge", `a body has at most ${bodyBytesMax} bytes`);
       pieces.push(piece.slice());
     }
   } catch (thrown) {
-    if (thrown instanceof BodyFault) throw new AdminRefusal(400, thrown.message);
+    if (thrown instanceof BodyFault) return refusePage("invalid", thrown.message);
     throw thrown;
   }
-  const fields = parseObject(tryDecodeUtf8(concatBytes(pieces)) ?? "");
-  if (fields === undefined) throw new AdminRefusal(400, "the body is not a JSON object");
+  const object = parseObject(tryDecodeUtf8(concatBytes(pieces)) ?? "");
+  if (object === undefined) return refusePage("invalid", "the body is not a JSON object");
+  const fields: KeyFields = {};
+  for (const name of fieldNames) {
+    const value = Object.hasOwn(object, name) ? object[name] : undefined;
+    if (typeof value === "string") fields[name] = value;
+    else if (value !== undefined) return refusePage("invalid", `${name} is not a string`);
+  }
   return fields;
 }
 
@@ -154,12 +181,6 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
   } catch {
     return undefined;
   }
-}
-
-function textOf(fields: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
-  if (value === undefined || typeof value === "string") return value;
-  throw new AdminRefusal(400, `${name} is not a string`);
 }
 
 function shown({ accessKeyId, ownerName, owner, account, createdMs, state }: AccessKeyInfo) {

@@ -1,24 +1,36 @@
+import type { AuthRefusal } from "../auth/auth-refusal.ts";
 import type { Verified } from "../auth/claim.ts";
 import type { Credentials } from "../auth/access-key.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
+import { isRefusal, type RefusalOf } from "../base/refusal.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
 
-/**
- * A request that an admin page refuses. The answer is {"error": "…"}, with the store's region where
- * the request was signed for another one. The region is no secret: S3 shows it, too.
- */
-export class AdminRefusal extends Error {
-  readonly status: number;
-  readonly region: string | undefined;
+/** Why an admin page refuses a request, each with the status of the answer. */
+const statuses = {
+  invalid: 400,
+  forbidden: 403,
+  notFound: 404,
+  methodNotAllowed: 405,
+  exists: 409,
+  tooLarge: 413,
+  busy: 503,
+} as const;
 
-  constructor(status: number, message: string, region?: string) {
-    super(message);
-    this.status = status;
-    this.region = region;
-  }
+export interface AdminRefusal extends RefusalOf<keyof typeof statuses> {
+  readonly message: string;
+  /** The store's region, where the request was signed for another one. It is no secret. */
+  readonly region?: string | undefined;
+}
+
+export function refusePage(
+  refusal: AdminRefusal["refusal"],
+  message: string,
+  region?: string,
+): AdminRefusal {
+  return { refusal, message, region };
 }
 
 export interface RootOnlyOptions {
@@ -28,36 +40,38 @@ export interface RootOnlyOptions {
   readonly keys: Credentials;
 }
 
-/** Answers a request that root has to sign in its header, like any request of S3. */
+/**
+ * Answers a request that root has to sign in its header, like any request of S3. A refusal becomes
+ * {"error": "…"}.
+ */
 export async function answerRoot(
   { platform, verifier, keys }: RootOnlyOptions,
   request: HttpRequest,
-  answer: (verified: Verified) => Promise<HttpResponse>,
+  answer: (verified: Verified) => Promise<HttpResponse | AdminRefusal>,
 ): Promise<HttpResponse> {
   try {
-    const verified = await verifyClaim(verifier.claim(request.head), keys);
-    if (verified.kind === "refused") {
-      const region = "region" in verified ? verified.region : undefined;
-      throw new AdminRefusal(
-        403,
-        `the request's signature is not accepted: ${verified.code}`,
-        region,
-      );
-    }
-    if (!verified.principal.root || verified.presigned) {
-      throw new AdminRefusal(403, "only the root's key may do this");
-    }
-    return await answer(verified);
+    const root = verifiedRoot(await verifyClaim(verifier.claim(request.head), keys));
+    const answered = isRefusal(root) ? root : await answer(root);
+    if (!isRefusal(answered)) return answered;
+    const { refusal, message, region } = answered;
+    return jsonAnswer(statuses[refusal], { error: message, region });
   } catch (thrown) {
-    if (thrown instanceof AdminRefusal) {
-      return jsonAnswer(thrown.status, { error: thrown.message, region: thrown.region });
-    }
     if (!isStoreError(thrown)) throw thrown;
     if (thrown.code === "invalid") return jsonAnswer(400, { error: thrown.message });
     platform.log("error", "admin_failed", { code: thrown.code, message: thrown.message });
     const error = "the store cannot do it at the moment; the server's log says why";
     return jsonAnswer(503, { error });
   }
+}
+
+function verifiedRoot(verified: Verified | AuthRefusal): Verified | AdminRefusal {
+  if (isRefusal(verified)) {
+    const region = "region" in verified ? verified.region : undefined;
+    const message = `the request's signature is not accepted: ${verified.refusal}`;
+    return refusePage("forbidden", message, region);
+  }
+  if (verified.principal.root && !verified.presigned) return verified;
+  return refusePage("forbidden", "only the root's key may do this");
 }
 
 export function jsonAnswer(status: number, value: unknown): HttpResponse {

@@ -2,7 +2,7 @@ import { wireBytes } from "../auth/canonical-request.ts";
 import { decodeUtf8, encodeUtf8, toHex } from "../base/bytes.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
 import { parseFilter, type RequestFilter, type RequestEntry } from "./request-entry.ts";
-import { answerRoot, AdminRefusal, type RootOnlyOptions } from "./root-only.ts";
+import { answerRoot, refusePage, type RootOnlyOptions } from "./root-only.ts";
 
 /*
  * Requests as they end, under /-/trace; signed by the root's key. The answer is lines of JSON, each
@@ -31,7 +31,7 @@ export function answerTrace(
 ): Promise<HttpResponse> {
   return answerRoot(options, request, async () => {
     const { method, query } = request.head;
-    if (method !== "GET") throw new AdminRefusal(405, "this path takes GET only");
+    if (method !== "GET") return refusePage("methodNotAllowed", "this path takes GET only");
     const given = new Map(query.map(({ name, value }) => [name, decodeUtf8(wireBytes(value))]));
     const filter = parseFilter(given);
     if (given.has("under-way")) {
@@ -41,7 +41,7 @@ export function answerTrace(
     const id = toHex(options.platform.random.bytes(8));
     const first = await options.source.fetch(id, filter);
     if (first === undefined)
-      throw new AdminRefusal(503, "there are too many traces: end one of them");
+      return refusePage("busy", "there are too many traces: end one of them");
     return lines(follow(options, request, { id, filter }));
   });
 }

@@ -2,6 +2,7 @@
 import { RecentMap } from "../base/recent-map.ts";
 import type { QueryParameter } from "../platform/http.ts";
 import { scopeText, scopeTerminator, signatureAlgorithm, signedService } from "./signature-v4.ts";
+import { isRefusal, type RefusalOf } from "../base/refusal.ts";
 
 export interface ClaimedSignature {
   readonly accessKeyId: string;
@@ -22,8 +23,8 @@ export interface PresignedParameters extends ClaimedSignature {
 }
 
 /** `message` is S3's, in full. */
-export interface Malformed {
-  readonly malformed: string;
+export interface Malformed extends RefusalOf<"malformed"> {
+  readonly message: string;
   /** The right region, where only the region is wrong. */
   readonly region?: string | undefined;
 }
@@ -59,7 +60,7 @@ export class AuthorizationHeaders {
       return { ...known, signature: value.slice(at + signaturePart.length).trim() };
     }
     const parsed = parseAuthorizationHeader(value, this.#region);
-    if ("malformed" in parsed) return parsed;
+    if (isRefusal(parsed)) return parsed;
     this.#known.set(name, parsed);
     return parsed;
   }
@@ -77,10 +78,10 @@ function parseAuthorizationHeader(value: string, region: string): ClaimedSignatu
   const signature = parts.get("Signature");
   if (credential === undefined || signedHeaders === undefined || signature === undefined) {
     const components = "requires three components: Credential, SignedHeaders, and Signature.";
-    return { malformed: `${prefix}the authorization header ${components}` };
+    return malformed(`${prefix}the authorization header ${components}`);
   }
   const claim = parseCredential(credential, { region, prefix });
-  if ("malformed" in claim) return claim;
+  if (isRefusal(claim)) return claim;
   return { ...claim, signedHeaders: parseSignedHeaders(signedHeaders), signature };
 }
 
@@ -109,14 +110,14 @@ export function parsePresigned(
     expires === undefined
   ) {
     const names = `${presignNames.slice(0, -1).join(", ")}, and X-Amz-Expires parameters`;
-    return { malformed: `Query-string authentication version 4 requires the ${names}, each once.` };
+    return malformed(`Query-string authentication version 4 requires the ${names}, each once.`);
   }
   if (algorithm !== signatureAlgorithm) {
-    return { malformed: `X-Amz-Algorithm only supports "${signatureAlgorithm}"` };
+    return malformed(`X-Amz-Algorithm only supports "${signatureAlgorithm}"`);
   }
   const prefix = "Error parsing the X-Amz-Credential parameter; ";
   const claim = parseCredential(credential, { region, prefix });
-  if ("malformed" in claim) return claim;
+  if (isRefusal(claim)) return claim;
   const expiresSeconds = parseExpires(expires);
   if (typeof expiresSeconds !== "number") return expiresSeconds;
   return {
@@ -131,12 +132,12 @@ export function parsePresigned(
 }
 
 function parseExpires(text: string): number | Malformed {
-  if (!/^-?\d+$/.test(text)) return { malformed: "X-Amz-Expires should be a number" };
+  if (!/^-?\d+$/.test(text)) return malformed("X-Amz-Expires should be a number");
   const seconds = Number(text);
-  if (seconds < 0) return { malformed: "X-Amz-Expires must be non-negative" };
+  if (seconds < 0) return malformed("X-Amz-Expires must be non-negative");
   if (seconds <= expiresSecondsMax) return seconds;
   const rule = "must be less than a week (in seconds); that is, the given X-Amz-Expires must be";
-  return { malformed: `X-Amz-Expires ${rule} less than ${expiresSecondsMax} seconds` };
+  return malformed(`X-Amz-Expires ${rule} less than ${expiresSecondsMax} seconds`);
 }
 
 /** Access key id and date; the id may hold slashes. */
@@ -150,23 +151,23 @@ export function parseCredential(
   const accessKeyId = parts.slice(0, -4).join("/");
   if (accessKeyId === "" || date === undefined) {
     const form = `"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/${scopeTerminator}"`;
-    return { malformed: `${prefix}the Credential is mal-formed; expecting ${form}.` };
+    return malformed(`${prefix}the Credential is mal-formed; expecting ${form}.`);
   }
   if (!/^\d{8}$/.test(date)) {
     const rule = 'This date in the credential must be in the format "yyyyMMdd".';
-    return { malformed: `${prefix}incorrect date format "${date}". ${rule}` };
+    return malformed(`${prefix}incorrect date format "${date}". ${rule}`);
   }
   if (claimedRegion !== region) {
     const wrong = `the region '${claimedRegion}' is wrong; expecting '${region}'`;
-    return { malformed: `${prefix}${wrong}`, region };
+    return malformed(`${prefix}${wrong}`, region);
   }
   if (service !== signedService) {
     const endpoint = `This endpoint belongs to "${signedService}".`;
-    return { malformed: `${prefix}incorrect service "${service}". ${endpoint}` };
+    return malformed(`${prefix}incorrect service "${service}". ${endpoint}`);
   }
   if (terminator !== scopeTerminator) {
     const endpoint = `This endpoint uses "${scopeTerminator}".`;
-    return { malformed: `${prefix}incorrect terminator "${terminator}". ${endpoint}` };
+    return malformed(`${prefix}incorrect terminator "${terminator}". ${endpoint}`);
   }
   return { accessKeyId, date, scope: scopeText({ date, region }) };
 }
@@ -176,6 +177,10 @@ function parseSignedHeaders(text: string): readonly string[] {
   // Clients must send the names sorted, and all do.
   if (names.every((name, index) => name > (names[index - 1] ?? ""))) return names;
   return [...new Set(names)].filter((name) => name !== "").sort();
+}
+
+function malformed(message: string, region?: string): Malformed {
+  return { refusal: "malformed", message, region };
 }
 
 /** The value of a parameter that appears once. */

@@ -26,7 +26,6 @@ export interface VerifierParts {
 }
 
 export interface Verified {
-  readonly kind: "verified";
   /** `anonymous` where the request carries no credentials at all: authorize judges that, not we. */
   readonly principal: Principal;
   readonly accessKeyId: string | undefined;

@@ -99,10 +99,10 @@ function framed(
 ): DeclaredPayload | AuthRefusal {
   const decodedBytes = byteCount(decodedLength);
   if (decodedLength === undefined || decodedBytes === undefined) {
-    return { kind: "refused", code: "decoded_length_missing" };
+    return { refusal: "decoded_length_missing" };
   }
   if (decodedBytes > decodedBytesMax) {
-    return { kind: "refused", code: "decoded_length_invalid", value: decodedLength };
+    return { refusal: "decoded_length_invalid", value: decodedLength };
   }
   return { kind: "framed", ...framing, decodedBytes };
 }
@@ -122,7 +122,7 @@ export function declaredRawPayload(
 ): { readonly kind: "unsigned" } | SignedPayload | AuthRefusal {
   if (contentSha256 === undefined || contentSha256 === unsignedPayload) return { kind: "unsigned" };
   if (contentSha256.startsWith("STREAMING-") && byteCount(decodedLength) === undefined) {
-    return { kind: "refused", code: "decoded_length_missing" };
+    return { refusal: "decoded_length_missing" };
   }
   const sha256 = fromHex(contentSha256);
   const isDigest = sha256?.length === 32;
@@ -132,11 +132,10 @@ export function declaredRawPayload(
 function digest(contentSha256: string): DeclaredPayload | AuthRefusal {
   if (contentSha256.startsWith("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD")) {
     const message = `${contentSha256} is not supported; use ${framedPayloads.signed}.`;
-    return { kind: "refused", code: "signature_unsupported", message };
+    return { refusal: "signature_unsupported", message };
   }
   const sha256 = fromHex(contentSha256);
-  if (sha256?.length !== 32)
-    return { kind: "refused", code: "content_sha256_invalid", value: contentSha256 };
+  if (sha256?.length !== 32) return { refusal: "content_sha256_invalid", value: contentSha256 };
   return { kind: "signed", declared: contentSha256, sha256 };
 }
 

@@ -29,12 +29,11 @@ export function requestTimeOf(
 
 export function skewOf({ text, ms }: RequestTime, serverTimeMs: number): AuthRefusal | undefined {
   if (Math.abs(serverTimeMs - ms) <= skewMsMax) return undefined;
-  return { kind: "refused", code: "time_skewed", requestTime: text, serverTimeMs, skewMsMax };
+  return { refusal: "time_skewed", requestTime: text, serverTimeMs, skewMsMax };
 }
 
 const noDate: AuthRefusal = {
-  kind: "refused",
-  code: "date_missing",
+  refusal: "date_missing",
   message: "AWS authentication requires a valid Date or x-amz-date header",
 };
 

@@ -11,6 +11,7 @@ import { signatureV2 } from "./signature-v2.ts";
 import { sameSignature, signatureAlgorithm } from "./signature-v4.ts";
 import { parseTimestamp } from "./request-time.ts";
 import { onlyVersion4 } from "./verify-v2.ts";
+import { isRefusal } from "../base/refusal.ts";
 
 /** A form's fields, by their names in lower case. */
 export type FormFields = ReadonlyMap<string, string>;
@@ -40,7 +41,7 @@ function hasAny(fields: FormFields, names: readonly string[]): boolean {
 function missingField(fields: FormFields, names: readonly string[]): AuthRefusal | undefined {
   const field = [...names, "Policy"].find((name) => !fields.has(name.toLowerCase()));
   if (field === undefined) return undefined;
-  return { kind: "refused", code: "form_field_missing", field };
+  return { refusal: "form_field_missing", field };
 }
 
 function claimV4(verifier: Verifier, fields: FormFields): Claim | AuthRefusal {
@@ -52,8 +53,8 @@ function claimV4(verifier: Verifier, fields: FormFields): Claim | AuthRefusal {
   }
   const text = fieldOf(fields, "x-amz-credential");
   const claim = parseCredential(text, { region, prefix: "" });
-  if ("malformed" in claim) {
-    return { ...invalidField("X-Amz-Credential", text, claim.malformed), region: claim.region };
+  if (isRefusal(claim)) {
+    return { ...invalidField("X-Amz-Credential", text, claim.message), region: claim.region };
   }
   const timestamp = fieldOf(fields, "x-amz-date");
   const signedMs = parseTimestamp(timestamp);
@@ -65,8 +66,8 @@ function claimV4(verifier: Verifier, fields: FormFields): Claim | AuthRefusal {
   const expiresAtMs = signedMs + signatureAgeMsMax;
   if (serverTimeMs > expiresAtMs) {
     const expiresSeconds = signatureAgeMsMax / 1000;
-    const code = "presign_expired";
-    return { kind: "refused", code, expiresAtMs, expiresSeconds, serverTimeMs };
+    const refusal = "presign_expired";
+    return { refusal, expiresAtMs, expiresSeconds, serverTimeMs };
   }
   return claimOf(fields, {
     accessKeyId: claim.accessKeyId,
@@ -96,17 +97,16 @@ function claimOf(fields: FormFields, signer: FormSigner): Claim {
     accessKeyId,
     verify(credential) {
       if (credential === undefined) {
-        return { kind: "refused", code: "access_key_unknown", accessKeyId };
+        return { refusal: "access_key_unknown", accessKeyId };
       }
       const token = fields.get("x-amz-security-token");
-      if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
+      if (token !== undefined) return { refusal: "token_invalid", token };
       const policy = fieldOf(fields, "policy");
       if (sameSignature(sign(credential, policy), signature)) {
         return verified({ principal: credential.principal, accessKeyId });
       }
       return {
-        kind: "refused",
-        code: "signature_mismatch",
+        refusal: "signature_mismatch",
         accessKeyId,
         signatureProvided: signature,
         stringToSign: policy,
@@ -119,7 +119,7 @@ function claimOf(fields: FormFields, signer: FormSigner): Claim {
 /** The file in the form is as it comes: nothing vouches for its bytes but what its fields say. */
 function verified(who: Pick<Verified, "principal" | "accessKeyId">): Verified {
   const payload = { kind: "unsigned" } as const;
-  return { kind: "verified", ...who, payload, signedHeaders: [], presigned: false };
+  return { ...who, payload, signedHeaders: [], presigned: false };
 }
 
 function fieldOf(fields: FormFields, name: string): string {
@@ -127,5 +127,5 @@ function fieldOf(fields: FormFields, name: string): string {
 }
 
 function invalidField(field: string, value: string, message: string) {
-  return { kind: "refused", code: "form_field_invalid", field, value, message } as const;
+  return { refusal: "form_field_invalid", field, value, message } as const;
 }

@@ -22,6 +22,7 @@ import { createTimestamps } from "./request-time.ts";
 import { type FormFields, claimForm } from "./verify-form.ts";
 import { headerClaimV2, onlyVersion4, presignedClaimV2 } from "./verify-v2.ts";
 import { headerClaim, presignedClaim } from "./verify-v4.ts";
+import { isRefusal } from "../base/refusal.ts";
 
 /** Made once per process. */
 export interface RequestVerifier {
@@ -49,7 +50,7 @@ export async function verifyClaim(
   claim: Claim | AuthRefusal,
   credentials: Credentials,
 ): Promise<Verified | AuthRefusal> {
-  if ("code" in claim) return claim;
+  if (isRefusal(claim)) return claim;
   const { accessKeyId } = claim;
   return claim.verify(accessKeyId === undefined ? undefined : await credentials.find(accessKeyId));
 }
@@ -76,11 +77,11 @@ function anonymousClaim({ headers }: RequestHead): Claim | AuthRefusal {
     headers.get(contentSha256Header),
     headers.get(decodedLengthHeader),
   );
-  if ("code" in payload) return payload;
+  if (isRefusal(payload)) return payload;
   const rest = { accessKeyId: undefined, payload, signedHeaders: [], presigned: false };
   return {
     accessKeyId: undefined,
-    verify: () => ({ kind: "verified", principal: anonymous, ...rest }),
+    verify: () => ({ principal: anonymous, ...rest }),
   };
 }
 
@@ -90,9 +91,9 @@ function payloadWithoutKey(
   decodedLength: string | undefined,
 ): PayloadMode | AuthRefusal {
   const declared = declaredPayload(contentSha256, decodedLength);
-  if (declared.kind === "refused") return declared;
+  if (isRefusal(declared)) return declared;
   if (declared.kind === "framed" && declared.signed) {
-    return { kind: "refused", code: "content_sha256_invalid", value: contentSha256 };
+    return { refusal: "content_sha256_invalid", value: contentSha256 };
   }
   return payloadMode(declared, undefined);
 }
@@ -101,16 +102,15 @@ function severalMechanisms(value: string): AuthRefusal {
   const message =
     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, " +
     "Signature query string parameter or the Authorization header should be specified";
-  return { kind: "refused", code: "authorization_unsupported", message, value };
+  return { refusal: "authorization_unsupported", message, value };
 }
 
 const unsupportedAlgorithm: AuthRefusal = {
-  kind: "refused",
-  code: "signature_unsupported",
+  refusal: "signature_unsupported",
   message: `Only ${signatureAlgorithm} is supported.`,
 };
 
 function unsupportedType(value: string): AuthRefusal {
   const message = "Unsupported Authorization Type";
-  return { kind: "refused", code: "authorization_unsupported", message, value };
+  return { refusal: "authorization_unsupported", message, value };
 }

@@ -8,6 +8,7 @@ import { requestTimeOf, skewOf } from "./request-time.ts";
 import { sameSignature, signatureAlgorithm } from "./signature-v4.ts";
 import { signatureV2, textsToSignV2 } from "./signature-v2.ts";
 import { bucketOfHost } from "./virtual-host.ts";
+import { isRefusal } from "../base/refusal.ts";
 
 interface SignatureParts {
   readonly accessKeyId: string;
@@ -29,7 +30,7 @@ export function headerClaimV2(
   const [, accessKeyId, signature] = match ?? [];
   if (accessKeyId === undefined || signature === undefined) return malformed(authorization);
   const time = requestTimeOf(headers, verifier.parseTimestamp);
-  if ("kind" in time) return time;
+  if (isRefusal(time)) return time;
   const skew = skewOf(time, verifier.clock.now());
   if (skew !== undefined) return skew;
   const date = headers.has("x-amz-date") ? "" : time.text;
@@ -44,22 +45,22 @@ const expiresMax = 2 ** 31 - 1;
 
 /** `?AWSAccessKeyId=…&Expires=…&Signature=…` */
 export function presignedClaimV2(verifier: Verifier, head: RequestHead): Claim | AuthRefusal {
-  const code = "query_unusable";
+  const refusal = "query_unusable";
   const [accessKeyId, expires, signature] = queryNames.map((name) => valueOf(head.query, name));
   if (accessKeyId === undefined || expires === undefined || signature === undefined) {
     const message =
       "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters";
-    return { kind: "refused", code, message };
+    return { refusal, message };
   }
   if (!/^-?\d{1,15}$/.test(expires) || Number(expires) > expiresMax) {
     const message = `Invalid date (should be seconds since epoch): ${expires}`;
-    return { kind: "refused", code, message };
+    return { refusal, message };
   }
   const expiresAtMs = Number(expires) * 1000;
   const serverTimeMs = verifier.clock.now();
   if (serverTimeMs > expiresAtMs) {
-    const code = "presign_expired";
-    return { kind: "refused", code, expiresAtMs, expiresSeconds: undefined, serverTimeMs };
+    const refusal = "presign_expired";
+    return { refusal, expiresAtMs, expiresSeconds: undefined, serverTimeMs };
   }
   const token = tokenOf(head);
   return claimOf(verifier, head, { accessKeyId, signature, date: expires, token, presigned: true });
@@ -71,9 +72,9 @@ function claimOf(verifier: Verifier, head: RequestHead, parts: SignatureParts): 
     accessKeyId,
     verify(credential) {
       if (credential === undefined) {
-        return { kind: "refused", code: "access_key_unknown", accessKeyId };
+        return { refusal: "access_key_unknown", accessKeyId };
       }
-      if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
+      if (token !== undefined) return { refusal: "token_invalid", token };
       return verifySignature(verifier, head, credential, parts);
     },
   };
@@ -92,8 +93,7 @@ function verifySignature(
   if (!texts.some((text) => sameSignature(signatureV2(hash, secretAccessKey, text), signature))) {
     const [stringToSign = ""] = texts;
     return {
-      kind: "refused",
-      code: "signature_mismatch",
+      refusal: "signature_mismatch",
       accessKeyId,
       signatureProvided: signature,
       stringToSign,
@@ -104,8 +104,8 @@ function verifySignature(
     headers.get(contentSha256Header),
     headers.get(decodedLengthHeader),
   );
-  if (payload.kind === "refused") return payload;
-  return { kind: "verified", principal, accessKeyId, payload, signedHeaders: [], presigned };
+  if (isRefusal(payload)) return payload;
+  return { principal, accessKeyId, payload, signedHeaders: [], presigned };
 }
 
 function tokenOf({ headers, query }: RequestHead): string | undefined {
@@ -119,13 +119,12 @@ function valueOf(query: readonly QueryParameter[], name: string): string | undef
 
 function malformed(value: string): AuthRefusal {
   const message = "AWS authorization header is invalid.  Expected AwsAccessKeyId:signature";
-  return { kind: "refused", code: "authorization_unsupported", message, value };
+  return { refusal: "authorization_unsupported", message, value };
 }
 
 /** Where Signature V2 is turned off. */
 export const onlyVersion4: AuthRefusal = {
-  kind: "refused",
-  code: "signature_version",
+  refusal: "signature_version",
   message:
     "The authorization mechanism you have provided is not supported. " +
     `Please use ${signatureAlgorithm}.`,

@@ -20,6 +20,7 @@ import {
 import { parseTimestamp, requestTimeOf, skewMsMax, skewOf } from "./request-time.ts";
 import { requestStringToSign, sameSignature, unsignedPayload } from "./signature-v4.ts";
 import { otherHosts } from "./virtual-host.ts";
+import { isRefusal } from "../base/refusal.ts";
 
 /** The values that a signature covers in addition to the request. */
 interface SignatureParts {
@@ -34,46 +35,42 @@ export function headerClaim(
   authorization: string,
   head: RequestHead,
 ): Claim | AuthRefusal {
-  const code = "authorization_header_malformed";
+  const refusal = "authorization_header_malformed";
   const { headers } = head;
   const claimed = verifier.authorizations.parse(authorization);
-  if ("malformed" in claimed) {
-    return { kind: "refused", code, message: claimed.malformed, region: claimed.region };
-  }
+  if (isRefusal(claimed)) return { ...claimed, refusal };
   const time = requestTimeOf(headers, verifier.parseTimestamp);
-  if ("kind" in time) return time;
+  if (isRefusal(time)) return time;
   const { timestamp } = time;
   if (!timestamp.startsWith(claimed.date)) {
     const message =
       `The authorization header is malformed; Invalid credential date "${claimed.date}". ` +
       `This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`;
-    return { kind: "refused", code, message };
+    return { refusal, message };
   }
   const skew = skewOf(time, verifier.clock.now());
   if (skew !== undefined) return skew;
   const contentSha256 = headers.get(contentSha256Header);
-  if (contentSha256 === undefined) return { kind: "refused", code: "content_sha256_missing" };
+  if (contentSha256 === undefined) return { refusal: "content_sha256_missing" };
   const token = headers.get("x-amz-security-token");
   return claimOf(verifier, head, claimed, { timestamp, contentSha256, token, presigned: false });
 }
 
 export function presignedClaim(verifier: Verifier, head: RequestHead): Claim | AuthRefusal {
-  const code = "authorization_query_malformed";
+  const refusal = "authorization_query_malformed";
   const claimed = parsePresigned(head.query, verifier.region);
-  if ("malformed" in claimed) {
-    return { kind: "refused", code, message: claimed.malformed, region: claimed.region };
-  }
+  if (isRefusal(claimed)) return { ...claimed, refusal };
   const { timestamp } = claimed;
   const startsAtMs = parseTimestamp(timestamp);
   if (startsAtMs === undefined) {
     const message = `X-Amz-Date must be in the ISO8601 Long Format "yyyyMMdd'T'HHmmss'Z'"`;
-    return { kind: "refused", code, message };
+    return { refusal, message };
   }
   if (!timestamp.startsWith(claimed.date)) {
     const message =
       `Invalid credential date "${claimed.date}". ` +
       `This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`;
-    return { kind: "refused", code, message };
+    return { refusal, message };
   }
   const untimely = presignUntimely(verifier.clock.now(), startsAtMs, claimed);
   if (untimely !== undefined) return untimely;
@@ -90,12 +87,12 @@ function presignUntimely(
   { expiresSeconds }: PresignedParameters,
 ): AuthRefusal | undefined {
   if (startsAtMs - serverTimeMs > skewMsMax) {
-    return { kind: "refused", code: "presign_early", startsAtMs, serverTimeMs };
+    return { refusal: "presign_early", startsAtMs, serverTimeMs };
   }
   const expiresAtMs = startsAtMs + expiresSeconds * 1000;
   if (serverTimeMs <= expiresAtMs && expiresSeconds > 0) return undefined;
-  const code = "presign_expired";
-  return { kind: "refused", code, expiresAtMs, expiresSeconds, serverTimeMs };
+  const refusal = "presign_expired";
+  return { refusal, expiresAtMs, expiresSeconds, serverTimeMs };
 }
 
 function claimOf(
@@ -106,15 +103,15 @@ function claimOf(
 ): Claim | AuthRefusal {
   const { accessKeyId, signedHeaders } = claimed;
   const headers = headersNotSigned(head.headers, signedHeaders, parts.presigned);
-  if (headers !== undefined) return { kind: "refused", code: "headers_not_signed", headers };
+  if (headers !== undefined) return { refusal: "headers_not_signed", headers };
   const { token } = parts;
   return {
     accessKeyId,
     verify(credential) {
       if (credential === undefined) {
-        return { kind: "refused", code: "access_key_unknown", accessKeyId };
+        return { refusal: "access_key_unknown", accessKeyId };
       }
-      if (token !== undefined) return { kind: "refused", code: "token_invalid", token };
+      if (token !== undefined) return { refusal: "token_invalid", token };
       return verifySignature(verifier, head, credential, { ...claimed, ...parts });
     },
   };
@@ -150,7 +147,7 @@ function verifySignature(
   const payloadHash = claim.contentSha256;
   const declare = presigned ? declaredRawPayload : declaredPayload;
   const declared = declare(payloadHash, head.headers.get(decodedLengthHeader));
-  if (declared.kind === "refused") return declared;
+  if (isRefusal(declared)) return declared;
   const key = verifier.keys.derive(credential.secretAccessKey, claim.date);
   const signed = presigned ? { ...head, headers: withSignedParameters(head, signedHeaders) } : head;
   const canonical = canonicalRequest(signed, { signedHeaders, payloadHash });
@@ -164,8 +161,7 @@ function verifySignature(
     });
   if (!isRight) {
     return {
-      kind: "refused",
-      code: "signature_mismatch",
+      refusal: "signature_mismatch",
       accessKeyId,
       signatureProvided: signature,
       stringToSign,
@@ -174,7 +170,7 @@ function verifySignature(
   }
   const payload = payloadMode(declared, { key, timestamp, scope, seedSignature: signature });
   const { principal } = credential;
-  return { kind: "verified", principal, accessKeyId, payload, signedHeaders, presigned };
+  return { principal, accessKeyId, payload, signedHeaders, presigned };
 }
 
 /** The request with its host written in other ways. */

@@ -84,7 +84,7 @@ function signatureDetails(failure: {
 
 export function authError(failure: AuthRefusal): S3Error {
   const { message, details } = wordsOf(failure);
-  return new S3Error(authRefusalCodes[failure.code], { message, details: details ?? {} });
+  return new S3Error(authRefusalCodes[failure.refusal], { message, details: details ?? {} });
 }
 
 interface Words {
@@ -93,7 +93,7 @@ interface Words {
 }
 
 function wordsOf(failure: AuthRefusal): Words {
-  switch (failure.code) {
+  switch (failure.refusal) {
     case "authorization_header_malformed":
     case "authorization_query_malformed":
       return {
@@ -166,12 +166,12 @@ function wireHex(text: string): string {
 
 type TimeRefusal = Extract<
   AuthRefusal,
-  { readonly code: "time_skewed" | "presign_expired" | "presign_early" }
+  { readonly refusal: "time_skewed" | "presign_expired" | "presign_early" }
 >;
 
 function timeWords(failure: TimeRefusal): Words {
   const serverTime = formatIsoDate(failure.serverTimeMs).replace(".000Z", "Z");
-  switch (failure.code) {
+  switch (failure.refusal) {
     case "time_skewed":
       return {
         details: {

@@ -268,7 +268,7 @@ export const storeErrorCodes: Readonly<
   invalid: { code: "InternalError" },
 };
 
-export const authRefusalCodes: Readonly<Record<AuthRefusal["code"], S3ErrorCode>> = {
+export const authRefusalCodes: Readonly<Record<AuthRefusal["refusal"], S3ErrorCode>> = {
   authorization_header_malformed: "AuthorizationHeaderMalformed",
   authorization_query_malformed: "AuthorizationQueryParametersError",
   authorization_unsupported: "InvalidArgument",

@@ -9,6 +9,7 @@ import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
 import { type Ready, whenReady } from "../base/ready.ts";
+import { isRefusal } from "../base/refusal.ts";
 import type { Bucket } from "../object/bucket/buckets.ts";
 import { type ProcessStore, storeForRequest } from "../object/object-store.ts";
 import { RequestPhases } from "../object/request-phases.ts";
@@ -180,7 +181,7 @@ class Exchange implements ObservedRequest {
     this.operation = operation;
     const isPreflight = operation === "CorsPreflight";
     const claim = isPreflight ? undefined : verifier.claim(head);
-    if (claim !== undefined && "code" in claim) throw authError(claim);
+    if (claim !== undefined && isRefusal(claim)) throw authError(claim);
     return whenReady(lookUp(claim?.accessKeyId, this.#bucketName()), (found) =>
       this.#serve(operation, target, headers, claim, found),
     );
@@ -205,8 +206,8 @@ class Exchange implements ObservedRequest {
     this.#found = found;
     if (claim === undefined) throw preflightRefused(headers, bucket);
     const verified = claim.verify(found.credential);
-    if (verified.kind === "refused") {
-      if (verified.code === "signature_mismatch") this.refusedKey = verified.accessKeyId;
+    if (isRefusal(verified)) {
+      if (verified.refusal === "signature_mismatch") this.refusedKey = verified.accessKeyId;
       throw authError(verified);
     }
     this.sender = verified;
@@ -234,7 +235,7 @@ class Exchange implements ObservedRequest {
   async #verifyForm(fields: FormFields): Promise<Verified | AuthRefusal> {
     const { verifier, credentials } = this.#shared;
     const sender = await verifyClaim(verifier.claimForm(fields), credentials);
-    if (sender.kind === "verified") this.sender = sender;
+    if (!isRefusal(sender)) this.sender = sender;
     return sender;
   }
 

@@ -1,5 +1,6 @@
 import { createDecoder, decodePieces } from "../../auth/decode-payload.ts";
 import type { Verified } from "../../auth/claim.ts";
+import { isRefusal } from "../../base/refusal.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { putObject as storeObject } from "../../object/write/put.ts";
 import {
@@ -57,7 +58,7 @@ function formBody(call: S3Call): AsyncIterable<Uint8Array> {
 async function verifiedSender(call: S3Call, { fields }: Form): Promise<Verified> {
   const values = new Map([...fields].map(([name, { value }]) => [name, value]));
   const verified = await call.verifyForm(values);
-  if (verified.kind === "refused") throw authError(verified);
+  if (isRefusal(verified)) throw authError(verified);
   if (verified.accessKeyId === undefined) return call.verified;
   if (call.verified.accessKeyId === undefined) return verified;
   const message = "Only one auth mechanism allowed; sign the form or the request, not both.";

@@ -16,6 +16,7 @@ import {
   Signer,
   unsignedPayload,
 } from "./signer.ts";
+import { isRefusal } from "../../../src/base/refusal.ts";
 
 const verifier = (nowMs: number) => exampleVerifier(createHash(), nowMs);
 const plain: SignedParts = {
@@ -62,7 +63,7 @@ test("signer: its signatures are those of src/auth, and the verifier accepts the
   for (const parts of cases) {
     const request = requestOf(signer.sign(parts, exampleTimeMs));
     const result = await verifier(exampleTimeMs).verify(request);
-    assert.equal(result.kind, "verified", JSON.stringify({ parts, result }));
+    assert.ok(!isRefusal(result), JSON.stringify({ parts, result }));
     const headers = [...parts.headers, ["host", parts.host]] as const;
     const { contentSha256 } = parts;
     const options = { timeMs: exampleTimeMs, contentSha256 };
@@ -88,7 +89,7 @@ test("signer: the key follows the day", async () => {
   for (const days of [0, 0.1, 1, 400]) {
     const nowMs = exampleTimeMs + days * 86_400_000;
     const result = await verifier(nowMs).verify(requestOf(signer.sign(plain, nowMs)));
-    assert.equal(result.kind, "verified", `${days} days later`);
+    assert.ok(!isRefusal(result), `${days} days later`);
   }
 });
 
@@ -96,5 +97,5 @@ test("signer: a changed request is refused", async () => {
   const signer = new Signer({ ...exampleIdentity, sessionToken: undefined });
   const request = requestOf(signer.sign(plain, exampleTimeMs));
   const changed = { ...request, target: "/bucket/another" };
-  assert.equal((await verifier(exampleTimeMs).verify(changed)).kind, "refused");
+  assert.ok(isRefusal(await verifier(exampleTimeMs).verify(changed)));
 });
