@@ -59,12 +59,20 @@ export interface Plan<T> {
   readonly result: T;
 }
 
+/**
+ * A plan that changes nothing, so that nothing is committed. Its result has to follow from the
+ * fence and the rows that were handed over: it is right at the moment when these were read (C2).
+ */
+export interface Unchanged<T> {
+  readonly unchanged: T;
+}
+
 /** The result of a plan; a promise only where it has to read more. */
 export type Planned<T, Code extends string> =
   | PlanOrRefusal<T, Code>
   | Promise<PlanOrRefusal<T, Code>>;
 
-type PlanOrRefusal<T, Code extends string> = Plan<T> | RefusalOf<Code>;
+type PlanOrRefusal<T, Code extends string> = Plan<T> | Unchanged<T> | RefusalOf<Code>;
 
 /** The bucket is not there, or it is in another state than the change needs. */
 export type FenceRefusal = "noSuchBucket" | "operationAborted";
@@ -83,7 +91,8 @@ export interface PlanOptions {
 /**
  * Commits what `plan` returns, planning again whenever a row it checks has changed. It is given the
  * bucket's fence, whose check stands in the commit: what it says holds at that instant; and the
- * rows that were to be read, of the same moment. A refusal of the plan is passed on.
+ * rows that were to be read, of the same moment. A refusal of the plan is passed on; a plan that
+ * changes nothing is not committed.
  * `noSuchBucket`, `operationAborted` (the bucket is in another state). StoreError `overloaded`
  * after too many conflicts, and the engine's.
  */
@@ -102,6 +111,7 @@ export async function commitPlan<T extends object, Code extends string = never>(
     const made = plan(fence.row, rows);
     const planned = made instanceof Promise ? await made : made;
     if (isRefusal(planned)) return planned;
+    if ("unchanged" in planned) return planned.unchanged;
     const change = changeOf(store, target, fence.check, planned);
     const { appended } = planned;
     store.phases?.wait("commit");

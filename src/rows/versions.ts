@@ -1,5 +1,5 @@
 import { type Ready, whenReady } from "../base/ready.ts";
-import { readRow, type Row } from "../engine/engine.ts";
+import { readRow, type Row, type Rows } from "../engine/engine.ts";
 import type { ChangeId } from "../format/ids.ts";
 import { decodeObjectRow, type ObjectRow } from "../format/object-row.ts";
 import { headKey, routedRange, space, versionKey } from "../format/row-keys.ts";
@@ -37,12 +37,33 @@ export function objectOf(head: Version | undefined): ObjectRow | undefined {
 
 /** A version by its reference, and the head of that moment. */
 export function readVersion(target: KeyPlace, ref: VersionRef): Ready<PlacedVersion | undefined> {
-  if (ref.kind === "null") return readNullVersion(target);
-  return whenReady(readBoth(target, ref.order), ([head, older]) => {
-    if (head === undefined) return undefined;
-    const version = isVersion(head.row, ref) ? head : older;
-    return version !== undefined && isVersion(version.row, ref) ? { head, version } : undefined;
-  });
+  const rows = target.partition.read(versionKeys(target, ref));
+  return whenReady(rows, (found) => versionFrom(target, ref, found));
+}
+
+/** The rows to read for a version (undefined: the current one): the head, and its own place. */
+export function versionKeys(target: KeyPlace, ref: VersionRef | undefined): Uint8Array[] {
+  const head = headKeyOf(target);
+  return ref?.kind === "id" ? [head, olderKeyOf(target, ref.order)] : [head];
+}
+
+/**
+ * What `readVersion` finds, from the rows of `versionKeys`; a promise only where the head says that
+ * the null version stands behind it: then both are read again, as of one moment.
+ */
+export function versionFrom(
+  target: KeyPlace,
+  ref: VersionRef,
+  [headRow, olderRow]: Rows,
+): Ready<PlacedVersion | undefined> {
+  const head = versionOf(headRow);
+  if (head === undefined) return undefined;
+  if (isVersion(head.row, ref)) return { head, version: head };
+  if (ref.kind === "null") {
+    return head.row.nullOrder === undefined ? undefined : readNullVersion(target);
+  }
+  const older = versionOf(olderRow);
+  return older !== undefined && isVersion(older.row, ref) ? { head, version: older } : undefined;
 }
 
 /** Where that stands is said by the head, so there is a second thing to read. */

@@ -1,7 +1,14 @@
 import { type Ready, whenReady } from "../../base/ready.ts";
+import type { Rows } from "../../engine/engine.ts";
 import { versionIdOf, versionIdText, type VersionRef } from "../../format/version-id.ts";
 import type { KeyPlace } from "../../rows/key-place.ts";
-import { readHead, readVersion, type Version } from "../../rows/versions.ts";
+import {
+  readHead,
+  readVersion,
+  type Version,
+  versionFrom,
+  versionOf,
+} from "../../rows/versions.ts";
 import { type Refusal, refuse } from "../refusal.ts";
 
 /**
@@ -14,12 +21,23 @@ export function openVersion(
 ): Ready<Version | Refusal> {
   // holds: C2 head-read-from-index
   if (ref === undefined) return whenReady(readHead(target), currentObject);
-  return whenReady(readVersion(target, ref), (found) => {
-    const details = { VersionId: versionIdText(ref) };
-    if (found === undefined) return refuse("noSuchVersion", { details });
-    const { version } = found;
-    return version.row.kind === "object" ? version : refuse("isDeleteMarker", { details });
-  });
+  return whenReady(readVersion(target, ref), (found) => namedObject(ref, found?.version));
+}
+
+/** The same from rows that were read with others: those of `versionKeys`. */
+export function openVersionFrom(
+  target: KeyPlace,
+  ref: VersionRef | undefined,
+  rows: Rows,
+): Ready<Version | Refusal> {
+  if (ref === undefined) return currentObject(versionOf(rows[0]));
+  return whenReady(versionFrom(target, ref, rows), (found) => namedObject(ref, found?.version));
+}
+
+function namedObject(ref: VersionRef, version: Version | undefined): Version | Refusal {
+  const details = { VersionId: versionIdText(ref) };
+  if (version === undefined) return refuse("noSuchVersion", { details });
+  return version.row.kind === "object" ? version : refuse("isDeleteMarker", { details });
 }
 
 function currentObject(head: Version | undefined): Version | Refusal {

@@ -1,7 +1,7 @@
 import { decodeUtf8 } from "../../base/bytes.ts";
 import { isStoreError } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
-import { readKeysMax } from "../../engine/engine.ts";
+import { readKeysMax, type Rows } from "../../engine/engine.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
@@ -12,15 +12,15 @@ import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import { type Target, targetIn } from "../target.ts";
 import { versionOf } from "../../rows/versions.ts";
-import { commitPlan, type Freed, type Plan } from "../../rows/commit.ts";
+import { commitPlan, type Freed, type Plan, type Unchanged } from "../../rows/commit.ts";
 import { type Deleted, type DeleteInput, deleteObject, planDeletion } from "./delete.ts";
 
 /*
  * Deletes many keys at once, each on its own terms. Keys whose current version goes are taken
- * together: one read of their heads, one commit for all, with a garbage row for what it frees of
- * each (C5). It is the same plan as for one key, so what holds for each at that instant holds for
- * all (C2). Where a key cannot be read, or changes under every attempt, its companions are not to
- * suffer for it: then they are deleted one by one.
+ * together: one read of their heads with the fence, one commit for all, with a garbage row for what
+ * it frees of each (C5). It is the same plan as for one key, so what holds for each at that instant
+ * holds for all (C2). Where a key cannot be read, or changes under every attempt, its companions
+ * are not to suffer for it: then they are deleted one by one.
  */
 
 export type DeleteItem = Omit<DeleteInput, "bucket">;
@@ -30,8 +30,8 @@ export type DeleteItem = Omit<DeleteInput, "bucket">;
  */
 export type DeleteOutcome = Deleted | Refusal | { readonly thrown: unknown };
 
-/** @limit Keys of a commit: as many heads as one read of the index takes. */
-const keysPerCommit = readKeysMax;
+/** @limit Keys of a commit: as many heads as one read of the index takes beside the fence. */
+const keysPerCommit = readKeysMax - 1;
 /**
  * @limit Deletions under way at once: enough to share the index's syncs, few next to what others
  * send.
@@ -140,17 +140,21 @@ async function deleteTogether(
   const targets = items.map(({ key }) => targetIn(store, bucket, key));
   const [first] = targets;
   if (first === undefined) return { results: [] };
-  return commitPlan(store, first, (fence) => planTogether(store, targets, items, fence));
+  const reads = targets.map(({ key }) => headKey(bucket.id, key));
+  return commitPlan(
+    store,
+    first,
+    (fence, heads) => planTogether(store, targets, items, { fence, heads }),
+    { reads },
+  );
 }
 
 async function planTogether(
   store: ObjectStore,
   targets: readonly Target[],
   items: readonly DeleteItem[],
-  fence: BucketFenceRow,
-): Promise<Plan<DeletedTogether>> {
-  const { partition, bucket } = targets[0]!;
-  const heads = await partition.read(targets.map(({ key }) => headKey(bucket.id, key)));
+  { fence, heads }: { readonly fence: BucketFenceRow; readonly heads: Rows },
+): Promise<Plan<DeletedTogether> | Unchanged<DeletedTogether>> {
   const plan = {
     checks: [] as Plan<unknown>["checks"][number][],
     puts: [] as Plan<unknown>["puts"][number][],
@@ -159,6 +163,7 @@ async function planTogether(
     freedOfKeys: [] as Freed[],
     appended: [] as ChunkRef[],
   };
+  let changes = false;
   const results: (Deleted | Refusal)[] = [];
   for (const [index, target] of targets.entries()) {
     const head = versionOf(heads[index]);
@@ -168,6 +173,11 @@ async function planTogether(
       results.push(planned);
       continue;
     }
+    if ("unchanged" in planned) {
+      results.push(planned.unchanged);
+      continue;
+    }
+    changes = true;
     plan.checks.push(...planned.checks);
     plan.puts.push(...planned.puts);
     plan.deletes.push(...planned.deletes);
@@ -175,5 +185,5 @@ async function planTogether(
     plan.freedOfKeys.push({ key: target.key, locations: planned.freed });
     results.push(planned.result);
   }
-  return { ...plan, result: { results } };
+  return changes ? { ...plan, result: { results } } : { unchanged: { results } };
 }

@@ -1,7 +1,8 @@
 import { type Ready, whenReady } from "../../base/ready.ts";
+import type { Rows } from "../../engine/engine.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
-import { commitPlan, type Plan, readFenceAndHead } from "../../rows/commit.ts";
+import { commitPlan, type Plan, type Planned, type Unchanged } from "../../rows/commit.ts";
 import {
   type NewVersion,
   planRemoval,
@@ -10,10 +11,16 @@ import {
 } from "../../rows/version-changes.ts";
 import { checkWrite, type WriteCondition } from "../conditions.ts";
 import type { ObjectStore } from "../object-store.ts";
-import { isRefusal, type Refusal } from "../refusal.ts";
+import { isRefusal, type Refusal, type RefusalCode } from "../refusal.ts";
 import { openTarget, type Target } from "../target.ts";
 import { versionIdText, type VersionRef } from "../../format/version-id.ts";
-import { objectOf, readVersion, type Version, versionOf } from "../../rows/versions.ts";
+import {
+  objectOf,
+  type Version,
+  versionFrom,
+  versionKeys,
+  versionOf,
+} from "../../rows/versions.ts";
 
 export interface DeleteInput {
   readonly bucket: string;
@@ -48,17 +55,11 @@ export async function deleteObject(
 
 const nothingDeleted: Deleted = { versionId: undefined, deleteMarker: false };
 
-async function deleteCurrent(
+function deleteCurrent(
   store: ObjectStore,
   target: Target,
   condition: WriteCondition,
 ): Promise<Deleted | Refusal> {
-  if (condition.kind === "always") {
-    const found = await readFenceAndHead(target);
-    if (isRefusal(found)) return found;
-    // It was off at the moment when the key was not there: no commit is needed.
-    if (found.head === undefined && found.fence.versioning === "off") return nothingDeleted;
-  }
   return commitPlan(
     store,
     target,
@@ -72,11 +73,11 @@ export function planDeletion(
   store: ObjectStore,
   target: Target,
   { head, fence, condition }: DeletionState,
-): Plan<Deleted> | Refusal | Promise<Plan<Deleted>> {
+): Planned<Deleted, RefusalCode> {
   const refusal = checkWrite(condition, objectOf(head));
   if (refusal !== undefined) return refusal;
   if (fence.versioning !== "off") return planMarker(store, target, { head, fence });
-  if (head === undefined) return unchanged(nothingDeleted);
+  if (head === undefined) return { unchanged: nothingDeleted };
   // Where versioning was never on, no other version is there to take its place.
   return { ...planRowRemoval(head), puts: [], result: nothingDeleted };
 }
@@ -123,27 +124,23 @@ function markerFor(store: ObjectStore, { bucket }: Target): NewVersion {
   };
 }
 
-async function deleteVersion(
+function deleteVersion(
   store: ObjectStore,
   target: Target,
   ref: VersionRef,
   condition: WriteCondition,
 ): Promise<Deleted | Refusal> {
   const versionId = versionIdText(ref);
-  const notThere: Deleted = { versionId, deleteMarker: false };
-  if (condition.kind === "always" && (await readVersion(target, ref)) === undefined) {
-    return notThere;
-  }
-  return commitPlan(store, target, async (): Promise<Plan<Deleted> | Refusal> => {
-    const placed = await readVersion(target, ref);
+  const plan = async (
+    _: BucketFenceRow,
+    rows: Rows,
+  ): Promise<Plan<Deleted> | Unchanged<Deleted> | Refusal> => {
+    const placed = await versionFrom(target, ref, rows);
     const refusal = checkWrite(condition, objectOf(placed?.version));
     if (refusal !== undefined) return refusal;
-    if (placed === undefined) return unchanged(notThere);
+    if (placed === undefined) return { unchanged: { versionId, deleteMarker: false } };
     const deleteMarker = placed.version.row.kind === "deleteMarker";
     return { ...(await planRemoval(target, placed)), result: { versionId, deleteMarker } };
-  });
-}
-
-function unchanged(result: Deleted): Plan<Deleted> {
-  return { checks: [], puts: [], deletes: [], freed: [], result };
+  };
+  return commitPlan(store, target, plan, { reads: versionKeys(target, ref) });
 }

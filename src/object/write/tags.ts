@@ -1,3 +1,5 @@
+import { whenReady } from "../../base/ready.ts";
+import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { commitPlan, type Plan } from "../../rows/commit.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -5,7 +7,8 @@ import { isRefusal, type Refusal } from "../refusal.ts";
 import { openTarget } from "../target.ts";
 import { planRewrite } from "../../rows/version-changes.ts";
 import { shownVersionId, type VersionRef } from "../../format/version-id.ts";
-import { openVersion } from "../version/open-version.ts";
+import { type Version, versionKeys } from "../../rows/versions.ts";
+import { openVersion, openVersionFrom } from "../version/open-version.ts";
 
 export interface TagsAddress {
   readonly bucket: string;
@@ -44,19 +47,31 @@ export async function putTags(
 ): Promise<TagsOfVersion | Refusal> {
   const target = await openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
-  const { tags } = input;
-  return commitPlan(store, target, async (fence): Promise<Plan<TagsOfVersion> | Refusal> => {
-    const version = await openVersion(target, input.version);
-    if (isRefusal(version)) return version;
-    const { row } = version;
-    const rewrite = planRewrite(version, { ...row, attributes: { ...row.attributes, tags } });
-    return {
-      // holds: C1 tagged-version-unchanged
-      checks: rewrite.checks,
-      puts: rewrite.puts,
-      deletes: [],
-      freed: [],
-      result: { versionId: shownVersionId(row, fence.versioning), tags },
-    };
-  });
+  const { version, tags } = input;
+  return commitPlan(
+    store,
+    target,
+    (fence, rows) =>
+      whenReady(openVersionFrom(target, version, rows), (found) =>
+        isRefusal(found) ? found : planTags(found, fence, tags),
+      ),
+    { reads: versionKeys(target, version) },
+  );
+}
+
+function planTags(
+  version: Version,
+  fence: BucketFenceRow,
+  tags: readonly NameValue[],
+): Plan<TagsOfVersion> {
+  const { row } = version;
+  const rewrite = planRewrite(version, { ...row, attributes: { ...row.attributes, tags } });
+  return {
+    // holds: C1 tagged-version-unchanged
+    checks: rewrite.checks,
+    puts: rewrite.puts,
+    deletes: [],
+    freed: [],
+    result: { versionId: shownVersionId(row, fence.versioning), tags },
+  };
 }
