@@ -1,6 +1,7 @@
 import type { AuthRefusal } from "../auth/auth-refusal.ts";
 import type { Verified } from "../auth/claim.ts";
 import type { Credentials } from "../auth/access-key.ts";
+import { presigningOf } from "../auth/hoisted-headers.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { isStoreError } from "../base/errors.ts";
@@ -50,7 +51,8 @@ export async function answerRoot(
   answer: (verified: Verified) => Promise<HttpResponse | AdminRefusal>,
 ): Promise<HttpResponse> {
   try {
-    const root = verifiedRoot(await verifyClaim(verifier.claim(request.head), keys));
+    const claim = verifier.claim(request.head, presigningOf(request.head));
+    const root = verifiedRoot(await verifyClaim(claim, keys));
     const answered = isRefusal(root) ? root : await answer(root);
     if (!isRefusal(answered)) return answered;
     const { refusal, message, region } = answered;

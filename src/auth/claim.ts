@@ -19,7 +19,7 @@ export interface VerifierParts {
   readonly hash: Hash;
   readonly clock: Clock;
   readonly region: string;
-  /** Hosts whose subdomains are buckets. */
+  /** Hosts whose subdomains are buckets, in lower case. */
   readonly domains: readonly string[];
   /** True if Signature V2 is accepted. */
   readonly acceptsV2: boolean;

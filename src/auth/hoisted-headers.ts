@@ -11,11 +11,11 @@ import {
   trimBlanks,
 } from "../platform/http.ts";
 
-/**
- * The version of the signature that the query of a presigned URL holds; undefined where it holds
- * none.
- */
-export function presigning({ query }: RequestHead): "v4" | "v2" | undefined {
+/** The version of the signature that a URL holds in its query. */
+export type Presigning = "v4" | "v2";
+
+/** Undefined where the query holds no signature. */
+export function presigningOf({ query }: RequestHead): Presigning | undefined {
   if (query.length === 0) return undefined;
   const has = (names: readonly string[]): boolean => query.some(({ name }) => names.includes(name));
   if (has(["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature"])) return "v4";
@@ -88,9 +88,11 @@ export function withSignedParameters(
  * signature covers it; against a condition that is signed in the query, one that anybody could have
  * added does not.
  */
-export function effectiveHeaders(head: RequestHead): Headers {
-  const { headers, query } = head;
-  if (presigning(head) === undefined) return headers;
+export function effectiveHeaders(
+  { headers, query }: RequestHead,
+  presigning: Presigning | undefined,
+): Headers {
+  if (presigning === undefined) return headers;
   const names = query.find(({ name }) => name === "X-Amz-SignedHeaders")?.value ?? "";
   const signed = new Set(names.toLowerCase().split(";"));
   const effective = new Map(headers);

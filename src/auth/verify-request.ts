@@ -9,7 +9,7 @@ import type { Claim, Verified, Verifier, VerifierParts } from "./claim.ts";
 import { AuthorizationHeaders } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
 import type { Credentials } from "./access-key.ts";
-import { presigning } from "./hoisted-headers.ts";
+import type { Presigning } from "./hoisted-headers.ts";
 import {
   type PayloadMode,
   contentSha256Header,
@@ -26,7 +26,8 @@ import { isRefusal } from "../base/refusal.ts";
 
 /** Made once per process. */
 export interface RequestVerifier {
-  claim(head: RequestHead): Claim | AuthRefusal;
+  /** @param presigning as `presigningOf` found it in this head. */
+  claim(head: RequestHead, presigning: Presigning | undefined): Claim | AuthRefusal;
   /** The same for a form, whose credentials stand among its fields. */
   claimForm(fields: FormFields): Claim | AuthRefusal;
 }
@@ -40,7 +41,7 @@ export function createRequestVerifier(parts: VerifierParts): RequestVerifier {
     parseTimestamp: createTimestamps(),
   };
   return {
-    claim: (head) => claimOf(verifier, head),
+    claim: (head, presigning) => claimOf(verifier, head, presigning),
     claimForm: (fields) => claimForm(verifier, fields),
   };
 }
@@ -55,10 +56,13 @@ export async function verifyClaim(
   return claim.verify(accessKeyId === undefined ? undefined : await credentials.find(accessKeyId));
 }
 
-function claimOf(verifier: Verifier, head: RequestHead): Claim | AuthRefusal {
+function claimOf(
+  verifier: Verifier,
+  head: RequestHead,
+  inQuery: Presigning | undefined,
+): Claim | AuthRefusal {
   // An empty header is none.
   const authorization = head.headers.get("authorization") ?? "";
-  const inQuery = presigning(head);
   if (authorization !== "" && inQuery !== undefined) return severalMechanisms(authorization);
   if (inQuery === "v4") return presignedClaim(verifier, head);
   if (authorization.startsWith(`${signatureAlgorithm} `)) {

@@ -87,7 +87,7 @@ function verifySignature(
   { accessKeyId, signature, date, presigned }: SignatureParts,
 ): Verified | AuthRefusal {
   const { headers } = head;
-  const bucket = bucketOfHost(headers.get("host"), domains);
+  const bucket = bucketOfHost(head.host, domains);
   // Any of them may be what was signed.
   const texts = textsToSignV2(head, { date, bucket });
   if (!texts.some((text) => sameSignature(signatureV2(hash, secretAccessKey, text), signature))) {

@@ -1,14 +1,12 @@
-/** The bucket that a `Host` names: `<bucket>.<domain>`, for one of our domains. */
-export function bucketOfHost(
-  host: string | undefined,
-  domains: readonly string[],
-): string | undefined {
-  const name = host?.toLowerCase().replace(/\.?(?::\d*)?$/, "");
+/**
+ * The bucket that a host names: `<bucket>.<domain>`, for one of our domains.
+ *
+ * @param host of a request's head; it and the domains are in lower case.
+ */
+export function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
   for (const domain of domains) {
-    const suffix = `.${domain.toLowerCase()}`;
-    if (name !== undefined && name.length > suffix.length && name.endsWith(suffix)) {
-      return name.slice(0, -suffix.length);
-    }
+    const dotAt = host.length - domain.length - 1;
+    if (dotAt > 0 && host[dotAt] === "." && host.endsWith(domain)) return host.slice(0, dotAt);
   }
   return undefined;
 }

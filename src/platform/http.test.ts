@@ -41,3 +41,21 @@ test("request head: parameters are decoded to bytes, and what is no escape stays
     { raw: "%zz=%4", name: "%zz", value: "%4" },
   ]);
 });
+
+test("request head: a query of too many parameters, or with what is no escape, is not readable", () => {
+  const isReadable = (target: string) => requestHead("GET", target, new Map()).isQueryReadable;
+  assert.equal(isReadable(`/?${"a=1&".repeat(99)}`), true);
+  assert.equal(isReadable(`/?${"a=1&".repeat(100)}`), false);
+  assert.deepEqual([isReadable("/?%41=%42"), isReadable("/%zz")], [true, true]);
+  assert.deepEqual([isReadable("/?%4"), isReadable("/?a=%zz")], [false, false]);
+});
+
+test("request head: the host is a name in lower case, without port and the dot of the root", () => {
+  const hostOf = (host: string) => requestHead("GET", "/", new Map([["host", host]])).host;
+  assert.deepEqual(
+    ["S3.Test", "s3.test:9000", "s3.test.:443"].map(hostOf),
+    Array(3).fill("s3.test"),
+  );
+  assert.equal(hostOf("[::1]:9000"), "[::1]");
+  assert.equal(requestHead("GET", "/", new Map()).host, "");
+});

@@ -82,16 +82,36 @@ export interface RequestHead {
   readonly path: string;
   /** In the order sent, without empty parameters. */
   readonly query: readonly QueryParameter[];
+  /**
+   * False where the query has more parameters than are read, or a `%` that no two hexadecimal
+   * digits follow.
+   */
+  readonly isQueryReadable: boolean;
+  /**
+   * The name of the host that was asked, in lower case, without port and without the dot of the
+   * root; empty where the request names none.
+   */
+  readonly host: string;
   readonly headers: Headers;
 }
 
-const noParameters: readonly QueryParameter[] = [];
+type Query = Pick<RequestHead, "query" | "isQueryReadable">;
+
+const noQuery: Query = { query: [], isQueryReadable: true };
+
+/** @limit More than any operation has; a URL may be 16 KiB long. */
+const queryParametersMax = 100;
 
 export function requestHead(method: string, target: string, headers: Headers): RequestHead {
   const mark = target.indexOf("?");
-  if (mark < 0) return { method, target, path: target, query: noParameters, headers };
-  const query = parseQuery(target.slice(mark + 1));
-  return { method, target, path: target.slice(0, mark), query, headers };
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const { query, isQueryReadable } = mark < 0 ? noQuery : parseQuery(target.slice(mark + 1));
+  const host = hostName(headers.get("host") ?? "");
+  return { method, target, path, query, isQueryReadable, host, headers };
+}
+
+function hostName(host: string): string {
+  return host.toLowerCase().replace(/\.?(?::\d*)?$/, "");
 }
 
 export function headersByName(list: HeaderList): Headers {
@@ -111,16 +131,20 @@ export function trimBlanks(value: string): string {
   return value.replace(/^[ \t]+|[ \t]+$/g, "");
 }
 
-function parseQuery(query: string): readonly QueryParameter[] {
-  const parameters: QueryParameter[] = [];
-  for (const raw of query.split("&")) {
+function parseQuery(text: string): Query {
+  const query: QueryParameter[] = [];
+  // Empty ones are counted, too.
+  const sent = text.split("&", queryParametersMax + 1);
+  let isQueryReadable = sent.length <= queryParametersMax;
+  for (const raw of sent) {
     if (raw === "") continue;
+    if (raw.includes("%") && /%(?![0-9A-Fa-f]{2})/.test(raw)) isQueryReadable = false;
     const equals = raw.indexOf("=");
     const name = decode(equals < 0 ? raw : raw.slice(0, equals));
     const value = equals < 0 ? "" : decode(raw.slice(equals + 1));
-    parameters.push({ raw, name, value });
+    query.push({ raw, name, value });
   }
-  return parameters;
+  return { query, isQueryReadable };
 }
 
 /**

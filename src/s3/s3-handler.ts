@@ -2,7 +2,7 @@ import type { Credentials } from "../auth/access-key.ts";
 import type { Authorize } from "../auth/authorize.ts";
 import type { AuthRefusal } from "../auth/auth-refusal.ts";
 import type { Claim, Verified } from "../auth/claim.ts";
-import { effectiveHeaders } from "../auth/hoisted-headers.ts";
+import { effectiveHeaders, presigningOf } from "../auth/hoisted-headers.ts";
 import type { FormFields } from "../auth/verify-form.ts";
 import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
@@ -48,7 +48,7 @@ export interface S3HandlerOptions {
   readonly credentials: Credentials;
   readonly authorize: Authorize;
   readonly region: string;
-  /** `<bucket>.<domain>` in Host names a bucket. */
+  /** `<bucket>.<domain>` in Host names a bucket; in lower case. */
   readonly domains: readonly string[];
   /** How many requests each access key may have under way. */
   readonly perKey: RequestsPerKey;
@@ -175,12 +175,13 @@ class Exchange implements ObservedRequest {
     const target = parseRequestTarget(head, domains);
     this.target = target;
     checkTarget(target);
-    const headers = effectiveHeaders(head);
+    const presigning = presigningOf(head);
+    const headers = effectiveHeaders(head, presigning);
     const operation = route(head.method, target, headers);
     if (operation === undefined) throw methodNotAllowed(head.method, target);
     this.operation = operation;
     const isPreflight = operation === "CorsPreflight";
-    const claim = isPreflight ? undefined : verifier.claim(head);
+    const claim = isPreflight ? undefined : verifier.claim(head, presigning);
     if (claim !== undefined && isRefusal(claim)) throw authError(claim);
     return whenReady(lookUp(claim?.accessKeyId, this.#bucketName()), (found) =>
       this.#serve(operation, target, headers, claim, found),

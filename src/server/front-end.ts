@@ -133,5 +133,5 @@ async function gatherMetrics(
  */
 function isForAdmin(head: RequestHead, domains: readonly string[]): boolean {
   if (!head.path.startsWith(adminPrefix) && !isFromBrowser(head)) return false;
-  return bucketOfHost(head.headers.get("host"), domains) === undefined;
+  return bucketOfHost(head.host, domains) === undefined;
 }

@@ -32,6 +32,11 @@ test("settings: a flag wins over a variable, a variable over the file", () => {
   assert.deepEqual(settings.listen, { host: "::1", port: 7 });
 });
 
+test("settings: domains are kept in lower case, as hosts are compared", () => {
+  const settings = resolve({ flags: new Map([["domain", "S3.Example.org,b"]]) });
+  assert.deepEqual(settings.domain, ["s3.example.org", "b"]);
+});
+
 test("settings: a wrong value is refused with its place and what would be right", () => {
   const cases: [Partial<SettingSources>, RegExp][] = [
     [{ flags: new Map([["listen", "9000"]]) }, /^--listen: "9000" is not HOST:PORT/],

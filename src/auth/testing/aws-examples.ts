@@ -4,6 +4,7 @@ import type { Clock } from "../../platform/platform.ts";
 import type { Credential } from "../access-key.ts";
 import type { AuthRefusal } from "../auth-refusal.ts";
 import type { Verified } from "../claim.ts";
+import { presigningOf } from "../hoisted-headers.ts";
 import { headOf, type SignedRequest, type SigningIdentity, signRequest } from "../sign.ts";
 import { emptySha256 } from "../signature-v4.ts";
 import { createRequestVerifier, verifyClaim } from "../verify-request.ts";
@@ -139,7 +140,12 @@ export function exampleVerifier(
     domains: ["s3.amazonaws.com"],
     acceptsV2,
   });
-  return { verify: (request) => verifyClaim(verifier.claim(headOf(request)), { find }) };
+  return {
+    verify(request) {
+      const head = headOf(request);
+      return verifyClaim(verifier.claim(head, presigningOf(head)), { find });
+    },
+  };
 }
 
 /** A request as it goes out, signed with the example's key at the example's time. */

@@ -21,7 +21,7 @@ import {
   parseChecksumHeaders,
   parseTrailingChecksum,
 } from "./checksums.ts";
-import { S3Error, invalidArgument } from "../errors.ts";
+import { S3Error } from "../errors.ts";
 import { wrongLength } from "../error-response.ts";
 
 /** @limit S3: 5 GiB in one request, for objects and parts alike. */
@@ -79,26 +79,22 @@ export function openFile(
  */
 function uploadSize(call: S3Call): number | undefined {
   const sizeBytes = declaredSize(call);
-  if (sizeBytes === undefined) {
-    if (call.headers.has("transfer-encoding")) return undefined;
+  // A request without a body need not say so, an upload must.
+  if (call.request.contentLength === 0 && !call.headers.has("content-length")) {
     throw new S3Error("MissingContentLength");
   }
-  if (sizeBytes <= uploadBytesMax) return sizeBytes;
+  if (sizeBytes === undefined || sizeBytes <= uploadBytesMax) return sizeBytes;
   throw new S3Error("EntityTooLarge", {
     details: { ProposedSize: sizeBytes, MaxSizeAllowed: uploadBytesMax },
   });
 }
 
-/** Bytes of the payload, as far as the headers say. */
+/** Bytes of the payload; undefined where the body comes in the chunked transfer coding. */
 function declaredSize(call: S3Call): number | undefined {
   const { payload } = call.verified;
   if (payload.kind === "framed") return payload.decodedBytes;
-  const length = call.headers.get("content-length");
-  if (length === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(length)) {
-    throw invalidArgument("Content-Length", length, "Content-Length must be a number of bytes");
-  }
-  const provided = Number(length);
+  const { contentLength: provided } = call.request;
+  if (provided === undefined) return undefined;
   // Who says so means another body than the one that is read: frames, where no frames are read.
   const decoded = call.headers.get("x-amz-decoded-content-length") ?? "";
   if (!/^\d{1,15}$/.test(decoded) || Number(decoded) === provided) return provided;

@@ -23,9 +23,6 @@ export interface RequestTarget {
   readonly query: ReadonlyMap<string, string>;
 }
 
-/** @limit More than any operation has; a URL may be 16 KiB long. */
-const queryParametersMax = 100;
-
 const noQuery: ReadonlyMap<string, string> = new Map();
 
 /**
@@ -35,10 +32,10 @@ const noQuery: ReadonlyMap<string, string> = new Map();
  * does.
  */
 export function parseRequestTarget(head: RequestHead, domains: readonly string[]): RequestTarget {
-  const { path } = head;
-  if (!path.startsWith("/")) throw new S3Error("InvalidURI");
-  const query = queryByName(head);
-  const virtual = bucketOfHost(head.headers.get("host"), domains);
+  const { path, host, isQueryReadable } = head;
+  if (!path.startsWith("/") || !isQueryReadable) throw new S3Error("InvalidURI");
+  const query = queryByName(head.query);
+  const virtual = bucketOfHost(host, domains);
   if (virtual !== undefined) return located(virtual, path.slice(1), query);
   const second = path.indexOf("/", 1);
   const bucket = decodeText(second < 0 ? path.slice(1) : path.slice(1, second));
@@ -111,13 +108,10 @@ function decodeText(raw: string): string {
   return text;
 }
 
-function queryByName({ target, path, query: parameters }: RequestHead): RequestTarget["query"] {
-  if (target.length === path.length) return noQuery;
-  const sent = target.slice(path.length).split("&", queryParametersMax + 1);
-  if (sent.length > queryParametersMax) throw new S3Error("InvalidURI");
+function queryByName(parameters: RequestHead["query"]): RequestTarget["query"] {
+  if (parameters.length === 0) return noQuery;
   const query = new Map<string, string>();
-  for (const { raw, name, value } of parameters) {
-    if (raw.includes("%") && /%(?![0-9a-fA-F]{2})/.test(raw)) throw new S3Error("InvalidURI");
+  for (const { name, value } of parameters) {
     const [nameText, valueText] = [textOf(name), textOf(value)];
     if (!query.has(nameText)) query.set(nameText, valueText);
   }
