@@ -12,7 +12,6 @@ import { type Disk, type DiskFile, isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
-import { assertPresent } from "./disk/disk-presence.ts";
 
 /**
  * The newest generation of the index that a data directory has seen; 0 where it was never served
@@ -60,8 +59,8 @@ export async function writeDiskGeneration(
   place: DataDisk,
   generation: number,
 ): Promise<void> {
-  await assertPresent(place);
-  const { id, disk } = place;
+  const { id, disk, members } = place;
+  await members.assertPresent();
   const { file, isNew } = await openOrCreate(disk);
   try {
     const bytes = new Uint8Array(diskGenerationFileBytes);

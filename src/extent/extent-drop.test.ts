@@ -10,7 +10,7 @@ import { dropExtent, dropStray } from "./extent-drop.ts";
 import { extentPath } from "./extent-files.ts";
 import { sealAbandoned } from "./extent-seal.ts";
 import type { ExtentEntry } from "./extent-table.ts";
-import { readHeader } from "./member/member-header-file.ts";
+import { readHeader } from "./member/member-header.ts";
 import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
 import { idOfText } from "../format/ids.ts";
 

@@ -2,16 +2,34 @@ import { assert } from "../base/assert.ts";
 import type { ExtentHeader } from "../format/extent-header.ts";
 import type { ExtentId, SessionId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
-import type { DiskFile } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { extentPath, findDisk } from "./extent-files.ts";
+import { findDisk } from "./extent-files.ts";
+import type { MemberDrop, MemberDropped, ReadableMember } from "./extent-member.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
-import { assertPresent } from "./disk/disk-presence.ts";
-import { dropMember, expectedHeaderOf, isUnfinished } from "./member/member-drop.ts";
-import { readHeader } from "./member/member-header-file.ts";
+import { expectedHeaderOf, isUnfinished, readHeader } from "./member/member-header.ts";
+
+export interface MemberDropOptions extends MemberDrop {
+  readonly place: DataDisk;
+  /** The reason, for the log. */
+  readonly why: string;
+}
+
+/** Drops a member, and logs what became of it. DiskError where the disk fails. */
+export async function dropMember(
+  { log }: Pick<Platform, "log">,
+  { place, why, ...drop }: MemberDropOptions,
+): Promise<MemberDropped> {
+  const dropped = await place.members.drop(drop);
+  if (dropped.outcome === "absent") return dropped;
+  const { bytes } = dropped;
+  const fields = { extent: drop.expected.extent, disk: place.members.name, bytes };
+  if (dropped.outcome === "kept") log("error", "extent_file_kept", { ...fields, why: dropped.why });
+  else log("info", "extent_removed", { ...fields, why });
+  return dropped;
+}
 
 export interface DropOptions {
   readonly platform: Platform;
@@ -40,7 +58,7 @@ export async function dropExtent(options: DropOptions): Promise<"ok" | "kept" | 
   });
   let isKept = false;
   for (const drop of drops) {
-    await assertPresent(drop.place);
+    await drop.place.members.assertPresent();
     isKept = (await onDisk(dropMember(platform, drop))).outcome === "kept" || isKept;
   }
   if ((await table.remove(entry)) === "conflict") return "conflict";
@@ -71,7 +89,7 @@ export type StrayOutcome = "removed" | "gone" | "in use" | "kept";
  */
 export async function dropStray(options: StrayOptions): Promise<StrayOutcome> {
   const { platform, disks, place, extent, writerIs } = options;
-  await assertPresent(place);
+  await place.members.assertPresent();
   const found = await onDisk(readStray(options));
   if (found === "gone") return "gone";
   if (found === "unexplained") return "kept";
@@ -93,18 +111,18 @@ async function readStray({
   place,
   extent,
 }: StrayOptions): Promise<ExtentHeader | "blank" | "unexplained" | "gone"> {
-  let file: DiskFile;
+  let member: ReadableMember;
   try {
-    file = await place.disk.open(extentPath(extent), "read");
+    member = await place.members.openForReading(extent);
   } catch (error) {
     if (isDiskError(error, "missing")) return "gone";
     throw error;
   }
   try {
-    if ((await file.size()) > extentHeaderBytes) return "unexplained";
-    const header = await readHeader(platform.hash, file);
-    return header ?? ((await isUnfinished(platform.hash, file)) ? "blank" : "unexplained");
+    if ((await member.size()) > extentHeaderBytes) return "unexplained";
+    const header = await readHeader(platform.hash, member);
+    return header ?? ((await isUnfinished(platform.hash, member)) ? "blank" : "unexplained");
   } finally {
-    await file.close();
+    await member.close();
   }
 }

@@ -1,17 +1,15 @@
 import { assert } from "../base/assert.ts";
 import { isStoreError } from "../base/errors.ts";
 import type { MemberState } from "../format/extent-row.ts";
-import type { DiskFile } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { extentPath, findDisk } from "./extent-files.ts";
+import { findDisk } from "./extent-files.ts";
+import type { ReadableMember } from "./extent-member.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
-import { assertPresent } from "./disk/disk-presence.ts";
-import { expectedHeaderOf, mismatchOf } from "./member/member-drop.ts";
-import { readHeader } from "./member/member-header-file.ts";
+import { expectedHeaderOf, mismatchOf, readHeader } from "./member/member-header.ts";
 
 /**
  * Looks at an extent's file, but not at its records: is it there, is its header the one meant, is
@@ -29,14 +27,14 @@ export async function examineExtent(
   const look = () => onDisk(examineMember(hash, place, entry, disks));
   if ((await look()) === "whole") return "whole";
   // A file is missing only from a disk that is there; it may have come back after the look.
-  await assertPresent(place);
+  await place.members.assertPresent();
   return look();
 }
 
 /** True if the data directory is there, and is the one it was. */
 export async function isDiskPresent(place: DataDisk): Promise<boolean> {
   try {
-    await assertPresent(place);
+    await place.members.assertPresent();
     return true;
   } catch (error) {
     if (!isStoreError(error)) throw error;
@@ -50,23 +48,23 @@ async function examineMember(
   entry: ExtentEntry,
   { store }: ExtentDisks,
 ): Promise<MemberState> {
-  let file: DiskFile;
+  let member: ReadableMember;
   try {
-    file = await place.disk.open(extentPath(entry.id), "read");
+    member = await place.members.openForReading(entry.id);
   } catch (error) {
     if (isDiskError(error, "missing")) return "missing";
     throw error;
   }
   try {
-    const header = await readHeader(hash, file);
+    const header = await readHeader(hash, member);
     const expected = expectedHeaderOf(store, place.id, entry);
     if (header === undefined || mismatchOf(header, expected) !== undefined) return "damaged";
     // Sealing raises the epoch in the file before it does in the row: one behind that is of an
     // older copy.
     const isOlder = header.epoch < expected.epoch;
-    return isOlder || (await file.size()) < entry.row.length ? "damaged" : "whole";
+    return isOlder || (await member.size()) < entry.row.length ? "damaged" : "whole";
   } finally {
-    await file.close();
+    await member.close();
   }
 }
 

@@ -3,11 +3,15 @@ import type { DiskId, ExtentId, StoreId } from "../format/ids.ts";
 import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import { idText } from "../format/ids.ts";
+import type { Members } from "./extent-member.ts";
+import type { ExtentEntry } from "./extent-table.ts";
 
 /** One data directory with its identity. */
 export interface DataDisk {
   readonly id: DiskId;
+  /** What stands in it beside the members: its identity, its generation, what is free. */
   readonly disk: Disk;
+  readonly members: Members;
 }
 
 export interface ExtentDisks {
@@ -61,4 +65,12 @@ export function findDisk(disks: ExtentDisks, id: DiskId): DataDisk {
     );
   }
   return found;
+}
+
+/** Where an extent is read; StoreError `missing` as above. */
+export function placeToRead(disks: ExtentDisks, { id, row }: ExtentEntry): DataDisk {
+  // The noted state of a member may be out of date, and each read is verified.
+  const member = row.members.find(({ state }) => state === "whole") ?? row.members[0];
+  if (member === undefined) throw new StoreError("missing", `extent ${id} has no member`);
+  return findDisk(disks, member.disk);
 }

@@ -1,16 +1,98 @@
 import type { Ready } from "../base/ready.ts";
-import type { MemberState } from "../format/extent-row.ts";
+import type { ExtentHeader } from "../format/extent-header.ts";
+import type { MemberState, Scheme } from "../format/extent-row.ts";
+import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import { DiskError } from "../platform/disk.ts";
 
-/**
- * One copy of an extent, on one disk: the one way to it for the writer and for the process that
- * seals the extent. The member itself refuses what comes with an older epoch than its own, so that
- * one on another machine is as safe as one here. It is opened, and removed, by the header that is
- * meant only (C9: member/local-member.ts, member/member-drop.ts).
+/*
+ * The one way to the members of extents, for all who write, read, look at, seal or drop them. One
+ * implementation stands on a directory of this machine (local-members.ts); one on another
+ * machine is as safe, since it is the members that refuse an older epoch, and another header than
+ * the one that is meant (C9).
  *
  * All methods fail with a DiskError where the disk does.
  */
-export interface ExtentMember {
+
+/** The members in one data directory. */
+export interface Members {
+  /** The data directory, for messages. */
+  readonly name: string;
+  /**
+   * Makes a member, durable with its name and header once this resolves. DiskError `exists` where
+   * there is a file of that name already: it is not ours, whatever it is.
+   */
+  create(header: ExtentHeader): Promise<ExtentMember>;
+  /**
+   * Opens the member that is meant; `absent` where there is no file, and a doubt where there is one
+   * that did not prove to be it.
+   */
+  open(expected: RowHeader): Promise<ExtentMember | "absent" | { readonly doubt: string }>;
+  /**
+   * Opens whatever has the extent's name: who reads it verifies each record, or its header.
+   * DiskError `missing` where there is none.
+   */
+  openForReading(extent: ExtentId): Promise<ReadableMember>;
+  /** Removes the member, durably, if it is the one that is meant, or holds nothing at all. */
+  drop(drop: MemberDrop): Promise<MemberDropped>;
+  /**
+   * Throws StoreError `missing` where the data directory is not what it was: where a disk is not
+   * mounted, its mount point is an empty directory, and "no such file" says nothing of what the
+   * disk holds.
+   */
+  assertPresent(): Promise<void>;
+}
+
+/** The header that the member must have. */
+export interface ExpectedHeader {
+  readonly store: StoreId;
+  readonly disk: DiskId;
+  readonly extent: ExtentId;
+  readonly session: SessionId;
+  /** Distinguishes two extents that got the same id and session from two copies of one index. */
+  readonly createdMs: number;
+  /** The newest that the caller knows of. */
+  readonly epoch: number;
+  /**
+   * Undefined where no row states it: then a header that was cut off as it was written proves
+   * nothing.
+   */
+  readonly scheme?: Scheme | undefined;
+  /** The member's place among the scheme's members, if that is known. */
+  readonly member?: number | undefined;
+}
+
+/** The same header as a row states it. */
+export type RowHeader = ExpectedHeader & { readonly scheme: Scheme; readonly member: number };
+
+export interface MemberDrop {
+  readonly expected: ExpectedHeader;
+  /** A longer file is kept, for a caller that knows that nothing but a header can be in it. */
+  readonly bytesMax?: number | undefined;
+  /**
+   * When to sync the name: also where there is no file, since it may have been removed just before
+   * a crash. Default: always.
+   */
+  readonly sync?: "always" | "if there" | undefined;
+}
+
+export type MemberDropped =
+  | { readonly outcome: "removed"; readonly bytes: number }
+  | { readonly outcome: "absent" }
+  | { readonly outcome: "kept"; readonly bytes: number; readonly why: string };
+
+export interface ReadableMember {
+  /**
+   * Fills `buffer` from `offset`; returns how many bytes were there. Fewer than asked means the end
+   * of the member. The buffer may be handed on at once.
+   */
+  read(buffer: Uint8Array, offset: number): Promise<number>;
+  /** Length in bytes. */
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** One copy of an extent, on one disk, opened by the header that is meant. */
+export interface ExtentMember extends ReadableMember {
   /**
    * Resolves once the bytes are durable at `offset`, in the file at the member's path, while its
    * epoch was `epoch`. So a process that raised it before finds them, or they were never answered
@@ -18,10 +100,6 @@ export interface ExtentMember {
    * it was. After a failure nothing is known of what stands from `offset` on.
    */
   append(epoch: number, offset: number, parts: readonly Uint8Array[]): Promise<void>;
-  /** Fills `buffer` from `offset`; returns how many bytes were there. */
-  read(buffer: Uint8Array, offset: number): Promise<number>;
-  /** Length in bytes. */
-  size(): Promise<number>;
   /** True if its file still stands at its path. */
   isInPlace(): Ready<boolean>;
   /**
@@ -29,7 +107,6 @@ export interface ExtentMember {
    * StoreError `fenced` where the member's own is higher.
    */
   seal(epoch: number): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** The file is no longer at its path, or its header is spoiled. It says nothing of the disk. */

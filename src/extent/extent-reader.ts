@@ -5,12 +5,12 @@ import type { MemberState } from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
 import { chunkBytesMax } from "../format/limits.ts";
 import type { RecordHeader, RecordIdentity } from "../format/record.ts";
-import type { DiskFile } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
 import { examineExtent, noteMemberState } from "./extent-examination.ts";
 import type { ExtentDisks } from "./extent-files.ts";
-import { extentPath, findDisk } from "./extent-files.ts";
+import { placeToRead } from "./extent-files.ts";
+import type { ReadableMember } from "./extent-member.ts";
 import type { ExtentTable } from "./extent-table.ts";
 import { storeFailure } from "./disk/disk-error-codes.ts";
 import { FileCache } from "./read/file-cache.ts";
@@ -222,14 +222,10 @@ class LocalExtentReader implements ExtentReader {
     }
   }
 
-  async #open(extent: ExtentId): Promise<DiskFile> {
+  async #open(extent: ExtentId): Promise<ReadableMember> {
     const { table, disks } = this.#options;
     const entry = await table.get(extent);
-    // The noted state of a member may be out of date, and each read is verified.
-    const members = entry?.row.members ?? [];
-    const member = members.find(({ state }) => state === "whole") ?? members[0];
-    if (member === undefined) throw new StoreError("missing", `extent ${extent} has gone`);
-    const { disk } = findDisk(disks, member.disk);
-    return disk.open(extentPath(extent), "read");
+    if (entry === undefined) throw new StoreError("missing", `extent ${extent} has gone`);
+    return placeToRead(disks, entry).members.openForReading(extent);
   }
 }

@@ -9,14 +9,14 @@ import {
   recordMagic,
   verifyBlocks,
 } from "../format/record.ts";
-import type { DiskFile } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
+import type { ReadableMember } from "./extent-member.ts";
 import { RecordWindow } from "./read/record-window.ts";
 
 export interface ExtentScanOptions {
   readonly platform: Pick<Platform, "hash">;
-  readonly file: Pick<DiskFile, "read" | "size">;
+  readonly file: Pick<ReadableMember, "read" | "size">;
   /** The extent that this file should be; records that name another do not belong to it. */
   readonly extent: ExtentId;
   /** Where the first record begins. */

@@ -5,13 +5,12 @@ import type { SessionId } from "../format/ids.ts";
 import type { Platform } from "../platform/platform.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import { findDisk } from "./extent-files.ts";
+import type { ExtentMember } from "./extent-member.ts";
 import { scanRecords } from "./extent-scan.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { batchBytesMax } from "./append/append-lane.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
-import { assertPresent } from "./disk/disk-presence.ts";
-import { LocalMember } from "./member/local-member.ts";
-import { expectedHeaderOf, writerEpoch } from "./member/member-drop.ts";
+import { expectedHeaderOf, writerEpoch } from "./member/member-header.ts";
 
 export interface SealOptions {
   readonly platform: Platform;
@@ -68,14 +67,14 @@ async function closeMember(
   const [first] = entry.row.members;
   assert(first !== undefined && entry.row.members.length === 1, "one member for now");
   const place = findDisk(options.disks, first.disk);
-  await assertPresent(place);
+  await place.members.assertPresent();
   const epoch = sealingEpoch(options);
   const expected = expectedHeaderOf(options.disks.store, place.id, entry);
-  const member = await LocalMember.open(options.platform.hash, place, expected);
+  const member = await place.members.open(expected);
   // Its writer died between committing the row and making the file.
   if (member === "absent") return { length: 0, epoch };
   if ("doubt" in member) {
-    const fields = { extent: entry.id, disk: place.disk.name, why: member.doubt };
+    const fields = { extent: entry.id, disk: place.members.name, why: member.doubt };
     options.platform.log("error", "extent_file_kept", fields);
     return { length: 0, epoch };
   }
@@ -94,7 +93,7 @@ async function closeMember(
  * it could not write for clean, gives it to readers, and forgets it at a power cut. To be in such a
  * state is the last batch at the most. Written again it is durable once synced.
  */
-async function writeTailAgain(member: LocalMember, epoch: number, length: number): Promise<void> {
+async function writeTailAgain(member: ExtentMember, epoch: number, length: number): Promise<void> {
   const start = Math.max(extentHeaderBytes, length - batchBytesMax);
   if (start >= length) return;
   const tail = new Uint8Array(length - start);
@@ -111,7 +110,7 @@ function sealingEpoch({ session }: SealOptions): number {
 async function validLength(
   { platform }: SealOptions,
   { id }: ExtentEntry,
-  member: LocalMember,
+  member: ExtentMember,
 ): Promise<number> {
   let length = extentHeaderBytes;
   let bytesBad = 0;

@@ -11,6 +11,7 @@ import type { Platform } from "../platform/platform.ts";
 import { initialiseDataDirectory } from "./data-directories.ts";
 import { dropExtent } from "./extent-drop.ts";
 import type { DataDisk } from "./extent-files.ts";
+import { localDataDisk } from "./local-members.ts";
 import { createExtentReader } from "./extent-reader.ts";
 import { sealAbandoned } from "./extent-seal.ts";
 import { createExtentWriter } from "./extent-writer.ts";
@@ -39,7 +40,7 @@ async function withRealStore(work: (store: RealStore) => Promise<void>): Promise
     const identity = { store: testStoreId, holdsIndex: true };
     const { disk: id } = await initialiseDataDirectory(disk, identity, platform.random);
     const table = new MemoryExtentTable();
-    const disks = { store: testStoreId, disks: [{ id, disk }] };
+    const disks = { store: testStoreId, disks: [localDataDisk(platform.hash, id, disk)] };
     await work({ root, table, options: { platform, disks, table, session, storageClass: "S" } });
   } finally {
     rmSync(root, { recursive: true });

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDisk } from "../node/disk/disk.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { testMember } from "./member.suite.ts";
+import { createLocalMembers, testMembers } from "./member.suite.ts";
 
-testMember("on a real disk", { hash: createHash(), log: () => undefined }, async (work) => {
+testMembers("on a real disk", createLocalMembers(createHash()), async (work) => {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-member-"));
   try {
     await work(openDisk(directory));

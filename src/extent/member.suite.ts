@@ -1,24 +1,36 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isStoreError } from "../base/errors.ts";
 import type { ExtentHeader } from "../format/extent-header.ts";
 import type { DiskId, ExtentId, SessionId } from "../format/ids.ts";
 import { idOfText } from "../format/ids.ts";
+import { storeIdentityFile } from "../format/data-directory.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { Hash } from "../platform/hash.ts";
+import { initialiseDataDirectory } from "./data-directories.ts";
 import { extentPath } from "./extent-files.ts";
-import type { ExtentMember } from "./extent-member.ts";
+import type { ExtentMember, MemberDrop, Members, ReadableMember } from "./extent-member.ts";
 import { MemberLost } from "./extent-member.ts";
-import { LocalMember } from "./member/local-member.ts";
-import { dropMember } from "./member/member-drop.ts";
+import { LocalMembers } from "./local-members.ts";
+import { readHeader } from "./member/member-header.ts";
 import { payloadOf, testStoreId } from "./testing/test-store.ts";
 
 /*
- * The contract of an extent's member as tests, the same for every kind of disk it may stand on.
+ * The contract of the members in a data directory as tests, the same for every kind of disk that
+ * they may stand on, and for every way to reach them.
  */
 
-type MemberPlatform = Pick<Platform, "hash" | "log">;
+/** Gives the way to the members in a data directory; `hash` is the one that their headers have. */
+export interface CreateMembers {
+  readonly hash: Hash;
+  create(id: DiskId, disk: Disk): Members;
+}
+
+export function createLocalMembers(hash: Hash): CreateMembers {
+  return { hash, create: (id, disk) => new LocalMembers(hash, id, disk) };
+}
 
 /** Made up, as a row would state it. */
 const header: ExtentHeader = {
@@ -35,32 +47,38 @@ const header: ExtentHeader = {
 const path = extentPath(header.extent);
 const start = extentHeaderBytes;
 
-class MemberBench {
+class MembersBench {
+  readonly members: Members;
+  readonly hash: Hash;
+  /** What the members stand on. */
   readonly disk: Disk;
-  readonly #platform: Platform;
 
-  constructor(platform: MemberPlatform, disk: Disk) {
+  constructor(implementation: CreateMembers, disk: Disk) {
+    this.members = implementation.create(header.disk, disk);
+    this.hash = implementation.hash;
     this.disk = disk;
-    this.#platform = platform as Platform; // clock and random are not asked
   }
 
-  create(): Promise<LocalMember> {
-    return LocalMember.create(this.#platform.hash, this.disk, header);
+  create(): Promise<ExtentMember> {
+    return this.members.create(header);
   }
 
   open(expected: Partial<ExtentHeader> = {}) {
-    return LocalMember.open(this.#platform.hash, this.#place, { ...header, ...expected });
+    return this.members.open({ ...header, ...expected });
   }
 
   async reopen(): Promise<ExtentMember> {
     const member = await this.open();
-    assert.ok(member instanceof LocalMember);
+    assert.ok(typeof member === "object" && !("doubt" in member));
     return member;
   }
 
-  async drop(expected: Partial<ExtentHeader> = {}): Promise<string> {
-    const drop = { place: this.#place, expected: { ...header, ...expected }, why: "a test" };
-    return (await dropMember(this.#platform, drop)).outcome;
+  async drop(
+    expected: Partial<ExtentHeader> = {},
+    options: Omit<MemberDrop, "expected"> = {},
+  ): Promise<string> {
+    const drop = { ...options, expected: { ...header, ...expected } };
+    return (await this.members.drop(drop)).outcome;
   }
 
   /** Puts another file in the place of the member's. */
@@ -74,10 +92,6 @@ class MemberBench {
     await file.write([new Uint8Array(extentHeaderBytes)], 0);
     await file.close();
   }
-
-  get #place() {
-    return { id: header.disk, disk: this.disk };
-  }
 }
 
 const isFenced = { name: "StoreError", code: "fenced" } as const;
@@ -86,13 +100,13 @@ const isLost =
   (error: unknown): boolean =>
     error instanceof MemberLost && error.found === found;
 
-async function read(member: ExtentMember, offset: number, length: number): Promise<Uint8Array> {
+async function read(member: ReadableMember, offset: number, length: number): Promise<Uint8Array> {
   const buffer = new Uint8Array(length);
   assert.equal(await member.read(buffer, offset), length);
   return buffer;
 }
 
-const tests: Readonly<Record<string, (bench: MemberBench) => Promise<void>>> = {
+const tests: Readonly<Record<string, (bench: MembersBench) => Promise<void>>> = {
   async "what is appended is read back, also once it is opened again"(bench) {
     const member = await bench.create();
     await member.append(1, start, [payloadOf(100), payloadOf(0), payloadOf(5, 2)]);
@@ -188,16 +202,64 @@ const tests: Readonly<Record<string, (bench: MemberBench) => Promise<void>>> = {
     assert.equal(await bench.drop({ epoch: 9 }), "removed");
     assert.equal(await bench.open(), "absent");
   },
+
+  async "C9: it is kept where its header is gone, and where it is longer than it may be"(bench) {
+    const member = await bench.create();
+    await member.append(1, start, [payloadOf(8)]);
+    await member.close();
+    assert.equal(await bench.drop({}, { bytesMax: start }), "kept");
+    await bench.spoilHeader();
+    assert.equal(await bench.drop(), "kept");
+    assert.equal(await bench.drop({ session: 4 as SessionId }), "kept");
+    await bench.replace();
+    assert.equal(await bench.drop(), "removed", "a file with nothing in it is nobody's");
+    assert.equal(await bench.drop({}, { sync: "if there" }), "absent");
+  },
+
+  async "it is read by whoever knows its extent, with its header, also once it was dropped"(bench) {
+    await assert.rejects(bench.members.openForReading(header.extent), (error) =>
+      isDiskError(error, "missing"),
+    );
+    const member = await bench.create();
+    await member.append(1, start, [payloadOf(100)]);
+    await member.seal(4);
+    await member.close();
+    const reading = await bench.members.openForReading(header.extent);
+    assert.deepEqual(await readHeader(bench.hash, reading), { ...header, sequence: 1, epoch: 4 });
+    assert.equal(await bench.drop({ epoch: 4 }), "removed");
+    assert.equal(await reading.size(), start + 100);
+    assert.deepEqual(await read(reading, start, 100), payloadOf(100));
+    assert.equal(await reading.read(new Uint8Array(100), start + 40), 60);
+    await reading.close();
+  },
+
+  async "they are there while their directory is the one it was"(bench) {
+    const { members, disk } = bench;
+    assert.equal(members.name, disk.name);
+    const isAway = (error: unknown): boolean => isStoreError(error, "missing");
+    await assert.rejects(members.assertPresent(), isAway);
+    // Gives it the id of ours, and after it another one.
+    await initialise(disk, 0xdd);
+    await members.assertPresent();
+    await disk.remove(storeIdentityFile);
+    await initialise(disk, 0xee);
+    await assert.rejects(members.assertPresent(), isAway);
+  },
 };
 
+async function initialise(disk: Disk, idByte: number): Promise<void> {
+  const random = { bytes: (count: number) => new Uint8Array(count).fill(idByte) };
+  await initialiseDataDirectory(disk, { store: testStoreId, holdsIndex: false }, random);
+}
+
 /** `withDisk` gives each test an empty data directory, and lets it come to its end. */
-export function testMember(
+export function testMembers(
   name: string,
-  platform: MemberPlatform,
+  implementation: CreateMembers,
   withDisk: (work: (disk: Disk) => Promise<void>) => Promise<void>,
 ): void {
   for (const [title, run] of Object.entries(tests)) {
-    test(`member ${name}: ${title}`, () =>
-      withDisk((disk) => run(new MemberBench(platform, disk))));
+    test(`members ${name}: ${title}`, () =>
+      withDisk((disk) => run(new MembersBench(implementation, disk))));
   }
 }

@@ -1,7 +1,5 @@
 import { createHash } from "../node/platform/hash.ts";
-import { testMember } from "./member.suite.ts";
+import { createLocalMembers, testMembers } from "./member.suite.ts";
 import { MemoryDisk } from "./testing/memory-disk.ts";
 
-testMember("in memory", { hash: createHash(), log: () => undefined }, (work) =>
-  work(new MemoryDisk()),
-);
+testMembers("in memory", createLocalMembers(createHash()), (work) => work(new MemoryDisk()));

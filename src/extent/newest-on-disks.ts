@@ -4,7 +4,7 @@ import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
 import { extentOfPath, extentsDirectory, pathsIn } from "./extent-files.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
-import { readHeader } from "./member/member-header-file.ts";
+import { readHeader } from "./member/member-header.ts";
 
 /** @limit Directories listed at a time. */
 const listsAtOnce = 8;
@@ -50,19 +50,23 @@ async function newestOf(hash: Hash, disk: DataDisk): Promise<NewestOnDisks | und
   await Promise.all(Array.from({ length: listsAtOnce }, takeTurns));
   if (newest === undefined) return undefined;
   const { extent, path } = newest;
-  return { extent, path: `${disk.disk.name}/${path}`, session: await sessionOf(hash, disk, path) };
+  return {
+    extent,
+    path: `${disk.disk.name}/${path}`,
+    session: await sessionOf(hash, disk, extent),
+  };
 }
 
-async function sessionOf(hash: Hash, { disk }: DataDisk, path: string): Promise<SessionId> {
+async function sessionOf(hash: Hash, { members }: DataDisk, extent: ExtentId): Promise<SessionId> {
   const noSession = 0 as SessionId;
-  const file = await disk.open(path, "read");
+  const member = await members.openForReading(extent);
   try {
-    return (await readHeader(hash, file))?.session ?? noSession;
+    return (await readHeader(hash, member))?.session ?? noSession;
   } catch (error) {
     // A bad block in one file keeps no store from its start.
     if (isDiskError(error, "io")) return noSession;
     throw error;
   } finally {
-    await file.close();
+    await member.close();
   }
 }

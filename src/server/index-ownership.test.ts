@@ -4,6 +4,7 @@ import { must } from "../base/assert.ts";
 import { createMemoryEngine, type MemoryEngine } from "../engine/memory-engine.ts";
 import { initialiseDataDirectory } from "../extent/data-directories.ts";
 import { newestGeneration } from "../extent/disk-generation.ts";
+import { localDataDisk } from "../extent/local-members.ts";
 import { createExtentWriter } from "../extent/extent-writer.ts";
 import { MemoryDisk } from "../extent/testing/memory-disk.ts";
 import { identityOf, payloadOf } from "../extent/testing/test-store.ts";
@@ -35,7 +36,7 @@ async function twoDisks() {
   for (const [i, disk] of memoryDisks.entries()) {
     const options = { store, holdsIndex: i === 0 };
     const identity = await initialiseDataDirectory(disk, options, platform.random);
-    disks.push({ id: identity.disk, disk });
+    disks.push(localDataDisk(hash, identity.disk, disk));
   }
   return { memoryDisks, disks: { store, disks } };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
-import { testMember } from "../extent/member.suite.ts";
+import { createLocalMembers, testMembers } from "../extent/member.suite.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
@@ -190,7 +190,7 @@ test("simulated disk: a killed process is not answered, and what it had begun ha
   assert.deepEqual([...seen].sort(), ["", "a"]);
 });
 
-testMember("on a simulated disk", { hash: createHash(), log: () => undefined }, (work) => {
+testMembers("on a simulated disk", createLocalMembers(createHash()), (work) => {
   const simulated = machine(1);
   return simulated.run(work(simulated.view));
 });

@@ -2,6 +2,7 @@ import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
 import { initialiseDataDirectory, readIdentity } from "../extent/data-directories.ts";
 import type { MemoryEngine } from "../engine/memory-engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
+import { localDataDisk } from "../extent/local-members.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Platform } from "../platform/platform.ts";
@@ -231,7 +232,7 @@ export class Machine {
     for (const { disk } of this.disks.map((one) => ({ disk: one.view(process) }))) {
       const identity = await readIdentity(disk);
       if (identity === undefined) throw new StoreError("missing", `${disk.name} is not there`);
-      disks.push({ id: identity.disk, disk });
+      disks.push(localDataDisk(this.options.hash, identity.disk, disk));
     }
     return { store: this.storeId, disks };
   }

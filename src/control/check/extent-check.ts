@@ -2,6 +2,7 @@ import { isStoreError, messageOf } from "../../base/errors.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
 import { extentOfPath, extentsDirectory, pathsIn } from "../../extent/extent-files.ts";
+import type { ReadableMember } from "../../extent/extent-member.ts";
 import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
 import { scanRecords } from "../../extent/extent-scan.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
@@ -10,7 +11,6 @@ import { decodeExtentHeader } from "../../format/extent-header.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import type { RecordHeader } from "../../format/record.ts";
-import type { DiskFile } from "../../platform/disk.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { bytesWithin, openExtent } from "../extents/extent-walk.ts";
 import type { Liveness } from "../extents/liveness.ts";
@@ -73,7 +73,7 @@ async function checkExtent(options: ExtentCheckOptions, entry: ExtentEntry): Pro
 async function checkFile(
   options: ExtentCheckOptions,
   entry: ExtentEntry,
-  file: DiskFile,
+  file: ReadableMember,
 ): Promise<void> {
   const { platform, signal } = options;
   const isOpen = entry.row.state === "open";
@@ -145,7 +145,7 @@ async function checkPayload(
 async function checkHeader(
   { platform, disks, notes }: ExtentCheckOptions,
   { id, row }: ExtentEntry,
-  file: DiskFile,
+  file: ReadableMember,
 ): Promise<void> {
   const bytes = new Uint8Array(extentHeaderBytes);
   const length = await file.read(bytes, 0);

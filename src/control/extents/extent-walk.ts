@@ -1,22 +1,18 @@
 import { StoreError, isStoreError } from "../../base/errors.ts";
 import type { ExtentDisks } from "../../extent/extent-files.ts";
-import { extentPath, findDisk } from "../../extent/extent-files.ts";
+import { placeToRead } from "../../extent/extent-files.ts";
+import type { ReadableMember } from "../../extent/extent-member.ts";
 import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
 import { scanRecords } from "../../extent/extent-scan.ts";
 import type { ExtentEntry } from "../../extent/extent-table.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
-import type { DiskFile } from "../../platform/disk.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { StoragePlane } from "../storage-plane.ts";
 
 /** Opens a member of the extent for reading; StoreError `missing` where there is none. */
-export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promise<DiskFile> {
-  const { members } = entry.row;
-  // The noted state of a member may be out of date.
-  const member = members.find(({ state }) => state === "whole") ?? members[0];
-  if (member === undefined) throw new StoreError("missing", `extent ${entry.id} has no member`);
+export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promise<ReadableMember> {
   try {
-    return await findDisk(disks, member.disk).disk.open(extentPath(entry.id), "read");
+    return await placeToRead(disks, entry).members.openForReading(entry.id);
   } catch (thrown) {
     if (!isDiskError(thrown, "missing")) throw thrown;
     throw new StoreError("missing", `extent ${entry.id}: its file is not there`, { cause: thrown });
@@ -35,7 +31,7 @@ export async function* walkRecords(
   signal: AbortSignal,
 ): AsyncGenerator<ScannedRecord | ScannedHole, void, undefined> {
   const from = extentHeaderBytes;
-  let file: DiskFile;
+  let file: ReadableMember;
   try {
     file = await openExtent(disks, entry);
   } catch (thrown) {

@@ -8,6 +8,7 @@ import type { ExtentDisks } from "../../extent/extent-files.ts";
 import { createExtentReader } from "../../extent/extent-reader.ts";
 import type { ExtentTable } from "../../extent/extent-table.ts";
 import { createExtentWriter } from "../../extent/extent-writer.ts";
+import { localDataDisk } from "../../extent/local-members.ts";
 import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
 import type { SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
@@ -88,11 +89,11 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     platform.random,
   );
   const alive = new Set<SessionId>();
-  const disks = { store, disks: [{ id, disk }] };
+  const disks = { store, disks: [localDataDisk(hash, id, disk)] };
   const start = async (role: "front-end" | "background"): Promise<TestProcess> => {
     const life = new Life();
     const ownDisk = guardDisk(disk, life);
-    const own = { store, disks: [{ id, disk: ownDisk }] };
+    const own = { store, disks: [localDataDisk(hash, id, ownDisk)] };
     const damage = new IndexDamage(platform, ownDisk);
     const engines = new Map([["main", watchDamage(guardEngine(engine, life), damage)]]);
     const keymap = await openTestKeymap({ platform, engines, role, store });

@@ -9,8 +9,8 @@ import { extentPath } from "../extent-files.ts";
 import type { ExtentEntry, ExtentTable } from "../extent-table.ts";
 import type { DiskHealth } from "../disk/disk-health.ts";
 import type { ExtentLedger } from "./extent-ledger.ts";
-import { LocalMember } from "../member/local-member.ts";
-import { dropMember, expectedHeaderOf, writerEpoch } from "../member/member-drop.ts";
+import { dropMember } from "../extent-drop.ts";
+import { expectedHeaderOf, writerEpoch } from "../member/member-header.ts";
 import type { OpenMember } from "./open-extent.ts";
 import { OpenExtent } from "./open-extent.ts";
 
@@ -89,10 +89,10 @@ class FileInTheWay extends Error {
   readonly directory: string;
   readonly path: string;
 
-  constructor({ disk }: DiskHealth["place"], { id }: ExtentEntry, cause: unknown) {
+  constructor({ members }: DiskHealth["place"], { id }: ExtentEntry, cause: unknown) {
     super("a file exists at the path of a new extent", { cause });
-    this.directory = disk.name;
-    this.path = `${disk.name}/${extentPath(id)}`;
+    this.directory = members.name;
+    this.path = `${members.name}/${extentPath(id)}`;
   }
 }
 
@@ -105,7 +105,7 @@ async function createMember(
   const expected = expectedHeaderOf(options.disks.store, place.id, entry);
   const header: ExtentHeader = { ...expected, sequence: 0 };
   try {
-    return { member: await LocalMember.create(options.platform.hash, place.disk, header), health };
+    return { member: await place.members.create(header), health };
   } catch (error) {
     if (isDiskError(error, "exists")) throw new FileInTheWay(place, entry, error);
     if (isDiskError(error)) health.failed(error);

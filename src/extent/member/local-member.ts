@@ -2,19 +2,13 @@ import type { Ready } from "../../base/ready.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import { encodeExtentHeader, extentHeaderSlotOffset } from "../../format/extent-header.ts";
-import type { ExtentId, SessionId } from "../../format/ids.ts";
+import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
-import type { Disk, DiskFile } from "../../platform/disk.ts";
-import { isDiskError } from "../../platform/disk.ts";
+import type { DiskFile } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
-import type { DataDisk } from "../extent-files.ts";
-import { extentDirectory, extentPath, extentsDirectory } from "../extent-files.ts";
 import type { ExtentMember } from "../extent-member.ts";
 import { MemberLost } from "../extent-member.ts";
-import { scanRecords } from "../extent-scan.ts";
-import type { RowHeader } from "./member-drop.ts";
-import { isUnfinished, mismatchOf } from "./member-drop.ts";
-import { currentHeader, readHeader } from "./member-header-file.ts";
+import { currentHeader, readHeader } from "./member-header.ts";
 
 /**
  * A member in a data directory of this machine. Several processes may have its file open, its
@@ -28,63 +22,12 @@ export class LocalMember implements ExtentMember {
   /** The highest that was seen. */
   #epoch: number;
 
-  private constructor(hash: Hash, file: DiskFile, header: Omit<ExtentHeader, "sequence">) {
+  /** Its file is open for writing, and has this header. */
+  constructor(hash: Hash, file: DiskFile, header: Omit<ExtentHeader, "sequence">) {
     this.#hash = hash;
     this.#file = file;
     this.#identity = header;
     this.#epoch = header.epoch;
-  }
-
-  /**
-   * Durable with its name and header once this returns. DiskError `exists` where there is a file of
-   * that name already: it is not ours, whatever it is.
-   */
-  static async create(hash: Hash, disk: Disk, header: ExtentHeader): Promise<LocalMember> {
-    const directory = extentDirectory(header.extent);
-    // Another process may have made a directory and not synced it yet, so each is synced every
-    // time.
-    await disk.makeDirectory(extentsDirectory);
-    await disk.syncDirectory("");
-    await disk.makeDirectory(directory);
-    await disk.syncDirectory(extentsDirectory);
-    const file = await disk.open(extentPath(header.extent), "create");
-    try {
-      await writeHeader(hash, file, header);
-      // holds: C1 new-file-in-its-directory
-      await disk.syncDirectory(directory);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    return new LocalMember(hash, file, header);
-  }
-
-  /**
-   * The member that is meant; `absent` where there is no file, and a doubt where there is one that
-   * did not prove to be it.
-   */
-  static async open(
-    hash: Hash,
-    { disk }: DataDisk,
-    expected: RowHeader,
-  ): Promise<LocalMember | "absent" | { readonly doubt: string }> {
-    let file: DiskFile;
-    try {
-      file = await disk.open(extentPath(expected.extent), "write");
-    } catch (error) {
-      if (isDiskError(error, "missing")) return "absent";
-      throw error;
-    }
-    let doubt: string | undefined;
-    try {
-      doubt = await doubtOf(hash, file, expected);
-      if (doubt === undefined) return new LocalMember(hash, file, expected);
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-    await file.close();
-    return { doubt };
   }
 
   async append(epoch: number, offset: number, parts: readonly Uint8Array[]): Promise<void> {
@@ -145,38 +88,8 @@ function fenced(extent: ExtentId): StoreError {
 }
 
 /** Writes and syncs the slot that the header's sequence number names. */
-async function writeHeader(hash: Hash, file: DiskFile, header: ExtentHeader): Promise<void> {
+export async function writeHeader(hash: Hash, file: DiskFile, header: ExtentHeader): Promise<void> {
   const slot = encodeExtentHeader(hash, header);
   await file.write([slot], extentHeaderSlotOffset(header.sequence));
   await file.sync();
-}
-
-/**
- * The reason to doubt that this is the expected file. Records name their extent and session, so
- * they prove it where both header slots have gone bad; a file with nothing in it is as good as
- * none.
- */
-async function doubtOf(
-  hash: Hash,
-  file: DiskFile,
-  expected: RowHeader,
-): Promise<string | undefined> {
-  const header = await readHeader(hash, file);
-  if (header !== undefined) return mismatchOf(header, expected);
-  if (await isUnfinished(hash, file, expected)) return undefined;
-  if (await holdsRecordOf(hash, file, expected.extent, expected.session)) return undefined;
-  return "neither its header nor a record of its writer can be read";
-}
-
-async function holdsRecordOf(
-  hash: Hash,
-  file: DiskFile,
-  extent: ExtentId,
-  session: SessionId,
-): Promise<boolean> {
-  const scan = scanRecords({ platform: { hash }, file, extent, from: extentHeaderBytes });
-  for await (const seen of scan) {
-    if (seen.kind === "record" && seen.header.session === session) return true;
-  }
-  return false;
 }

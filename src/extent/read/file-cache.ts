@@ -1,13 +1,13 @@
 import type { ExtentId } from "../../format/ids.ts";
 import type { Clock } from "../../platform/platform.ts";
-import type { DiskFile } from "../../platform/disk.ts";
+import type { ReadableMember } from "../extent-member.ts";
 
 /** An extent's file while somebody uses it. */
 export interface HeldFile {
   readonly extent: ExtentId;
-  readonly opening: Promise<DiskFile>;
+  readonly opening: Promise<ReadableMember>;
   /** The file, once it is open. */
-  opened: DiskFile | undefined;
+  opened: ReadableMember | undefined;
   users: number;
   usedMs: number;
 }
@@ -24,7 +24,7 @@ export interface FileCacheOptions {
    * Files kept open while nobody uses them; those in use come on top, bounded by their users.
    */
   readonly filesMax: number;
-  readonly open: (extent: ExtentId) => Promise<DiskFile>;
+  readonly open: (extent: ExtentId) => Promise<ReadableMember>;
 }
 
 /**

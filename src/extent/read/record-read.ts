@@ -9,8 +9,8 @@ import {
   recordHeaderBytes,
   verifyBlocks,
 } from "../../format/record.ts";
-import type { DiskFile } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
+import type { ReadableMember } from "../extent-member.ts";
 
 /**
  * @limit Header and blocks are fetched with one read where no more than this would be read in vain.
@@ -62,7 +62,7 @@ export function planRead({ ref, identity, start, end, buffer, header }: WantedBy
  */
 export async function readRecord(
   hash: Hash,
-  file: DiskFile,
+  file: ReadableMember,
   wanted: WantedBytes,
   plan: ReadPlan,
 ): Promise<{ readonly header: RecordHeader; readonly bytes: Uint8Array }> {
@@ -92,7 +92,7 @@ export async function readRecord(
 
 /** Bytes start <= i < end of the record. */
 async function readExactly(
-  file: DiskFile,
+  file: ReadableMember,
   ref: ChunkRef,
   start: number,
   end: number,

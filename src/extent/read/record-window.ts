@@ -1,4 +1,4 @@
-import type { DiskFile } from "../../platform/disk.ts";
+import type { ReadableMember } from "../extent-member.ts";
 
 /**
  * @limit Read at once while walking a file: some 60 small records, and not much in vain where
@@ -10,7 +10,7 @@ const skippedWindowBytes = 16 * 1024;
 
 /** Reads a file from front to back in large pieces, handing out views of them. */
 export class RecordWindow {
-  readonly #file: Pick<DiskFile, "read">;
+  readonly #file: Pick<ReadableMember, "read">;
   readonly #end: number;
   /**
    * Used again and again: memory outside of the heap that is given up soon brings on collections of
@@ -21,7 +21,7 @@ export class RecordWindow {
   #start = 0;
 
   /** @param end nothing at or behind it is read. */
-  constructor(file: Pick<DiskFile, "read">, end: number) {
+  constructor(file: Pick<ReadableMember, "read">, end: number) {
     this.#file = file;
     this.#end = end;
   }

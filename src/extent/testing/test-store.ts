@@ -18,6 +18,7 @@ import {
   type ExtentWriter,
   type ExtentWriterOptions,
 } from "../extent-writer.ts";
+import { localDataDisk } from "../local-members.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { MemoryExtentTable } from "./memory-extent-table.ts";
@@ -72,7 +73,7 @@ export class TestStore {
     for (const disk of store.memoryDisks) {
       const options = { store: testStoreId, holdsIndex: store.#dataDisks.length === 0 };
       const identity = await initialiseDataDirectory(disk, options, store.platform.random);
-      store.#dataDisks.push({ id: identity.disk, disk });
+      store.#dataDisks.push(localDataDisk(hash, identity.disk, disk));
     }
     return store;
   }

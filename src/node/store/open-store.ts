@@ -23,7 +23,12 @@ export async function openStore(
   const index = await openLmdbEngine({ path, hash, log, loop, onFailed: onIndexFailed });
   const engines = new Map([[engineName, index]]);
   return {
-    machine: { platform, engines, disks: disksOf(location), generation: location.generation },
+    machine: {
+      platform,
+      engines,
+      disks: disksOf(platform, location),
+      generation: location.generation,
+    },
     index,
     close: () => index.close(),
   };

@@ -169,7 +169,7 @@ export async function verifyIndex(platform: Platform, location: StoreLocation): 
   for (const { message } of report.problems) platform.log("error", "index_problem", { message });
   const what = `verification found ${report.problemCount} problems in ${path}`;
   // The next start must not reclaim before it has verified the index itself.
-  const [home] = disksOf(location).disks;
+  const [home] = disksOf(platform, location).disks;
   const damage = new IndexDamage(platform, must(home, "a store has a data directory").disk);
   damage.seen(what);
   await damage.settled();
@@ -183,7 +183,7 @@ async function requireThere(platform: Platform, location: StoreLocation): Promis
   if (!hasEnvironment(path)) {
     throw new StoreError("missing", `the index is no longer in ${path}: ${indexRemedy}`);
   }
-  const disks = disksOf(location);
+  const disks = disksOf(platform, location);
   const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });
   try {
     const generation = await lowestGeneration(platform, disks, location.generation);

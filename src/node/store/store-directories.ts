@@ -8,6 +8,7 @@ import {
   readIdentity,
 } from "../../extent/data-directories.ts";
 import type { ExtentDisks } from "../../extent/extent-files.ts";
+import { localDataDisk } from "../../extent/local-members.ts";
 import { type DiskId, idBytes, idOfBytes, type StoreId } from "../../format/ids.ts";
 import type { StoreIdentity } from "../../format/data-directory.ts";
 import { requireStoreRow } from "../../keymap/store-generation.ts";
@@ -77,10 +78,13 @@ export function indexPath({ directories }: Pick<StoreLocation, "directories">): 
   return join(must(first, "a store has a data directory").path, "index");
 }
 
-export function disksOf({ store, directories }: Omit<StoreLocation, "generation">): ExtentDisks {
+export function disksOf(
+  { hash }: Pick<Platform, "hash">,
+  { store, directories }: Omit<StoreLocation, "generation">,
+): ExtentDisks {
   return {
     store,
-    disks: directories.map(({ path, disk }) => ({ id: disk, disk: openDisk(path) })),
+    disks: directories.map(({ path, disk }) => localDataDisk(hash, disk, openDisk(path))),
   };
 }
 
@@ -168,7 +172,7 @@ async function identify(
     const given = locate().map(({ path: name, disk: id }) => ({ name, id }));
     if (mayCreate) await registerDisks(index, platform, known, given);
     const directories = locate();
-    const whole = { platform, index, disks: disksOf({ store, directories }) };
+    const whole = { platform, index, disks: disksOf(platform, { store, directories }) };
     const { generation } = await requireStoreRow(index, { store, generation: 0 });
     if (!mayCreate) return { store, directories, generation };
     return { store, directories, generation: await beginGeneration(whole, generation) };
@@ -186,7 +190,7 @@ async function openIndex(
   location: Omit<StoreLocation, "generation">,
 ): Promise<LmdbEngine> {
   const path = indexPath(location);
-  const disks = disksOf(location);
+  const disks = disksOf(platform, location);
   if (!hasEnvironment(path)) {
     await requireNeverServed(platform, disks, path);
     if (!mayCreate) throw new StoreError("missing", `${path} holds no index: serve the store once`);
@@ -234,7 +238,7 @@ export async function endGeneration(platform: Platform, location: StoreLocation)
   const path = indexPath(location);
   const index = await openLmdbEngine({ path, hash: platform.hash, log: platform.log });
   try {
-    const disks = disksOf(location);
+    const disks = disksOf(platform, location);
     await beginGeneration({ platform, index, disks }, location.generation);
   } finally {
     await index.close();

@@ -3,6 +3,7 @@ import type { Engine } from "../../engine/engine.ts";
 import type { MemoryEngine } from "../../engine/memory-engine.ts";
 import { createMemoryEngine } from "../../engine/memory-engine.ts";
 import { initialiseDataDirectory } from "../../extent/data-directories.ts";
+import { localDataDisk } from "../../extent/local-members.ts";
 import { createExtentReader } from "../../extent/extent-reader.ts";
 import type { ExtentWriter } from "../../extent/extent-writer.ts";
 import { createExtentWriter } from "../../extent/extent-writer.ts";
@@ -101,7 +102,7 @@ export async function openTestStore(machine: {
     { store, holdsIndex: true },
     platform.random,
   );
-  const disks = { store, disks: [{ id: identity.disk, disk }] };
+  const disks = { store, disks: [localDataDisk(platform.hash, identity.disk, disk)] };
   const engines = new Map([["main", engine]]);
   const keymap = await openTestKeymap({ platform, engines, role: "front-end" });
   const table = createExtentTable(keymap);
