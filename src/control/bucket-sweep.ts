@@ -1,3 +1,4 @@
+import { isRefusal } from "../base/refusal.ts";
 import type { Row } from "../engine/engine.ts";
 import { scanPages } from "../engine/scan-pages.ts";
 import { decodeBucketFenceRow, decodeBucketRow } from "../format/bucket-row.ts";
@@ -139,7 +140,7 @@ export class BucketSweep implements Task {
     if (versioningNumber <= shown) return;
     const change = { versioning, versioningNumber };
     const outcome = await finishVersioning(keymap, { key: bucket.key, id }, change);
-    if (outcome !== "done") return;
+    if (isRefusal(outcome)) return;
     counters.versioningFinished++;
     platform.log("info", "bucket_versioning_finished", { bucket: id, versioning });
   }

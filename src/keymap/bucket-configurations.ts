@@ -1,4 +1,5 @@
 import { StoreError } from "../base/errors.ts";
+import { type RefusalOf, refuse } from "../base/refusal.ts";
 import { type Ready, whenReady } from "../base/ready.ts";
 import type { Row } from "../engine/engine.ts";
 import { scanAll } from "../engine/scan-pages.ts";
@@ -36,32 +37,29 @@ export interface ConfigurationPlace {
   readonly name: string;
 }
 
-/** The document; undefined: not set; `gone`: the bucket has gone. */
+/** The document is undefined where nothing is set. */
 export function readConfiguration(
   { system }: Keymap,
   { bucket, name }: ConfigurationPlace,
-): Ready<Uint8Array | undefined | "gone"> {
+): Ready<{ readonly document: Uint8Array | undefined } | RefusalOf<"noSuchBucket">> {
   const keys = [bucket.key, bucketConfigurationKey(bucket.id, name)];
   return whenReady(system.read(keys), ([bucketRow, row]) => {
-    if (!isOf(bucketRow, bucket)) return "gone";
-    return row && decodeBucketConfigurationRow(row.value).document;
+    if (!isOf(bucketRow, bucket)) return refuse("noSuchBucket");
+    return { document: row && decodeBucketConfigurationRow(row.value).document };
   });
 }
 
-/**
- * Sets a configuration, or takes it away where the document is undefined. `gone`: the bucket has
- * gone.
- */
+/** Sets a configuration, or takes it away where the document is undefined. */
 export async function changeConfiguration(
   { system, session }: Keymap,
   { bucket, name }: ConfigurationPlace,
   document: Uint8Array | undefined,
-): Promise<"done" | "gone"> {
+): Promise<{ done: true } | RefusalOf<"noSuchBucket">> {
   const key = bucketConfigurationKey(bucket.id, name);
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const [bucketRow, before] = await system.read([bucket.key, key]);
-    if (!isOf(bucketRow, bucket)) return "gone";
-    if (document === undefined && before === undefined) return "done";
+    if (!isOf(bucketRow, bucket)) return refuse("noSuchBucket");
+    if (document === undefined && before === undefined) return { done: true };
     const bucketPut = { key: bucket.key, value: bucketRow.value };
     const puts = document && [{ key, value: encodeBucketConfigurationRow({ document }) }];
     const { outcome } = await system.commit({
@@ -71,7 +69,7 @@ export async function changeConfiguration(
       deletes: document === undefined ? [key] : [],
       leavesReserve: document !== undefined,
     });
-    if (outcome === "ok") return "done";
+    if (outcome === "ok") return { done: true };
   }
   throw new StoreError("overloaded", `bucket ${bucket.id} kept changing: try again`);
 }

@@ -1,4 +1,5 @@
 import { StoreError } from "../base/errors.ts";
+import { isRefusal, type RefusalOf, refuse } from "../base/refusal.ts";
 import {
   type BucketFenceRow,
   type BucketRow,
@@ -36,19 +37,19 @@ export interface BucketRowPlace {
   readonly id: BucketId;
 }
 
-/** `deleting`: the bucket is about to go; `gone`: it has gone. */
-export type VersioningOutcome = "done" | "deleting" | "gone";
+/** `operationAborted`: the bucket is about to go. */
+export type VersioningRefusal = RefusalOf<"noSuchBucket" | "operationAborted">;
 
-/** Once this is answered with `done`, no commit into the bucket acts in an earlier state. */
+/** Once this is done, no commit into the bucket acts in an earlier state. */
 export async function applyVersioning(
   keymap: Keymap,
   place: BucketRowPlace,
   versioning: VersioningState,
-): Promise<VersioningOutcome> {
+): Promise<{ done: true } | VersioningRefusal> {
   const taken = await changeRow(keymap, place, ({ lastVersioningNumber }) => ({
     lastVersioningNumber: lastVersioningNumber + 1,
   }));
-  if (taken === undefined) return "gone";
+  if (isRefusal(taken)) return taken;
   const versioningNumber = taken.lastVersioningNumber;
   return finishVersioning(keymap, place, { versioning, versioningNumber });
 }
@@ -61,15 +62,15 @@ export async function finishVersioning(
   keymap: Keymap,
   place: BucketRowPlace,
   change: VersioningChange,
-): Promise<VersioningOutcome> {
+): Promise<{ done: true } | VersioningRefusal> {
   for (const partition of keymap.partitionsOf(place.id)) {
     const outcome = await setFence(keymap, partition, place.id, change);
-    if (outcome !== "done") return outcome;
+    if (isRefusal(outcome)) return outcome;
   }
   const shown = await changeRow(keymap, place, ({ versioningNumber }) => {
     return versioningNumber < change.versioningNumber ? change : undefined;
   });
-  return shown === undefined ? "gone" : "done";
+  return isRefusal(shown) ? shown : { done: true };
 }
 
 async function setFence(
@@ -77,36 +78,33 @@ async function setFence(
   partition: Partition,
   bucket: BucketId,
   to: VersioningChange,
-): Promise<VersioningOutcome> {
+): Promise<{ done: true } | VersioningRefusal> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const fence = await readRow(partition, bucketFenceKey(bucket));
-    if (fence === undefined) return "gone";
+    if (fence === undefined) return refuse("noSuchBucket");
     const { state, versioningNumber } = decodeBucketFenceRow(fence.value);
-    if (state === "deleting") return "deleting";
+    if (state === "deleting") return refuse("operationAborted");
     // holds: C2 versioning-in-fences
     if (
       versioningNumber >= to.versioningNumber ||
       (await replaceFence(keymap, partition, fence, to))
     )
-      return "done";
+      return { done: true };
   }
   throw new StoreError("overloaded", `the fence of bucket ${bucket} kept changing: try again`);
 }
 
-/**
- * The row as it is then; `change` answers undefined where it may stay. Undefined where the bucket
- * has gone.
- */
+/** The row as it is then; `change` answers undefined where it may stay. */
 async function changeRow(
   { system, session }: Keymap,
   { key, id }: BucketRowPlace,
   change: (row: BucketRow) => Partial<BucketRow> | undefined,
-): Promise<BucketRow | undefined> {
+): Promise<BucketRow | RefusalOf<"noSuchBucket">> {
   for (let attempt = 0; attempt < attemptsMax; attempt++) {
     const found = await readRow(system, key);
-    if (found === undefined) return undefined;
+    if (found === undefined) return refuse("noSuchBucket");
     const row = decodeBucketRow(found.value);
-    if (row.id !== id) return undefined;
+    if (row.id !== id) return refuse("noSuchBucket");
     const changed = change(row);
     if (changed === undefined) return row;
     const next = { ...row, ...changed };

@@ -3,7 +3,7 @@ import test from "node:test";
 import { must } from "../base/assert.ts";
 import type { Partition } from "../keymap/keymap.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { setVersioning } from "./bucket/versioning.ts";
+import { setVersioning } from "./bucket/buckets.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { always, ok, put } from "./testing/bodies.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";

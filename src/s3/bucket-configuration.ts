@@ -1,8 +1,4 @@
-import {
-  deleteConfiguration,
-  getConfiguration,
-  putConfiguration,
-} from "../object/bucket/configurations.ts";
+import { getConfiguration, setConfiguration } from "../object/bucket/configurations.ts";
 import { granted, type Operation, permit, xmlResponse } from "./call.ts";
 import { S3Error, type S3ErrorCode } from "./errors.ts";
 import { withBody } from "./request/body.ts";
@@ -46,10 +42,7 @@ export function writeOf(
     await permit(call, action, { bucket });
     const address = { bucket, name };
     const done = await withBody(call, bytesMax, async (body) => {
-      const document = configuration.accept(body);
-      return document === undefined
-        ? deleteConfiguration(call.objects, address)
-        : putConfiguration(call.objects, address, document);
+      return setConfiguration(call.objects, address, configuration.accept(body));
     });
     granted(done, { bucket });
     return { status, headers: [] };
@@ -60,7 +53,7 @@ export function removalOf({ name }: BucketConfiguration, action: string): Operat
   return async (call) => {
     const { bucket } = call.target;
     await permit(call, action, { bucket });
-    granted(await deleteConfiguration(call.objects, { bucket, name }), { bucket });
+    granted(await setConfiguration(call.objects, { bucket, name }, undefined), { bucket });
     return { status: 204, headers: [] };
   };
 }

@@ -1,5 +1,5 @@
 import { BlobWriter } from "../../object/blob-writer.ts";
-import { createBucket, getBucket } from "../../object/bucket/buckets.ts";
+import { createBucket, getBucket, setVersioning } from "../../object/bucket/buckets.ts";
 import { makeObject } from "../../object/write/put.ts";
 import { planVersion } from "../../rows/version-changes.ts";
 import { commitPlan, releasing } from "../../rows/commit.ts";
@@ -12,7 +12,6 @@ import { type Target, targetIn } from "../../object/target.ts";
 import { planUploadEnd, readAllParts, readUpload } from "../../rows/uploads.ts";
 import { parseVersionId, versionIdOf, type VersionRef } from "../../format/version-id.ts";
 import { readHead } from "../../rows/versions.ts";
-import { setVersioning } from "../../object/bucket/versioning.ts";
 import { must } from "../../base/assert.ts";
 import { concatBytes, decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";

@@ -9,6 +9,7 @@ import {
   removeFences,
   reopenBucket,
 } from "../../keymap/bucket-lifecycle.ts";
+import { applyVersioning } from "../../keymap/bucket-versioning.ts";
 import { nextId } from "../../keymap/counters.ts";
 import { bucketRowKey, findBucket, type FoundBucket } from "../find-bucket.ts";
 import { type Bucket, bucketOf } from "../decoded-buckets.ts";
@@ -112,6 +113,21 @@ async function deleteClosed(
   if (outcome === "conflict") return refuse("operationAborted");
   await removeFences(keymap, bucket.id);
   return undefined;
+}
+
+/**
+ * Once this is answered, no commit into the bucket acts in the old state
+ * (keymap/bucket-versioning.ts). Repeating it finishes what was left in the middle. `noSuchBucket`,
+ * `operationAborted`.
+ */
+export async function setVersioning(
+  store: ObjectStore,
+  bucketName: string,
+  versioning: "enabled" | "suspended",
+): Promise<{ done: true } | Refusal> {
+  const found = await findBucket(store, bucketName);
+  if (found === undefined) return refuse("noSuchBucket");
+  return applyVersioning(store.keymap, { key: found.row.key, id: found.bucket.id }, versioning);
 }
 
 async function isEmpty(store: ObjectStore, bucket: BucketId): Promise<boolean> {

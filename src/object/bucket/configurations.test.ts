@@ -8,9 +8,8 @@ import type { ObjectStore } from "../object-store.ts";
 import { isRefusal } from "../refusal.ts";
 import { ok, refusalOf } from "../testing/bodies.ts";
 import { createTestStore, testBucket, testOwner } from "../testing/test-store.ts";
-import { createBucket, deleteBucket, getBucket } from "./buckets.ts";
-import { deleteConfiguration, getConfiguration, putConfiguration } from "./configurations.ts";
-import { setVersioning } from "./versioning.ts";
+import { createBucket, deleteBucket, getBucket, setVersioning } from "./buckets.ts";
+import { getConfiguration, setConfiguration } from "./configurations.ts";
 
 const hash = createHash();
 const tags = { bucket: testBucket, name: "tagging" };
@@ -22,7 +21,7 @@ async function textOf(store: ObjectStore, address = tags): Promise<string | unde
 }
 
 async function put(store: ObjectStore, text: string, address = tags): Promise<string> {
-  const done = await putConfiguration(store, address, encodeUtf8(text));
+  const done = await setConfiguration(store, address, encodeUtf8(text));
   return isRefusal(done) ? done.refusal : "done";
 }
 
@@ -79,7 +78,7 @@ test("C2: configurations: each is set, replaced and taken away by itself, and is
   assert.equal(await textOf(other), "one");
   assert.equal(await put(other, "two"), "done");
   assert.deepEqual([await textOf(store), await textOf(store, cors)], ["two", "origins"]);
-  for (const _ of ["taken away", "and again"]) ok(await deleteConfiguration(store, tags));
+  for (const _ of ["taken away", "and again"]) ok(await setConfiguration(store, tags, undefined));
   assert.deepEqual([await textOf(other), await textOf(other, cors)], [undefined, "origins"]);
 });
 
@@ -108,7 +107,7 @@ test("C5: configurations go with their bucket, and a bucket of the same name has
   assert.equal((await rowsIn(store)).length, 1);
   assert.equal(refusalOf(await getConfiguration(store, tags)), "noSuchBucket");
   assert.equal(await put(store, "late"), "noSuchBucket");
-  assert.equal(refusalOf(await deleteConfiguration(store, tags)), "noSuchBucket");
+  assert.equal(refusalOf(await setConfiguration(store, tags, undefined)), "noSuchBucket");
   ok(await createBucket(store, { name: testBucket, ...testOwner, region: store.region }));
   assert.notEqual(ok(await getBucket(store, testBucket)).id, id);
   assert.equal(await textOf(store), undefined);
@@ -122,7 +121,7 @@ test("C2: configurations: a request that began in the bucket of before touches n
   await put(store, "new");
   assert.equal(refusalOf(await getConfiguration(late, tags)), "noSuchBucket");
   assert.equal(await put(late, "old"), "noSuchBucket");
-  assert.equal(refusalOf(await deleteConfiguration(late, tags)), "noSuchBucket");
+  assert.equal(refusalOf(await setConfiguration(late, tags, undefined)), "noSuchBucket");
   assert.equal(await textOf(store), "new");
 });
 

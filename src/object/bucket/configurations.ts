@@ -6,7 +6,7 @@ import {
 } from "../../keymap/bucket-configurations.ts";
 import { bucketRowKey, getBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
-import { isRefusal, type Refusal, refuse } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 
 /**
  * A configuration of a bucket, by a name that is stored and so never changes. What its document
@@ -23,37 +23,20 @@ export async function getConfiguration(
   address: ConfigurationAddress,
 ): Promise<{ readonly document: Uint8Array | undefined } | Refusal> {
   const place = await placeOf(store, address);
-  if (isRefusal(place)) return place;
-  const document = await readConfiguration(store.keymap, place);
-  return document === "gone" ? refuse("noSuchBucket") : { document };
+  return isRefusal(place) ? place : readConfiguration(store.keymap, place);
 }
 
-/** Replaces all of it; durable, and seen by every later read, once answered. `noSuchBucket`. */
-export function putConfiguration(
-  store: ObjectStore,
-  address: ConfigurationAddress,
-  document: Uint8Array,
-): Promise<{ done: true } | Refusal> {
-  return change(store, address, document);
-}
-
-/** Taking away what is not set succeeds. `noSuchBucket`. */
-export function deleteConfiguration(
-  store: ObjectStore,
-  address: ConfigurationAddress,
-): Promise<{ done: true } | Refusal> {
-  return change(store, address, undefined);
-}
-
-async function change(
+/**
+ * Replaces all of it; durable, and seen by every later read, once answered. Undefined takes it
+ * away, which succeeds where nothing is set. `noSuchBucket`.
+ */
+export async function setConfiguration(
   store: ObjectStore,
   address: ConfigurationAddress,
   document: Uint8Array | undefined,
 ): Promise<{ done: true } | Refusal> {
   const place = await placeOf(store, address);
-  if (isRefusal(place)) return place;
-  const outcome = await changeConfiguration(store.keymap, place, document);
-  return outcome === "gone" ? refuse("noSuchBucket") : { done: true };
+  return isRefusal(place) ? place : changeConfiguration(store.keymap, place, document);
 }
 
 function placeOf(

@@ -15,7 +15,7 @@ import type { ObjectStore } from "../object-store.ts";
 import { attributes, ok, put } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { remove } from "../testing/versions.ts";
-import { setVersioning } from "../bucket/versioning.ts";
+import { setVersioning } from "../bucket/buckets.ts";
 
 const hash = createHash();
 

@@ -16,7 +16,7 @@ import { collect, get, ok, patterned, put } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
 import { remove } from "../testing/versions.ts";
 import { readAgain, readHead } from "../../rows/versions.ts";
-import { setVersioning } from "../bucket/versioning.ts";
+import { setVersioning } from "../bucket/buckets.ts";
 
 const hash = createHash();
 const inBucket = { bucket: testBucket, conditions: {} };

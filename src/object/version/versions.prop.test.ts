@@ -11,7 +11,7 @@ import { freedIn, refsOf } from "../testing/garbage.ts";
 import type { TestStore } from "../testing/test-store.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { allVersions, refOf, remove, walkVersions } from "../testing/versions.ts";
-import { setVersioning } from "../bucket/versioning.ts";
+import { setVersioning } from "../bucket/buckets.ts";
 
 const hash = createHash();
 

@@ -3,7 +3,7 @@ import test from "node:test";
 import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import type { Partition } from "../../keymap/keymap.ts";
 import { createHash } from "../../node/platform/hash.ts";
-import { deleteBucket, getBucket } from "../bucket/buckets.ts";
+import { deleteBucket, getBucket, setVersioning } from "../bucket/buckets.ts";
 import { copyObject } from "../copy.ts";
 import { deleteObject } from "../write/delete.ts";
 import type { WriteCondition } from "../conditions.ts";
@@ -17,7 +17,6 @@ import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
 import { allVersions, refOf, remove } from "../testing/versions.ts";
-import { setVersioning } from "../bucket/versioning.ts";
 import { readHead, readOlder } from "../../rows/versions.ts";
 
 const hash = createHash();

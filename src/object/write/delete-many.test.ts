@@ -8,7 +8,7 @@ import { headKey, parseRoutedKey, space, spaceRange } from "../../format/row-key
 import type { Partition } from "../../keymap/keymap.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import { getBucket } from "../find-bucket.ts";
-import { setVersioning } from "../bucket/versioning.ts";
+import { setVersioning } from "../bucket/buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { ok, put } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";

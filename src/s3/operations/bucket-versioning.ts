@@ -1,4 +1,4 @@
-import { setVersioning } from "../../object/bucket/versioning.ts";
+import { setVersioning } from "../../object/bucket/buckets.ts";
 import { granted, type Operation, permit, xmlResponse } from "../call.ts";
 import { S3Error } from "../errors.ts";
 import { readWholeBody } from "../request/body.ts";

@@ -9,7 +9,7 @@ import {
 } from "../../object/list/list-versions.ts";
 import { putTags } from "../../object/write/tags.ts";
 import { parseVersionId, versionIdOf } from "../../format/version-id.ts";
-import { setVersioning } from "../../object/bucket/versioning.ts";
+import { setVersioning } from "../../object/bucket/buckets.ts";
 import { Violation } from "../history.ts";
 import type { ListedVersion, ValueName } from "../key-state.ts";
 import { differenceOf, valueNameOf } from "../values.ts";
