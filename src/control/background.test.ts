@@ -400,7 +400,13 @@ test("createBackground runs all tasks until its signal aborts, and shows what th
   const machine = await withGarbage();
   const process = await machine.start("background");
   const isAlive = () => false;
-  const background = createBackground({ ...process, isAlive, limits: { idleMs: 10 } });
+  const background = createBackground({
+    ...process,
+    isAlive,
+    limits: { idleMs: 10 },
+    keep: (loop) => loop,
+    observers: [],
+  });
   const stop = new AbortController();
   const running = background.run(stop.signal);
   while (background.statistics().counters.extentsDropped === 0) {

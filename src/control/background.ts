@@ -89,7 +89,8 @@ export const backgroundLimits: BackgroundLimits = {
 /** @limit Looking for files takes a tenth of the time at the most. */
 const inventoryRestShare = 9;
 
-export interface BackgroundOptions extends StoragePlane {
+/** The parts of a process that its tasks use. */
+export interface TaskParts extends StoragePlane {
   /** The record of damage in the index. */
   readonly damage: IndexDamage;
   readonly keymap: Keymap;
@@ -103,11 +104,15 @@ export interface BackgroundOptions extends StoragePlane {
    * own.
    */
   isAlive(session: SessionId): boolean;
-  readonly limits?: Partial<BackgroundLimits> | undefined;
-  /** Wraps a loop, so that a throw does not end all loops. Without it, a throw ends them all. */
-  keep?(loop: Service): Service;
+}
+
+export interface BackgroundOptions extends TaskParts {
+  /** Those that differ from `backgroundLimits`. */
+  readonly limits: Partial<BackgroundLimits>;
+  /** Wraps a loop, so that a throw does not end all loops. */
+  keep(loop: Service): Service;
   /** Work that says how the store is, for those who show it; each in a loop of its own. */
-  readonly observers?: readonly Task[] | undefined;
+  readonly observers: readonly Task[];
 }
 
 export interface BackgroundStatistics {
@@ -141,7 +146,7 @@ export function createBackground(options: BackgroundOptions): Background {
     createTaskLoop(platform, straySweep, { idleMs, restShare }),
     createTaskLoop(platform, inventory, { idleMs, restShare: inventoryRestShare }),
     createTaskLoop(platform, reclaim, { idleMs, restShare }),
-    ...[...(options.observers ?? []), uploadSweep].map((task) =>
+    ...[...options.observers, uploadSweep].map((task) =>
       createTaskLoop(platform, task, { idleMs, restShare }),
     ),
   ];
@@ -152,7 +157,7 @@ export function createBackground(options: BackgroundOptions): Background {
       const failed = new AbortController();
       const either = AbortSignal.any([signal, failed.signal]);
       const runs = loops
-        .map((loop) => options.keep?.(loop) ?? loop)
+        .map((loop) => options.keep(loop))
         .map((loop) => loop.run(either).finally(() => failed.abort()));
       const ends = await Promise.allSettled(runs);
       await tasks.close();
@@ -168,7 +173,7 @@ export function createBackground(options: BackgroundOptions): Background {
 
 /** The tasks by themselves, for tests that take one step at a time. */
 export function createTasks(
-  options: BackgroundOptions,
+  options: TaskParts,
   limits: BackgroundLimits,
 ): {
   readonly generation: GenerationKeeper;

@@ -1,5 +1,5 @@
 import { Metrics } from "../admin/metrics.ts";
-import { type BackgroundStatistics, createBackground } from "../control/background.ts";
+import { type Background, type BackgroundLimits, createBackground } from "../control/background.ts";
 import { ExtentCensus } from "../control/extents/extent-census.ts";
 import { IndexVerification } from "../control/index-verification.ts";
 import type { SessionId } from "../format/ids.ts";
@@ -12,16 +12,19 @@ import {
   sampleStore,
   sampleVerification,
 } from "./store-metrics.ts";
-import { openStoreParts, type StoreMachine } from "./store-parts.ts";
+import {
+  openStoreParts,
+  type StoreMachine,
+  type StoreParts,
+  type WriterLimits,
+} from "./store-parts.ts";
 import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
 export interface BackgroundProcessOptions {
   readonly machine: StoreMachine;
-  readonly sealAfterMs?: number | undefined;
-  /** Share of an extent that is dead when it is compacted. */
-  readonly compactAt?: number | undefined;
-  /** Unfinished uploads that are idle for as many days are ended; 0: none is. */
-  readonly uploadIdleDays?: number | undefined;
+  /** Without a reserve: compaction frees space, so it may use it. */
+  readonly writerLimits: Omit<WriterLimits, "reserveBytes">;
+  readonly limits: Partial<BackgroundLimits>;
   /** Time from one verification of the index to the next. */
   readonly verifyIndexMs: number;
   /** True if the session's process still runs; other sessions are fenced. */
@@ -30,13 +33,13 @@ export interface BackgroundProcessOptions {
 
 /** The process that seals, drains, compacts and drops, one per store. */
 export interface BackgroundProcess {
-  readonly session: SessionId;
+  readonly parts: StoreParts;
+  readonly background: Background;
   /** Services for runServices, each after those it needs. */
   readonly services: readonly Service[];
   readonly metrics: Metrics;
   /** Answers a question of another process of the tree. */
   answer(question: TreeQuestion): TreeAnswer;
-  statistics(): BackgroundStatistics;
   /** Called after the services have ended. Engines and disks are the caller's. */
   close(): Promise<void>;
 }
@@ -44,11 +47,9 @@ export interface BackgroundProcess {
 export async function openBackground(
   options: BackgroundProcessOptions,
 ): Promise<BackgroundProcess> {
-  const { machine, sealAfterMs, compactAt, uploadIdleDays = 0, verifyIndexMs, isAlive } = options;
-  // Compaction frees space, so it may use the reserve.
-  const limits = { sealAfterMs, reserveBytes: 0 };
-  const parts = await openStoreParts(machine, "background", limits);
-  const { engines, damage, keymap, table, writer, reader, reads, services } = parts;
+  const { machine, writerLimits, limits, verifyIndexMs, isAlive } = options;
+  const parts = await openStoreParts(machine, "background", { ...writerLimits, reserveBytes: 0 });
+  const { engines, damage, keymap, table, writer, reader, services } = parts;
   const { platform, disks } = machine;
   const census = new ExtentCensus({ clock: platform.clock, disks, keymap, table });
   const everyMs = verifyIndexMs;
@@ -57,19 +58,11 @@ export async function openBackground(
   const restarting = new RestartingServices(platform, metrics);
   const background = createBackground({
     platform,
-    keep: (loop) => restarting.wrap(loop),
-    disks: machine.disks,
-    damage,
-    keymap,
-    table,
-    writer,
-    reader,
-    reads,
+    disks,
+    ...parts,
     isAlive,
-    limits: {
-      ...(compactAt === undefined ? {} : { deadShare: compactAt }),
-      uploadIdleMs: uploadIdleDays === 0 ? undefined : uploadIdleDays * 24 * 3_600_000,
-    },
+    limits,
+    keep: (loop) => restarting.wrap(loop),
     observers: [census, verification],
   });
   sampleStore(metrics, machine.engines, writer);
@@ -78,11 +71,11 @@ export async function openBackground(
   sampleIndexDamage(metrics, damage);
   sampleVerification(metrics, verification);
   return {
-    session: keymap.session.id,
+    parts,
+    background,
     services: [...services.map((service) => restarting.wrap(service)), background],
     metrics,
     answer: ({ kind }) => (kind === "metrics" ? { families: metrics.read() } : {}),
-    statistics: () => background.statistics(),
     close: () => reader.close(),
   };
 }

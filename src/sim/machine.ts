@@ -5,7 +5,7 @@ import type { ExtentDisks } from "../extent/extent-files.ts";
 import { localDataDisk } from "../extent/local-members.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { Log, Platform } from "../platform/platform.ts";
 import { SessionRegister, isAlive } from "../server/session-roster.ts";
 import { WallClock } from "./clock.ts";
 import { SimDisk } from "./disk.ts";
@@ -342,9 +342,13 @@ export class Machine {
 
   #platformOf(process: SimProcess): Platform {
     const { scheduler, random, hash } = this.options;
-    const log = (level: string, event: string, fields?: object) => {
+    const log: Log = (level, event, fields = {}) => {
       if (event === "index_damaged") this.#reportedDamage.add(process.name);
-      this.log(process.name, `${level} ${event} ${JSON.stringify(fields ?? {})}`);
+      // It has a stack where it is a bug and no failure: production goes on, a run must not.
+      const { stack } = fields;
+      if (event === "service_failed" && stack !== undefined)
+        this.fail(new Violation(String(stack)));
+      this.log(process.name, `${level} ${event} ${JSON.stringify(fields)}`);
     };
     const { wall } = this;
     return createSimPlatform({ process, scheduler, wall, random: random.fork(), hash, log });

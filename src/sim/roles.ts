@@ -1,13 +1,13 @@
-import { type Background, createBackground } from "../control/background.ts";
+import type { Background } from "../control/background.ts";
 import { type CheckReport, checkStore } from "../control/check.ts";
-import { IndexVerification } from "../control/index-verification.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
 import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
 import type { Platform } from "../platform/platform.ts";
+import { openBackground } from "../server/background-process.ts";
 import { runServices } from "../server/services.ts";
-import { openStoreParts, type StoreParts } from "../server/store-parts.ts";
+import { openStoreParts, type StoreMachine } from "../server/store-parts.ts";
 
 // The processes of a machine: the composition of server/, without HTTP.
 
@@ -68,41 +68,44 @@ export async function runRole(
   place: RolePlace,
   serves: (access: RoleAccess) => void,
 ): Promise<void> {
-  const { platform, engine, disks, generation, extentBytes, signal } = place;
+  if (role === "front end") await runFrontEnd(place, serves);
+  else await runBackground(place, serves);
+  await place.engine.close();
+}
+
+async function runFrontEnd(place: RolePlace, serves: (access: RoleAccess) => void): Promise<void> {
+  const { platform, extentBytes, signal } = place;
   const limits = { extentBytes, reserveBytes: 0, sealAfterMs };
-  const kind = role === "front end" ? "front-end" : "background";
-  const engines = new Map([[engineName, engine]]);
-  const parts = await openStoreParts({ platform, engines, disks, generation }, kind, limits);
+  const parts = await openStoreParts(machineOf(place), "front-end", limits);
   const { keymap, writer, reader, reads } = parts;
   place.opened(keymap.session.id);
-  if (role === "front end") {
-    const shared = { platform, keymap, writer, reader, reads, region };
-    serves({ store: createProcessStore(shared, partsPerCommit) });
-    await runServices(parts.services, signal);
-  } else await runBackground(place, parts, serves);
+  const shared = { platform, keymap, writer, reader, reads, region };
+  serves({ store: createProcessStore(shared, partsPerCommit) });
+  await runServices(parts.services, signal);
   await reader.close();
-  await engine.close();
 }
 
 async function runBackground(
   place: RolePlace,
-  parts: StoreParts,
   serves: (access: RoleAccess) => void,
 ): Promise<void> {
-  const { platform, disks, isAlive, signal } = place;
-  const limits = { ...backgroundLimits, smallBytes: place.extentBytes / 4, mergedAtOnce };
-  const { engines, damage } = parts;
-  const verifyEvery = { platform, engines, damage, everyMs: verifyIndexMs };
-  const background = createBackground({
-    platform,
-    disks,
-    ...parts,
+  const { platform, disks, extentBytes, isAlive } = place;
+  const opened = await openBackground({
+    machine: machineOf(place),
+    writerLimits: { extentBytes, sealAfterMs },
+    limits: { ...backgroundLimits, smallBytes: extentBytes / 4, mergedAtOnce },
+    verifyIndexMs,
     isAlive,
-    limits,
-    observers: [new IndexVerification(verifyEvery)],
   });
+  const { parts, background } = opened;
+  place.opened(parts.keymap.session.id);
   const check = () =>
     checkStore({ platform, disks, ...parts, signal: new AbortController().signal });
   serves({ background, check });
-  await runServices([...parts.services, background], signal);
+  await runServices(opened.services, place.signal);
+  await opened.close();
+}
+
+function machineOf({ platform, engine, disks, generation }: RolePlace): StoreMachine {
+  return { platform, engines: new Map([[engineName, engine]]), disks, generation };
 }

@@ -82,18 +82,21 @@ export async function runBackground(
   start: StartMessage,
 ): Promise<void> {
   const { settings, location } = start;
+  const uploadIdleDays = settings["upload-idle-days"];
   const opened = await openStore(platform, location, (cause) => {
     channel.indexFailed(cause);
   });
   const background = await openBackground({
     machine: opened.machine,
-    sealAfterMs: settings["seal-after"],
-    compactAt: settings["compact-at"],
-    uploadIdleDays: settings["upload-idle-days"],
+    writerLimits: { sealAfterMs: settings["seal-after"] },
+    limits: {
+      deadShare: settings["compact-at"],
+      uploadIdleMs: uploadIdleDays === 0 ? undefined : uploadIdleDays * 24 * 3_600_000,
+    },
     verifyIndexMs: settings["verify-index-every"],
     isAlive: (session) => isAlive(channel.roster, session),
   });
-  channel.send({ type: "opened", session: background.session });
+  channel.send({ type: "opened", session: background.parts.keymap.session.id });
   sampleProcess(background.metrics);
   channel.answer = (question) => background.answer(question);
   // A process that died while reading holds pages that could be used again.
