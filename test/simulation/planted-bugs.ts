@@ -196,7 +196,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "the null version that is replaced behind the head is not freed",
-    seed: 28,
+    seed: 47,
     breaks: "C5",
     marker: "null-version-replaced",
     change: replaced("planRowRemoval(replaced)", "{ ...planRowRemoval(replaced), freed: [] }"),
