@@ -9,6 +9,7 @@ import type { ObjectStore } from "./object-store.ts";
 import { always, attributes, get, ok, patterned, put, refusalOf } from "./testing/bodies.ts";
 import { freedIn, refsOf } from "./testing/garbage.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
+import { findUpload } from "./upload/multipart.ts";
 import { startUpload } from "./testing/uploads.ts";
 
 const hash = createHash();
@@ -92,18 +93,22 @@ test("copy part: a range of an object, or all of it; a range outside is refused"
   const store = await createTestStore(hash);
   ok(await put(store, "a", body));
   const upload = await startUpload(store);
-  const input = { ...upload.address, part: 1, source: sourceOf("a") };
-  const part = ok(await copyPart(store, { ...input, range: { first: 10, last: 19 } }));
+  const input = { part: 1, source: sourceOf("a") };
+  const open = ok(await findUpload(store, upload.address));
+  const part = ok(await copyPart(store, open, { ...input, range: { first: 10, last: 19 } }));
   assert.equal(part.size, 10);
   for (const range of [
     { first: 0, last: 1000 },
     { first: 5, last: 4 },
   ]) {
-    assert.equal(refusalOf(await copyPart(store, { ...input, range })), "invalidRange");
+    assert.equal(refusalOf(await copyPart(store, open, { ...input, range })), "invalidRange");
   }
-  const whole = ok(await copyPart(store, { ...input, range: undefined }));
+  const whole = ok(await copyPart(store, open, { ...input, range: undefined }));
   const complete = { part: 1, etag: whole.etag, checksum: undefined };
   ok(await upload.complete([complete]));
   assert.deepEqual(ok(await get(store, "k")), body);
-  assert.equal(refusalOf(await copyPart(store, { ...input, range: undefined })), "noSuchUpload");
+  assert.equal(
+    refusalOf(await copyPart(store, open, { ...input, range: undefined })),
+    "noSuchUpload",
+  );
 });

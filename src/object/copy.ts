@@ -7,7 +7,7 @@ import { bodyBytesMax } from "./write/store-body.ts";
 import { checkCopySource, type ReadConditions, type WriteCondition } from "./conditions.ts";
 import { digestOf } from "./write/digests.ts";
 import type { Span } from "./read/ranges.ts";
-import { getUpload, type UploadAddress, uploadPart } from "./upload/multipart.ts";
+import { type OpenUpload, uploadPart } from "./upload/multipart.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { mayWrite, type Stored, storeObject } from "./write/put.ts";
 import { plainPieces, type IncomingBody } from "./write/incoming-body.ts";
@@ -67,7 +67,7 @@ export async function copyObject(store: ObjectStore, input: CopyInput): Promise<
   return isRefusal(stored) ? stored : copied(source, stored);
 }
 
-export interface CopyPartInput extends UploadAddress {
+export interface CopyPartInput {
   readonly part: number;
   readonly source: CopySource;
   readonly range: { readonly first: number; readonly last: number } | undefined;
@@ -77,22 +77,21 @@ export interface CopyPartInput extends UploadAddress {
 /** A part made from a range (inclusive) of an object. */
 export async function copyPart(
   store: ObjectStore,
+  upload: OpenUpload,
   input: CopyPartInput,
 ): Promise<Copied | Refusal> {
-  const upload = await getUpload(store, input);
-  if (isRefusal(upload)) return upload;
   const source = await openSource(store, input.source);
   if (isRefusal(source)) return source;
   const { size } = source.version.row;
-  const { range, signal } = input;
+  const { part, range, signal } = input;
   const span = { first: range?.first ?? 0, end: range === undefined ? size : range.last + 1 };
   if (range !== undefined && (span.first >= span.end || span.end > size)) {
     return refuse("invalidRange", { details: { ActualObjectSize: String(size) } });
   }
   if (span.end - span.first > bodyBytesMax) return sourceTooLarge();
-  const algorithm = upload.checksum?.algorithm ?? defaultChecksum;
+  const algorithm = upload.row.checksum?.algorithm ?? defaultChecksum;
   const data = copyOf(store, source, { span, algorithm, signal });
-  const stored = await uploadPart(store, { ...input, data });
+  const stored = await uploadPart(store, upload, { part, data });
   return isRefusal(stored) ? stored : copied(source, stored);
 }
 

@@ -5,9 +5,11 @@ import type { Partition } from "../keymap/keymap.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { setVersioning } from "./bucket/buckets.ts";
 import type { ObjectStore } from "./object-store.ts";
-import { always, ok, put } from "./testing/bodies.ts";
+import { always, attributes, incomingOf, ok, put } from "./testing/bodies.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
+import { startUpload } from "./testing/uploads.ts";
 import { refOf } from "./testing/versions.ts";
+import { initiateUpload, listParts, findUpload, uploadPart } from "./upload/multipart.ts";
 import { deleteObjects } from "./write/delete-many.ts";
 import { deleteObject } from "./write/delete.ts";
 import { putTags } from "./write/tags.ts";
@@ -77,4 +79,26 @@ test("tags: the version is read with the fence", async () => {
   ok(await put(store, "k", "some"));
   const tag = (counted: ObjectStore) => putTags(counted, { ...place, tags: [["a", "b"]] });
   assert.deepEqual(await asked(store, tag), { reads: 1, commits: 1 });
+});
+
+test("upload: each step reads once, and a Complete that is repeated commits nothing", async () => {
+  const store = await createTestStore(hash);
+  const begin = { bucket: testBucket, key: key("k"), attributes, checksum: undefined };
+  const begun = (counted: ObjectStore) => initiateUpload(counted, begin);
+  assert.deepEqual(await asked(store, begun), { reads: 1, commits: 1 });
+  const upload = await startUpload(store);
+  const sent = async (counted: ObjectStore) => {
+    const open = ok(await findUpload(counted, upload.address));
+    return uploadPart(counted, open, { part: 1, data: incomingOf(key("some")) });
+  };
+  // One before the body is read, and one for the commit.
+  assert.deepEqual(await asked(store, sent), { reads: 2, commits: 1 });
+  const listed = (counted: ObjectStore) =>
+    listParts(counted, { ...upload.address, afterPart: 0, limit: 10 });
+  assert.deepEqual(await asked(store, listed), { reads: 1, commits: 0 });
+  const parts = await upload.parts([[1, key("some")]]);
+  ok(await upload.complete(parts));
+  const { commits } = store.machine.engine.statistics();
+  ok(await upload.complete(parts));
+  assert.equal(store.machine.engine.statistics().commits, commits);
 });

@@ -12,7 +12,7 @@ import {
 } from "../format/object-row.ts";
 import { parsePartKey, partKey, partsRange, uploadKey } from "../format/row-keys.ts";
 import type { Plan } from "./commit.ts";
-import type { KeyPlace } from "./key-place.ts";
+import type { KeyPlace, ReadPlace } from "./key-place.ts";
 
 /*
  * An upload has one row, and one for each of its parts. Storing a part puts the upload's row again,
@@ -43,7 +43,10 @@ export interface FoundPart extends PartRow {
 }
 
 /** An upload that goes on. */
-export async function readUpload(target: KeyPlace, id: UploadId): Promise<FoundUpload | undefined> {
+export async function readUpload(
+  target: ReadPlace,
+  id: UploadId,
+): Promise<FoundUpload | undefined> {
   return openUploadOf(
     id,
     await readRow(target.partition, uploadKey(target.bucket.id, target.key, id)),
@@ -91,7 +94,7 @@ export async function readAllParts(target: KeyPlace, upload: UploadId): Promise<
 
 /** Parts in order of their numbers, from the first above `afterPart`; at most `limit`. */
 export async function readParts(
-  target: KeyPlace,
+  target: ReadPlace,
   upload: UploadId,
   afterPart: number,
   limit: number,

@@ -3,10 +3,10 @@ import type { UploadId } from "../../format/ids.ts";
 import type { UploadRow } from "../../format/object-row.ts";
 import type { CompletePart } from "../upload/choose-parts.ts";
 import { type CompleteInput, completeUpload } from "../upload/complete-upload.ts";
-import { initiateUpload, uploadPart } from "../upload/multipart.ts";
+import { initiateUpload, findUpload, uploadPart } from "../upload/multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Stored } from "../write/put.ts";
-import type { Refusal } from "../refusal.ts";
+import { isRefusal, type Refusal } from "../refusal.ts";
 import { always, attributes, ok, incomingOf } from "./bodies.ts";
 import { key, testBucket } from "./test-store.ts";
 
@@ -26,13 +26,14 @@ export class TestUpload {
     this.address = { bucket: testBucket, key: key("k"), upload: id };
   }
 
-  part(
+  async part(
     number: number,
     bytes: Uint8Array,
     algorithm?: ChecksumAlgorithm,
   ): Promise<Stored | Refusal> {
     const data = incomingOf(bytes, algorithm === undefined ? {} : { algorithm });
-    return uploadPart(this.#store, { ...this.address, part: number, data });
+    const upload = await findUpload(this.#store, this.address);
+    return isRefusal(upload) ? upload : uploadPart(this.#store, upload, { part: number, data });
   }
 
   /** Stores the parts and returns what to list of them. */

@@ -1,10 +1,12 @@
 import { concatBytes, equalBytes } from "../../base/bytes.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { ChecksumAlgorithm, StoredChecksum } from "../../format/checksum.ts";
+import type { Rows } from "../../engine/engine.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { type ObjectRow, partSetOf } from "../../format/object-row.ts";
+import { bucketFenceKey, headKey, uploadKey } from "../../format/row-keys.ts";
 import { BlobWriter } from "../blob-writer.ts";
-import { commitPlan, type Plan } from "../../rows/commit.ts";
+import { commitPlan, fenceOf, type Plan, type Unchanged } from "../../rows/commit.ts";
 import { madeVersion, type MadeVersion, planVersion } from "../../rows/version-changes.ts";
 import { checkWrite, conditionName, type WriteCondition } from "../conditions.ts";
 import { partsOf } from "../read/get.ts";
@@ -19,11 +21,11 @@ import { openTarget, type Target } from "../target.ts";
 import {
   type FoundPart,
   type FoundUpload,
+  openUploadOf,
   planUploadEnd,
   readAllParts,
-  readUpload,
 } from "../../rows/uploads.ts";
-import { objectOf, readHead, type Version } from "../../rows/versions.ts";
+import { objectOf, type Version, versionOf } from "../../rows/versions.ts";
 import { wholeChecksum } from "../write/whole-checksum.ts";
 
 export interface CompleteInput extends UploadAddress, PartsAsked {
@@ -47,21 +49,32 @@ export async function completeUpload(
 ): Promise<Stored | Refusal> {
   const target = await openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
+  const { bucket, key } = target;
+  const reads = [uploadKey(bucket.id, key, input.upload), headKey(bucket.id, key)];
   let attempts = 0;
-  const made = await commitPlan(store, target, async (fence) => {
+  const plan = async (
+    fence: BucketFenceRow,
+    [uploadRow, headRow]: Rows,
+  ): Promise<Plan<MadeVersion> | Unchanged<MadeVersion> | Refusal> => {
     const repeated = attempts++ > 0;
-    // The upload first: if another Complete of it happens in between, the head shows it.
-    const upload = await readUpload(target, input.upload);
-    const head = await readHead(target);
+    const upload = openUploadOf(input.upload, uploadRow);
+    const head = versionOf(headRow);
     if (upload === undefined) return madeBefore(store, target, head, { input, fence });
     const planned =
       checkHead(head, input.condition, upload, repeated) ??
       (await planCompletion(store, target, { input, head, upload, fence }));
     if (!isRefusal(planned)) return planned;
     // The cause may be that another Complete of this upload was first: it takes the parts.
-    const isThere = (await readUpload(target, input.upload)) !== undefined;
-    return isThere ? planned : madeBefore(store, target, await readHead(target), { input, fence });
-  });
+    const [fenceNow, uploadNow, headNow] = await target.partition.read([
+      bucketFenceKey(bucket.id),
+      ...reads,
+    ]);
+    if (openUploadOf(input.upload, uploadNow) !== undefined) return planned;
+    const now = fenceOf(fenceNow, "active");
+    if (isRefusal(now)) return now;
+    return madeBefore(store, target, versionOf(headNow), { input, fence: now.row });
+  };
+  const made = await commitPlan(store, target, plan, { reads });
   if (isRefusal(made)) return made;
   await clearUploadIfPossible(store, target, input.upload);
   return storedOf(made);
@@ -76,14 +89,14 @@ async function madeBefore(
   target: Target,
   head: Version | undefined,
   { input, fence }: { readonly input: CompleteInput; readonly fence: BucketFenceRow },
-): Promise<Plan<MadeVersion> | Refusal> {
+): Promise<Unchanged<MadeVersion> | Refusal> {
   const object = objectOf(head);
   if (head === undefined || object === undefined || object.upload !== input.upload) {
     return refuse("noSuchUpload");
   }
   const made = await partsOf(store, target, head);
   if (!isSameList(made, input.parts)) return refuse("noSuchUpload");
-  return { checks: [], puts: [], deletes: [], freed: [], result: madeVersion(object, fence) };
+  return { unchanged: madeVersion(object, fence) };
 }
 
 /**

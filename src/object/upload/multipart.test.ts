@@ -6,7 +6,7 @@ import { space, spaceRange } from "../../format/row-keys.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import { deleteObject } from "../write/delete.ts";
 import { getObject, headObject } from "../read/get.ts";
-import { abortUpload, getUpload, listParts } from "./multipart.ts";
+import { abortUpload, findUpload, listParts } from "./multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal } from "../refusal.ts";
 import { always, attributes, get, ok, patterned, put, refusalOf } from "../testing/bodies.ts";
@@ -134,7 +134,7 @@ test("C5: an abort frees every part; then the upload is not there", async () => 
   assert.deepEqual(await freedIn(store), refsOf([], ...store.writer.appended));
   assert.equal(await rowsLeft(store), 0);
   assert.equal(refusalOf(await abortUpload(store, upload.address)), "noSuchUpload");
-  assert.equal(refusalOf(await getUpload(store, upload.address)), "noSuchUpload");
+  assert.equal(refusalOf(await findUpload(store, upload.address)), "noSuchUpload");
   assert.equal(refusalOf(await upload.part(1, small)), "noSuchUpload");
   assert.equal(refusalOf(await upload.complete(parts)), "noSuchUpload");
 });

@@ -8,12 +8,12 @@ import {
   type PartRow,
   type UploadRow,
 } from "../../format/object-row.ts";
-import { bucketFenceKey, partKey, uploadKey } from "../../format/row-keys.ts";
+import { bucketFenceKey, headKey, partKey, uploadKey } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Bucket } from "../decoded-buckets.ts";
 import { storeBody } from "../write/store-body.ts";
 import type { IncomingBody } from "../write/incoming-body.ts";
-import { commitPlan, fenceOf, type Planned, releasing } from "../../rows/commit.ts";
+import { commitPlan, fenceOf, type Plan, type Planned, releasing } from "../../rows/commit.ts";
 import { etagOf } from "../etag.ts";
 import { freeUpload } from "../../rows/upload-end.ts";
 import type { ObjectStore } from "../object-store.ts";
@@ -23,14 +23,13 @@ import type { KeyPlace } from "../../rows/key-place.ts";
 import { openTarget, type Target } from "../target.ts";
 import {
   foundPart,
-  type FoundUpload,
   openUploadOf,
   partNumberMax,
   planPart,
   readParts,
   readUpload,
 } from "../../rows/uploads.ts";
-import { readHead } from "../../rows/versions.ts";
+import { versionOf } from "../../rows/versions.ts";
 
 export { listUploads, type UploadListItem } from "../list/list-uploads.ts";
 
@@ -54,24 +53,21 @@ export async function initiateUpload(
   const { attributes, checksum } = input;
   const initiatedMs = store.platform.clock.now();
   const upload = newUploadId(store, target, initiatedMs);
-  // Not checked by the commit: a version that comes in between is one that came during the upload.
-  const head = await readHead(target);
   const key = uploadKey(target.bucket.id, target.key, upload);
-  const headBlob = head?.row.blob;
-  const value = encodeUploadRow({
-    initiatedMs,
-    headBlob,
-    attributes,
-    checksum,
-    ended: undefined,
-  });
-  return commitPlan(store, target, async () => ({
-    checks: [{ key, expect: "absent" }],
-    puts: [{ key, value }],
-    deletes: [],
-    freed: [],
-    result: { upload },
-  }));
+  const plan = (_: BucketFenceRow, [headRow]: Rows): Plan<{ upload: UploadId }> => {
+    // Not checked by the commit: a version that comes in between is one that came during the
+    // upload.
+    const headBlob = versionOf(headRow)?.row.blob;
+    const row = { initiatedMs, headBlob, attributes, checksum, ended: undefined };
+    return {
+      checks: [{ key, expect: "absent" }],
+      puts: [{ key, value: encodeUploadRow(row) }],
+      deletes: [],
+      freed: [],
+      result: { upload },
+    };
+  };
+  return commitPlan(store, target, plan, { reads: [headKey(target.bucket.id, target.key)] });
 }
 
 /** Where in an upload id it says which key it is of. */
@@ -109,29 +105,42 @@ export function isUploadOf(
   return high! * 0x100 + low! === keyCheck(store.platform.hash, bucket.id, key);
 }
 
-/** The upload as it was initiated; `noSuchUpload`. */
-export async function getUpload(
-  store: ObjectStore,
-  address: UploadAddress,
-): Promise<UploadRow | Refusal> {
-  const found = await openUpload(store, address);
-  return isRefusal(found) ? found : found.upload.row;
+/** An upload that goes on, of a key in a bucket that is not being deleted. */
+export interface OpenUpload {
+  readonly target: Target;
+  readonly id: UploadId;
+  /** As it was initiated. */
+  readonly row: UploadRow;
 }
 
-async function openUpload(
+/**
+ * Finds the upload that parts are to be added to; `noSuchUpload`, `noSuchBucket`,
+ * `operationAborted`. The commit of a part looks again: this look tells what the part's checksum
+ * is to be, and saves reading a body in vain.
+ */
+export async function findUpload(
   store: ObjectStore,
   address: UploadAddress,
-): Promise<{ target: Target; upload: FoundUpload } | Refusal> {
+): Promise<OpenUpload | Refusal> {
   const target = await openTarget(store, address.bucket, address.key);
   if (isRefusal(target)) return target;
-  const upload = await readUpload(target, address.upload);
-  return upload === undefined ? refuse("noSuchUpload") : { target, upload };
+  const { bucket, key, partition } = target;
+  const { upload: id } = address;
+  const [fenceRow, stored] = await partition.read([
+    bucketFenceKey(bucket.id),
+    uploadKey(bucket.id, key, id),
+  ]);
+  const upload = openUploadOf(id, stored);
+  if (upload === undefined) return refuse("noSuchUpload");
+  const fence = fenceOf(fenceRow, "active");
+  return isRefusal(fence) ? fence : { target, id, row: upload.row };
 }
 
 /** Stores a part, replacing one of the same number. Durable once answered. */
 export async function uploadPart(
   store: ObjectStore,
-  input: UploadAddress & {
+  upload: OpenUpload,
+  input: {
     /** 1 … 10,000 */
     readonly part: number;
     readonly data: IncomingBody;
@@ -142,34 +151,20 @@ export async function uploadPart(
     const message = `Part number must be an integer between 1 and ${partNumberMax}, inclusive`;
     return refuse("invalidRequest", { message });
   }
-  const target = await openTarget(store, input.bucket, input.key);
-  if (isRefusal(target)) return target;
-  const refusal = await mayAddPart(target, input.upload);
-  if (refusal !== undefined) return refusal;
   const blob = store.keymap.session.nextBlobId();
-  const { key, bucket } = target;
-  const identity = { bucket: bucket.id, key, blob, upload: input.upload, part };
+  const { key, bucket } = upload.target;
+  const identity = { bucket: bucket.id, key, blob, upload: upload.id, part };
   const body = await storeBody(store, identity, input.data);
   if (isRefusal(body)) return body;
   const { size, md5, checksum, data } = body;
   const row = { size, md5, checksum, data, blob };
-  return releasing(store, body.appended, () => replacePart(store, target, input, row));
-}
-
-/** `noSuchUpload`, `noSuchBucket`, `operationAborted`; saves reading a body in vain. */
-async function mayAddPart(target: Target, id: UploadId): Promise<Refusal | undefined> {
-  const { bucket, key, partition } = target;
-  const answer = partition.read([bucketFenceKey(bucket.id), uploadKey(bucket.id, key, id)]);
-  const [fence, upload] = answer instanceof Promise ? await answer : answer;
-  if (openUploadOf(id, upload) === undefined) return refuse("noSuchUpload");
-  const found = fenceOf(fence, "active");
-  return isRefusal(found) ? found : undefined;
+  return releasing(store, body.appended, () => replacePart(store, upload, part, row));
 }
 
 function replacePart(
   store: ObjectStore,
-  target: Target,
-  { upload: id, part }: { readonly upload: UploadId; readonly part: number },
+  { target, id }: OpenUpload,
+  part: number,
   body: Omit<PartRow, "modifiedMs">,
 ): Promise<Stored | Refusal> {
   const rowKey = partKey(target.bucket.id, target.key, id, part);
@@ -201,16 +196,21 @@ export async function listParts(
   | { upload: UploadRow; parts: readonly (PartRow & { part: number })[]; truncated: boolean }
   | Refusal
 > {
-  const found = await openUpload(store, input);
-  if (isRefusal(found)) return found;
-  const { limit, afterPart } = input;
-  // One more, to see whether anything follows; a page of none is complete, as in listings of keys.
-  const parts = await readParts(found.target, input.upload, afterPart, limit + 1);
-  // Parts go with their upload: none found may mean that it was completed as we looked.
-  const still = await readUpload(found.target, input.upload);
-  if (still === undefined) return refuse("noSuchUpload");
-  const truncated = limit > 0 && parts.length > limit;
-  return { upload: found.upload.row, parts: parts.slice(0, limit), truncated };
+  const target = await openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  const { limit, afterPart, upload: id } = input;
+  // Of one moment: parts go with their upload.
+  return target.partition.inSnapshot(async (reader) => {
+    const { key } = target;
+    const at = { bucket: target.bucket, key, partition: reader };
+    const upload = await readUpload(at, id);
+    if (upload === undefined) return refuse("noSuchUpload");
+    // One more, to see whether anything follows; a page of none is complete, as in listings of
+    // keys.
+    const parts = await readParts(at, id, afterPart, limit + 1);
+    const truncated = limit > 0 && parts.length > limit;
+    return { upload: upload.row, parts: parts.slice(0, limit), truncated };
+  });
 }
 
 export async function abortUpload(

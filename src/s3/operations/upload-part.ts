@@ -2,7 +2,12 @@ import { must } from "../../base/assert.ts";
 import type { ChecksumAlgorithm } from "../../format/checksum.ts";
 import { copyPart, type CopyPartInput } from "../../object/copy.ts";
 import { isRefusal } from "../../object/refusal.ts";
-import { getUpload, uploadPart as storePart } from "../../object/upload/multipart.ts";
+import {
+  type OpenUpload,
+  findUpload,
+  type UploadAddress,
+  uploadPart as storePart,
+} from "../../object/upload/multipart.ts";
 import type { HttpResponse } from "../../platform/http.ts";
 import { granted, type Operation, permit, type S3Call, xmlResponse } from "../call.ts";
 import { S3Error } from "../errors.ts";
@@ -23,12 +28,12 @@ export const uploadPart: Operation = async (call) => {
   await permit(call, "s3:PutObject", { bucket, key });
   const address = parseUploadAddress(call);
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
-  const { checksum } = granted(await getUpload(call.objects, address), address);
+  const upload = granted(await findUpload(call.objects, address), address);
+  const { checksum } = upload.row;
   checkAlgorithm(checksum?.algorithm, declaredChecksums(call).checksum?.algorithm);
   // All parts keep the checksum that the whole is to have, whatever they are sent with.
   const data = openUpload(call, checksum?.algorithm ?? defaultChecksum);
-  const input = { ...address, part, data };
-  const stored = granted(await storePart(call.objects, input), address);
+  const stored = granted(await storePart(call.objects, upload, { part, data }), address);
   const shown = checksum === undefined ? data.sent() : stored.checksum;
   return {
     status: 200,
@@ -54,22 +59,24 @@ export const uploadPartCopy: Operation = async (call) => {
   const address = parseUploadAddress(call);
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
   const range = parseCopyRange(call);
-  const { checksum } = granted(await getUpload(call.objects, address), address);
+  const upload = granted(await findUpload(call.objects, address), address);
   const { signal } = call.request;
-  const input = { ...address, part, source, range, signal };
-  return call.keepAlive(copy(call, input, checksum !== undefined));
+  return call.keepAlive(copy(call, address, upload, { part, source, range, signal }));
 };
 
-/** @param checksums whether the upload is one whose parts' checksums are shown. */
-async function copy(call: S3Call, input: CopyPartInput, checksums: boolean): Promise<HttpResponse> {
-  const stored = await copyPart(call.objects, input);
-  if (isRefusal(stored))
-    throw await refusedCopy(call, stored, { source: input.source, target: input });
+async function copy(
+  call: S3Call,
+  target: UploadAddress,
+  upload: OpenUpload,
+  input: CopyPartInput,
+): Promise<HttpResponse> {
+  const stored = await copyPart(call.objects, upload, input);
+  if (isRefusal(stored)) throw await refusedCopy(call, stored, { source: input.source, target });
   return xmlResponse(
     xmlDocument("CopyPartResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),
       etagElement(stored.etag),
-      ...(checksums ? partChecksumElements(stored.checksum) : []),
+      ...(upload.row.checksum === undefined ? [] : partChecksumElements(stored.checksum)),
     ]),
     partCopyHeaders(stored, input.source),
   );

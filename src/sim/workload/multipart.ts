@@ -6,8 +6,10 @@ import {
   abortUpload,
   initiateUpload,
   listParts,
+  findUpload,
   uploadPart,
 } from "../../object/upload/multipart.ts";
+import { isRefusal } from "../../object/refusal.ts";
 import type { Stored } from "../../object/write/put.ts";
 import { Violation } from "../history.ts";
 import { uploadIdleMs } from "../roles.ts";
@@ -113,13 +115,13 @@ async function sendPart(
   const md5 = values.md5(bytes);
   const part = { bytes, md5, etag: toHex(md5) };
   const activeMs = session.nowMs();
-  const attempt = await session.attempt(`part ${describe(upload)} ${number} ${length} B`, (store) =>
-    uploadPart(store, {
-      ...upload,
-      upload: upload.id,
-      part: number,
-      data: incomingOf(session, bytes),
-    }),
+  const attempt = await session.attempt(
+    `part ${describe(upload)} ${number} ${length} B`,
+    async (store) => {
+      const open = await findUpload(store, { ...upload, upload: upload.id });
+      if (isRefusal(open)) return open;
+      return uploadPart(store, open, { part: number, data: incomingOf(session, bytes) });
+    },
   );
   const known = upload.parts.get(number) ?? { certain: false, candidates: [] };
   if (attempt.kind === "answer") {
