@@ -200,10 +200,13 @@ function argument(name: string, value: string, message: string): Words {
   return { message, details: { ArgumentName: name, ArgumentValue: value } };
 }
 
-/** @param ids this answer's `x-amz-request-id` and `x-amz-id-2`, which the body repeats. */
+/**
+ * @param ids this answer's `x-amz-request-id` and `x-amz-id-2`, which the body repeats; undefined
+ *   where nothing of the request was looked at.
+ */
 export function errorResponse(
   error: S3Error,
-  ids: { readonly requestId: string; readonly hostId: string },
+  ids?: { readonly requestId: string; readonly hostId: string },
 ): HttpResponse {
   const headers = errorHeaders(error);
   if (error.status === 304) return { status: 304, headers };
@@ -211,8 +214,8 @@ export function errorResponse(
     textElement("Code", error.code),
     textElement("Message", error.message),
     ...Object.entries(error.details).map(([name, value]) => textElement(name, value)),
-    textElement("RequestId", ids.requestId),
-    textElement("HostId", ids.hostId),
+    textElement("RequestId", ids?.requestId),
+    textElement("HostId", ids?.hostId),
   ]);
   return { status: error.status, headers: [["content-type", "application/xml"], ...headers], body };
 }

@@ -6,8 +6,6 @@ import type { HeaderList } from "../platform/http.ts";
 
 // S3's error names and their messages. The code below speaks in codes of its own, and each kind of
 // them has a complete record here: a code added elsewhere is a type error until it has an S3 name.
-// The HTTP server has a few answers of its own, for what it refuses without a handler
-// (node/http/bare-answer.ts).
 
 /** Status and default message per S3 error code, as AWS words them where AWS has the code. */
 const s3Errors = {
@@ -129,6 +127,10 @@ const s3Errors = {
   ],
   PreconditionFailed: [412, "At least one of the pre-conditions you specified did not hold"],
   ReplicationConfigurationNotFoundError: [404, "The replication configuration was not found"],
+  RequestHeaderSectionTooLarge: [
+    400,
+    "Your request header and query parameter sections exceed the maximum allowed size.",
+  ],
   RequestTimeout: [
     400,
     "Your socket connection to the server was not read from or written to within the timeout period. " +

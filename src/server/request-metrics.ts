@@ -1,5 +1,6 @@
 import type { CounterSeries, HistogramSeries, Metrics, Sample } from "../admin/metrics.ts";
 import { type Phase, phaseNames } from "../object/request-phases.ts";
+import { storeErrorCodes } from "../s3/errors.ts";
 import type { ObservedRequest } from "../s3/observed-request.ts";
 
 /** In seconds: a GET from memory takes 0.2 ms; past 60 s a request waits for its client. */
@@ -63,7 +64,7 @@ export class RequestMetrics {
     ).add(1);
     if (code !== undefined) {
       this.#at(series.byCode, code, () => this.#families.errors.at(operation, code)).add(1);
-      if (code === "SlowDown") this.#slowDowns++;
+      if (code === storeErrorCodes.overloaded.code) this.#slowDowns++;
     }
     series.bytesIn.add(request.bytesIn);
     series.bytesOut.add(request.bytesOut);

@@ -1,5 +1,5 @@
 import { addHeader, type Headers, type RequestHead, requestHead } from "../../platform/http.ts";
-import type { HttpRefusal } from "./bare-answer.ts";
+import type { HttpRefusal } from "../../s3/bare-answer.ts";
 import {
   malformed,
   fieldByte,

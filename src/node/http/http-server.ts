@@ -8,7 +8,7 @@ import { AnswerWriter, copiedBytesMax } from "./answer-writer.ts";
 import { Connection, type Serving } from "./connection.ts";
 import { HeadParser } from "./head-parser.ts";
 import { httpLimits, type HttpLimits } from "./limits.ts";
-import { WrongProtocol } from "./bare-answer.ts";
+import { WrongProtocol } from "./wrong-protocol.ts";
 import { readTlsPair, reloadMs, type TlsFiles, type TlsPair, TlsReload } from "./tls.ts";
 
 /*
