@@ -82,12 +82,17 @@ function anonymousClaim({ headers }: RequestHead): Claim | AuthRefusal {
     headers.get(decodedLengthHeader),
   );
   if (isRefusal(payload)) return payload;
-  const rest = { accessKeyId: undefined, payload, signedHeaders: [], presigned: false };
-  return {
-    accessKeyId: undefined,
-    verify: () => ({ principal: anonymous, ...rest }),
-  };
+  return claimOfNobody(payload);
 }
+
+function claimOfNobody(payload: PayloadMode): Claim {
+  const accessKeyId = undefined;
+  const rest = { accessKeyId, payload, signedHeaders: [], presigned: false };
+  return { accessKeyId, verify: () => ({ principal: anonymous, ...rest }) };
+}
+
+/** The claim of a request that nobody signs, such as a browser's preflight. */
+export const unsignedClaim: Claim = claimOfNobody({ kind: "unsigned" });
 
 /** Where no key of Signature V4 is at hand, frames can't be signed. */
 function payloadWithoutKey(

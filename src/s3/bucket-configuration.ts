@@ -18,6 +18,13 @@ export interface BucketConfiguration {
   accept(body: Uint8Array): Uint8Array | undefined;
 }
 
+/** The operations on a configuration, as far as they are built. */
+export interface ConfigurationOperations {
+  readonly read?: Operation;
+  readonly write?: Operation;
+  readonly remove?: Operation;
+}
+
 export function readOf(configuration: BucketConfiguration, action: string): Operation {
   const { name, unset } = configuration;
   return async (call) => {

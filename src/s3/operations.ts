@@ -1,15 +1,56 @@
 import type { Headers } from "../platform/http.ts";
+import type { ConfigurationOperations } from "./bucket-configuration.ts";
+import type { Operation } from "./call.ts";
+import {
+  abortMultipartUpload,
+  createMultipartUpload,
+  listParts,
+} from "./operations/multipart-upload.ts";
+import { bucketTagging } from "./operations/bucket-tagging.ts";
+import { bucketVersioning } from "./operations/bucket-versioning.ts";
+import { completeMultipartUpload } from "./operations/complete-multipart-upload.ts";
+import { copyObject } from "./operations/copy-object.ts";
+import { corsPreflight } from "./operations/cors-preflight.ts";
+import { createBucket, deleteBucket, getBucketLocation, headBucket } from "./operations/bucket.ts";
+import {
+  deleteObjectTagging,
+  getObjectTagging,
+  putObjectTagging,
+} from "./operations/object-tagging.ts";
+import { deleteObject, deleteObjects } from "./operations/delete-object.ts";
+import { getObjectAttributes } from "./operations/get-object-attributes.ts";
+import { getObject, getObjectTorrent, headObject } from "./operations/get-object.ts";
+import { listBuckets } from "./operations/list-buckets.ts";
+import { listMultipartUploads } from "./operations/list-multipart-uploads.ts";
+import { listObjectVersions } from "./operations/list-object-versions.ts";
+import { listObjects, listObjectsV2 } from "./operations/list-objects.ts";
+import { postObject } from "./operations/post-object.ts";
+import { putObject } from "./operations/put-object.ts";
+import { uploadPart, uploadPartCopy } from "./operations/upload-part.ts";
+import {
+  allBlocked,
+  bucketOwnersAccess,
+  defaultDocument,
+  emptyList,
+  objectOwnersAccess,
+  objectWithoutLock,
+  ownerEnforced,
+  unset,
+} from "./operations/unset-configuration.ts";
 import type { RequestTarget } from "./request/request-target.ts";
+import { plainElement } from "./xml/xml-write.ts";
 
 // Which operation a request asks for, as one table. S3 tells operations apart by method, by what
 // the path names, by sub-resources in the query and now and then by a header. A wrong answer is
 // dangerous: DELETE /bucket?policy taken for DELETE /bucket, or PUT /key?partNumber=1 for a whole
 // object, destroys data. So a row matches only if the request names no sub-resource but the row's
-// own, and a request that fits no row is refused. Operations that are not built are rows like all
-// others.
+// own, and a request that fits no row is refused. Each row names the function that carries out its
+// operation; one without a function is not built, and answers NotImplemented.
 
 interface OperationRow {
   readonly operation: string;
+  /** Undefined where the operation is not built. */
+  readonly run: Operation | undefined;
   readonly method: string;
   readonly target: RequestTarget["kind"];
   /** Parameters that must be there. */
@@ -18,6 +59,8 @@ interface OperationRow {
   readonly optional?: readonly string[] | "any";
   /** A header that must be there. */
   readonly header?: string;
+  /** True if nobody signs such a request, whatever signature it carries. */
+  readonly isUnsigned?: boolean;
 }
 
 interface Parameter {
@@ -26,16 +69,36 @@ interface Parameter {
   readonly value: string | undefined;
 }
 
-/** Short for rows of a target: "PUT ?acl" is method and query. */
+/** A row of a target: "PUT ?acl" is method and query. */
+type ShortRow<Name extends string> = readonly [
+  Name,
+  string,
+  (Operation | undefined)?,
+  Pick<OperationRow, "header" | "optional" | "isUnsigned">?,
+];
+
 function rows<const Name extends string>(
   target: OperationRow["target"],
-  list: readonly (readonly [Name, string, Pick<OperationRow, "header" | "optional">?])[],
+  list: readonly ShortRow<Name>[],
 ) {
-  return list.map(([operation, request, more]) => {
+  return list.map(([operation, request, run, more]) => {
     const [method = "", query = ""] = request.split(" ?");
     const items = query === "" ? [] : query.split("&");
-    return { operation, method, target, query: items.map(parameter), ...more };
+    return { operation, run, method, target, query: items.map(parameter), ...more };
   });
+}
+
+/** The rows of a configuration: the operations that read it, set it and delete it. */
+function configuration<const Name extends string>(
+  query: string,
+  [read, write, remove]: readonly [read: Name, write: Name, remove?: Name],
+  run: ConfigurationOperations,
+): readonly ShortRow<Name>[] {
+  const settable = [
+    [read, `GET ${query}`, run.read],
+    [write, `PUT ${query}`, run.write],
+  ] as const;
+  return remove === undefined ? settable : [...settable, [remove, `DELETE ${query}`, run.remove]];
 }
 
 function parameter(item: string): Parameter {
@@ -45,136 +108,215 @@ function parameter(item: string): Parameter {
 
 const copySource = { header: "x-amz-copy-source" };
 const lambdaRoute = { header: "x-amz-request-route" };
-const preflight = { optional: "any" } as const;
+const preflight = { optional: "any", isUnsigned: true } as const;
 
 const service = rows("service", [
   // AWS tells these two apart by host. The first names it, the second is how SDKs ask elsewhere.
   ["ListDirectoryBuckets", "GET ?max-directory-buckets"],
   ["ListDirectoryBuckets", "GET ?x-id=ListDirectoryBuckets"],
-  ["ListBuckets", "GET"],
-  ["CorsPreflight", "OPTIONS", preflight],
+  ["ListBuckets", "GET", listBuckets],
+  ["CorsPreflight", "OPTIONS", corsPreflight, preflight],
 ]);
 
 const bucket = rows("bucket", [
-  ["CreateBucket", "PUT"],
-  ["HeadBucket", "HEAD"],
-  ["DeleteBucket", "DELETE"],
-  ["GetBucketLocation", "GET ?location"],
-  ["ListObjectsV2", "GET ?list-type=2"],
-  ["ListObjectVersions", "GET ?versions"],
-  ["ListMultipartUploads", "GET ?uploads"],
-  ["ListObjects", "GET"],
-  ["DeleteObjects", "POST ?delete"],
-  ["GetBucketVersioning", "GET ?versioning"],
-  ["PutBucketVersioning", "PUT ?versioning"],
-  ["GetBucketTagging", "GET ?tagging"],
-  ["PutBucketTagging", "PUT ?tagging"],
-  ["DeleteBucketTagging", "DELETE ?tagging"],
-  ["GetBucketAcl", "GET ?acl"],
-  ["PutBucketAcl", "PUT ?acl"],
-  ["GetBucketPolicy", "GET ?policy"],
-  ["PutBucketPolicy", "PUT ?policy"],
-  ["DeleteBucketPolicy", "DELETE ?policy"],
-  ["GetBucketPolicyStatus", "GET ?policyStatus"],
-  ["GetPublicAccessBlock", "GET ?publicAccessBlock"],
-  ["PutPublicAccessBlock", "PUT ?publicAccessBlock"],
-  ["DeletePublicAccessBlock", "DELETE ?publicAccessBlock"],
-  ["GetBucketOwnershipControls", "GET ?ownershipControls"],
-  ["PutBucketOwnershipControls", "PUT ?ownershipControls"],
-  ["DeleteBucketOwnershipControls", "DELETE ?ownershipControls"],
-  ["GetBucketAbac", "GET ?abac"],
-  ["PutBucketAbac", "PUT ?abac"],
-  ["GetBucketLifecycleConfiguration", "GET ?lifecycle"],
-  ["PutBucketLifecycleConfiguration", "PUT ?lifecycle"],
-  ["DeleteBucketLifecycle", "DELETE ?lifecycle"],
-  ["GetBucketReplication", "GET ?replication"],
-  ["PutBucketReplication", "PUT ?replication"],
-  ["DeleteBucketReplication", "DELETE ?replication"],
-  ["GetBucketEncryption", "GET ?encryption"],
-  ["PutBucketEncryption", "PUT ?encryption"],
-  ["DeleteBucketEncryption", "DELETE ?encryption"],
-  ["GetBucketCors", "GET ?cors"],
-  ["PutBucketCors", "PUT ?cors"],
-  ["DeleteBucketCors", "DELETE ?cors"],
-  ["GetBucketWebsite", "GET ?website"],
-  ["PutBucketWebsite", "PUT ?website"],
-  ["DeleteBucketWebsite", "DELETE ?website"],
-  ["GetBucketNotificationConfiguration", "GET ?notification"],
-  ["PutBucketNotificationConfiguration", "PUT ?notification"],
-  ["GetBucketLogging", "GET ?logging"],
-  ["PutBucketLogging", "PUT ?logging"],
+  ["CreateBucket", "PUT", createBucket],
+  ["HeadBucket", "HEAD", headBucket],
+  ["DeleteBucket", "DELETE", deleteBucket],
+  ["GetBucketLocation", "GET ?location", getBucketLocation],
+  ["ListObjectsV2", "GET ?list-type=2", listObjectsV2],
+  ["ListObjectVersions", "GET ?versions", listObjectVersions],
+  ["ListMultipartUploads", "GET ?uploads", listMultipartUploads],
+  ["ListObjects", "GET", listObjects],
+  ["DeleteObjects", "POST ?delete", deleteObjects],
+  ...configuration("?versioning", ["GetBucketVersioning", "PutBucketVersioning"], bucketVersioning),
+  ...configuration(
+    "?tagging",
+    ["GetBucketTagging", "PutBucketTagging", "DeleteBucketTagging"],
+    bucketTagging,
+  ),
+  // There are no access control lists here, and nothing can be made public: S3's defaults since
+  // April 2023 hold.
+  ...configuration("?acl", ["GetBucketAcl", "PutBucketAcl"], { read: bucketOwnersAccess }),
+  ...configuration("?policy", ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"], {
+    read: unset("GetBucketPolicy", "NoSuchBucketPolicy"),
+  }),
+  [
+    "GetBucketPolicyStatus",
+    "GET ?policyStatus",
+    unset("GetBucketPolicyStatus", "NoSuchBucketPolicy"),
+  ],
+  ...configuration(
+    "?publicAccessBlock",
+    ["GetPublicAccessBlock", "PutPublicAccessBlock", "DeletePublicAccessBlock"],
+    {
+      read: defaultDocument(
+        "GetBucketPublicAccessBlock",
+        "PublicAccessBlockConfiguration",
+        allBlocked(),
+      ),
+    },
+  ),
+  ...configuration(
+    "?ownershipControls",
+    ["GetBucketOwnershipControls", "PutBucketOwnershipControls", "DeleteBucketOwnershipControls"],
+    { read: defaultDocument("GetBucketOwnershipControls", "OwnershipControls", ownerEnforced()) },
+  ),
+  ...configuration("?abac", ["GetBucketAbac", "PutBucketAbac"], {
+    read: defaultDocument("GetBucketAbac", "AbacStatus", [plainElement("Status", "Disabled")]),
+  }),
+  ...configuration(
+    "?lifecycle",
+    ["GetBucketLifecycleConfiguration", "PutBucketLifecycleConfiguration", "DeleteBucketLifecycle"],
+    { read: unset("GetLifecycleConfiguration", "NoSuchLifecycleConfiguration") },
+  ),
+  ...configuration(
+    "?replication",
+    ["GetBucketReplication", "PutBucketReplication", "DeleteBucketReplication"],
+    { read: unset("GetReplicationConfiguration", "ReplicationConfigurationNotFoundError") },
+  ),
+  // AWS encrypts what is in every bucket, and says so; here, bytes lie as they came.
+  ...configuration(
+    "?encryption",
+    ["GetBucketEncryption", "PutBucketEncryption", "DeleteBucketEncryption"],
+    { read: unset("GetEncryptionConfiguration", "ServerSideEncryptionConfigurationNotFoundError") },
+  ),
+  ...configuration("?cors", ["GetBucketCors", "PutBucketCors", "DeleteBucketCors"], {
+    read: unset("GetBucketCORS", "NoSuchCORSConfiguration"),
+  }),
+  ...configuration("?website", ["GetBucketWebsite", "PutBucketWebsite", "DeleteBucketWebsite"], {
+    read: unset("GetBucketWebsite", "NoSuchWebsiteConfiguration"),
+  }),
+  ...configuration(
+    "?notification",
+    ["GetBucketNotificationConfiguration", "PutBucketNotificationConfiguration"],
+    { read: defaultDocument("GetBucketNotification", "NotificationConfiguration", []) },
+  ),
+  ...configuration("?logging", ["GetBucketLogging", "PutBucketLogging"], {
+    read: defaultDocument("GetBucketLogging", "BucketLoggingStatus", []),
+  }),
   // With an id it is one configuration, without it the list of them.
-  ["GetBucketInventoryConfiguration", "GET ?inventory&id"],
-  ["ListBucketInventoryConfigurations", "GET ?inventory"],
+  [
+    "GetBucketInventoryConfiguration",
+    "GET ?inventory&id",
+    unset("GetInventoryConfiguration", "NoSuchConfiguration"),
+  ],
+  [
+    "ListBucketInventoryConfigurations",
+    "GET ?inventory",
+    emptyList("GetInventoryConfiguration", "ListInventoryConfigurationsResult"),
+  ],
   ["PutBucketInventoryConfiguration", "PUT ?inventory"],
   ["DeleteBucketInventoryConfiguration", "DELETE ?inventory"],
-  ["GetBucketAnalyticsConfiguration", "GET ?analytics&id"],
-  ["ListBucketAnalyticsConfigurations", "GET ?analytics"],
+  [
+    "GetBucketAnalyticsConfiguration",
+    "GET ?analytics&id",
+    unset("GetAnalyticsConfiguration", "NoSuchConfiguration"),
+  ],
+  [
+    "ListBucketAnalyticsConfigurations",
+    "GET ?analytics",
+    emptyList("GetAnalyticsConfiguration", "ListBucketAnalyticsConfigurationResult"),
+  ],
   ["PutBucketAnalyticsConfiguration", "PUT ?analytics"],
   ["DeleteBucketAnalyticsConfiguration", "DELETE ?analytics"],
-  ["GetBucketMetricsConfiguration", "GET ?metrics&id"],
-  ["ListBucketMetricsConfigurations", "GET ?metrics"],
+  [
+    "GetBucketMetricsConfiguration",
+    "GET ?metrics&id",
+    unset("GetMetricsConfiguration", "NoSuchConfiguration"),
+  ],
+  [
+    "ListBucketMetricsConfigurations",
+    "GET ?metrics",
+    emptyList("GetMetricsConfiguration", "ListMetricsConfigurationsResult"),
+  ],
   ["PutBucketMetricsConfiguration", "PUT ?metrics"],
   ["DeleteBucketMetricsConfiguration", "DELETE ?metrics"],
-  ["GetBucketIntelligentTieringConfiguration", "GET ?intelligent-tiering&id"],
-  ["ListBucketIntelligentTieringConfigurations", "GET ?intelligent-tiering"],
+  [
+    "GetBucketIntelligentTieringConfiguration",
+    "GET ?intelligent-tiering&id",
+    unset("GetIntelligentTieringConfiguration", "NoSuchConfiguration"),
+  ],
+  [
+    "ListBucketIntelligentTieringConfigurations",
+    "GET ?intelligent-tiering",
+    emptyList(
+      "GetIntelligentTieringConfiguration",
+      "ListBucketIntelligentTieringConfigurationsOutput",
+    ),
+  ],
   ["PutBucketIntelligentTieringConfiguration", "PUT ?intelligent-tiering"],
   ["DeleteBucketIntelligentTieringConfiguration", "DELETE ?intelligent-tiering"],
-  ["GetObjectLockConfiguration", "GET ?object-lock"],
-  ["PutObjectLockConfiguration", "PUT ?object-lock"],
-  ["GetBucketAccelerateConfiguration", "GET ?accelerate"],
-  ["PutBucketAccelerateConfiguration", "PUT ?accelerate"],
-  ["GetBucketRequestPayment", "GET ?requestPayment"],
-  ["PutBucketRequestPayment", "PUT ?requestPayment"],
+  ...configuration("?object-lock", ["GetObjectLockConfiguration", "PutObjectLockConfiguration"], {
+    read: unset("GetBucketObjectLockConfiguration", "ObjectLockConfigurationNotFoundError"),
+  }),
+  ...configuration(
+    "?accelerate",
+    ["GetBucketAccelerateConfiguration", "PutBucketAccelerateConfiguration"],
+    { read: defaultDocument("GetAccelerateConfiguration", "AccelerateConfiguration", []) },
+  ),
+  ...configuration("?requestPayment", ["GetBucketRequestPayment", "PutBucketRequestPayment"], {
+    read: defaultDocument("GetBucketRequestPayment", "RequestPaymentConfiguration", [
+      plainElement("Payer", "BucketOwner"),
+    ]),
+  }),
   ["CreateSession", "GET ?session"],
   ["CreateBucketMetadataConfiguration", "POST ?metadataConfiguration"],
-  ["GetBucketMetadataConfiguration", "GET ?metadataConfiguration"],
+  // Both versions of the configuration are read with the permission of the first.
+  [
+    "GetBucketMetadataConfiguration",
+    "GET ?metadataConfiguration",
+    unset("GetBucketMetadataTableConfiguration", "MetadataConfigurationNotFound"),
+  ],
   ["DeleteBucketMetadataConfiguration", "DELETE ?metadataConfiguration"],
   ["UpdateBucketMetadataInventoryTableConfiguration", "PUT ?metadataInventoryTable"],
   ["UpdateBucketMetadataJournalTableConfiguration", "PUT ?metadataJournalTable"],
   ["UpdateBucketMetadataAnnotationTableConfiguration", "PUT ?metadataAnnotationTable"],
   ["CreateBucketMetadataTableConfiguration", "POST ?metadataTable"],
-  ["GetBucketMetadataTableConfiguration", "GET ?metadataTable"],
+  [
+    "GetBucketMetadataTableConfiguration",
+    "GET ?metadataTable",
+    unset("GetBucketMetadataTableConfiguration", "MetadataConfigurationNotFound"),
+  ],
   ["DeleteBucketMetadataTableConfiguration", "DELETE ?metadataTable"],
   // Its path names no bucket, it only looks so.
-  ["WriteGetObjectResponse", "POST", lambdaRoute],
-  ["PostObject", "POST"],
-  ["CorsPreflight", "OPTIONS", preflight],
+  ["WriteGetObjectResponse", "POST", undefined, lambdaRoute],
+  ["PostObject", "POST", postObject],
+  ["CorsPreflight", "OPTIONS", corsPreflight, preflight],
 ]);
 
 const object = rows("object", [
-  ["UploadPartCopy", "PUT ?partNumber&uploadId", copySource],
-  ["UploadPart", "PUT ?partNumber&uploadId"],
+  ["UploadPartCopy", "PUT ?partNumber&uploadId", uploadPartCopy, copySource],
+  ["UploadPart", "PUT ?partNumber&uploadId", uploadPart],
   ["PutObjectAcl", "PUT ?acl"],
-  ["PutObjectTagging", "PUT ?tagging"],
+  ["PutObjectTagging", "PUT ?tagging", putObjectTagging],
   ["PutObjectRetention", "PUT ?retention"],
   ["PutObjectLegalHold", "PUT ?legal-hold"],
   ["UpdateObjectEncryption", "PUT ?encryption"],
   ["PutObjectAnnotation", "PUT ?annotation"],
   ["RenameObject", "PUT ?renameObject"],
-  ["CopyObject", "PUT", copySource],
-  ["PutObject", "PUT"],
-  ["ListParts", "GET ?uploadId"],
-  ["GetObjectAttributes", "GET ?attributes"],
-  ["GetObjectTagging", "GET ?tagging"],
-  ["GetObjectAcl", "GET ?acl"],
-  ["GetObjectRetention", "GET ?retention"],
-  ["GetObjectLegalHold", "GET ?legal-hold"],
-  ["GetObjectTorrent", "GET ?torrent"],
+  ["CopyObject", "PUT", copyObject, copySource],
+  ["PutObject", "PUT", putObject],
+  ["ListParts", "GET ?uploadId", listParts],
+  ["GetObjectAttributes", "GET ?attributes", getObjectAttributes],
+  ["GetObjectTagging", "GET ?tagging", getObjectTagging],
+  ["GetObjectAcl", "GET ?acl", objectOwnersAccess],
+  ["GetObjectRetention", "GET ?retention", objectWithoutLock("s3:GetObjectRetention")],
+  ["GetObjectLegalHold", "GET ?legal-hold", objectWithoutLock("s3:GetObjectLegalHold")],
+  ["GetObjectTorrent", "GET ?torrent", getObjectTorrent],
   ["GetObjectAnnotation", "GET ?annotation&annotationName"],
   ["ListObjectAnnotations", "GET ?annotation"],
-  ["GetObject", "GET", { optional: ["partNumber"] }],
-  ["HeadObject", "HEAD", { optional: ["partNumber"] }],
-  ["AbortMultipartUpload", "DELETE ?uploadId"],
-  ["DeleteObjectTagging", "DELETE ?tagging"],
+  ["GetObject", "GET", getObject, { optional: ["partNumber"] }],
+  ["HeadObject", "HEAD", headObject, { optional: ["partNumber"] }],
+  ["AbortMultipartUpload", "DELETE ?uploadId", abortMultipartUpload],
+  ["DeleteObjectTagging", "DELETE ?tagging", deleteObjectTagging],
   ["DeleteObjectAnnotation", "DELETE ?annotation"],
-  ["DeleteObject", "DELETE"],
-  ["CreateMultipartUpload", "POST ?uploads"],
-  ["CompleteMultipartUpload", "POST ?uploadId"],
+  ["DeleteObject", "DELETE", deleteObject],
+  ["CreateMultipartUpload", "POST ?uploads", createMultipartUpload],
+  ["CompleteMultipartUpload", "POST ?uploadId", completeMultipartUpload],
   ["SelectObjectContent", "POST ?select"],
   ["RestoreObject", "POST ?restore"],
-  ["WriteGetObjectResponse", "POST", lambdaRoute],
-  ["CorsPreflight", "OPTIONS", preflight],
+  ["WriteGetObjectResponse", "POST", undefined, lambdaRoute],
+  ["CorsPreflight", "OPTIONS", corsPreflight, preflight],
 ]);
 
 const table = [...service, ...bucket, ...object];
@@ -241,16 +383,19 @@ function joined(names: readonly string[]): string {
   return names.toSorted().join("&");
 }
 
+/** What the table says of a request. */
+export type Route = Pick<TableRow, "operation" | "run" | "isUnsigned">;
+
 /** The operation that is asked for; undefined where there is no such one (S3: MethodNotAllowed). */
 export function route(
   method: string,
   { kind, query }: Pick<RequestTarget, "kind" | "query">,
   headers: Headers,
-): OperationName | undefined {
+): Route | undefined {
   const byNames = routes.get(`${method} ${kind}`);
   const named = query.size === 0 ? "" : subResourcesOf(method, query);
   const rows = byNames?.get(named) ?? byNames?.get(anySubResource);
-  return rows?.find((row) => matches(row, query, headers))?.operation;
+  return rows?.find((row) => matches(row, query, headers));
 }
 
 /**

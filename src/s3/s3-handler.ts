@@ -4,18 +4,16 @@ import type { AuthRefusal } from "../auth/auth-refusal.ts";
 import type { Claim, Verified } from "../auth/claim.ts";
 import { effectiveHeaders, presigningOf } from "../auth/hoisted-headers.ts";
 import type { FormFields } from "../auth/verify-form.ts";
-import { type RequestVerifier, verifyClaim } from "../auth/verify-request.ts";
+import { type RequestVerifier, unsignedClaim, verifyClaim } from "../auth/verify-request.ts";
 import { toBase64, toHex } from "../base/bytes.ts";
 import { isStoreError, messageOf } from "../base/errors.ts";
 import { createHttpDates } from "../base/http-date.ts";
 import { type Ready, whenReady } from "../base/ready.ts";
 import { isRefusal } from "../base/refusal.ts";
-import type { Bucket } from "../object/bucket/buckets.ts";
 import { type ProcessStore, storeForRequest } from "../object/object-store.ts";
 import { RequestPhases } from "../object/request-phases.ts";
 import type { Headers, HttpHandler, HttpRequest, HttpResponse } from "../platform/http.ts";
 import type { Platform } from "../platform/platform.ts";
-import { builtOperations } from "./built-operations.ts";
 import {
   bucketRegionHeader,
   type Found,
@@ -27,7 +25,7 @@ import {
 import { authError, errorResponse, toS3Error } from "./error-response.ts";
 import { S3Error } from "./errors.ts";
 import type { ObservedRequest, RequestObserver } from "./observed-request.ts";
-import { type OperationName, route } from "./operations.ts";
+import { type OperationName, type Route, route } from "./operations.ts";
 import { CountedBody } from "./request/counted-body.ts";
 import { checkHeaderForm } from "./request/header-rules.ts";
 import {
@@ -177,14 +175,14 @@ class Exchange implements ObservedRequest {
     checkTarget(target);
     const presigning = presigningOf(head);
     const headers = effectiveHeaders(head, presigning);
-    const operation = route(head.method, target, headers);
-    if (operation === undefined) throw methodNotAllowed(head.method, target);
-    this.operation = operation;
-    const isPreflight = operation === "CorsPreflight";
-    const claim = isPreflight ? undefined : verifier.claim(head, presigning);
-    if (claim !== undefined && isRefusal(claim)) throw authError(claim);
-    return whenReady(lookUp(claim?.accessKeyId, this.#bucketName()), (found) =>
-      this.#serve(operation, target, headers, claim, found),
+    const routed = route(head.method, target, headers);
+    if (routed === undefined) throw methodNotAllowed(head.method, target);
+    this.operation = routed.operation;
+    const isUnsigned = routed.isUnsigned === true;
+    const claim = isUnsigned ? unsignedClaim : verifier.claim(head, presigning);
+    if (isRefusal(claim)) throw authError(claim);
+    return whenReady(lookUp(claim.accessKeyId, this.#bucketName()), (found) =>
+      this.#serve(routed, target, headers, claim, found),
     );
   }
 
@@ -195,17 +193,16 @@ class Exchange implements ObservedRequest {
   }
 
   #serve(
-    name: OperationName,
+    { operation, run = notBuilt(operation) }: Route,
     target: RequestTarget,
     headers: Headers,
-    claim: Claim | undefined,
+    claim: Claim,
     found: Found,
   ): Ready<HttpResponse> {
     const { objects, authorize, region, perKey, platform } = this.#shared;
     const { request, phases } = this;
     const { bucket } = found;
     this.#found = found;
-    if (claim === undefined) throw preflightRefused(headers, bucket);
     const verified = claim.verify(found.credential);
     if (isRefusal(verified)) {
       if (verified.refusal === "signature_mismatch") this.refusedKey = verified.accessKeyId;
@@ -217,8 +214,7 @@ class Exchange implements ObservedRequest {
     if (headers !== request.head.headers) checkHeaderForm(headers);
     checkBucketName(target);
     phases.enter("work");
-    const operation = builtOperations[name] ?? notBuilt(name);
-    return operation({
+    return run({
       objects: storeForRequest(objects, phases, bucket),
       authorize,
       region,
@@ -322,22 +318,4 @@ function checkBucketName({ kind, bucket }: RequestTarget): void {
 function describe(thrown: unknown): string {
   if (isStoreError(thrown)) return `${thrown.code}: ${thrown.message}`;
   return (thrown instanceof Error ? thrown.stack : undefined) ?? messageOf(thrown);
-}
-
-/**
- * The answer to a browser that asks before it lets a page send a request. No bucket can allow any
- * yet, so it is always a refusal. Browsers sign no such question, and the query of a presigned URL
- * signs the request that is to follow: nobody is asked who he is.
- */
-export function preflightRefused(headers: Headers, bucket: Bucket | undefined): S3Error {
-  if (!headers.has("origin")) {
-    const message = "Insufficient information. Origin request header needed.";
-    return new S3Error("BadRequest", { message });
-  }
-  const why = bucket === undefined ? "Bucket not found" : "CORS is not enabled for this bucket.";
-  const method = headers.get("access-control-request-method") ?? "OPTIONS";
-  return new S3Error("AccessForbidden", {
-    message: `CORSResponse: ${why}`,
-    details: { Method: method, ResourceType: "BUCKET" },
-  });
 }

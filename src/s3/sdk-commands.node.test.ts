@@ -76,6 +76,6 @@ test("routing: every command of the SDK, as it is really sent, is recognised as 
     const pairs = Object.entries(query).map(([key, value]) => `${key}=${value ?? ""}`);
     const named = headersByName(Object.entries(headers));
     const head = requestHead(method, `${path}?${pairs.join("&")}`, named);
-    assert.equal(route(method, parseRequestTarget(head, []), named), name);
+    assert.equal(route(method, parseRequestTarget(head, []), named)?.operation, name);
   }
 });

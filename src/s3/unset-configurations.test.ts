@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
+import { route } from "./operations.ts";
 import { type TestS3, createTestS3, elementOf, errorOf } from "./testing/test-s3.ts";
 
 // What AWS answers for a bucket just made: LocalStack's recorded answers
@@ -110,7 +111,12 @@ test("object lock: a bucket without it says so for each object that is there", a
   }
 });
 
-test("a fresh bucket: others get no answer about it, and nothing of it can be set", async () => {
+const isBuilt = (method: string, name: string): boolean => {
+  const query = new Map([[name, ""]]);
+  return route(method, { kind: "bucket", query }, new Map())?.run !== undefined;
+};
+
+test("a fresh bucket: others get no answer about it, and what is not built can't be set", async () => {
   const s3 = await withObject();
   const names = [...missing, ...documents].map(([name]) => name);
   for (const name of [...names, "acl"]) {
@@ -118,6 +124,7 @@ test("a fresh bucket: others get no answer about it, and nothing of it can be se
     assert.match(errorOf(await read(s3, `/none?${name}`)), /^NoSuchBucket:/);
     if (name === "policyStatus") continue;
     const method = name.startsWith("metadata") ? "POST" : "PUT";
+    if (isBuilt(method, name)) continue;
     const put = { method, target: `/bucket?${name}`, body: "<x/>", as: "alice" } as const;
     assert.equal((await s3.send(put)).status, 501, name);
   }

@@ -25,7 +25,7 @@ export function meaningOf(draft: Draft): Meaning | undefined {
     const head = requestHead(draft.method, path, headersByName(draft.headers));
     const target = parseRequestTarget(head, []);
     checkTarget(target);
-    const operation = route(draft.method, target, head.headers);
+    const operation = route(draft.method, target, head.headers)?.operation;
     const key = Buffer.from(target.key).toString("latin1");
     return operation === undefined ? undefined : { operation, target, key };
   } catch {

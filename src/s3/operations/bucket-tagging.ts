@@ -1,4 +1,10 @@
-import { type BucketConfiguration, readOf, removalOf, writeOf } from "../bucket-configuration.ts";
+import {
+  type BucketConfiguration,
+  type ConfigurationOperations,
+  readOf,
+  removalOf,
+  writeOf,
+} from "../bucket-configuration.ts";
 import { parseBucketTagging, taggingDocument } from "../request/tagging.ts";
 
 // GetBucketTagging, PutBucketTagging and DeleteBucketTagging. The tags of a bucket have no effect
@@ -18,8 +24,8 @@ const tagging: BucketConfiguration = {
 };
 
 /** The tags of a bucket. To delete them, S3 asks for the permission to write them. */
-export const bucketTagging = {
-  GetBucketTagging: readOf(tagging, "s3:GetBucketTagging"),
-  PutBucketTagging: writeOf(tagging, "s3:PutBucketTagging", 204),
-  DeleteBucketTagging: removalOf(tagging, "s3:PutBucketTagging"),
+export const bucketTagging: ConfigurationOperations = {
+  read: readOf(tagging, "s3:GetBucketTagging"),
+  write: writeOf(tagging, "s3:PutBucketTagging", 204),
+  remove: removalOf(tagging, "s3:PutBucketTagging"),
 };

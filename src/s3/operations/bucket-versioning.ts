@@ -1,4 +1,5 @@
 import { setVersioning } from "../../object/bucket/buckets.ts";
+import type { ConfigurationOperations } from "../bucket-configuration.ts";
 import { granted, type Operation, permit, xmlResponse } from "../call.ts";
 import { S3Error } from "../errors.ts";
 import { readWholeBody } from "../request/body.ts";
@@ -10,7 +11,7 @@ import { textElement, xmlDocument } from "../xml/xml-write.ts";
  */
 const statusNames = { off: undefined, enabled: "Enabled", suspended: "Suspended" } as const;
 
-export const getBucketVersioning: Operation = async (call) => {
+const getBucketVersioning: Operation = async (call) => {
   const { bucket } = call.target;
   const { versioning } = await permit(call, "s3:GetBucketVersioning", { bucket });
   const status = textElement("Status", statusNames[versioning]);
@@ -20,7 +21,7 @@ export const getBucketVersioning: Operation = async (call) => {
 /** @limit The document has two short elements. */
 const configurationBytesMax = 4 * 1024;
 
-export const putBucketVersioning: Operation = async (call) => {
+const putBucketVersioning: Operation = async (call) => {
   const { bucket } = call.target;
   await permit(call, "s3:PutBucketVersioning", { bucket });
   const body = await readWholeBody(call, configurationBytesMax);
@@ -29,6 +30,11 @@ export const putBucketVersioning: Operation = async (call) => {
   refuseMfa(root);
   granted(await setVersioning(call.objects, bucket, versioning), { bucket });
   return { status: 200, headers: [] };
+};
+
+export const bucketVersioning: ConfigurationOperations = {
+  read: getBucketVersioning,
+  write: putBucketVersioning,
 };
 
 function parseStatus(root: XmlNode): "enabled" | "suspended" {
