@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { findFiles } from "./files.ts";
 import {
   anchorsOf,
-  endsWithParts,
+  endsWithNames,
   filesNamed,
   linksOf,
   longLinesOfCode,
@@ -58,7 +58,7 @@ test("texts: links of documents lead to a file and a heading that are there", ()
     linksOf(text).flatMap((link) => {
       const target = link.path === "" ? path : join(dirname(path), link.path);
       if (!existsSync(join(root, target))) return [`links to ${link.path}, which is not there`];
-      if (/\.(ts|js|md)$/.test(link.text) && !endsWithParts(target, link.text))
+      if (/\.(ts|js|md)$/.test(link.text) && !endsWithNames(target, link.text))
         return [`[${link.text}] links to ${link.path}`];
       if (link.anchor === undefined) return [];
       const anchors = anchorsOf(readFileSync(join(root, target), "utf8"));
@@ -72,7 +72,7 @@ test("texts: files that documents name are there", () => {
   const paths = [...sources, ...documents].map(({ path }) => path);
   const found = complaints(documents, ({ text }) =>
     filesNamed(text)
-      .filter((name) => !paths.some((path) => endsWithParts(path, name)))
+      .filter((name) => !paths.some((path) => endsWithNames(path, name)))
       .map((name) => `names ${name}, which is not there`),
   );
   assert.equal(found, "");

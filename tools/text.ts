@@ -60,7 +60,7 @@ export function filesNamed(text: string): string[] {
   );
 }
 
-/** True if a path ends with these parts: `put.ts` and `write/put.ts` are the end of `src/write/put.ts`. */
-export function endsWithParts(path: string, parts: string): boolean {
-  return `/${path}`.endsWith(`/${parts}`);
+/** True if a path ends with these names: `put.ts` and `write/put.ts` are the end of `src/write/put.ts`. */
+export function endsWithNames(path: string, names: string): boolean {
+  return `/${path}`.endsWith(`/${names}`);
 }

@@ -81,6 +81,18 @@ export const retiredWords: readonly RetiredWord[] = [
     example: "upload-body.ts",
     right: "the body of an upload",
   },
+  {
+    pattern: /\bin[-_ ]flight\b|in_flight|\b#?[iI]nFlight|InFlight/,
+    instead: "under way",
+    example: "--in-flight",
+    right: "requests under way",
+  },
+  {
+    pattern: /\bbyte-parts\b|\b(?:Verifier|AccessKeys|Canonical|V2|Signature|Signed)Parts\b/,
+    instead: "vectors, options, values: parts are those of multipart uploads",
+    example: "interface VerifierParts",
+    right: "ListParts, ObjectParts",
+  },
 ];
 
 /** The retired words in a text, each with its line and what to write instead. */

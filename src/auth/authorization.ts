@@ -35,7 +35,7 @@ const expiresSecondsMax = 7 * 24 * 60 * 60;
 /** @limit Clients that sign alike (key, day, names of headers); ~600 B each. */
 export const knownClaimsMax = 1024;
 
-const signaturePart = "Signature=";
+const signatureName = "Signature=";
 
 /**
  * Reads Authorization headers, and remembers those read: of the next one of a client only the
@@ -50,14 +50,14 @@ export class AuthorizationHeaders {
   }
 
   parse(value: string): ClaimedSignature | Malformed {
-    const at = value.lastIndexOf(signaturePart);
+    const at = value.lastIndexOf(signatureName);
     const before = value[at - 1];
-    const isLastPart = (before === " " || before === ",") && !value.includes(",", at);
-    if (!isLastPart) return parseAuthorizationHeader(value, this.#region);
+    const isLast = (before === " " || before === ",") && !value.includes(",", at);
+    if (!isLast) return parseAuthorizationHeader(value, this.#region);
     const name = value.slice(0, at);
     const known = this.#known.get(name);
     if (known !== undefined) {
-      return { ...known, signature: value.slice(at + signaturePart.length).trim() };
+      return { ...known, signature: value.slice(at + signatureName.length).trim() };
     }
     const parsed = parseAuthorizationHeader(value, this.#region);
     if (isRefusal(parsed)) return parsed;
@@ -67,18 +67,19 @@ export class AuthorizationHeaders {
 }
 
 function parseAuthorizationHeader(value: string, region: string): ClaimedSignature | Malformed {
-  const parts = new Map<string, string>();
-  for (const part of value.slice(signatureAlgorithm.length).split(",")) {
-    const equals = part.indexOf("=");
-    if (equals > 0) parts.set(part.slice(0, equals).trim(), part.slice(equals + 1).trim());
+  const components = new Map<string, string>();
+  for (const component of value.slice(signatureAlgorithm.length).split(",")) {
+    const equals = component.indexOf("=");
+    if (equals > 0)
+      components.set(component.slice(0, equals).trim(), component.slice(equals + 1).trim());
   }
   const prefix = "The authorization header is malformed; ";
-  const credential = parts.get("Credential");
-  const signedHeaders = parts.get("SignedHeaders");
-  const signature = parts.get("Signature");
+  const credential = components.get("Credential");
+  const signedHeaders = components.get("SignedHeaders");
+  const signature = components.get("Signature");
   if (credential === undefined || signedHeaders === undefined || signature === undefined) {
-    const components = "requires three components: Credential, SignedHeaders, and Signature.";
-    return malformed(`${prefix}the authorization header ${components}`);
+    const requirement = "requires three components: Credential, SignedHeaders, and Signature.";
+    return malformed(`${prefix}the authorization header ${requirement}`);
   }
   const claim = parseCredential(credential, { region, prefix });
   if (isRefusal(claim)) return claim;
@@ -146,9 +147,9 @@ export function parseCredential(
   expected: { readonly region: string; readonly prefix: string },
 ): Pick<ClaimedSignature, "accessKeyId" | "date" | "scope"> | Malformed {
   const { region, prefix } = expected;
-  const parts = credential.split("/");
-  const [date, claimedRegion, service, terminator] = parts.slice(-4);
-  const accessKeyId = parts.slice(0, -4).join("/");
+  const names = credential.split("/");
+  const [date, claimedRegion, service, terminator] = names.slice(-4);
+  const accessKeyId = names.slice(0, -4).join("/");
   if (accessKeyId === "" || date === undefined) {
     const form = `"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/${scopeTerminator}"`;
     return malformed(`${prefix}the Credential is mal-formed; expecting ${form}.`);

@@ -244,8 +244,8 @@ class SignatureChain {
     const provided = trailers.get(trailerSignatureHeader);
     if (provided === undefined) throw incomplete("before the trailer's signature");
     trailers.delete(trailerSignatureHeader);
-    const parts = { previousSignature: this.#previous, trailers };
-    this.#check(trailerStringToSign(this.#hash, this.#signing, parts), provided);
+    const signed = { previousSignature: this.#previous, trailers };
+    this.#check(trailerStringToSign(this.#hash, this.#signing, signed), provided);
   }
 
   #check(stringToSign: string, provided: string): string {

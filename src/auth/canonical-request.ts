@@ -17,7 +17,7 @@ import {
   trimBlanks,
 } from "../platform/http.ts";
 
-export interface CanonicalParts {
+export interface SignedContent {
   /** Names of the signed headers, in lower case, sorted. */
   readonly signedHeaders: readonly string[];
   /** The value of `x-amz-content-sha256`, or what stands for it. */
@@ -25,8 +25,8 @@ export interface CanonicalParts {
 }
 
 /** Its lines are joined by \n; what goes into the hash is `wireBytes` of it. */
-export function canonicalRequest(head: RequestHead, parts: CanonicalParts): string {
-  const { signedHeaders, payloadHash } = parts;
+export function canonicalRequest(head: RequestHead, signed: SignedContent): string {
+  const { signedHeaders, payloadHash } = signed;
   const target = `${canonicalPath(head.path)}\n${canonicalQuery(head.query)}`;
   const headers = canonicalHeaders(head.headers, signedHeaders);
   return `${head.method}\n${target}\n${headers}\n${signedHeaders.join(";")}\n${payloadHash}`;

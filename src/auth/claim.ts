@@ -15,7 +15,7 @@ export interface Claim {
   verify(credential: Credential | undefined): Verified | AuthRefusal;
 }
 
-export interface VerifierParts {
+export interface VerifierOptions {
   readonly hash: Hash;
   readonly clock: Clock;
   readonly region: string;
@@ -35,8 +35,8 @@ export interface Verified {
   readonly presigned: boolean;
 }
 
-/** The parts that verifiers of every kind work with. */
-export interface Verifier extends VerifierParts {
+/** What verifiers of every kind work with. */
+export interface Verifier extends VerifierOptions {
   readonly keys: SigningKeys;
   readonly authorizations: AuthorizationHeaders;
   readonly parseTimestamp: (text: string) => number | undefined;

@@ -15,7 +15,7 @@ import {
 } from "./signature-v4.ts";
 import { formatTimestamp } from "./request-time.ts";
 
-/** The part of a request that a signature covers. */
+/** What a signature covers of a request. */
 export interface SignedRequest {
   readonly method: string;
   readonly target: string;

@@ -57,7 +57,7 @@ const subResources: ReadonlySet<string> = new Set([
   "website",
 ]);
 
-export interface V2Parts {
+export interface V2Context {
   /** The time of expiry, in a query; empty where `x-amz-date` says the time; else the `Date`. */
   readonly date: string;
   /** The bucket that the host names, if it does. */
@@ -65,25 +65,25 @@ export interface V2Parts {
 }
 
 /** The text as the request came first, then those that clients may have signed for the same. */
-export function textsToSignV2(head: RequestHead, parts: V2Parts): readonly string[] {
+export function textsToSignV2(head: RequestHead, context: V2Context): readonly string[] {
   const { path } = head;
   // boto3 asks for /bucket and signs /bucket/, which is what a bucket is called where the host
   // names it.
-  const isBucket = parts.bucket === undefined && /^\/[^/]+$/.test(path);
+  const isBucket = context.bucket === undefined && /^\/[^/]+$/.test(path);
   const paths = isBucket ? [path, `${path}/`] : [path];
   // Others sign ?uploads, and an HTTP library of theirs sends ?uploads=.
   const sent = signedQuery(head.query, false);
   const bare = signedQuery(head.query, true);
   const queries = bare === sent ? [sent] : [sent, bare];
-  const lines = linesToSign(head, parts.date);
-  const bucket = parts.bucket === undefined ? "" : `/${parts.bucket}`;
+  const lines = linesToSign(head, context.date);
+  const bucket = context.bucket === undefined ? "" : `/${context.bucket}`;
   return paths.flatMap((each) =>
     queries.map((query) => `${lines}\n${bucket}${each === "" ? "/" : each}${query}`),
   );
 }
 
-export function stringToSignV2(head: RequestHead, parts: V2Parts): string {
-  const [text = ""] = textsToSignV2(head, parts);
+export function stringToSignV2(head: RequestHead, context: V2Context): string {
+  const [text = ""] = textsToSignV2(head, context);
   return text;
 }
 
@@ -120,7 +120,7 @@ function amzLines({ headers, query }: RequestHead): string[] {
  * @param isBare whether one that was sent with nothing behind its `=` is signed without it, too.
  */
 function signedQuery(query: readonly QueryParameter[], isBare: boolean): string {
-  const parts = query
+  const parameters = query
     .filter(({ name }) => subResources.has(name))
     .map(({ name, value, raw }) => {
       const isNameOnly = isBare ? value === "" : !raw.includes("=");
@@ -128,5 +128,5 @@ function signedQuery(query: readonly QueryParameter[], isBare: boolean): string 
     })
     // Headers of one name stay as they came.
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  return parts.length === 0 ? "" : `?${parts.map(({ text }) => text).join("&")}`;
+  return parameters.length === 0 ? "" : `?${parameters.map(({ text }) => text).join("&")}`;
 }

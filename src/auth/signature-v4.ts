@@ -42,10 +42,10 @@ export function deriveSigningKey(hash: Hash, secretAccessKey: string, scope: Key
 
 export function requestStringToSign(
   hash: Hash,
-  parts: { readonly timestamp: string; readonly scope: string; readonly canonicalRequest: string },
+  signed: { readonly timestamp: string; readonly scope: string; readonly canonicalRequest: string },
 ): string {
-  const digest = hash.sha256Text(parts.canonicalRequest);
-  return `${signatureAlgorithm}\n${parts.timestamp}\n${parts.scope}\n${digest}`;
+  const digest = hash.sha256Text(signed.canonicalRequest);
+  return `${signatureAlgorithm}\n${signed.timestamp}\n${signed.scope}\n${digest}`;
 }
 
 /** The text that the signature of a frame signs. */
@@ -67,14 +67,14 @@ export function frameStringToSign(
 export function trailerStringToSign(
   hash: Hash,
   signing: FrameSigning,
-  parts: { readonly previousSignature: string; readonly trailers: ReadonlyMap<string, string> },
+  signed: { readonly previousSignature: string; readonly trailers: ReadonlyMap<string, string> },
 ): string {
-  const lines = [...parts.trailers].map(([name, value]) => `${name}:${value}\n`).join("");
+  const lines = [...signed.trailers].map(([name, value]) => `${name}:${value}\n`).join("");
   return [
     `${signatureAlgorithm}-TRAILER`,
     signing.timestamp,
     signing.scope,
-    parts.previousSignature,
+    signed.previousSignature,
     hash.sha256Text(lines),
   ].join("\n");
 }

@@ -5,7 +5,7 @@
  */
 import type { RequestHead } from "../platform/http.ts";
 import type { AuthRefusal } from "./auth-refusal.ts";
-import type { Claim, Verified, Verifier, VerifierParts } from "./claim.ts";
+import type { Claim, Verified, Verifier, VerifierOptions } from "./claim.ts";
 import { AuthorizationHeaders } from "./authorization.ts";
 import { anonymous } from "./authorize.ts";
 import type { Credentials } from "./access-key.ts";
@@ -32,11 +32,11 @@ export interface RequestVerifier {
   claimForm(fields: FormFields): Claim | AuthRefusal;
 }
 
-export function createRequestVerifier(parts: VerifierParts): RequestVerifier {
-  const authorizations = new AuthorizationHeaders(parts.region);
+export function createRequestVerifier(options: VerifierOptions): RequestVerifier {
+  const authorizations = new AuthorizationHeaders(options.region);
   const verifier: Verifier = {
-    ...parts,
-    keys: new SigningKeys(parts.hash, parts.region),
+    ...options,
+    keys: new SigningKeys(options.hash, options.region),
     authorizations,
     parseTimestamp: createTimestamps(),
   };

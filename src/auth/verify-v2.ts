@@ -10,7 +10,7 @@ import { signatureV2, textsToSignV2 } from "./signature-v2.ts";
 import { bucketOfHost } from "./virtual-host.ts";
 import { isRefusal } from "../base/refusal.ts";
 
-interface SignatureParts {
+interface ClaimedV2 {
   readonly accessKeyId: string;
   readonly signature: string;
   /** The date, or the time of expiry, that is signed. */
@@ -66,8 +66,8 @@ export function presignedClaimV2(verifier: Verifier, head: RequestHead): Claim |
   return claimOf(verifier, head, { accessKeyId, signature, date: expires, token, presigned: true });
 }
 
-function claimOf(verifier: Verifier, head: RequestHead, parts: SignatureParts): Claim {
-  const { accessKeyId, token } = parts;
+function claimOf(verifier: Verifier, head: RequestHead, claimed: ClaimedV2): Claim {
+  const { accessKeyId, token } = claimed;
   return {
     accessKeyId,
     verify(credential) {
@@ -75,7 +75,7 @@ function claimOf(verifier: Verifier, head: RequestHead, parts: SignatureParts): 
         return { refusal: "access_key_unknown", accessKeyId };
       }
       if (token !== undefined) return { refusal: "token_invalid", token };
-      return verifySignature(verifier, head, credential, parts);
+      return verifySignature(verifier, head, credential, claimed);
     },
   };
 }
@@ -84,7 +84,7 @@ function verifySignature(
   { hash, domains }: Verifier,
   head: RequestHead,
   { principal, secretAccessKey }: Credential,
-  { accessKeyId, signature, date, presigned }: SignatureParts,
+  { accessKeyId, signature, date, presigned }: ClaimedV2,
 ): Verified | AuthRefusal {
   const { headers } = head;
   const bucket = bucketOfHost(head.host, domains);

@@ -23,7 +23,7 @@ import { otherHosts } from "./virtual-host.ts";
 import { isRefusal } from "../base/refusal.ts";
 
 /** The values that a signature covers in addition to the request. */
-interface SignatureParts {
+interface SignedValues {
   readonly timestamp: string;
   readonly contentSha256: string;
   readonly token: string | undefined;
@@ -99,12 +99,12 @@ function claimOf(
   verifier: Verifier,
   head: RequestHead,
   claimed: ClaimedSignature,
-  parts: SignatureParts,
+  signed: SignedValues,
 ): Claim | AuthRefusal {
   const { accessKeyId, signedHeaders } = claimed;
-  const headers = headersNotSigned(head.headers, signedHeaders, parts.presigned);
+  const headers = headersNotSigned(head.headers, signedHeaders, signed.presigned);
   if (headers !== undefined) return { refusal: "headers_not_signed", headers };
-  const { token } = parts;
+  const { token } = signed;
   return {
     accessKeyId,
     verify(credential) {
@@ -112,7 +112,7 @@ function claimOf(
         return { refusal: "access_key_unknown", accessKeyId };
       }
       if (token !== undefined) return { refusal: "token_invalid", token };
-      return verifySignature(verifier, head, credential, { ...claimed, ...parts });
+      return verifySignature(verifier, head, credential, { ...claimed, ...signed });
     },
   };
 }
@@ -140,7 +140,7 @@ function verifySignature(
   verifier: Verifier,
   head: RequestHead,
   credential: Credential,
-  claim: ClaimedSignature & SignatureParts,
+  claim: ClaimedSignature & SignedValues,
 ): Verified | AuthRefusal {
   const { hash } = verifier;
   const { accessKeyId, signedHeaders, signature, presigned, timestamp, scope } = claim;
@@ -156,8 +156,8 @@ function verifySignature(
     sameSignature(hash.hmacSha256Text(key, stringToSign), signature) ||
     withOtherHosts(signed).some((other) => {
       const canonicalOther = canonicalRequest(other, { signedHeaders, payloadHash });
-      const parts = { timestamp, scope, canonicalRequest: canonicalOther };
-      return sameSignature(hash.hmacSha256Text(key, requestStringToSign(hash, parts)), signature);
+      const values = { timestamp, scope, canonicalRequest: canonicalOther };
+      return sameSignature(hash.hmacSha256Text(key, requestStringToSign(hash, values)), signature);
     });
   if (!isRight) {
     return {

@@ -42,15 +42,15 @@ export function tryDecodeUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-export function concatBytes(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
+export function concatBytes(arrays: readonly Uint8Array[]): Uint8Array {
+  if (arrays.length === 1) return arrays[0]!;
   let length = 0;
-  for (const part of parts) length += part.length;
+  for (const array of arrays) length += array.length;
   const out = new Uint8Array(length);
   let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
+  for (const array of arrays) {
+    out.set(array, at);
+    at += array.length;
   }
   return out;
 }
@@ -100,10 +100,10 @@ export function startsWithBytes(bytes: Uint8Array, prefix: Uint8Array): boolean 
   return hasBytesAt(bytes, 0, prefix);
 }
 
-/** True if `part` stands at `bytes[at…]`. */
-export function hasBytesAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
-  if (at + part.length > bytes.length) return false;
-  for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false;
+/** True if `wanted` stands at `bytes[at…]`. */
+export function hasBytesAt(bytes: Uint8Array, at: number, wanted: Uint8Array): boolean {
+  if (at + wanted.length > bytes.length) return false;
+  for (let i = 0; i < wanted.length; i++) if (bytes[at + i] !== wanted[i]) return false;
   return true;
 }
 

@@ -146,7 +146,7 @@ test("cli: trace follows requests, as a table or as lines, and ends after so man
     lines.map((line) => (JSON.parse(line) as { code: string }).code), // the server's lines
     ["NoSuchBucket", "NoSuchBucket"],
   );
-  const none = holdfast(["trace", "--in-flight", "--endpoint", endpoint, "--data", data]);
+  const none = holdfast(["trace", "--under-way", "--endpoint", endpoint, "--data", data]);
   assert.deepEqual([none.status, none.stdout], [0, ""]);
 });
 

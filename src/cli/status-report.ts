@@ -42,7 +42,7 @@ export interface StatusReport {
   readonly bytesInPerSecond: number;
   readonly bytesOutPerSecond: number;
   readonly connections: number;
-  readonly inFlight: number;
+  readonly underWay: number;
   /** Operations asked for between the two looks, and those under way. */
   readonly operations: readonly OperationReport[];
 }
@@ -85,7 +85,7 @@ export interface OperationReport {
   readonly errorsPerSecond: number;
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
-  readonly inFlight: number;
+  readonly underWay: number;
 }
 
 export function statusOf(before: MetricsReading, after: MetricsReading): StatusReport {
@@ -125,7 +125,7 @@ export function statusOf(before: MetricsReading, after: MetricsReading): StatusR
     bytesInPerSecond: Math.round((bytes.get("in") ?? 0) / seconds),
     bytesOutPerSecond: Math.round((bytes.get("out") ?? 0) / seconds),
     connections: sumOf(figures, "holdfast_http_connections") ?? 0,
-    inFlight: sumOf(figures, "holdfast_requests_in_flight") ?? 0,
+    underWay: sumOf(figures, "holdfast_requests_under_way") ?? 0,
     operations: operationsIn(figures, since, seconds),
   };
 }
@@ -186,18 +186,18 @@ function operationsIn(
 ): OperationReport[] {
   const requests = sumsBy(since, "holdfast_requests_total", "operation");
   const errors = sumsBy(since, "holdfast_request_errors_total", "operation");
-  const inFlight = sumsBy(figures, "holdfast_requests_in_flight", "operation");
+  const underWay = sumsBy(figures, "holdfast_requests_under_way", "operation");
   const times = quantilesBy(since, "holdfast_request_duration_seconds", "operation", [0.5, 0.99]);
-  return [...new Set([...requests.keys(), ...inFlight.keys()])]
+  return [...new Set([...requests.keys(), ...underWay.keys()])]
     .map((name) => ({
       name,
       perSecond: rounded((requests.get(name) ?? 0) / seconds),
       errorsPerSecond: rounded((errors.get(name) ?? 0) / seconds),
       p50Ms: milliseconds(times.get(name)?.[0]),
       p99Ms: milliseconds(times.get(name)?.[1]),
-      inFlight: inFlight.get(name) ?? 0,
+      underWay: underWay.get(name) ?? 0,
     }))
-    .filter((operation) => operation.perSecond > 0 || operation.inFlight > 0)
+    .filter((operation) => operation.perSecond > 0 || operation.underWay > 0)
     .toSorted((one, other) => other.perSecond - one.perSecond);
 }
 

@@ -38,7 +38,7 @@ export function statusLines(report: StatusReport): string[] {
       "traffic",
       `${bytesText(report.bytesInPerSecond)}/s in, ${bytesText(report.bytesOutPerSecond)}/s out`,
     ],
-    ["under way", `${report.inFlight} requests on ${report.connections} connections`],
+    ["under way", `${report.underWay} requests on ${report.connections} connections`],
   ];
   return [
     ...columns(rows),
@@ -69,7 +69,7 @@ function operationLines(operations: readonly OperationReport[]): string[] {
     rateText(operation.errorsPerSecond),
     numberText(operation.p50Ms),
     numberText(operation.p99Ms),
-    String(operation.inFlight),
+    String(operation.underWay),
   ]);
   return columns([heads, ...rows]);
 }
@@ -102,15 +102,15 @@ export function bytesText(bytes: number): string {
 }
 
 export function durationText(seconds: number): string {
-  const parts = [
+  const spans = [
     [Math.floor(seconds / 86_400), "d"],
     [Math.floor(seconds / 3600) % 24, "h"],
     [Math.floor(seconds / 60) % 60, "m"],
     [Math.floor(seconds) % 60, "s"],
   ] as const;
-  const first = parts.findIndex(([count]) => count > 0);
+  const first = spans.findIndex(([count]) => count > 0);
   if (first < 0) return "0s";
-  const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
+  const shown = spans.slice(first, first + 2).filter(([count]) => count > 0);
   return shown.map(([count, unit]) => `${count}${unit}`).join(" ");
 }
 

@@ -32,7 +32,7 @@ export const trace: Command = {
   usage: "trace [--bucket NAME] [--operation NAME] [--errors] [FLAGS]",
   flags: [
     ...filterFlags,
-    { name: "in-flight", help: "list requests under way with age and phase, then exit" },
+    { name: "under-way", help: "list requests under way with age and phase, then exit" },
     { name: "count", value: "N", help: "exit after N requests" },
     ...connectionFlags,
     { name: "json", help: "print lines of JSON" },
@@ -66,7 +66,7 @@ async function runTrace(given: GivenFlags): Promise<number> {
       break;
     }
   }
-  if (ending.aborted || given.flags.has("in-flight")) return exitStatus.ok;
+  if (ending.aborted || given.flags.has("under-way")) return exitStatus.ok;
   throw new StoreError("unavailable", `the server at ${connection.endpoint} has ended the trace`);
 }
 
@@ -74,9 +74,9 @@ function targetOf({ flags }: GivenFlags): string {
   const filters = filterFlags.filter(({ name }) => flags.has(name));
   const given = new Map(filters.map(({ name }) => [name, flags.get(name) ?? ""]));
   parseFilter(given); // what is wrong is said here, before anybody is asked
-  const parts = [...given].map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
-  if (flags.has("in-flight")) parts.push("under-way=");
-  return parts.length === 0 ? tracePath : `${tracePath}?${parts.join("&")}`;
+  const parameters = [...given].map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  if (flags.has("under-way")) parameters.push("under-way=");
+  return parameters.length === 0 ? tracePath : `${tracePath}?${parameters.join("&")}`;
 }
 
 function countOf(text: string | undefined): number {

@@ -99,7 +99,7 @@ export interface ExtentMember extends ReadableMember {
    * for. StoreError `fenced` where the epoch is another one; MemberLost where the file is not what
    * it was. After a failure nothing is known of what stands from `offset` on.
    */
-  append(epoch: number, offset: number, parts: readonly Uint8Array[]): Promise<void>;
+  append(epoch: number, offset: number, vectors: readonly Uint8Array[]): Promise<void>;
   /** True if its file still stands at its path. */
   isInPlace(): Ready<boolean>;
   /**

@@ -29,7 +29,7 @@ export function manifestRecord(blob: BlobIdentity): RecordIdentity {
  * @limit One chunk on its way to the disk and one behind it; a third is being filled: 12 MiB an
  * upload, and of all uploads together what BodyBudget allows (C6).
  */
-const appendsInFlightMax = 2;
+const appendsMax = 2;
 
 /** Other uses of a chunk while it is appended. */
 export interface ChunkUse {
@@ -46,7 +46,7 @@ export class BlobWriter {
   readonly #writer: ExtentWriter;
   readonly #blob: BlobIdentity;
   readonly #refs: (ChunkRef | undefined)[] = [];
-  readonly #inFlight: Promise<void>[] = [];
+  readonly #underWay: Promise<void>[] = [];
   #failure: { readonly error: unknown } | undefined;
 
   constructor(writer: ExtentWriter, blob: BlobIdentity) {
@@ -59,7 +59,7 @@ export class BlobWriter {
    * one failed with.
    */
   async append(chunk: Uint8Array, use: ChunkUse = onlyAppended): Promise<void> {
-    while (this.#inFlight.length >= appendsInFlightMax) await this.#inFlight.shift();
+    while (this.#underWay.length >= appendsMax) await this.#underWay.shift();
     this.#throwFailure();
     this.#start(dataRecord(this.#blob, this.#refs.length), chunk, use);
   }
@@ -87,7 +87,7 @@ export class BlobWriter {
 
   /** Gives up what was appended: no row will refer to it. */
   async abandon(): Promise<void> {
-    await Promise.all(this.#inFlight);
+    await Promise.all(this.#underWay);
     this.#writer.release(this.appended);
   }
 
@@ -104,11 +104,11 @@ export class BlobWriter {
       }
       use.done();
     });
-    this.#inFlight.push(done);
+    this.#underWay.push(done);
   }
 
   async #settle(): Promise<ChunkRef[]> {
-    await Promise.all(this.#inFlight.splice(0));
+    await Promise.all(this.#underWay.splice(0));
     this.#throwFailure();
     return this.#refs.map((ref) => must(ref, "every append is done"));
   }

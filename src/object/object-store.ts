@@ -10,7 +10,7 @@ import { partsPerCommitMax } from "../rows/uploads.ts";
 import { BodyBudget } from "./write/body-budget.ts";
 import { type BodyBuffers, createBodyBuffers } from "./write/body-buffers.ts";
 
-interface StoreParts {
+interface StoreDependencies {
   readonly platform: Platform;
   readonly keymap: Keymap;
   readonly writer: ExtentWriter;
@@ -21,7 +21,7 @@ interface StoreParts {
 }
 
 /** The parts that a process has for all its requests. */
-export interface ProcessStore extends StoreParts {
+export interface ProcessStore extends StoreDependencies {
   /** The memory budget shared by all uploads. */
   readonly bodies: BodyBudget;
   /** The memory budget shared by all answers. */
@@ -44,17 +44,17 @@ export interface ObjectStore extends ProcessStore {
   readonly bucketRead: Bucket | undefined;
 }
 
-/** @param partsPerCommit fewer in simulations and tests, which have few parts. */
+/** @param partsPerCommit fewer in simulations and tests, which have few dependencies. */
 export function createProcessStore(
-  parts: StoreParts,
+  dependencies: StoreDependencies,
   partsPerCommit = partsPerCommitMax,
 ): ProcessStore {
-  const { clock } = parts.platform;
+  const { clock } = dependencies.platform;
   return {
-    ...parts,
+    ...dependencies,
     bodies: new BodyBudget(clock),
     answers: new AnswerBudget(clock),
-    buffers: createBodyBuffers(parts.platform.memory),
+    buffers: createBodyBuffers(dependencies.platform.memory),
     bucketsDecoded: new DecodedBuckets(),
     partsPerCommit,
   };

@@ -36,10 +36,10 @@ export interface DiskFile {
    */
   read(buffer: Uint8Array, offset: number): Promise<number>;
   /**
-   * Writes the parts one after the other from `offset`, in as few writes as it can, all of them or
-   * an error (then any part of them may be there). The parts must not change until it returns.
+   * Writes the vectors one after the other from `offset`, in as few writes as it can, all of them
+   * or an error (then any bytes of them may be there). They must not change until it returns.
    */
-  write(parts: readonly Uint8Array[], offset: number): Promise<void>;
+  write(vectors: readonly Uint8Array[], offset: number): Promise<void>;
   /**
    * Makes the file's bytes and length durable. After a failure nothing since the last success
    * counts as written.
@@ -49,7 +49,7 @@ export interface DiskFile {
    * `write` and `sync` as one step: what it wrote is durable once it resolves. After a failure as
    * after that of a sync.
    */
-  writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void>;
+  writeDurably(vectors: readonly Uint8Array[], offset: number): Promise<void>;
   /** Length in bytes. */
   size(): Promise<number>;
   /**

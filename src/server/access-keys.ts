@@ -25,7 +25,7 @@ import type { Keymap } from "../keymap/keymap.ts";
 import type { Platform, SecretCipher } from "../platform/platform.ts";
 import type { RootCredentials } from "./root-credentials.ts";
 
-export interface AccessKeysParts {
+export interface AccessKeysOptions {
   readonly platform: Pick<Platform, "clock" | "random">;
   readonly rootKey: RootCredentials;
   readonly keymap: Keymap;
@@ -50,11 +50,11 @@ interface DecryptedKey {
 }
 
 export class StoredAccessKeys implements AccessKeys {
-  readonly #parts: AccessKeysParts;
+  readonly #options: AccessKeysOptions;
   readonly #decrypted = new RecentMap<string, DecryptedKey>(decryptedKeysMax);
 
-  constructor(parts: AccessKeysParts) {
-    this.#parts = parts;
+  constructor(options: AccessKeysOptions) {
+    this.#options = options;
   }
 
   /**
@@ -63,20 +63,20 @@ export class StoredAccessKeys implements AccessKeys {
    */
   find(accessKeyId: string): Ready<Credential | undefined> {
     const key = this.rowKey(accessKeyId);
-    const row = key === undefined ? undefined : readRow(this.#parts.keymap.system, key);
+    const row = key === undefined ? undefined : readRow(this.#options.keymap.system, key);
     return whenReady(row, (found) => this.credentialOf(accessKeyId, found));
   }
 
   /** The key of the row that `credentialOf` needs; undefined where it needs none. */
   rowKey(accessKeyId: string): Uint8Array | undefined {
     const isStored =
-      this.#parts.rootKey.find(accessKeyId) === undefined && isAccessKeyId(accessKeyId);
+      this.#options.rootKey.find(accessKeyId) === undefined && isAccessKeyId(accessKeyId);
     return isStored ? accessKeyKey(encodeUtf8(accessKeyId)) : undefined;
   }
 
   /** The credential of the root's key, or what a row in the index says. */
   credentialOf(accessKeyId: string, row: Row | undefined): Credential | undefined {
-    const root = this.#parts.rootKey.find(accessKeyId);
+    const root = this.#options.rootKey.find(accessKeyId);
     if (root !== undefined) return root;
     if (row === undefined) {
       this.#decrypted.delete(accessKeyId);
@@ -92,7 +92,7 @@ export class StoredAccessKeys implements AccessKeys {
   }
 
   #decrypt(accessKeyId: string, { secret, owner, account, ownerName }: AccessKeyRow): Credential {
-    const decrypted = this.#parts.cipher.decrypt(secret, encodeUtf8(accessKeyId));
+    const decrypted = this.#options.cipher.decrypt(secret, encodeUtf8(accessKeyId));
     if (decrypted === undefined) {
       const fix = "bring back the secrets key it was made with, or delete the key and make another";
       const what = `the secret of access key ${accessKeyId} cannot be decrypted`;
@@ -103,7 +103,7 @@ export class StoredAccessKeys implements AccessKeys {
   }
 
   async create(key: AccessKey, ownerName: string): Promise<AccessKeyInfo | undefined> {
-    const { keymap, platform, cipher, rootKey } = this.#parts;
+    const { keymap, platform, cipher, rootKey } = this.#options;
     const { accessKeyId } = key;
     if (rootKey.find(accessKeyId) !== undefined) return undefined;
     const id = encodeUtf8(accessKeyId);
@@ -136,7 +136,7 @@ export class StoredAccessKeys implements AccessKeys {
   async #ownerNamed(
     name: string,
   ): Promise<{ readonly row: OwnerRow; readonly puts: readonly RowPut[] }> {
-    const { keymap, platform } = this.#parts;
+    const { keymap, platform } = this.#options;
     const key = ownerKey(encodeUtf8(name));
     const stored = await readRow(keymap.system, key);
     if (stored !== undefined) return { row: decodeOwnerRow(stored.value), puts: [] };
@@ -150,14 +150,14 @@ export class StoredAccessKeys implements AccessKeys {
   async list(after: string, limit: number): Promise<readonly AccessKeyInfo[]> {
     const { start, end } = spaceRange(space.accessKeys);
     const from = after === "" ? start : afterKey(accessKeyKey(encodeUtf8(after)));
-    const rows = await this.#parts.keymap.system.scan({ start: from, end }, { limit });
+    const rows = await this.#options.keymap.system.scan({ start: from, end }, { limit });
     return rows.map((row: Row) => {
       return infoOf(decodeUtf8(accessKeyIdOfKey(row.key)), decodeAccessKeyRow(row.value));
     });
   }
 
   async delete(accessKeyId: string): Promise<boolean> {
-    const { keymap } = this.#parts;
+    const { keymap } = this.#options;
     if (!isAccessKeyId(accessKeyId)) return false;
     const key = accessKeyKey(encodeUtf8(accessKeyId));
     if ((await readRow(keymap.system, key)) === undefined) return false;

@@ -33,9 +33,9 @@ export class RequestMetrics {
     this.#families = declare(metrics);
     metrics.sampled(
       "gauge",
-      "holdfast_requests_in_flight",
+      "holdfast_requests_under_way",
       "S3 requests under way, by operation.",
-      () => this.#inFlight(),
+      () => this.#underWayByOperation(),
       ["operation"],
     );
   }
@@ -99,7 +99,7 @@ export class RequestMetrics {
     return opened;
   }
 
-  #inFlight(): readonly Sample[] {
+  #underWayByOperation(): readonly Sample[] {
     const counts = new Map([...this.#operations.keys()].map((operation) => [operation, 0]));
     for (const { operation = noOperation } of this.#underWay) {
       counts.set(operation, (counts.get(operation) ?? 0) + 1);

@@ -116,13 +116,13 @@ test("trace: a request under way is reported with its age and phase, and counted
     assert.equal(more, undefined);
     assert.deepEqual([entry?.operation, entry?.key, entry?.status], ["PutObject", "k", undefined]);
     assert.deepEqual([entry?.phase, entry?.totalMs, entry?.phasesMs], ["body", 70, { body: 70 }]);
-    assert.match(text(), /requests_in_flight\{process="p",operation="PutObject"\} 1\n/);
+    assert.match(text(), /requests_under_way\{process="p",operation="PutObject"\} 1\n/);
     yield encodeUtf8("llo");
   };
   const put = { method: "PUT", target: "/bucket/k", body: "hello", stream: body() } as const;
   assert.equal((await send(put)).status, 200);
   assert.deepEqual(underWay(), []);
-  assert.match(text(), /requests_in_flight\{process="p",operation="PutObject"\} 0\n/);
+  assert.match(text(), /requests_under_way\{process="p",operation="PutObject"\} 0\n/);
   assert.match(
     text(),
     /phase_seconds_total\{process="p",operation="PutObject",phase="body"\} 0.07\n/,

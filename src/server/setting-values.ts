@@ -9,9 +9,9 @@ function refuse(text: string, want: string): never {
 }
 
 export function parseList(text: string): readonly string[] {
-  const parts = text.split(",").map((part) => part.trim());
-  if (parts.includes("")) return refuse(text, "a list with commas between its parts, none empty");
-  return parts;
+  const values = text.split(",").map((value) => value.trim());
+  if (values.includes("")) return refuse(text, "a list with commas between its values, none empty");
+  return values;
 }
 
 /** A text that may be empty: then the setting is off. */

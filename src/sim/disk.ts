@@ -303,24 +303,24 @@ class FileView implements DiskFile {
   }
 
   /**
-   * A write is not one instant: a part of it may be there before the rest, and a kill may leave it
+   * A write is not one instant: its beginning may be there before the rest, and a kill may leave it
    * at that.
    */
-  write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+  write(vectors: readonly Uint8Array[], offset: number): Promise<void> {
     const { inode, process } = this.#handle;
     this.#wrote = offset < headerBytes ? "header" : "records";
-    const cut = this.#disk.cutOf(concatBytes(parts).length, offset);
+    const cut = this.#disk.cutOf(concatBytes(vectors).length, offset);
     let failure: unknown;
     if (cut > 0 && process.alive) {
       try {
-        this.#disk.write(inode, concatBytes(parts).subarray(0, cut), offset);
+        this.#disk.write(inode, concatBytes(vectors).subarray(0, cut), offset);
       } catch (error) {
         failure = error;
       }
     }
     return this.#perform(`${this.#wrote} write`, "write", () => {
       if (failure !== undefined) throw failure;
-      const rest = concatBytes(parts).subarray(cut);
+      const rest = concatBytes(vectors).subarray(cut);
       if (rest.length > 0) this.#disk.write(inode, rest, offset + cut);
     });
   }
@@ -329,8 +329,8 @@ class FileView implements DiskFile {
     return this.#perform(`${this.#wrote} sync`, "sync", () => this.#disk.sync(this.#handle.inode));
   }
 
-  async writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    await this.write(parts, offset);
+  async writeDurably(vectors: readonly Uint8Array[], offset: number): Promise<void> {
+    await this.write(vectors, offset);
     await this.sync();
   }
 

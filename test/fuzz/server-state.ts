@@ -23,7 +23,7 @@ const heldGauges = [
   "holdfast_upload_memory_waiting",
   "holdfast_answer_memory_bytes",
   "holdfast_access_keys_active",
-  "holdfast_requests_in_flight",
+  "holdfast_requests_under_way",
 ];
 
 export async function serverState(pid: number, endpoint: string): Promise<ServerState> {

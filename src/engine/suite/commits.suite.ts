@@ -98,7 +98,7 @@ export const commitTests: Record<string, Test> = {
     assert.deepEqual((await readRow(engine, key))?.value, Uint8Array.of(32));
   },
 
-  "commits in flight together are judged in order, each on its own": async (bench) => {
+  "commits under way together are judged in order, each on its own": async (bench) => {
     const { engine, changes } = bench;
     const [a, b] = [bytesOf("a"), bytesOf("b")];
     const first = changes.put({ key: a, value: a });

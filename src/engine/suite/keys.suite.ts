@@ -17,8 +17,8 @@ const change = idOfText<ChangeId>("00000000000000000000000000000000");
 /** Object keys that differ where encodings go wrong: at NULs, at 0xff, at the longest length. */
 function objectKeys(): Uint8Array[] {
   const keys = new Map<string, Uint8Array>();
-  const add = (...parts: Uint8Array[]): void => {
-    const key = Uint8Array.from(parts.flatMap((part) => [...part]));
+  const add = (...arrays: Uint8Array[]): void => {
+    const key = Uint8Array.from(arrays.flatMap((array) => [...array]));
     if (key.length > 0 && key.length <= keyBytesMax) keys.set(key.join(), key);
   };
   const run = (byte: number, count: number): Uint8Array => new Uint8Array(count).fill(byte);

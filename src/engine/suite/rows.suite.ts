@@ -18,8 +18,8 @@ export class ChangeMaker {
     return composeId(1 as SessionId, ++this.#count); // a session and its counter make a change id
   }
 
-  change(parts: Partial<Omit<Change, "id">>): Change {
-    return { id: this.nextId(), checks: [], puts: [], deletes: [], ...parts };
+  change(given: Partial<Omit<Change, "id">>): Change {
+    return { id: this.nextId(), checks: [], puts: [], deletes: [], ...given };
   }
 
   put(...puts: { readonly key: Uint8Array; readonly value: Uint8Array }[]): Change {

@@ -99,14 +99,14 @@ export class OpenExtent {
    * is passed to its health.
    */
   async append(records: readonly StagedRecord[]): Promise<ChunkRef[]> {
-    const parts: Uint8Array[] = [];
+    const vectors: Uint8Array[] = [];
     const refs: ChunkRef[] = [];
     let end = this.#length;
     for (const record of records) {
-      refs.push(this.#encode(record, end, parts));
+      refs.push(this.#encode(record, end, vectors));
       end += record.bytes;
     }
-    const appends = this.#appendToMembers(parts);
+    const appends = this.#appendToMembers(vectors);
     try {
       await (appends.length === 1 ? appends[0]! : Promise.all(appends));
     } catch (error) {
@@ -123,7 +123,7 @@ export class OpenExtent {
     await Promise.all(this.#members.map(({ member }) => member.close()));
   }
 
-  #encode(record: StagedRecord, offset: number, parts: Uint8Array[]): ChunkRef {
+  #encode(record: StagedRecord, offset: number, vectors: Uint8Array[]): ChunkRef {
     const { identity, payload, blockChecksums } = record;
     const extent = this.entry.id;
     const place = { extent, offset, session: this.entry.row.session };
@@ -131,18 +131,18 @@ export class OpenExtent {
       bytes: payload.length,
       blockChecksums,
     });
-    parts.push(header.bytes, payload);
+    vectors.push(header.bytes, payload);
     const padding = record.bytes - header.bytes.length - payload.length;
-    if (padding > 0) parts.push(zeros.subarray(0, padding));
+    if (padding > 0) vectors.push(zeros.subarray(0, padding));
     return { extent, offset, length: payload.length, checksum: header.checksum };
   }
 
   /** Appends to all members, which are the quorum for now. */
-  #appendToMembers(parts: readonly Uint8Array[]): readonly Promise<void>[] {
+  #appendToMembers(vectors: readonly Uint8Array[]): readonly Promise<void>[] {
     const { epoch } = this.entry.row;
     return this.#members.map(({ member }, index) => {
       this.#unanswered.add(index);
-      const append = member.append(epoch, this.#length, parts);
+      const append = member.append(epoch, this.#length, vectors);
       if (this.#members.length === 1) return append;
       return append.finally(() => this.#unanswered.delete(index));
     });

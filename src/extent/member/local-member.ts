@@ -30,10 +30,10 @@ export class LocalMember implements ExtentMember {
     this.#epoch = header.epoch;
   }
 
-  async append(epoch: number, offset: number, parts: readonly Uint8Array[]): Promise<void> {
+  async append(epoch: number, offset: number, vectors: readonly Uint8Array[]): Promise<void> {
     if (epoch !== this.#epoch) throw fenced(this.#identity.extent);
     // holds: C1 synced-once
-    await this.#file.writeDurably(parts, offset);
+    await this.#file.writeDurably(vectors, offset);
     // A process that seals raises the epoch first and looks for records then: if it is still this
     // one after the sync, they find these.
     const slots = new Uint8Array(extentHeaderBytes);

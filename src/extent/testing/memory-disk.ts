@@ -139,9 +139,9 @@ class MemoryFile implements DiskFile {
     return bytes.length;
   }
 
-  async write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+  async write(vectors: readonly Uint8Array[], offset: number): Promise<void> {
     await this.#disk.begin("write", this.#path);
-    const added = concatBytes(parts);
+    const added = concatBytes(vectors);
     const before = this.#bytes();
     const after = new Uint8Array(Math.max(before.length, offset + added.length));
     after.set(before);
@@ -155,8 +155,8 @@ class MemoryFile implements DiskFile {
     await this.#disk.begin("sync", this.#path);
   }
 
-  async writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    await this.write(parts, offset);
+  async writeDurably(vectors: readonly Uint8Array[], offset: number): Promise<void> {
+    await this.write(vectors, offset);
     await this.sync();
   }
 

@@ -1,7 +1,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { BufferPool } from "../../base/buffers.ts";
-import { afterBytes, firstBytes, gatherBytes, lengthOf } from "./byte-parts.ts";
+import { afterBytes, firstBytes, gatherBytes, lengthOf } from "./byte-vectors.ts";
 
 /**
  * Direct writes must be multiples of this, in file and memory: the largest block of disks and file
@@ -60,12 +60,12 @@ export class DirectFile {
    * Writes whole blocks at a block's beginning. `unsupported`: nothing is known of what is there
    * now.
    */
-  async write(parts: readonly Uint8Array[], offset: number): Promise<"written" | "unsupported"> {
+  async write(vectors: readonly Uint8Array[], offset: number): Promise<"written" | "unsupported"> {
     let buffer: Uint8Array | undefined;
     try {
       buffer = this.#buffers.take();
       let at = offset;
-      for (let rest = parts; rest.length > 0; rest = afterBytes(rest, stepBytes)) {
+      for (let rest = vectors; rest.length > 0; rest = afterBytes(rest, stepBytes)) {
         const step = firstBytes(rest, stepBytes);
         gatherBytes(step, buffer);
         at += await this.#writeStep(buffer.subarray(0, lengthOf(step)), at);

@@ -22,13 +22,13 @@ const failsWith = (work: Promise<unknown>, kind: DiskErrorKind): Promise<void> =
 
 const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i * 7);
 
-test("disk: what is written in parts, past what one call takes, is read back", async () => {
+test("disk: what is written in vectors, past what one call takes, is read back", async () => {
   await inDirectory(async (disk, directory) => {
     const file = await disk.open("file", "create");
-    const parts = Array.from({ length: 3000 }, (_, i) => bytes(i % 50));
-    await file.write(parts, 100);
+    const vectors = Array.from({ length: 3000 }, (_, i) => bytes(i % 50));
+    await file.write(vectors, 100);
     await file.sync();
-    const whole = new Uint8Array(Buffer.concat([new Uint8Array(100), ...parts]));
+    const whole = new Uint8Array(Buffer.concat([new Uint8Array(100), ...vectors]));
     assert.equal(await file.size(), whole.length);
     const buffer = new Uint8Array(whole.length + 10);
     assert.equal(await file.read(buffer, 0), whole.length, "fewer than asked at the end");
@@ -105,12 +105,12 @@ test("disk: large writes anywhere, between small ones, are read back whole", asy
     let length = 0;
     const lengths = [8, mebibyte, 3 * mebibyte + 5, 4091, 2 * mebibyte - 4, 4096, 16, 5 * mebibyte];
     for (const [index, count] of lengths.entries()) {
-      const parts = [bytes(index), bytes(count), bytes(7 - index)];
+      const vectors = [bytes(index), bytes(count), bytes(7 - index)];
       if (index % 3 === 0) {
-        await file.write(parts, length);
+        await file.write(vectors, length);
         await file.sync();
-      } else await file.writeDurably(parts, length);
-      written.push(...parts);
+      } else await file.writeDurably(vectors, length);
+      written.push(...vectors);
       // Read at once, through the page cache: what comes next must not be hidden by it.
       const { buffer } = new Uint8Array((length += count + 7));
       assert.equal(await reader.read(new Uint8Array(buffer), 0), length);

@@ -8,7 +8,7 @@ import { messageOf } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
 import type { Disk, DiskErrorKind, DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
-import { afterBytes, firstBytes, lengthOf } from "./byte-parts.ts";
+import { afterBytes, firstBytes, lengthOf } from "./byte-vectors.ts";
 import { createWriteBuffers, DirectFile, directBlockBytes } from "./direct-file.ts";
 
 /*
@@ -217,29 +217,29 @@ class NodeFile implements DiskFile {
     });
   }
 
-  write(parts: readonly Uint8Array[], offset: number): Promise<void> {
+  write(vectors: readonly Uint8Array[], offset: number): Promise<void> {
     return this.#disk.writing("write", this.#path, async () => {
-      const bytes = lengthOf(parts);
-      const isDone = bytes >= directBytesMin && (await this.#writeBlocks(parts, offset, bytes));
-      if (!isDone) await writeAll(this.#handle, parts, offset);
+      const bytes = lengthOf(vectors);
+      const isDone = bytes >= directBytesMin && (await this.#writeBlocks(vectors, offset, bytes));
+      if (!isDone) await writeAll(this.#handle, vectors, offset);
     });
   }
 
   /**
-   * The length is part of what fdatasync makes durable; the times it leaves out do not matter here.
+   * Fdatasync makes the length durable, too; the times, which it leaves out, do not matter here.
    */
   sync(): Promise<void> {
     return this.#disk.writing("sync", this.#path, () => this.#handle.datasync());
   }
 
   /** Writes and syncs in one call, one promise: a small PUT waits for it. */
-  writeDurably(parts: readonly Uint8Array[], offset: number): Promise<void> {
-    const bytes = lengthOf(parts);
+  writeDurably(vectors: readonly Uint8Array[], offset: number): Promise<void> {
+    const bytes = lengthOf(vectors);
     const synced = this.#synced;
     if (synced !== undefined && bytes < directBytesMin) {
       return this.#disk.writingOnce("write", this.#path, (done) => {
         this.#syncedWrites++;
-        writeParts(synced.fd, parts, offset, (error) => {
+        writeVectors(synced.fd, vectors, offset, (error) => {
           this.#syncedWrites--;
           done(error);
         });
@@ -249,10 +249,10 @@ class NodeFile implements DiskFile {
       if (bytes < directBytesMin) {
         this.#openedSynced ??= this.#openSynced();
         this.#synced = await this.#openedSynced;
-        if (this.#synced !== undefined) return writeAll(this.#synced, parts, offset);
+        if (this.#synced !== undefined) return writeAll(this.#synced, vectors, offset);
       }
-      const isDone = bytes >= directBytesMin && (await this.#writeBlocks(parts, offset, bytes));
-      if (!isDone) await writeAll(this.#handle, parts, offset);
+      const isDone = bytes >= directBytesMin && (await this.#writeBlocks(vectors, offset, bytes));
+      if (!isDone) await writeAll(this.#handle, vectors, offset);
       await this.#handle.datasync();
     });
   }
@@ -316,7 +316,7 @@ class NodeFile implements DiskFile {
    * False where the file can't be written so.
    */
   async #writeBlocks(
-    parts: readonly Uint8Array[],
+    vectors: readonly Uint8Array[],
     offset: number,
     bytes: number,
   ): Promise<boolean> {
@@ -325,29 +325,38 @@ class NodeFile implements DiskFile {
     if (direct === undefined) return false;
     const first = Math.ceil(offset / directBlockBytes) * directBlockBytes;
     const end = Math.floor((offset + bytes) / directBlockBytes) * directBlockBytes;
-    await writeAll(this.#handle, firstBytes(parts, first - offset), offset);
-    const blocks = firstBytes(afterBytes(parts, first - offset), end - first);
+    await writeAll(this.#handle, firstBytes(vectors, first - offset), offset);
+    const blocks = firstBytes(afterBytes(vectors, first - offset), end - first);
     if ((await direct.write(blocks, first)) === "unsupported") {
       this.#direct = Promise.resolve(undefined);
       await direct.close();
       return false;
     }
-    await writeAll(this.#handle, afterBytes(parts, end - offset), end);
+    await writeAll(this.#handle, afterBytes(vectors, end - offset), end);
     return true;
   }
 }
 
-function writeAll({ fd }: FileHandle, parts: readonly Uint8Array[], offset: number): Promise<void> {
+function writeAll(
+  { fd }: FileHandle,
+  vectors: readonly Uint8Array[],
+  offset: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    writeParts(fd, parts, offset, (error) => (error === null ? resolve() : reject(error)));
+    writeVectors(fd, vectors, offset, (error) => (error === null ? resolve() : reject(error)));
   });
 }
 
 type Done = (error: Error | null) => void;
 
-/** Writes all of the parts, in one call where the system takes them at once. */
-function writeParts(fd: number, parts: readonly Uint8Array[], offset: number, done: Done): void {
-  const rest = parts.filter((part) => part.length > 0);
+/** Writes all of them, in one call where the system takes them at once. */
+function writeVectors(
+  fd: number,
+  vectors: readonly Uint8Array[],
+  offset: number,
+  done: Done,
+): void {
+  const rest = vectors.filter((vector) => vector.length > 0);
   if (rest.length === 0) {
     done(null);
     return;
@@ -355,7 +364,7 @@ function writeParts(fd: number, parts: readonly Uint8Array[], offset: number, do
   writev(fd, rest, offset, (error, bytesWritten) => {
     if (error !== null) done(error);
     else if (bytesWritten === 0) done(new Error("nothing was written"));
-    else writeParts(fd, afterBytes(rest, bytesWritten), offset + bytesWritten, done);
+    else writeVectors(fd, afterBytes(rest, bytesWritten), offset + bytesWritten, done);
   });
 }
 

@@ -24,12 +24,12 @@ type Job = (engine: LmdbEngine, ...words: string[]) => Promise<void>;
 
 const jobs: Readonly<Record<string, Job>> = {
   /**
-   * Makes the known changes FIRST to LAST, IN_FLIGHT at a time. Says `ack N` or what else came of
+   * Makes the known changes FIRST to LAST, AT_ONCE at a time. Says `ack N` or what else came of
    * it.
    */
-  async commit(engine, first, last, inFlight) {
-    for (let next = Number(first); next <= Number(last); next += Number(inFlight)) {
-      const count = Math.min(Number(inFlight), Number(last) + 1 - next);
+  async commit(engine, first, last, atOnce) {
+    for (let next = Number(first); next <= Number(last); next += Number(atOnce)) {
+      const count = Math.min(Number(atOnce), Number(last) + 1 - next);
       await Promise.all(
         Array.from({ length: count }, (_, index) => commitKnown(engine, next + index)),
       );

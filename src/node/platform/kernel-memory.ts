@@ -1,7 +1,7 @@
 import { assert } from "../../base/assert.ts";
 import type { ThreadMemory } from "../../platform/platform.ts";
 
-/** A part of a memory that threads share; as it is sent to a thread. */
+/** A range of a memory that threads share; as it is sent to a thread. */
 export interface MemoryRange {
   readonly memory: WebAssembly.Memory;
   readonly start: number;
@@ -76,7 +76,7 @@ export class KernelMemory implements ThreadMemory {
     return at;
   }
 
-  /** A part for another thread. */
+  /** A range for another thread. */
   reserveRange(bytes: number): MemoryRange {
     const start = this.reserve(bytes);
     return { memory: this.#memory, start, end: start + bytes };

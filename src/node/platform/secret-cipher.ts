@@ -16,8 +16,8 @@ export function createSecretCipher(key: Uint8Array, random: Random): SecretCiphe
     encrypt(secret, context) {
       const nonce = random.bytes(nonceBytes);
       const cipher = createCipheriv(algorithm, key, nonce).setAAD(context);
-      const parts = [cipher.update(secret), cipher.final(), cipher.getAuthTag()];
-      return concatBytes([Uint8Array.of(version), nonce, ...parts]);
+      const encrypted = [cipher.update(secret), cipher.final(), cipher.getAuthTag()];
+      return concatBytes([Uint8Array.of(version), nonce, ...encrypted]);
     },
     decrypt(encrypted, context) {
       if (encrypted[0] !== version || encrypted.length < 1 + nonceBytes + tagBytes)

@@ -28,8 +28,8 @@ export class RecordingWriter implements ExtentWriter {
   readonly released: ChunkRef[] = [];
   /** Asked before each append; may throw or wait. */
   before: () => void | Promise<void> = () => {};
-  inFlight = 0;
-  inFlightMost = 0;
+  underWay = 0;
+  underWayMost = 0;
   readonly #writer: ExtentWriter;
 
   constructor(writer: ExtentWriter) {
@@ -37,14 +37,14 @@ export class RecordingWriter implements ExtentWriter {
   }
 
   async append(...[identity, payload]: Parameters<ExtentWriter["append"]>): Promise<ChunkRef> {
-    this.inFlightMost = Math.max(this.inFlightMost, ++this.inFlight);
+    this.underWayMost = Math.max(this.underWayMost, ++this.underWay);
     try {
       await this.before();
       const ref = await this.#writer.append(identity, payload);
       this.appended.push(ref);
       return ref;
     } finally {
-      this.inFlight--;
+      this.underWay--;
     }
   }
 

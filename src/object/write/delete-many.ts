@@ -36,7 +36,7 @@ const keysPerCommit = readKeysMax - 1;
  * @limit Deletions under way at once: enough to share the index's syncs, few next to what others
  * send.
  */
-const inFlightMax = 32;
+const deletionsMax = 32;
 /**
  * A commit of many keys counts for so many, so that a transaction of the index is not held up by
  * one request.
@@ -52,7 +52,7 @@ export async function deleteObjects(
   const bucket = await getBucket(store, bucketName);
   if (isRefusal(bucket)) return items.map(() => bucket);
   const limiter = new Limiter({
-    unitsMax: inFlightMax,
+    unitsMax: deletionsMax,
     waitersMax: items.length,
     what: "deletions",
   });

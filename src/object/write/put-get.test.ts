@@ -78,11 +78,11 @@ test("put: a body of several chunks comes back as it was, announced or not", asy
   }
 });
 
-test("C6: put holds two chunks in flight at the most, however large the body", async () => {
+test("C6: put holds two chunks under way at the most, however large the body", async () => {
   const store = await createTestStore(hash);
   const bytes = patterned(5 * chunkBytesMax);
   ok(await putPieces(store, "k", bytes, { pieceBytes: 1_000_000 }));
-  assert.equal(store.writer.inFlightMost, 2);
+  assert.equal(store.writer.underWayMost, 2);
 });
 
 test("put: more chunks than a row may hold go behind a manifest", async () => {

@@ -12,14 +12,14 @@ import {
   encodePart,
   encodeQuery,
   sha256Of,
-  type SignedParts,
+  type ToSign,
   Signer,
   unsignedPayload,
 } from "./signer.ts";
 import { isRefusal } from "../../../src/base/refusal.ts";
 
 const verifier = (nowMs: number) => exampleVerifier(createHash(), nowMs);
-const plain: SignedParts = {
+const plain: ToSign = {
   method: "GET",
   host: "store.example:9000",
   path: "/bucket/key",
@@ -45,7 +45,7 @@ const authorizationOf = (headers: HeaderList): string | undefined =>
 test("signer: its signatures are those of src/auth, and the verifier accepts them", async () => {
   const signer = new Signer({ ...exampleIdentity, sessionToken: undefined });
   const awkward = "a b/ü!'()*~-._/+%&=?#/日本";
-  const cases: SignedParts[] = [
+  const cases: ToSign[] = [
     plain,
     { ...plain, method: "PUT", contentSha256: sha256Of([Buffer.from("hello")]) },
     { ...plain, path: `/bucket/${awkward.split("/").map(encodePart).join("/")}` },

@@ -16,7 +16,7 @@ export interface Identity {
 
 export const unsignedPayload = "UNSIGNED-PAYLOAD";
 
-export interface SignedParts {
+export interface ToSign {
   readonly method: string;
   readonly host: string;
   /** Percent-encoded as the canonical form has it. */
@@ -41,19 +41,19 @@ export class Signer {
   }
 
   /** The lines of the request's head up to the empty one. */
-  sign(parts: SignedParts, nowMs = Date.now()): string {
+  sign(request: ToSign, nowMs = Date.now()): string {
     this.#moveTo(nowMs);
     const { accessKeyId, sessionToken, region } = this.#identity;
-    const { method, path, query, contentSha256 } = parts;
+    const { method, path, query, contentSha256 } = request;
     const headers = [
-      ...parts.headers,
-      ["host", parts.host] as const,
+      ...request.headers,
+      ["host", request.host] as const,
       ["x-amz-content-sha256", contentSha256] as const,
       ["x-amz-date", this.#timestamp] as const,
       ...(sessionToken === undefined ? [] : [["x-amz-security-token", sessionToken] as const]),
     ];
     // Those of ours are in order; others have to find their place.
-    if (parts.headers.length > 0) headers.sort(([a], [b]) => (a < b ? -1 : 1));
+    if (request.headers.length > 0) headers.sort(([a], [b]) => (a < b ? -1 : 1));
     const names = headers.map(([name]) => name).join(";");
     const lines = headers.map(([name, value]) => `${name}:${value}\n`).join("");
     const canonical = `${method}\n${path}\n${query}\n${lines}\n${names}\n${contentSha256}`;
