@@ -1,7 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import type { DiskId, ExtentId, StoreId } from "../format/ids.ts";
 import type { Disk } from "../platform/disk.ts";
-import { isDiskError } from "../platform/disk.ts";
 import { idText } from "../format/ids.ts";
 import type { Members } from "./extent-member.ts";
 import type { ExtentEntry } from "./extent-table.ts";
@@ -39,16 +38,6 @@ export function extentOfPath(path: string): ExtentId | undefined {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const id = Number.parseInt(name, 16) as ExtentId; // compared with the path it would give
   return Number.isSafeInteger(id) && extentPath(id) === path ? id : undefined;
-}
-
-/** The paths of what is in a directory of a data directory: nothing where there is none. */
-export async function pathsIn({ disk }: DataDisk, directory: string): Promise<string[]> {
-  try {
-    return (await disk.list(directory)).map((name) => `${directory}/${name}`);
-  } catch (thrown) {
-    if (isDiskError(thrown, "missing")) return [];
-    throw thrown;
-  }
 }
 
 /**

@@ -34,6 +34,10 @@ export interface Members {
   openForReading(extent: ExtentId): Promise<ReadableMember>;
   /** Removes the member, durably, if it is the one that is meant, or holds nothing at all. */
   drop(drop: MemberDrop): Promise<MemberDropped>;
+  /** The folders that the files stand in, in no order; none before the first was made. */
+  folders(): Promise<string[]>;
+  /** The paths of all that stands in a folder, also of what is no member; none where it has gone. */
+  pathsIn(folder: string): Promise<string[]>;
   /**
    * Throws StoreError `missing` where the data directory is not what it was: where a disk is not
    * mounted, its mount point is an empty directory, and "no such file" says nothing of what the

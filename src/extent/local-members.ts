@@ -98,6 +98,19 @@ export class LocalMembers implements Members {
     return { outcome: "removed", bytes };
   }
 
+  folders(): Promise<string[]> {
+    return this.pathsIn(extentsDirectory);
+  }
+
+  async pathsIn(folder: string): Promise<string[]> {
+    try {
+      return (await this.#disk.list(folder)).map((name) => `${folder}/${name}`);
+    } catch (error) {
+      if (isDiskError(error, "missing")) return [];
+      throw error;
+    }
+  }
+
   async assertPresent(): Promise<void> {
     const identity = await readIdentity(this.#disk);
     if (identity?.disk === this.#id) return;

@@ -10,7 +10,7 @@ import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import { initialiseDataDirectory } from "./data-directories.ts";
-import { extentPath } from "./extent-files.ts";
+import { extentDirectory, extentPath } from "./extent-files.ts";
 import type { ExtentMember, MemberDrop, Members, ReadableMember } from "./extent-member.ts";
 import { MemberLost } from "./extent-member.ts";
 import { LocalMembers } from "./local-members.ts";
@@ -231,6 +231,16 @@ const tests: Readonly<Record<string, (bench: MembersBench) => Promise<void>>> = 
     assert.deepEqual(await read(reading, start, 100), payloadOf(100));
     assert.equal(await reading.read(new Uint8Array(100), start + 40), 60);
     await reading.close();
+  },
+
+  async "its file is listed in a folder, and so is what is no member"(bench) {
+    const { members, disk } = bench;
+    const folder = extentDirectory(header.extent);
+    assert.deepEqual([await members.folders(), await members.pathsIn(folder)], [[], []]);
+    await (await bench.create()).close();
+    await (await disk.open(`${folder}/notes`, "create")).close();
+    assert.deepEqual(await members.folders(), [folder]);
+    assert.deepEqual((await members.pathsIn(folder)).sort(), [path, `${folder}/notes`].sort());
   },
 
   async "they are there while their directory is the one it was"(bench) {

@@ -2,7 +2,8 @@ import type { ExtentId, SessionId } from "../format/ids.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { extentOfPath, extentsDirectory, pathsIn } from "./extent-files.ts";
+import { extentOfPath } from "./extent-files.ts";
+import type { Members } from "./extent-member.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
 import { readHeader } from "./member/member-header.ts";
 
@@ -36,12 +37,12 @@ export async function newestOnDisks(
   return { ...first, session };
 }
 
-async function newestOf(hash: Hash, disk: DataDisk): Promise<NewestOnDisks | undefined> {
-  const folders = await pathsIn(disk, extentsDirectory);
+async function newestOf(hash: Hash, { members }: DataDisk): Promise<NewestOnDisks | undefined> {
+  const folders = await members.folders();
   let newest: { extent: ExtentId; path: string } | undefined;
   const takeTurns = async (): Promise<void> => {
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      for (const path of await pathsIn(disk, folder)) {
+      for (const path of await members.pathsIn(folder)) {
         const extent = extentOfPath(path);
         if (extent !== undefined && extent > (newest?.extent ?? 0)) newest = { extent, path };
       }
@@ -52,12 +53,12 @@ async function newestOf(hash: Hash, disk: DataDisk): Promise<NewestOnDisks | und
   const { extent, path } = newest;
   return {
     extent,
-    path: `${disk.disk.name}/${path}`,
-    session: await sessionOf(hash, disk, extent),
+    path: `${members.name}/${path}`,
+    session: await sessionOf(hash, members, extent),
   };
 }
 
-async function sessionOf(hash: Hash, { members }: DataDisk, extent: ExtentId): Promise<SessionId> {
+async function sessionOf(hash: Hash, members: Members, extent: ExtentId): Promise<SessionId> {
   const noSession = 0 as SessionId;
   const member = await members.openForReading(extent);
   try {

@@ -1,8 +1,8 @@
 import { isStoreError, messageOf } from "../../base/errors.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
-import { extentOfPath, extentsDirectory, pathsIn } from "../../extent/extent-files.ts";
-import type { ReadableMember } from "../../extent/extent-member.ts";
+import { extentOfPath } from "../../extent/extent-files.ts";
+import type { Members, ReadableMember } from "../../extent/extent-member.ts";
 import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
 import { scanRecords } from "../../extent/extent-scan.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
@@ -160,12 +160,12 @@ async function checkHeader(
 
 /** Finds files below extents/ that no row of the extent table has on that disk. */
 export async function checkStrays(options: ExtentCheckOptions): Promise<void> {
-  for (const disk of options.disks.disks) {
-    for (const folder of await pathsIn(disk, extentsDirectory)) {
-      for (const path of await pathsIn(disk, folder)) {
+  for (const place of options.disks.disks) {
+    for (const folder of await place.members.folders()) {
+      for (const path of await place.members.pathsIn(folder)) {
         options.signal.throwIfAborted();
         options.notes.counts.files++;
-        await checkPath(options, disk, folder, path);
+        await checkPath(options, place, folder, path);
       }
       options.progress();
     }
@@ -174,36 +174,39 @@ export async function checkStrays(options: ExtentCheckOptions): Promise<void> {
 
 async function checkPath(
   options: ExtentCheckOptions,
-  disk: DataDisk,
+  { id: disk, members }: DataDisk,
   folder: string,
   path: string,
 ): Promise<void> {
   const { table, notes } = options;
-  const id = extentOfPath(path);
-  const entry = id === undefined ? undefined : await table.get(id);
-  if (entry?.row.members.some((member) => member.disk === disk.id) === true) return;
+  const extent = extentOfPath(path);
+  const entry = extent === undefined ? undefined : await table.get(extent);
+  if (entry?.row.members.some((member) => member.disk === disk) === true) return;
   // Dropped while we looked: then it has gone.
-  if (!(await pathsIn(disk, folder)).includes(path)) return;
-  const what = `no row knows this file: ${await describeStray(options, disk, path)}`;
-  notes.problem("stray", `${disk.disk.name}/${path}`, what);
+  if (!(await members.pathsIn(folder)).includes(path)) return;
+  const what =
+    extent === undefined
+      ? "its name is none that an extent's file has"
+      : `no row knows this file: ${await describeStray(options, members, extent)}`;
+  notes.problem("stray", `${members.name}/${path}`, what);
 }
 
 /** Describes a stray for the person who has to decide about it. */
 async function describeStray(
   { platform, disks }: ExtentCheckOptions,
-  { disk }: DataDisk,
-  path: string,
+  members: Members,
+  extent: ExtentId,
 ): Promise<string> {
   try {
-    const file = await disk.open(path, "read");
+    const file = await members.openForReading(extent);
     try {
       const bytes = new Uint8Array(extentHeaderBytes);
       const length = await file.read(bytes, 0);
       const size = `${await file.size()} bytes`;
       if (length === 0) return size;
-      const { store, extent, session } = decodeExtentHeader(platform.hash, bytes);
+      const { store, session, ...found } = decodeExtentHeader(platform.hash, bytes);
       const whose = store === disks.store ? "this store" : `store ${idText(store)}`;
-      return `${size}, extent ${extent} of ${whose}, written in session ${session}`;
+      return `${size}, extent ${found.extent} of ${whose}, written in session ${session}`;
     } finally {
       await file.close();
     }

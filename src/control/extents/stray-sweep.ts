@@ -1,5 +1,5 @@
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
-import { extentOfPath, extentsDirectory, pathsIn } from "../../extent/extent-files.ts";
+import { extentOfPath } from "../../extent/extent-files.ts";
 import type { StrayOutcome } from "../../extent/extent-drop.ts";
 import { dropStray } from "../../extent/extent-drop.ts";
 import type { ExtentTable } from "../../extent/extent-table.ts";
@@ -68,7 +68,7 @@ export class StraySweep implements Task {
     let kept = 0;
     for (const disk of this.#options.disks.disks) {
       try {
-        for (const folder of await pathsIn(disk, extentsDirectory)) {
+        for (const folder of await disk.members.folders()) {
           kept += await this.#sweepFolder(disk, folder);
           yield;
         }
@@ -84,7 +84,7 @@ export class StraySweep implements Task {
   async #sweepFolder(place: DataDisk, folder: string): Promise<number> {
     const { platform, table, counters } = this.#options;
     let kept = 0;
-    for (const path of await pathsIn(place, folder)) {
+    for (const path of await place.members.pathsIn(folder)) {
       const extent = extentOfPath(path);
       const entry = extent === undefined ? undefined : await table.get(extent);
       if (entry?.row.members.some(({ disk }) => disk === place.id) === true) continue;
@@ -93,7 +93,7 @@ export class StraySweep implements Task {
       if (outcome === "removed") counters.straysRemoved++;
       if (outcome !== "kept") continue;
       kept++;
-      platform.log("warn", "extent_stray_kept", { path: `${place.disk.name}/${path}` });
+      platform.log("warn", "extent_stray_kept", { path: `${place.members.name}/${path}` });
     }
     return kept;
   }

@@ -4,7 +4,8 @@ import type { MemoryEngine } from "../../engine/memory-engine.ts";
 import { createMemoryEngine } from "../../engine/memory-engine.ts";
 import { prefixedEngine } from "../../engine/prefixed-engine.ts";
 import { initialiseDataDirectory } from "../../extent/data-directories.ts";
-import type { ExtentDisks } from "../../extent/extent-files.ts";
+import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
+import { extentsDirectory } from "../../extent/extent-files.ts";
 import { createExtentReader } from "../../extent/extent-reader.ts";
 import type { ExtentTable } from "../../extent/extent-table.ts";
 import { createExtentWriter } from "../../extent/extent-writer.ts";
@@ -93,7 +94,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
   const start = async (role: "front-end" | "background"): Promise<TestProcess> => {
     const life = new Life();
     const ownDisk = guardDisk(disk, life);
-    const own = { store, disks: [localDataDisk(hash, id, ownDisk)] };
+    const own = { store, disks: [withoutExtents(localDataDisk(hash, id, ownDisk))] };
     const damage = new IndexDamage(platform, ownDisk);
     const engines = new Map([["main", watchDamage(guardEngine(engine, life), damage)]]);
     const keymap = await openTestKeymap({ platform, engines, role, store });
@@ -194,6 +195,22 @@ function guardDisk(disk: Disk, life: Life): Disk {
     syncDirectory: (path) => alive(() => disk.syncDirectory(path)),
     space: () => alive(() => disk.space()),
   };
+}
+
+/** With it all tests of `control` show that extents are reached through their members only. */
+function withoutExtents(place: DataDisk): DataDisk {
+  const { disk } = place;
+  const beside = <T>(path: string, work: () => Promise<T>): Promise<T> => {
+    if (path.startsWith(extentsDirectory)) throw new Error(`${path} is reached past its members`);
+    return work();
+  };
+  const guarded: Disk = {
+    ...disk,
+    open: (path, mode) => beside(path, () => disk.open(path, mode)),
+    list: (directory) => beside(directory, () => disk.list(directory)),
+    remove: (path) => beside(path, () => disk.remove(path)),
+  };
+  return { ...place, disk: guarded };
 }
 
 export interface TestTasks {
