@@ -8,7 +8,7 @@ import {
   isSecret,
   secretRule,
 } from "../auth/access-key.ts";
-import { createDecoder, decodePieces } from "../auth/decode-payload.ts";
+import { checkSha256 } from "../auth/decode-payload.ts";
 import { BodyFault } from "../platform/body-fault.ts";
 import type { Verified } from "../auth/claim.ts";
 import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
@@ -151,18 +151,21 @@ async function readFields(
     );
   const pieces: Uint8Array[] = [];
   let bytes = 0;
+  let body: Uint8Array;
   try {
-    for await (const piece of decodePieces(createDecoder(hash, payload), request.body)) {
+    for await (const piece of request.body) {
       bytes += piece.length;
       if (bytes > bodyBytesMax)
         return refusePage("tooLarge", `a body has at most ${bodyBytesMax} bytes`);
-      pieces.push(piece.slice());
+      pieces.push(piece);
     }
+    body = concatBytes(pieces);
+    checkSha256(payload, hash.digest("sha256", body));
   } catch (thrown) {
     if (thrown instanceof BodyFault) return refusePage("invalid", thrown.message);
     throw thrown;
   }
-  const object = parseObject(tryDecodeUtf8(concatBytes(pieces)) ?? "");
+  const object = parseObject(tryDecodeUtf8(body) ?? "");
   if (object === undefined) return refusePage("invalid", "the body is not a JSON object");
   const fields: KeyFields = {};
   for (const name of fieldNames) {

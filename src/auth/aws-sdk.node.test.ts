@@ -14,7 +14,8 @@ import {
 import { concatBytes, encodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
 import type { HeaderList } from "../platform/http.ts";
-import { createDecoder, decodePieces } from "./decode-payload.ts";
+import { createDecoder } from "./decode-payload.ts";
+import { decodePieces } from "./testing/decode-pieces.ts";
 import { exampleIdentity, exampleVerifier } from "./testing/aws-examples.ts";
 import type { Verified } from "./claim.ts";
 import { isRefusal } from "../base/refusal.ts";

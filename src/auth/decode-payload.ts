@@ -3,6 +3,7 @@ import type { Hash } from "../platform/hash.ts";
 import { AwsChunkedDecoder } from "./aws-chunked.ts";
 import { type PayloadDecoder, type PayloadMode, type SignedPayload } from "./payload.ts";
 import { BodyFault } from "../platform/body-fault.ts";
+import { plainPieces } from "../platform/piece-decoder.ts";
 
 const noTrailers: ReadonlyMap<string, string> = new Map();
 
@@ -28,38 +29,18 @@ export function decodeWhole(decoder: PayloadDecoder, body: Uint8Array): Uint8Arr
   return concatBytes(spans);
 }
 
-/**
- * The payload of a body that is pulled; its end comes only once all of it was found to be right.
- */
-export async function* decodePieces(
-  decoder: PayloadDecoder,
-  body: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, void> {
-  for await (const piece of body) {
-    yield* decoder.push(piece);
-    if (decoder.isPastEnd) return;
-  }
-  decoder.end();
-}
-
 /** The bytes are the payload. */
-const plainDecoder: PayloadDecoder = {
-  push: (piece) => [piece],
-  end: () => undefined,
-  isPastEnd: false,
-  trailers: noTrailers,
-};
+const plainDecoder: PayloadDecoder = { ...plainPieces, trailers: noTrailers };
 
 function sha256Decoder(hash: Hash, payload: SignedPayload): PayloadDecoder {
   const hasher = hash.create("sha256");
   return {
+    ...plainDecoder,
     push(piece) {
       hasher.update(piece);
       return [piece];
     },
     end: () => checkSha256(payload, hasher.digest()),
-    isPastEnd: false,
-    trailers: noTrailers,
   };
 }
 

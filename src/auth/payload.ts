@@ -1,5 +1,6 @@
 import type { AuthRefusal } from "./auth-refusal.ts";
 import { fromHex } from "../base/bytes.ts";
+import type { PieceDecoder } from "../platform/piece-decoder.ts";
 import { type FrameSigning, signatureAlgorithm, unsignedPayload } from "./signature-v4.ts";
 
 export const contentSha256Header = "x-amz-content-sha256";
@@ -139,20 +140,8 @@ function digest(contentSha256: string): DeclaredPayload | AuthRefusal {
   return { kind: "signed", declared: contentSha256, sha256 };
 }
 
-/**
- * Takes the payload out of a body as sent, which is pushed piece by piece, and verifies it on the
- * way.
- */
-export interface PayloadDecoder {
-  /**
-   * The payload's bytes among these, as views of them. They may still prove wrong: only `end` says
-   * that all signatures, digests and lengths were right. BodyFault.
-   */
-  push(piece: Uint8Array): readonly Uint8Array[];
-  /** The body has ended. BodyFault. */
-  end(): void;
-  /** Whatever follows means nothing, however long it is: it need not be pushed. */
-  readonly isPastEnd: boolean;
+/** Takes the payload out of a body as sent. */
+export interface PayloadDecoder extends PieceDecoder {
   /** Trailing headers, names in lower case; complete once the body has ended. */
   readonly trailers: ReadonlyMap<string, string>;
 }

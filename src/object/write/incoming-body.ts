@@ -1,5 +1,6 @@
 import type { StoredChecksum } from "../../format/checksum.ts";
 import type { HashAlgorithm } from "../../platform/hash.ts";
+import type { PieceDecoder } from "../../platform/piece-decoder.ts";
 import { freeBytesPerUpload } from "./body-budget.ts";
 
 /**
@@ -45,20 +46,3 @@ export interface BodyPieces {
   /** Nobody waits for the upload any more. */
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Takes what is to be stored out of the pieces, and throws where they are not well-formed. */
-export interface PieceDecoder {
-  /** The bytes to store among these, as views of them. */
-  push(piece: Uint8Array): readonly Uint8Array[];
-  /** All pieces were pushed. */
-  end(): void;
-  /** Whatever follows means nothing: it need not be pushed. */
-  readonly isPastEnd: boolean;
-}
-
-/** The pieces are what is to be stored. */
-export const plainPieces: PieceDecoder = {
-  push: (piece) => [piece],
-  end: () => undefined,
-  isPastEnd: false,
-};

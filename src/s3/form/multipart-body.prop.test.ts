@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { concatBytes, encodeUtf8 } from "../../base/bytes.ts";
+import { plainPieces } from "../../platform/piece-decoder.ts";
 import { S3Error } from "../errors.ts";
 import { encodeForm } from "../testing/forms.ts";
 import { MultipartBody } from "./multipart-body.ts";
@@ -16,21 +17,27 @@ async function* split(bytes: Uint8Array, cuts: readonly number[]): AsyncGenerato
 
 /** Every part with its content, or the code of the refusal. */
 async function parse(pieces: AsyncIterable<Uint8Array>) {
-  const body = new MultipartBody(pieces, boundary);
+  const body = new MultipartBody(pieces, plainPieces, boundary);
   const parts = [];
   try {
     for (let head = await body.next(); head !== undefined; head = await body.next()) {
-      const bytes = concatBytes(
-        (await Array.fromAsync(body.content())).map((piece) => piece.slice()),
-      );
+      const bytes = await gather(() => body.read());
       parts.push({ name: head.name, filename: head.filename, bytes });
     }
-    const epilogue = concatBytes(await Array.fromAsync(body.epilogue()));
+    const epilogue = await gather(() => body.readEpilogue());
     return { parts, epilogue };
   } catch (error) {
     assert.ok(error instanceof S3Error, String(error));
     return error.code;
   }
+}
+
+async function gather(read: () => Promise<Uint8Array | undefined>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for (let piece = await read(); piece !== undefined; piece = await read()) {
+    pieces.push(piece.slice());
+  }
+  return concatBytes(pieces);
 }
 
 /** Much of what a boundary looks like, and half of one. */

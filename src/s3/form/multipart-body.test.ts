@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeUtf8 } from "../../base/bytes.ts";
+import { plainPieces } from "../../platform/piece-decoder.ts";
 import { S3Error } from "../errors.ts";
 import { MultipartBody, formBoundary } from "./multipart-body.ts";
 
@@ -10,7 +11,11 @@ async function* pieces(text: string): AsyncGenerator<Uint8Array> {
 
 /** The first part's name and file name, or the refusal. */
 async function headOf(...lines: readonly string[]) {
-  const body = new MultipartBody(pieces(`--b\r\n${lines.join("\r\n")}\r\n\r\nx\r\n--b--`), "b");
+  const body = new MultipartBody(
+    pieces(`--b\r\n${lines.join("\r\n")}\r\n\r\nx\r\n--b--`),
+    plainPieces,
+    "b",
+  );
   try {
     const head = await body.next();
     return [head?.name, head?.filename];
@@ -86,10 +91,11 @@ test("part: its head has at most 4,096 bytes", async () => {
 test("body: what stands before the first boundary and padding behind one are passed over", async () => {
   const text =
     'preamble\r\n--b \t\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--rest';
-  const body = new MultipartBody(pieces(text), "b");
+  const body = new MultipartBody(pieces(text), plainPieces, "b");
   assert.equal((await body.next())?.name, "a");
   assert.equal(await body.next(), undefined);
-  assert.deepEqual(await Array.fromAsync(body.epilogue()), [encodeUtf8("rest")]);
-  const joined = new MultipartBody(pieces(text.replace("--b \t", "--bc")), "b");
+  assert.deepEqual(await body.readEpilogue(), encodeUtf8("rest"));
+  assert.equal(await body.readEpilogue(), undefined);
+  const joined = new MultipartBody(pieces(text.replace("--b \t", "--bc")), plainPieces, "b");
   await assert.rejects(joined.next(), { code: malformed });
 });

@@ -1,4 +1,5 @@
 import { concatBytes, noBytes, tryDecodeUtf8 } from "../../base/bytes.ts";
+import type { PieceDecoder } from "../../platform/piece-decoder.ts";
 import { S3Error } from "../errors.ts";
 
 // multipart/form-data (RFC 7578, RFC 2046) as a stream of parts, one piece of the body in memory at
@@ -44,6 +45,7 @@ export function malformedForm(): S3Error {
 
 export class MultipartBody {
   readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #decoder: PieceDecoder;
   readonly #delimiter: Uint8Array;
   /**
    * Bytes of the body that are not handed out yet. The first boundary stands at a line's start
@@ -53,8 +55,10 @@ export class MultipartBody {
   #received = 0;
   #inPart = true;
 
-  constructor(body: AsyncIterable<Uint8Array>, boundary: string) {
+  /** @param decoder takes the form out of the body as sent. */
+  constructor(body: AsyncIterable<Uint8Array>, decoder: PieceDecoder, boundary: string) {
     this.#pieces = body[Symbol.asyncIterator]();
+    this.#decoder = decoder;
     this.#delimiter = Uint8Array.from(`\r\n--${boundary}`, (character) => character.charCodeAt(0));
   }
 
@@ -65,7 +69,7 @@ export class MultipartBody {
 
   /** The next part; what is left of the one before is passed over. Undefined behind the last. */
   async next(): Promise<PartHead | undefined> {
-    for await (const bytes of this.content()) void bytes;
+    while ((await this.read()) !== undefined);
     if (await this.#isClosed()) return undefined;
     const head = parseHead(await this.#head());
     this.#inPart = true;
@@ -73,27 +77,30 @@ export class MultipartBody {
   }
 
   /**
-   * The bytes of the part that `next` has found; the first call has what stands before all parts.
+   * The next bytes of the part that `next` has found, or before that of what stands before all
+   * parts; undefined at its end.
    */
-  async *content(): AsyncGenerator<Uint8Array, void> {
+  async read(): Promise<Uint8Array | undefined> {
     while (this.#inPart) {
       const at = indexOfBytes(this.#ahead, this.#delimiter);
       const end = at < 0 ? startOfPartial(this.#ahead, this.#delimiter) : at;
       const bytes = this.#ahead.subarray(0, end);
       this.#inPart = at < 0;
       this.#ahead = this.#ahead.subarray(at < 0 ? end : end + this.#delimiter.length);
-      if (bytes.length > 0) yield bytes;
+      if (bytes.length > 0) return bytes;
       if (this.#inPart && !(await this.#more())) throw malformedForm();
     }
+    return undefined;
   }
 
-  /** Reads on to the body's end. */
-  async *epilogue(): AsyncGenerator<Uint8Array, void> {
+  /** The next bytes behind the last part; undefined at the body's end. */
+  async readEpilogue(): Promise<Uint8Array | undefined> {
     do {
       const bytes = this.#ahead;
       this.#ahead = noBytes;
-      if (bytes.length > 0) yield bytes;
+      if (bytes.length > 0) return bytes;
     } while (await this.#more());
+    return undefined;
   }
 
   /** Lets go of the body. */
@@ -142,10 +149,14 @@ export class MultipartBody {
   }
 
   async #more(): Promise<boolean> {
-    const next = await this.#pieces.next();
-    if (next.done === true) return false;
-    this.#received += next.value.length;
-    this.#ahead = this.#ahead.length === 0 ? next.value : concatBytes([this.#ahead, next.value]);
+    const next = this.#decoder.isPastEnd ? undefined : await this.#pieces.next();
+    if (next === undefined || next.done === true) {
+      this.#decoder.end();
+      return false;
+    }
+    const decoded = concatBytes(this.#decoder.push(next.value));
+    this.#received += decoded.length;
+    this.#ahead = this.#ahead.length === 0 ? decoded : concatBytes([this.#ahead, decoded]);
     return true;
   }
 }

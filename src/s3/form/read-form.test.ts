@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
+import { plainPieces } from "../../platform/piece-decoder.ts";
 import { type TestPart, encodeForm, formParts, testBoundary } from "../testing/forms.ts";
 import { readForm } from "./read-form.ts";
 
@@ -11,7 +12,7 @@ async function* bodyOf(parts: readonly TestPart[], ...rest: readonly string[]) {
 }
 
 async function read(body: AsyncIterable<Uint8Array>) {
-  const form = await readForm(body, testBoundary);
+  const form = await readForm(body, plainPieces, testBoundary);
   return { ...form, text: decodeUtf8(concatBytes(await Array.fromAsync(form.file))) };
 }
 
@@ -112,4 +113,23 @@ test("form: a file that breaks off ends in a refusal, not in a shorter file", as
     yield whole.subarray(0, whole.length - 6);
   }
   await assert.rejects(read(cut()), { code: "MalformedPOSTRequest" });
+});
+
+test("form: whoever stops reading it, or is refused, releases the body", async () => {
+  const file = encodeForm(formParts({ key: "k" }, "content"));
+  const noForm = encodeUtf8("x".repeat(30_000));
+  for (const sent of [file, noForm]) {
+    let closed = false;
+    async function* body() {
+      try {
+        yield sent;
+        yield sent;
+      } finally {
+        closed = true;
+      }
+    }
+    const form = await readForm(body(), plainPieces, testBoundary).catch(() => undefined);
+    if (form !== undefined) for await (const _ of form.file) break;
+    assert.equal(closed, true);
+  }
 });

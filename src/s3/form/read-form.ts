@@ -1,4 +1,5 @@
 import { concatBytes, tryDecodeUtf8 } from "../../base/bytes.ts";
+import type { PieceDecoder } from "../../platform/piece-decoder.ts";
 import { S3Error, invalidArgument } from "../errors.ts";
 import { MultipartBody, type PartHead, malformedForm } from "./multipart-body.ts";
 
@@ -32,12 +33,20 @@ export interface Form {
   readonly file: AsyncIterable<Uint8Array>;
 }
 
-/** Reads the fields of a form, and stops at the first byte of its file. */
-export async function readForm(body: AsyncIterable<Uint8Array>, boundary: string): Promise<Form> {
-  const parts = new MultipartBody(body, boundary);
+/**
+ * Reads the fields of a form, and stops at the first byte of its file.
+ *
+ * @param decoder takes the form out of the body as sent.
+ */
+export async function readForm(
+  body: AsyncIterable<Uint8Array>,
+  decoder: PieceDecoder,
+  boundary: string,
+): Promise<Form> {
+  const parts = new MultipartBody(body, decoder, boundary);
   try {
     const fields = new Map<string, FormField>();
-    for await (const bytes of parts.content()) if (bytes.length > 0) checkBeforeFile(parts);
+    while ((await parts.read()) !== undefined) checkBeforeFile(parts);
     for (;;) {
       const part = await parts.next();
       checkBeforeFile(parts);
@@ -59,7 +68,7 @@ export async function readForm(body: AsyncIterable<Uint8Array>, boundary: string
 
 async function readValue(parts: MultipartBody): Promise<string> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of parts.content()) {
+  for (let piece = await parts.read(); piece !== undefined; piece = await parts.read()) {
     checkBeforeFile(parts);
     pieces.push(piece);
   }
@@ -84,17 +93,19 @@ function nameOf({ filename }: PartHead): string | undefined {
 
 async function* readFile(parts: MultipartBody): AsyncGenerator<Uint8Array, void> {
   try {
-    yield* parts.content();
+    for (let piece = await parts.read(); piece !== undefined; piece = await parts.read()) {
+      yield piece;
+    }
     const end = parts.readBytes;
     const checkBehind = (): void => {
       if (parts.readBytes - end > behindFileBytesMax) throw malformedForm();
     };
     for (let part = await parts.next(); part !== undefined; part = await parts.next()) {
       if (part.name.toLowerCase() === "file") throw notOneFile(2);
-      for await (const bytes of parts.content()) if (bytes.length > 0) checkBehind();
+      while ((await parts.read()) !== undefined) checkBehind();
       checkBehind();
     }
-    for await (const bytes of parts.epilogue()) if (bytes.length > 0) checkBehind();
+    while ((await parts.readEpilogue()) !== undefined) checkBehind();
   } finally {
     await parts.close();
   }

@@ -1,13 +1,10 @@
-import { createDecoder, decodePieces } from "../../auth/decode-payload.ts";
+import { createDecoder } from "../../auth/decode-payload.ts";
 import type { Verified } from "../../auth/claim.ts";
 import { isRefusal } from "../../base/refusal.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { putObject as storeObject } from "../../object/write/put.ts";
-import {
-  type PieceDecoder,
-  type IncomingBody,
-  plainPieces,
-} from "../../object/write/incoming-body.ts";
+import type { IncomingBody } from "../../object/write/incoming-body.ts";
+import { type PieceDecoder, plainPieces } from "../../platform/piece-decoder.ts";
 import { type Operation, type S3Call, granted, permit } from "../call.ts";
 import { parseWriteCondition } from "../request/condition-headers.ts";
 import { authError } from "../error-response.ts";
@@ -30,7 +27,8 @@ import { openFile } from "../request/body.ts";
  * An HTML form as a browser sends it: fields that say what PutObject's headers say, then the file.
  */
 export const postObject: Operation = async (call) => {
-  const form = fillIn(await readForm(formBody(call), boundaryOf(call)));
+  const decoder = createDecoder(call.objects.platform.hash, call.verified.payload);
+  const form = fillIn(await readForm(call.body, decoder, boundaryOf(call)));
   const put = asPut(call, form, await verifiedSender(call, form));
   const { bucket, key } = put.target;
   const owned = await permit(put, "s3:PutObject", { bucket, key });
@@ -48,10 +46,6 @@ function boundaryOf(call: S3Call): string {
   if (boundary !== undefined) return boundary;
   const condition = "Bucket POST must be of the enclosure-type multipart/form-data";
   throw new S3Error("PreconditionFailed", { details: { Condition: condition } });
-}
-
-function formBody(call: S3Call): AsyncIterable<Uint8Array> {
-  return decodePieces(createDecoder(call.objects.platform.hash, call.verified.payload), call.body);
 }
 
 /** Finds who signed the form, or else the request around it. */

@@ -6,12 +6,9 @@ import { StoreError } from "../../base/errors.ts";
 import type { ChecksumAlgorithm, StoredChecksum } from "../../format/checksum.ts";
 import { BodyShare, freeBytesPerUpload } from "../../object/write/body-budget.ts";
 import { acceptWhole, digestOf } from "../../object/write/digests.ts";
-import {
-  type PieceDecoder,
-  type IncomingBody,
-  wholeBodyBytesMax,
-} from "../../object/write/incoming-body.ts";
+import { type IncomingBody, wholeBodyBytesMax } from "../../object/write/incoming-body.ts";
 import type { HashAlgorithm } from "../../platform/hash.ts";
+import type { PieceDecoder } from "../../platform/piece-decoder.ts";
 import type { S3Call } from "../call.ts";
 import {
   checksumHeader,
