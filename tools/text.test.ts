@@ -89,7 +89,7 @@ test("texts: a long line is a fault only where it can be broken", () => {
 
 test("comments: a line that says what something is does not begin with a preposition", () => {
   const fragment =
-    /^\s*\/\*\* (@limit )?(Of|By|Between|From|Until|Per|Under|Among|Whose|Likewise)\b.*/;
+    /^\s*\/\*\* (@limit )?(As|At|Among|Between|By|For|From|In|Likewise|Of|On|Per|To|Under|Until|Whether|Whose|With|Without)\b.*/;
   const found = complaints(sources, ({ text }) =>
     text.split("\n").flatMap((line) => fragment.exec(line)?.[0].trim() ?? []),
   );

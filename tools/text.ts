@@ -27,7 +27,7 @@ export function longLinesOfDocument(text: string): string[] {
   return lineFaults(text, (line) => isTooLong(line) && !/^\s*\|/.test(line));
 }
 
-/** As GitHub makes an anchor of a heading. */
+/** The anchor that GitHub makes of a heading. */
 function anchorOf(heading: string): string {
   const plain = heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "");
   return plain.trim().replace(/\s/g, "-");

@@ -21,7 +21,7 @@ interface Asked {
   readonly method: string;
   readonly target: string;
   readonly value?: unknown;
-  /** In place of the value. */
+  /** The body, where it is not the value's JSON. */
   readonly text?: string;
   readonly as?: AccessKey | "nobody" | "presigned";
   readonly contentSha256?: string;

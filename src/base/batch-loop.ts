@@ -17,7 +17,7 @@ export interface BatchLoopOptions {
   readonly turn: (() => Promise<void>) | undefined;
   /** Takes items and carries them out. Resolves in the end, whatever became of them. */
   readonly carryOut: () => Promise<void>;
-  /** Whether anything is to be carried out. */
+  /** True if anything is to be carried out. */
   readonly hasWork: () => boolean;
 }
 

@@ -14,7 +14,7 @@ import { createTestMachine, tasksOf } from "./testing/processes.ts";
 
 const hash = createHash();
 
-/** As an older copy of the index reads that was written over the present one. */
+/** Makes the index read as if an older copy was written over it. */
 async function setBack(process: TestProcess, generation: number): Promise<void> {
   const row = must(await readStoreRow(process.keymap.system), "a store row");
   await process.keymap.system.commit({

@@ -8,7 +8,7 @@ import type { ExtentEntry } from "./extent-table.ts";
 /** One data directory with its identity. */
 export interface DataDisk {
   readonly id: DiskId;
-  /** For what stands in it beside the members: its identity, its generation, what is free. */
+  /** Serves what stands in it beside the members: its identity, its generation, what is free. */
   readonly disk: Disk;
   readonly members: Members;
 }

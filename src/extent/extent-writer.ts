@@ -128,7 +128,7 @@ class LocalExtentWriter implements ExtentWriter {
   readonly name = "extent writer";
   readonly #options: ExtentWriterOptions;
   readonly #disks: readonly DiskHealth[];
-  /** For each disk: extents have one member for now. */
+  /** One entry for each disk: extents have one member for now. */
   readonly #lanesOfDisks: readonly LanesOfDisk[];
   readonly #lanes: readonly AppendLane[];
   readonly #ledger: ExtentLedger;

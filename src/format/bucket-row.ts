@@ -25,7 +25,7 @@ export interface BucketRow {
  * partition, as the bucket's is.
  */
 export interface BucketConfigurationRow {
-  /** As S3 shows it: XML or JSON, which S3 reads for ever. */
+  /** The document that S3 shows: XML or JSON, which S3 reads for ever. */
   readonly document: Uint8Array;
 }
 

@@ -55,7 +55,7 @@ export function readChunkRefs(reader: ByteReader): ChunkRef[] {
 export type DataLocation =
   /** No bytes at all. */
   | { readonly kind: "empty" }
-  /** In the row itself (reserved: readers know it, no writer makes it yet). */
+  /** The bytes stand in the row itself (reserved: readers know it, no writer makes it yet). */
   | { readonly kind: "inline"; readonly bytes: Uint8Array }
   /** The references themselves, at most 16, in order. */
   | { readonly kind: "chunks"; readonly chunks: readonly ChunkRef[] }

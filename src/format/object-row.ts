@@ -42,7 +42,7 @@ export interface ObjectRow {
   readonly order: number;
   /** Its S3 version id is "null": written while versioning was off or suspended. */
   readonly nullVersion: boolean;
-  /** In a head: the order of this key's null version, where that stands in the versions space. */
+  /** The order of this key's null version, in a head whose null version stands in the versions space. */
   readonly nullOrder: number | undefined;
   readonly modifiedMs: number;
   readonly size: number;

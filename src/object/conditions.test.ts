@@ -28,7 +28,7 @@ const row: ObjectRow = {
 };
 
 const before = modifiedMs - 10 * second;
-/** As a client sends it back: HTTP dates have no milliseconds. */
+/** What a client sends back: HTTP dates have no milliseconds. */
 const same = Math.floor(modifiedMs / second) * second;
 const later = modifiedMs + 10 * second;
 const future = nowMs + second;

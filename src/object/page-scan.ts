@@ -29,7 +29,7 @@ export interface PageSource<Item, Found = Row> {
   startOf(key: Uint8Array): Uint8Array;
   positionOf(row: Found): Uint8Array;
   keyOf(row: Found): Uint8Array;
-  /** Whether it is listed at all. */
+  /** True if it is listed at all. */
   isShown(row: Found): boolean;
   /** `key` is its `keyOf`. */
   itemOf(row: Found, key: Uint8Array): Item;

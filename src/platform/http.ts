@@ -80,7 +80,7 @@ export interface RequestHead {
   readonly target: string;
   /** The target up to its query, undecoded. */
   readonly path: string;
-  /** In the order sent, without empty parameters. */
+  /** The parameters in the order sent, without empty ones. */
   readonly query: readonly QueryParameter[];
   /**
    * False where the query has more parameters than are read, or a `%` that no two hexadecimal

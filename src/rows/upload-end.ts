@@ -20,7 +20,7 @@ export interface UploadStore extends CommitStore {
 /** The upload is not there, or it is not idle any more; or what its bucket refuses. */
 export type UploadRefusal = FenceRefusal | "noSuchUpload" | "conditionalConflict";
 
-/** In which state of the bucket, and of the upload, an upload may be ended. */
+/** The states of the bucket, and of the upload, in which an upload may be ended. */
 export interface EndingUpload {
   readonly fence: BucketFenceRow["state"];
   /** Only if the upload's row still has this stamp: no part has come since. */

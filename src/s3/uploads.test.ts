@@ -23,7 +23,7 @@ async function bytesOf(s3: TestS3, key: string): Promise<string> {
 
 const put = { method: "PUT", target: "/bucket/k" };
 
-/** As the JavaScript SDK sends a stream: chunked, with the checksum behind it. */
+/** A stream as the JavaScript SDK sends it: chunked, with the checksum behind it. */
 function chunked(body: string, trailer: string, decodedLength = "12"): TestRequest {
   return {
     ...put,

@@ -22,7 +22,7 @@ import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
 export interface BackgroundProcessOptions {
   readonly machine: StoreMachine;
-  /** Without a reserve: compaction frees space, so it may use it. */
+  /** They have no reserve: compaction frees space, so it may use the last of it. */
   readonly writerLimits: Omit<WriterLimits, "reserveBytes">;
   readonly limits: Partial<BackgroundLimits>;
   /** Time from one verification of the index to the next. */

@@ -3,7 +3,7 @@ import { type Phase, phaseNames } from "../object/request-phases.ts";
 import { storeErrorCodes } from "../s3/errors.ts";
 import type { ObservedRequest } from "../s3/observed-request.ts";
 
-/** In seconds: a GET from memory takes 0.2 ms; past 60 s a request waits for its client. */
+/** Seconds: a GET from memory takes 0.2 ms; past 60 s a request waits for its client. */
 const latencyBounds = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];

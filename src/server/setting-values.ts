@@ -45,7 +45,7 @@ export function parseRegion(text: string): string {
   return refuse(text, "a region name: small letters, digits and hyphens, such as us-east-1");
 }
 
-/** In lower case, since names of hosts are alike in either. */
+/** The names in lower case, since names of hosts are alike in either. */
 export function parseDomains(text: string): readonly string[] {
   const domains = parseOptionalList(text.toLowerCase());
   const wrong = domains.find((domain) => !/^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(domain));

@@ -20,7 +20,7 @@ export type ValueName = string;
 export const noBucket: KeyState = "noBucket";
 /** A bucket was made, and nothing written yet. */
 export const emptyKey: KeyState = "off:";
-/** In the place of a value: a write of it is a delete, a read of it finds no object. */
+/** Stands for no value: a write of it is a delete, a read of it finds no object. */
 export const absent: ValueName = "absent";
 
 export type KeyStep =
@@ -162,7 +162,7 @@ function holds(condition: WriteCondition, key: Key, etagOf: EtagOf): boolean {
   }
 }
 
-/** In a bucket that is not versioned now, what is written takes the place of the null version. */
+/** The key after a write: in a bucket that is not versioned now it replaces the null version. */
 function written(key: Key, { value, marker = "marker" }: WriteStep): Key {
   const { versioning } = key;
   const isNull = versioning !== "enabled";

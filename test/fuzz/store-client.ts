@@ -8,7 +8,7 @@ const pipelinedMax = 8;
 
 export interface Asked {
   readonly method: string;
-  /** With its query, escaped. */
+  /** The path with its query, escaped. */
   readonly path: string;
   readonly body?: string;
 }

@@ -2,7 +2,7 @@ import { SeededRandom } from "../../src/sim/random.ts";
 
 /** The bytes that a client sends on one connection, and where they are cut into writes. */
 export interface GeneratedBytes {
-  /** In Latin-1. */
+  /** The bytes as Latin-1. */
   readonly text: string;
   readonly cuts: readonly number[];
 }

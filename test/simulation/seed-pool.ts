@@ -18,7 +18,7 @@ const seedsPerThreadMax = 200;
 export class SeedPool {
   readonly #root: string;
   readonly #idle: Worker[] = [];
-  /** With the seeds each has begun. */
+  /** Each worker, with the number of seeds it has begun. */
   readonly #all = new Map<Worker, number>();
 
   constructor(root: string) {

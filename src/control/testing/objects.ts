@@ -78,7 +78,7 @@ export async function leaveChunks(
   process.writer.release(appended);
 }
 
-/** Without `version` the key as such. */
+/** Deletes the key, or the `version` of it that is named. */
 export async function remove(
   process: TestProcess,
   name: string,

@@ -197,7 +197,7 @@ function guardDisk(disk: Disk, life: Life): Disk {
   };
 }
 
-/** With it all tests of `control` show that extents are reached through their members only. */
+/** Refuses paths of extents: tests of `control` show so that members alone reach extents. */
 function withoutExtents(place: DataDisk): DataDisk {
   const { disk } = place;
   const beside = <T>(path: string, work: () => Promise<T>): Promise<T> => {

@@ -208,7 +208,7 @@ export class AppendLane {
     for (const [index, record] of batch.entries()) record.resolve(refs[index]!);
   }
 
-  /** As many records as one write may carry and as fit into the extent. */
+  /** Takes as many records as one write may carry and as fit into the extent. */
   #takeBatch(extent: OpenExtent): readonly PendingRecord[] {
     let count = 0;
     let bytes = 0;

@@ -32,7 +32,7 @@ export interface FileCacheOptions {
  */
 export class FileCache {
   readonly #options: FileCacheOptions;
-  /** In order of last use: a Map keeps the order of insertion, and each use inserts again. */
+  /** The files by last use: a Map keeps the order of insertion, and each use inserts again. */
   readonly #files = new Map<ExtentId, HeldFile>();
   readonly #closing = new AbortController();
   readonly #closes = new Set<Promise<void>>();

@@ -121,7 +121,7 @@ class MemoryFile implements DiskFile {
   readonly #disk: MemoryDisk;
   readonly #path: string;
   readonly #replacements: number;
-  /** Without a name any more: only who has it open sees these. */
+  /** The bytes of a file that has no name any more: only who has it open sees them. */
   #unnamed: Uint8Array | undefined;
   #lastSeen: Uint8Array;
 

@@ -67,7 +67,7 @@ export class TestStore {
     this.memoryDisks = Array.from({ length: diskCount }, (_, i) => new MemoryDisk(`/data${i + 1}`));
   }
 
-  /** With every data directory initialised. */
+  /** Opens a store whose data directories are all initialised. */
   static async create(hash: Hash, diskCount = 1): Promise<TestStore> {
     const store = new TestStore(hash, diskCount);
     for (const disk of store.memoryDisks) {

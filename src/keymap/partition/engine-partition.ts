@@ -73,7 +73,7 @@ const epochsPerCommitMax = 4;
  * (node/lmdb/environment.ts).
  */
 export const snapshotsMax = 8;
-/** @limit As many snapshots may be waited for as requests may be under way. */
+/** @limit Snapshots that are waited for: as many as requests may be under way. */
 export const snapshotWaitersMax = 1024;
 
 const partitionSpacesFrom = 0x20;

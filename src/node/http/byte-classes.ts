@@ -2,7 +2,7 @@
 export const tokenByte = 1;
 /** RFC 9110, 5.5: in a field's value, with blanks and tabs within. */
 export const fieldByte = 2;
-/** In a target, escaped or not: all that is visible. */
+/** All that is visible: it may stand in a target, escaped or not. */
 export const targetByte = 4;
 /** RFC 9110, 5.6.4: in a quoted string, as it is. */
 export const quotedByte = 8;

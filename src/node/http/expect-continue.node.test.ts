@@ -7,7 +7,7 @@ import { createHash } from "../platform/hash.ts";
 import { HttpPeer, serve } from "../testing/http-peer.ts";
 
 const hash = createHash();
-/** At which the clock of stores in tests stands. */
+/** The time that the clock of stores in tests shows. */
 const testTimeMs = 1_700_000_000_000;
 const hello = encodeUtf8("hello");
 

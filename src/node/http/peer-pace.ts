@@ -5,9 +5,9 @@
  */
 
 export interface Pace {
-  /** In this much time of waiting for the peer … */
+  /** The waiting time after which a peer is judged, by what moved in it. */
   readonly windowMs: number;
-  /** … at least this many bytes must move. */
+  /** The bytes that must move in it. */
   readonly bytesMin: number;
 }
 

@@ -18,7 +18,7 @@ const body = Uint8Array.from({ length: 300_000 }, (_, i) => (i * i) >> 7);
 const shared = memory.allocate(body.length);
 shared.set(body);
 
-/** For the kernels of this thread and of two others, and for bytes of tests. */
+/** Memory for the kernels of this thread and of two others, and for bytes of tests. */
 function createMemory(): KernelMemory {
   return KernelMemory.create(3 * kernelBytes + 33 * 1024 * 1024);
 }

@@ -10,7 +10,7 @@ declare namespace WebAssembly {
   }
   class Memory {
     readonly buffer: ArrayBufferLike;
-    /** In pages of 64 KiB. */
+    /** Counted in pages of 64 KiB. */
     constructor(size: {
       readonly initial: number;
       readonly maximum: number;

@@ -52,7 +52,7 @@ export function sampleHttp(metrics: Metrics, read: () => HttpServerStatistics): 
 /** @limit Time between looks: ten wake-ups a second cost nothing that shows. */
 const everyMs = 100;
 
-/** In seconds. A request waits as long each time it comes back from the disk or the network. */
+/** Seconds. A request waits as long each time it comes back from the disk or the network. */
 export const delayBounds: readonly number[] = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];

@@ -39,7 +39,7 @@ export class Scratch implements Disposable {
 export interface ServedBy {
   /** The Node that runs bin/holdfast.js. */
   readonly node?: string | undefined;
-  /** With its children in a process group of its own, whose id is the child's. */
+  /** True: it runs with its children in a process group of its own, whose id is the child's. */
   readonly detached?: boolean | undefined;
 }
 

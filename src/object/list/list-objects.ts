@@ -40,7 +40,7 @@ export type ListItem =
   | { readonly kind: "prefix"; readonly prefix: Uint8Array };
 
 export interface ListPage {
-  /** In byte order of key or prefix. */
+  /** Keys and prefixes, in byte order. */
   readonly items: readonly ListItem[];
   /** More follows; give the last item's key or prefix as `after` to go on. */
   readonly truncated: boolean;

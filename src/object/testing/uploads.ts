@@ -16,7 +16,7 @@ export class TestUpload {
   readonly id: UploadId;
   readonly address: { bucket: string; key: Uint8Array; upload: UploadId };
 
-  /** Whether the parts' checksums are to be listed. */
+  /** True if the parts' checksums are to be listed. */
   readonly #checksums: boolean;
 
   constructor(store: ObjectStore, id: UploadId, checksums: boolean) {

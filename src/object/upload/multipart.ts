@@ -109,7 +109,7 @@ export function isUploadOf(
 export interface OpenUpload {
   readonly target: Target;
   readonly id: UploadId;
-  /** As it was initiated. */
+  /** The row that the upload began with. */
   readonly row: UploadRow;
 }
 

@@ -143,7 +143,7 @@ export class ChunkFiller {
     return this.#last;
   }
 
-  /** In the middle of a chunk, from outside: the chunk goes as it is. */
+  /** Called from outside in the middle of a chunk, which goes as it is. */
   #cutShort(): void {
     if (this.#filled === 0) return; // it is full and on its way
     this.#shortChunks++;

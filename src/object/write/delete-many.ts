@@ -43,7 +43,7 @@ const deletionsMax = 32;
  */
 const batchUnits = 16;
 
-/** In the order of `items`, which are at most a thousand. */
+/** The outcomes have the order of `items`, which are at most a thousand. */
 export async function deleteObjects(
   store: ObjectStore,
   bucketName: string,
@@ -131,7 +131,7 @@ interface DeletedTogether {
   readonly results: readonly (Deleted | Refusal)[];
 }
 
-/** In one commit, of keys in one partition. */
+/** Deletes keys of one partition in one commit. */
 async function deleteTogether(
   store: ObjectStore,
   bucket: Bucket,

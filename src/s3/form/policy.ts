@@ -11,7 +11,7 @@ export interface Policy {
 export type Condition =
   | {
       readonly kind: "eq" | "starts-with";
-      /** In lower case. */
+      /** The field's name in lower case. */
       readonly field: string;
       readonly value: string;
       /** The condition as S3 writes it in its refusal. */
@@ -140,7 +140,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** In UTC alone, with or without milliseconds. */
+/** Takes times in UTC alone, with or without milliseconds. */
 function parseExpiration(value: unknown): number {
   if (typeof value !== "string") throw invalidPolicy("Invalid JSON.");
   const form = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/;

@@ -41,7 +41,7 @@ export const createBucket: Operation = async (call) => {
   };
 };
 
-/** In S3's first region, making one's own bucket again is no error. */
+/** True in S3's first region, where making one's own bucket again is no error. */
 function isRepeat(refusal: string, call: S3Call): boolean {
   return refusal === "bucketOwnedByYou" && call.region === firstRegion;
 }

@@ -24,7 +24,7 @@ const pagePartsMax = 1000;
 
 const attributesHeader = "x-amz-object-attributes";
 
-/** In the order in which S3 writes them. */
+/** The order is that in which S3 writes them. */
 const attributeNames = ["ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"] as const;
 type AttributeName = (typeof attributeNames)[number];
 

@@ -76,7 +76,7 @@ const exclamation = 0x21;
 const question = 0x3f;
 const greater = 0x3e;
 
-/** For each code of ASCII: 2 where a name may begin with it, 1 where it may go on. */
+/** What each code of ASCII may do in a name: 2 begin it, 1 go on with it. */
 const nameCodes = Uint8Array.from({ length: 128 }, (_, code) => {
   const character = String.fromCharCode(code);
   return /[A-Za-z_:]/.test(character) ? 2 : Number(/[-.0-9]/.test(character));

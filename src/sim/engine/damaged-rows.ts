@@ -10,7 +10,7 @@ import type { KeyRange } from "../../format/row-keys.ts";
  * say.
  */
 export class DamagedRows {
-  /** In hexadecimal. */
+  /** Keys in hexadecimal. */
   readonly #keys = new Set<string>();
   #skipped = 0;
 

@@ -31,7 +31,7 @@ interface TakenFile {
 export class RemovedFiles {
   readonly #folder: string;
   #unread: TakenFile[] = [];
-  /** For each key, the time until which what was begun may be gone. */
+  /** The time of each key until which what was begun may be gone. */
   readonly #lostUntilMs = new Map<string, number>();
   readonly #extents = new Set<number>();
 

@@ -14,7 +14,7 @@ import { setVersioning } from "./writes.ts";
 
 export interface HistorySize {
   readonly processes: number;
-  /** In each of them. */
+  /** Clients in each of them. */
   readonly clients: number;
 }
 

@@ -34,7 +34,7 @@ export class HistorySession {
   constructor(options: {
     readonly name: string;
     readonly observe: (observation: Observation) => void;
-    /** To the server of now. */
+    /** Connects to the server that runs now. */
     readonly connect: () => S3Connection;
   }) {
     this.#name = options.name;

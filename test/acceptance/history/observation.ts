@@ -31,7 +31,7 @@ export interface StepSeen {
   /** Bucket and key; `BUCKET/*` for every key of the bucket. */
   readonly target: string;
   readonly step: SeenStep;
-  /** In µs of the machine's monotonic clock, which all processes share. */
+  /** µs of the machine's monotonic clock, which all processes share. */
   readonly start: number;
   /** `never`: nobody knows until when it may take effect. */
   readonly end: number;

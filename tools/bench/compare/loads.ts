@@ -65,7 +65,7 @@ const fewKeysMax = 10_000;
 /** The part of the objects used with few connections: it takes long enough. */
 const fewShare = 4;
 
-/** In the order they are run: what fills the stores most comes last. */
+/** Loads in the order they are run: what fills the stores most comes last. */
 export function loadsOf(options: LoadOptions): readonly Load[] {
   return [
     ...smallLoads(options),

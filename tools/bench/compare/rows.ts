@@ -15,7 +15,7 @@ export interface LoadSamples {
 /** A line of the table: medians of the rounds. */
 export interface Row {
   readonly load: string;
-  /** In a mixture: one operation of it, or all. */
+  /** One operation of a mixture, or all. */
   readonly part: string;
   readonly unit: "/s" | "MB/s";
   readonly store: string;

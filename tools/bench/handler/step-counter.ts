@@ -81,7 +81,7 @@ export class StepCounter implements Disposable {
     return (this.#post("Profiler.takePreciseCoverage") as { result: ScriptCoverage[] }).result;
   }
 
-  /** In the same thread the answer is there when the call returns. */
+  /** The session is in the same thread, so the answer is there when the call returns. */
   #post(method: string, parameters: object = {}): unknown {
     let answer: unknown;
     this.#session.post(method, parameters, (error, result) => {

@@ -6,7 +6,7 @@ import { HttpServer } from "../../../src/node/http/http-server.ts";
 import type { HttpHandler, HttpResponse } from "../../../src/platform/http.ts";
 
 const body = Buffer.alloc(4096, 7);
-/** As many headers as an answer of S3 has. */
+/** An answer of S3 has as many headers. */
 const headers = [
   ["x-amz-request-id", "5F3A1C2B9D8E7F60"],
   ["x-amz-id-2", "q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6j7K8l9Z0x1C2v3B4n5M6q7W8e9R0t1Y2"],

@@ -10,7 +10,7 @@ export interface Place {
   readonly insecure: boolean;
   /** A certificate authority's certificates in PEM, instead of the machine's. */
   readonly ca: string | undefined;
-  /** Without a byte for this long, a request has failed. */
+  /** A request for which no byte came for this long has failed. */
   readonly timeoutMs: number;
 }
 

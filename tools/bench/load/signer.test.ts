@@ -28,7 +28,7 @@ const plain: ToSign = {
   contentSha256: unsignedPayload,
 };
 
-/** As a server reads it. */
+/** The request as a server reads it. */
 function requestOf(head: string) {
   const [first = "", ...lines] = head.trimEnd().split("\r\n");
   const [method = "", target = ""] = first.split(" ");

@@ -21,11 +21,11 @@ export interface ToSign {
   readonly host: string;
   /** Percent-encoded as the canonical form has it. */
   readonly path: string;
-  /** Without the question mark; names and values encoded, in order of name. */
+  /** The query without the question mark; names and values encoded, in order of name. */
   readonly query: string;
   /** Names in lower case. All are signed. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** In hexadecimal, or `unsignedPayload`. */
+  /** The digest in hexadecimal, or `unsignedPayload`. */
   readonly contentSha256: string;
 }
 

@@ -47,7 +47,7 @@ export function ownBytes(): usize {
   return tables32Size + tables64Size + historySize + windowSize;
 }
 
-/** To be called once, before anything else. */
+/** Must be called once, before anything else. */
 export function begin(own: usize): void {
   tables32 = own;
   tables64 = tables32 + tables32Size;

@@ -34,7 +34,7 @@ export function ownBytes(): usize {
   return statesSize + placesSize + wordsSize + constantsSize;
 }
 
-/** To be called once, before anything else. */
+/** Must be called once, before anything else. */
 export function begin(own: usize): void {
   states = own;
   places = own + statesSize;

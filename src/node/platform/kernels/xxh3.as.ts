@@ -50,7 +50,7 @@ export function ownBytes(): usize {
   return lead + windowSize + stateSize + 16 + secretSize;
 }
 
-/** To be called once, before anything else. */
+/** Must be called once, before anything else. */
 export function begin(own: usize): void {
   window = own + lead;
   state = window + windowSize;

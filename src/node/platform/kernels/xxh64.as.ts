@@ -34,7 +34,7 @@ export function ownBytes(): usize {
   return stripe + windowSize + stateSize + 8;
 }
 
-/** To be called once, before anything else. */
+/** Must be called once, before anything else. */
 export function begin(own: usize): void {
   window = own + stripe;
   state = window + windowSize;
