@@ -6,7 +6,6 @@ import type { Platform } from "../platform/platform.ts";
 import { type Bucket, DecodedBuckets } from "./decoded-buckets.ts";
 import { AnswerBudget } from "./read/answer-budget.ts";
 import type { RequestPhases } from "./request-phases.ts";
-import { partsPerCommitMax } from "../rows/uploads.ts";
 import { BodyBudget } from "./write/body-budget.ts";
 import { type BodyBuffers, createBodyBuffers } from "./write/body-buffers.ts";
 
@@ -18,6 +17,8 @@ interface StoreDependencies {
   readonly reads: ReadTracker;
   /** Where new buckets live. */
   readonly region: string;
+  /** Parts of an upload whose rows one commit takes: fewer in simulations, which have few parts. */
+  readonly partsPerCommit: number;
 }
 
 /** The parts that a process has for all its requests. */
@@ -28,7 +29,6 @@ export interface ProcessStore extends StoreDependencies {
   readonly answers: AnswerBudget;
   readonly buffers: BodyBuffers;
   readonly bucketsDecoded: DecodedBuckets;
-  readonly partsPerCommit: number;
 }
 
 /**
@@ -44,11 +44,7 @@ export interface ObjectStore extends ProcessStore {
   readonly bucketRead: Bucket | undefined;
 }
 
-/** @param partsPerCommit fewer in simulations and tests, which have few dependencies. */
-export function createProcessStore(
-  dependencies: StoreDependencies,
-  partsPerCommit = partsPerCommitMax,
-): ProcessStore {
+export function createProcessStore(dependencies: StoreDependencies): ProcessStore {
   const { clock } = dependencies.platform;
   return {
     ...dependencies,
@@ -56,7 +52,6 @@ export function createProcessStore(
     answers: new AnswerBudget(clock),
     buffers: createBodyBuffers(dependencies.platform.memory),
     bucketsDecoded: new DecodedBuckets(),
-    partsPerCommit,
   };
 }
 

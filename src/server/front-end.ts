@@ -4,8 +4,7 @@ import { isFromBrowser } from "../admin/welcome-page.ts";
 import { authorize } from "../auth/authorize.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { bucketOfHost } from "../auth/virtual-host.ts";
-import type { SessionId } from "../format/ids.ts";
-import { createProcessStore } from "../object/object-store.ts";
+import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
 import type { HttpHandler, RequestHead } from "../platform/http.ts";
 import type { SecretCipher, Service } from "../platform/platform.ts";
 import { RequestsPerKey } from "../s3/request/requests-per-key.ts";
@@ -18,7 +17,12 @@ import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
 import type { RootCredentials } from "./root-credentials.ts";
 import { RestartingServices } from "./services.ts";
 import { sampleAdmission, sampleIndexDamage, sampleStore } from "./store-metrics.ts";
-import { openStoreParts, type StoreMachine, type WriterLimits } from "./store-parts.ts";
+import {
+  openStoreParts,
+  type StoreMachine,
+  type StoreParts,
+  type WriterLimits,
+} from "./store-parts.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 import { beginInSlices } from "./turn-slices.ts";
 
@@ -33,6 +37,8 @@ export interface FrontEndOptions {
   /** True if Signature V2 is accepted. */
   readonly acceptsV2: boolean;
   readonly limits: WriterLimits;
+  /** Parts of an upload whose rows one commit takes. */
+  readonly partsPerCommit: number;
   /** The most requests under way for one access key in this process. */
   readonly requestsPerKey: number;
   /** The name of this process, kept across restarts. */
@@ -46,7 +52,9 @@ export interface FrontEndOptions {
 
 /** A process that serves S3: everything but the socket. */
 export interface FrontEnd {
-  readonly session: SessionId;
+  readonly parts: StoreParts;
+  /** The store that its requests use. */
+  readonly objects: ProcessStore;
   readonly handler: HttpHandler;
   /** Services for runServices, each after those it needs; what answers requests comes last. */
   readonly services: readonly Service[];
@@ -70,7 +78,9 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     acceptsV2: options.acceptsV2,
   });
   const { clock } = platform;
-  const objects = createProcessStore({ platform, keymap, writer, reader, reads, region });
+  const { partsPerCommit } = options;
+  const shared = { platform, keymap, writer, reader, reads, region, partsPerCommit };
+  const objects = createProcessStore(shared);
   const metrics = new Metrics();
   const restarting = new RestartingServices(platform, metrics);
   sampleStore(metrics, machine.engines, writer);
@@ -101,7 +111,8 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     ready: () => readiness(parts),
   });
   return {
-    session: keymap.session.id,
+    parts,
+    objects,
     handler: (request) => (isForAdmin(request.head, domains) ? admin(request) : inSlices(request)),
     services: services.map((service) => restarting.wrap(service)),
     metrics,

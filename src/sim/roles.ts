@@ -3,13 +3,15 @@ import { type CheckReport, checkStore } from "../control/check.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
-import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
-import type { Platform } from "../platform/platform.ts";
+import type { ProcessStore } from "../object/object-store.ts";
+import type { Platform, SecretCipher } from "../platform/platform.ts";
 import { openBackground } from "../server/background-process.ts";
+import { openFrontEnd } from "../server/front-end.ts";
+import { rootCredentials } from "../server/root-credentials.ts";
 import { runServices } from "../server/services.ts";
-import { openStoreParts, type StoreMachine } from "../server/store-parts.ts";
+import type { StoreMachine } from "../server/store-parts.ts";
 
-// The processes of a machine: the composition of server/, without HTTP.
+// The processes of a machine: the composition of server/, without sockets.
 
 export type Role = "front end" | "background";
 
@@ -40,6 +42,12 @@ export const engineName = "index";
 const region = "us-east-1";
 /** The share of an extent's bytes that may stay dead. */
 export const deadShare = 0.3;
+/** Small, so that a full disk is at times met before it and at times behind it. */
+const reserveBytes = 4096;
+const requestsPerKey = 768;
+const rootKey = { accessKeyId: "root", secretAccessKey: "secret of the root" };
+/** The simulation keeps nothing secret. */
+const noCipher: SecretCipher = { encrypt: (secret) => secret, decrypt: (secret) => secret };
 /** Short, so that little virtual time brings much to happen. */
 const sealAfterMs = 5000;
 /** Uploads that are idle for so long are ended. */
@@ -74,15 +82,26 @@ export async function runRole(
 }
 
 async function runFrontEnd(place: RolePlace, serves: (access: RoleAccess) => void): Promise<void> {
-  const { platform, extentBytes, signal } = place;
-  const limits = { extentBytes, reserveBytes: 0, sealAfterMs };
-  const parts = await openStoreParts(machineOf(place), "front-end", limits);
-  const { keymap, writer, reader, reads } = parts;
-  place.opened(keymap.session.id);
-  const shared = { platform, keymap, writer, reader, reads, region };
-  serves({ store: createProcessStore(shared, partsPerCommit) });
-  await runServices(parts.services, signal);
-  await reader.close();
+  const { platform, disks, extentBytes, signal } = place;
+  const frontEnd = await openFrontEnd({
+    machine: machineOf(place),
+    rootKey: rootCredentials(rootKey, disks.store, platform.hash),
+    secretCipher: noCipher,
+    region,
+    domains: [],
+    acceptsV2: true,
+    limits: { extentBytes, reserveBytes, sealAfterMs },
+    partsPerCommit,
+    requestsPerKey,
+    name: "simulated",
+    requestLog: { which: "off", write: () => undefined },
+    askOthers: () => Promise.resolve([]),
+    stopping: signal,
+  });
+  place.opened(frontEnd.parts.keymap.session.id);
+  serves({ store: frontEnd.objects });
+  await runServices(frontEnd.services, signal);
+  await frontEnd.close();
 }
 
 async function runBackground(

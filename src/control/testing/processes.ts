@@ -30,6 +30,7 @@ import type { Disk, DiskFile } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { partsPerCommitMax } from "../../rows/uploads.ts";
 import type { Task } from "../task-loop.ts";
 import type { BackgroundLimits } from "../background.ts";
 import { backgroundLimits, createTasks } from "../background.ts";
@@ -111,7 +112,8 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     });
     const reader = createExtentReader(shared);
     const reads = new ReadTracker();
-    const parts = { platform, keymap, writer, reader, reads, region: "us-east-1" };
+    const requests = { region: "us-east-1", partsPerCommit: partsPerCommitMax };
+    const parts = { platform, keymap, writer, reader, reads, ...requests };
     return {
       ...storeForRequest(createProcessStore(parts), new RequestPhases(platform.clock)),
       ...shared,

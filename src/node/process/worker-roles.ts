@@ -1,6 +1,7 @@
 import { must } from "../../base/assert.ts";
 import { fromHex } from "../../base/bytes.ts";
 import type { Platform, Service } from "../../platform/platform.ts";
+import { partsPerCommitMax } from "../../rows/uploads.ts";
 import { openBackground } from "../../server/background-process.ts";
 import { openFrontEnd } from "../../server/front-end.ts";
 import { rootCredentials } from "../../server/root-credentials.ts";
@@ -35,13 +36,14 @@ export async function runFrontEnd(
     domains: settings.domain,
     acceptsV2: settings["signature-v2"] === "on",
     limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
+    partsPerCommit: partsPerCommitMax,
     requestsPerKey: settings["requests-per-key"],
     name,
     requestLog: { which: settings["request-log"], write: (record) => log.write(record) },
     askOthers: (question) => channel.gather(question),
     stopping: channel.stopSignal,
   });
-  channel.send({ type: "opened", session: frontEnd.session });
+  channel.send({ type: "opened", session: frontEnd.parts.keymap.session.id });
   sampleProcess(frontEnd.metrics);
   channel.answer = (question) => frontEnd.answer(question);
   const http = new HttpServer({

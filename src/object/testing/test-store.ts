@@ -16,6 +16,7 @@ import { ReadTracker } from "../../keymap/read-tracker.ts";
 import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Hash } from "../../platform/hash.ts";
+import { partsPerCommitMax } from "../../rows/uploads.ts";
 import { createBucket } from "../bucket/buckets.ts";
 import { createProcessStore, type ObjectStore, storeForRequest } from "../object-store.ts";
 import { RequestPhases } from "../request-phases.ts";
@@ -110,8 +111,15 @@ export async function openTestStore(machine: {
   const options = { platform, disks, table, session, storageClass: "STANDARD" };
   const writer = new RecordingWriter(createExtentWriter(options));
   const reader = createExtentReader({ platform, disks, table });
-  const parts = { platform, keymap, writer, reader, reads: new ReadTracker(), region: "us-east-1" };
-  const shared = createProcessStore(parts);
+  const shared = createProcessStore({
+    platform,
+    keymap,
+    writer,
+    reader,
+    reads: new ReadTracker(),
+    region: "us-east-1",
+    partsPerCommit: partsPerCommitMax,
+  });
   return { ...storeForRequest(shared, new RequestPhases(platform.clock)), platform, writer };
 }
 

@@ -12,6 +12,7 @@ import {
   type RequestHead,
   requestHead,
 } from "../../../src/platform/http.ts";
+import { partsPerCommitMax } from "../../../src/rows/uploads.ts";
 import { openFrontEnd } from "../../../src/server/front-end.ts";
 import { rootCredentials } from "../../../src/server/root-credentials.ts";
 import { runServices } from "../../../src/server/services.ts";
@@ -55,6 +56,7 @@ export async function openLocalFrontEnd(folder: string): Promise<LocalFrontEnd> 
     domains: [],
     acceptsV2: false,
     limits: {},
+    partsPerCommit: partsPerCommitMax,
     requestsPerKey: Number.POSITIVE_INFINITY,
     name: "bench",
     requestLog: { which: "off", write: () => undefined },
