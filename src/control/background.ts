@@ -89,8 +89,8 @@ export const backgroundLimits: BackgroundLimits = {
 /** @limit Looking for files takes a tenth of the time at the most. */
 const inventoryRestShare = 9;
 
-/** The parts of a process that its tasks use. */
-export interface TaskParts extends StoragePlane {
+/** What tasks use of their process. */
+export interface TaskDependencies extends StoragePlane {
   /** The record of damage in the index. */
   readonly damage: IndexDamage;
   readonly keymap: Keymap;
@@ -106,7 +106,7 @@ export interface TaskParts extends StoragePlane {
   isAlive(session: SessionId): boolean;
 }
 
-export interface BackgroundOptions extends TaskParts {
+export interface BackgroundOptions extends TaskDependencies {
   /** Those that differ from `backgroundLimits`. */
   readonly limits: Partial<BackgroundLimits>;
   /** Wraps a loop, so that a throw does not end all loops. */
@@ -173,7 +173,7 @@ export function createBackground(options: BackgroundOptions): Background {
 
 /** The tasks by themselves, for tests that take one step at a time. */
 export function createTasks(
-  options: TaskParts,
+  options: TaskDependencies,
   limits: BackgroundLimits,
 ): {
   readonly generation: GenerationKeeper;
