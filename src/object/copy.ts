@@ -135,7 +135,7 @@ function copyOf(
   return {
     body: {
       kind: "pieces",
-      pieces: readBody(store, target, version, span, signal),
+      pieces: readBody(store, { target, version, span }, signal),
       decoder: plainPieces,
       ownership: "borrowed",
       signal,

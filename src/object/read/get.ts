@@ -67,7 +67,7 @@ export function getObject(store: ObjectStore, input: GetInput): Ready<ObjectRead
     if (isRefusal(found)) return found;
     const { info, target, version } = found;
     const span = { first: info.first, end: info.first + info.length };
-    return { ...info, body: new ObjectBody(store, target, version, span, input.peer) };
+    return { ...info, body: new ObjectBody(store, { target, version, span }, input.peer) };
   });
 }
 

@@ -2,10 +2,9 @@ import { blockBytes } from "../../format/limits.ts";
 import { type ChunkFinder, findChunks } from "./chunk-finder.ts";
 import { followingMoves } from "./moved-rows.ts";
 import type { ObjectStore } from "../object-store.ts";
-import { readBody } from "./read-body.ts";
+import { beginBody, readBody, type StoredSpan } from "./read-body.ts";
 import { inPhase } from "../request-phases.ts";
 import type { Span } from "./ranges.ts";
-import type { Target } from "../target.ts";
 import type { Version } from "../../rows/versions.ts";
 
 /** The client that asked for the bytes; the signal aborts when it has left. */
@@ -22,29 +21,18 @@ const valueBytesMax = blockBytes;
  */
 export class ObjectBody implements AsyncIterable<Uint8Array> {
   readonly #store: ObjectStore;
-  readonly #target: Target;
-  readonly #version: Version;
-  readonly #span: Span;
+  readonly #stored: StoredSpan;
   readonly #peer: Peer | undefined;
 
-  constructor(
-    store: ObjectStore,
-    target: Target,
-    version: Version,
-    span: Span,
-    peer: Peer | undefined,
-  ) {
+  constructor(store: ObjectStore, stored: StoredSpan, peer: Peer | undefined) {
     this.#store = store;
-    this.#target = target;
-    this.#version = version;
-    this.#span = span;
+    this.#stored = stored;
     this.#peer = peer;
   }
 
   /** Each piece lasts until the next is asked for: its memory is used again. */
   [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
-    const signal = this.#peer?.signal;
-    return readBody(this.#store, this.#target, this.#version, this.#span, signal);
+    return readBody(this.#store, this.#stored, this.#peer?.signal);
   }
 
   /**
@@ -54,21 +42,24 @@ export class ObjectBody implements AsyncIterable<Uint8Array> {
    * left.
    */
   begin(): Uint8Array | Promise<Uint8Array | AsyncIterable<Uint8Array>> {
-    const { first, end } = this.#span;
-    if (end - first > valueBytesMax) return begun(this[Symbol.asyncIterator]());
-    const read = (version: Version) => this.#readValue(version);
-    const answer = followingMoves(this.#store, this.#target, this.#version, read);
+    const { target, version, span } = this.#stored;
+    if (span.end - span.first > valueBytesMax) {
+      return beginBody(this.#store, this.#stored, this.#peer?.signal);
+    }
+    const read = (current: Version) => this.#readValue(current);
+    const answer = followingMoves(this.#store, target, version, read);
     if (!(answer instanceof Promise)) return answer;
     return inPhase(this.#store.phases, "read", () => answer);
   }
 
   #readValue({ row }: Version): Uint8Array | Promise<Uint8Array> {
-    const { first, end } = this.#span;
+    const { target, span } = this.#stored;
+    const { first, end } = span;
     if (first === end) return new Uint8Array(0);
-    const chunks = findChunks(this.#store, this.#target, row);
+    const chunks = findChunks(this.#store, target, row);
     const chunk = chunks.find(first);
     if (!(chunk instanceof Promise) && end <= chunk.end) return chunk.read(first, end);
-    return gather(chunks, this.#span);
+    return gather(chunks, span);
   }
 }
 
@@ -82,21 +73,4 @@ async function gather(chunks: ChunkFinder, { first, end }: Span): Promise<Uint8A
     at = until;
   }
   return bytes;
-}
-
-/** The same pieces, the first of which has been read. */
-async function begun(
-  pieces: AsyncGenerator<Uint8Array, void, undefined>,
-): Promise<AsyncIterable<Uint8Array>> {
-  let first: IteratorResult<Uint8Array, void> | undefined = await pieces.next();
-  return {
-    [Symbol.asyncIterator]: () => ({
-      async next() {
-        const next = first ?? (await pieces.next());
-        first = undefined;
-        return next;
-      },
-      return: () => pieces.return(),
-    }),
-  };
 }

@@ -16,19 +16,37 @@ import type { Version } from "../../rows/versions.ts";
  * Nothing is held before the first pull; from then until the end (however it comes) the read is
  * known to the tracker, so what it needs is not dropped.
  */
-export async function* readBody(
+export function readBody(
   store: ObjectStore,
-  target: Target,
-  version: Version,
-  span: Span,
+  body: StoredSpan,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const ended = store.reads.begin();
-  const share = store.answers.open();
-  const pieces = new PieceReader(store, share, { target, version, span });
+  return piecesOf(store, () => new PieceReader(store, body), signal);
+}
+
+/**
+ * The same pieces, the first of which has been read already. They have to be iterated: the budget
+ * has to know when they have left.
+ */
+export async function beginBody(
+  store: ObjectStore,
+  body: StoredSpan,
+  signal: AbortSignal | undefined,
+): Promise<AsyncGenerator<Uint8Array, void, undefined>> {
+  const reader = new PieceReader(store, body);
+  await reader.begin();
+  return piecesOf(store, () => reader, signal);
+}
+
+async function* piecesOf(
+  store: ObjectStore,
+  open: () => PieceReader,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = open();
   try {
-    for (let piece = await pieces.next(); piece !== undefined; piece = await pieces.next()) {
-      const taken = share.handOver(piece.held);
+    for (let piece = await reader.next(); piece !== undefined; piece = await reader.next()) {
+      const taken = reader.handOver(piece.held);
       try {
         if (signal?.aborted === true) throw new StoreError("cancelled", "the read was cancelled");
         yield piece.bytes;
@@ -40,9 +58,15 @@ export async function* readBody(
       }
     }
   } finally {
-    await pieces.close();
-    ended();
+    await reader.close();
   }
+}
+
+/** The bytes of a version that are asked for. */
+export interface StoredSpan {
+  readonly target: Target;
+  readonly version: Version;
+  readonly span: Span;
 }
 
 /** Bytes first <= i < end of the object, on their way or here. */
@@ -59,7 +83,7 @@ type BegunPiece = Piece<Uint8Array | Promise<Uint8Array>>;
 
 /**
  * Reads a span in pieces whose size is found when each begins; goes on where the data moved to
- * meanwhile.
+ * meanwhile. Until it is closed, what it reads is not dropped.
  */
 class PieceReader {
   readonly #store: ObjectStore;
@@ -70,16 +94,16 @@ class PieceReader {
   #version: Version;
   #chunks: ChunkFinder;
   #chunk: Chunk | undefined;
+  readonly #ended: () => void;
+  /** The first piece, where it was read before it is asked for. */
+  #first: Piece<Uint8Array> | undefined;
   #current: BegunPiece | undefined;
   #ahead: BegunPiece | undefined;
 
-  constructor(
-    store: ObjectStore,
-    share: AnswerShare,
-    { target, version, span }: { target: Target; version: Version; span: Span },
-  ) {
+  constructor(store: ObjectStore, { target, version, span }: StoredSpan) {
     this.#store = store;
-    this.#share = share;
+    this.#ended = store.reads.begin();
+    this.#share = store.answers.open();
     this.#target = target;
     this.#version = version;
     this.#chunks = findChunks(store, target, version.row);
@@ -87,15 +111,33 @@ class PieceReader {
     this.#end = span.end;
   }
 
-  /** The next piece; the caller gives back what was granted for it; undefined at the end. */
+  /** Reads the first piece. Closes where that fails. */
+  async begin(): Promise<void> {
+    try {
+      this.#first = await this.next();
+    } catch (thrown) {
+      await this.close();
+      throw thrown;
+    }
+  }
+
+  /** A piece is on its way to the peer; what is returned gives back what was granted for it. */
+  handOver(held: number): () => void {
+    return this.#share.handOver(held);
+  }
+
+  /** The next piece, which is to be handed over; undefined at the end. */
   async next(): Promise<Piece<Uint8Array> | undefined> {
+    const first = this.#first;
+    this.#first = undefined;
+    if (first !== undefined) return first;
     while (this.#at < this.#end) {
       try {
         const piece = await this.#readNext();
         this.#at = piece.end;
         return piece;
       } catch (error) {
-        await this.close();
+        await this.#settle();
         this.#version = await rowAfterMove(this.#target, this.#version, error);
         this.#chunks = findChunks(this.#store, this.#target, this.#version.row);
         this.#chunk = undefined;
@@ -104,8 +146,13 @@ class PieceReader {
     return undefined;
   }
 
-  /** Waits for what is under way, which still reads from an extent that must not be dropped. */
   async close(): Promise<void> {
+    await this.#settle();
+    this.#ended();
+  }
+
+  /** Waits for what is under way, which still reads from an extent that must not be dropped. */
+  async #settle(): Promise<void> {
     const underWay = [this.#current, this.#ahead];
     this.#current = undefined;
     this.#ahead = undefined;
