@@ -112,6 +112,27 @@ test("cli: status signs with the key of the data directory, and says where the k
   assert.match(holdfast(ask, other).stderr, refused);
 });
 
+test("cli: commands find the running server of a data directory, unless another one is named", async () => {
+  const data = join(scratch, "found");
+  await using server = new ServedStore([data], ["--region", "eu-north-1"]);
+  const { endpoint } = must(await server.ready, server.output);
+  const where = ["--data", data];
+  const variables = (...more: readonly string[]) => {
+    const { stdout } = holdfast(["env", "--json", ...where, ...more]);
+    return JSON.parse(stdout) as Record<string, string>; // our own output
+  };
+  const { AWS_ENDPOINT_URL, AWS_REGION } = variables();
+  assert.deepEqual([AWS_ENDPOINT_URL, AWS_REGION], [endpoint, "eu-north-1"]);
+  assert.equal(variables("--listen", "127.0.0.1:1")["AWS_ENDPOINT_URL"], "http://127.0.0.1:1");
+  assert.equal(variables("--endpoint", "http://h:2")["AWS_ENDPOINT_URL"], "http://h:2");
+  const { status, stdout } = holdfast(["status", "--json", ...where]);
+  assert.equal(status, 0);
+  assert.equal((JSON.parse(stdout) as { endpoint: string }).endpoint, endpoint);
+  assert.equal(holdfast(["key", "list", ...where]).status, 0);
+  assert.equal(await server.stop(), 0);
+  assert.equal(variables()["AWS_ENDPOINT_URL"], "http://127.0.0.1:9000");
+});
+
 test("cli: trace follows requests, as a table or as lines, and ends after so many", async () => {
   const data = join(scratch, "traced");
   await using server = new ServedStore([data]);

@@ -3,6 +3,7 @@ import type { AccessKey } from "../auth/access-key.ts";
 import { messageOf, StoreError } from "../base/errors.ts";
 import { callServer, openServer, type Trust } from "../node/client/server-call.ts";
 import { readRootKey } from "../node/store/key-files.ts";
+import { readServerFile } from "../node/store/server-file.ts";
 import { type SignedCall, signedHeaders } from "../node/client/signed-fetch.ts";
 import { rootKeyOfEnvironment, rootKeyVariables } from "../server/root-credentials.ts";
 import type { HeaderList } from "../platform/http.ts";
@@ -35,7 +36,7 @@ export const connectionFlags: readonly Flag[] = [
   {
     name: "endpoint",
     value: "URL",
-    help: "URL of the server (HOLDFAST_ENDPOINT, else where --listen is)",
+    help: "URL of the server (HOLDFAST_ENDPOINT, else the running server of --data)",
   },
   settingFlag("data"),
   settingFlag("listen"),
@@ -50,19 +51,26 @@ export const connectionFlags: readonly Flag[] = [
 ];
 
 /**
- * The server that flags and variables name, and the root key from the variables or the file of the
- * data directory.
+ * The server that flags and variables name, else the one that runs in the data directory, else the
+ * one that would listen where the settings say; and the root key from the variables or the file of
+ * the data directory.
  */
 export function connectionOf(given: GivenFlags): ServerConnection {
   const settings = settingsOf(given);
-  const { listen, region, data } = settings;
+  const { listen, data } = settings;
+  const [directory = ""] = data;
   const named = given.flags.get("endpoint") ?? process.env["HOLDFAST_ENDPOINT"];
-  const endpoint = named ?? localEndpoint(listen, settings["tls-cert"] !== "");
+  // A server that is named otherwise need not be the directory's.
+  const isNamed = named !== undefined || given.flags.has("listen");
+  const running = isNamed ? undefined : readServerFile(directory);
+  const listening = localEndpoint(listen, settings["tls-cert"] !== "");
+  const endpoint = named ?? running?.endpoint ?? listening;
+  const region = given.flags.has("region") ? settings.region : (running?.region ?? settings.region);
   if (!URL.canParse(endpoint) || !/^https?:/.test(endpoint)) {
     const message = `--endpoint: "${endpoint}" is not a URL such as http://127.0.0.1:9000`;
     throw new StoreError("invalid", message);
   }
-  const key = rootKeyOfEnvironment(process.env) ?? readRootKey(data[0] ?? "");
+  const key = rootKeyOfEnvironment(process.env) ?? readRootKey(directory);
   const authorities = given.flags.get("ca") ?? process.env["HOLDFAST_CA"] ?? "";
   const trust = {
     authorities: readPem("--ca", authorities),

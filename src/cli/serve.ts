@@ -7,6 +7,7 @@ import { createLog } from "../node/platform/log.ts";
 import { createPlatform } from "../node/platform/platform.ts";
 import { Supervisor } from "../node/process/supervisor.ts";
 import { type FoundRootKey, rootKey, secretsKey } from "../node/store/key-files.ts";
+import { ServerFile } from "../node/store/server-file.ts";
 import { endGeneration, openStoreDirectories } from "../node/store/store-directories.ts";
 import { verifyIndex } from "../node/store/repair-index.ts";
 import { version } from "../node/version.ts";
@@ -50,6 +51,7 @@ async function runServe(given: GivenFlags): Promise<number> {
   const [first] = store.directories;
   const directory = must(first, "a store has a data directory").path;
   const key = rootKey(directory, process.env, platform.random);
+  using serverFile = new ServerFile(directory, log);
   const workers = settings.workers === 0 ? availableParallelism() : settings.workers;
   say(store.isNew ? "made a new store; starting its processes" : "starting its processes");
   const supervisor = new Supervisor({
@@ -66,6 +68,7 @@ async function runServe(given: GivenFlags): Promise<number> {
     jsonLog,
     onReady: (port) => {
       const served = { settings, port, rootKey: key };
+      serverFile.write({ endpoint: endpointOf(served), region: settings.region });
       if (jsonLog) console.log(JSON.stringify(readyEvent(served)));
       else console.log(banner(served, process.stdout.isTTY));
     },
@@ -104,17 +107,20 @@ export interface Served {
   readonly rootKey: FoundRootKey;
 }
 
+function endpointOf({ settings, port }: Pick<Served, "settings" | "port">): string {
+  return localEndpoint({ ...settings.listen, port }, settings["tls-cert"] !== "");
+}
+
 /**
  * The line of JSON that says the server is ready. It never holds the secret: it names the file that
  * does.
  */
 export function readyEvent({ settings, port, rootKey }: Served): object {
-  const { listen, region } = settings;
   return {
     event: "ready",
-    endpoint: localEndpoint({ ...listen, port }, settings["tls-cert"] !== ""),
+    endpoint: endpointOf({ settings, port }),
     port,
-    region,
+    region: settings.region,
     accessKeyId: rootKey.key.accessKeyId,
     ...(rootKey.from === "environment" ? {} : { credentialsFile: rootKey.path }),
     pid: process.pid,
@@ -128,9 +134,9 @@ export function readyEvent({ settings, port, rootKey }: Served): object {
  * are pasted in.
  */
 export function banner(served: Served, isTerminal: boolean): string {
-  const { settings, port, rootKey } = served;
+  const { settings, rootKey } = served;
   const isSecure = settings["tls-cert"] !== "";
-  const endpoint = localEndpoint({ ...settings.listen, port }, isSecure);
+  const endpoint = endpointOf(served);
   return `
 Holdfast serves ${settings.data.join(", ")}
 

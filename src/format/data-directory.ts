@@ -228,12 +228,7 @@ export function encodeProcessList({ machine, processes }: ProcessList): string {
 
 /** Undefined for anything else: a list that cannot be read accuses nobody. */
 export function decodeProcessList(text: string): ProcessList | undefined {
-  let fields: Record<string, unknown> | null;
-  try {
-    fields = JSON.parse(text) as Record<string, unknown> | null; // every field is checked below
-  } catch {
-    return undefined;
-  }
+  const fields = fieldsOf(text);
   if (fields?.["format"] !== processListFormat || fields["version"] !== processListVersion)
     return undefined;
   const { machine, processes } = fields;
@@ -250,4 +245,41 @@ function isListed(value: unknown): value is ListedProcess {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value);
+}
+
+/** The file `holdfast.server` in the first data directory: where its server is reached. */
+export interface RunningServer {
+  /** The URL from the server's own machine, without a slash at its end. */
+  readonly endpoint: string;
+  readonly region: string;
+}
+
+export const runningServerFile = "holdfast.server";
+
+const runningServerFormat = "holdfast-server";
+const runningServerVersion = 1;
+
+export function encodeRunningServer({ endpoint, region }: RunningServer): string {
+  const format = { format: runningServerFormat, version: runningServerVersion };
+  return `${JSON.stringify({ ...format, endpoint, region })}\n`;
+}
+
+/** Undefined for anything else: then the server is not known, as where none runs. */
+export function decodeRunningServer(text: string): RunningServer | undefined {
+  const fields = fieldsOf(text);
+  if (fields?.["format"] !== runningServerFormat || fields["version"] !== runningServerVersion)
+    return undefined;
+  const { endpoint, region } = fields;
+  return typeof endpoint === "string" && typeof region === "string"
+    ? { endpoint, region }
+    : undefined;
+}
+
+/** An object's fields, each to be checked; undefined or null where the text is none. */
+function fieldsOf(text: string): Readonly<Record<string, unknown>> | null | undefined {
+  try {
+    return JSON.parse(text) as Record<string, unknown> | null; // the caller checks each field
+  } catch {
+    return undefined;
+  }
 }

@@ -1,0 +1,50 @@
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf } from "../../base/errors.ts";
+import {
+  decodeRunningServer,
+  encodeRunningServer,
+  type RunningServer,
+  runningServerFile,
+} from "../../format/data-directory.ts";
+import type { Log } from "../../platform/platform.ts";
+
+/**
+ * Says in the first data directory where its server is reached, as long as it runs, so that
+ * commands that are given the directory find the server. What a killed one left stays until the
+ * next one starts; nobody answers there then, and the command says so.
+ */
+export class ServerFile implements Disposable {
+  readonly #path: string;
+  readonly #log: Log;
+
+  /** The caller holds the lock of the data directory. */
+  constructor(directory: string, log: Log) {
+    this.#path = join(directory, runningServerFile);
+    this.#log = log;
+    rmSync(this.#path, { force: true });
+  }
+
+  /** It is not synced: a power cut ends the server, too. A full disk stops no server. */
+  write(server: RunningServer): void {
+    try {
+      writeFileSync(`${this.#path}.new`, encodeRunningServer(server));
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch (error) {
+      this.#log("warn", "server_file_not_written", { message: messageOf(error) });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#path, { force: true });
+  }
+}
+
+/** Undefined where no server runs, or where this user may not read the directory. */
+export function readServerFile(directory: string): RunningServer | undefined {
+  try {
+    return decodeRunningServer(readFileSync(join(directory, runningServerFile), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
