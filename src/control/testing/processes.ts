@@ -1,4 +1,4 @@
-import { IndexDamage, watchDamage } from "../../engine/index-damage.ts";
+import type { IndexDamage } from "../../engine/index-damage.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { MemoryEngine } from "../../engine/memory-engine.ts";
 import { createMemoryEngine } from "../../engine/memory-engine.ts";
@@ -6,18 +6,13 @@ import { prefixedEngine } from "../../engine/prefixed-engine.ts";
 import { initialiseDataDirectory } from "../../extent/data-directories.ts";
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
 import { extentsDirectory } from "../../extent/extent-files.ts";
-import { createExtentReader } from "../../extent/extent-reader.ts";
 import type { ExtentTable } from "../../extent/extent-table.ts";
-import { createExtentWriter } from "../../extent/extent-writer.ts";
 import { localDataDisk } from "../../extent/local-members.ts";
 import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
 import type { SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import { partitionPrefix } from "../../format/row-keys.ts";
-import { firstPartitionId } from "../../keymap/first-rows.ts";
-import { createExtentTable } from "../../keymap/index-extent-table.ts";
-import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
-import { ReadTracker } from "../../keymap/read-tracker.ts";
+import { firstPartitionId, makeFirstRows } from "../../keymap/first-rows.ts";
 import { ManualClock } from "../../extent/testing/manual-clock.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import {
@@ -31,6 +26,7 @@ import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { partsPerCommitMax } from "../../rows/uploads.ts";
+import { openStoreParts } from "../../server/store-parts.ts";
 import type { Task } from "../task-loop.ts";
 import type { BackgroundLimits } from "../background.ts";
 import { backgroundLimits, createTasks } from "../background.ts";
@@ -96,27 +92,20 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     const life = new Life();
     const ownDisk = guardDisk(disk, life);
     const own = { store, disks: [withoutExtents(localDataDisk(hash, id, ownDisk))] };
-    const damage = new IndexDamage(platform, ownDisk);
-    const engines = new Map([["main", watchDamage(guardEngine(engine, life), damage)]]);
-    const keymap = await openTestKeymap({ platform, engines, role, store });
-    const session = keymap.session.id;
-    alive.add(session);
-    life.onEnd = () => alive.delete(session);
-    const table = createExtentTable(keymap);
-    const shared = { platform, disks: own, table };
-    const writer = createExtentWriter({
-      ...shared,
-      session,
-      storageClass: "STANDARD",
-      extentBytes,
-    });
-    const reader = createExtentReader(shared);
-    const reads = new ReadTracker();
+    const engines = new Map([["main", guardEngine(engine, life)]]);
+    await makeFirstRows({ platform, engine, engineName: "main", store });
+    const opened = { platform, engines, disks: own, generation: 0 };
+    const parts = await openStoreParts(opened, role, { extentBytes });
+    const { damage, keymap, table, writer, reader, reads } = parts;
+    alive.add(keymap.session.id);
+    life.onEnd = () => alive.delete(keymap.session.id);
     const requests = { region: "us-east-1", partsPerCommit: partsPerCommitMax };
-    const parts = { platform, keymap, writer, reader, reads, ...requests };
+    const shared = { platform, keymap, writer, reader, reads, ...requests };
     return {
-      ...storeForRequest(createProcessStore(parts), new RequestPhases(platform.clock)),
-      ...shared,
+      ...storeForRequest(createProcessStore(shared), new RequestPhases(platform.clock)),
+      platform,
+      disks: own,
+      table,
       damage,
       dieAtCommit: (n) => {
         life.diesAt = life.commits + n;

@@ -4,19 +4,16 @@ import type { MemoryEngine } from "../../engine/memory-engine.ts";
 import { createMemoryEngine } from "../../engine/memory-engine.ts";
 import { initialiseDataDirectory } from "../../extent/data-directories.ts";
 import { localDataDisk } from "../../extent/local-members.ts";
-import { createExtentReader } from "../../extent/extent-reader.ts";
 import type { ExtentWriter } from "../../extent/extent-writer.ts";
-import { createExtentWriter } from "../../extent/extent-writer.ts";
 import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { StoreId } from "../../format/ids.ts";
-import { createExtentTable } from "../../keymap/index-extent-table.ts";
-import { openTestKeymap } from "../../keymap/testing/open-test-keymap.ts";
-import { ReadTracker } from "../../keymap/read-tracker.ts";
+import { makeFirstRows } from "../../keymap/first-rows.ts";
 import type { TestPlatform } from "../../keymap/testing/test-platform.ts";
 import { createTestPlatform } from "../../keymap/testing/test-platform.ts";
 import type { Hash } from "../../platform/hash.ts";
 import { partsPerCommitMax } from "../../rows/uploads.ts";
+import { openStoreParts } from "../../server/store-parts.ts";
 import { createBucket } from "../bucket/buckets.ts";
 import { createProcessStore, type ObjectStore, storeForRequest } from "../object-store.ts";
 import { RequestPhases } from "../request-phases.ts";
@@ -105,21 +102,12 @@ export async function openTestStore(machine: {
   );
   const disks = { store, disks: [localDataDisk(platform.hash, identity.disk, disk)] };
   const engines = new Map([["main", engine]]);
-  const keymap = await openTestKeymap({ platform, engines, role: "front-end" });
-  const table = createExtentTable(keymap);
-  const session = keymap.session.id;
-  const options = { platform, disks, table, session, storageClass: "STANDARD" };
-  const writer = new RecordingWriter(createExtentWriter(options));
-  const reader = createExtentReader({ platform, disks, table });
-  const shared = createProcessStore({
-    platform,
-    keymap,
-    writer,
-    reader,
-    reads: new ReadTracker(),
-    region: "us-east-1",
-    partsPerCommit: partsPerCommitMax,
-  });
+  await makeFirstRows({ platform, engine, engineName: "main", store });
+  const opened = { platform, engines, disks, generation: 0 };
+  const { keymap, reader, reads, ...parts } = await openStoreParts(opened, "front-end", {});
+  const writer = new RecordingWriter(parts.writer);
+  const requests = { region: "us-east-1", partsPerCommit: partsPerCommitMax };
+  const shared = createProcessStore({ platform, keymap, writer, reader, reads, ...requests });
   return { ...storeForRequest(shared, new RequestPhases(platform.clock)), platform, writer };
 }
 
