@@ -33,6 +33,8 @@ test("preflight: no bucket allows other origins yet, and the question is about a
     assert.equal(elementOf(answer.text, "ResourceType"), "BUCKET");
     assert.equal(answer.headers.has("access-control-allow-origin"), false);
   }
+  // A name that no bucket can have is refused as everywhere.
+  assert.match(errorOf(await ask("/No_Name/k", [origin, put])), /^InvalidBucketName/);
   // The query of a presigned URL signs the request that is to follow.
   const query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=00";
   const presigned = await ask(`/bucket/k?${query}`, [origin, put]);
