@@ -5,3 +5,14 @@ export type Ready<T> = T | Promise<T>;
 export function whenReady<A, B>(value: Ready<A>, use: (value: A) => Ready<B>): Ready<B> {
   return value instanceof Promise ? value.then(use) : use(value);
 }
+
+/**
+ * Resolves when the signal aborts. For signals that live no longer than the caller: the listener
+ * stays.
+ */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -19,7 +19,7 @@ import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { drainRestMsDefault, GarbageDrain } from "./garbage-drain.ts";
 import { GenerationKeeper } from "./generation-keeper.ts";
-import type { StoragePlane } from "./storage-plane.ts";
+import type { StoragePlane } from "./extents/extent-walk.ts";
 import { StraySweep } from "./extents/stray-sweep.ts";
 import { UploadSweep } from "./upload-sweep.ts";
 import { createTaskLoop, type Task, type TaskStatistics } from "./task-loop.ts";

@@ -1,7 +1,13 @@
 import type { Ready } from "../base/ready.ts";
 import type { Change, EngineReader } from "../engine/engine.ts";
-import type { BucketId, PartitionId } from "../format/ids.ts";
-import type { Session } from "./session.ts";
+import {
+  type BlobId,
+  type BucketId,
+  type ChangeId,
+  composeId,
+  type PartitionId,
+  type SessionId,
+} from "../format/ids.ts";
 
 /**
  * The keys a partition holds: a contiguous range of (bucket, object key). It refuses rows outside.
@@ -36,4 +42,23 @@ export interface Keymap {
   partitionsOf(bucket: BucketId): readonly Partition[];
   /** All partitions but the system's. */
   readonly partitions: readonly Partition[];
+}
+
+/** One run of one process. Its id was never used before, so what it composes is unique. */
+export class Session {
+  readonly id: SessionId;
+  #changes = 0;
+  #blobs = 0;
+
+  constructor(id: SessionId) {
+    this.id = id;
+  }
+
+  nextChangeId(): ChangeId {
+    return composeId(this.id, ++this.#changes);
+  }
+
+  nextBlobId(): BlobId {
+    return composeId(this.id, ++this.#blobs);
+  }
 }

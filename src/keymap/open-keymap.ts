@@ -22,13 +22,12 @@ import {
 } from "../format/system-rows.ts";
 import type { Platform } from "../platform/platform.ts";
 import { countUp } from "./counters.ts";
-import { commitEarly } from "./early-commit.ts";
-import type { Keymap } from "./keymap.ts";
+import { commitEarly } from "./first-rows.ts";
 import type { PartitionPlace } from "./partition/engine-partition.ts";
 import { EnginePartition, readHeldRange } from "./partition/engine-partition.ts";
 import { PartitionMap } from "./partition/partition-map.ts";
 import { routedForm } from "./partition/routed-form.ts";
-import { Session } from "./session.ts";
+import { type Keymap, Session } from "./keymap.ts";
 import { requireStoreRow } from "./store-generation.ts";
 
 export interface KeymapOptions {

@@ -1,8 +1,7 @@
 import { unreachable } from "../base/assert.ts";
+import { toHex } from "../base/bytes.ts";
 import type { ObjectRow } from "../format/object-row.ts";
-import { etagOf } from "./etag.ts";
-import type { Refusal } from "./refusal.ts";
-import { refuse } from "./refusal.ts";
+import { type Refusal, refuse } from "./refusal.ts";
 
 /**
  * Preconditions of GET, HEAD and copy sources. ETags as sent, quotes removed; `*` is itself. Times
@@ -129,4 +128,14 @@ function matches(asked: readonly string[], etag: string): boolean {
 /** HTTP dates have whole seconds, so an object is as old as the second it was written in. */
 function modifiedSince(row: ObjectRow, sinceMs: number): boolean {
   return Math.floor(row.modifiedMs / 1000) > Math.floor(sinceMs / 1000);
+}
+
+/** S3's ETag without quotes: the MD5, with the number of parts behind it where there were parts. */
+export function etagOf({ md5, partCount }: Pick<ObjectRow, "md5" | "partCount">): string {
+  return partCount === 0 ? md5Etag(md5) : `${md5Etag(md5)}-${partCount}`;
+}
+
+/** The ETag of bytes stored in one go, an object's or a part's. */
+export function md5Etag(md5: Uint8Array): string {
+  return toHex(md5);
 }

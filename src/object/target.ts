@@ -1,6 +1,6 @@
 import { type Ready, whenReady } from "../base/ready.ts";
 import { keyBytesMax } from "../format/limits.ts";
-import type { KeyPlace } from "../rows/key-place.ts";
+import type { KeyPlace } from "../rows/versions.ts";
 import { getBucket } from "./find-bucket.ts";
 import type { Bucket } from "./decoded-buckets.ts";
 import type { ObjectStore } from "./object-store.ts";

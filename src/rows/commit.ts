@@ -6,8 +6,7 @@ import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
 import { bucketFenceKey, headKey } from "../format/row-keys.ts";
 import type { CommitOutcome, Keymap } from "../keymap/keymap.ts";
 import { garbagePuts } from "./garbage.ts";
-import type { KeyPlace } from "./key-place.ts";
-import { type Version, versionOf } from "./versions.ts";
+import { type KeyPlace, type Version, versionOf } from "./versions.ts";
 
 /*
  * How every change of objects and uploads comes about: read what it depends on, plan the rows,

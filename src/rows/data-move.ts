@@ -6,7 +6,7 @@ import type { BucketId, UploadId } from "../format/ids.ts";
 import { rowChunksMax } from "../format/limits.ts";
 import { decodeObjectRow, decodePartRow } from "../format/object-row.ts";
 import { parsePartKey, uploadKey } from "../format/row-keys.ts";
-import type { Session } from "../keymap/session.ts";
+import type { Session } from "../keymap/keymap.ts";
 import type { Plan } from "./commit.ts";
 import { garbagePuts } from "./garbage.ts";
 import { dataOf, type Referent } from "./referents.ts";

@@ -4,7 +4,7 @@ import type { DataLocation } from "../format/chunk-ref.ts";
 import { decodeGarbageRow, encodeGarbageRow } from "../format/garbage-row.ts";
 import type { ChangeId } from "../format/ids.ts";
 import { garbageKey, routedRange, space } from "../format/row-keys.ts";
-import type { KeyPlace } from "./key-place.ts";
+import type { KeyPlace } from "./versions.ts";
 
 /** @limit Garbage rows of one key read at once. */
 const rowsAtOnce = 64;

@@ -5,7 +5,7 @@ import type { ChangeId, UploadId } from "../format/ids.ts";
 import { noParts } from "../format/object-row.ts";
 import { parseUploadKey, space, spaceRange } from "../format/row-keys.ts";
 import { commitPlan, type CommitStore, type FenceRefusal } from "./commit.ts";
-import type { KeyPlace } from "./key-place.ts";
+import type { KeyPlace } from "./versions.ts";
 import { planUploadEnd, readParts, readUpload, readUploadRow } from "./uploads.ts";
 
 /** @limit Uploads of a bucket looked up at once. */

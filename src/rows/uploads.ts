@@ -12,7 +12,7 @@ import {
 } from "../format/object-row.ts";
 import { parsePartKey, partKey, partsRange, uploadKey } from "../format/row-keys.ts";
 import type { Plan } from "./commit.ts";
-import type { KeyPlace, ReadPlace } from "./key-place.ts";
+import type { KeyPlace, ReadPlace } from "./versions.ts";
 
 /*
  * An upload has one row, and one for each of its parts. Storing a part puts the upload's row again,

@@ -6,8 +6,13 @@ import { headKey, versionKey } from "../format/row-keys.ts";
 import { shownVersionId } from "../format/version-id.ts";
 import type { Clock } from "../platform/platform.ts";
 import type { Plan } from "./commit.ts";
-import type { KeyPlace } from "./key-place.ts";
-import { type PlacedVersion, readNewestOlder, readOlder, type Version } from "./versions.ts";
+import {
+  type KeyPlace,
+  type PlacedVersion,
+  readNewestOlder,
+  readOlder,
+  type Version,
+} from "./versions.ts";
 
 /*
  * The head row of a key is its current version. Every change of a key's versions goes through here:

@@ -1,10 +1,22 @@
 import { type Ready, whenReady } from "../base/ready.ts";
-import { readRow, type Row, type Rows } from "../engine/engine.ts";
-import type { ChangeId } from "../format/ids.ts";
+import { type EngineReader, readRow, type Row, type Rows } from "../engine/engine.ts";
+import type { BucketId, ChangeId } from "../format/ids.ts";
 import { decodeObjectRow, type ObjectRow } from "../format/object-row.ts";
 import { headKey, routedRange, space, versionKey } from "../format/row-keys.ts";
 import { isVersion, type VersionRef } from "../format/version-id.ts";
-import type { KeyPlace } from "./key-place.ts";
+import type { Partition } from "../keymap/keymap.ts";
+
+/** Where the rows of a key are read: in their partition, or in a snapshot of it. */
+export interface ReadPlace {
+  readonly bucket: { readonly id: BucketId };
+  readonly key: Uint8Array;
+  readonly partition: EngineReader;
+}
+
+/** Where the rows of a key are. */
+export interface KeyPlace extends ReadPlace {
+  readonly partition: Partition;
+}
 
 /*
  * The versions of a key: the newest is its head row, the older ones stand in the versions space,

@@ -12,8 +12,7 @@ import {
   encodeDiskRow,
 } from "../format/system-rows.ts";
 import type { CounterName } from "../keymap/counters.ts";
-import { commitEarly } from "../keymap/early-commit.ts";
-import { makeFirstRows } from "../keymap/first-rows.ts";
+import { commitEarly, makeFirstRows } from "../keymap/first-rows.ts";
 import {
   advanceGeneration,
   indexRemedy,

@@ -1,5 +1,5 @@
 import type { Metrics } from "../admin/metrics.ts";
-import { aborted } from "../base/aborted.ts";
+import { aborted } from "../base/ready.ts";
 import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
 import type { Platform, Service } from "../platform/platform.ts";
 

@@ -1,18 +1,12 @@
 import type { StoreErrorCode } from "../base/errors.ts";
-import { bitsFlip } from "./faults/bits-flip.ts";
-import { clockSet } from "./faults/clock-set.ts";
-import { clocksApart } from "./faults/clocks-apart.ts";
+import { bitsFlip, diskFull, diskOutOfOrder, syncsFail, writesFail } from "./faults/disk-faults.ts";
+import { clocksApart, clockSet } from "./faults/clock-faults.ts";
 import { crash } from "./faults/crash.ts";
-import { diskFull } from "./faults/disk-full.ts";
-import { diskOutOfOrder } from "./faults/disk-out-of-order.ts";
-import { syncsFail, writesFail } from "./faults/failing-io.ts";
 import { fileRemoved } from "./faults/file-removed.ts";
 import type { FaultKind, Strike } from "./faults/fault.ts";
 import { indexGoesBack } from "./faults/index-goes-back.ts";
-import { indexOutOfService } from "./faults/index-out-of-service.ts";
-import { rowsDamaged } from "./faults/rows-damaged.ts";
-import { workerPauses } from "./faults/worker-pauses.ts";
-import { workerStops } from "./faults/worker-stops.ts";
+import { indexOutOfService, rowsDamaged } from "./faults/index-faults.ts";
+import { workerPauses, workerStops } from "./faults/worker-faults.ts";
 import { SeededRandom } from "./random.ts";
 
 // The faults of a run: some crashes in each, and among them faults picked from these kinds.

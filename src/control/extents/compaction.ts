@@ -10,14 +10,13 @@ import { type RecordHeader, recordHeaderBytesMax } from "../../format/record.ts"
 import type { Keymap } from "../../keymap/keymap.ts";
 import type { BackgroundCounters } from "../counters.ts";
 import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
-import { walkRecords } from "./extent-walk.ts";
 import { releasing } from "../../rows/commit.ts";
 import type { Referent } from "../../rows/referents.ts";
 import type { Liveness } from "./liveness.ts";
 import type { Manifests } from "./manifests.ts";
 import type { MovedRow } from "./row-flip.ts";
 import { flipRow } from "./row-flip.ts";
-import type { StoragePlane } from "../storage-plane.ts";
+import { type StoragePlane, walkRecords } from "./extent-walk.ts";
 
 /*
  * Empties one reconciled extent: walks its records, copies those that are alive into extents of our

@@ -6,8 +6,7 @@ import type { MemberState } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import type { ExtentWorklist } from "./extent-worklist.ts";
-import { openExtent } from "./extent-walk.ts";
-import type { StoragePlane } from "../storage-plane.ts";
+import { openExtent, type StoragePlane } from "./extent-walk.ts";
 import type { StepOutcome, Task } from "../task-loop.ts";
 
 /*

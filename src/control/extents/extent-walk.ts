@@ -1,13 +1,20 @@
-import { StoreError, isStoreError } from "../../base/errors.ts";
-import type { ExtentDisks } from "../../extent/extent-files.ts";
-import { placeToRead } from "../../extent/extent-files.ts";
+import { isStoreError, StoreError } from "../../base/errors.ts";
+import { type ExtentDisks, placeToRead } from "../../extent/extent-files.ts";
 import type { ReadableMember } from "../../extent/extent-member.ts";
-import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
-import { scanRecords } from "../../extent/extent-scan.ts";
-import type { ExtentEntry } from "../../extent/extent-table.ts";
+import type { ExtentReader } from "../../extent/extent-reader.ts";
+import { type ScannedHole, type ScannedRecord, scanRecords } from "../../extent/extent-scan.ts";
+import type { ExtentEntry, ExtentTable } from "../../extent/extent-table.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import { isDiskError } from "../../platform/disk.ts";
-import type { StoragePlane } from "../storage-plane.ts";
+import type { Platform } from "../../platform/platform.ts";
+
+/** What background work needs to look into extents. */
+export interface StoragePlane {
+  readonly platform: Platform;
+  readonly disks: ExtentDisks;
+  readonly table: ExtentTable;
+  readonly reader: ExtentReader;
+}
 
 /** Opens a member of the extent for reading; StoreError `missing` where there is none. */
 export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promise<ReadableMember> {

@@ -6,8 +6,7 @@ import { decodeManifest } from "../../format/manifest.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import type { RecordHeader } from "../../format/record.ts";
 import { decodeRecordHeader, recordHeaderBytesMax } from "../../format/record.ts";
-import type { StoragePlane } from "../storage-plane.ts";
-import { openExtent } from "./extent-walk.ts";
+import { openExtent, type StoragePlane } from "./extent-walk.ts";
 
 export interface StoredManifest {
   readonly header: RecordHeader;

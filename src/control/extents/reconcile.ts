@@ -1,9 +1,8 @@
 import type { ExtentEntry } from "../../extent/extent-table.ts";
 import type { RecordHeader } from "../../format/record.ts";
-import { bytesWithin, walkRecords } from "./extent-walk.ts";
 import type { Liveness } from "./liveness.ts";
 import type { Manifests } from "./manifests.ts";
-import type { StoragePlane } from "../storage-plane.ts";
+import { bytesWithin, type StoragePlane, walkRecords } from "./extent-walk.ts";
 
 export interface ReconcileOptions extends StoragePlane {
   readonly liveness: Liveness;

@@ -1,5 +1,5 @@
 import type { ChunkRef } from "../../format/chunk-ref.ts";
-import type { Session } from "../../keymap/session.ts";
+import type { Session } from "../../keymap/keymap.ts";
 import { type DataPlace, moveData } from "../../rows/data-move.ts";
 import { Relocation, type RelocationOptions } from "./relocation.ts";
 

@@ -19,8 +19,7 @@ import type { ChangeId, PartitionId } from "../../format/ids.ts";
 import { type KeyRange, partitionSelfKey, sessionKey, space } from "../../format/row-keys.ts";
 import { decodePartitionRow, type PartitionRow } from "../../format/system-rows.ts";
 import type { Clock } from "../../platform/platform.ts";
-import type { CommitOutcome, Partition } from "../keymap.ts";
-import type { Session } from "../session.ts";
+import type { CommitOutcome, Partition, Session } from "../keymap.ts";
 import { resolveCommit } from "./resolve-commit.ts";
 import { clampRange, isRowInRange, routedFormOf, type RoutedRange } from "./routed-form.ts";
 

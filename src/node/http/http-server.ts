@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:tls";
-import { aborted } from "../../base/aborted.ts";
+import { aborted } from "../../base/ready.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { HttpHandler } from "../../platform/http.ts";
 import type { Log, Service } from "../../platform/platform.ts";

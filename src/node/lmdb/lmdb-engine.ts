@@ -19,7 +19,7 @@ import type { KeyRange } from "../../format/row-keys.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Log } from "../../platform/platform.ts";
 import { type Database, dataFileOf, openEnvironment } from "./environment.ts";
-import { DataFilePlace } from "./data-file-place.ts";
+import { DataFilePlace } from "./data-file.ts";
 import { toStoreError } from "./lmdb-error-codes.ts";
 import { commitWaitMs, GroupCommit } from "./group-commit.ts";
 import { FileReserve, reserveBytesDefault } from "./file-reserve.ts";

@@ -4,7 +4,7 @@ import { equalBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import { stampOfRow } from "../../format/row-envelope.ts";
 import type { Hash } from "../../platform/hash.ts";
-import { syncPath } from "../disk/sync-path.ts";
+import { syncPath } from "../disk/small-file.ts";
 import { openDataFile } from "./data-snapshot.ts";
 import type { Database } from "./environment.ts";
 import { dataFileOf, makeEnvironment, openEnvironment } from "./environment.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { AccessKey } from "../../auth/access-key.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { must } from "../../base/assert.ts";
-import { aborted } from "../../base/aborted.ts";
+import { aborted } from "../../base/ready.ts";
 import { StoreError, type StoreErrorCode } from "../../base/errors.ts";
 import type { Platform, Service } from "../../platform/platform.ts";
 import { SessionRegister } from "../../server/session-roster.ts";

@@ -14,8 +14,7 @@ import {
   generateSecretsKey,
   secretsKeyFile,
 } from "../../server/secrets-key.ts";
-import { readPrivateFile, writePrivateFile } from "../disk/private-file.ts";
-import { syncPath } from "../disk/sync-path.ts";
+import { readPrivateFile, syncPath, writePrivateFile } from "../disk/small-file.ts";
 
 export interface FoundRootKey {
   readonly key: AccessKey;

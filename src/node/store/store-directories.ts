@@ -29,10 +29,9 @@ import {
   makeEnvironment,
   openLmdbEngine,
 } from "../lmdb/lmdb-engine.ts";
-import { makePrivate } from "../disk/private-file.ts";
 import { StoreLock } from "./store-lock.ts";
 import { endOrphanedWorkers } from "./worker-list.ts";
-import { syncPath } from "../disk/sync-path.ts";
+import { makePrivate, syncPath } from "../disk/small-file.ts";
 
 /*
  * Makes of the names an operator gives the data directories of one store, locked for this process:

@@ -2,8 +2,13 @@ import { type Ready, whenReady } from "../../base/ready.ts";
 import type { StoredChecksum } from "../../format/checksum.ts";
 import type { PartList } from "../../format/manifest.ts";
 import type { ObjectRow } from "../../format/object-row.ts";
-import { checkRead, isStillSame, type RangeCondition, type ReadConditions } from "../conditions.ts";
-import { etagOf } from "../etag.ts";
+import {
+  checkRead,
+  etagOf,
+  isStillSame,
+  type RangeCondition,
+  type ReadConditions,
+} from "../conditions.ts";
 import { readPartList } from "./chunk-finder.ts";
 import { followingMoves } from "./moved-rows.ts";
 import { ObjectBody, type Peer } from "./object-body.ts";

@@ -1,7 +1,7 @@
 import { equalBytes } from "../../base/bytes.ts";
 import type { ChecksumAlgorithm, ChecksumType, StoredChecksum } from "../../format/checksum.ts";
 import type { PartList } from "../../format/manifest.ts";
-import { md5Etag } from "../etag.ts";
+import { md5Etag } from "../conditions.ts";
 import { type Refusal, refuse } from "../refusal.ts";
 import type { FoundPart, FoundUpload } from "../../rows/uploads.ts";
 import { idText } from "../../format/ids.ts";

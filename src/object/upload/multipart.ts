@@ -14,12 +14,12 @@ import type { Bucket } from "../decoded-buckets.ts";
 import { storeBody } from "../write/store-body.ts";
 import type { IncomingBody } from "../write/incoming-body.ts";
 import { commitPlan, fenceOf, type Plan, type Planned, releasing } from "../../rows/commit.ts";
-import { etagOf } from "../etag.ts";
+import { etagOf } from "../conditions.ts";
 import { freeUpload } from "../../rows/upload-end.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { Stored } from "../write/put.ts";
 import { isRefusal, type Refusal, type RefusalCode, refuse } from "../refusal.ts";
-import type { KeyPlace } from "../../rows/key-place.ts";
+import { type KeyPlace, versionOf } from "../../rows/versions.ts";
 import { openTarget, type Target } from "../target.ts";
 import {
   foundPart,
@@ -29,7 +29,6 @@ import {
   readParts,
   readUpload,
 } from "../../rows/uploads.ts";
-import { versionOf } from "../../rows/versions.ts";
 
 export { listUploads, type UploadListItem } from "../list/list-uploads.ts";
 

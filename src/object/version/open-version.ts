@@ -1,8 +1,8 @@
 import { type Ready, whenReady } from "../../base/ready.ts";
 import type { Rows } from "../../engine/engine.ts";
 import { versionIdOf, versionIdText, type VersionRef } from "../../format/version-id.ts";
-import type { KeyPlace } from "../../rows/key-place.ts";
 import {
+  type KeyPlace,
   readHead,
   readVersion,
   type Version,

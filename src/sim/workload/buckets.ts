@@ -1,7 +1,7 @@
 import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
 import { decodeObjectRow } from "../../format/object-row.ts";
 import { createBucket, deleteBucket } from "../../object/bucket/buckets.ts";
-import { etagOf } from "../../object/etag.ts";
+import { etagOf } from "../../object/conditions.ts";
 import type { ListItem } from "../../object/list/list-objects.ts";
 import { listObjects } from "../../object/list/list-objects.ts";
 import { Violation } from "../history.ts";

@@ -1,7 +1,7 @@
 import { compareBytes, decodeUtf8, startsWithBytes } from "../../base/bytes.ts";
 import { decodeObjectRow, type ObjectRow } from "../../format/object-row.ts";
 import { deleteObject } from "../../object/write/delete.ts";
-import { etagOf } from "../../object/etag.ts";
+import { etagOf } from "../../object/conditions.ts";
 import {
   listVersions,
   type VersionListInput,

@@ -1,8 +1,7 @@
 import type { RunningProcess } from "../machine.ts";
 import type { SeededRandom } from "../random.ts";
 import { aimedPoints } from "./crash.ts";
-import type { Aim, FaultKind, Scene } from "./fault.ts";
-import { anyRunning } from "./fault.ts";
+import { type Aim, anyRunning, type FaultKind, type Scene } from "./fault.ts";
 
 /*
  * A process stops in the middle of anything (SIGSTOP, a stalled virtual machine, a page that is
@@ -76,3 +75,14 @@ function pauseOne(scene: Scene, running: RunningProcess, { forMs, ...pause }: Pa
   scene.afterMs(forMs, () => process.resume());
   scene.onHeal(() => process.resume());
 }
+
+/** SIGTERM for one process. */
+export const workerStops: FaultKind = {
+  name: "worker stops",
+  weight: 1,
+  excuses: ["cancelled"],
+  plan: () => (scene) => {
+    const running = anyRunning(scene);
+    if (running !== undefined) scene.machine.stop(running);
+  },
+};

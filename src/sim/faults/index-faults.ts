@@ -1,7 +1,20 @@
 import { space, storedKey } from "../../format/row-keys.ts";
 import { firstPartitionId } from "../../keymap/first-rows.ts";
-import type { FaultKind } from "./fault.ts";
-import { pickDurationMs } from "./fault.ts";
+import { type FaultKind, pickDurationMs } from "./fault.ts";
+
+/** A sync of the index failed: it is out of service until it was verified. */
+export const indexOutOfService: FaultKind = {
+  name: "index out of service",
+  weight: 1,
+  excuses: ["unavailable", "unknown", "io"],
+  plan(random) {
+    const forMs = pickDurationMs(random);
+    return ({ machine: { engine }, afterMs }) => {
+      engine.fail();
+      afterMs(forMs, () => engine.recover());
+    };
+  },
+};
 
 const spaces = [space.heads, space.heads, space.versions, space.parts, space.uploads];
 /** Rows damaged at a time: few, as scans of a space read as many rows more. */

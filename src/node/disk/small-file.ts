@@ -12,10 +12,9 @@ import {
 import { dirname } from "node:path";
 import { messageOf, StoreError } from "../../base/errors.ts";
 import type { Log } from "../../platform/platform.ts";
-import { syncPath } from "./sync-path.ts";
 
-// Files that hold secrets, and directories that hold what is stored: only their owner may read
-// them.
+// Small files written durably. Those that hold secrets, and directories that hold what is stored,
+// only their owner may read.
 
 const othersRights = 0o077;
 
@@ -54,4 +53,17 @@ export function writePrivateFile(path: string, text: string): void {
   }
   renameSync(unfinished, path);
   syncPath(dirname(path));
+}
+
+/**
+ * Makes a file's bytes, or the names in a directory, durable. For starts and other rare moments: it
+ * blocks.
+ */
+export function syncPath(path: string): void {
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
