@@ -10,11 +10,11 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import assert from "node:assert/strict";
 import type { CheckReport } from "../src/control/check.ts";
+import { S3Connection } from "../src/node/testing/s3-connection.ts";
 import { findAllPlanted } from "./acceptance/history/find-planted.ts";
 import { DisturbedRun } from "./acceptance/disturbed-run.ts";
-import { checkData } from "./acceptance/holdfast-server.ts";
+import { checkData, rootIdentity } from "./acceptance/holdfast-server.ts";
 import { KillClient } from "./acceptance/kill-client.ts";
-import { S3Connection } from "./acceptance/s3-connection.ts";
 import { runSuite } from "./acceptance/suite.ts";
 
 const { values } = parseArgs({
@@ -75,7 +75,7 @@ await runSuite([
         clearInterval(progress);
         console.log(run.summary());
       });
-      const connection = new S3Connection(server.endpoint);
+      const connection = new S3Connection(server.endpoint, rootIdentity);
       const mayBeLost = run.removed.mayHaveLost.bind(run.removed);
       const verified = await Promise.all(
         clients.map((client) => client.verifyAll(connection, mayBeLost)),

@@ -6,18 +6,18 @@ import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { indexDamageFile } from "../format/data-directory.ts";
 import { flipBit, offsetOf, usedPages } from "../node/testing/test-index.ts";
-import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
-import { StoreClient } from "../node/testing/store-client.ts";
+import { assertHeld, makeBucket, putKeys } from "../node/testing/bucket-content.ts";
+import { connectionTo, Scratch, ServedStore, started } from "../node/testing/served-store.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
 const keys = Array.from({ length: 300 }, (_, i) => `key-${String(i).padStart(4, "0")}`);
 const dataFile = (directory: string): string => `${directory}/index/data.mdb`;
 
-async function storeWith(directory: string, client: StoreClient): Promise<void> {
+async function storeWith(directory: string): Promise<void> {
   await using server = new ServedStore([directory]);
-  const ready = await started(server);
-  assert.equal((await client.call(ready, "PUT", "/bucket")).status, 200);
-  await client.put(ready, keys);
+  const s3 = connectionTo(await started(server));
+  await makeBucket(s3);
+  await putKeys(s3, keys);
   assert.equal(await server.stop(), 0, server.output);
 }
 
@@ -34,8 +34,7 @@ test("C9: check --repair brings back every key that a damaged branch hid, and ke
   using scratch = new Scratch();
   const directory = scratch.directory("a");
   const index = `${directory}/index`;
-  const client = new StoreClient();
-  await storeWith(directory, client);
+  await storeWith(directory);
   const branches = usedPages(index).filter(({ kind }) => kind === "branch");
   const branch = must(
     branches.find((page) => offsetOf(page, "key-0") > 0),
@@ -61,9 +60,9 @@ test("C9: check --repair brings back every key that a damaged branch hid, and ke
 
   assert.match(check(directory, "--repair").stdout, /index is not damaged: \d+ rows verified/);
   await using server = new ServedStore([directory]);
-  const ready = await started(server);
-  await client.assertHeld(ready, keys);
-  await client.put(ready, ["one-more"]);
+  const s3 = connectionTo(await started(server));
+  await assertHeld(s3, keys);
+  await putKeys(s3, ["one-more"]);
   assert.equal(await server.stop(), 0, server.output);
 });
 
@@ -71,8 +70,7 @@ test("C9: check --repair gives up a damaged row only where a person agreed to lo
   using scratch = new Scratch();
   const directory = scratch.directory("a");
   const index = `${directory}/index`;
-  const client = new StoreClient();
-  await storeWith(directory, client);
+  await storeWith(directory);
   const bad = must(keys[150], "a key");
   const leaf = must(
     usedPages(index).find((page) => offsetOf(page, bad) > 0),
@@ -94,12 +92,12 @@ test("C9: check --repair gives up a damaged row only where a person agreed to lo
   const agreed = check(directory, "--repair", "--accept-loss");
   assert.equal(agreed.status, 0, agreed.stdout + agreed.stderr);
   await using server = new ServedStore([directory]);
-  const ready = await started(server);
-  await client.assertHeld(
-    ready,
+  const s3 = connectionTo(await started(server));
+  await assertHeld(
+    s3,
     keys.filter((key) => key !== bad),
   );
-  assert.equal((await client.call(ready, "GET", `/bucket/${bad}`)).status, 404);
-  await client.put(ready, [bad]);
+  assert.equal((await s3.send("GET", `/bucket/${bad}`)).status, 404);
+  await putKeys(s3, [bad]);
   assert.equal(await server.stop(), 0, server.output);
 });

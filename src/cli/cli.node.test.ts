@@ -7,9 +7,8 @@ import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { must } from "../base/assert.ts";
 import { readRootKey } from "../node/store/key-files.ts";
-import { signedFetch } from "../node/client/signed-fetch.ts";
 import { makeCertificate, noOpenssl } from "../node/testing/certificates.ts";
-import { ServedStore, until } from "../node/testing/served-store.ts";
+import { connectionTo, ServedStore, until } from "../node/testing/served-store.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
 const scratch = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
@@ -78,12 +77,11 @@ interface StatusReport {
 test("cli: status signs with the key of the data directory, and says where the key is refused", async () => {
   const data = join(scratch, "served");
   await using server = new ServedStore([data]);
-  const { endpoint } = must(await server.ready, server.output);
+  const ready = must(await server.ready, server.output);
+  const { endpoint } = ready;
   const root = readRootKey(data);
   assert.ok(root);
-  const identity = { ...root, region: "us-east-1" };
-  const made = await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket" });
-  assert.equal(made.status, 200);
+  assert.equal((await connectionTo(ready).send("PUT", "/a-bucket")).status, 200);
   const ask = ["status", "--endpoint", endpoint, "--json"];
   const { status, stdout } = holdfast([...ask, "--data", data]);
   assert.equal(status, 0);
@@ -254,11 +252,9 @@ test("cli: a data directory is readable by its owner alone, also one that was op
   const data = join(scratch, "private");
   mkdirSync(data, { mode: 0o755 });
   await using server = new ServedStore([data]);
-  const { endpoint, accessKeyId, secretAccessKey = "" } = must(await server.ready, server.output);
-  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
-  await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket" });
-  const body = new Uint8Array(5000);
-  await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket/key", body });
+  const s3 = connectionTo(must(await server.ready, server.output));
+  await s3.send("PUT", "/a-bucket");
+  await s3.send("PUT", "/a-bucket/key", { body: new Uint8Array(5000) });
   const names = readdirSync(data, { recursive: true, encoding: "utf8" });
   assert.ok(names.some((name) => name.endsWith(".extent")) && names.includes("index/data.mdb"));
   for (const name of ["", ...names]) {

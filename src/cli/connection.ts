@@ -4,7 +4,7 @@ import { messageOf, StoreError } from "../base/errors.ts";
 import { callServer, openServer, type Trust } from "../node/client/server-call.ts";
 import { readRootKey } from "../node/store/key-files.ts";
 import { readServerFile } from "../node/store/server-file.ts";
-import { type SignedCall, signedHeaders } from "../node/client/signed-fetch.ts";
+import { type SignedCall, signedHeaders } from "../node/client/signed-headers.ts";
 import { rootKeyOfEnvironment, rootKeyVariables } from "../server/root-credentials.ts";
 import type { HeaderList } from "../platform/http.ts";
 import type { ListenAt } from "../server/setting-values.ts";
@@ -166,17 +166,11 @@ export const keyFix =
   `set ${rootKeyVariables.accessKeyId} and ${rootKeyVariables.secretAccessKey}, ` +
   "or name the data directory with --data";
 
-function askSigned(
-  connection: ServerConnection,
-  call: Omit<SignedCall, "signal">,
-): Promise<Answer> {
+function askSigned(connection: ServerConnection, call: SignedCall): Promise<Answer> {
   return answerOf(connection, { ...call, headers: signedFor(connection, call) });
 }
 
-function signedFor(
-  { endpoint, region, key }: ServerConnection,
-  call: Omit<SignedCall, "signal">,
-): HeaderList {
+function signedFor({ endpoint, region, key }: ServerConnection, call: SignedCall): HeaderList {
   if (key === undefined) throw new StoreError("invalid", `there is no key to sign with: ${keyFix}`);
   return signedHeaders(new URL(endpoint).host, { ...key, region }, call);
 }
@@ -206,7 +200,7 @@ export function elementOf(xml: string, name: string): string | undefined {
 
 function answerOf(
   connection: ServerConnection,
-  call: Omit<SignedCall, "signal"> & { readonly headers: HeaderList },
+  call: SignedCall & { readonly headers: HeaderList },
 ): Promise<Answer> {
   const signal = AbortSignal.timeout(answerMs);
   return calling(connection, (trust) =>

@@ -13,7 +13,7 @@ import {
   S3Client,
 } from "@aws-sdk/client-s3";
 import type { AccessKey } from "../auth/access-key.ts";
-import { signedFetch } from "../node/client/signed-fetch.ts";
+import { headerOf, S3Connection } from "../node/testing/s3-connection.ts";
 import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
@@ -60,15 +60,14 @@ function clientOf(credentials: AccessKey): S3Client {
 async function statusesOfBoth(key: AccessKey): Promise<ReadonlyMap<string, number>> {
   const statuses = new Map<string, number>();
   for (let i = 0; i < 100 && statuses.size < 2; i++) {
-    const calls = Array.from({ length: 8 }, () =>
-      signedFetch(endpoint, { ...key, region }, { method: "GET", target: "/" }),
-    );
+    const s3 = new S3Connection(endpoint, { ...key, region });
+    const calls = Array.from({ length: 8 }, () => s3.send("GET", "/"));
     for (const answer of await Promise.all(calls)) {
-      await answer.text();
-      const worker = answer.headers.get("x-amz-id-2") ?? "";
+      const worker = headerOf(answer, "x-amz-id-2") ?? "";
       assert.equal(statuses.get(worker) ?? answer.status, answer.status, "of one mind");
       statuses.set(worker, answer.status);
     }
+    s3.close();
   }
   assert.equal(statuses.size, 2, "both workers answered");
   return statuses;

@@ -4,10 +4,11 @@ import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { signedHeaders } from "../node/client/signed-fetch.ts";
+import { signedHeaders } from "../node/client/signed-headers.ts";
 import { HttpPeer } from "../node/testing/http-peer.ts";
 import {
-  callerOf,
+  connectionTo,
+  identityOf,
   isGone,
   noProc,
   Scratch,
@@ -42,13 +43,11 @@ test(
       const launcher = must(server.child.pid, "it was started");
       const ready = await started(server);
       assert.notEqual(ready.pid, launcher);
-      const secretAccessKey = ready.secretAccessKey ?? "";
-      const identity = { ...ready, secretAccessKey, region: "us-east-1" };
-      await callerOf(ready)("PUT", "/bucket");
+      await connectionTo(ready).send("PUT", "/bucket");
       const body = Buffer.alloc(100_000, "b");
       const call = { method: "PUT", target: `/bucket/${signal}`, body };
       const { host } = new URL(ready.endpoint);
-      const headers = signedHeaders(host, identity, {
+      const headers = signedHeaders(host, identityOf(ready), {
         ...call,
         headers: [
           ["content-length", String(body.length)],

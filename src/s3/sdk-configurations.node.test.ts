@@ -13,7 +13,7 @@ let client: sdk.S3Client;
 
 before(async () => {
   served = new ServedStore([scratch.directory("data")]);
-  const { endpoint, accessKeyId, secretAccessKey = "" } = await started(served);
+  const { endpoint, accessKeyId, secretAccessKey } = await started(served);
   const credentials = { accessKeyId, secretAccessKey };
   client = new sdk.S3Client({ endpoint, credentials, region: "us-east-1", forcePathStyle: true });
   await client.send(new sdk.CreateBucketCommand({ Bucket }));

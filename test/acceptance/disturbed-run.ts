@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import assert from "node:assert/strict";
+import { S3Connection } from "../../src/node/testing/s3-connection.ts";
 import { Deck, type Disturbance, type Scene } from "./disturbances/disturbance.ts";
 import { indexTakenAway } from "./disturbances/index-taken-away.ts";
 import { supervisorKilled, treeKilled, workerKilled } from "./disturbances/kills.ts";
@@ -12,9 +13,8 @@ import { IndexCopy, wrongIndexes } from "./disturbances/wrong-index.ts";
 import { historySize } from "./history/find-planted.ts";
 import { HistoryRun } from "./history/history-run.ts";
 import { addCounts, countsText, noCounts } from "./history/judge-history.ts";
-import { HoldfastServer } from "./holdfast-server.ts";
+import { HoldfastServer, rootIdentity } from "./holdfast-server.ts";
 import type { KillClient } from "./kill-client.ts";
-import { S3Connection } from "./s3-connection.ts";
 import { within } from "./within.ts";
 
 /*
@@ -99,7 +99,7 @@ export class DisturbedRun {
   async #run(wants: () => boolean): Promise<HoldfastServer> {
     const { bucket } = this.#options;
     let server = await this.#start();
-    const first = new S3Connection(server.endpoint);
+    const first = new S3Connection(server.endpoint, rootIdentity);
     assert.equal((await first.send("PUT", `/${bucket}`)).status, 200);
     first.close();
     let history = await HistoryRun.start(server.endpoint, historySize);
@@ -121,7 +121,7 @@ export class DisturbedRun {
   /** Undefined: the server has ended. */
   async #disturb(server: HoldfastServer): Promise<HoldfastServer | undefined> {
     const { clients, stopMsMax } = this.#options;
-    const connection = new S3Connection(server.endpoint);
+    const connection = new S3Connection(server.endpoint, rootIdentity);
     const stop = new AbortController();
     const working = Promise.all(clients.map((client) => client.work(connection, stop.signal)));
     try {

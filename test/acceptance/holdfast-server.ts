@@ -8,6 +8,7 @@ export const rootKey = {
   secretAccessKey: "acceptance/secret/access/key",
 };
 export const region = "us-east-1";
+export const rootIdentity = { ...rootKey, region };
 
 const root = resolve(import.meta.dirname, "../..");
 const cliOf = (program: string): string => join(program, "bin/holdfast.js");

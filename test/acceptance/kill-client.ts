@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import type { S3Connection } from "../../src/node/testing/s3-connection.ts";
 import { contentOf } from "./named-content.ts";
-import type { S3Connection } from "./s3-connection.ts";
 
 /**
  * What a key may hold: the content's name, or nothing. Several while a write's outcome is unknown.

@@ -8,11 +8,10 @@ import {
 } from "../../src/auth/signature-v4.ts";
 import { toBase64, toHex } from "../../src/base/bytes.ts";
 import { createHash } from "../../src/node/platform/hash.ts";
-import { region, rootKey } from "../acceptance/holdfast-server.ts";
+import { rootIdentity, rootKey } from "../acceptance/holdfast-server.ts";
 import { type Auth, type Draft, targetOf } from "./draft.ts";
 
 export const hash = createHash();
-const identity = { ...rootKey, region };
 
 /** A signed request as it goes out, in the pieces that faults of the wire act on. */
 export interface Wire {
@@ -39,7 +38,7 @@ export function toWire(draft: Draft, host: string, timeMs: number): Wire {
     case "none":
       return { ...plain, headers: [...headers, ...length], bodySigned: false };
     case "presigned": {
-      const target = presignRequest(hash, identity, request, { timeMs, expiresSeconds: 600 });
+      const target = presignRequest(hash, rootIdentity, request, { timeMs, expiresSeconds: 600 });
       return { ...plain, target, headers: [...headers, ...length], bodySigned: false };
     }
     case "v2": {
@@ -60,7 +59,7 @@ export function toWire(draft: Draft, host: string, timeMs: number): Wire {
     case "unsigned-payload": {
       const signed = draft.auth === "signed";
       const contentSha256 = signed ? toHex(hash.digest("sha256", draft.body)) : "UNSIGNED-PAYLOAD";
-      const head = signRequest(hash, identity, request, { timeMs, contentSha256 });
+      const head = signRequest(hash, rootIdentity, request, { timeMs, contentSha256 });
       const all = [...head.headers.map(([n, v]): [string, string] => [n, v]), ...length];
       return { ...plain, headers: all, bodySigned: signed };
     }
@@ -90,7 +89,7 @@ function chunkedWire(
     ["x-amz-decoded-content-length", String(draft.body.length)],
     ...(hasTrailer ? [["x-amz-trailer", "x-amz-checksum-crc32"] as [string, string]] : []),
   ];
-  const head = signRequest(hash, identity, { ...request, headers }, { timeMs, contentSha256 });
+  const head = signRequest(hash, rootIdentity, { ...request, headers }, { timeMs, contentSha256 });
   const signing = auth === "chunks-trailer" ? undefined : head.signing;
   const body = awsChunks(draft.body, signing, hasTrailer);
   const bytes = body.reduce((sum, piece) => sum + piece.length, 0);

@@ -5,8 +5,9 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readFigures, sumsBy } from "../../src/cli/figures.ts";
-import { signedFetch } from "../../src/node/client/signed-fetch.ts";
+import type { AccessKey } from "../../src/auth/access-key.ts";
 import {
+  connectionTo,
   type ReadyEvent,
   Scratch,
   ServedStore,
@@ -17,10 +18,10 @@ import type { Figures } from "./report/figures.ts";
 
 const script = join(import.meta.dirname, "../bench.ts");
 
-function begin(ready: ReadyEvent, endpoint: string, flags: readonly string[]) {
+function begin(key: AccessKey, endpoint: string, flags: readonly string[]) {
   const child = spawn(process.execPath, [script, "--endpoint", endpoint, "--json", ...flags], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { AWS_ACCESS_KEY_ID: ready.accessKeyId, AWS_SECRET_ACCESS_KEY: ready.secretAccessKey },
+    env: { AWS_ACCESS_KEY_ID: key.accessKeyId, AWS_SECRET_ACCESS_KEY: key.secretAccessKey },
   });
   let [output, errors] = ["", ""];
   child.stdout.on("data", (piece: Buffer) => (output += piece.toString()));
@@ -49,9 +50,8 @@ async function served(ready: ReadyEvent, operation: string): Promise<number> {
 }
 
 async function call(ready: ReadyEvent, method: string, target: string): Promise<string> {
-  const { accessKeyId, secretAccessKey = "" } = ready;
-  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
-  return (await signedFetch(ready.endpoint, identity, { method, target })).text();
+  const { body } = await connectionTo(ready).send(method, target);
+  return body.toString();
 }
 
 const kept = ["--bucket", "kept", "--prefix", "p/", "--seed", "5", "--keys", "60", "--keep"];
@@ -172,7 +172,7 @@ test("bench: a server that changes bytes is noticed, and by nothing else than th
 });
 
 test("bench: wrong flags are refused with the flag's name; no server, with what failed", async () => {
-  const ready: ReadyEvent = { event: "ready", endpoint: "", port: 0, accessKeyId: "a", pid: 0 };
+  const key = { accessKeyId: "a", secretAccessKey: "b" };
   for (const [flags, message] of [
     [["--workload", "juggle"], /--workload "juggle"/],
     [["--verify", "2"], /--verify "2"/],
@@ -181,7 +181,7 @@ test("bench: wrong flags are refused with the flag's name; no server, with what 
     [["--workload", "ranged", "--size", "0"], /ranged/],
     [["--secret-access-key", "b", "--workload", "put"], /ECONNREFUSED/],
   ] as const) {
-    const { ended } = begin({ ...ready, secretAccessKey: "b" }, "http://127.0.0.1:1", flags);
+    const { ended } = begin(key, "http://127.0.0.1:1", flags);
     const { code, errors } = await ended;
     assert.equal(code, 2, errors);
     assert.match(errors, message);

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { must } from "../../base/assert.ts";
+import type { S3Connection } from "../testing/s3-connection.ts";
 import {
-  type Call,
-  callerOf,
   childrenOf,
+  connectionTo,
   noProc,
   Scratch,
   ServedStore,
@@ -21,12 +21,12 @@ import {
  */
 class Writers {
   readonly answered = new Map<string, number>();
-  readonly #call: Call;
+  readonly #s3: S3Connection;
   readonly #ended: Promise<unknown>;
   #stopping = false;
 
-  constructor(call: Call, count: number) {
-    this.#call = call;
+  constructor(s3: S3Connection, count: number) {
+    this.#s3 = s3;
     this.#ended = Promise.all(Array.from({ length: count }, (_, i) => this.#write(i)));
   }
 
@@ -42,7 +42,9 @@ class Writers {
   async #write(writer: number): Promise<void> {
     for (let i = 0; !this.#stopping; i++) {
       const key = `${writer}-${i}`;
-      const response = await this.#call("PUT", `/bucket/${key}`, key).catch(() => undefined);
+      const response = await this.#s3
+        .send("PUT", `/bucket/${key}`, { body: key })
+        .catch(() => undefined);
       if (response === undefined) await sleep(20);
       else this.answered.set(key, response.status);
     }
@@ -74,11 +76,11 @@ test(
     const settings = ["--workers", "2", "--worker-silence", "3s"];
     await using server = new ServedStore([scratch.directory("a")], settings);
     const ready = await started(server);
-    const call = callerOf(ready);
-    assert.equal((await call("PUT", "/bucket")).status, 200);
+    const s3 = connectionTo(ready);
+    assert.equal((await s3.send("PUT", "/bucket")).status, 200);
     const before = childrenOf(ready.pid);
     const hung = must(before[1], "a front end"); // the background worker is the first
-    const writers = new Writers(call, 16);
+    const writers = new Writers(s3, 16);
     try {
       await until("writes succeed", () => writers.with(200).length > 50);
       await stopWithLock(hung, writers);
@@ -93,7 +95,7 @@ test(
     await until("a new worker", () => childrenOf(ready.pid).length === before.length);
     assert.deepEqual([...new Set(writers.answered.values())], [200]);
     for (const key of writers.with(200)) {
-      assert.equal(await (await call("GET", `/bucket/${key}`)).text(), key);
+      assert.equal((await s3.send("GET", `/bucket/${key}`)).body.toString(), key);
     }
     await until("it is reported", async () => {
       const page = await fetch(`${ready.endpoint}/-/metrics`);
@@ -111,10 +113,10 @@ test(
     const settings = ["--workers", "2", "--worker-silence", "1h"];
     await using server = new ServedStore([scratch.directory("a")], settings);
     const ready = await started(server);
-    const call = callerOf(ready);
-    assert.equal((await call("PUT", "/bucket")).status, 200);
+    const s3 = connectionTo(ready);
+    assert.equal((await s3.send("PUT", "/bucket")).status, 200);
     const stopped = must(childrenOf(ready.pid)[1], "a front end");
-    const writers = new Writers(call, 16);
+    const writers = new Writers(s3, 16);
     const readiness = async (): Promise<string> => {
       // A connection may be one of the process that stands still.
       const signal = AbortSignal.timeout(2_000);
@@ -139,7 +141,7 @@ test(
     }
     await until("ready", async () => (await readiness()) === "ready\n");
     for (const key of writers.with(200)) {
-      assert.equal(await (await call("GET", `/bucket/${key}`)).text(), key);
+      assert.equal((await s3.send("GET", `/bucket/${key}`)).body.toString(), key);
     }
     assert.deepEqual(new Set(writers.answered.values()), new Set([200, 503]), server.output);
     assert.equal(await server.stop(), 0, server.output);

@@ -11,8 +11,8 @@ import {
 import { createClock } from "../platform/clock.ts";
 import { readProcess } from "../platform/process-table.ts";
 import {
-  callerOf,
   childrenOf,
+  connectionTo,
   isGone,
   noProc,
   Scratch,
@@ -30,7 +30,7 @@ test(
     const directory = scratch.directory("a");
     await using first = new ServedStore([directory], ["--workers", "2"]);
     const ready = await started(first);
-    assert.equal((await callerOf(ready)("PUT", "/bucket")).status, 200);
+    assert.equal((await connectionTo(ready).send("PUT", "/bucket")).status, 200);
     const workers = childrenOf(ready.pid);
     for (const pid of workers) process.kill(pid, "SIGSTOP");
     process.kill(ready.pid, "SIGKILL");
@@ -41,8 +41,8 @@ test(
     const isOver = (pid: number): boolean => (readProcess(pid)?.state ?? "Z") === "Z";
     assert.ok(workers.every(isOver));
     assert.match(second.output, /"event":"left_worker_killed"/);
-    const { endpoint } = again;
-    assert.equal((await callerOf({ ...ready, endpoint })("PUT", "/bucket/key", "x")).status, 200);
+    const put = await connectionTo(again).send("PUT", "/bucket/key", { body: "x" });
+    assert.equal(put.status, 200);
     assert.equal(await second.stop(), 0, second.output);
     assert.ok(!existsSync(`${directory}/${processListFile}`));
   },

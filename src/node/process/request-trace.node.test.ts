@@ -1,36 +1,30 @@
 import assert from "node:assert/strict";
-import { type IncomingMessage, request } from "node:http";
+import { request } from "node:http";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RequestEntry } from "../../admin/request-entry.ts";
 import { must } from "../../base/assert.ts";
-import { openServer } from "../client/server-call.ts";
-import { signedFetch, signedHeaders } from "../client/signed-fetch.ts";
-import { type ReadyEvent, Scratch, ServedStore, started, until } from "../testing/served-store.ts";
-
-interface Served {
-  readonly endpoint: string;
-  readonly identity: { accessKeyId: string; secretAccessKey: string; region: string };
-}
-
-function servedOf({ endpoint, accessKeyId, secretAccessKey }: ReadyEvent): Served {
-  const secret = must(secretAccessKey, "shown at the first start");
-  return { endpoint, identity: { accessKeyId, secretAccessKey: secret, region: "us-east-1" } };
-}
+import type { S3Connection } from "../testing/s3-connection.ts";
+import {
+  connectionTo,
+  type ReadyEvent,
+  Scratch,
+  ServedStore,
+  started,
+  until,
+} from "../testing/served-store.ts";
 
 /** Starts a trace, and collects its lines. */
-async function trace({ endpoint, identity }: Served, query: string, signal: AbortSignal) {
-  const call = { method: "GET", target: `/-/trace${query}` };
-  const headers = signedHeaders(new URL(endpoint).host, identity, call);
-  const { status, pieces } = await openServer(endpoint, { ...call, headers, signal, trust: {} });
-  assert.equal(status, 200);
+async function trace(s3: S3Connection, query: string) {
+  const answer = await s3.open("GET", `/-/trace${query}`);
+  assert.equal(answer.statusCode, 200);
   let text = "";
   let isEnded = false;
   const read = async (): Promise<void> => {
     try {
-      for await (const piece of pieces) text += piece;
+      for await (const piece of answer.setEncoding("utf8")) text += String(piece);
     } catch {
-      // Ended by the signal.
+      // Stopped, or the server has ended.
     }
     isEnded = true;
   };
@@ -41,11 +35,11 @@ async function trace({ endpoint, identity }: Served, query: string, signal: Abor
     // The server's lines.
     return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as RequestEntry);
   };
-  return { entries, reading, isEnded: () => isEnded };
+  return { entries, reading, isEnded: () => isEnded, stop: () => answer.destroy() };
 }
 
 /** Each over a connection of its own, so that the processes share them. */
-async function get({ endpoint }: Served, path: string): Promise<{ id: string; text: string }> {
+async function get({ endpoint }: ReadyEvent, path: string): Promise<{ id: string; text: string }> {
   return new Promise((resolve, reject) => {
     request(endpoint + path, { agent: false }, (response) => {
       let text = "";
@@ -63,13 +57,13 @@ async function get({ endpoint }: Served, path: string): Promise<{ id: string; te
 test("trace: tells of requests of all processes; an error's id is in answer, log line and trace", async () => {
   using scratch = new Scratch();
   await using server = new ServedStore([scratch.directory("a")], ["--workers", "2"]);
-  const served = servedOf(await started(server));
-  const stop = new AbortController();
-  const all = await trace(served, "", stop.signal);
-  const some = await trace(served, "?errors&bucket=none-such&prefix=k7", stop.signal);
+  const ready = await started(server);
+  const s3 = connectionTo(ready);
+  const all = await trace(s3, "");
+  const some = await trace(s3, "?errors&bucket=none-such&prefix=k7");
   const ids = new Set<string>();
   for (let i = 0; i < 40; i++) {
-    const { id, text } = await get(served, `/none-such/k${i}?X-Amz-Signature=secret`);
+    const { id, text } = await get(ready, `/none-such/k${i}?X-Amz-Signature=secret`);
     assert.ok(text.includes(`<RequestId>${id}</RequestId>`), text);
     ids.add(id);
   }
@@ -87,7 +81,8 @@ test("trace: tells of requests of all processes; an error's id is in answer, log
   const logged = logLines().map((line) => JSON.parse(line) as RequestEntry); // the server's lines
   assert.deepEqual(new Set(logged.map(({ requestId }) => requestId)), ids);
   assert.doesNotMatch(server.output, /secret/);
-  stop.abort();
+  all.stop();
+  some.stop();
   await all.reading;
 });
 
@@ -96,18 +91,9 @@ test("C6: a trace whose reader stops reading costs neither memory nor requests, 
   const options = ["--workers", "1", "--request-log", "off"];
   await using server = new ServedStore([scratch.directory("a")], options);
   const ready = await started(server);
-  const served = servedOf(ready);
-  const target = "/-/trace";
-  const call = { method: "GET", target };
-  const headers = signedHeaders(new URL(served.endpoint).host, served.identity, call);
-  const sent = request(served.endpoint + target, { agent: false });
-  for (const [name, value] of headers) sent.setHeader(name, value);
-  sent.end();
-  const response = await new Promise<IncomingMessage>((resolve) => {
-    sent.once("response", resolve);
-  });
+  const response = await connectionTo(ready).open("GET", "/-/trace");
   const figure = async (pattern: RegExp): Promise<number> => {
-    const page = await (await fetch(`${served.endpoint}/-/metrics`)).text();
+    const page = await (await fetch(`${ready.endpoint}/-/metrics`)).text();
     return Number(must(pattern.exec(page)?.[1], `no ${pattern}`));
   };
   const answered =
@@ -119,7 +105,7 @@ test("C6: a trace whose reader stops reading costs neither memory nor requests, 
   const agent = { "user-agent": "ä".repeat(200) };
   const some = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
-      await (await fetch(served.endpoint + path, { headers: agent })).text();
+      await (await fetch(ready.endpoint + path, { headers: agent })).text();
     }
   };
   await some(500);
@@ -132,36 +118,29 @@ test("C6: a trace whose reader stops reading costs neither memory nor requests, 
     text += piece;
   });
   await until("the count of lost entries is written", () => /^\{"lost":\d+\}$/m.test(text));
-  sent.destroy();
+  response.destroy();
 });
 
 test("trace: a request under way is reported with its phase; a trace does not keep a server from ending", async () => {
   using scratch = new Scratch();
   await using server = new ServedStore([scratch.directory("a")], ["--workers", "2"]);
-  const served = servedOf(await started(server));
-  const { endpoint, identity } = served;
-  await signedFetch(endpoint, identity, { method: "PUT", target: "/a-bucket" });
-  const call = { method: "PUT", target: "/a-bucket/slow" };
-  const slow = request(endpoint + call.target, { method: "PUT", agent: false });
-  slow.on("error", () => undefined);
-  for (const [name, value] of signedHeaders(new URL(endpoint).host, identity, call)) {
-    slow.setHeader(name, value);
-  }
-  slow.setHeader("content-length", 1000);
-  slow.write("some of it");
+  const s3 = connectionTo(await started(server));
+  await s3.send("PUT", "/a-bucket");
+  const slow = await s3.hold("PUT", "/a-bucket/slow", { body: "some of it" });
   const underWay = async (): Promise<RequestEntry[]> => {
-    const target = "/-/trace?under-way&bucket=a-bucket";
-    const text = await (await signedFetch(endpoint, identity, { method: "GET", target })).text();
-    const lines = text.split("\n").filter((line) => line !== "");
+    const { body } = await s3.send("GET", "/-/trace?under-way&bucket=a-bucket");
+    const lines = body
+      .toString()
+      .split("\n")
+      .filter((line) => line !== "");
     return lines.map((line) => JSON.parse(line) as RequestEntry); // the server's lines
   };
   await until("it is seen", async () => (await underWay())[0]?.phase === "body");
   const [entry] = await underWay();
   assert.deepEqual([entry?.operation, entry?.key, entry?.owner], ["PutObject", "slow", "root"]);
-  slow.destroy();
+  slow.drop();
   await until("it is gone", async () => (await underWay()).length === 0);
-  const { signal } = new AbortController();
-  const { isEnded } = await trace(served, "", signal);
+  const { isEnded } = await trace(s3, "");
   await sleep(300);
   assert.equal(await server.stop(), 0, server.output);
   await until("the trace has ended", isEnded);

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { text as readText } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { must } from "../../base/assert.ts";
 import {
-  callerOf,
   childrenOf,
+  connectionTo,
   isGone,
   noProc,
   Scratch,
@@ -42,15 +43,15 @@ test(
     const directory = scratch.directory("a");
     await using server = new ServedStore([directory], ["--workers", "2"]);
     const ready = await started(server);
-    const call = callerOf(ready);
-    assert.equal((await call("PUT", "/bucket")).status, 200);
+    const s3 = connectionTo(ready);
+    assert.equal((await s3.send("PUT", "/bucket")).status, 200);
     const before = childrenOf(ready.pid);
     const [, frontEnd] = before; // the background worker is the first
     if (!(await failSyncs(t, must(frontEnd, "a front end"), `${directory}/index/data.mdb`))) return;
     const answered: string[] = [];
     let unanswered = 0;
     const write = async (key: string): Promise<boolean> => {
-      const response = await call("PUT", `/bucket/${key}`, key).catch(() => undefined);
+      const response = await s3.send("PUT", `/bucket/${key}`, { body: key }).catch(() => undefined);
       if (response?.status === 200) answered.push(key);
       else unanswered++;
       return response?.status === 200;
@@ -60,7 +61,7 @@ test(
     const now = childrenOf(ready.pid);
     assert.ok(now.length === 3 && now.every((pid) => !before.includes(pid)), "all are new");
     for (const key of answered) {
-      assert.equal(await (await call("GET", `/bucket/${key}`)).text(), key);
+      assert.equal((await s3.send("GET", `/bucket/${key}`)).body.toString(), key);
     }
     assert.match(server.output, /index_sync_failed[^]*index_verified/);
     assert.equal(await server.stop(), 0, server.output);
@@ -72,16 +73,16 @@ test("serve: a second signal ends every process at once", { skip: noProc }, asyn
   const directory = scratch.directory("a");
   await using server = new ServedStore([directory]);
   const ready = await started(server);
-  const call = callerOf(ready);
-  assert.equal((await call("PUT", "/bucket")).status, 200);
+  const s3 = connectionTo(ready);
+  assert.equal((await s3.send("PUT", "/bucket")).status, 200);
   // More than sockets hold: as nobody reads the answer, the first signal waits for it.
   const value = "v".repeat(16 * 1024 * 1024);
-  assert.equal((await call("PUT", "/bucket/key", value)).status, 200);
-  const unread = await call("GET", "/bucket/key");
+  assert.equal((await s3.send("PUT", "/bucket/key", { body: value })).status, 200);
+  const unread = await s3.open("GET", "/bucket/key");
   const workers = childrenOf(ready.pid);
   server.child.kill("SIGTERM");
   const isRefused = (): Promise<boolean> =>
-    call("HEAD", "/").then(
+    s3.send("HEAD", "/").then(
       () => false,
       () => true,
     );
@@ -91,10 +92,9 @@ test("serve: a second signal ends every process at once", { skip: noProc }, asyn
   const repeated = setInterval(() => server.child.kill("SIGTERM"), 200);
   assert.equal(await server.ended, 1, server.output);
   clearInterval(repeated);
-  await assert.rejects(unread.text());
+  await assert.rejects(readText(unread));
   await until("workers gone", () => workers.every(isGone));
   await using again = new ServedStore([directory]);
-  const { endpoint } = await started(again);
-  const held = await callerOf({ ...ready, endpoint })("GET", "/bucket/key");
-  assert.equal(await held.text(), value);
+  const held = await connectionTo(await started(again)).send("GET", "/bucket/key");
+  assert.equal(held.body.toString(), value);
 });

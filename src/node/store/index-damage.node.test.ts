@@ -4,19 +4,26 @@ import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import { indexDamageFile } from "../../format/data-directory.ts";
 import { flipBit, offsetOf, usedPages } from "../testing/test-index.ts";
-import { type ReadyEvent, Scratch, ServedStore, started, until } from "../testing/served-store.ts";
-import { StoreClient } from "../testing/store-client.ts";
+import { assertHeld, makeBucket, putKeys } from "../testing/bucket-content.ts";
+import {
+  connectionTo,
+  type ReadyEvent,
+  Scratch,
+  ServedStore,
+  started,
+  until,
+} from "../testing/served-store.ts";
 
 // One bit of the index flips while the server is down, as on a disk that returns wrong bytes
 // without an error.
 
 const keys = Array.from({ length: 300 }, (_, i) => `key-${String(i).padStart(4, "0")}`);
 
-async function storeWith(directory: string, client: StoreClient): Promise<void> {
+async function storeWith(directory: string): Promise<void> {
   await using server = new ServedStore([directory]);
-  const ready = await started(server);
-  assert.equal((await client.call(ready, "PUT", "/bucket")).status, 200);
-  await client.put(ready, keys);
+  const s3 = connectionTo(await started(server));
+  await makeBucket(s3);
+  await putKeys(s3, keys);
   assert.equal(await server.stop(), 0, server.output);
 }
 
@@ -37,26 +44,26 @@ const often = ["--verify-index-every", "1s"];
 test("C8, C9: a damaged row is an error by itself; listings pass it and nothing is reclaimed, until the index is found good", async () => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
-  const client = new StoreClient();
-  await storeWith(directory, client);
+  await storeWith(directory);
   const bad = must(keys[150], "a key");
   const place = placeInRow(`${directory}/index`, bad);
   flipBit(`${directory}/index`, place, 4);
   {
     await using server = new ServedStore([directory], ["--verify-index-every", "24h"]);
     const ready = await started(server);
+    const s3 = connectionTo(ready);
     for (const query of ["list-type=2", "", "versions"]) {
-      const page = await client.call(ready, "GET", `/bucket?${query}`);
+      const page = await s3.send("GET", `/bucket?${query}`);
       assert.equal(page.status, 200, query);
-      const text = await page.text();
+      const text = page.body.toString();
       assert.deepEqual(
         text.match(/key-\d{4}/g),
         keys.filter((key) => key !== bad),
         query,
       );
     }
-    assert.equal((await client.call(ready, "GET", `/bucket/${bad}`)).status, 500);
-    const put = await client.call(ready, "PUT", `/bucket/${bad}`, "new");
+    assert.equal((await s3.send("GET", `/bucket/${bad}`)).status, 500);
+    const put = await s3.send("PUT", `/bucket/${bad}`, { body: "new" });
     assert.equal(put.status, 500, "what the row refers to is not known, so it is not replaced");
     await until("the mark", () => existsSync(`${directory}/${indexDamageFile}`));
     assert.equal(await metric(ready, "holdfast_index_rows_skipped_total"), 3);
@@ -75,17 +82,16 @@ test("C8, C9: a damaged row is an error by itself; listings pass it and nothing 
   assert.ok(existsSync(`${directory}/${indexDamageFile}`), "a restart does not forget");
   flipBit(`${directory}/index`, place, 4);
   await using server = new ServedStore([directory], often);
-  const ready = await started(server);
+  const s3 = connectionTo(await started(server));
   await until("it is found good", () => !existsSync(`${directory}/${indexDamageFile}`));
-  await client.assertHeld(ready, keys);
+  await assertHeld(s3, keys);
   assert.equal(await server.stop(), 0, server.output);
 });
 
 test("C8: keys that a damaged branch hides are noticed by the verification in the background", async () => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
-  const client = new StoreClient();
-  await storeWith(directory, client);
+  await storeWith(directory);
   const pages = usedPages(`${directory}/index`);
   const branch = must(
     pages.find((page) => page.kind === "branch" && offsetOf(page, "key-0") > 0),

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { test } from "node:test";
+import { assertHeld, bodyOf, makeBucket, putKeys } from "../testing/bucket-content.ts";
 import {
   childrenOf,
+  connectionTo,
   noProc,
   Scratch,
   ServedStore,
   started,
   until,
 } from "../testing/served-store.ts";
-import { bodyOf, StoreClient } from "../testing/store-client.ts";
 
 // An index that does not belong to the data directories: gone, empty, older than they are, of
 // another store, or taken away while servers run. Nothing is ever removed because of it, and with
@@ -33,28 +34,27 @@ async function refusal(directory: string): Promise<string> {
 }
 
 /** A stopped store with a bucket and some objects. */
-async function storeWith(directory: string, client: StoreClient, keys: readonly string[]) {
+async function storeWith(directory: string, keys: readonly string[]) {
   await using server = new ServedStore([directory]);
-  const ready = await started(server);
-  assert.equal((await client.call(ready, "PUT", "/bucket")).status, 200);
-  await client.put(ready, keys);
+  const s3 = connectionTo(await started(server));
+  await makeBucket(s3);
+  await putKeys(s3, keys);
   assert.equal(await server.stop(), 0, server.output);
 }
 
-async function assertServes(directory: string, client: StoreClient, keys: readonly string[]) {
+async function assertServes(directory: string, keys: readonly string[]) {
   await using server = new ServedStore([directory]);
-  const ready = await started(server);
-  await client.assertHeld(ready, keys);
-  await client.put(ready, ["one-more"]);
+  const s3 = connectionTo(await started(server));
+  await assertHeld(s3, keys);
+  await putKeys(s3, ["one-more"]);
   assert.equal(await server.stop(), 0, server.output);
 }
 
 test("C9: with an empty directory in place of its index a store does not start, and loses nothing", async () => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
-  const client = new StoreClient();
   const keys = keysOf("before");
-  await storeWith(directory, client, keys);
+  await storeWith(directory, keys);
   const extents = extentsIn(directory);
   renameSync(`${directory}/index`, scratch.directory("index"));
   mkdirSync(`${directory}/index`);
@@ -63,20 +63,19 @@ test("C9: with an empty directory in place of its index a store does not start, 
   assert.match(await refusal(directory), /index.*(mount|put back)/);
   assert.deepEqual(extentsIn(directory), extents);
   renameSync(scratch.directory("index"), `${directory}/index`);
-  await assertServes(directory, client, keys);
+  await assertServes(directory, keys);
 });
 
 test("C9: with an older copy of its index a store does not start, and loses nothing", async () => {
   using scratch = new Scratch();
   const directory = scratch.directory("a");
-  const client = new StoreClient();
   const keys = keysOf("before");
-  await storeWith(directory, client, keys);
+  await storeWith(directory, keys);
   cpSync(`${directory}/index`, scratch.directory("older"), { recursive: true });
   const later = keysOf("later");
   {
     await using server = new ServedStore([directory]);
-    await client.put(await started(server), later);
+    await putKeys(connectionTo(await started(server)), later);
     server.child.kill("SIGKILL");
     await server.ended;
   }
@@ -87,16 +86,15 @@ test("C9: with an older copy of its index a store does not start, and loses noth
   assert.deepEqual(extentsIn(directory), extents);
   rmSync(`${directory}/index`, { recursive: true });
   renameSync(scratch.directory("index"), `${directory}/index`);
-  await assertServes(directory, client, [...keys, ...later]);
+  await assertServes(directory, [...keys, ...later]);
 });
 
 test("C9: with the index of another store a store does not start, and loses nothing", async () => {
   using scratch = new Scratch();
   const [directory, other] = [scratch.directory("a"), scratch.directory("b")];
-  const client = new StoreClient();
   const keys = keysOf("before");
-  await storeWith(directory, client, keys);
-  await storeWith(other, new StoreClient(), []);
+  await storeWith(directory, keys);
+  await storeWith(other, []);
   const extents = extentsIn(directory);
   renameSync(`${directory}/index`, scratch.directory("index"));
   renameSync(`${other}/index`, `${directory}/index`);
@@ -104,7 +102,7 @@ test("C9: with the index of another store a store does not start, and loses noth
   assert.deepEqual(extentsIn(directory), extents);
   renameSync(`${directory}/index`, `${other}/index`);
   renameSync(scratch.directory("index"), `${directory}/index`);
-  await assertServes(directory, client, keys);
+  await assertServes(directory, keys);
 });
 
 test(
@@ -113,12 +111,12 @@ test(
   async () => {
     using scratch = new Scratch();
     const directory = scratch.directory("a");
-    const client = new StoreClient();
     const keys = keysOf("before");
     await using server = new ServedStore([directory], ["--workers", "2"]);
     const ready = await started(server);
-    assert.equal((await client.call(ready, "PUT", "/bucket")).status, 200);
-    await client.put(ready, keys);
+    const s3 = connectionTo(ready);
+    await makeBucket(s3);
+    await putKeys(s3, keys);
     const extents = extentsIn(directory);
     renameSync(`${directory}/index`, scratch.directory("index"));
     for (const pid of childrenOf(ready.pid)) process.kill(pid, "SIGKILL");
@@ -127,7 +125,7 @@ test(
     assert.ok(!readdirSync(directory).includes("index"), "no worker makes an index");
     assert.deepEqual(extentsIn(directory), extents);
     renameSync(scratch.directory("index"), `${directory}/index`);
-    await assertServes(directory, client, keys);
+    await assertServes(directory, keys);
   },
 );
 
@@ -137,17 +135,16 @@ test(
   async () => {
     using scratch = new Scratch();
     const directory = scratch.directory("a");
-    const client = new StoreClient();
     const keys = keysOf("before");
     await using server = new ServedStore([directory]);
-    const ready = await started(server);
-    assert.equal((await client.call(ready, "PUT", "/bucket")).status, 200);
-    await client.put(ready, keys);
+    const s3 = connectionTo(await started(server));
+    await makeBucket(s3);
+    await putKeys(s3, keys);
     renameSync(`${directory}/index`, scratch.directory("index"));
     let ended = false;
     void server.ended.then(() => (ended = true));
     await until("no write is acknowledged", async () => {
-      const write = client.call(ready, "PUT", "/bucket/late", bodyOf("late"));
+      const write = s3.send("PUT", "/bucket/late", { body: bodyOf("late") });
       return await write.then(
         ({ status }) => status !== 200,
         () => true,
@@ -156,6 +153,6 @@ test(
     await until("the server ends", () => ended);
     assert.match(server.output, /index.*(mount|put back)/);
     renameSync(scratch.directory("index"), `${directory}/index`);
-    await assertServes(directory, client, keys);
+    await assertServes(directory, keys);
   },
 );

@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { signedFetch } from "../client/signed-fetch.ts";
-import { Scratch, ServedStore, started, until } from "../testing/served-store.ts";
+import type { S3Connection } from "../testing/s3-connection.ts";
+import { makeBucket } from "../testing/bucket-content.ts";
+import { connectionTo, Scratch, ServedStore, started, until } from "../testing/served-store.ts";
 
 // What becomes of writes when somebody removes or replaces extent files under a running server.
-
-type Call = (method: string, target: string, body?: Uint8Array<ArrayBuffer>) => Promise<Response>;
 
 /** What is done to the data directory, by name. */
 const deeds: Readonly<Record<string, (directory: string) => void>> = {
@@ -40,11 +39,12 @@ function extentsIn(directory: string): string[] {
 }
 
 /** Puts objects until `isOver`; the keys of those answered 200. */
-async function putUntil(call: Call, name: string, isOver: () => boolean): Promise<string[]> {
+async function putUntil(s3: S3Connection, name: string, isOver: () => boolean): Promise<string[]> {
   const answered: string[] = [];
   for (let i = 0; !isOver(); i++) {
     const key = `${name}-${i}`;
-    if ((await call("PUT", `/bucket/${key}`, contentOf(key))).status === 200) answered.push(key);
+    const { status } = await s3.send("PUT", `/bucket/${key}`, { body: contentOf(key) });
+    if (status === 200) answered.push(key);
   }
   return answered;
 }
@@ -52,7 +52,7 @@ async function putUntil(call: Call, name: string, isOver: () => boolean): Promis
 /** Three chunks. */
 const largeBytes = 9 * 1024 * 1024;
 
-function contentOf(key: string): Uint8Array<ArrayBuffer> {
+function contentOf(key: string): Uint8Array {
   const bytes = new Uint8Array(key === "after0-3" ? largeBytes : 2048);
   return bytes.fill(key.length * 7 + (key.charCodeAt(key.length - 1) & 0x3f));
 }
@@ -61,19 +61,18 @@ test("C1, C8: objects answered 200 after files were removed or replaced can be r
   using scratch = new Scratch();
   const directory = scratch.directory("a");
   await using server = new ServedStore([directory]);
-  const { endpoint, accessKeyId, secretAccessKey = "" } = await started(server);
-  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
-  const call: Call = (method, target, body) =>
-    signedFetch(endpoint, identity, { method, target, body });
-  assert.equal((await call("PUT", "/bucket")).status, 200);
+  const ready = await started(server);
+  const s3 = connectionTo(ready);
+  await makeBucket(s3);
   const page = async (name: string): Promise<string> =>
-    (await fetch(`${endpoint}/-/${name}`)).text();
+    (await fetch(`${ready.endpoint}/-/${name}`)).text();
   for (const [deed, happens] of Object.entries(deeds)) {
     await t.test(deed, async () => {
       const putters = [0, 1, 2];
       let isOver = false;
-      const load = putters.map((n) => putUntil(call, `before${n}`, () => isOver));
-      assert.equal((await call("PUT", "/bucket/first", contentOf("first"))).status, 200);
+      const load = putters.map((n) => putUntil(s3, `before${n}`, () => isOver));
+      const first = await s3.send("PUT", "/bucket/first", { body: contentOf("first") });
+      assert.equal(first.status, 200);
       const isWritten = (): boolean =>
         existsSync(join(directory, "extents")) && extentsIn(directory).length > 0;
       await until("extents are written", isWritten);
@@ -82,17 +81,16 @@ test("C1, C8: objects answered 200 after files were removed or replaced can be r
       const afterwards = await Promise.all(
         putters.map(async (n) => {
           let left = 6;
-          return putUntil(call, `after${n}`, () => left-- === 0);
+          return putUntil(s3, `after${n}`, () => left-- === 0);
         }),
       );
       isOver = true;
       await Promise.all(load);
       assert.equal(afterwards.flat().length, 6 * putters.length, server.output);
       for (const key of afterwards.flat()) {
-        const response = await call("GET", `/bucket/${key}`);
-        assert.equal(response.status, 200, key);
-        const bytes = new Uint8Array(await response.arrayBuffer());
-        assert.equal(Buffer.compare(bytes, contentOf(key)), 0, key);
+        const { status, body } = await s3.send("GET", `/bucket/${key}`);
+        assert.equal(status, 200, key);
+        assert.equal(Buffer.compare(body, contentOf(key)), 0, key);
       }
       assert.match(server.output.slice(before), /extent_file_lost/);
       await until("readiness reports it", async () =>

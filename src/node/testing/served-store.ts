@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { SigningIdentity } from "../../auth/sign.ts";
 import { must } from "../../base/assert.ts";
-import { encodeUtf8 } from "../../base/bytes.ts";
 import { readRootKey } from "../store/key-files.ts";
-import { signedFetch } from "../client/signed-fetch.ts";
+import { S3Connection } from "./s3-connection.ts";
 
 const launcher = resolve(import.meta.dirname, "../../../bin/holdfast.js");
 
@@ -17,9 +17,9 @@ export interface ReadyEvent {
   readonly endpoint: string;
   readonly port: number;
   readonly accessKeyId: string;
-  readonly credentialsFile?: string | undefined;
+  readonly credentialsFile: string;
   /** Read from that file. */
-  readonly secretAccessKey?: string | undefined;
+  readonly secretAccessKey: string;
   readonly pid: number;
 }
 
@@ -87,24 +87,21 @@ export class ServedStore implements AsyncDisposable {
     for await (const line of createInterface({ input: stdout })) {
       stdout.resume();
       const event = JSON.parse(line) as ReadyEvent; // our own output
-      const { credentialsFile } = event;
-      if (credentialsFile === undefined) return event;
-      const key = readRootKey(dirname(credentialsFile));
-      return { ...event, secretAccessKey: key?.secretAccessKey };
+      const key = must(readRootKey(dirname(event.credentialsFile)), "a root key");
+      return { ...event, secretAccessKey: key.secretAccessKey };
     }
     return undefined;
   }
 }
 
-export type Call = (method: string, target: string, body?: string) => Promise<Response>;
+/** The identity that signs as root. */
+export function identityOf({ accessKeyId, secretAccessKey }: ReadyEvent): SigningIdentity {
+  return { accessKeyId, secretAccessKey, region: "us-east-1" };
+}
 
-/** Calls a server with the root key of its first start. */
-export function callerOf({ endpoint, accessKeyId, secretAccessKey = "" }: ReadyEvent): Call {
-  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
-  return (method, target, body) => {
-    const bytes = body === undefined ? undefined : Uint8Array.from(encodeUtf8(body));
-    return signedFetch(endpoint, identity, { method, target, body: bytes });
-  };
+/** Calls a server as root. */
+export function connectionTo(ready: ReadyEvent): S3Connection {
+  return new S3Connection(ready.endpoint, identityOf(ready));
 }
 
 /** Process ids of the children of a process. */

@@ -1,6 +1,7 @@
 // Clients of the history in a process of their own: they get the address of the server, and report
 // what they see.
-import { S3Connection } from "../s3-connection.ts";
+import { S3Connection } from "../../../src/node/testing/s3-connection.ts";
+import { rootIdentity } from "../holdfast-server.ts";
 import { HistoryClient } from "./client.ts";
 import { HistorySession } from "./history-session.ts";
 import type { Observation } from "./observation.ts";
@@ -47,7 +48,7 @@ function observe(observation: Observation): void {
 }
 
 async function run({ name, prefix, clients }: StartMessage): Promise<void> {
-  const connect = (): S3Connection => new S3Connection(endpoint);
+  const connect = (): S3Connection => new S3Connection(endpoint, rootIdentity);
   const all = Array.from({ length: clients }, (_, i) => {
     const session = new HistorySession({ name: `${name}${i}`, observe, connect });
     return new HistoryClient(session, prefix);

@@ -2,7 +2,8 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import assert from "node:assert/strict";
-import { S3Connection } from "../s3-connection.ts";
+import { S3Connection } from "../../../src/node/testing/s3-connection.ts";
+import { rootIdentity } from "../holdfast-server.ts";
 import { within } from "../within.ts";
 import type { FromClients, StartMessage, ToClients } from "./client-process.ts";
 import { bucketNames, buckets } from "./client.ts";
@@ -42,7 +43,7 @@ export class HistoryRun {
     this.#own = new HistorySession({
       name: "own",
       observe: (observation) => this.#observations.push(observation),
-      connect: () => new S3Connection(this.#endpoint),
+      connect: () => new S3Connection(this.#endpoint, rootIdentity),
     });
   }
 
@@ -91,7 +92,7 @@ export class HistoryRun {
   }
 
   async #prepareBuckets(): Promise<void> {
-    const connection = new S3Connection(this.#endpoint);
+    const connection = new S3Connection(this.#endpoint, rootIdentity);
     for (const bucket of bucketNames) {
       const { status } = await connection.send("PUT", `/${bucket}`);
       assert.ok(status === 200 || status === 409, `PUT /${bucket}: ${status}`);

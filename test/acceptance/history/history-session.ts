@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Answer, S3Connection, SendOptions } from "../s3-connection.ts";
+import type { Answer, S3Connection, SendOptions } from "../../../src/node/testing/s3-connection.ts";
 import { never, nowUs, type Observation, type SeenStep } from "./observation.ts";
 
 export interface Place {
@@ -100,13 +100,4 @@ export class HistorySession {
       answer === undefined ? "" : `${answer.status} ${answer.body.toString().slice(0, 500)}`;
     this.#observe({ kind: "complaint", complaint: `${label}: ${what}: ${said}` });
   }
-}
-
-export function errorCodeOf({ body }: Answer): string | undefined {
-  return /<Code>([^<]*)</.exec(body.toString())?.[1];
-}
-
-export function headerOf({ headers }: Answer, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }

@@ -1,12 +1,6 @@
-import type { Answer } from "../s3-connection.ts";
+import { type Answer, errorCodeOf, headerOf } from "../../../src/node/testing/s3-connection.ts";
 import { absent } from "../../../src/sim/key-state.ts";
-import {
-  type Asked,
-  type HistorySession,
-  errorCodeOf,
-  headerOf,
-  type Place,
-} from "./history-session.ts";
+import { type Asked, type HistorySession, type Place } from "./history-session.ts";
 import type { SeenVersion } from "./observation.ts";
 import { bytesOf, etagOf, nameHeader } from "./values.ts";
 

@@ -1,14 +1,12 @@
 import type { WriteCondition } from "../../../src/object/conditions.ts";
 import { absent } from "../../../src/sim/key-state.ts";
-import type { SendOptions } from "../s3-connection.ts";
-import type { Found } from "./reads.ts";
 import {
-  type Asked,
-  type HistorySession,
   errorCodeOf,
   headerOf,
-  type Place,
-} from "./history-session.ts";
+  type SendOptions,
+} from "../../../src/node/testing/s3-connection.ts";
+import type { Found } from "./reads.ts";
+import { type Asked, type HistorySession, type Place } from "./history-session.ts";
 import { bytesOf, copyName, etagOf, nameHeader, uploadedName } from "./values.ts";
 
 // What clients write, and what each answer says of the key. A client without an answer may have

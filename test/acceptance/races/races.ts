@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { md5Of } from "../named-content.ts";
-import { type Answer, S3Connection } from "../s3-connection.ts";
-import { HeldRequest, type RawAnswer } from "./held-request.ts";
+import { type Answer, errorCodeOf, S3Connection } from "../../../src/node/testing/s3-connection.ts";
+import { rootIdentity } from "../holdfast-server.ts";
 
 /*
  * Races of conditional writes: every request is at the server but for its last byte, then all are
@@ -41,7 +41,7 @@ export class Races {
 
   constructor(endpoint: string) {
     this.#endpoint = endpoint;
-    this.#connection = new S3Connection(endpoint);
+    this.#connection = new S3Connection(endpoint, rootIdentity);
   }
 
   async prepare(): Promise<void> {
@@ -129,7 +129,7 @@ export class Races {
     const path = this.#newPath(bucket);
     await this.#ok("PUT", path, Buffer.from("0"));
     const one = async (): Promise<void> => {
-      const connection = new S3Connection(this.#endpoint);
+      const connection = new S3Connection(this.#endpoint, rootIdentity);
       for (let made = 0; made < increments;) {
         const { body } = succeeded(await connection.send("GET", path));
         const next = Buffer.from(String(Number(body.toString()) + 1));
@@ -150,19 +150,19 @@ export class Races {
   async #race(path: string, racers: readonly Racer[], allowed = lost): Promise<void> {
     const held = await Promise.all(
       racers.map(({ method, target, headers, body }) =>
-        HeldRequest.open(this.#endpoint, method, target, { headers, body }),
+        this.#connection.hold(method, target, { headers, body }),
       ),
     );
     const answers = await Promise.all(held.map((request) => request.finish()));
     this.#races++;
     this.#requests += answers.length;
     const winners = racers.filter((_, i) => isSuccess(answers[i]!));
-    const statusTexts = answers.map(({ status, errorCode }) =>
-      `${status} ${errorCode ?? ""}`.trim(),
+    const statusTexts = answers.map((answer) =>
+      `${answer.status} ${errorCodeOf(answer) ?? ""}`.trim(),
     );
     assert.equal(winners.length, 1, `${path}: ${winners.length} winners: ${statusTexts.join()}`);
-    for (const { status, errorCode } of answers.filter((answer) => !isSuccess(answer))) {
-      this.#lost(path, statuses.get(errorCode ?? "") ?? status, allowed);
+    for (const answer of answers.filter((one) => !isSuccess(one))) {
+      this.#lost(path, statuses.get(errorCodeOf(answer) ?? "") ?? answer.status, allowed);
     }
     const { status, body } = await this.#connection.send("GET", path);
     const left = winners[0]?.leaves;
@@ -213,8 +213,9 @@ const statuses = new Map([
   ["ConditionalRequestConflict", 409],
 ]);
 
-function isSuccess({ status, errorCode }: RawAnswer): boolean {
-  return status >= 200 && status < 300 && errorCode === undefined;
+function isSuccess(answer: Answer): boolean {
+  const { status } = answer;
+  return status >= 200 && status < 300 && errorCodeOf(answer) === undefined;
 }
 
 function succeeded(answer: Answer): Answer {

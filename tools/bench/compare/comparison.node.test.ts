@@ -3,8 +3,13 @@ import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { signedFetch } from "../../../src/node/client/signed-fetch.ts";
-import { Scratch, ServedStore, started, until } from "../../../src/node/testing/served-store.ts";
+import {
+  connectionTo,
+  Scratch,
+  ServedStore,
+  started,
+  until,
+} from "../../../src/node/testing/served-store.ts";
 import type { Row } from "./rows.ts";
 
 const script = join(import.meta.dirname, "../../bench.ts");
@@ -38,7 +43,8 @@ test("bench --peer: our store, a peer and the bare server are under the same loa
   using scratch = new Scratch();
   using place = new Scratch();
   await using peer = new ServedStore([place.directory("peer")]);
-  const { endpoint, accessKeyId, secretAccessKey = "" } = await started(peer);
+  const ready = await started(peer);
+  const { endpoint, accessKeyId, secretAccessKey } = ready;
   const named = `another=${endpoint},${peer.child.pid},${accessKeyId},${secretAccessKey}`;
   const svg = place.directory("rates.svg");
   const some = ["put 4 KiB, 4", "delete 4 KiB, 1", "70/20/5/5"].flatMap((name) => ["--load", name]);
@@ -66,9 +72,8 @@ test("bench --peer: our store, a peer and the bare server are under the same loa
     assert.equal(ours === undefined, kind === "ours", what);
   }
   assert.match(readFileSync(svg, "utf8"), /^<svg [^]*another[^]*<rect [^]*<\/svg>\n$/);
-  const identity = { accessKeyId, secretAccessKey, region: "us-east-1" };
-  const buckets = await signedFetch(endpoint, identity, { method: "GET", target: "/" });
-  assert.doesNotMatch(await buckets.text(), /bench-/);
+  const buckets = await connectionTo(ready).send("GET", "/");
+  assert.doesNotMatch(buckets.body.toString(), /bench-/);
   assert.deepEqual(readdirSync(scratch.path), []);
 });
 
