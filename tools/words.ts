@@ -88,7 +88,7 @@ export const retiredWords: readonly RetiredWord[] = [
     right: "requests under way",
   },
   {
-    pattern: /\bbyte-parts\b|\b(?:Verifier|AccessKeys|Canonical|V2|Signature|Signed)Parts\b/,
+    pattern: /\bbyte-parts\b|\b(?:Store|Verifier|AccessKeys|Canonical|V2|Signature|Signed)Parts\b/,
     instead: "vectors, options, values: parts are those of multipart uploads",
     example: "interface VerifierParts",
     right: "ListParts, ObjectParts",

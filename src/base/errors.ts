@@ -3,7 +3,7 @@
  * act differently.
  *
  * - `overloaded`: a limit was reached; come back later (S3: 503 SlowDown).
- * - `unavailable`: a part is down for now, nothing was changed (503).
+ * - `unavailable`: something is down for now, nothing was changed (503).
  * - `storage_full`: no data directory can take more bytes; reads and deletes go on.
  * - `read_only`: no data directory can be written; reads go on.
  * - `corrupt`: bytes do not match their checksum; they were not served.

@@ -32,7 +32,7 @@ export interface BackgroundLimits {
   /** How many of them are merged at once, for each data directory. */
   readonly mergedAtOnce: number;
   /**
-   * Rest after each piece of reclaiming, in parts of the time it took: what serves clients goes
+   * Rest after each piece of reclaiming, as a share of the time it took: what serves clients goes
    * first.
    */
   readonly restShare: number;
@@ -197,8 +197,8 @@ export function createTasks(
   const { deadShare, smallBytes, mergedAtOnce, oldReadMs } = limits;
   const numbers = { deadShare, smallBytes, mergedAtOnce, oldReadMs };
   const generation = new GenerationKeeper({ ...options, everyMs: limits.generationMs });
-  const parts = { manifests, liveness, counters, worklist, generation };
-  const sweep = new ExtentSweep({ ...options, ...parts, ...numbers });
+  const shared = { manifests, liveness, counters, worklist, generation };
+  const sweep = new ExtentSweep({ ...options, ...shared, ...numbers });
   const guarded = (task: Task): Task => whileIndexIsGood(options.damage, task);
   const bucketSweep = new BucketSweep({ ...options, counters, everyMs: limits.bucketSweepMs });
   const { straySweepMs, partsPerCommit, uploadIdleMs, uploadSweepMs } = limits;

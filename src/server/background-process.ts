@@ -13,11 +13,11 @@ import {
   sampleVerification,
 } from "./store-metrics.ts";
 import {
-  openStoreParts,
+  openStoreCore,
   type StoreMachine,
-  type StoreParts,
+  type StoreCore,
   type WriterLimits,
-} from "./store-parts.ts";
+} from "./store-core.ts";
 import type { TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 
 export interface BackgroundProcessOptions {
@@ -33,7 +33,7 @@ export interface BackgroundProcessOptions {
 
 /** The process that seals, drains, compacts and drops, one per store. */
 export interface BackgroundProcess {
-  readonly parts: StoreParts;
+  readonly core: StoreCore;
   readonly background: Background;
   /** Services for runServices, each after those it needs. */
   readonly services: readonly Service[];
@@ -48,8 +48,8 @@ export async function openBackground(
   options: BackgroundProcessOptions,
 ): Promise<BackgroundProcess> {
   const { machine, writerLimits, limits, verifyIndexMs, isAlive } = options;
-  const parts = await openStoreParts(machine, "background", { ...writerLimits, reserveBytes: 0 });
-  const { engines, damage, keymap, table, writer, reader, services } = parts;
+  const core = await openStoreCore(machine, "background", { ...writerLimits, reserveBytes: 0 });
+  const { engines, damage, keymap, table, writer, reader, services } = core;
   const { platform, disks } = machine;
   const census = new ExtentCensus({ clock: platform.clock, disks, keymap, table });
   const everyMs = verifyIndexMs;
@@ -59,7 +59,7 @@ export async function openBackground(
   const background = createBackground({
     platform,
     disks,
-    ...parts,
+    ...core,
     isAlive,
     limits,
     keep: (loop) => restarting.wrap(loop),
@@ -71,7 +71,7 @@ export async function openBackground(
   sampleIndexDamage(metrics, damage);
   sampleVerification(metrics, verification);
   return {
-    parts,
+    core,
     background,
     services: [...services.map((service) => restarting.wrap(service)), background],
     metrics,

@@ -18,11 +18,11 @@ import type { RootCredentials } from "./root-credentials.ts";
 import { RestartingServices } from "./services.ts";
 import { sampleAdmission, sampleIndexDamage, sampleStore } from "./store-metrics.ts";
 import {
-  openStoreParts,
+  openStoreCore,
   type StoreMachine,
-  type StoreParts,
+  type StoreCore,
   type WriterLimits,
-} from "./store-parts.ts";
+} from "./store-core.ts";
 import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 import { beginInSlices } from "./turn-slices.ts";
 
@@ -52,7 +52,7 @@ export interface FrontEndOptions {
 
 /** A process that serves S3: everything but the socket. */
 export interface FrontEnd {
-  readonly parts: StoreParts;
+  readonly core: StoreCore;
   /** The store that its requests use. */
   readonly objects: ProcessStore;
   readonly handler: HttpHandler;
@@ -68,8 +68,8 @@ export interface FrontEnd {
 export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> {
   const { machine, rootKey, secretCipher, region, domains, name, askOthers, stopping } = options;
   const { platform } = machine;
-  const parts = await openStoreParts(machine, "front-end", options.limits);
-  const { damage, keymap, writer, reader, reads, services } = parts;
+  const core = await openStoreCore(machine, "front-end", options.limits);
+  const { damage, keymap, writer, reader, reads, services } = core;
   const keys = new StoredAccessKeys({ platform, keymap, cipher: secretCipher, rootKey });
   const verifier = createRequestVerifier({
     ...platform,
@@ -108,10 +108,10 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     trace: { platform, verifier, keys, source: traceSource(watch, askOthers), stopping },
     log: platform.log,
     metrics: () => gatherMetrics(name, metrics, askOthers),
-    ready: () => readiness(parts),
+    ready: () => readiness(core),
   });
   return {
-    parts,
+    core,
     objects,
     handler: (request) => (isForAdmin(request.head, domains) ? admin(request) : inSlices(request)),
     services: services.map((service) => restarting.wrap(service)),

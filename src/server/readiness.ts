@@ -1,7 +1,7 @@
 import { StoreError } from "../base/errors.ts";
 import type { LostExtentRow } from "../format/extent-row.ts";
 import { storeKey } from "../format/row-keys.ts";
-import type { StoreParts } from "./store-parts.ts";
+import type { StoreCore } from "./store-core.ts";
 import { readRow } from "../engine/engine.ts";
 
 /**
@@ -19,9 +19,9 @@ const indexDamaged = "the index is damaged, and nothing is reclaimed until it wa
  * cannot.
  */
 export async function readiness(
-  parts: Pick<StoreParts, "keymap" | "table" | "writer" | "lease" | "damage">,
+  core: Pick<StoreCore, "keymap" | "table" | "writer" | "lease" | "damage">,
 ): Promise<readonly string[]> {
-  const { keymap, table, writer, lease, damage } = parts;
+  const { keymap, table, writer, lease, damage } = core;
   const sinceMs = lease.sinceRenewedMs();
   if (sinceMs > sinceCommitMsMax) {
     const what = `the index has taken no commit for ${Math.round(sinceMs / 1000)} s`;

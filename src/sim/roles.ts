@@ -9,13 +9,13 @@ import { openBackground } from "../server/background-process.ts";
 import { openFrontEnd } from "../server/front-end.ts";
 import { rootCredentials } from "../server/root-credentials.ts";
 import { runServices } from "../server/services.ts";
-import type { StoreMachine } from "../server/store-parts.ts";
+import type { StoreMachine } from "../server/store-core.ts";
 
 // The processes of a machine: the composition of server/, without sockets.
 
 export type Role = "front end" | "background";
 
-/** The parts of a machine that its processes find. */
+/** What the processes of a machine find. */
 export interface RolePlace {
   readonly platform: Platform;
   readonly engine: Engine;
@@ -28,7 +28,7 @@ export interface RolePlace {
   readonly signal: AbortSignal;
 }
 
-/** The parts of a running process that the simulation uses. */
+/** What the simulation uses of a running process. */
 export interface RoleAccess {
   /** The store of a front end. */
   readonly store?: ProcessStore | undefined;
@@ -98,7 +98,7 @@ async function runFrontEnd(place: RolePlace, serves: (access: RoleAccess) => voi
     askOthers: () => Promise.resolve([]),
     stopping: signal,
   });
-  place.opened(frontEnd.parts.keymap.session.id);
+  place.opened(frontEnd.core.keymap.session.id);
   serves({ store: frontEnd.objects });
   await runServices(frontEnd.services, signal);
   await frontEnd.close();
@@ -116,10 +116,10 @@ async function runBackground(
     verifyIndexMs,
     isAlive,
   });
-  const { parts, background } = opened;
-  place.opened(parts.keymap.session.id);
+  const { core, background } = opened;
+  place.opened(core.keymap.session.id);
   const check = () =>
-    checkStore({ platform, disks, ...parts, signal: new AbortController().signal });
+    checkStore({ platform, disks, ...core, signal: new AbortController().signal });
   serves({ background, check });
   await runServices(opened.services, place.signal);
   await opened.close();

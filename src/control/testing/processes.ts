@@ -26,7 +26,7 @@ import { DiskError } from "../../platform/disk.ts";
 import type { Hash } from "../../platform/hash.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { partsPerCommitMax } from "../../rows/uploads.ts";
-import { openStoreParts } from "../../server/store-parts.ts";
+import { openStoreCore } from "../../server/store-core.ts";
 import type { Task } from "../task-loop.ts";
 import type { BackgroundLimits } from "../background.ts";
 import { backgroundLimits, createTasks } from "../background.ts";
@@ -95,8 +95,8 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     const engines = new Map([["main", guardEngine(engine, life)]]);
     await makeFirstRows({ platform, engine, engineName: "main", store });
     const opened = { platform, engines, disks: own, generation: 0 };
-    const parts = await openStoreParts(opened, role, { extentBytes });
-    const { damage, keymap, table, writer, reader, reads } = parts;
+    const core = await openStoreCore(opened, role, { extentBytes });
+    const { damage, keymap, table, writer, reader, reads } = core;
     alive.add(keymap.session.id);
     life.onEnd = () => alive.delete(keymap.session.id);
     const requests = { region: "us-east-1", partsPerCommit: partsPerCommitMax };
@@ -169,10 +169,10 @@ function guardDisk(disk: Disk, life: Life): Disk {
     life.isOver ? Promise.reject(new DiskError("io", "this process was killed")) : work();
   const guardFile = (file: DiskFile): DiskFile => ({
     read: (buffer, offset) => alive(() => file.read(buffer, offset)),
-    write: (parts, offset) => alive(() => file.write(parts, offset)),
+    write: (vectors, offset) => alive(() => file.write(vectors, offset)),
     sync: () => alive(() => file.sync()),
     size: () => alive(() => file.size()),
-    writeDurably: (parts, offset) => alive(() => file.writeDurably(parts, offset)),
+    writeDurably: (vectors, offset) => alive(() => file.writeDurably(vectors, offset)),
     isInPlace: (head) => alive(async () => file.isInPlace(head)),
     close: () => file.close(),
   });

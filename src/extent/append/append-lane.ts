@@ -37,7 +37,7 @@ export interface PendingRecord extends StagedRecord {
   failures: number;
 }
 
-/** The parts of the writer that its lanes use. */
+/** What the lanes use of their writer. */
 export interface LaneOwner {
   readonly clock: Clock;
   /** Where the members of its extents are, one on each. */

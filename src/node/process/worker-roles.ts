@@ -43,7 +43,7 @@ export async function runFrontEnd(
     askOthers: (question) => channel.gather(question),
     stopping: channel.stopSignal,
   });
-  channel.send({ type: "opened", session: frontEnd.parts.keymap.session.id });
+  channel.send({ type: "opened", session: frontEnd.core.keymap.session.id });
   sampleProcess(frontEnd.metrics);
   channel.answer = (question) => frontEnd.answer(question);
   const http = new HttpServer({
@@ -98,7 +98,7 @@ export async function runBackground(
     verifyIndexMs: settings["verify-index-every"],
     isAlive: (session) => isAlive(channel.roster, session),
   });
-  channel.send({ type: "opened", session: background.parts.keymap.session.id });
+  channel.send({ type: "opened", session: background.core.keymap.session.id });
   sampleProcess(background.metrics);
   channel.answer = (question) => background.answer(question);
   // A process that died while reading holds pages that could be used again.

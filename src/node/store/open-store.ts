@@ -1,5 +1,5 @@
 import type { Platform } from "../../platform/platform.ts";
-import type { StoreMachine } from "../../server/store-parts.ts";
+import type { StoreMachine } from "../../server/store-core.ts";
 import { type LmdbEngine, openLmdbEngine } from "../lmdb/lmdb-engine.ts";
 import { disksOf, engineName, indexPath, type StoreLocation } from "./store-directories.ts";
 

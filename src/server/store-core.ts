@@ -18,7 +18,7 @@ import { lowestGeneration } from "../keymap/store-generation.ts";
 import { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform, Service } from "../platform/platform.ts";
 
-/** The parts that belong to the machine; the same composition runs on a simulated one. */
+/** What belongs to the machine; the same composition runs on a simulated one. */
 export interface StoreMachine {
   readonly platform: Platform;
   /** Engines by their names in the map; the first holds the system partition. */
@@ -40,7 +40,7 @@ export interface WriterLimits {
 const storageClass = "STANDARD";
 
 /** The storage plane and the index as one process uses them, under a session of its own. */
-export interface StoreParts {
+export interface StoreCore {
   /** The machine's engines; damage that they meet is recorded. */
   readonly engines: ReadonlyMap<string, Engine>;
   readonly damage: IndexDamage;
@@ -54,11 +54,11 @@ export interface StoreParts {
   readonly services: readonly Service[];
 }
 
-export async function openStoreParts(
+export async function openStoreCore(
   machine: StoreMachine,
   role: SessionRow["role"],
   limits: WriterLimits,
-): Promise<StoreParts> {
+): Promise<StoreCore> {
   const { platform, disks } = machine;
   const [home] = disks.disks;
   const damage = new IndexDamage(platform, must(home, "a store has a data directory").disk);
@@ -75,6 +75,6 @@ export async function openStoreParts(
   const reader = createExtentReader({ platform, disks, table, cacheBytes });
   const reads = new ReadTracker();
   const lease = createLease({ platform, keymap, reads });
-  const parts = { engines, damage, keymap, table, writer, reader, reads, lease };
-  return { ...parts, services: [lease, writer] };
+  const opened = { engines, damage, keymap, table, writer, reader, reads, lease };
+  return { ...opened, services: [lease, writer] };
 }
