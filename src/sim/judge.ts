@@ -11,6 +11,7 @@ import { Violation } from "./history.ts";
 import type { Machine } from "./machine.ts";
 import { deadShare } from "./roles.ts";
 import { readEverything } from "./workload.ts";
+import { checkServed } from "./workload/served.ts";
 import type { ClientSession, WorkloadContext } from "./workload/context.ts";
 
 /*
@@ -69,6 +70,9 @@ export async function judge(session: ClientSession): Promise<void> {
   const { machine } = context;
   await readEverything(session, context);
   checkHistory(session);
+  for (const bucket of context.buckets) {
+    for (const key of context.keys) await checkServed(session, bucket, key);
+  }
   await session.sleep(agingMs);
   await untilWell(session, () => findUnfinished(machine));
   await checkClean(session.context);

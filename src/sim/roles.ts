@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { SessionId } from "../format/ids.ts";
 import type { ProcessStore } from "../object/object-store.ts";
+import type { HttpHandler } from "../platform/http.ts";
 import type { Platform, SecretCipher } from "../platform/platform.ts";
 import { openBackground } from "../server/background-process.ts";
 import { openFrontEnd } from "../server/front-end.ts";
@@ -32,6 +33,8 @@ export interface RolePlace {
 export interface RoleAccess {
   /** The store of a front end. */
   readonly store?: ProcessStore | undefined;
+  /** Answers requests over the store of a front end. */
+  readonly handler?: HttpHandler | undefined;
   /** The background work of a background worker. */
   readonly background?: Background | undefined;
   /** Runs `holdfast check` in a background worker. */
@@ -39,13 +42,13 @@ export interface RoleAccess {
 }
 
 export const engineName = "index";
-const region = "us-east-1";
+export const region = "us-east-1";
 /** The share of an extent's bytes that may stay dead. */
 export const deadShare = 0.3;
 /** Small, so that a full disk is at times met before it and at times behind it. */
 const reserveBytes = 4096;
 const requestsPerKey = 768;
-const rootKey = { accessKeyId: "root", secretAccessKey: "secret of the root" };
+export const rootKey = { accessKeyId: "root", secretAccessKey: "secret of the root" };
 /** The simulation keeps nothing secret. */
 const noCipher: SecretCipher = { encrypt: (secret) => secret, decrypt: (secret) => secret };
 /** Short, so that little virtual time brings much to happen. */
@@ -99,7 +102,7 @@ async function runFrontEnd(place: RolePlace, serves: (access: RoleAccess) => voi
     stopping: signal,
   });
   place.opened(frontEnd.core.keymap.session.id);
-  serves({ store: frontEnd.objects });
+  serves({ store: frontEnd.objects, handler: frontEnd.handler });
   await runServices(frontEnd.services, signal);
   await frontEnd.close();
 }

@@ -17,8 +17,8 @@ import type { WorkloadContext } from "./workload/context.ts";
 import { ClientSession } from "./workload/context.ts";
 
 /*
- * One run: a machine, its clients and what goes wrong, all from one seed. The real code of extents,
- * keymap, objects and control runs; disks, index, clock and processes are simulated. Afterwards
+ * One run: a machine, its clients and what goes wrong, all from one seed. Front ends and background
+ * worker are those of production; disks, index, clock and processes are simulated. Afterwards
  * everything is healed, and judged.
  */
 

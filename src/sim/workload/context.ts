@@ -4,6 +4,7 @@ import { decodeUtf8 } from "../../base/bytes.ts";
 import { type ObjectStore, storeForRequest } from "../../object/object-store.ts";
 import { RequestPhases } from "../../object/request-phases.ts";
 import type { Refusal } from "../../object/refusal.ts";
+import type { HttpHandler } from "../../platform/http.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { History } from "../history.ts";
 import { Violation } from "../history.ts";
@@ -101,14 +102,14 @@ export class ClientSession {
   /** Does something at one of the front ends, once there is one. */
   async attempt<T extends object>(
     what: string,
-    operation: (store: ObjectStore) => Promise<T | Refusal>,
+    operation: (store: ObjectStore, handler: HttpHandler) => Promise<T | Refusal>,
   ): Promise<Attempt<T>> {
     const { machine, history } = this.context;
-    const { store, running } = await this.#frontEnd();
+    const { store, handler, running } = await this.#frontEnd();
     const label = `${this.name}.${++this.#count} ${what}`;
     const start = history.tick();
     const outcome = await Promise.race([
-      operation(store).then(
+      operation(store, handler).then(
         (answer) => ({ answer, error: undefined }),
         (error: unknown) => ({ answer: undefined, error }),
       ),
@@ -164,16 +165,20 @@ export class ClientSession {
     return { ...times, kind: "unsure" };
   }
 
-  async #frontEnd(): Promise<{ store: ObjectStore; running: RunningProcess }> {
+  async #frontEnd(): Promise<{
+    readonly store: ObjectStore;
+    readonly handler: HttpHandler;
+    readonly running: RunningProcess;
+  }> {
     for (;;) {
       const serving = this.context.machine.running.flatMap((running) => {
-        const { store } = running.access;
-        return store === undefined ? [] : [{ store, running }];
+        const { store, handler } = running.access;
+        return store === undefined || handler === undefined ? [] : [{ store, handler, running }];
       });
       if (serving.length > 0) {
-        const { store, running } = this.random.pick(serving);
+        const { store, handler, running } = this.random.pick(serving);
         const phases = new RequestPhases(store.platform.clock);
-        return { store: storeForRequest(store, phases), running };
+        return { store: storeForRequest(store, phases), handler, running };
       }
       await this.sleep(20);
     }
