@@ -1,5 +1,5 @@
 /*
- * A vector: byte arrays that are written one after the other, in one call where the system takes
+ * Vectors: byte arrays that are written one after the other, in one call where the system takes
  * them at once (writev).
  */
 
