@@ -12,6 +12,7 @@ import type { ObjectStore } from "../object/object-store.ts";
 import { freedIn } from "../object/testing/garbage.ts";
 import { createTestStore, key, testBucket, type TestStore } from "../object/testing/test-store.ts";
 import { startUpload, type TestUpload } from "../object/testing/uploads.ts";
+import { inNamedBucket } from "../object/bucket/in-named-bucket.ts";
 import { UploadSweep } from "./upload-sweep.ts";
 
 const hash = createHash();
@@ -45,7 +46,8 @@ async function pass(store: TestStore, share: number): Promise<void> {
 }
 
 const isThere = async (store: ObjectStore, { address }: TestUpload): Promise<boolean> =>
-  refusalOf(await listParts(store, { ...address, afterPart: 0, limit: 1 })) === "not refused";
+  refusalOf(await inNamedBucket(store, listParts, { ...address, afterPart: 0, limit: 1 })) ===
+  "not refused";
 
 test("C5: an upload idle since its newest part is ended, and its parts are garbage; a younger one stays", async () => {
   const store = await createTestStore(hash);
@@ -136,7 +138,7 @@ test("a round looks at a bounded number of uploads in each step, and the next co
   const store = await createTestStore(hash);
   for (let i = 0; i < 150; i++) {
     const input = { bucket: testBucket, key: key(`${i}`), attributes, checksum: undefined };
-    ok(await initiateUpload(store, input));
+    ok(await inNamedBucket(store, initiateUpload, input));
   }
   await pass(store, 1.2);
   const { sweep, round } = createSweep(store);

@@ -6,7 +6,17 @@ import type { CopySource } from "./copy.ts";
 import { copyObject, copyPart } from "./copy.ts";
 import { headObject } from "./read/get.ts";
 import type { ObjectStore } from "./object-store.ts";
-import { always, attributes, get, ok, patterned, put, refusalOf } from "./testing/bodies.ts";
+import { inNamedBucket } from "./bucket/in-named-bucket.ts";
+import {
+  bucketOf,
+  always,
+  attributes,
+  get,
+  ok,
+  patterned,
+  put,
+  refusalOf,
+} from "./testing/bodies.ts";
 import { freedIn, refsOf } from "./testing/garbage.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
 import { findUpload } from "./upload/multipart.ts";
@@ -15,14 +25,22 @@ import { startUpload } from "./testing/uploads.ts";
 const hash = createHash();
 const body = patterned(1000);
 
-const sourceOf = (name: string, conditions: CopySource["conditions"] = {}): CopySource => {
-  return { bucket: testBucket, key: key(name), conditions };
+type Source = Omit<CopySource, "bucket">;
+
+const sourceOf = (name: string, conditions: CopySource["conditions"] = {}): Source => {
+  return { key: key(name), conditions };
 };
 
-function copy(store: ObjectStore, from: CopySource, to: string, more: object = {}) {
+async function copy(store: ObjectStore, from: Source, to: string, more: object = {}) {
   const keep = { attributes: (source: typeof attributes) => source, checksum: undefined };
-  const input = { source: from, bucket: testBucket, key: key(to), condition: always, ...keep };
-  return copyObject(store, { ...input, ...more });
+  const input = {
+    source: { bucket: await bucketOf(store), ...from },
+    bucket: testBucket,
+    key: key(to),
+    condition: always,
+    ...keep,
+  };
+  return inNamedBucket(store, copyObject, { ...input, ...more });
 }
 
 test("copy: bytes of its own, with the source's attributes, ETag and checksum", async () => {
@@ -36,7 +54,7 @@ test("copy: bytes of its own, with the source's attributes, ETag and checksum", 
   assert.deepEqual(other.checksum?.value, hash.digest("sha256", body));
   const changed = { ...attributes, storageClass: "COLD" };
   ok(await copy(store, sourceOf("a"), "d", { attributes: () => changed }));
-  const head = ok(await headObject(store, { ...sourceOf("d") }));
+  const head = ok(await inNamedBucket(store, headObject, { bucket: testBucket, ...sourceOf("d") }));
   assert.equal(head.row.attributes.storageClass, "COLD");
 });
 
@@ -93,8 +111,8 @@ test("copy part: a range of an object, or all of it; a range outside is refused"
   const store = await createTestStore(hash);
   ok(await put(store, "a", body));
   const upload = await startUpload(store);
-  const input = { part: 1, source: sourceOf("a") };
-  const open = ok(await findUpload(store, upload.address));
+  const input = { part: 1, source: { bucket: await bucketOf(store), ...sourceOf("a") } };
+  const open = ok(await inNamedBucket(store, findUpload, upload.address));
   const part = ok(await copyPart(store, open, { ...input, range: { first: 10, last: 19 } }));
   assert.equal(part.size, 10);
   for (const range of [

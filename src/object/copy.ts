@@ -8,6 +8,7 @@ import { checkCopySource, type ReadConditions, type WriteCondition } from "./con
 import { digestOf } from "./write/digests.ts";
 import type { Span } from "./read/ranges.ts";
 import { type OpenUpload, uploadPart } from "./upload/multipart.ts";
+import type { Bucket } from "./decoded-buckets.ts";
 import type { ObjectStore } from "./object-store.ts";
 import { mayWrite, type Stored, storeObject } from "./write/put.ts";
 import { plainPieces } from "../platform/piece-decoder.ts";
@@ -22,7 +23,7 @@ import { openVersion } from "./version/open-version.ts";
 const defaultChecksum: ChecksumAlgorithm = "crc64nvme";
 
 export interface CopySource {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly key: Uint8Array;
   /** Undefined: the current one. */
   readonly version?: VersionRef | undefined;
@@ -31,7 +32,7 @@ export interface CopySource {
 
 export interface CopyInput {
   readonly source: CopySource;
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly key: Uint8Array;
   attributes(source: ObjectAttributes): ObjectAttributes;
   readonly checksum: ChecksumAlgorithm | undefined;
@@ -54,7 +55,7 @@ export async function copyObject(store: ObjectStore, input: CopyInput): Promise<
   const { condition, signal } = input;
   const source = await openSource(store, input.source);
   if (isRefusal(source)) return source;
-  const target = await openTarget(store, input.bucket, input.key);
+  const target = openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
   const early = await mayWrite(target, condition);
   if (early !== undefined) return early;
@@ -106,7 +107,7 @@ interface Source {
 }
 
 async function openSource(store: ObjectStore, source: CopySource): Promise<Source | Refusal> {
-  const target = await openTarget(store, source.bucket, source.key);
+  const target = openTarget(store, source.bucket, source.key);
   if (isRefusal(target)) return target;
   const version = await openVersion(target, source.version);
   if (isRefusal(version)) return refuseSource(version);

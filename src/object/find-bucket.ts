@@ -20,8 +20,6 @@ export function findBucket(store: ObjectStore, name: string): Ready<FoundBucket 
 
 /** `noSuchBucket`. */
 export function getBucket(store: ObjectStore, name: string): Ready<Bucket | Refusal> {
-  const { bucketRead } = store;
-  if (bucketRead?.name === name) return bucketRead;
   return whenReady(findBucket(store, name), (found) => found?.bucket ?? refuse("noSuchBucket"));
 }
 

@@ -5,13 +5,14 @@ import type { Partition } from "../keymap/keymap.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { setVersioning } from "./bucket/buckets.ts";
 import type { ObjectStore } from "./object-store.ts";
-import { always, attributes, incomingOf, ok, put } from "./testing/bodies.ts";
+import { inNamedBucket } from "./bucket/in-named-bucket.ts";
+import { bucketOf, always, attributes, incomingOf, ok, put } from "./testing/bodies.ts";
 import { createTestStore, key, testBucket } from "./testing/test-store.ts";
 import { startUpload } from "./testing/uploads.ts";
 import { refOf } from "./testing/versions.ts";
 import { initiateUpload, listParts, findUpload, uploadPart } from "./upload/multipart.ts";
 import { deleteObjects } from "./write/delete-many.ts";
-import { deleteObject } from "./write/delete.ts";
+import { type DeleteInput, deleteObject } from "./write/delete.ts";
 import { putTags } from "./write/tags.ts";
 
 const hash = createHash();
@@ -49,8 +50,8 @@ async function asked(
 
 const place = { bucket: testBucket, key: key("k"), condition: always };
 const none = { ...place, key: key("none") };
-const remove = (input: Parameters<typeof deleteObject>[1]) => (store: ObjectStore) =>
-  deleteObject(store, input);
+const remove = (input: Omit<DeleteInput, "bucket"> & { bucket: string }) => (store: ObjectStore) =>
+  inNamedBucket(store, deleteObject, input);
 
 test("deletion: one read and one commit, and no commit where nothing is there", async () => {
   const store = await createTestStore(hash);
@@ -58,7 +59,8 @@ test("deletion: one read and one commit, and no commit where nothing is there", 
   assert.deepEqual(await asked(store, remove(none)), { reads: 1, commits: 0 });
   assert.deepEqual(await asked(store, remove(place)), { reads: 1, commits: 1 });
   const list = [none, { ...none, key: key("neither") }];
-  const many = (counted: ObjectStore) => deleteObjects(counted, testBucket, list);
+  const many = async (counted: ObjectStore) =>
+    deleteObjects(counted, await bucketOf(counted), list);
   assert.deepEqual(await asked(store, many), { reads: 1, commits: 0 });
 });
 
@@ -77,24 +79,25 @@ test("deletion of a version: it is read with the fence, and no commit where it i
 test("tags: the version is read with the fence", async () => {
   const store = await createTestStore(hash);
   ok(await put(store, "k", "some"));
-  const tag = (counted: ObjectStore) => putTags(counted, { ...place, tags: [["a", "b"]] });
+  const tag = (counted: ObjectStore) =>
+    inNamedBucket(counted, putTags, { ...place, tags: [["a", "b"]] });
   assert.deepEqual(await asked(store, tag), { reads: 1, commits: 1 });
 });
 
 test("upload: each step reads once, and a Complete that is repeated commits nothing", async () => {
   const store = await createTestStore(hash);
   const begin = { bucket: testBucket, key: key("k"), attributes, checksum: undefined };
-  const begun = (counted: ObjectStore) => initiateUpload(counted, begin);
+  const begun = (counted: ObjectStore) => inNamedBucket(counted, initiateUpload, begin);
   assert.deepEqual(await asked(store, begun), { reads: 1, commits: 1 });
   const upload = await startUpload(store);
   const sent = async (counted: ObjectStore) => {
-    const open = ok(await findUpload(counted, upload.address));
+    const open = ok(await inNamedBucket(counted, findUpload, upload.address));
     return uploadPart(counted, open, { part: 1, data: incomingOf(key("some")) });
   };
   // One before the body is read, and one for the commit.
   assert.deepEqual(await asked(store, sent), { reads: 2, commits: 1 });
   const listed = (counted: ObjectStore) =>
-    listParts(counted, { ...upload.address, afterPart: 0, limit: 10 });
+    inNamedBucket(counted, listParts, { ...upload.address, afterPart: 0, limit: 10 });
   assert.deepEqual(await asked(store, listed), { reads: 1, commits: 0 });
   const parts = await upload.parts([[1, key("some")]]);
   ok(await upload.complete(parts));

@@ -3,7 +3,7 @@ import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { ReadTracker } from "../keymap/read-tracker.ts";
 import type { Platform } from "../platform/platform.ts";
-import { type Bucket, DecodedBuckets } from "./decoded-buckets.ts";
+import { DecodedBuckets } from "./decoded-buckets.ts";
 import { AnswerBudget } from "./read/answer-budget.ts";
 import type { RequestPhases } from "./request-phases.ts";
 import { BodyBudget } from "./write/body-budget.ts";
@@ -37,11 +37,6 @@ export interface ProcessStore extends StoreDependencies {
  */
 export interface ObjectStore extends ProcessStore {
   readonly phases: RequestPhases;
-  /**
-   * The bucket that was read when the request was let in: it is not read again for what is then
-   * done. What changes meanwhile stops the commit, which checks the bucket's fence.
-   */
-  readonly bucketRead: Bucket | undefined;
 }
 
 export function createProcessStore(dependencies: StoreDependencies): ProcessStore {
@@ -56,10 +51,6 @@ export function createProcessStore(dependencies: StoreDependencies): ProcessStor
 }
 
 /** The store as one request sees it. */
-export function storeForRequest(
-  store: ProcessStore,
-  phases: RequestPhases,
-  bucketRead?: Bucket,
-): ObjectStore {
-  return { ...store, phases, bucketRead };
+export function storeForRequest(store: ProcessStore, phases: RequestPhases): ObjectStore {
+  return { ...store, phases };
 }

@@ -29,9 +29,9 @@ export function readOf(configuration: BucketConfiguration, action: string): Oper
   const { name, unset } = configuration;
   return async (call) => {
     const { bucket } = call.target;
-    await permit(call, action, { bucket });
-    const found = await getConfiguration(call.objects, { bucket, name });
-    const { document } = granted(found, { bucket });
+    const found = await permit(call, action, { bucket });
+    const kept = await getConfiguration(call.objects, { bucket: found, name });
+    const { document } = granted(kept, { bucket });
     if (document === undefined) throw new S3Error(unset, { details: { BucketName: bucket } });
     return xmlResponse(document);
   };
@@ -46,8 +46,8 @@ export function writeOf(
   const { name, bytesMax } = configuration;
   return async (call) => {
     const { bucket } = call.target;
-    await permit(call, action, { bucket });
-    const address = { bucket, name };
+    const found = await permit(call, action, { bucket });
+    const address = { bucket: found, name };
     const done = await withBody(call, bytesMax, async (body) => {
       return setConfiguration(call.objects, address, configuration.accept(body));
     });
@@ -59,8 +59,8 @@ export function writeOf(
 export function removalOf({ name }: BucketConfiguration, action: string): Operation {
   return async (call) => {
     const { bucket } = call.target;
-    await permit(call, action, { bucket });
-    granted(await setConfiguration(call.objects, { bucket, name }, undefined), { bucket });
+    const found = await permit(call, action, { bucket });
+    granted(await setConfiguration(call.objects, { bucket: found, name }, undefined), { bucket });
     return { status: 204, headers: [] };
   };
 }

@@ -60,7 +60,8 @@ export function permit(call: S3Call, action: string, place: Place): Bucket | Pro
 
 /** The same for the source of a copy, whose owner has a header of its own. */
 export async function permitSource(call: S3Call, action: string, place: Place): Promise<Bucket> {
-  const bucket = granted(await getBucket(call.objects, place.bucket), place);
+  const isOwn = call.bucket?.name === place.bucket;
+  const bucket = isOwn ? call.bucket : granted(await getBucket(call.objects, place.bucket), place);
   return permitIn(call, action, place, bucket, "x-amz-source-expected-bucket-owner");
 }
 

@@ -215,7 +215,7 @@ class Exchange implements ObservedRequest {
     checkBucketName(target);
     phases.enter("work");
     return run({
-      objects: storeForRequest(objects, phases, bucket),
+      objects: storeForRequest(objects, phases),
       authorize,
       region,
       request,

@@ -7,6 +7,7 @@ import { deleteBucket } from "../object/bucket/buckets.ts";
 import { deleteObject } from "../object/write/delete.ts";
 import { listVersions } from "../object/list/list-versions.ts";
 import { parseVersionId, versionIdOf } from "../format/version-id.ts";
+import { inNamedBucket } from "../object/bucket/in-named-bucket.ts";
 import { Violation } from "./history.ts";
 import type { Machine } from "./machine.ts";
 import { deadShare } from "./roles.ts";
@@ -232,14 +233,19 @@ async function deleteEverything(session: ClientSession): Promise<void> {
 /** Every version and delete marker of a page; false where there was none. */
 async function deleteVersions(session: ClientSession, bucket: string): Promise<boolean> {
   const attempt = await session.attempt(`list-versions ${bucket}`, (store) =>
-    listVersions(store, { bucket, ...everything }),
+    inNamedBucket(store, listVersions, { bucket, ...everything }),
   );
   if (attempt.kind !== "answer") return attempt.kind !== "refused";
   for (const item of attempt.answer.items) {
     if (item.kind === "prefix") continue;
     const version = parseVersionId(versionIdOf(item.row));
     await untilDone(session, `delete-version ${bucket}`, (store) =>
-      deleteObject(store, { bucket, key: item.key, version, condition: { kind: "always" } }),
+      inNamedBucket(store, deleteObject, {
+        bucket,
+        key: item.key,
+        version,
+        condition: { kind: "always" },
+      }),
     );
   }
   return attempt.answer.items.length > 0;

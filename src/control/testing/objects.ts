@@ -18,6 +18,7 @@ import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { UploadId } from "../../format/ids.ts";
 import { encodePartRow, type ObjectAttributes, partSetOf } from "../../format/object-row.ts";
 import { partKey } from "../../format/row-keys.ts";
+import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import type { TestProcess } from "./processes.ts";
 
 /*
@@ -85,7 +86,7 @@ export async function remove(
   version?: VersionRef,
 ): Promise<void> {
   const address = { bucket: bucketName, key: encodeUtf8(name), version };
-  ok(await deleteObject(process, { ...address, condition: always }));
+  ok(await inNamedBucket(process, deleteObject, { ...address, condition: always }));
 }
 
 export async function useVersions(
@@ -100,7 +101,9 @@ export async function versionsIn(
   process: TestProcess,
 ): Promise<{ name: string; ref: VersionRef; isMarker: boolean }[]> {
   const all = { bucket: bucketName, prefix: encodeUtf8(""), delimiter: undefined };
-  const { items } = ok(await listVersions(process, { ...all, after: undefined, limit: 1000 }));
+  const { items } = ok(
+    await inNamedBucket(process, listVersions, { ...all, after: undefined, limit: 1000 }),
+  );
   return items.flatMap((item) => {
     if (item.kind === "prefix") return [];
     const ref = must(parseVersionId(versionIdOf(item.row)), "an id of ours");
@@ -111,7 +114,9 @@ export async function versionsIn(
 
 export async function beginUpload(process: TestProcess, name: string): Promise<UploadId> {
   const address = { bucket: bucketName, key: encodeUtf8(name) };
-  return ok(await initiateUpload(process, { ...address, attributes, checksum: undefined })).upload;
+  return ok(
+    await inNamedBucket(process, initiateUpload, { ...address, attributes, checksum: undefined }),
+  ).upload;
 }
 
 export async function putPart(
@@ -187,7 +192,13 @@ export async function complete(
 }
 
 export async function abort(process: TestProcess, name: string, upload: UploadId): Promise<void> {
-  ok(await abortUpload(process, { bucket: bucketName, key: encodeUtf8(name), upload }));
+  ok(
+    await inNamedBucket(process, abortUpload, {
+      bucket: bucketName,
+      key: encodeUtf8(name),
+      upload,
+    }),
+  );
 }
 
 /** The object's bytes as text; undefined where there is none. */
@@ -197,7 +208,12 @@ export async function read(
   version?: VersionRef,
 ): Promise<string | undefined> {
   const key = encodeUtf8(name);
-  const found = await getObject(process, { bucket: bucketName, key, version, conditions: {} });
+  const found = await inNamedBucket(process, getObject, {
+    bucket: bucketName,
+    key,
+    version,
+    conditions: {},
+  });
   if (isRefusal(found)) return undefined;
   const pieces: Uint8Array[] = [];
   for await (const bytes of found.body) pieces.push(bytes.slice()); // a piece lasts until the next

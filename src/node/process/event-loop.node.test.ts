@@ -21,6 +21,7 @@ import {
   type TestStore,
 } from "../../object/testing/test-store.ts";
 import { isRefusal } from "../../object/refusal.ts";
+import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import { createTestS3, type TestRequest, type TestS3 } from "../../s3/testing/test-s3.ts";
 import { createHash } from "../platform/hash.ts";
 import { computingMs, longestHoldMs } from "../testing/loop-meter.ts";
@@ -205,7 +206,7 @@ async function putUploads(store: TestStore, count: number): Promise<UploadId[]> 
   const key = encodeUtf8("key");
   for (let index = 0; index < count; index++) {
     const input = { bucket: testBucket, key, attributes, checksum: undefined };
-    const begun = await initiateUpload(store, input);
+    const begun = await inNamedBucket(store, initiateUpload, input);
     assert.ok(!isRefusal(begun));
     uploads.push(begun.upload);
     const { bucket, partition } = await placeOf(store);

@@ -24,6 +24,7 @@ import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket, testOwner } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
 import { readRow } from "../../engine/engine.ts";
+import { inNamedBucket } from "./in-named-bucket.ts";
 
 const hash = createHash();
 const region = "us-east-1";
@@ -106,7 +107,13 @@ test("delete bucket: refused while an object is in it, which can then still be w
   ok(await put(store, "k", "x"));
   assert.equal(refusalOf(await deleteBucket(store, testBucket)), "bucketNotEmpty");
   ok(await put(store, "k", "y"));
-  ok(await deleteObject(store, { bucket: testBucket, key: key("k"), condition: always }));
+  ok(
+    await inNamedBucket(store, deleteObject, {
+      bucket: testBucket,
+      key: key("k"),
+      condition: always,
+    }),
+  );
   ok(await deleteBucket(store, testBucket));
 });
 
@@ -131,7 +138,7 @@ test("C2: a put under way while its bucket is deleted is refused, even if the na
   };
   const incoming = { ...incomingOf(encodeUtf8("late")), body: inPieces(body()) };
   const input = { bucket: testBucket, key: key("k"), attributes, condition: always, incoming };
-  assert.equal(refusalOf(await putObject(store, input)), "noSuchBucket");
+  assert.equal(refusalOf(await inNamedBucket(store, putObject, input)), "noSuchBucket");
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
 });
 

@@ -5,23 +5,32 @@ import { parseBucketConfigurationKey, space, spaceRange } from "../../format/row
 import type { Partition } from "../../keymap/keymap.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { inNamedBucket } from "./in-named-bucket.ts";
 import { isRefusal } from "../refusal.ts";
-import { ok, refusalOf } from "../testing/bodies.ts";
+import { bucketOf, ok, refusalOf } from "../testing/bodies.ts";
 import { createTestStore, testBucket, testOwner } from "../testing/test-store.ts";
 import { createBucket, deleteBucket, getBucket, setVersioning } from "./buckets.ts";
-import { getConfiguration, setConfiguration } from "./configurations.ts";
+import { type ConfigurationAddress, getConfiguration, setConfiguration } from "./configurations.ts";
 
 const hash = createHash();
 const tags = { bucket: testBucket, name: "tagging" };
 const cors = { bucket: testBucket, name: "cors" };
 
 async function textOf(store: ObjectStore, address = tags): Promise<string | undefined> {
-  const { document } = ok(await getConfiguration(store, address));
+  const { document } = ok(await inNamedBucket(store, getConfiguration, address));
   return document && decodeUtf8(document);
 }
 
+function set(store: ObjectStore, address: typeof tags, document: Uint8Array | undefined) {
+  return inNamedBucket(
+    store,
+    (within, at: ConfigurationAddress) => setConfiguration(within, at, document),
+    address,
+  );
+}
+
 async function put(store: ObjectStore, text: string, address = tags): Promise<string> {
-  const done = await setConfiguration(store, address, encodeUtf8(text));
+  const done = await set(store, address, encodeUtf8(text));
   return isRefusal(done) ? done.refusal : "done";
 }
 
@@ -78,7 +87,7 @@ test("C2: configurations: each is set, replaced and taken away by itself, and is
   assert.equal(await textOf(other), "one");
   assert.equal(await put(other, "two"), "done");
   assert.deepEqual([await textOf(store), await textOf(store, cors)], ["two", "origins"]);
-  for (const _ of ["taken away", "and again"]) ok(await setConfiguration(store, tags, undefined));
+  for (const _ of ["taken away", "and again"]) ok(await set(store, tags, undefined));
   assert.deepEqual([await textOf(other), await textOf(other, cors)], [undefined, "origins"]);
 });
 
@@ -105,9 +114,9 @@ test("C5: configurations go with their bucket, and a bucket of the same name has
   assert.equal((await rowsIn(store)).length, 3);
   ok(await deleteBucket(store, testBucket));
   assert.equal((await rowsIn(store)).length, 1);
-  assert.equal(refusalOf(await getConfiguration(store, tags)), "noSuchBucket");
+  assert.equal(refusalOf(await inNamedBucket(store, getConfiguration, tags)), "noSuchBucket");
   assert.equal(await put(store, "late"), "noSuchBucket");
-  assert.equal(refusalOf(await setConfiguration(store, tags, undefined)), "noSuchBucket");
+  assert.equal(refusalOf(await set(store, tags, undefined)), "noSuchBucket");
   ok(await createBucket(store, { name: testBucket, ...testOwner, region: store.region }));
   assert.notEqual(ok(await getBucket(store, testBucket)).id, id);
   assert.equal(await textOf(store), undefined);
@@ -115,13 +124,15 @@ test("C5: configurations go with their bucket, and a bucket of the same name has
 
 test("C2: configurations: a request that began in the bucket of before touches none of the new one's", async () => {
   const store = await createTestStore(hash);
-  const late = { ...store, bucketRead: ok(await getBucket(store, testBucket)) };
+  const before = await bucketOf(store);
   ok(await deleteBucket(store, testBucket));
   ok(await createBucket(store, { name: testBucket, ...testOwner, region: store.region }));
   await put(store, "new");
-  assert.equal(refusalOf(await getConfiguration(late, tags)), "noSuchBucket");
-  assert.equal(await put(late, "old"), "noSuchBucket");
-  assert.equal(refusalOf(await setConfiguration(late, tags, undefined)), "noSuchBucket");
+  const late = { bucket: before, name: tags.name };
+  assert.equal(refusalOf(await getConfiguration(store, late)), "noSuchBucket");
+  for (const document of [encodeUtf8("old"), undefined]) {
+    assert.equal(refusalOf(await setConfiguration(store, late, document)), "noSuchBucket");
+  }
   assert.equal(await textOf(store), "new");
 });
 

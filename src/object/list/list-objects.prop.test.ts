@@ -16,6 +16,7 @@ import { attributes, ok, put } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { remove } from "../testing/versions.ts";
 import { setVersioning } from "../bucket/buckets.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 
 const hash = createHash();
 
@@ -84,8 +85,8 @@ function textOf(item: ListItem): string {
 async function walk(store: ObjectStore, query: Query, limit: number): Promise<string[]> {
   const out: string[] = [];
   for (let { after } = query; ;) {
-    const input: ListInput = { bucket: testBucket, ...query, after, limit };
-    const { items, truncated } = ok(await listObjects(store, input));
+    const input = { bucket: testBucket, ...query, after, limit };
+    const { items, truncated } = ok(await inNamedBucket(store, listObjects, input));
     assert.ok(items.length <= limit);
     out.push(...items.map(textOf));
     const last = items.at(-1);
@@ -123,7 +124,7 @@ test("list uploads: by key, then by age, in pages of any size, grouped as keys a
     for (const name of twice) {
       store.platform.advance(1);
       const input = { bucket: testBucket, key: name, attributes, checksum: undefined };
-      const { upload } = ok(await initiateUpload(store, input));
+      const { upload } = ok(await inNamedBucket(store, initiateUpload, input));
       ids.set(toHex(name), [...(ids.get(toHex(name)) ?? []), idText(upload)]);
     }
     const expected = naive(names, query).flatMap((item) => {
@@ -147,7 +148,7 @@ async function walkUploads(store: ObjectStore, query: Query, limit: number): Pro
   let afterUpload: UploadId | undefined;
   for (;;) {
     const page = { bucket: testBucket, ...grouping, afterKey, afterUpload, limit };
-    const { items, truncated }: UploadPage = ok(await listUploads(store, page));
+    const { items, truncated }: UploadPage = ok(await inNamedBucket(store, listUploads, page));
     for (const item of items) {
       if (item.kind === "prefix") out.push(`prefix ${toHex(item.prefix)}`);
       else out.push(`key ${toHex(item.key)} ${idText(item.upload)}`);
@@ -165,11 +166,15 @@ test("list: nothing is asked for, nothing is truncated", async () => {
   const store = await createTestStore(hash);
   ok(await put(store, "a", ""));
   const input = { bucket: testBucket, prefix: key(""), delimiter: undefined, after: undefined };
-  assert.deepEqual(await listObjects(store, { ...input, limit: 0 }), {
+  assert.deepEqual(await inNamedBucket(store, listObjects, { ...input, limit: 0 }), {
     items: [],
     truncated: false,
   });
-  const nowhere = await listObjects(store, { ...input, bucket: "nowhere", limit: 1 });
+  const nowhere = await inNamedBucket(store, listObjects, {
+    ...input,
+    bucket: "nowhere",
+    limit: 1,
+  });
   assert.deepEqual(nowhere, { refusal: "noSuchBucket" });
 });
 
@@ -200,16 +205,19 @@ test("list: a page of 1,000 keys is one scan; what lies under a prefix is passed
   const flat = counting(store);
   const input = { bucket: testBucket, prefix: key(""), delimiter: key("/"), after: undefined };
   const page = { ...input, delimiter: undefined, limit: 1000 };
-  assert.equal(ok(await listObjects(flat.store, page)).items.length, 1000);
+  assert.equal(ok(await inNamedBucket(flat.store, listObjects, page)).items.length, 1000);
   assert.deepEqual(flat.scans, [1001]);
 
   const grouped = counting(store);
-  assert.deepEqual(ok(await listObjects(grouped.store, { ...input, limit: 1000 })).items.length, 2);
+  assert.deepEqual(
+    ok(await inNamedBucket(grouped.store, listObjects, { ...input, limit: 1000 })).items.length,
+    2,
+  );
   assert.ok(grouped.scans.length <= 3, `${grouped.scans}`);
 
   const tree = counting(store);
   const inTree = { ...input, prefix: key("tree/"), limit: 1000 };
-  assert.equal(ok(await listObjects(tree.store, inTree)).items.length, 200);
+  assert.equal(ok(await inNamedBucket(tree.store, listObjects, inTree)).items.length, 200);
   assert.ok(tree.scans.length <= 2, `${tree.scans}`);
 });
 
@@ -218,7 +226,7 @@ test("list: a common prefix costs a seek and a row, however many keys lie under 
   for (let i = 0; i < 2000; i++) ok(await put(store, `${i % 100}/${i}`, ""));
   const counted = counting(store);
   const input = { bucket: testBucket, prefix: key(""), delimiter: key("/"), after: undefined };
-  const { items } = ok(await listObjects(counted.store, { ...input, limit: 1000 }));
+  const { items } = ok(await inNamedBucket(counted.store, listObjects, { ...input, limit: 1000 }));
   assert.equal(items.length, 100);
   assert.deepEqual(counted.scans, [100]);
 });
@@ -230,7 +238,7 @@ test("C6: many delete markers are passed in full batches, whatever the page asks
   ok(await put(store, "z", ""));
   const counted = counting(store);
   const input = { bucket: testBucket, prefix: key(""), delimiter: key("/"), after: undefined };
-  const { items } = ok(await listObjects(counted.store, { ...input, limit: 1 }));
+  const { items } = ok(await inNamedBucket(counted.store, listObjects, { ...input, limit: 1 }));
   assert.deepEqual(items.map(textOf), [`key ${toHex(key("z"))}`]);
   assert.ok(counted.scans.length <= 5, `${counted.scans}`);
   assert.ok(Math.max(...counted.scans) <= 1001, `${counted.scans}`);
@@ -265,7 +273,7 @@ test("list versions: a page costs what is on it, not what lies under its prefixe
   };
   const counted = { ...store, keymap: { ...keymap, partitionsOf } };
   const query = { prefix: key(""), delimiter: key("/"), after: undefined, limit: 5 };
-  const page = ok(await listVersions(counted, { bucket: testBucket, ...query }));
+  const page = ok(await inNamedBucket(counted, listVersions, { bucket: testBucket, ...query }));
   assert.deepEqual([page.items.length, page.truncated], [4, false]);
   assert.ok(rows <= 4 * 2 * 8, `${rows} rows`);
 });
@@ -279,12 +287,12 @@ test("listings: prefixes and markers longer than any key list what comes behind 
   const version = { kind: "id", order: 1, blob: noId } as const; // made to be one
   const upload = noId; // made to be one
   const counts = await Promise.all([
-    listObjects(store, { ...nothing, after: undefined }),
-    listVersions(store, { ...nothing, after: undefined }),
-    listUploads(store, { ...nothing, afterKey: undefined, afterUpload: undefined }),
-    listObjects(store, { ...behind, after: long }),
-    listVersions(store, { ...behind, after: { key: long, version } }),
-    listUploads(store, { ...behind, afterKey: long, afterUpload: upload }),
+    inNamedBucket(store, listObjects, { ...nothing, after: undefined }),
+    inNamedBucket(store, listVersions, { ...nothing, after: undefined }),
+    inNamedBucket(store, listUploads, { ...nothing, afterKey: undefined, afterUpload: undefined }),
+    inNamedBucket(store, listObjects, { ...behind, after: long }),
+    inNamedBucket(store, listVersions, { ...behind, after: { key: long, version } }),
+    inNamedBucket(store, listUploads, { ...behind, afterKey: long, afterUpload: upload }),
   ]);
   const lengths = counts.map((page) => ("refusal" in page ? page.refusal : page.items.length));
   assert.deepEqual(lengths, [0, 0, 0, 1, 1, 0]);

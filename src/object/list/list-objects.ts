@@ -10,15 +10,13 @@ import {
   spaceRange,
 } from "../../format/row-keys.ts";
 import type { Bucket } from "../decoded-buckets.ts";
-import { getBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";
 import { firstKeyAfter, skipDamaged, scanBucket, scanPage } from "../page-scan.ts";
 import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
 
 export interface ListInput {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly prefix: Uint8Array;
   /** Undefined or empty: no grouping. */
   readonly delimiter: Uint8Array | undefined;
@@ -51,8 +49,7 @@ export async function listObjects(
   store: ObjectStore,
   input: ListInput,
 ): Promise<ListPage | Refusal> {
-  const bucket = await getBucket(store, input.bucket);
-  if (isRefusal(bucket)) return bucket;
+  const { bucket } = input;
   const first = firstKeyAfter(input, input.after, input.prefixOfAfter);
   if (first === undefined) return { items: [], truncated: false };
   const source = headsOf(store, bucket);

@@ -13,12 +13,10 @@ import {
   uploadKey,
 } from "../../format/row-keys.ts";
 import type { Bucket } from "../decoded-buckets.ts";
-import { getBucket } from "../find-bucket.ts";
 import type { ObjectStore } from "../object-store.ts";
 import type { PageSource } from "../page-scan.ts";
 import { commonPrefixOf, firstKeyAfter, skipDamaged, scanBucket, scanPage } from "../page-scan.ts";
 import type { Refusal } from "../refusal.ts";
-import { isRefusal } from "../refusal.ts";
 
 export type UploadListItem =
   | {
@@ -33,7 +31,7 @@ export type UploadListItem =
 export async function listUploads(
   store: ObjectStore,
   input: {
-    readonly bucket: string;
+    readonly bucket: Bucket;
     readonly prefix: Uint8Array;
     readonly delimiter: Uint8Array | undefined;
     /** The page begins after this key's uploads or, with `afterUpload`, after that one of them. */
@@ -42,8 +40,7 @@ export async function listUploads(
     readonly limit: number;
   },
 ): Promise<{ items: readonly UploadListItem[]; truncated: boolean } | Refusal> {
-  const bucket = await getBucket(store, input.bucket);
-  if (isRefusal(bucket)) return bucket;
+  const { bucket } = input;
   const { afterKey, afterUpload, limit } = input;
   const source = uploadsOf(store, bucket);
   if (input.prefix.length > keyBytesMax) return { items: [], truncated: false };

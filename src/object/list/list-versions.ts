@@ -8,7 +8,6 @@ import {
   scanVersions,
   versionsFrom,
 } from "../../rows/version-scan.ts";
-import { getBucket } from "../find-bucket.ts";
 import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import {
@@ -19,13 +18,13 @@ import {
   scanPage,
   scanPartitions,
 } from "../page-scan.ts";
-import { isRefusal, type Refusal } from "../refusal.ts";
+import type { Refusal } from "../refusal.ts";
 import { targetIn } from "../target.ts";
 import type { VersionRef } from "../../format/version-id.ts";
 import { readVersion } from "../../rows/versions.ts";
 
 export interface VersionListInput {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly prefix: Uint8Array;
   /** Undefined or empty: no grouping. */
   readonly delimiter: Uint8Array | undefined;
@@ -62,8 +61,7 @@ export async function listVersions(
   store: ObjectStore,
   input: VersionListInput,
 ): Promise<VersionListPage | Refusal> {
-  const bucket = await getBucket(store, input.bucket);
-  if (isRefusal(bucket)) return bucket;
+  const { bucket } = input;
   const source = versionsIn(store, bucket);
   const { after, limit } = input;
   if (input.prefix.length > keyBytesMax) return { items: [], truncated: false };

@@ -14,6 +14,7 @@ import {
 } from "./answer-budget.ts";
 import { getObject } from "./get.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import { patterned, put } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { isRefusal } from "../refusal.ts";
@@ -27,7 +28,7 @@ async function piecesOf(
   range?: { first: number; last: number },
 ): Promise<AsyncIterator<Uint8Array>> {
   const wanted = range === undefined ? undefined : ({ kind: "from", ...range } as const);
-  const read = await getObject(store, {
+  const read = await inNamedBucket(store, getObject, {
     bucket: testBucket,
     key: key(name),
     conditions: {},
@@ -149,7 +150,7 @@ test("C6: a read whose peer leaves releases the piece that is being read", async
   await put(store, "large", patterned(chunkBytesMax));
   const peer = new AbortController();
   const input = { bucket: testBucket, key: key("large"), conditions: {}, peer };
-  const read = await getObject(store, input);
+  const read = await inNamedBucket(store, getObject, input);
   assert.ok(!isRefusal(read));
   const pieces = read.body[Symbol.asyncIterator]();
   const first = pieces.next();

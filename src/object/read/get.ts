@@ -12,6 +12,7 @@ import {
 import { readPartList } from "./chunk-finder.ts";
 import { followingMoves } from "./moved-rows.ts";
 import { ObjectBody, type Peer } from "./object-body.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { type RangeRequest, resolveRange, type Span } from "./ranges.ts";
 import { isRefusal, type Refusal, refuse } from "../refusal.ts";
@@ -23,7 +24,7 @@ import { openVersion } from "../version/open-version.ts";
 export type { RangeRequest };
 
 export interface GetInput {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly key: Uint8Array;
   /** Undefined: the current one. */
   readonly version?: VersionRef | undefined;
@@ -87,13 +88,11 @@ interface FoundObject {
 }
 
 function findObject(store: ObjectStore, input: GetInput): Ready<FoundObject | Refusal> {
-  return whenReady(openTarget(store, input.bucket, input.key), (target) => {
-    if (isRefusal(target)) return target;
-    return whenReady(openVersion(target, input.version), (version) => {
-      if (isRefusal(version)) return version;
-      return selectFrom(store, target, version, input);
-    });
-  });
+  const target = openTarget(store, input.bucket, input.key);
+  if (isRefusal(target)) return target;
+  return whenReady(openVersion(target, input.version), (version) =>
+    isRefusal(version) ? version : selectFrom(store, target, version, input),
+  );
 }
 
 function selectFrom(

@@ -12,11 +12,12 @@ import { pieceBytesMax } from "./answer-budget.ts";
 import { blobOf } from "./chunk-finder.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { openTarget } from "../target.ts";
-import { collect, get, ok, patterned, put } from "../testing/bodies.ts";
+import { bucketOf, collect, get, ok, patterned, put } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket, type TestStore } from "../testing/test-store.ts";
 import { remove } from "../testing/versions.ts";
 import { readAgain, readHead } from "../../rows/versions.ts";
 import { setVersioning } from "../bucket/buckets.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 
 const hash = createHash();
 const inBucket = { bucket: testBucket, conditions: {} };
@@ -43,7 +44,7 @@ async function createDropping() {
  * returns where they were.
  */
 async function compact(store: TestStore, version?: ObjectRow): Promise<readonly ChunkRef[]> {
-  const target = ok(await openTarget(store, testBucket, key("k")));
+  const target = ok(openTarget(store, await bucketOf(store), key("k")));
   const head = await (version === undefined ? readHead(target) : readAgain(target, version));
   assert.ok(head !== undefined && head.row.data.kind === "chunks");
   const chunks: ChunkRef[] = [];
@@ -68,7 +69,9 @@ async function compact(store: TestStore, version?: ObjectRow): Promise<readonly 
 test("get: goes on where the data moved to while it was being read", async () => {
   const store = await createDropping();
   ok(await put(store, "k", bytes));
-  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   const parts: Uint8Array[] = [];
   for await (const part of read.body) {
     parts.push(part.slice()); // a piece lasts until the next
@@ -82,7 +85,7 @@ test("get: a small range is one value, over two chunks and where its data moved"
   ok(await put(store, "k", bytes));
   const [first, last] = [chunkBytesMax - 1000, chunkBytesMax + 1000];
   const range = { kind: "from", first, last } as const;
-  const read = ok(await getObject(store, { ...inBucket, key: key("k"), range }));
+  const read = ok(await inNamedBucket(store, getObject, { ...inBucket, key: key("k"), range }));
   assert.deepEqual(await read.body.begin(), bytes.subarray(first, last + 1));
   store.drop(await compact(store));
   assert.deepEqual(await read.body.begin(), bytes.subarray(first, last + 1));
@@ -93,7 +96,8 @@ test("get: what is in memory is answered without a promise", async () => {
   ok(await put(store, "k", "small"));
   const small = encodeUtf8("small");
   const reader = { ...store.reader, read: () => small };
-  const read = getObject({ ...store, reader }, { ...inBucket, key: key("k") });
+  const bucket = await bucketOf(store);
+  const read = getObject({ ...store, reader }, { ...inBucket, bucket, key: key("k") });
   assert.ok(!(read instanceof Promise));
   assert.equal(ok(read).body.begin(), small);
 });
@@ -102,7 +106,9 @@ test("get: goes on where a version moved to, from the head to the older ones and
   const store = await createDropping();
   ok(await setVersioning(store, testBucket, "enabled"));
   ok(await put(store, "k", bytes));
-  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   const parts: Uint8Array[] = [];
   let newer: string | undefined;
   for await (const part of read.body) {
@@ -119,7 +125,9 @@ test("get: data that is missing, or another object by now, ends the body with a 
   ok(await put(store, "k", "lost"));
   store.drop(store.writer.appended);
   await assert.rejects(get(store, "k"), { code: "missing" });
-  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   ok(await put(store, "k", "another"));
   await assert.rejects(collect(read.body), { code: "missing" });
 });
@@ -128,7 +136,9 @@ test("get: a read is tracked from its first pull until it ends, throws or is giv
   const store = await createDropping();
   ok(await put(store, "k", bytes));
   const isReading = () => store.reads.isUnderWay(store.reads.period);
-  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   assert.equal(isReading(), false);
   for await (const part of read.body) {
     assert.ok(isReading());
@@ -145,7 +155,9 @@ test("C6: get reads one piece ahead, and only when pulled", async () => {
   const store = await createTestStore(hash);
   ok(await put(store, "k", patterned(4 * pieceBytesMax)));
   const before = store.reader.statistics().reads;
-  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   assert.equal(store.reader.statistics().reads, before);
   for await (const part of read.body) {
     assert.equal(part.length, pieceBytesMax);
@@ -161,7 +173,9 @@ test("C6: get reads into the same two buffers over and over, and keeps none that
   ok(await put(store, "k", large));
   assert.deepEqual(Buffer.from(ok(await get(store, "k"))), Buffer.from(large));
   assert.equal(readBuffers.freeBuffers, 2);
-  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   for await (const part of read.body) {
     const first = part.slice();
     ok(await get(store, "k"));

@@ -6,6 +6,8 @@ import { digestOf } from "../write/digests.ts";
 import { getObject } from "../read/get.ts";
 import type { GetInput } from "../read/get.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { type Bucket, getBucket } from "../bucket/buckets.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import type { Stored } from "../write/put.ts";
 import { putObject } from "../write/put.ts";
 import type { BodyPieces, IncomingBody } from "../write/incoming-body.ts";
@@ -78,7 +80,7 @@ export function put(
 ): Promise<Stored | Refusal> {
   const bytes = typeof body === "string" ? encodeUtf8(body) : body;
   const incoming = incomingOf(bytes);
-  return putObject(store, {
+  return inNamedBucket(store, putObject, {
     bucket: testBucket,
     key: keyOf(name),
     attributes,
@@ -91,9 +93,9 @@ export function put(
 export async function get(
   store: ObjectStore,
   name: string | Uint8Array,
-  more: Partial<GetInput> = {},
+  more: Partial<Omit<GetInput, "bucket">> = {},
 ): Promise<Uint8Array | Refusal> {
-  const read = await getObject(store, {
+  const read = await inNamedBucket(store, getObject, {
     bucket: testBucket,
     key: keyOf(name),
     conditions: {},
@@ -120,4 +122,9 @@ export function ok<T extends object>(value: T | Refusal): T {
 
 export function refusalOf(value: object): string {
   return isRefusal(value) ? value.refusal : "not refused";
+}
+
+/** The bucket of a test store as it is now. */
+export async function bucketOf(store: ObjectStore): Promise<Bucket> {
+  return ok(await getBucket(store, testBucket));
 }

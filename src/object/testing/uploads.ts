@@ -5,6 +5,7 @@ import type { CompletePart } from "../upload/choose-parts.ts";
 import { type CompleteInput, completeUpload } from "../upload/complete-upload.ts";
 import { initiateUpload, findUpload, uploadPart } from "../upload/multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import type { Stored } from "../write/put.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import { always, attributes, ok, incomingOf } from "./bodies.ts";
@@ -32,7 +33,7 @@ export class TestUpload {
     algorithm?: ChecksumAlgorithm,
   ): Promise<Stored | Refusal> {
     const data = incomingOf(bytes, algorithm === undefined ? {} : { algorithm });
-    const upload = await findUpload(this.#store, this.address);
+    const upload = await inNamedBucket(this.#store, findUpload, this.address);
     return isRefusal(upload) ? upload : uploadPart(this.#store, upload, { part: number, data });
   }
 
@@ -50,9 +51,9 @@ export class TestUpload {
 
   complete(
     parts: readonly CompletePart[],
-    more: Partial<CompleteInput> = {},
+    more: Partial<Omit<CompleteInput, "bucket">> = {},
   ): Promise<Stored | Refusal> {
-    return completeUpload(this.#store, {
+    return inNamedBucket(this.#store, completeUpload, {
       ...this.address,
       parts,
       condition: always,
@@ -69,6 +70,6 @@ export async function startUpload(
   checksum?: UploadRow["checksum"],
 ): Promise<TestUpload> {
   const input = { bucket: testBucket, key: key("k"), attributes, checksum };
-  const { upload } = ok(await initiateUpload(store, input));
+  const { upload } = ok(await inNamedBucket(store, initiateUpload, input));
   return new TestUpload(store, upload, checksum !== undefined);
 }

@@ -8,6 +8,7 @@ import {
 } from "../list/list-versions.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { parseVersionId, versionIdOf, type VersionRef } from "../../format/version-id.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import { always, ok } from "./bodies.ts";
 import { key, testBucket } from "./test-store.ts";
 
@@ -18,7 +19,7 @@ export function refOf(id: string | undefined): VersionRef {
 export async function remove(store: ObjectStore, name: string, id?: string): Promise<Deleted> {
   const version = id === undefined ? undefined : refOf(id);
   const input = { bucket: testBucket, key: key(name), version, condition: always };
-  return ok(await deleteObject(store, input));
+  return ok(await inNamedBucket(store, deleteObject, input));
 }
 
 /** A listing as text, an item a line. */
@@ -44,7 +45,7 @@ export async function walkVersions(
   let after: VersionListInput["after"];
   for (;;) {
     const input = { bucket: testBucket, ...query, after, limit };
-    const { items, truncated } = ok(await listVersions(store, input));
+    const { items, truncated } = ok(await inNamedBucket(store, listVersions, input));
     out.push(...items.map(textOf));
     const last = items.at(-1);
     if (!truncated || last === undefined) return out;

@@ -47,7 +47,7 @@ export async function completeUpload(
   store: ObjectStore,
   input: CompleteInput,
 ): Promise<Stored | Refusal> {
-  const target = await openTarget(store, input.bucket, input.key);
+  const target = openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
   const { bucket, key } = target;
   const reads = [uploadKey(bucket.id, key, input.upload), headKey(bucket.id, key)];

@@ -14,6 +14,7 @@ import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
 import { idText } from "../../format/ids.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 
 const hash = createHash();
 const md5Etag = (bytes: Uint8Array): string => toHex(hash.digest("md5", bytes));
@@ -39,7 +40,7 @@ test("multipart: parts become one object, with the ETag of their MD5s, and every
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
   const stored = ok(await upload.complete(parts.reverse()));
   const md5s = concatBytes([hash.digest("md5", large), hash.digest("md5", small)]);
-  const read = ok(await getObject(store, object));
+  const read = ok(await inNamedBucket(store, getObject, object));
   assert.equal(stored.etag, `${Buffer.from(hash.digest("md5", md5s)).toString("hex")}-2`);
   assert.equal(read.etag, stored.etag);
   assert.equal(stored.size, large.length + small.length);
@@ -72,10 +73,10 @@ test("get: ranges and part numbers of a multipart object", async () => {
     const range = { kind: "from", first, last } as const;
     assert.deepEqual(ok(await get(store, "k", { range })), all.subarray(first, last + 1));
   }
-  const second = ok(await getObject(store, { ...object, partNumber: 2 }));
+  const second = ok(await inNamedBucket(store, getObject, { ...object, partNumber: 2 }));
   assert.deepEqual([second.first, second.length, second.partCount], [large.length, 1000, 2]);
   assert.deepEqual(ok(await get(store, "k", { partNumber: 2 })), small);
-  const third = await headObject(store, { ...object, partNumber: 3 });
+  const third = await inNamedBucket(store, headObject, { ...object, partNumber: 3 });
   assert.deepEqual(third, {
     refusal: "invalidPartNumber",
     details: { PartNumberRequested: "3", ActualPartCount: "2" },
@@ -102,9 +103,15 @@ test("C5: deleting a multipart object frees its root manifest, which stands for 
   const store = await createTestStore(hash);
   const upload = await startUpload(store);
   ok(await upload.complete(await upload.parts([[1, small]])));
-  const { row } = ok(await headObject(store, object));
+  const { row } = ok(await inNamedBucket(store, headObject, object));
   assert.equal(row.data.kind, "manifest");
-  ok(await deleteObject(store, { bucket: testBucket, key: key("k"), condition: always }));
+  ok(
+    await inNamedBucket(store, deleteObject, {
+      bucket: testBucket,
+      key: key("k"),
+      condition: always,
+    }),
+  );
   assert.deepEqual(await freedIn(store), refsOf([row.data]));
 });
 
@@ -114,7 +121,9 @@ test("C5: a part of the same number replaces the one before, which becomes garba
   ok(await upload.part(1, patterned(10, 1)));
   const again = ok(await upload.part(1, small));
   assert.deepEqual(await freedIn(store), refsOf([], store.writer.appended[0]));
-  const { parts } = ok(await listParts(store, { ...upload.address, afterPart: 0, limit: 10 }));
+  const { parts } = ok(
+    await inNamedBucket(store, listParts, { ...upload.address, afterPart: 0, limit: 10 }),
+  );
   assert.deepEqual(
     parts.map(({ part, size }) => [part, size]),
     [[1, 1000]],
@@ -130,11 +139,11 @@ test("C5: an abort frees every part; then the upload is not there", async () => 
     [1, small],
     [2, small],
   ]);
-  ok(await abortUpload(store, upload.address));
+  ok(await inNamedBucket(store, abortUpload, upload.address));
   assert.deepEqual(await freedIn(store), refsOf([], ...store.writer.appended));
   assert.equal(await rowsLeft(store), 0);
-  assert.equal(refusalOf(await abortUpload(store, upload.address)), "noSuchUpload");
-  assert.equal(refusalOf(await findUpload(store, upload.address)), "noSuchUpload");
+  assert.equal(refusalOf(await inNamedBucket(store, abortUpload, upload.address)), "noSuchUpload");
+  assert.equal(refusalOf(await inNamedBucket(store, findUpload, upload.address)), "noSuchUpload");
   assert.equal(refusalOf(await upload.part(1, small)), "noSuchUpload");
   assert.equal(refusalOf(await upload.complete(parts)), "noSuchUpload");
 });
@@ -145,7 +154,10 @@ test("C5: parts that race a complete or an abort are listed, freed or refused, n
     const upload = await startUpload(store);
     const first = await upload.parts([[1, small]]);
     const racing = Array.from({ length: 20 }, (_, index) => upload.part(index + 2, small));
-    const ended = end === "complete" ? upload.complete(first) : abortUpload(store, upload.address);
+    const ended =
+      end === "complete"
+        ? upload.complete(first)
+        : inNamedBucket(store, abortUpload, upload.address);
     const results = await Promise.all(racing);
     ok(await ended);
     assert.ok(results.every((result) => !isRefusal(result) || result.refusal === "noSuchUpload"));
@@ -186,7 +198,7 @@ test("C3: of completes of one upload that race, all answer the same", async () =
   // Manifests of attempts that lost are nobody's: they are no garbage of a commit, but released.
   assert.deepEqual(await freedIn(store), []);
   assert.equal(store.writer.released.length, store.writer.appended.length);
-  ok(await abortUpload(store, elsewhere.address));
+  ok(await inNamedBucket(store, abortUpload, elsewhere.address));
 });
 
 type StartedUpload = Awaited<ReturnType<typeof startUpload>>;
@@ -227,7 +239,11 @@ test("C3: a complete asked for again at any moment of the first answers the same
 
 test("C3: parts listed at any moment of a complete are there, or the upload is gone", async () => {
   await atEveryMoment(async (store, upload) => {
-    const listed = await listParts(store, { ...upload.address, afterPart: 0, limit: 10 });
+    const listed = await inNamedBucket(store, listParts, {
+      ...upload.address,
+      afterPart: 0,
+      limit: 10,
+    });
     if (isRefusal(listed)) assert.equal(listed.refusal, "noSuchUpload");
     else assert.equal(listed.parts.length, 1);
   });
@@ -306,7 +322,13 @@ test("complete: conditions, and 409 where the object was written or deleted afte
   assert.equal(await complete({ condition: { kind: "ifMatch", etag } }), "preconditionFailed");
   const now = { kind: "ifMatch", etag: written.etag } as const;
   assert.equal(await complete({ condition: now }), "conditionalConflict");
-  ok(await deleteObject(store, { bucket: testBucket, key: key("k"), condition: always }));
+  ok(
+    await inNamedBucket(store, deleteObject, {
+      bucket: testBucket,
+      key: key("k"),
+      condition: always,
+    }),
+  );
   assert.equal(await complete({ condition: { kind: "ifMatch", etag } }), "noSuchKey");
   assert.equal(await complete({ condition: { kind: "ifAbsent" } }), "conditionalConflict");
   assert.equal(refusalOf(await upload.complete(parts)), "not refused");
@@ -330,7 +352,7 @@ test("list parts: pages by part number", async () => {
   await upload.parts([1, 2, 5, 10_000].map((part) => [part, small] as const));
   const page = async (afterPart: number, limit: number) => {
     const { parts, truncated } = ok(
-      await listParts(store, { ...upload.address, afterPart, limit }),
+      await inNamedBucket(store, listParts, { ...upload.address, afterPart, limit }),
     );
     return [...parts.map(({ part }) => part), truncated];
   };

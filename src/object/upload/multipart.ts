@@ -33,7 +33,7 @@ import {
 export { listUploads, type UploadListItem } from "../list/list-uploads.ts";
 
 export interface UploadAddress {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly key: Uint8Array;
   readonly upload: UploadId;
 }
@@ -41,13 +41,13 @@ export interface UploadAddress {
 export async function initiateUpload(
   store: ObjectStore,
   input: {
-    readonly bucket: string;
+    readonly bucket: Bucket;
     readonly key: Uint8Array;
     readonly attributes: ObjectAttributes;
     readonly checksum: UploadRow["checksum"];
   },
 ): Promise<{ upload: UploadId } | Refusal> {
-  const target = await openTarget(store, input.bucket, input.key);
+  const target = openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
   const { attributes, checksum } = input;
   const initiatedMs = store.platform.clock.now();
@@ -121,7 +121,7 @@ export async function findUpload(
   store: ObjectStore,
   address: UploadAddress,
 ): Promise<OpenUpload | Refusal> {
-  const target = await openTarget(store, address.bucket, address.key);
+  const target = openTarget(store, address.bucket, address.key);
   if (isRefusal(target)) return target;
   const { bucket, key, partition } = target;
   const { upload: id } = address;
@@ -195,7 +195,7 @@ export async function listParts(
   | { upload: UploadRow; parts: readonly (PartRow & { part: number })[]; truncated: boolean }
   | Refusal
 > {
-  const target = await openTarget(store, input.bucket, input.key);
+  const target = openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
   const { limit, afterPart, upload: id } = input;
   // Of one moment: parts go with their upload.
@@ -216,7 +216,7 @@ export async function abortUpload(
   store: ObjectStore,
   address: UploadAddress,
 ): Promise<{ aborted: true } | Refusal> {
-  const target = await openTarget(store, address.bucket, address.key);
+  const target = openTarget(store, address.bucket, address.key);
   if (isRefusal(target)) return target;
   return freeUpload(store, target, address.upload, { fence: "active" });
 }

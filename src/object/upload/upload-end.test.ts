@@ -9,6 +9,7 @@ import { createHash } from "../../node/platform/hash.ts";
 import { deleteBucket } from "../bucket/buckets.ts";
 import { abortUpload, listParts, listUploads } from "./multipart.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import { get, ok, patterned, refusalOf } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, testBucket, type TestStore } from "../testing/test-store.ts";
@@ -79,7 +80,7 @@ test("C5: an abort frees its parts in commits of a bounded size", async () => {
   const upload = await startUpload(store);
   await upload.parts(allParts);
   changes.length = 0;
-  ok(await abortUpload(store, upload.address));
+  ok(await inNamedBucket(store, abortUpload, upload.address));
   assert.equal(changes.length, 3);
   assert.ok(changes.every((change) => rowsIn(change) <= 4));
   assert.deepEqual([await rowsOf(store, "uploads"), await rowsOf(store, "parts")], [0, 0]);
@@ -92,15 +93,19 @@ test("C5: an abort that could not free all its parts is answered, invisible, and
   await upload.parts(allParts);
   changes.length = 0;
   control.refuses = () => changes.length > 0;
-  ok(await abortUpload(store, upload.address));
+  ok(await inNamedBucket(store, abortUpload, upload.address));
   assert.deepEqual([await rowsOf(store, "uploads"), await rowsOf(store, "parts")], [1, 3]);
   const page = { bucket: testBucket, prefix: new Uint8Array(), delimiter: undefined, limit: 10 };
-  const listed = await listUploads(store, { ...page, afterKey: undefined, afterUpload: undefined });
+  const listed = await inNamedBucket(store, listUploads, {
+    ...page,
+    afterKey: undefined,
+    afterUpload: undefined,
+  });
   assert.deepEqual(ok(listed).items, []);
   const more = { ...upload.address, afterPart: 0, limit: 10 };
-  assert.equal(refusalOf(await listParts(store, more)), "noSuchUpload");
+  assert.equal(refusalOf(await inNamedBucket(store, listParts, more)), "noSuchUpload");
   assert.equal(refusalOf(await upload.part(6, small)), "noSuchUpload");
-  assert.equal(refusalOf(await abortUpload(store, upload.address)), "noSuchUpload");
+  assert.equal(refusalOf(await inNamedBucket(store, abortUpload, upload.address)), "noSuchUpload");
   control.refuses = () => false;
   await sweep(store);
   assert.deepEqual([await rowsOf(store, "uploads"), await rowsOf(store, "parts")], [0, 0]);
@@ -133,7 +138,7 @@ test("deleting a bucket takes what is left of uploads with it", async () => {
   await upload.parts(allParts);
   changes.length = 0;
   control.refuses = () => changes.length > 0;
-  ok(await abortUpload(store, upload.address));
+  ok(await inNamedBucket(store, abortUpload, upload.address));
   control.refuses = () => false;
   await startUpload(store);
   ok(await deleteBucket(store, testBucket));

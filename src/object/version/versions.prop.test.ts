@@ -12,6 +12,7 @@ import type { TestStore } from "../testing/test-store.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { allVersions, refOf, remove, walkVersions } from "../testing/versions.ts";
 import { setVersioning } from "../bucket/buckets.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 
 const hash = createHash();
 
@@ -116,7 +117,7 @@ class VersionsRun {
         assert.equal(versionId === undefined, model.state === "off");
         const id = versionId ?? "null";
         const at = { bucket: testBucket, key: key(one.name), version: refOf(id), conditions: {} };
-        const { data } = ok(await headObject(store, at)).row;
+        const { data } = ok(await inNamedBucket(store, headObject, at)).row;
         model.add(one.name, { id, text, data });
         return;
       }

@@ -9,10 +9,11 @@ import { deleteObject } from "../write/delete.ts";
 import type { WriteCondition } from "../conditions.ts";
 import { getObject, headObject } from "../read/get.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import { isRefusal } from "../refusal.ts";
 import { getTags, putTags } from "../write/tags.ts";
 import { openTarget } from "../target.ts";
-import { always, get, ok, put, refusalOf } from "../testing/bodies.ts";
+import { bucketOf, always, get, ok, put, refusalOf } from "../testing/bodies.ts";
 import { freedIn, refsOf } from "../testing/garbage.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { startUpload } from "../testing/uploads.ts";
@@ -41,7 +42,9 @@ async function read(store: ObjectStore, id?: string): Promise<string> {
 
 /** Where the bytes of the versions lie, for what becomes of them. */
 async function dataOf(store: ObjectStore, id: string | undefined) {
-  return ok(await headObject(store, { ...address, version: refOf(id), conditions: {} })).row.data;
+  return ok(
+    await inNamedBucket(store, headObject, { ...address, version: refOf(id), conditions: {} }),
+  ).row.data;
 }
 
 test("C5: in a versioned bucket every put keeps what it replaces, under an id of its own", async () => {
@@ -63,7 +66,10 @@ test("C5: in a versioned bucket every put keeps what it replaces, under an id of
 test("a bucket that was never versioned shows no version ids, but its objects are the null version", async () => {
   const store = await createTestStore(hash);
   assert.equal(await putIn(store, "x"), undefined);
-  assert.equal(ok(await headObject(store, { ...address, conditions: {} })).versionId, undefined);
+  assert.equal(
+    ok(await inNamedBucket(store, headObject, { ...address, conditions: {} })).versionId,
+    undefined,
+  );
   assert.equal(await read(store, "null"), "x");
   assert.deepEqual(await allVersions(store), ["k null object latest"]);
   assert.deepEqual(await remove(store, "k", "null"), { versionId: "null", deleteMarker: false });
@@ -76,7 +82,7 @@ test("C5: deleting a key puts a marker over it; deleting the marker brings it ba
   const two = await putIn(store, "two");
   const marker = await remove(store, "k");
   assert.equal(marker.deleteMarker, true);
-  const gone = await getObject(store, { ...address, conditions: {} });
+  const gone = await inNamedBucket(store, getObject, { ...address, conditions: {} });
   assert.deepEqual(gone, {
     refusal: "noSuchKey",
     details: { DeleteMarker: "true", VersionId: marker.versionId },
@@ -134,7 +140,7 @@ test("C5: a suspended bucket has one null version a key, wherever it stands, and
   const left = [`k ${top} object latest`, `k ${newer} object`, `k ${kept} object`];
   assert.deepEqual(await allVersions(store), left);
   assert.equal(
-    (await readHead(ok(await openTarget(store, testBucket, key("k")))))?.row.nullOrder,
+    (await readHead(ok(openTarget(store, await bucketOf(store), key("k")))))?.row.nullOrder,
     undefined,
   );
 });
@@ -142,7 +148,7 @@ test("C5: a suspended bucket has one null version a key, wherever it stands, and
 test("the head knows where the null version is, through puts, markers and promotions", async () => {
   const store = await createTestStore(hash);
   await putIn(store, "null");
-  const target = ok(await openTarget(store, testBucket, key("k")));
+  const target = ok(openTarget(store, await bucketOf(store), key("k")));
   const order = (await readHead(target))!.row.order;
   ok(await setVersioning(store, testBucket, "enabled"));
   const ids = [
@@ -200,7 +206,7 @@ test("conditions: a delete marker is no object, and a version is judged by its o
   const ifMatch = { kind: "ifMatch", etag } as const;
   assert.equal(refusalOf(await put(store, "k", "x", ifMatch)), "noSuchKey");
   assert.equal(
-    refusalOf(await deleteObject(store, { ...address, condition: ifMatch })),
+    refusalOf(await inNamedBucket(store, deleteObject, { ...address, condition: ifMatch })),
     "noSuchKey",
   );
   ok(await put(store, "k", "two", { kind: "ifAbsent" }));
@@ -208,20 +214,21 @@ test("conditions: a delete marker is no object, and a version is judged by its o
   const older = { ...address, version: refOf(versionId) };
   const other = { kind: "ifMatch", etag: "other" } as const;
   assert.equal(
-    refusalOf(await deleteObject(store, { ...older, condition: other })),
+    refusalOf(await inNamedBucket(store, deleteObject, { ...older, condition: other })),
     "preconditionFailed",
   );
-  ok(await deleteObject(store, { ...older, condition: ifMatch }));
+  ok(await inNamedBucket(store, deleteObject, { ...older, condition: ifMatch }));
 });
 
 test("copy: from a version, into a version; a marker is no source", async () => {
   const store = await createVersioned();
   const one = await putIn(store, "one");
   await putIn(store, "two");
-  const copy = (version: string | undefined, to: string) =>
-    copyObject(store, {
+  const copy = async (version: string | undefined, to: string) =>
+    inNamedBucket(store, copyObject, {
       source: {
         ...address,
+        bucket: await bucketOf(store),
         version: version === undefined ? undefined : refOf(version),
         conditions: {},
       },
@@ -257,19 +264,24 @@ test("tags: of the current and of older versions, in place; all else stays as it
   const store = await createVersioned();
   const one = await putIn(store, "one");
   const two = await putIn(store, "two");
-  const before = ok(await headObject(store, { ...address, version: refOf(one), conditions: {} }));
+  const before = ok(
+    await inNamedBucket(store, headObject, { ...address, version: refOf(one), conditions: {} }),
+  );
   const tagged = (id: string | undefined, value: string) =>
-    putTags(store, {
+    inNamedBucket(store, putTags, {
       ...address,
       version: id === undefined ? id : refOf(id),
       tags: [["t", value]],
     });
   assert.deepEqual(ok(await tagged(one, "1")), { versionId: one, tags: [["t", "1"]] });
   assert.deepEqual(ok(await tagged(undefined, "2")), { versionId: two, tags: [["t", "2"]] });
-  assert.deepEqual(ok(await getTags(store, { ...address, version: refOf(one) })).tags, [
-    ["t", "1"],
-  ]);
-  const after = ok(await headObject(store, { ...address, version: refOf(one), conditions: {} }));
+  assert.deepEqual(
+    ok(await inNamedBucket(store, getTags, { ...address, version: refOf(one) })).tags,
+    [["t", "1"]],
+  );
+  const after = ok(
+    await inNamedBucket(store, headObject, { ...address, version: refOf(one), conditions: {} }),
+  );
   const attributes = { ...after.row.attributes, tags: [] };
   assert.deepEqual({ ...after, row: { ...after.row, attributes } }, before);
   assert.equal(await read(store), "two");

@@ -5,6 +5,7 @@ import { isStoreError, StoreError } from "../../base/errors.ts";
 import { ManualClock, settle } from "../../extent/testing/manual-clock.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import {
   bodiesBytesMax,
   BodyBudget,
@@ -58,7 +59,7 @@ test("C6: uploads together hold no more than the budget, however many there are"
   const puts = Array.from({ length: uploads }, (_, i) => {
     const incoming = { ...incomingOf(noBytes), body: inPieces(body()), sizeBytes: chunkBytesMax };
     const input = { bucket: testBucket, key: key(`k${i}`), attributes, condition: always };
-    return putObject(store, { ...input, incoming });
+    return inNamedBucket(store, putObject, { ...input, incoming });
   });
   await settle();
   // One piece each of those who wait, two of the others.
@@ -131,7 +132,7 @@ test("C6: slow uploads take turns: one that sends nothing does not keep others w
   const input = { bucket: testBucket, attributes, condition: always };
   const slow = Array.from({ length: chunksMax }, (_, i) => {
     const incoming = { ...incomingOf(bytes), body: inPieces(body()) };
-    return putObject(store, { ...input, key: key(`slow${i}`), incoming });
+    return inNamedBucket(store, putObject, { ...input, key: key(`slow${i}`), incoming });
   });
   await settle();
   const quick = put(store, "quick", bytes);
@@ -164,5 +165,7 @@ test("C6: an upload that was cut short too often is answered SlowDown", async ()
   };
   const incoming = { ...incomingOf(noBytes), body: inPieces(body()), sizeBytes: undefined };
   const input = { bucket: testBucket, key: key("k"), attributes, condition: always };
-  await assert.rejects(putObject(store, { ...input, incoming }), { code: "overloaded" });
+  await assert.rejects(inNamedBucket(store, putObject, { ...input, incoming }), {
+    code: "overloaded",
+  });
 });

@@ -6,6 +6,7 @@ import { settle } from "../../extent/testing/manual-clock.ts";
 import type { BlobId, BucketId } from "../../format/ids.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import type { BlobIdentity } from "../blob-writer.ts";
 import { BlobWriter } from "../blob-writer.ts";
 import { always, attributes, inPieces, patterned, incomingOf } from "../testing/bodies.ts";
@@ -71,7 +72,7 @@ test("C6: chunk filler: a little of much that was announced takes little memory"
   };
   const incoming = { ...incomingOf(noBytes), body: inPieces(body()), sizeBytes: whole.length };
   const input = { bucket: testBucket, key: key("k"), attributes, condition: always, incoming };
-  const put = putObject(store, input);
+  const put = inNamedBucket(store, putObject, input);
   await settle();
   assert.deepEqual([taken, store.bodies.used], [0, 0]);
   leave.reject(new StoreError("cancelled", "the client left"));

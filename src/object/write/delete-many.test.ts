@@ -10,7 +10,7 @@ import { createHash } from "../../node/platform/hash.ts";
 import { getBucket } from "../find-bucket.ts";
 import { setVersioning } from "../bucket/buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
-import { ok, put } from "../testing/bodies.ts";
+import { bucketOf, ok, put } from "../testing/bodies.ts";
 import { createTestStore, key, testBucket } from "../testing/test-store.ts";
 import { walkVersions } from "../testing/versions.ts";
 import type { DeleteOutcome } from "./delete-many.ts";
@@ -65,7 +65,7 @@ test("C5: keys deleted together free their bytes in the commits that delete them
       return partition.commit(change);
     },
   }));
-  const outcomes = await deleteObjects(counted, testBucket, names(200).map(item));
+  const outcomes = await deleteObjects(counted, await bucketOf(counted), names(200).map(item));
   assert.ok(outcomes.every(deleted));
   assert.equal(commits, 4);
   assert.deepEqual(await keysLeft(store), []);
@@ -79,7 +79,7 @@ test("C5: keys deleted together free their bytes in the commits that delete them
 
 test("delete many: each key on its own terms, absent and doubled ones too", async () => {
   const store = await filled(4);
-  const outcomes = await deleteObjects(store, testBucket, [
+  const outcomes = await deleteObjects(store, await bucketOf(store), [
     item("key 0"),
     { key: key("key 1"), condition: { kind: "ifMatch", etag: "0".repeat(32) } },
     item("none"),
@@ -95,7 +95,7 @@ test("delete many: each key on its own terms, absent and doubled ones too", asyn
 test("delete many: in a versioned bucket each key gets a delete marker of its own", async () => {
   const store = await filled(70);
   ok(await setVersioning(store, testBucket, "enabled"));
-  const outcomes = await deleteObjects(store, testBucket, names(70).map(item));
+  const outcomes = await deleteObjects(store, await bucketOf(store), names(70).map(item));
   const ids = outcomes.map((each) => ("versionId" in each ? each.versionId : undefined));
   assert.equal(new Set(ids).size, 70);
   assert.equal((await keysLeft(store)).length, 140);
@@ -111,7 +111,7 @@ test("C4: a damaged row fails its own key alone when many are deleted", async ()
       return partition.read(keys);
     },
   }));
-  const outcomes = await deleteObjects(harmed, testBucket, names(10).map(item));
+  const outcomes = await deleteObjects(harmed, await bucketOf(harmed), names(10).map(item));
   assert.deepEqual(
     outcomes.map(deleted),
     names(10).map((name) => name !== "key 3"),
@@ -129,7 +129,7 @@ test("C2: a key that is written while many are deleted is deleted before or afte
       return partition.commit(change);
     },
   }));
-  const outcomes = await deleteObjects(raced, testBucket, names(64).map(item));
+  const outcomes = await deleteObjects(raced, await bucketOf(raced), names(64).map(item));
   assert.ok(outcomes.every(deleted));
   assert.ok(left < 0);
   assert.deepEqual(await keysLeft(store), []);

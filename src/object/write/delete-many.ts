@@ -6,7 +6,6 @@ import type { ChunkRef } from "../../format/chunk-ref.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
 import type { Partition } from "../../keymap/keymap.ts";
-import { getBucket } from "../find-bucket.ts";
 import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
@@ -46,11 +45,9 @@ const batchUnits = 16;
 /** The outcomes have the order of `items`, which are at most a thousand. */
 export async function deleteObjects(
   store: ObjectStore,
-  bucketName: string,
+  bucket: Bucket,
   items: readonly DeleteItem[],
 ): Promise<readonly DeleteOutcome[]> {
-  const bucket = await getBucket(store, bucketName);
-  if (isRefusal(bucket)) return items.map(() => bucket);
   const limiter = new Limiter({
     unitsMax: deletionsMax,
     waitersMax: items.length,
@@ -58,7 +55,7 @@ export async function deleteObjects(
   });
   const outcomes: DeleteOutcome[] = [];
   const one = async (index: number): Promise<void> => {
-    outcomes[index] = await settled(deleteObject(store, { bucket: bucketName, ...items[index]! }));
+    outcomes[index] = await settled(deleteObject(store, { bucket, ...items[index]! }));
   };
   const many = async (batch: readonly number[]): Promise<void> => {
     const some = batch.map((index) => items[index]!);

@@ -10,6 +10,7 @@ import {
   planVersion,
 } from "../../rows/version-changes.ts";
 import { checkWrite, type WriteCondition } from "../conditions.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal, type RefusalCode } from "../refusal.ts";
 import { openTarget, type Target } from "../target.ts";
@@ -23,7 +24,7 @@ import {
 } from "../../rows/versions.ts";
 
 export interface DeleteInput {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly key: Uint8Array;
   /**
    * Undefined: the key as such, which in a versioned bucket puts a delete marker over its versions.
@@ -46,7 +47,7 @@ export async function deleteObject(
   store: ObjectStore,
   input: DeleteInput,
 ): Promise<Deleted | Refusal> {
-  const target = await openTarget(store, input.bucket, input.key);
+  const target = openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
   const { version, condition } = input;
   if (version !== undefined) return deleteVersion(store, target, version, condition);

@@ -4,6 +4,7 @@ import { isStoreError, StoreError } from "../../base/errors.ts";
 import { settle } from "../../extent/testing/manual-clock.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import type { BodyHasher } from "../../platform/hash.ts";
 import { chunkPoolOf } from "./body-buffers.ts";
 import { putObject } from "./put.ts";
@@ -47,7 +48,7 @@ async function createStore(change: (hasher: BodyHasher) => Partial<BodyHasher>) 
     give(buffer);
   };
   const put = (incoming = incomingOf(bytes, { pieceBytes: 65_536 })) =>
-    putObject(store, {
+    inNamedBucket(store, putObject, {
       bucket: testBucket,
       key: key("k"),
       attributes,

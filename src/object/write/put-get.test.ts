@@ -4,6 +4,7 @@ import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { createHash } from "../../node/platform/hash.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import { bodyBytesMax } from "./store-body.ts";
 import { BlobWriter } from "../blob-writer.ts";
 import { makeObject, putObject } from "./put.ts";
@@ -13,6 +14,7 @@ import { getObject, headObject } from "../read/get.ts";
 import { isRefusal } from "../refusal.ts";
 import { openTarget } from "../target.ts";
 import {
+  bucketOf,
   always,
   attributes,
   collect,
@@ -33,7 +35,13 @@ const inBucket = { bucket: testBucket, conditions: {} };
 
 function putPieces(store: TestStore, name: string, bytes: Uint8Array, options: object) {
   const incoming = incomingOf(bytes, options);
-  return putObject(store, { ...inBucket, key: key(name), attributes, condition: always, incoming });
+  return inNamedBucket(store, putObject, {
+    ...inBucket,
+    key: key(name),
+    attributes,
+    condition: always,
+    incoming,
+  });
 }
 
 test("C6: put gives back the memory of a small body that it owns, once that is stored", async () => {
@@ -43,7 +51,7 @@ test("C6: put gives back the memory of a small body that it owns, once that is s
     const incoming = incomingOf(bytes);
     const body = { kind: "whole", read: () => bytes, ownership } as const;
     const input = { ...inBucket, key: key("k"), attributes, condition: always };
-    ok(await putObject(store, { ...input, incoming: { ...incoming, body } }));
+    ok(await inNamedBucket(store, putObject, { ...input, incoming: { ...incoming, body } }));
     assert.equal(bytes.length, ownership === "owned" ? 0 : 5000);
     assert.deepEqual(Buffer.from(ok(await get(store, "k"))), Buffer.from(patterned(5000)));
   }
@@ -55,7 +63,7 @@ test("put: what was stored is read, with MD5 as ETag and the checksum accepted",
   assert.equal(stored.etag, "5d41402abc4b2a76b9719d911017c592");
   assert.equal(stored.size, 5);
   assert.deepEqual(stored.checksum?.value, hash.digest("crc32", encodeUtf8("hello")));
-  const read = ok(await getObject(store, { ...inBucket, key: key("a") }));
+  const read = ok(await inNamedBucket(store, getObject, { ...inBucket, key: key("a") }));
   assert.equal(decodeUtf8(await collect(read.body)), "hello");
   assert.equal(read.partial, false);
   assert.deepEqual(read.row.attributes, attributes);
@@ -87,7 +95,7 @@ test("C6: put holds two chunks under way at the most, however large the body", a
 
 test("put: more chunks than a row may hold go behind a manifest", async () => {
   const store = await createTestStore(hash);
-  const target = ok(await openTarget(store, testBucket, key("k")));
+  const target = ok(openTarget(store, await bucketOf(store), key("k")));
   const blob = store.keymap.session.nextBlobId();
   const identity = { bucket: target.bucket.id, key: key("k"), blob, upload: undefined, part: 0 };
   const writer = new BlobWriter(store.writer, identity);
@@ -102,7 +110,13 @@ test("put: more chunks than a row may hold go behind a manifest", async () => {
   assert.deepEqual(ok(await get(store, "k")), bytes);
   const range = { kind: "from", first: 350, last: 1249 } as const;
   assert.deepEqual(ok(await get(store, "k", { range })), bytes.subarray(350, 1250));
-  ok(await deleteObject(store, { bucket: testBucket, key: key("k"), condition: always }));
+  ok(
+    await inNamedBucket(store, deleteObject, {
+      bucket: testBucket,
+      key: key("k"),
+      condition: always,
+    }),
+  );
   assert.deepEqual(await freedIn(store), refsOf([data]));
 });
 
@@ -111,7 +125,7 @@ test("put: a body shorter or longer than announced is not stored, and its record
   for (const sizeBytes of [4, 6, 2 * chunkBytesMax]) {
     const incoming = { ...incomingOf(encodeUtf8("hello")), sizeBytes };
     const input = { ...inBucket, key: key("k"), attributes, condition: always, incoming };
-    await assert.rejects(putObject(store, input), { code: "invalid" });
+    await assert.rejects(inNamedBucket(store, putObject, input), { code: "invalid" });
   }
   assert.equal(refusalOf(await get(store, "k")), "noSuchKey");
   assert.deepEqual(store.writer.released, store.writer.appended);
@@ -127,14 +141,19 @@ test("C3: a body that breaks off, or is not accepted, leaves what was there and 
   };
   const base = { ...inBucket, key: key("k"), attributes, condition: always };
   const cut = { ...incomingOf(long), sizeBytes: undefined, body: inPieces(broken()) };
-  await assert.rejects(putObject(store, { ...base, incoming: cut }), { code: "cancelled" });
+  await assert.rejects(inNamedBucket(store, putObject, { ...base, incoming: cut }), {
+    code: "cancelled",
+  });
   const refused = {
     ...incomingOf(long),
     accept: () => {
       throw new Error("bad digest");
     },
   };
-  await assert.rejects(putObject(store, { ...base, incoming: refused }), /bad digest/);
+  await assert.rejects(
+    inNamedBucket(store, putObject, { ...base, incoming: refused }),
+    /bad digest/,
+  );
   assert.equal(decodeUtf8(ok(await get(store, "k"))), "before");
   assert.equal(store.writer.appended.length, 1 + 2 + 3);
   assert.deepEqual(store.writer.released, store.writer.appended);
@@ -160,14 +179,16 @@ test("put: a signal that aborts ends it", async () => {
   const body = { ...inPieces(pieces(encodeUtf8("x"))), signal: abort.signal };
   const incoming = { ...incomingOf(encodeUtf8("x")), body };
   const input = { ...inBucket, key: key("k"), attributes, condition: always, incoming };
-  await assert.rejects(putObject(store, input), { code: "cancelled" });
+  await assert.rejects(inNamedBucket(store, putObject, input), { code: "cancelled" });
 });
 
 test("get: a peer that leaves ends what lasts", async () => {
   const store = await createTestStore(hash);
   ok(await put(store, "k", patterned(2 * chunkBytesMax)));
   const abort = new AbortController();
-  const read = ok(await getObject(store, { ...inBucket, key: key("k"), peer: abort }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { ...inBucket, key: key("k"), peer: abort }),
+  );
   const body = read.body[Symbol.asyncIterator]();
   assert.equal((await body.next()).done, false);
   abort.abort();
@@ -181,11 +202,11 @@ test("put: keys and bodies past the limits are refused", async () => {
   ok(await put(store, new Uint8Array(1024), "x"));
   const incoming = { ...incomingOf(encodeUtf8("x")), sizeBytes: bodyBytesMax + 1 };
   const input = { ...inBucket, key: key("k"), attributes, condition: always, incoming };
-  const refusal = await putObject(store, input);
+  const refusal = await inNamedBucket(store, putObject, input);
   assert.ok(isRefusal(refusal));
   assert.equal(refusal.refusal, "entityTooLarge");
   assert.equal(refusal.details?.["MaxSizeAllowed"], "5368709120");
-  const elsewhere = await putObject(store, { ...input, bucket: "nowhere" });
+  const elsewhere = await inNamedBucket(store, putObject, { ...input, bucket: "nowhere" });
   assert.equal(refusalOf(elsewhere), "noSuchBucket");
 });
 
@@ -197,8 +218,8 @@ test("C5: what an overwrite or a delete frees, and nothing else, stands in garba
   ok(await put(store, "a", "second"));
   assert.deepEqual(await freedIn(store), refsOf([], store.writer.appended[0]));
   const remove = { bucket: testBucket, key: key("a"), condition: always };
-  ok(await deleteObject(store, remove));
-  ok(await deleteObject(store, remove));
+  ok(await inNamedBucket(store, deleteObject, remove));
+  ok(await inNamedBucket(store, deleteObject, remove));
   const [first, , second] = store.writer.appended;
   assert.deepEqual(await freedIn(store), refsOf([], first, second));
 });
@@ -217,7 +238,7 @@ test("get: ranges are what S3 makes of them", async () => {
     [{ kind: "from", first: 10 }, undefined],
   ] as const;
   for (const [range, expected] of cases) {
-    const read = await getObject(store, { ...inBucket, key: key("k"), range });
+    const read = await inNamedBucket(store, getObject, { ...inBucket, key: key("k"), range });
     if (expected === undefined) {
       assert.ok(isRefusal(read));
       assert.deepEqual(read, { refusal: "invalidRange", details: { ActualObjectSize: "10" } });
@@ -248,15 +269,15 @@ test("get: part numbers of a single object", async () => {
   const store = await createTestStore(hash);
   ok(await put(store, "k", "0123456789"));
   const input = { ...inBucket, key: key("k") };
-  const first = ok(await headObject(store, { ...input, partNumber: 1 }));
+  const first = ok(await inNamedBucket(store, headObject, { ...input, partNumber: 1 }));
   assert.deepEqual([first.first, first.length, first.partial], [0, 10, true]);
   assert.equal(first.partCount, undefined);
-  const second = await headObject(store, { ...input, partNumber: 2 });
+  const second = await inNamedBucket(store, headObject, { ...input, partNumber: 2 });
   assert.ok(isRefusal(second));
   const details = { PartNumberRequested: "2", ActualPartCount: "1" };
   assert.deepEqual(second, { refusal: "invalidPartNumber", details });
   const range = { kind: "suffix", length: 1 } as const;
-  const both = await headObject(store, { ...input, partNumber: 1, range });
+  const both = await inNamedBucket(store, headObject, { ...input, partNumber: 1, range });
   assert.equal(refusalOf(both), "invalidRequest");
 });
 
@@ -283,7 +304,7 @@ test("put: pieces that are owned are freed once they are copied, others stay as 
     };
     const incoming = { ...incomingOf(bytes), body: inPieces(bodyPieces(), ownership) };
     const target = { bucket: testBucket, key: key(ownership), attributes, condition: always };
-    ok(await putObject(store, { ...target, incoming }));
+    ok(await inNamedBucket(store, putObject, { ...target, incoming }));
     assert.equal(Buffer.compare(ok(await get(store, ownership)), bytes), 0);
     const held = handedOut.reduce((sum, { buffer }) => sum + buffer.byteLength, 0);
     assert.equal(held, ownership === "owned" ? 0 : bytes.length);

@@ -7,6 +7,7 @@ import { commitPlan, type Planned, readFenceAndHead, releasing } from "../../row
 import { type MadeVersion, type NewVersion, planVersion } from "../../rows/version-changes.ts";
 import { objectOf, versionOf } from "../../rows/versions.ts";
 import { checkWrite, etagOf, type WriteCondition } from "../conditions.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal, type RefusalCode } from "../refusal.ts";
 import { openTarget, type Target } from "../target.ts";
@@ -14,7 +15,7 @@ import { storeBody } from "./store-body.ts";
 import type { IncomingBody } from "./incoming-body.ts";
 
 export interface PutInput {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly key: Uint8Array;
   readonly attributes: ObjectAttributes;
   readonly condition: WriteCondition;
@@ -34,15 +35,6 @@ export interface Stored {
 /** Stores an object; durable and visible in one instant (C1, C3), or nothing of it ever is. */
 export function putObject(store: ObjectStore, input: PutInput): Promise<Stored | Refusal> {
   const target = openTarget(store, input.bucket, input.key);
-  if (target instanceof Promise) return target.then((found) => putAt(store, found, input));
-  return putAt(store, target, input);
-}
-
-function putAt(
-  store: ObjectStore,
-  target: Target | Refusal,
-  input: PutInput,
-): Promise<Stored | Refusal> {
   if (isRefusal(target)) return Promise.resolve(target);
   // Without a condition the early look would refuse only in a bucket that is just being deleted,
   // and cost a read of the index for each object.

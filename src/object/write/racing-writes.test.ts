@@ -8,6 +8,7 @@ import { commitAttemptsMax } from "../../rows/commit.ts";
 import { deleteObject } from "./delete.ts";
 import { getObject } from "../read/get.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { inNamedBucket } from "../bucket/in-named-bucket.ts";
 import { putObject } from "./put.ts";
 import {
   attributes,
@@ -61,7 +62,9 @@ test("C2, C5: 64 racing writers all succeed, one stays, and the others' bytes ar
   const at = await frontEnds(store);
   const writes = Array.from({ length: racers }, (_, index) => put(at(index), "k", `w ${index}`));
   (await Promise.all(writes)).forEach(ok);
-  const kept = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const kept = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   const appended = [...store.writer.appended, ...at(1).writer.appended];
   const left = refsOf([kept.row.data]);
   const all = refsOf([], ...appended);
@@ -73,7 +76,8 @@ test("C2, C5: 64 racing writers all succeed, one stays, and the others' bytes ar
 
 test("head: a version is newer than the one it replaces although the clock was set back", async () => {
   const store = await createTestStore(hash);
-  const read = () => getObject(store, { bucket: testBucket, key: key("k"), conditions: {} });
+  const read = () =>
+    inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} });
   ok(await put(store, "k", "first"));
   const first = ok(await read()).row.order;
   store.platform.advance(-60_000);
@@ -89,7 +93,10 @@ test("C2: a condition that held before the body is judged again at the commit", 
   };
   const incoming = { ...incomingOf(encodeUtf8("late")), body: inPieces(body()) };
   const base = { bucket: testBucket, key: key("k"), attributes, incoming };
-  const result = await putObject(store, { ...base, condition: { kind: "ifAbsent" } });
+  const result = await inNamedBucket(store, putObject, {
+    ...base,
+    condition: { kind: "ifAbsent" },
+  });
   assert.equal(refusalOf(result), "preconditionFailed");
   assert.equal(decodeUtf8(ok(await get(store, "k"))), "earlier");
   assert.equal(store.writer.released.length, store.writer.appended.length);
@@ -103,14 +110,19 @@ test("put: a condition that fails is answered before the body is read", async ()
   };
   const incoming = { ...incomingOf(encodeUtf8("x")), body: inPieces(unread) };
   const base = { bucket: testBucket, key: key("k"), attributes, incoming };
-  const result = await putObject(store, { ...base, condition: { kind: "ifAbsent" } });
+  const result = await inNamedBucket(store, putObject, {
+    ...base,
+    condition: { kind: "ifAbsent" },
+  });
   assert.equal(refusalOf(result), "preconditionFailed");
 });
 
 test("C3: a read that began sees its bytes to the end while the object is replaced", async () => {
   const store = await createTestStore(hash);
   ok(await put(store, "k", "old"));
-  const read = ok(await getObject(store, { bucket: testBucket, key: key("k"), conditions: {} }));
+  const read = ok(
+    await inNamedBucket(store, getObject, { bucket: testBucket, key: key("k"), conditions: {} }),
+  );
   ok(await put(store, "k", "new"));
   assert.equal(decodeUtf8(await collect(read.body)), "old");
 });
@@ -118,7 +130,7 @@ test("C3: a read that began sees its bytes to the end while the object is replac
 test("delete: conditional as on AWS", async () => {
   const store = await createTestStore(hash);
   const remove = (etag: string) =>
-    deleteObject(store, {
+    inNamedBucket(store, deleteObject, {
       bucket: testBucket,
       key: key("k"),
       condition: { kind: "ifMatch", etag },
@@ -167,5 +179,11 @@ test("C5: records are released once their commit is decided, and never while it 
   await assert.rejects(put(failing("unknown"), "k", "x"), { code: "unknown" });
   assert.equal(store.writer.released.length, 1);
   assert.equal(store.writer.appended.length, 2);
-  ok(await deleteObject(store, { bucket: testBucket, key: key("k"), condition: always }));
+  ok(
+    await inNamedBucket(store, deleteObject, {
+      bucket: testBucket,
+      key: key("k"),
+      condition: always,
+    }),
+  );
 });

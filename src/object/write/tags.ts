@@ -2,6 +2,7 @@ import { whenReady } from "../../base/ready.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import type { NameValue } from "../../format/object-row.ts";
 import { commitPlan, type Plan } from "../../rows/commit.ts";
+import type { Bucket } from "../decoded-buckets.ts";
 import type { ObjectStore } from "../object-store.ts";
 import { isRefusal, type Refusal } from "../refusal.ts";
 import { openTarget } from "../target.ts";
@@ -11,7 +12,7 @@ import { type Version, versionKeys } from "../../rows/versions.ts";
 import { openVersion, openVersionFrom } from "../version/open-version.ts";
 
 export interface TagsAddress {
-  readonly bucket: string;
+  readonly bucket: Bucket;
   readonly key: Uint8Array;
   /** Undefined: the current one. */
   readonly version?: VersionRef | undefined;
@@ -29,7 +30,7 @@ export async function getTags(
   store: ObjectStore,
   address: TagsAddress,
 ): Promise<TagsOfVersion | Refusal> {
-  const target = await openTarget(store, address.bucket, address.key);
+  const target = openTarget(store, address.bucket, address.key);
   if (isRefusal(target)) return target;
   const version = await openVersion(target, address.version);
   if (isRefusal(version)) return version;
@@ -45,7 +46,7 @@ export async function putTags(
   store: ObjectStore,
   input: TagsAddress & { readonly tags: readonly NameValue[] },
 ): Promise<TagsOfVersion | Refusal> {
-  const target = await openTarget(store, input.bucket, input.key);
+  const target = openTarget(store, input.bucket, input.key);
   if (isRefusal(target)) return target;
   const { version, tags } = input;
   return commitPlan(

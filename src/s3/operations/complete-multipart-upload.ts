@@ -2,7 +2,7 @@ import { fromBase64 } from "../../base/bytes.ts";
 import type { CompletePart } from "../../object/upload/choose-parts.ts";
 import { type CompleteInput, completeUpload } from "../../object/upload/complete-upload.ts";
 import type { HttpResponse } from "../../platform/http.ts";
-import { type Operation, type S3Call, granted, permit, xmlResponse } from "../call.ts";
+import { type Operation, type Place, type S3Call, granted, permit, xmlResponse } from "../call.ts";
 import {
   checksumAlgorithms,
   checksumElementName,
@@ -22,18 +22,18 @@ const listBytesMax = 4 * 1024 * 1024;
 
 export const completeMultipartUpload: Operation = async (call) => {
   const { bucket, key } = call.target;
-  await permit(call, "s3:PutObject", { bucket, key });
-  const address = parseUploadAddress(call);
+  const owned = await permit(call, "s3:PutObject", { bucket, key });
+  const { address, place } = parseUploadAddress(call, owned);
   const condition = parseWriteCondition(call.headers);
   const expected = { ...expectedChecksum(call), expectedSize: expectedSize(call) };
   const parts = await withBodyOnly(call, listBytesMax, (body) => parseParts(call, body));
   const input = { ...address, parts, condition, ...expected };
-  return call.keepAlive(complete(call, input));
+  return call.keepAlive(complete(call, place, input));
 };
 
-async function complete(call: S3Call, input: CompleteInput): Promise<HttpResponse> {
-  const { bucket, key } = input;
-  const stored = granted(await completeUpload(call.objects, input), input);
+async function complete(call: S3Call, place: Place, input: CompleteInput): Promise<HttpResponse> {
+  const { bucket, key } = call.target;
+  const stored = granted(await completeUpload(call.objects, input), place);
   return xmlResponse(
     xmlDocument("CompleteMultipartUploadResult", [
       textElement("Location", locationOf(call)),

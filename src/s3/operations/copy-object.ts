@@ -30,14 +30,14 @@ export const copyObject: Operation = async (call) => {
   const attributes = chooseAttributes(call, source, owned);
   const checksum = declaredChecksums(call, true).checksum?.algorithm;
   const { signal } = call.request;
-  const input = { source, bucket, key, attributes, checksum, condition, signal };
+  const input = { source, bucket: owned, key, attributes, checksum, condition, signal };
   return call.keepAlive(copy(call, input));
 };
 
 async function copy(call: S3Call, input: CopyInput): Promise<HttpResponse> {
   const { source } = input;
   const stored = await copyStored(call.objects, input);
-  if (isRefusal(stored)) throw await refusedCopy(call, stored, { source, target: call.target });
+  if (isRefusal(stored)) throw refusedCopy(call, stored, { source, target: call.target });
   return xmlResponse(
     xmlDocument("CopyObjectResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),
@@ -78,7 +78,7 @@ function replaces(call: S3Call, header: string, unknown: string): boolean {
  */
 function refuseSelfCopy(call: S3Call, source: CopySource): void {
   const { bucket, key } = call.target;
-  const other = source.bucket !== bucket || !equalBytes(source.key, key);
+  const other = source.bucket.name !== bucket || !equalBytes(source.key, key);
   if (other || source.version !== undefined) return;
   throw new S3Error("InvalidRequest", {
     message:

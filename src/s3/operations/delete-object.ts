@@ -26,7 +26,7 @@ export const deleteObject: Operation = async (call) => {
   const found = await permit(call, versionAction("s3:DeleteObject", call), { bucket, key });
   const version = parseVersion(call, found);
   const condition = parseDeleteCondition(call.headers);
-  const input = { bucket, key, version, condition };
+  const input = { bucket: found, key, version, condition };
   const deleted = granted(await removeObject(call.objects, input), { bucket, key });
   return { status: 204, headers: headersOf(deleted) };
 };
@@ -48,7 +48,7 @@ const anyKey = encodeUtf8("*");
  */
 export const deleteObjects: Operation = async (call) => {
   const { bucket } = call.target;
-  await permit(call, "s3:DeleteObject", { bucket, key: anyKey });
+  const found = await permit(call, "s3:DeleteObject", { bucket, key: anyKey });
   requireDigest(call);
   const { wanted, quiet } = await withBody(call, listBytesMax, (body) => parseDelete(call, body));
   const items: DeleteItem[] = [];
@@ -61,7 +61,7 @@ export const deleteObjects: Operation = async (call) => {
       one.outcome = failure(call, thrown);
     }
   }
-  const outcomes = await deleteRows(call.objects, bucket, items);
+  const outcomes = await deleteRows(call.objects, found, items);
   for (const [index, one] of admitted.entries()) {
     const outcome = outcomes[index]!;
     if ("thrown" in outcome) one.outcome = failure(call, outcome.thrown);

@@ -35,7 +35,7 @@ export const getObjectAttributes: Operation = async (call) => {
   await permit(call, versionAction("s3:GetObjectAttributes", call), place);
   const wanted = parseAttributes(call);
   const version = parseVersion(call, found);
-  const object = await describeObject(call.objects, { bucket, key, version });
+  const object = await describeObject(call.objects, { bucket: found, key, version });
   if (isRefusal(object)) throw refusedVersion(object, call);
   const elements: Xml[] = [];
   for (const name of attributeNames) {

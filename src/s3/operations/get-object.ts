@@ -59,7 +59,7 @@ export function openRead(call: S3Call): Ready<GetInput> {
     const version = parseVersion(call, found);
     checkResponseOverrides(call);
     return {
-      bucket,
+      bucket: found,
       key,
       version,
       conditions: parseReadConditions(call.headers, ""),

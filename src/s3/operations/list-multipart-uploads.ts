@@ -25,7 +25,7 @@ export const listMultipartUploads: Operation = async (call) => {
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
   const markers = parseMarkers(call, found);
-  const input = { bucket, prefix, delimiter, ...markers, limit };
+  const input = { bucket: found, prefix, delimiter, ...markers, limit };
   const { items, truncated } = granted(await listUploads(call.objects, input), { bucket });
   const more = truncated && limit > 0;
   return xmlResponse(

@@ -26,13 +26,13 @@ import { type Xml, textElement } from "../xml/xml-write.ts";
 
 export const listObjectVersions: Operation = async (call) => {
   const { bucket, query } = call.target;
-  await permit(call, "s3:ListBucketVersions", { bucket });
+  const found = await permit(call, "s3:ListBucketVersions", { bucket });
   const encoding = keyEncodingOf(call);
   const limit = parseCountParameter(call, "max-keys", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
   const after = parseMarkers(call);
-  const input = { bucket, prefix, delimiter, after, limit };
+  const input = { bucket: found, prefix, delimiter, after, limit };
   const { items, truncated } = granted(await listVersions(call.objects, input), { bucket });
   const more = truncated && limit > 0;
   return xmlResponse(

@@ -24,7 +24,7 @@ export const createMultipartUpload: Operation = async (call) => {
   const attributes = parseObjectAttributes(call.headers, owned);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const checksum = chooseChecksum(call);
-  const input = { bucket, key, attributes, checksum };
+  const input = { bucket: owned, key, attributes, checksum };
   const { upload } = granted(await initiateUpload(call.objects, input), { bucket, key });
   return xmlResponse(
     xmlDocument("InitiateMultipartUploadResult", [
@@ -67,9 +67,9 @@ function headersOf(checksum: UploadRow["checksum"]): HeaderList {
 
 export const abortMultipartUpload: Operation = async (call) => {
   const { bucket, key } = call.target;
-  await permit(call, "s3:AbortMultipartUpload", { bucket, key });
-  const address = parseUploadAddress(call);
-  granted(await abortUpload(call.objects, address), address);
+  const owned = await permit(call, "s3:AbortMultipartUpload", { bucket, key });
+  const { address, place } = parseUploadAddress(call, owned);
+  granted(await abortUpload(call.objects, address), place);
   return { status: 204, headers: [] };
 };
 
@@ -78,12 +78,12 @@ const pagePartsMax = 1000;
 
 export const listParts: Operation = async (call) => {
   const { bucket, key } = call.target;
-  await permit(call, "s3:ListMultipartUploadParts", { bucket, key });
-  const address = parseUploadAddress(call);
+  const owned = await permit(call, "s3:ListMultipartUploadParts", { bucket, key });
+  const { address, place } = parseUploadAddress(call, owned);
   const limit = parseCountParameter(call, "max-parts", pagePartsMax, pagePartsMax);
   const afterPart = parseCountParameter(call, "part-number-marker", 0, partsMax);
   const found = await listPartRows(call.objects, { ...address, afterPart, limit });
-  const { upload, parts, truncated } = granted(found, address);
+  const { upload, parts, truncated } = granted(found, place);
   return xmlResponse(
     xmlDocument("ListPartsResult", [
       textElement("Bucket", bucket),

@@ -18,7 +18,7 @@ import {
 export async function openTagging(call: S3Call, action: string): Promise<TagsAddress> {
   const { bucket, key } = call.target;
   const found = await permit(call, versionAction(action, call), { bucket, key });
-  return { bucket, key, version: parseVersion(call, found) };
+  return { bucket: found, key, version: parseVersion(call, found) };
 }
 
 export async function replaceTags(

@@ -37,7 +37,7 @@ export const postObject: Operation = async (call) => {
   const attributes = { ...parseObjectAttributes(put.headers, owned), ...tagsOf(form) };
   if (attributes.tags.length > 0) await permit(put, "s3:PutObjectTagging", { bucket, key });
   const incoming = fileUpload(put, form, policy);
-  const input = { bucket, key, attributes, condition, incoming };
+  const input = { bucket: owned, key, attributes, condition, incoming };
   return formAnswer(put, form, granted(await storeObject(put.objects, input), { bucket, key }));
 };
 

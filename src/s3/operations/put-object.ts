@@ -16,7 +16,7 @@ export const putObject: Operation = async (call) => {
   const attributes = parseObjectAttributes(call.headers, owned, isChunked);
   if (attributes.tags.length > 0) await permit(call, "s3:PutObjectTagging", { bucket, key });
   const incoming = openUpload(call, undefined);
-  const input = { bucket, key, attributes, condition, incoming };
+  const input = { bucket: owned, key, attributes, condition, incoming };
   const stored = granted(await storeObject(call.objects, input), { bucket, key });
   return { status: 200, headers: storedObjectHeaders(stored) };
 };

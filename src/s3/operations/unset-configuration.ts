@@ -69,7 +69,7 @@ function readOfObject(action: string, answer: (owner: string) => Uint8Array): Op
     const { bucket, key } = call.target;
     const found = await permit(call, versionAction(action, call), { bucket, key });
     const version = parseVersion(call, found);
-    const object = await describeObject(call.objects, { bucket, key, version });
+    const object = await describeObject(call.objects, { bucket: found, key, version });
     if (isRefusal(object)) throw refusedVersion(object, call);
     const { row, versionId } = object;
     return xmlResponse(answer(row.attributes.owner), versionHeaders(versionId));

@@ -5,11 +5,10 @@ import { isRefusal } from "../../object/refusal.ts";
 import {
   type OpenUpload,
   findUpload,
-  type UploadAddress,
   uploadPart as storePart,
 } from "../../object/upload/multipart.ts";
 import type { HttpResponse } from "../../platform/http.ts";
-import { granted, type Operation, permit, type S3Call, xmlResponse } from "../call.ts";
+import { granted, type Operation, permit, type Place, type S3Call, xmlResponse } from "../call.ts";
 import { S3Error } from "../errors.ts";
 import { checksumHeaders, checksumName, partChecksumElements } from "../request/checksums.ts";
 import {
@@ -25,15 +24,15 @@ import { etagElement, textElement, xmlDocument } from "../xml/xml-write.ts";
 
 export const uploadPart: Operation = async (call) => {
   const { bucket, key } = call.target;
-  await permit(call, "s3:PutObject", { bucket, key });
-  const address = parseUploadAddress(call);
+  const owned = await permit(call, "s3:PutObject", { bucket, key });
+  const { address, place } = parseUploadAddress(call, owned);
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
-  const upload = granted(await findUpload(call.objects, address), address);
+  const upload = granted(await findUpload(call.objects, address), place);
   const { checksum } = upload.row;
   checkAlgorithm(checksum?.algorithm, declaredChecksums(call).checksum?.algorithm);
   // All parts keep the checksum that the whole is to have, whatever they are sent with.
   const data = openUpload(call, checksum?.algorithm ?? defaultChecksum);
-  const stored = granted(await storePart(call.objects, upload, { part, data }), address);
+  const stored = granted(await storePart(call.objects, upload, { part, data }), place);
   const shown = checksum === undefined ? data.sent() : stored.checksum;
   return {
     status: 200,
@@ -55,23 +54,23 @@ function checkAlgorithm(
 export const uploadPartCopy: Operation = async (call) => {
   const { bucket, key } = call.target;
   const source = await openCopySource(call);
-  await permit(call, "s3:PutObject", { bucket, key });
-  const address = parseUploadAddress(call);
+  const owned = await permit(call, "s3:PutObject", { bucket, key });
+  const { address, place } = parseUploadAddress(call, owned);
   const part = must(parsePartNumber(call), "the routing table asks for a part number");
   const range = parseCopyRange(call);
-  const upload = granted(await findUpload(call.objects, address), address);
+  const upload = granted(await findUpload(call.objects, address), place);
   const { signal } = call.request;
-  return call.keepAlive(copy(call, address, upload, { part, source, range, signal }));
+  return call.keepAlive(copy(call, place, upload, { part, source, range, signal }));
 };
 
 async function copy(
   call: S3Call,
-  target: UploadAddress,
+  target: Place,
   upload: OpenUpload,
   input: CopyPartInput,
 ): Promise<HttpResponse> {
   const stored = await copyPart(call.objects, upload, input);
-  if (isRefusal(stored)) throw await refusedCopy(call, stored, { source: input.source, target });
+  if (isRefusal(stored)) throw refusedCopy(call, stored, { source: input.source, target });
   return xmlResponse(
     xmlDocument("CopyPartResult", [
       textElement("LastModified", formatIsoDate(stored.modifiedMs)),

@@ -1,7 +1,6 @@
 import { encodeUtf8 } from "../../base/bytes.ts";
-import { getBucket } from "../../object/bucket/buckets.ts";
 import type { Copied, CopySource } from "../../object/copy.ts";
-import { type Refusal, isRefusal } from "../../object/refusal.ts";
+import type { Refusal } from "../../object/refusal.ts";
 import type { HeaderList } from "../../platform/http.ts";
 import { type Place, type S3Call, permitSource, refused } from "../call.ts";
 import { parseReadConditions } from "./condition-headers.ts";
@@ -21,7 +20,8 @@ export async function openCopySource(call: S3Call): Promise<CopySource> {
   const action = versionId === undefined ? "s3:GetObject" : "s3:GetObjectVersion";
   const found = await permitSource(call, action, { bucket, key });
   const version = versionId === undefined ? undefined : versionIn(found, versionId);
-  return { bucket, key, version, conditions: parseReadConditions(call.headers, `${header}-`) };
+  const conditions = parseReadConditions(call.headers, `${header}-`);
+  return { bucket: found, key, version, conditions };
 }
 
 /**
@@ -90,14 +90,15 @@ export function refuseCopyRange(call: S3Call): void {
 }
 
 /** A copy's refusal, naming the bucket or key that it is about: the source's or the target's. */
-export async function refusedCopy(
+export function refusedCopy(
   call: S3Call,
   refusal: Refusal,
   from: { readonly source: CopySource; readonly target: Place },
-): Promise<S3Error> {
+): S3Error {
   const { source, target } = from;
   if (refusal.refusal === "invalidRange") return refusedRange(call, refusal);
-  return refused(refusal, (await isAboutSource(call, refusal, source)) ? source : target);
+  if (!isAboutSource(call, refusal)) return refused(refusal, target);
+  return refused(refusal, { bucket: source.bucket.name, key: source.key });
 }
 
 /**
@@ -113,8 +114,8 @@ function refusedRange(call: S3Call, { details }: Refusal): S3Error {
   return invalidArgument(rangeHeader, call.headers.get(rangeHeader) ?? "", message);
 }
 
-async function isAboutSource(call: S3Call, { refusal }: Refusal, source: Place): Promise<boolean> {
-  if (refusal === "noSuchBucket") return isRefusal(await getBucket(call.objects, source.bucket));
+/** The source's bucket was there when it was read: one that is not is the target's. */
+function isAboutSource(call: S3Call, { refusal }: Refusal): boolean {
   // Only If-Match makes it matter whether the target is there.
   return refusal === "noSuchKey" && !call.headers.has("if-match");
 }

@@ -4,7 +4,7 @@ import type { Refusal } from "../../object/refusal.ts";
 import type { UploadAddress } from "../../object/upload/multipart.ts";
 import { parseVersionId, type VersionRef } from "../../format/version-id.ts";
 import type { HeaderList } from "../../platform/http.ts";
-import { refused, type S3Call } from "../call.ts";
+import { type Place, refused, type S3Call } from "../call.ts";
 import { invalidArgument, S3Error } from "../errors.ts";
 
 /** @limit S3's limit for the parts of an upload. */
@@ -20,11 +20,17 @@ export function parsePartNumber(call: S3Call): number | undefined {
   throw invalidArgument("partNumber", text, message);
 }
 
+/** The upload that the query names, and its place as errors name it. */
+export interface NamedUpload {
+  readonly address: UploadAddress;
+  readonly place: Place;
+}
+
 /** The upload that the query names; one that can't be ours does not exist. */
-export function parseUploadAddress(call: S3Call): UploadAddress {
-  const { bucket, key, query } = call.target;
-  const text = query.get("uploadId") ?? "";
-  return { bucket, key, upload: parseUploadId(text) };
+export function parseUploadAddress(call: S3Call, bucket: Bucket): NamedUpload {
+  const { key, query } = call.target;
+  const upload = parseUploadId(query.get("uploadId") ?? "");
+  return { address: { bucket, key, upload }, place: { bucket: bucket.name, key, upload } };
 }
 
 function parseUploadId(text: string): UploadId {

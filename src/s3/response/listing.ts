@@ -50,13 +50,13 @@ export interface ListOptions {
 /** Lists one page, after `after`. */
 export async function listPage(call: S3Call, options: ListOptions): Promise<Listing> {
   const { bucket, query } = call.target;
-  const { region } = await permit(call, "s3:ListBucket", { bucket });
+  const owned = await permit(call, "s3:ListBucket", { bucket });
   const encoding = keyEncodingOf(call);
   const limit = parseCountParameter(call, "max-keys", pageItemsMax, pageItemsMax);
   const prefix = keyParameter(query, "prefix") ?? noBytes;
   const delimiter = keyParameter(query, "delimiter");
   const { after, prefixOfAfter, withOwner } = options;
-  const input = { bucket, prefix, delimiter, after, prefixOfAfter, limit };
+  const input = { bucket: owned, prefix, delimiter, after, prefixOfAfter, limit };
   const found = granted(await listObjects(call.objects, input), { bucket });
   // S3 calls an empty page complete if it was asked for: going on from it would never end.
   const page = { items: found.items, truncated: found.truncated && limit > 0 };
@@ -69,7 +69,7 @@ export async function listPage(call: S3Call, options: ListOptions): Promise<List
     encoding.element,
     textElement("IsTruncated", page.truncated),
   ];
-  const headers = [bucketRegionHeader({ region })];
+  const headers = [bucketRegionHeader(owned)];
   const writeItems = (out: XmlBytes): void => writeItemRows(out, page.items, encoding, withOwner);
   return { encoding, delimiter: shownDelimiter, page, elements, writeItems, headers };
 }

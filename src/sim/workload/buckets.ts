@@ -4,6 +4,7 @@ import { createBucket, deleteBucket } from "../../object/bucket/buckets.ts";
 import { etagOf } from "../../object/conditions.ts";
 import type { ListItem } from "../../object/list/list-objects.ts";
 import { listObjects } from "../../object/list/list-objects.ts";
+import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import { Violation } from "../history.ts";
 import type { KeyStep } from "../key-state.ts";
 import { absent } from "../key-state.ts";
@@ -70,7 +71,7 @@ export async function listWith(session: ClientSession, listing: AskedListing): P
     const what = `list ${bucket} "${decodeUtf8(prefix)}" after ${after && decodeUtf8(after)}`;
     const skipped = session.rowsSkipped;
     const attempt = await session.attempt(what, (store) =>
-      listObjects(store, { ...listing, after }),
+      inNamedBucket(store, listObjects, { ...listing, after }),
     );
     // A page without rows that are damaged says nothing of their keys.
     if (session.rowsSkipped > skipped) return names;

@@ -11,6 +11,7 @@ import {
 } from "../../object/upload/multipart.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { Stored } from "../../object/write/put.ts";
+import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import { Violation } from "../history.ts";
 import { uploadIdleMs } from "../roles.ts";
 import type { PartContent, Value } from "../values.ts";
@@ -91,7 +92,7 @@ async function initiate(
   const target = targetName(bucket, key);
   const activeMs = session.nowMs();
   const attempt = await session.attempt(`initiate ${target} ${base}`, (store) =>
-    initiateUpload(store, {
+    inNamedBucket(store, initiateUpload, {
       bucket,
       key,
       attributes: attributesFor(base),
@@ -118,7 +119,7 @@ async function sendPart(
   const attempt = await session.attempt(
     `part ${describe(upload)} ${number} ${length} B`,
     async (store) => {
-      const open = await findUpload(store, { ...upload, upload: upload.id });
+      const open = await inNamedBucket(store, findUpload, { ...upload, upload: upload.id });
       if (isRefusal(open)) return open;
       return uploadPart(store, open, { part: number, data: incomingOf(session, bytes) });
     },
@@ -135,7 +136,7 @@ async function sendPart(
 
 async function checkParts(session: ClientSession, upload: Upload): Promise<void> {
   const attempt = await session.attempt(`list-parts ${describe(upload)}`, (store) =>
-    listParts(store, { ...upload, upload: upload.id, afterPart: 0, limit: 100 }),
+    inNamedBucket(store, listParts, { ...upload, upload: upload.id, afterPart: 0, limit: 100 }),
   );
   if (attempt.kind === "refused") expectGone(session, upload, attempt);
   if (attempt.kind !== "answer") return;
@@ -238,7 +239,7 @@ function completeOnce(
   parts: readonly CompletePart[],
 ): Promise<Completion> {
   return session.attempt(`complete ${describe(upload)} ${parts.map(({ part }) => part)}`, (store) =>
-    completeUpload(store, {
+    inNamedBucket(store, completeUpload, {
       ...upload,
       upload: upload.id,
       parts,
@@ -258,12 +259,12 @@ async function retrying<T>(once: () => Promise<Attempt<T>>): Promise<Attempt<T>[
 
 async function abort(session: ClientSession, upload: Upload): Promise<void> {
   const attempt = await session.attempt(`abort ${describe(upload)}`, (store) =>
-    abortUpload(store, { ...upload, upload: upload.id }),
+    inNamedBucket(store, abortUpload, { ...upload, upload: upload.id }),
   );
   if (attempt.kind === "refused") expectGone(session, upload, attempt);
   if (attempt.kind !== "answer") return;
   const again = await session.attempt(`list-parts ${describe(upload)}`, (store) =>
-    listParts(store, { ...upload, upload: upload.id, afterPart: 0, limit: 100 }),
+    inNamedBucket(store, listParts, { ...upload, upload: upload.id, afterPart: 0, limit: 100 }),
   );
   if (again.kind === "answer") throw new Violation(`C3: ${again.label}: it was aborted`);
 }

@@ -1,3 +1,4 @@
+import { getBucket } from "../../object/bucket/buckets.ts";
 import { deleteObject } from "../../object/write/delete.ts";
 import { deleteObjects } from "../../object/write/delete-many.ts";
 import { isRefusal } from "../../object/refusal.ts";
@@ -12,6 +13,7 @@ import { plainPieces } from "../../platform/piece-decoder.ts";
 import { StoreError } from "../../base/errors.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
+import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import { Violation } from "../history.ts";
 import type { ValueName } from "../key-state.ts";
 import { absent } from "../key-state.ts";
@@ -36,7 +38,7 @@ export async function put(session: ClientSession, bucket: string, key: Uint8Arra
   const condition = pickCondition(session, target);
   const what = `put ${target} ${name} ${value.bytes.length} B ${condition.kind}`;
   const attempt = await session.attempt(what, (store) =>
-    putObject(store, {
+    inNamedBucket(store, putObject, {
       bucket,
       key,
       attributes: attributesFor(name),
@@ -58,7 +60,7 @@ export async function remove(
   const target = targetName(bucket, key);
   const condition = pickDeleteCondition(session, target);
   const attempt = await session.attempt(`delete ${target} ${condition.kind}`, (store) =>
-    deleteObject(store, { bucket, key, condition }),
+    inNamedBucket(store, deleteObject, { bucket, key, condition }),
   );
   const marker = session.context.values.nextName();
   addWrite(session, target, attempt, { value: absent, condition, marker });
@@ -74,7 +76,9 @@ export async function removeMany(session: ClientSession, bucket: string): Promis
   });
   const what = `delete-many ${bucket} ${items.map(({ target }) => target).join(" ")}`;
   const attempt = await session.attempt(what, async (store) => {
-    const outcomes = await deleteObjects(store, bucket, items);
+    const found = await getBucket(store, bucket);
+    if (isRefusal(found)) return found;
+    const outcomes = await deleteObjects(store, found, items);
     const answered = outcomes.map((outcome) => {
       // Then nothing is known of any.
       if ("thrown" in outcome) throw outcome.thrown;
@@ -105,7 +109,13 @@ export async function get(
   const verb = asked === undefined ? "get" : "get-version";
   const what = `${verb} ${target} ${range?.kind ?? ""} ${asked?.text ?? ""}`;
   const attempt = await session.attempt(what, async (store) => {
-    const read = await getObject(store, { bucket, key, version, conditions: {}, range });
+    const read = await inNamedBucket(store, getObject, {
+      bucket,
+      key,
+      version,
+      conditions: {},
+      range,
+    });
     if ("refusal" in read) return read;
     const pieces: Uint8Array[] = [];
     // A piece lasts until the next is asked for.
@@ -122,7 +132,7 @@ export async function get(
 export async function head(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   const target = targetName(bucket, key);
   const attempt = await session.attempt(`head ${target}`, async (store) =>
-    headObject(store, { bucket, key, conditions: {} }),
+    inNamedBucket(store, headObject, { bucket, key, conditions: {} }),
   );
   addRead(session, target, attempt);
 }
@@ -140,12 +150,14 @@ export async function copy(
   const name = values.nextName();
   const condition = pickCondition(session, target);
   const sources = new Set<Value>();
-  const { asked, ...place } = source;
+  const { asked } = source;
   const verb = asked === undefined ? "copy" : "copy-version";
   const what = `${verb} ${from} to ${target} ${name} ${condition.kind} ${asked?.text ?? ""}`;
-  const attempt = await session.attempt(what, (store) =>
-    copyObject(store, {
-      source: { ...place, version: asked?.ref, conditions: {} },
+  const attempt = await session.attempt(what, async (store) => {
+    const bucketOfSource = await getBucket(store, source.bucket);
+    if (isRefusal(bucketOfSource)) return bucketOfSource;
+    return inNamedBucket(store, copyObject, {
+      source: { bucket: bucketOfSource, key: source.key, version: asked?.ref, conditions: {} },
       bucket,
       key,
       attributes: (attributes) => {
@@ -159,8 +171,8 @@ export async function copy(
       },
       checksum: undefined,
       condition,
-    }),
-  );
+    });
+  });
   if (sources.size > 1) throw new Violation(`${attempt.label}: copied more than one source`);
   const [copied] = sources;
   if (attempt.kind === "answer") {

@@ -1,6 +1,7 @@
 import { percentEncode } from "../../auth/canonical-request.ts";
 import { headOf, signRequest } from "../../auth/sign.ts";
 import { noBytes, toHex } from "../../base/bytes.ts";
+import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import { headObject } from "../../object/read/get.ts";
 import { isRefusal } from "../../object/refusal.ts";
 import type { HttpRequest } from "../../platform/http.ts";
@@ -22,7 +23,7 @@ export async function checkServed(
   const attempt = await session.attempt(
     `served ${targetName(bucket, key)}`,
     async (store, handler) => {
-      const found = await headObject(store, { bucket, key, conditions: {} });
+      const found = await inNamedBucket(store, headObject, { bucket, key, conditions: {} });
       const { status, headers } = await handler(signedHead(store.platform, bucket, key));
       return { found, status, etag: new Map(headers).get("etag") };
     },

@@ -10,6 +10,7 @@ import {
 import { putTags } from "../../object/write/tags.ts";
 import { parseVersionId, versionIdOf } from "../../format/version-id.ts";
 import { setVersioning } from "../../object/bucket/buckets.ts";
+import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import { Violation } from "../history.ts";
 import type { ListedVersion, ValueName } from "../key-state.ts";
 import { differenceOf, valueNameOf } from "../values.ts";
@@ -60,7 +61,7 @@ export async function removeVersion(
   const target = targetName(place.bucket, place.key);
   const { ref, version, text } = asked;
   const attempt = await session.attempt(`delete-version ${target} ${text}`, (store) =>
-    deleteObject(store, { ...place, version: ref, condition: { kind: "always" } }),
+    inNamedBucket(store, deleteObject, { ...place, version: ref, condition: { kind: "always" } }),
   );
   if (attempt.kind === "refused") session.addRefusal(target, attempt);
   else if (attempt.kind !== "none") {
@@ -83,7 +84,7 @@ export async function tag(
   const { name } = asked.version;
   const value = context.values.nextName();
   const attempt = await session.attempt(`tag ${target} ${name} ${value}`, (store) =>
-    putTags(store, { bucket, key, version: asked.ref, tags: tagsCalled(value) }),
+    inNamedBucket(store, putTags, { bucket, key, version: asked.ref, tags: tagsCalled(value) }),
   );
   if (attempt.kind === "refused") {
     const { refusal } = attempt.refusal;
@@ -128,7 +129,7 @@ export async function listAllVersions(
     const what = `list-versions ${bucket} "${decodeUtf8(prefix)}" after ${from}`;
     const skipped = session.rowsSkipped;
     const attempt = await session.attempt(what, (store) =>
-      listVersions(store, { ...listing, delimiter: undefined, after }),
+      inNamedBucket(store, listVersions, { ...listing, delimiter: undefined, after }),
     );
     // A page that left out damaged rows proves nothing about their keys, as for objects.
     if (session.rowsSkipped > skipped) return found;
