@@ -59,7 +59,7 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    const at = this.#reserve(1);
+    const at = this.#end < this.#limit ? this.#end++ : this.#reserveMore(1);
     this.#bytes[at] = value;
     return this;
   }
@@ -79,13 +79,15 @@ export class ByteWriter {
 
   /** An integer from 0 to 2^53 - 1, in 8 bytes. */
   u64(value: number): this {
-    assertUnsigned(value);
-    return this.u32(Math.floor(value / word)).u32(value % word);
+    const at = this.#reserve(8);
+    setU64(this.#bytes, at, value);
+    return this;
   }
 
   /** An integer from 0 to 2^53 - 1, in 1 to 8 bytes. */
   varint(value: number): this {
-    assertUnsigned(value);
+    if ((value & 0x7f) === value) return this.u8(value);
+    if (!Number.isSafeInteger(value) || value < 0) throw notUnsigned(value);
     let rest = value;
     while (rest >= 0x80) {
       this.u8((rest % 0x80) + 0x80);
@@ -111,7 +113,14 @@ export class ByteWriter {
 
   /** Text as UTF-8 behind its length in bytes. */
   text(text: string): this {
-    return this.#ascii(text) ? this : this.bytes(encodeUtf8(text));
+    const { length } = text;
+    if (length < 0x80) {
+      const at = this.#reserve(1 + length);
+      this.#bytes[at] = length;
+      if (writeAscii(text, this.#bytes, at + 1)) return this;
+      this.#end = at;
+    }
+    return this.bytes(encodeUtf8(text));
   }
 
   /** An id, in its 16 bytes. */
@@ -128,8 +137,9 @@ export class ByteWriter {
   }
 
   optional<T>(value: T | undefined, write: (value: T) => void): this {
-    this.boolean(value !== undefined);
-    if (value !== undefined) write(value);
+    if (value === undefined) return this.u8(0);
+    this.u8(1);
+    write(value);
     return this;
   }
 
@@ -146,20 +156,11 @@ export class ByteWriter {
     this.#limit = this.#end;
     return bytes.subarray(this.#start, this.#end);
   }
-
-  /** Text whose characters are a byte each; false, and the value as it was, where one is not. */
-  #ascii(text: string): boolean {
-    const before = this.#end - this.#start;
-    const at = this.varint(text.length).#reserve(text.length);
-    const isAscii = writeAscii(text, this.#bytes, at);
-    if (!isAscii) this.#end = this.#start + before;
-    return isAscii;
-  }
 }
 
 /** An integer from 0 to 2^53 - 1, in 8 bytes. */
 export function setU64(bytes: Uint8Array, at: number, value: number): void {
-  assertUnsigned(value);
+  if (!Number.isSafeInteger(value) || value < 0) throw notUnsigned(value);
   setU32(bytes, at, Math.floor(value / word));
   setU32(bytes, at + 4, value % word);
 }
@@ -177,9 +178,8 @@ export function getU32(bytes: Uint8Array, at: number): number {
   return high * 0x10000 + ((bytes[at + 2]! << 8) | bytes[at + 3]!);
 }
 
-function assertUnsigned(value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new AssertionError(`not an unsigned integer: ${value}`);
+function notUnsigned(value: number): AssertionError {
+  return new AssertionError(`not an unsigned integer: ${value}`);
 }
 
 /**
@@ -229,7 +229,10 @@ export class ByteReader {
   }
 
   u8(): number {
-    return this.#bytes[this.#take(1)]!;
+    const byte = this.#bytes[this.#at];
+    if (byte === undefined) this.fail("1 bytes expected, the value ends");
+    this.#at++;
+    return byte;
   }
 
   u16(): number {
@@ -242,15 +245,18 @@ export class ByteReader {
   }
 
   u64(): number {
-    const value = this.u32() * word + this.u32();
+    const at = this.#take(8);
+    const value = getU32(this.#bytes, at) * word + getU32(this.#bytes, at + 4);
     if (!Number.isSafeInteger(value)) this.fail("number too large");
     return value;
   }
 
   varint(): number {
-    let value = 0;
-    let factor = 1;
-    for (let i = 0; i < 8; i++) {
+    let value = this.u8();
+    if (value < 0x80) return value;
+    value &= 0x7f;
+    let factor = 0x80;
+    for (let i = 1; i < 8; i++) {
       const byte = this.u8();
       value += (byte & 0x7f) * factor;
       if (byte < 0x80) {
