@@ -1,5 +1,4 @@
 import type { ExtentDisks } from "../extent/extent-files.ts";
-import type { ExtentReader } from "../extent/extent-reader.ts";
 import { createExtentReader } from "../extent/extent-reader.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import type { Keymap } from "../keymap/keymap.ts";
@@ -19,8 +18,6 @@ export interface CheckOptions {
   readonly keymap: Keymap;
   readonly disks: ExtentDisks;
   readonly table: ExtentTable;
-  /** Where one is open already. */
-  readonly reader?: ExtentReader | undefined;
   onProgress?(progress: CheckProgress): void;
   readonly signal: AbortSignal;
 }
@@ -34,7 +31,8 @@ export interface CheckOptions {
  */
 export async function checkStore(options: CheckOptions): Promise<CheckReport> {
   const { platform, keymap, disks, table, signal } = options;
-  const reader = options.reader ?? createExtentReader({ platform, disks, table });
+  // One of its own, without a cache: it looks at the disks.
+  const reader = createExtentReader({ platform, disks, table });
   const notes = new CheckNotes();
   const manifests = new Manifests({ platform, disks, table, reader });
   const progressOf = (phase: CheckProgress["phase"]) => () =>
@@ -47,7 +45,7 @@ export async function checkStore(options: CheckOptions): Promise<CheckReport> {
     await checkExtents({ ...shared, liveness, progress: progressOf("extents") });
     await checkStrays({ ...shared, liveness, progress: progressOf("files") });
   } finally {
-    if (options.reader === undefined) await reader.close();
+    await reader.close();
   }
   return notes.report();
 }
