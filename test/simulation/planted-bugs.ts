@@ -126,7 +126,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "of keys deleted together the bytes of one alone are freed",
-    seed: 31,
+    seed: 47,
     breaks: "C5",
     marker: "freed-of-each-key",
     change: (statement) => `if (plan.freedOfKeys.length === 0) ${statement}`,
@@ -161,7 +161,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "writes do not check that their bucket is there",
-    seed: 12,
+    seed: 5,
     breaks: "C2",
     marker: "read-rows-unchanged",
     change: without("fence, "),
@@ -175,7 +175,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "a commit of unknown outcome is taken as made",
-    seed: 2,
+    seed: 4,
     breaks: "C1",
     marker: "unknown-outcome-is-looked-up",
     change: always,
@@ -224,14 +224,14 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "tags are changed without a look whether the version did",
-    seed: 2,
+    seed: 4,
     breaks: "C1",
     marker: "tagged-version-unchanged",
     change: set("[]"),
   },
   {
     name: "an upload is taken for idle by its beginning and the wall clock",
-    seed: 19,
+    seed: 4,
     breaks: "C1",
     marker: "idle-by-activity",
     change: instead(`const { initiatedMs } = decodeUploadRow(row.value);
