@@ -38,6 +38,19 @@ test("head parser: the beginning of a head is distinguished from bytes that can'
   }
 });
 
+test("head parser: a whole URL as the target means its path and query, and has a host", () => {
+  const targetOf = (url: string): string | undefined => {
+    const parsed = parse(`GET ${url} HTTP/1.1\r\nhost: h\r\n\r\n`);
+    return typeof parsed === "object" ? parsed.head.target : undefined;
+  };
+  assert.equal(targetOf("http://h/a?b"), "/a?b");
+  assert.equal(targetOf("HTTPS://u@[::1]:80"), "/");
+  assert.equal(targetOf("http://h?b"), "/?b");
+  for (const url of ['http://h"/a', "http://h:{1}/a", "http://h#a", "http:///a", "http://h\\/a"]) {
+    assert.equal(targetOf(url), undefined, url);
+  }
+});
+
 test("head parser: a connection is kept as version and Connection say", () => {
   const cases: readonly [head: string, keepsAlive: boolean][] = [
     ["GET / HTTP/1.1\r\nhost: h\r\n\r\n", true],

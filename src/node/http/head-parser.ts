@@ -161,13 +161,16 @@ export class HeadParser {
 
 const isBlank = (byte: number): boolean => byte === space || byte === tab;
 
+/** RFC 3986, 3.2: what may name a host, with a user before it and a port behind it. */
+const urlStart = /^([a-z]+):\/\/[\w\-.!~*'()%;:&=+$,@[\]]+(?=[/?]|$)/i;
+
 /**
  * Proxies, and SDKs that think there is one, send the whole URL as the target: it means its path
  * and query. Undefined for what is neither that, nor a path, nor `*`.
  */
 function originForm(target: string): string | undefined {
   if (target.startsWith("/") || target === "*") return target;
-  const [whole, scheme] = /^([a-z]+):\/\/[^/?#]+/i.exec(target) ?? [];
+  const [whole, scheme] = urlStart.exec(target) ?? [];
   if (whole === undefined) return undefined;
   if (!/^https?$/i.test(scheme!)) return target;
   const rest = target.slice(whole.length);
