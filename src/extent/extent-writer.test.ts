@@ -399,6 +399,33 @@ test("writer: a disk that does not answer loses its work to another, and its lat
   });
 });
 
+test("C8: writer: an extent ends before the batch that was taken from it, whatever is written later", async () => {
+  const store = await TestStore.create(hash, 2);
+  const writer = store.writer();
+  await whileRunning(writer, async () => {
+    const [first] = await Promise.all(
+      [0, 1].map((i) => writer.append(identityOf(i), payloadOf(99))),
+    );
+    const written = store.memoryDisks.findIndex((_, i) =>
+      store.extentFiles(i).includes(extentPath(first!.extent)),
+    );
+    let answer = () => {};
+    store.memoryDisks[written]!.before = (operation) =>
+      operation === "sync" ? new Promise((resolve) => (answer = resolve)) : undefined;
+    const appends = Array.from({ length: 8 }, (_, i) =>
+      writer.append(identityOf(i), payloadOf(99)),
+    );
+    await store.clock.advance(12_000);
+    await Promise.all(appends);
+    store.memoryDisks[written]!.before = () => {};
+    answer();
+    await store.clock.advance(8000);
+    const { row } = store.table.entries.get(first!.extent)!;
+    assert.equal(row.state, "sealed");
+    assert.equal(row.length, first!.offset + recordBytes(identityOf(0).key.length, 99));
+  });
+});
+
 test("writer: after its signal aborted, run seals what is open and appends are refused", async () => {
   const store = await TestStore.create(hash);
   const writer = store.writer();

@@ -175,11 +175,13 @@ export class AppendLane {
       }
       // Taken away while the disk was looked at: it is written elsewhere.
       if (this.#batch !== batch) return;
+      const { length } = extent;
       const refs = await extent.append(batch);
-      // Taken away meanwhile, because it took so long, and written elsewhere: these copies are
-      // garbage.
+      // Taken away meanwhile, because it took so long, and written elsewhere. Its callers have used
+      // the memory of their payloads again, so what stands there now may be anything: the extent
+      // ends before it.
       if (this.#batch === batch) this.#handOut(refs);
-      else await this.#leaveExtent();
+      else await this.#leaveExtent({ length });
     } catch (error) {
       await this.#fail(error);
     } finally {
@@ -279,18 +281,24 @@ export class AppendLane {
       extent === undefined || extent.isEmpty || found.every((state) => state === "whole");
     if (isNothingLost) return this.#leaveExtent();
     lost(extent.entry.id, found);
-    return this.#leaveExtent(found);
+    return this.#leaveExtent({ found });
   }
 
   /**
    * Whatever was written behind the last sync counts as gone: the extent ends there, and a new one
    * is opened.
    */
-  async #leaveExtent(found: readonly MemberState[] = []): Promise<void> {
+  async #leaveExtent({
+    found,
+    length,
+  }: {
+    readonly found?: readonly MemberState[];
+    readonly length?: number;
+  } = {}): Promise<void> {
     const extent = this.#extent;
     if (extent === undefined) return;
     this.#extent = undefined;
-    this.#owner.ledger.closed(extent.entry.id, extent.length, found);
+    this.#owner.ledger.closed(extent.entry.id, length ?? extent.length, found);
     try {
       await extent.close();
     } catch (error) {

@@ -104,9 +104,9 @@ export class DiskHealth {
   }
 
   async #claimAfterLook(bytes: number): Promise<void> {
-    const besideBytes = this.#claimedBytes - bytes;
-    await this.checkFor(bytes + besideBytes);
-    const spaceBytes = this.#bytesFree - besideBytes - this.#options.reserveBytes;
+    const otherBytes = this.#claimedBytes - bytes;
+    await this.checkFor(bytes + otherBytes);
+    const spaceBytes = this.#bytesFree - otherBytes - this.#options.reserveBytes;
     this.#creditBytes = Math.min(spaceBytes * creditShare, creditBytesMax) - bytes;
   }
 
