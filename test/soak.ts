@@ -1,17 +1,18 @@
 // Long runs. `sim`: the simulation, --seeds N from --from A, or --seconds S, or one --seed N to
 // repeat a failure; `kills`: kills of a real server and what else befalls it, --kills N; `fuzz`:
-// hostile requests, --cases N from --from A; `http`: as many requests to our HTTP parser and to
+// hostile requests, --cases N from --from A; `loss`: all that befalls disks, in a store with zones
+// and one without; `http`: as many requests to our HTTP parser and to
 // node:http's; `linear`: --rounds N of races of conditional writes, --seconds S of histories of a
 // real server; without any: 10,000 seeds, 500 kills, a million requests, 200 rounds and 600 s.
 // Ctrl-C ends with what there is.
 import { spawnSync } from "node:child_process";
-import { availableParallelism } from "node:os";
-import { resolve } from "node:path";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { runSeeds, SeedPool } from "./simulation/seed-pool.ts";
 import { Totals } from "./simulation/totals.ts";
 
-const root = resolve(import.meta.dirname, "..");
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -32,7 +33,8 @@ async function simulate(): Promise<boolean> {
   const end = first + (values.seed === undefined ? Number(values.seeds) : 1);
   const startMs = performance.now();
   const deadlineMs = startMs + Number(values.seconds ?? Number.POSITIVE_INFINITY) * 1000;
-  const pool = new SeedPool(root);
+  const compileCache = mkdtempSync(join(tmpdir(), "holdfast-compiled-"));
+  const pool = new SeedPool({ compileCache });
   const totals = new Totals(first);
   let stopped = false;
   process.once("SIGINT", () => {
@@ -55,6 +57,7 @@ async function simulate(): Promise<boolean> {
   });
   clearInterval(progress);
   await pool.close();
+  rmSync(compileCache, { recursive: true, force: true });
   console.log(totals.details());
   console.log(`${totals.summary()}; ${rate().toFixed(1)} seeds/s`);
   if (totals.next < end) {
@@ -83,12 +86,16 @@ function fuzz(): boolean {
 const http = (): boolean =>
   run("http-parsers.ts", "--cases", values.cases, "--seed", values.seed ?? values.from);
 
+const loss = (): boolean =>
+  run("loss.ts", ...(values.seconds === undefined ? [] : ["--seconds", values.seconds]));
+
 const linear = (): boolean =>
   run("linear.ts", "--rounds", values.rounds, "--seconds", values.seconds ?? "600");
 
 const soaks: Readonly<Record<string, () => boolean | Promise<boolean>>> = {
   sim: simulate,
   kills: kill,
+  loss,
   fuzz,
   http,
   linear,

@@ -23,13 +23,15 @@ export function kernelBinary(source: string): string {
  */
 const memoryFlags = ["--importMemory", "--sharedMemory", "--maximumMemory", "16384"];
 
+const features = ["simd", "threads", "relaxed-simd"];
+
 /** The bytes of one kernel, built now. */
 export function buildKernel(source: string): Uint8Array {
   const directory = mkdtempSync(join(tmpdir(), "kernel-"));
   try {
     const output = join(directory, "kernel.wasm");
     const flags = ["--optimize", "--noAssert", "--runtime", "stub", ...memoryFlags];
-    flags.push("--enable", "simd", "--enable", "threads");
+    for (const feature of features) flags.push("--enable", feature);
     const compiler = join(root, "node_modules/assemblyscript/bin/asc.js");
     const command = [compiler, source, "--outFile", output, ...flags];
     execFileSync(process.execPath, command, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });

@@ -15,5 +15,8 @@ void import("../src/node/process/worker-main.ts");
 
 const { HashThreads } = await import("../src/node/platform/hash-threads.ts");
 const { KernelMemory } = await import("../src/node/platform/kernel-memory.ts");
-const threads = new HashThreads(KernelMemory.create(8 * 1024 * 1024));
+const memory = KernelMemory.create(8 * 1024 * 1024);
+const threads = new HashThreads(memory);
 await threads.open(["md5", "crc64nvme"]).digests(); // a thread for each
+const { KernelCombiner } = await import("../src/node/platform/combiner.ts");
+await new KernelCombiner(memory).combineOffThread([], [], []);

@@ -10,6 +10,7 @@ export const allowedState: Readonly<Record<string, string>> = {
   "src/node/platform/hash-thread-main.ts memory": "the main module of a thread",
   "src/node/platform/hash-thread-main.ts md5": "the main module of a thread",
   "src/node/platform/hash-thread-main.ts hashings": "the main module of a thread",
+  "src/node/platform/combine-thread-main.ts kernel": "the main module of a thread",
   "src/node/process/worker-main.ts channel": "the main module of a process",
 };
 

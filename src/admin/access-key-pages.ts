@@ -8,13 +8,9 @@ import {
   isSecret,
   secretRule,
 } from "../auth/access-key.ts";
-import { checkSha256 } from "../auth/decode-payload.ts";
-import { BodyFault } from "../platform/body-fault.ts";
 import type { Verified } from "../auth/claim.ts";
-import { concatBytes, tryDecodeUtf8 } from "../base/bytes.ts";
 import { isRefusal } from "../base/refusal.ts";
 import type { HttpRequest, HttpResponse } from "../platform/http.ts";
-import type { Platform } from "../platform/platform.ts";
 import {
   type AdminRefusal,
   answerRoot,
@@ -22,6 +18,7 @@ import {
   refusePage,
   type RootOnlyOptions,
 } from "./root-only.ts";
+import { readSignedFields } from "./signed-json.ts";
 
 /*
  * Access keys under /-/keys, as JSON; signed by the root's key like any request of S3, in the
@@ -40,8 +37,6 @@ export interface AccessKeyPagesOptions extends RootOnlyOptions {
   readonly keys: AccessKeys;
 }
 
-/** @limit A key to make is some 400 bytes. */
-const bodyBytesMax = 4096;
 /** @limit Some 200 bytes each. */
 const keysOnPageMax = 1000;
 
@@ -87,7 +82,7 @@ async function createKey(
   request: HttpRequest,
   verified: Verified,
 ): Promise<HttpResponse | AdminRefusal> {
-  const fields = await readFields(platform, request, verified);
+  const fields = await readSignedFields(platform, request, verified, fieldNames);
   if (isRefusal(fields)) return fields;
   const { owner: ownerName = ownerNameDefault } = fields;
   if (!ownerNameForm.test(ownerName)) {
@@ -137,54 +132,6 @@ function unescapedId(text: string): string | AdminRefusal {
 type KeyFields = Partial<Record<(typeof fieldNames)[number], string>>;
 
 const fieldNames = ["owner", "accessKeyId", "secretAccessKey"] as const;
-
-/** The body, which must be just what was signed. */
-async function readFields(
-  { hash }: Platform,
-  request: HttpRequest,
-  { payload }: Verified,
-): Promise<KeyFields | AdminRefusal> {
-  if (payload.kind !== "signed")
-    return refusePage(
-      "invalid",
-      "the body is not signed: send its SHA-256 in x-amz-content-sha256",
-    );
-  const pieces: Uint8Array[] = [];
-  let bytes = 0;
-  let body: Uint8Array;
-  try {
-    for await (const piece of request.body) {
-      bytes += piece.length;
-      if (bytes > bodyBytesMax)
-        return refusePage("tooLarge", `a body has at most ${bodyBytesMax} bytes`);
-      pieces.push(piece);
-    }
-    body = concatBytes(pieces);
-    checkSha256(payload, hash.digest("sha256", body));
-  } catch (thrown) {
-    if (thrown instanceof BodyFault) return refusePage("invalid", thrown.message);
-    throw thrown;
-  }
-  const object = parseObject(tryDecodeUtf8(body) ?? "");
-  if (object === undefined) return refusePage("invalid", "the body is not a JSON object");
-  const fields: KeyFields = {};
-  for (const name of fieldNames) {
-    const value = Object.hasOwn(object, name) ? object[name] : undefined;
-    if (typeof value === "string") fields[name] = value;
-    else if (value !== undefined) return refusePage("invalid", `${name} is not a string`);
-  }
-  return fields;
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value = JSON.parse(text) as unknown;
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : undefined; // just seen to be one
-  } catch {
-    return undefined;
-  }
-}
 
 function shown({ accessKeyId, ownerName, owner, account, createdMs, state }: AccessKeyInfo) {
   const created = new Date(createdMs).toISOString();

@@ -19,6 +19,14 @@ const noTraces = {
   underWay: () => Promise.resolve([]),
 };
 
+const refused = () => Promise.resolve({ refusal: "busy", message: "" } as const);
+const noWork = { repair: refused, scrub: refused, unreadable: refused, order: refused };
+
+const noSchemes = {
+  report: () => Promise.resolve({ disks: {}, schemes: [], classes: [], buckets: [] }),
+  choose: () => Promise.resolve({ refusal: "invalid", message: "" } as const),
+};
+
 const platform = createTestPlatform(createHash());
 const cipher = createSecretCipher(new Uint8Array(32), platform.random);
 const { keys } = await openAccessKeys(platform, createMemoryEngine(), cipher);
@@ -38,6 +46,9 @@ async function ask(
 ) {
   const handler = createAdminHandler({
     accessKeys: { platform, keys, verifier },
+    schemes: { platform, keys, verifier, schemes: noSchemes },
+    disks: { platform, keys, verifier, disks: undefined },
+    work: { platform, keys, verifier, work: noWork },
     trace: { platform, verifier, keys, source: noTraces, stopping: new AbortController().signal },
     log: () => undefined,
     ready: () => ready,

@@ -7,15 +7,19 @@ import {
   accessKeysPath,
   answerAccessKeys,
 } from "./access-key-pages.ts";
+import { answerSchemes, type SchemePagesOptions, schemesPath } from "./scheme-pages.ts";
+import { answerDisks, type DiskPagesOptions, disksPath } from "./disk-pages.ts";
 import { answerTrace, type TracePageOptions, tracePath } from "./trace-page.ts";
+import { answerWork, isWorkPath, type WorkPagesOptions } from "./work-pages.ts";
 import { welcomePage } from "./welcome-page.ts";
 import { prometheusContentType, prometheusText, type ProcessMetrics } from "./metrics.ts";
 
 /*
  * The pages under /-/ (no bucket's name begins so): health, metrics and, signed by root, access
- * keys and traces. Health and metrics need no signature, because what probes and scrapes a server
- * seldom has one; they show no names of buckets or keys and no secret, only data directories,
- * states and sums. An operator who must hide even those puts a proxy before /-/.
+ * keys, disks, storage schemes, repair, scrub and traces. Health and metrics need no signature,
+ * because what probes and scrapes a server seldom has one; they show no names of buckets or keys
+ * and no secret, only data directories, states and sums. An operator who must hide even those puts
+ * a proxy before /-/.
  *
  * live: this process answers; restarting it would not help anybody. ready: requests would be served
  * here now; while it says no, a balancer sends them elsewhere. Where data directories take no
@@ -29,7 +33,10 @@ import { prometheusContentType, prometheusText, type ProcessMetrics } from "./me
 
 export interface AdminOptions {
   readonly accessKeys: AccessKeyPagesOptions;
+  readonly disks: DiskPagesOptions;
   readonly trace: TracePageOptions;
+  readonly work: WorkPagesOptions;
+  readonly schemes: SchemePagesOptions;
   readonly log: Log;
   /**
    * Resolves where requests can be served, with warnings, if any; rejects with the reason where
@@ -54,6 +61,13 @@ export function createAdminHandler(options: AdminOptions): HttpHandler {
     if (path === accessKeysPath || path.startsWith(`${accessKeysPath}/`)) {
       return answerAccessKeys(options.accessKeys, request);
     }
+    if (path === schemesPath || path.startsWith(`${schemesPath}/`)) {
+      return answerSchemes(options.schemes, request);
+    }
+    if (path === disksPath || path.startsWith(`${disksPath}/`)) {
+      return answerDisks(options.disks, request);
+    }
+    if (isWorkPath(path)) return answerWork(options.work, request);
     if (path === tracePath) return answerTrace(options.trace, request);
     if (path === adminPrefix || path === "/") return welcomePage(request.head);
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;

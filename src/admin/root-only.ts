@@ -16,6 +16,7 @@ const statuses = {
   notFound: 404,
   methodNotAllowed: 405,
   exists: 409,
+  conflict: 409,
   tooLarge: 413,
   busy: 503,
 } as const;

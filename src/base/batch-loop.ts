@@ -40,6 +40,10 @@ export class BatchLoop {
     else void turn().then(this.#next);
   }
 
+  get isIdle(): boolean {
+    return !this.#isRunning;
+  }
+
   /** Resolves once nothing is to be done; rejects with what a batch threw meanwhile. */
   idle(): Promise<void> {
     if (!this.#isRunning) return Promise.resolve();

@@ -8,6 +8,7 @@ import { indexDamageFile } from "../format/data-directory.ts";
 import { flipBit, offsetOf, usedPages } from "../node/testing/test-index.ts";
 import { assertHeld, makeBucket, putKeys } from "../node/testing/bucket-content.ts";
 import { connectionTo, Scratch, ServedStore, started } from "../node/testing/served-store.ts";
+import { programEnvironment } from "../node/testing/program-environment.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
 const keys = Array.from({ length: 300 }, (_, i) => `key-${String(i).padStart(4, "0")}`);
@@ -25,7 +26,7 @@ function check(directory: string, ...flags: string[]) {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [launcher, "check", "--data", directory, ...flags],
-    { encoding: "utf8", env: { PATH: process.env["PATH"] } },
+    { encoding: "utf8", env: programEnvironment() },
   );
   return { status, stdout, stderr };
 }

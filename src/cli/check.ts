@@ -5,6 +5,7 @@ import { createExtentTable } from "../keymap/index-extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { createLog } from "../node/platform/log.ts";
 import { createPlatform } from "../node/platform/platform.ts";
+import { homeFirst } from "../node/store/index-home.ts";
 import { openStore } from "../node/store/open-store.ts";
 import {
   type IndexRepair,
@@ -14,6 +15,7 @@ import {
 } from "../node/store/repair-index.ts";
 import { openStoreDirectories } from "../node/store/store-directories.ts";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
+import { TerminalLine } from "./terminal-line.ts";
 import { configFlag, settingFlag, settingsOf } from "./setting-flags.ts";
 
 export const check: Command = {
@@ -30,21 +32,18 @@ export const check: Command = {
   run: runCheck,
 };
 
-/** @limit Time between two lines of progress on a terminal. */
-const progressMs = 200;
-
 async function runCheck({ flags }: GivenFlags): Promise<number> {
   const settings = settingsOf({ flags, operands: [] });
   const platform = createPlatform({ log: createLog({ level: settings["log-level"] }) });
   const stop = new AbortController();
   const onSignal = (): void => stop.abort(new StoreError("cancelled", "the check was stopped"));
   process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
-  const line = process.stderr.isTTY ? new CheckProgress() : undefined;
+  const line = process.stderr.isTTY ? new TerminalLine() : undefined;
   const json = flags.has("json");
   try {
     const stopped = {
       platform,
-      paths: settings.data,
+      paths: await homeFirst(platform, settings.data),
       signal: stop.signal,
       onProgress: (doing: string, rows: number) => line?.show(`${doing} the index: ${rows} rows`),
     };
@@ -92,9 +91,10 @@ async function checkIndex(
     : { lines: damageLines(index), report: { index }, mayOpen };
 }
 
-async function checkOpened(
-  { platform, paths, signal }: StoppedIndex,
-  line: CheckProgress | undefined,
+/** The whole of a stopped store, once its index is known to be readable. */
+export async function checkOpened(
+  { platform, paths, signal }: Pick<StoppedIndex, "platform" | "paths" | "signal">,
+  line: TerminalLine | undefined,
 ): Promise<CheckReport> {
   using store = await openStoreDirectories({ platform, paths, mayCreate: false });
   const opened = await openStore(platform, store, () => undefined);
@@ -134,21 +134,6 @@ function print(report: CheckReport): void {
   for (const { kind, where, message } of problems) console.log(`${kind}: ${where}: ${message}`);
   const found = Object.entries(problemCounts).map(([kind, count]) => `${count} ${kind}`);
   console.log(report.isClean ? "No problems." : `Problems: ${found.join(", ")}.`);
-}
-
-/** One line on a terminal that is written again and again. */
-class CheckProgress {
-  #nextMs = 0;
-
-  show(text: string): void {
-    if (performance.now() < this.#nextMs) return;
-    this.#nextMs = performance.now() + progressMs;
-    process.stderr.write(`\r\u001b[K${text}`);
-  }
-
-  end(): void {
-    process.stderr.write("\r\u001b[K");
-  }
 }
 
 /** Lines for people. */

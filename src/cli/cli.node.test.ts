@@ -9,6 +9,7 @@ import { must } from "../base/assert.ts";
 import { readRootKey } from "../node/store/key-files.ts";
 import { makeCertificate, noOpenssl } from "../node/testing/certificates.ts";
 import { connectionTo, ServedStore, until } from "../node/testing/served-store.ts";
+import { programEnvironment } from "../node/testing/program-environment.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
 const scratch = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
@@ -16,7 +17,7 @@ after(() => rmSync(scratch, { recursive: true, force: true }));
 
 function holdfast(parameters: readonly string[], environment: NodeJS.ProcessEnv = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [launcher, ...parameters], {
-    env: { PATH: process.env["PATH"], ...environment },
+    env: programEnvironment(environment),
     encoding: "utf8",
     cwd: scratch,
   });
@@ -138,7 +139,7 @@ test("cli: trace follows requests, as a table or as lines, and ends after so man
   const follow = async (more: readonly string[]) => {
     const parameters = ["trace", "--endpoint", endpoint, "--data", data, "--bucket", "none-such"];
     const child = spawn(process.execPath, [launcher, ...parameters, "--count", "2", ...more], {
-      env: { PATH: process.env["PATH"] },
+      env: programEnvironment(),
       stdio: ["ignore", "pipe", "inherit"],
     });
     let output = "";
@@ -198,7 +199,7 @@ test(
 async function firstLines(data: string): Promise<{ lines: string[]; stop: () => Promise<void> }> {
   const parameters = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"];
   const child = spawn(process.execPath, [launcher, ...parameters], {
-    env: { PATH: process.env["PATH"] },
+    env: programEnvironment(),
     stdio: ["ignore", "pipe", "ignore"],
     cwd: scratch,
   });
@@ -236,7 +237,7 @@ test("cli: the first lines hold no secret where they are redirected, and set a s
     AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: "true",
   };
   const { stdout, stderr } = spawnSync("sh", ["-c", `${paste}\nenv`], {
-    env: { PATH: process.env["PATH"], ...others },
+    env: programEnvironment(others),
     encoding: "utf8",
     cwd: "/",
   });

@@ -13,6 +13,8 @@ export interface Command {
   readonly flags: readonly Flag[];
   /** The names of the values that must follow the command's name without a flag, for messages. */
   readonly operands?: readonly string[] | undefined;
+  /** Those that may follow these. */
+  readonly optionalOperands?: readonly string[] | undefined;
   /** Returns the exit status. A StoreError becomes its message and status 1. */
   run(given: GivenFlags): Promise<number>;
 }
@@ -27,7 +29,7 @@ export interface Flag {
 export interface GivenFlags {
   /** Values by the flag's name; a flag without a value is "true". */
   readonly flags: ReadonlyMap<string, string>;
-  /** The values without a flag, as many as the command has. */
+  /** The values without a flag, at most as many as the command has. */
   readonly operands: readonly string[];
 }
 
@@ -66,12 +68,12 @@ export function parseFlags(command: Command, parameters: readonly string[]): Giv
     }
     flags.set(name, String(given));
   }
-  const { operands = [] } = command;
+  const { operands = [], optionalOperands = [] } = command;
   const missing = operands[positionals.length];
   if (missing !== undefined) {
     throw new StoreError("invalid", `${missing} is missing: holdfast ${command.usage}`);
   }
-  const surplus = positionals[operands.length];
+  const surplus = positionals[operands.length + optionalOperands.length];
   if (surplus !== undefined) {
     throw new StoreError("invalid", `"${surplus}" belongs to no flag: ${see}`);
   }

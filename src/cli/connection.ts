@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { AccessKey } from "../auth/access-key.ts";
 import { messageOf, StoreError } from "../base/errors.ts";
 import { callServer, openServer, type Trust } from "../node/client/server-call.ts";
+import { indexDirectoryOf } from "../node/store/index-directory.ts";
 import { readRootKey } from "../node/store/key-files.ts";
 import { readServerFile } from "../node/store/server-file.ts";
 import { type SignedCall, signedHeaders } from "../node/client/signed-headers.ts";
@@ -32,6 +33,12 @@ export interface Answer {
 /** @limit The time for one answer; these commands ask for little. */
 const answerMs = 10_000;
 
+export const caFlag: Flag = {
+  name: "ca",
+  value: "FILE",
+  help: "additional CA certificates to trust (PEM file) (HOLDFAST_CA)",
+};
+
 export const connectionFlags: readonly Flag[] = [
   {
     name: "endpoint",
@@ -42,11 +49,7 @@ export const connectionFlags: readonly Flag[] = [
   settingFlag("listen"),
   settingFlag("region"),
   settingFlag("tls-cert"),
-  {
-    name: "ca",
-    value: "FILE",
-    help: "additional CA certificates to trust (PEM file) (HOLDFAST_CA)",
-  },
+  caFlag,
   configFlag,
 ];
 
@@ -58,7 +61,7 @@ export const connectionFlags: readonly Flag[] = [
 export function connectionOf(given: GivenFlags): ServerConnection {
   const settings = settingsOf(given);
   const { listen, data } = settings;
-  const [directory = ""] = data;
+  const directory = indexDirectoryOf(data);
   const named = given.flags.get("endpoint") ?? process.env["HOLDFAST_ENDPOINT"];
   // A server that is named otherwise need not be the directory's.
   const isNamed = named !== undefined || given.flags.has("listen");
@@ -71,12 +74,14 @@ export function connectionOf(given: GivenFlags): ServerConnection {
     throw new StoreError("invalid", message);
   }
   const key = rootKeyOfEnvironment(process.env) ?? readRootKey(directory);
-  const authorities = given.flags.get("ca") ?? process.env["HOLDFAST_CA"] ?? "";
-  const trust = {
-    authorities: readPem("--ca", authorities),
-    own: readPem("--tls-cert", settings["tls-cert"]),
-  };
+  const trust = { ...caTrust(given), own: readPem("--tls-cert", settings["tls-cert"]) };
   return { endpoint: endpoint.replace(/\/+$/, ""), region, key, trust };
+}
+
+/** The authorities that flag or variable name. */
+export function caTrust({ flags }: Pick<GivenFlags, "flags">): Trust {
+  const file = flags.get("ca") ?? process.env["HOLDFAST_CA"] ?? "";
+  return { authorities: readPem("--ca", file) };
 }
 
 /** Where a server that listens there is reached from its own machine. */

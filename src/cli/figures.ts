@@ -99,26 +99,3 @@ function quantileIn(ascending: readonly (readonly [number, number])[], share: nu
   }
   return lower;
 }
-
-export interface DiskReport {
-  readonly name: string;
-  /** `ok`, unless a process says otherwise: each keeps a reserve of its own. */
-  readonly state: string;
-  readonly bytesFree: number;
-}
-
-export function disksIn(figures: readonly Figure[]): DiskReport[] {
-  const disks = new Map<string, DiskReport>();
-  for (const { name: figure, labels } of figures) {
-    if (figure !== "holdfast_disk_state") continue;
-    const name = labels.get("disk") ?? "";
-    const state = labels.get("state") ?? "";
-    if (state === "ok" && disks.has(name)) continue;
-    const free = figures.filter(
-      (other) => other.name === "holdfast_disk_free_bytes" && other.labels.get("disk") === name,
-    );
-    const bytesFree = Math.min(...free.map(({ value }) => value));
-    disks.set(name, { name, state, bytesFree });
-  }
-  return [...disks.values()];
-}

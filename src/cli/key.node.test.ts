@@ -15,6 +15,7 @@ import {
 import type { AccessKey } from "../auth/access-key.ts";
 import { headerOf, S3Connection } from "../node/testing/s3-connection.ts";
 import { Scratch, ServedStore, started } from "../node/testing/served-store.ts";
+import { programEnvironment } from "../node/testing/program-environment.ts";
 
 const launcher = resolve(import.meta.dirname, "../../bin/holdfast.js");
 const scratch = new Scratch();
@@ -32,7 +33,7 @@ function holdfast(parameters: readonly string[], input = "") {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [launcher, ...parameters, ...where],
-    { env: { PATH: process.env["PATH"] }, encoding: "utf8", cwd: scratch.path, input },
+    { env: programEnvironment(), encoding: "utf8", cwd: scratch.path, input },
   );
   return { status, stdout, stderr };
 }

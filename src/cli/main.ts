@@ -3,11 +3,25 @@ import { suggestion } from "../base/nearest.ts";
 import { version } from "../node/version.ts";
 import { check } from "./check.ts";
 import { type Command, commandHelp, exitStatus, overview, parseFlags } from "./command.ts";
+import {
+  diskAdd,
+  diskDrain,
+  diskLabel,
+  diskList,
+  diskRemove,
+  diskReplace,
+  diskResume,
+} from "./disk.ts";
 import { env } from "./env.ts";
 import { keyCreate, keyDelete, keyList } from "./key.ts";
+import { modelDurability } from "./model.ts";
+import { schemeExplain, schemeList, schemeSet, schemeUnset } from "./scheme.ts";
+import { indexRestore, indexSnapshot } from "./index-commands.ts";
+import { indexVerify } from "./index-verify.ts";
 import { serve } from "./serve.ts";
 import { status } from "./status.ts";
 import { trace } from "./trace.ts";
+import { workCommands } from "./work.ts";
 
 /** Runs the command that the parameters name, and sets the exit status. */
 export async function main(parameters: readonly string[]): Promise<void> {
@@ -75,7 +89,23 @@ export const commands: readonly Command[] = [
   check,
   status,
   trace,
+  indexSnapshot,
+  indexRestore,
+  indexVerify,
   keyCreate,
   keyList,
   keyDelete,
+  modelDurability,
+  schemeList,
+  schemeExplain,
+  schemeSet,
+  schemeUnset,
+  diskList,
+  diskAdd,
+  diskLabel,
+  diskDrain,
+  diskResume,
+  diskRemove,
+  diskReplace,
+  ...workCommands,
 ];

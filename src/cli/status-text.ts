@@ -1,15 +1,24 @@
+import { classRows } from "./class-report.ts";
+import type { UnreadableReport } from "../admin/work-pages.ts";
 import { columns } from "./command.ts";
+import { type CapacityReport, type DiskReport, indexMoveText } from "./disk-report.ts";
+import { redundancyRows, unreadableRows } from "./redundancy-report.ts";
+import { bytesText, durationText } from "./units.ts";
 import type {
+  HeldReport,
+  IndexCopiesReport,
   IndexReport,
+  IndexShippedReport,
   OperationReport,
   ProcessReport,
+  RestoreReport,
   StatusReport,
   StoredReport,
 } from "./status-report.ts";
 
 /** A report for people: what needs their attention at the top, what goes on at the bottom. */
-export function statusLines(report: StatusReport): string[] {
-  const { processes, restarts, hangs, background, disks, stored, seconds } = report;
+export function statusLines(report: StatusReport, unreadable?: UnreadableReport): string[] {
+  const { processes, restarts, hangs, background, disks, capacity, stored, seconds } = report;
   const resting = new Set(["idle", "stopped"]);
   const busy = background.filter(({ state }) => !resting.has(state));
   const doing = busy.map(({ name, state }) => `${name} ${state}`).join(", ");
@@ -17,17 +26,29 @@ export function statusLines(report: StatusReport): string[] {
   const rows = [
     ["version", `${report.version}, up ${durationText(report.uptimeSeconds)}`],
     ["processes", `${processes.length} (${restarts} restarted after a death${hung})`],
-    ...disks.map(({ name, state, bytesFree }) => [
-      "disk",
-      `${name} ${state === "ok" ? "takes writes" : `takes no writes: ${state}`}, ${bytesText(bytesFree)} free`,
-    ]),
+    ...disks.map((disk) => ["disk", diskText(disk)]),
+    ...(disks.length > 1 && capacity.length > 0
+      ? [["capacity", capacity.map(capacityText).join("; ")]]
+      : []),
     ["stored", stored === undefined ? "not counted yet" : storedText(stored)],
+    ...classRows(report.classes),
     ...(stored?.lost ?? []).map(({ state, extents, bytes }) => [
       state,
       `${extents} extents, ${bytesText(bytes)}: see extent_file_lost in the log, and holdfast check`,
     ]),
+    ...redundancyRows(report.redundancy),
+    ...unreadableRows(unreadable),
     ...straysKeptRows(report.straysKept),
-    ...(report.index === undefined ? [] : [["index", indexText(report.index)]]),
+    ...restoreRows(report.restore),
+    ...(report.index === undefined
+      ? []
+      : [
+          ["index", indexText(report.index)],
+          ...homeRows(report.index),
+          ["index log", indexLogText(report.index.log)],
+          ...indexCopiesRows(report.index.copies),
+          ...shippedRows(report.index.shipped),
+        ]),
     ["background", doing === "" ? "idle" : doing],
     [
       "requests",
@@ -46,6 +67,29 @@ export function statusLines(report: StatusReport): string[] {
     ...columns([["PROCESS", "CPU", "PRIVATE", "LOOP P99 MS"], ...processes.map(processRow)]),
     ...(report.operations.length === 0 ? [] : ["", ...operationLines(report.operations)]),
   ].map((line) => (line === "" ? "" : `  ${line}`));
+}
+
+function diskText(disk: DiskReport): string {
+  const { name, state, registryState = "active", isMounted, labels, emptyInSeconds } = disk;
+  const { bytesFree, capacityBytes } = disk;
+  const of = capacityBytes === undefined ? "" : ` of ${bytesText(capacityBytes)}`;
+  const free = bytesFree === undefined ? "" : `, ${bytesText(bytesFree)}${of} free`;
+  const where = labels === "" ? "" : `, ${labels}`;
+  if (!isMounted) return `${name} is MISSING: mount it, or holdfast disk replace${where}`;
+  if (registryState === "active") {
+    const isHung = state === "no_answer";
+    const why = isHung ? "it gives no answer, see holdfast disk list" : state;
+    const writes = state === "ok" ? "takes writes" : `takes no writes: ${why}`;
+    const verified = disk.verifiedSince ?? "not yet";
+    return `${name} ${writes}${free}${where}; verified since: ${verified}`;
+  }
+  const left = emptyInSeconds === undefined ? "" : ` (${durationText(emptyInSeconds)} left)`;
+  return `${name} is ${registryState}${left}: see holdfast disk list${free}${where}`;
+}
+
+function capacityText({ kind, disks, capacityBytes, bytesFree }: CapacityReport): string {
+  const free = kind === "missing" ? "" : `, ${bytesText(bytesFree)} free`;
+  return `${disks} ${kind}: ${bytesText(capacityBytes)}${free}`;
 }
 
 /** Shown only where there are any: nothing removes them, and they take space. */
@@ -83,35 +127,67 @@ function indexText({ isDamaged, problems, verifiedAt, rowsSkipped }: IndexReport
   return `DAMAGED, nothing is reclaimed; ${verified}${found}; ${skipped}: ${next}`;
 }
 
+function homeRows({ home, move }: IndexReport): string[][] {
+  if (home === undefined) return [];
+  return [["index home", move === undefined ? home : `${home}: it ${indexMoveText(move)}`]];
+}
+
+function indexLogText(log: IndexReport["log"]): string {
+  if (log === undefined) return "not known yet";
+  if (log === "none") return "none: with one disk the index is lost with it";
+  const { bytes, snapshotAt, snapshotCopies, snapshotRows } = log;
+  const behind = `${bytesText(bytes)} behind`;
+  const last =
+    snapshotAt === undefined
+      ? `no snapshot yet, ${behind} the first commit`
+      : `${behind} the snapshot of ${snapshotAt} on ${snapshotCopies} disks`;
+  return snapshotRows === 0 ? last : `${last}; another is being made, ${snapshotRows} rows so far`;
+}
+
+function indexCopiesRows(copies: IndexCopiesReport | undefined): string[][] {
+  if (copies === undefined) return [];
+  const { verifiedSince = "not yet", bad, mended, lost } = copies;
+  const found = bad === 0 ? "" : `; ${bad} not whole, ${mended} of them made anew`;
+  const gone = lost === 0 ? "" : `; ${lost} LOST: see log_record_lost and snapshot_lost in the log`;
+  return [["index copies", `verified since: ${verifiedSince}${found}${gone}`]];
+}
+
+function restoreRows(restore: RestoreReport | undefined): string[][] {
+  if (restore === undefined) return [];
+  const { windowSeconds, from, held } = restore;
+  const since =
+    from === undefined ? "to no time yet: there is no snapshot" : `to any time since ${from}`;
+  const rows = [["restore", `${since}, within ${durationText(windowSeconds)}`]];
+  return held === undefined ? rows : [...rows, ["kept for it", heldText(held)]];
+}
+
+function heldText(held: HeldReport): string {
+  const { bytes, extents, extentBytes, logBytes, snapshotBytes } = held;
+  const index = `${bytesText(logBytes)} of log, ${bytesText(snapshotBytes)} of snapshots`;
+  const all = `${bytesText(bytes)}: ${bytesText(extentBytes)} in ${extents} extents, ${index}`;
+  const { reducedBytes, unreadableBytes } = held;
+  const reduced = reducedBytes === 0 ? "" : `; ${bytesText(reducedBytes)} below full redundancy`;
+  const lost = unreadableBytes === 0 ? "" : `; ${bytesText(unreadableBytes)} UNREADABLE`;
+  return `${all}${reduced}${lost}`;
+}
+
+function shippedRows(shipped: IndexShippedReport | undefined): string[][] {
+  if (shipped === undefined) return [];
+  const { to, sequence, behind, lagSeconds, keptBytes, isGivenUp } = shipped;
+  const done = sequence === 0 ? "nothing yet" : `commit ${sequence}`;
+  const left = `${behind} commits and ${durationText(Math.round(lagSeconds))} behind`;
+  const kept = keptBytes === 0 ? "" : `; ${bytesText(keptBytes)} freed are kept until it is there`;
+  const state = isGivenUp ? "; TOO FAR BEHIND: files that are freed are not kept for it" : kept;
+  return [["index shipped", `to ${to}, ${done}; ${left}${state}`]];
+}
+
 function storedText({ extents, aliveBytes, deadBytes, garbageRows }: StoredReport): string {
   const states = Object.entries(extents).filter(([, count]) => count > 0);
   const count = states.reduce((sum, [, of]) => sum + of, 0);
   const by = states.map(([state, of]) => `${of} ${state}`).join(", ");
   const among = by === "" ? "" : ` (${by})`;
-  // Bytes in open extents are counted when they are sealed, after five minutes at the latest.
-  const bytes = `${bytesText(aliveBytes)} live and ${bytesText(deadBytes)} to reclaim in sealed extents`;
+  const bytes = `${bytesText(aliveBytes)} live and ${bytesText(deadBytes)} to reclaim`;
   return `${bytes}, ${count} extents${among}; ${garbageRows} deletions not counted yet`;
-}
-
-const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-
-export function bytesText(bytes: number): string {
-  let [value, unit] = [bytes, 0];
-  while (value >= 1024 && unit < units.length - 1) [value, unit] = [value / 1024, unit + 1];
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
-}
-
-export function durationText(seconds: number): string {
-  const spans = [
-    [Math.floor(seconds / 86_400), "d"],
-    [Math.floor(seconds / 3600) % 24, "h"],
-    [Math.floor(seconds / 60) % 60, "m"],
-    [Math.floor(seconds) % 60, "s"],
-  ] as const;
-  const first = spans.findIndex(([count]) => count > 0);
-  if (first < 0) return "0s";
-  const shown = spans.slice(first, first + 2).filter(([count]) => count > 0);
-  return shown.map(([count, unit]) => `${count}${unit}`).join(" ");
 }
 
 function rateText(perSecond: number): string {

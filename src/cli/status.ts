@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, exitStatus, type GivenFlags } from "./command.ts";
+import type { UnreadableReport } from "../admin/work-pages.ts";
+import { isStoreError } from "../base/errors.ts";
 import {
   ask,
+  askAdmin,
   askS3,
   type ServerConnection,
   connectionFlags,
@@ -12,6 +15,7 @@ import { readFigures } from "./figures.ts";
 import { type MetricsReading, type StatusReport, statusOf } from "./status-report.ts";
 import { statusLines } from "./status-text.ts";
 import { untilInterrupted } from "./stop-signal.ts";
+import { unreadablePath } from "./work.ts";
 
 /** @limit S3's largest page of buckets has ten times as many: an answer stays below 300 kB. */
 const bucketsOnPage = 1000;
@@ -33,6 +37,8 @@ export const status: Command = {
 };
 
 interface ServerStatus extends StatusReport {
+  /** Undefined where the key is not root's. */
+  readonly unreadable: UnreadableReport | undefined;
   readonly endpoint: string;
   readonly ready: boolean;
   readonly buckets: number;
@@ -53,7 +59,8 @@ async function runStatus(given: GivenFlags): Promise<number> {
     while (last.atMs - readings[0]!.atMs > readingWindowMs) readings.shift();
     ready = (await ask(connection, "/-/health/ready")).status === 200;
     const { endpoint } = connection;
-    print({ endpoint, ready, buckets, ...statusOf(readings[0]!, last) }, given);
+    const unreadable = await readUnreadable(connection);
+    print({ endpoint, ready, buckets, unreadable, ...statusOf(readings[0]!, last) }, given);
   } while (given.flags.has("watch"));
   return ready ? exitStatus.ok : exitStatus.failed;
 }
@@ -61,6 +68,17 @@ async function runStatus(given: GivenFlags): Promise<number> {
 async function readMetrics(connection: ServerConnection): Promise<MetricsReading> {
   const atMs = performance.now();
   return { atMs, figures: readFigures((await ask(connection, "/-/metrics")).text) };
+}
+
+/** Names are for root alone: undefined for another key. */
+async function readUnreadable(connection: ServerConnection): Promise<UnreadableReport | undefined> {
+  try {
+    const answer = await askAdmin(connection, { method: "GET", target: unreadablePath });
+    return answer as UnreadableReport; // the server's answer
+  } catch (thrown) {
+    if (!isStoreError(thrown)) throw thrown;
+    return undefined;
+  }
 }
 
 function print(report: ServerStatus, { flags }: GivenFlags): void {
@@ -71,7 +89,7 @@ function print(report: ServerStatus, { flags }: GivenFlags): void {
   if (flags.has("watch") && process.stdout.isTTY) console.clear();
   console.log(`${report.endpoint} is ${report.ready ? "ready" : "not ready"}`);
   console.log(`  buckets     ${report.buckets}`);
-  for (const line of statusLines(report)) console.log(line);
+  for (const line of statusLines(report, report.unreadable)) console.log(line);
 }
 
 /** Counts the key's buckets; if they can be listed the key works. */

@@ -1,3 +1,5 @@
+import { StoreError } from "../base/errors.ts";
+
 const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
@@ -7,6 +9,26 @@ export function untilInterrupted(): AbortSignal {
   const stop = new AbortController();
   for (const name of endingSignals) process.once(name, () => stop.abort());
   return stop.signal;
+}
+
+/** Aborts a command's work when the operator ends it, with a StoreError that says so. */
+export class Interruption implements Disposable {
+  readonly #stop = new AbortController();
+  readonly #onSignal = (): void => {
+    this.#stop.abort(new StoreError("cancelled", "it was stopped"));
+  };
+
+  constructor() {
+    for (const name of endingSignals) process.on(name, this.#onSignal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of endingSignals) process.off(name, this.#onSignal);
+  }
 }
 
 /**

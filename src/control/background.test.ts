@@ -4,6 +4,7 @@ import { StoreError, isStoreError } from "../base/errors.ts";
 import { decodeBucketFenceRow, encodeBucketFenceRow } from "../format/bucket-row.ts";
 import { extentDirectory, extentPath } from "../extent/extent-files.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
+import { firstLayout } from "../format/extent-row.ts";
 import type { BucketId, ExtentId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { bucketFenceKey, space, spaceRange } from "../format/row-keys.ts";
@@ -12,13 +13,16 @@ import { listSessions } from "../keymap/sessions.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { createCounters } from "./counters.ts";
+import { ExtentClaims } from "./extents/extent-claims.ts";
 import { ExtentSweep } from "./extents/extent-sweep.ts";
 import { ExtentWorklist } from "./extents/extent-worklist.ts";
 import { Liveness } from "./extents/liveness.ts";
 import { Manifests } from "./extents/manifests.ts";
 import { GarbageDrain } from "./garbage-drain.ts";
 import { GenerationKeeper } from "./generation-keeper.ts";
+import { TransferMeter } from "../extent/metered-disks.ts";
 import { createBackground } from "./background.ts";
+import { TransferBudget } from "./transfer-budget.ts";
 import { around } from "./testing/around.ts";
 import {
   beginUpload,
@@ -31,8 +35,9 @@ import {
   useVersions,
 } from "./testing/objects.ts";
 import type { TestMachine, TestProcess } from "./testing/processes.ts";
-import { Killed, createTestMachine, tasksOf } from "./testing/processes.ts";
+import { Killed, createTestMachine, keptIn, tasksOf } from "./testing/processes.ts";
 import type { StepOutcome } from "./task-loop.ts";
+import { ShippingWait } from "./shipping-wait.ts";
 import { createTaskLoop } from "./task-loop.ts";
 import { readRow } from "../engine/engine.ts";
 
@@ -68,11 +73,13 @@ const openRow: Omit<ExtentRow, "session"> = {
   members: [],
   epoch: 1,
   storageClass: "STANDARD",
+  bucketScheme: undefined,
   createdMs: 0,
   sealedMs: 0,
   length: 0,
   deadBytes: 0,
   droppedMs: 0,
+  ...firstLayout,
 };
 
 /** Waits a second, in which the others that live renew their leases. */
@@ -190,7 +197,7 @@ test("C4: an extent with a record that does not verify is left as it is, and sai
   await assertKept(background);
 });
 
-test("compaction: an extent whose rows are overwritten all the time is put off without an error", async () => {
+test("C2: compaction: an extent whose rows are overwritten all the time is put off without an error", async () => {
   const machine = await withGarbage();
   const front = await machine.start("front-end");
   const background = await machine.start("background");
@@ -233,13 +240,14 @@ test("C5: a part that becomes an object while its data moves is not lost", async
   const { writer: own } = background;
   const writer: TestProcess["writer"] = {
     name: own.name,
-    append: async (identity, payload) => {
+    append: async (...args) => {
       if (completed++ === 0) await complete(other, "multipart", upload);
-      return own.append(identity, payload);
+      return own.append(...args);
     },
     assertInPlace: (refs) => own.assertInPlace(refs),
     release: (refs) => own.release(refs),
     run: (signal) => own.run(signal),
+    membersNow: (extentClass) => own.membersNow(extentClass),
     statistics: () => own.statistics(),
   };
   const tasks = tasksOf(machine, { ...background, writer });
@@ -268,7 +276,14 @@ test("C5: a manifest stays while garbage that is not drained yet needs it", asyn
   const parts = { ...background, manifests, liveness, counters, worklist };
   const generation = new GenerationKeeper({ ...background, everyMs: 1000 });
   const limits = { deadShare: 1e-9, smallBytes: 0, mergedAtOnce: 8, oldReadMs: 1000 };
-  const sweep = new ExtentSweep({ ...parts, ...limits, generation });
+  const idle = {
+    claims: new ExtentClaims(),
+    settledDown: () => undefined,
+    drops: { add: () => undefined },
+    shippingWait: new ShippingWait({ platform: machine.platform, shipping: undefined }),
+  };
+  const restoreWindow = { isHeld: () => false };
+  const sweep = new ExtentSweep({ ...parts, ...limits, ...idle, generation, restoreWindow });
   const drain = new GarbageDrain({
     ...parts,
     restMs: 0,
@@ -350,6 +365,7 @@ test("C5: the file of a dropped extent is removed; one whose id was never given 
   const machine = await withGarbage();
   const process = await machine.start("background");
   const dropped = await process.table.create({ ...openRow, session: process.keymap.session.id });
+  assert.ok(!("refusedBy" in dropped));
   assert.equal(await process.table.remove(dropped), "ok");
   const later = (dropped.id + 1) as ExtentId; // the next that will be given
   for (const id of [dropped.id, later]) {
@@ -396,6 +412,36 @@ test("a task that fails is tried again, later each time; one that is fenced ends
   await assert.rejects(loop.run(new AbortController().signal), /ended/);
 });
 
+for (const isUrgent of [false, true]) {
+  const what = isUrgent ? "a task that is urgent waits less" : "a task waits for its turn";
+  test(`${what} before each step, by what it moves`, async () => {
+    const { platform } = await createTestMachine(hash);
+    const { clock } = platform;
+    const meter = new TransferMeter();
+    const budget = new TransferBudget({ clock, share: 0.25, clientLoad: () => 1 });
+    const payer = budget.payer(1, meter);
+    const times: number[] = [];
+    const startedMs = clock.monotonicMs();
+    const step = async (signal: AbortSignal): Promise<StepOutcome> => {
+      times.push(clock.monotonicMs() - startedMs);
+      await clock.sleep(1000, signal);
+      meter.bytesRead += 10_000_000;
+      return "busy";
+    };
+    const task = { name: "test", isUrgent, step };
+    const loop = createTaskLoop(platform, task, { idleMs: 500, restShare: 0, payer });
+    const stop = new AbortController();
+    const running = loop.run(stop.signal);
+    await clock.advance(2000);
+    assert.equal(loop.statistics().state, isUrgent ? "busy" : "throttled");
+    while (times.length < 3) await clock.advance(1000);
+    stop.abort();
+    await running;
+    // A second of work, and three of rest, in which nothing is begun; one, where it is urgent.
+    assert.deepEqual(times, isUrgent ? [0, 2000, 4000] : [0, 4000, 8000]);
+  });
+}
+
 test("createBackground runs all tasks until its signal aborts, and shows what they did", async () => {
   const machine = await withGarbage();
   const process = await machine.start("background");
@@ -403,6 +449,9 @@ test("createBackground runs all tasks until its signal aborts, and shows what th
   const background = createBackground({
     ...process,
     isAlive,
+    transfers: new TransferMeter(),
+    clientLoad: () => 0,
+    schemeAtRest: () => Promise.resolve(keptIn({ kind: "replicated", copies: 1, quorum: 1 })),
     limits: { idleMs: 10 },
     keep: (loop) => loop,
     observers: [],
@@ -418,11 +467,16 @@ test("createBackground runs all tasks until its signal aborts, and shows what th
     background.statistics().tasks.map(({ name, state }) => [name, state]),
     [
       ["generation", "stopped"],
+      ["restore window", "stopped"],
       ["dead writers", "stopped"],
       ["bucket sweep", "stopped"],
       ["stray sweep", "stopped"],
       ["extent inventory", "stopped"],
       ["reclaim", "stopped"],
+      ["extent drops", "stopped"],
+      ["encoding", "stopped"],
+      ["scrub", "stopped"],
+      ["repair", "stopped"],
       ["upload sweep", "stopped"],
     ],
   );

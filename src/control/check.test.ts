@@ -19,6 +19,7 @@ import { decodeObjectRow, encodeObjectRow, type ObjectRow } from "../format/obje
 import {
   accessKeyKey,
   bucketConfigurationKey,
+  chosenSchemeKey,
   bucketFenceKey,
   counterKey,
   headKey,
@@ -27,6 +28,7 @@ import {
   spaceRange,
   versionKey,
 } from "../format/row-keys.ts";
+import { encodeChosenSchemeRow } from "../format/scheme-row.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { type CheckReport, checkStore } from "./check.ts";
 import {
@@ -225,6 +227,20 @@ test("checkStore finds rows that contradict others", async () => {
       async (machine) => {
         const value = encodeBucketConfigurationRow({ document: encodeUtf8("<Tagging/>") });
         await tamper(machine, [[bucketConfigurationKey(9 as BucketId, "tagging"), value]]);
+      },
+    ],
+    [
+      "a scheme that was chosen for a bucket that is not there",
+      ["dangling"],
+      async (machine) => {
+        const value = encodeChosenSchemeRow({ scheme: "copies-3", isInline: false, chosenMs: 1 });
+        const key = (id: BucketId | undefined): Uint8Array =>
+          chosenSchemeKey({ storageClass: "STANDARD", bucket: id });
+        await tamper(machine, [
+          [key(9 as BucketId), value],
+          [key(bucket), value],
+          [key(undefined), value],
+        ]);
       },
     ],
     [

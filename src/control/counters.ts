@@ -20,6 +20,23 @@ export interface BackgroundCounters {
   /** Files of dropped extents that were not removed, since their header did not prove them. */
   filesKept: number;
   uploadsEnded: number;
+  /** Extents written anew as shards. */
+  extentsEncoded: number;
+  /** Bytes read and written for that. */
+  bytesEncoded: number;
+  /** Members made again, or moved to another disk. */
+  membersRepaired: number;
+  bytesRepaired: number;
+  /** Members that scrubbing read, their bytes, and those that were not as they were written. */
+  membersScrubbed: number;
+  bytesScrubbed: number;
+  membersFoundBad: number;
+  /** Extents whose copies were not the same where scrubbing read them, and were compared. */
+  extentsCompared: number;
+  /** Copies that are valid by themselves, and were found not to be what the extent is. */
+  copiesFoundWrong: number;
+  /** Files of extents that were no members any more. */
+  membersRemoved: number;
 }
 
 export function createCounters(): BackgroundCounters {
@@ -41,5 +58,15 @@ export function createCounters(): BackgroundCounters {
     straysRemoved: 0,
     filesKept: 0,
     uploadsEnded: 0,
+    extentsEncoded: 0,
+    bytesEncoded: 0,
+    membersRemoved: 0,
+    membersScrubbed: 0,
+    bytesScrubbed: 0,
+    membersFoundBad: 0,
+    extentsCompared: 0,
+    copiesFoundWrong: 0,
+    membersRepaired: 0,
+    bytesRepaired: 0,
   };
 }

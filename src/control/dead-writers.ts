@@ -6,6 +6,7 @@ import type { ExtentId, SessionId } from "../format/ids.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import { fenceSession, listSessions } from "../keymap/sessions.ts";
 import type { Platform } from "../platform/platform.ts";
+import { SparseLog } from "../platform/sparse-log.ts";
 import type { BackgroundCounters } from "./counters.ts";
 import type { StepOutcome, Task } from "./task-loop.ts";
 import { isTransient } from "./task-loop.ts";
@@ -33,11 +34,13 @@ export interface DeadWritersOptions {
 export class DeadWriters implements Task {
   readonly name = "dead writers";
   readonly #options: DeadWritersOptions;
+  readonly #log: SparseLog;
   /** True if extents of fenced sessions may be left: at the start, and after each fencing. */
   #isSealingDue = true;
 
   constructor(options: DeadWritersOptions) {
     this.#options = options;
+    this.#log = new SparseLog(options.platform);
   }
 
   async step(signal: AbortSignal): Promise<StepOutcome> {
@@ -85,7 +88,7 @@ export class DeadWriters implements Task {
   }
 
   async #settle(entry: ExtentEntry): Promise<void> {
-    const { platform, table, counters } = this.#options;
+    const { table, counters } = this.#options;
     const { state } = entry.row;
     try {
       if (state === "open") {
@@ -101,8 +104,9 @@ export class DeadWriters implements Task {
       if (!isTransient(thrown)) throw thrown;
       this.#isSealingDue = true;
       if (isStoreError(thrown, "corrupt")) counters.corruptions++;
+      // While its disks are away each round comes here, for each of their extents.
       const fields = { extent: entry.id, message: messageOf(thrown) };
-      platform.log("error", "abandoned_extent_not_sealed", fields);
+      this.#log.log("error", "abandoned_extent_not_sealed", "", fields);
     }
   }
 }

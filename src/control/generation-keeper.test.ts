@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newestGeneration } from "../extent/disk-generation.ts";
+import { newestGeneration, readDiskGeneration } from "../extent/disk-generation.ts";
+import { isPending } from "../extent/testing/manual-clock.ts";
 import { storeKey } from "../format/row-keys.ts";
 import { encodeStoreRow } from "../format/system-rows.ts";
 import { renewLease } from "../keymap/leases.ts";
@@ -36,6 +37,23 @@ test("generation: it is counted up while the store is in use, and written to the
     assert.equal((await newestGeneration(hash, background.disks)).generation, generation);
     await machine.platform.clock.advance(1000);
   }
+});
+
+test("C9: the generation reaches all disks but one that gives no answer", async () => {
+  const machine = await createTestMachine(hash, 2048, 3);
+  const background = await machine.start("background");
+  const keeper = new GenerationKeeper({ ...background, everyMs: 1000 });
+  const [, hanging] = machine.memoryDisks;
+  hanging!.before = () => new Promise(() => undefined);
+  const step = keeper.step();
+  for (let seconds = 0; await isPending(step); seconds++) {
+    assert.ok(seconds < 10, "it does not wait for one disk");
+    await machine.platform.clock.advance(1000);
+  }
+  const written = background.disks.disks.map((disk, i) => {
+    return i === 1 ? Promise.resolve(0) : readDiskGeneration(hash, background.disks.store, disk);
+  });
+  assert.deepEqual(await Promise.all(written), [1, 0, 1]);
 });
 
 test("C9: an index that is older than it was ends the process that reclaims, before anything is removed", async () => {

@@ -1,5 +1,6 @@
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
 import type { Change } from "../engine/engine.ts";
+import { presentDisks } from "../extent/extent-examination.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { Keymap } from "../keymap/keymap.ts";
 import type { StoredStoreRow } from "../keymap/store-generation.ts";
@@ -42,7 +43,8 @@ export class GenerationKeeper implements Task {
       const id = keymap.session.nextChangeId();
       return (await keymap.system.commit({ ...change, id })).outcome === "ok";
     };
-    const generation = await advanceGeneration({ platform, disks, commit }, row);
+    const present = await presentDisks(platform.clock, disks);
+    const generation = await advanceGeneration({ platform, disks: present, commit }, row);
     this.#seen = generation ?? row.generation;
     this.#notBeforeMs = platform.clock.monotonicMs() + everyMs;
     return "idle";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
+import { copyOn, firstLayout } from "../format/extent-row.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { fenceSession } from "../keymap/sessions.ts";
 import { createHash } from "../node/platform/hash.ts";
@@ -42,11 +43,13 @@ const fullRow: ExtentRow = {
   epoch: 1,
   session: 1 as TestProcess["keymap"]["session"]["id"],
   storageClass: "STANDARD",
+  bucketScheme: undefined,
   createdMs: 0,
   sealedMs: 0,
   length: extentHeaderBytes + extentBytes,
   deadBytes: 0,
   droppedMs: 0,
+  ...firstLayout,
 };
 
 test("what an idle pass reads does not grow with the number of extents", async () => {
@@ -54,7 +57,7 @@ test("what an idle pass reads does not grow with the number of extents", async (
   for (const extents of [10, 1000]) {
     const machine = await createTestMachine(hash);
     const background = await machine.start("background");
-    const members = machine.disks.disks.map(({ id }) => ({ disk: id, state: "whole" as const }));
+    const members = machine.disks.disks.map(({ id }) => copyOn(id));
     for (let i = 0; i < extents; i++) {
       await background.table.create({ ...fullRow, members });
     }

@@ -2,7 +2,7 @@ import type { Engine, Verification, VerifyReport } from "../engine/engine.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
 import type { IndexDamageMark } from "../format/data-directory.ts";
 import type { Platform } from "../platform/platform.ts";
-import type { StepOutcome, Task } from "./task-loop.ts";
+import { type StepOutcome, type Task, withStep } from "./task-loop.ts";
 
 /*
  * The index is verified some time after the start, then on a schedule, and at once where somebody
@@ -135,12 +135,9 @@ export class IndexVerification implements Task {
  * Wraps a task that reclaims space: it does nothing while the index is known to be damaged (C9).
  */
 export function whileIndexIsGood(damage: IndexDamage, task: Task): Task {
-  return {
-    name: task.name,
-    async step(signal) {
-      // holds: C9 nothing-reclaimed-while-damaged
-      if ((await damage.mark()) !== undefined) return "throttled";
-      return task.step(signal);
-    },
-  };
+  return withStep(task, async (signal) => {
+    // holds: C9 nothing-reclaimed-while-damaged
+    if ((await damage.mark()) !== undefined) return "throttled";
+    return task.step(signal);
+  });
 }

@@ -5,7 +5,12 @@ import { idOfText, type StoreId } from "../format/ids.ts";
 import { storeIdentityFile } from "../format/data-directory.ts";
 import { DiskError } from "../platform/disk.ts";
 import type { Random } from "../platform/platform.ts";
-import { checkDataDirectories, initialiseDataDirectory, readIdentity } from "./data-directories.ts";
+import {
+  checkDataDirectories,
+  initialiseDataDirectory,
+  noteOtherDirectories,
+  readIdentity,
+} from "./data-directories.ts";
 import { MemoryDisk } from "./testing/memory-disk.ts";
 
 const store = idOfText<StoreId>("5".repeat(32)); // made up
@@ -76,6 +81,47 @@ test("data directory: the one with the index must be named first", async () => {
     code: "invalid",
     message: /name the directory that holds the index first/,
   });
+});
+
+test("data directory: an identity that names many others is read whole", async () => {
+  const disk = new MemoryDisk();
+  const identity = await initialiseDataDirectory(disk, { store, holdsIndex: true }, random);
+  const otherDirectories = Array.from(
+    { length: 100 },
+    (_, i) => `/mnt/${"a long name".repeat(5)}${i}`,
+  );
+  await noteOtherDirectories(disk, identity.disk, otherDirectories);
+  assert.deepEqual(await readIdentity(disk), { ...identity, otherDirectories });
+});
+
+test("data directory: the paths of the others are noted, whole or not at all, and of this disk alone", async () => {
+  const disk = new MemoryDisk();
+  const identity = await initialiseDataDirectory(disk, { store, holdsIndex: true }, random);
+  const otherDirectories = ["/b", "/c"];
+  await noteOtherDirectories(disk, identity.disk, otherDirectories);
+  const noted = { ...identity, otherDirectories };
+  assert.deepEqual(await readIdentity(disk), noted);
+  disk.before = (operation) => {
+    if (operation !== "read") assert.notEqual(operation, "create", "written again");
+  };
+  await noteOtherDirectories(disk, identity.disk, otherDirectories);
+  for (let crashAt = 0; crashAt < 8; crashAt++) {
+    let operations = 0;
+    disk.before = () => {
+      if (operations++ === crashAt) throw new DiskError("io", "crash");
+    };
+    await noteOtherDirectories(disk, identity.disk, ["/d"]).catch(() => undefined);
+    disk.before = () => {};
+    const found = await readIdentity(disk);
+    assert.ok([2, 1].includes(found?.otherDirectories.length ?? 0));
+    await noteOtherDirectories(disk, identity.disk, otherDirectories);
+  }
+  const another = await initialiseDataDirectory(
+    new MemoryDisk(),
+    { store, holdsIndex: false },
+    random,
+  );
+  await assert.rejects(noteOtherDirectories(disk, another.disk, []), { code: "missing" });
 });
 
 test("data directories: one given twice, or of another store, is refused", async () => {

@@ -1,9 +1,10 @@
 import { StoreError } from "../base/errors.ts";
-import { decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
+import { concatBytes, decodeUtf8, encodeUtf8 } from "../base/bytes.ts";
 import { type DiskId, idBytes, idOfBytes, idText, type StoreId } from "../format/ids.ts";
 import {
   decodeStoreIdentity,
   encodeStoreIdentity,
+  identityFileBytesMax,
   type StoreIdentity,
   storeIdentityFile,
   storeLockFile,
@@ -20,9 +21,6 @@ const unfinishedFile = `${storeIdentityFile}.new`;
  * left.
  */
 const harmlessNames: ReadonlySet<string> = new Set(["lost+found", unfinishedFile, storeLockFile]);
-
-/** @limit An identity file is about 170 bytes. */
-const identityBytesMax = 4096;
 
 /**
  * Makes an empty directory a data directory of a store, or finds that it is one already. Refuses
@@ -47,16 +45,41 @@ export async function initialiseDataDirectory(
   }
   // 16 random bytes: the disk's place in the world, whatever it is mounted on
   const id = idOfBytes<DiskId>(random.bytes(idBytes));
-  const identity = { store: options.store, disk: id, holdsIndex: options.holdsIndex };
+  const { store, holdsIndex } = options;
+  const identity = { store, disk: id, holdsIndex, otherDirectories: [] };
   await onDisk(writeIdentity(disk, identity));
   return identity;
 }
 
 /** Reads whose data directory this is; undefined where it has no identity. */
 export async function readIdentity(disk: Disk): Promise<StoreIdentity | undefined> {
-  const bytes = await onDisk(readWhole(disk, storeIdentityFile, identityBytesMax));
+  const bytes = await onDisk(readWhole(disk, storeIdentityFile, identityFileBytesMax));
   if (bytes === undefined) return undefined;
   return decodeStoreIdentity(decodeUtf8(bytes), `${disk.name}/${storeIdentityFile}`);
+}
+
+/**
+ * Notes in a data directory where the others are; nothing is written where that stands there. The
+ * directory must be the disk that is meant.
+ */
+export async function noteOtherDirectories(
+  disk: Disk,
+  id: DiskId,
+  otherDirectories: readonly string[],
+): Promise<void> {
+  const identity = await readIdentity(disk);
+  if (identity?.disk !== id) throw new StoreError("missing", `${disk.name} is another disk now`);
+  const next = { ...identity, otherDirectories };
+  if (encodeStoreIdentity(next) === encodeStoreIdentity(identity)) return;
+  await onDisk(writeIdentity(disk, next));
+}
+
+/** Notes in a data directory whether it holds the index. The directory must be the disk meant. */
+export async function noteHoldsIndex(disk: Disk, id: DiskId, holdsIndex: boolean): Promise<void> {
+  const identity = await readIdentity(disk);
+  if (identity?.disk !== id) throw new StoreError("missing", `${disk.name} is another disk now`);
+  if (identity.holdsIndex !== holdsIndex)
+    await onDisk(writeIdentity(disk, { ...identity, holdsIndex }));
 }
 
 /** Refuses data directories of different stores, and one that was given twice (or copied). */
@@ -115,6 +138,12 @@ async function writeIdentity(disk: Disk, identity: StoreIdentity): Promise<void>
   await disk.syncDirectory("");
 }
 
+/**
+ * Nearly all identities are shorter. They are read all the time, and a buffer of the limit would
+ * cost more than the read.
+ */
+const firstReadBytes = 4096;
+
 async function readWhole(
   disk: Disk,
   path: string,
@@ -128,8 +157,11 @@ async function readWhole(
     throw error;
   }
   try {
-    const buffer = new Uint8Array(bytesMax);
-    return buffer.subarray(0, await file.read(buffer, 0));
+    const first = new Uint8Array(firstReadBytes);
+    const count = await file.read(first, 0);
+    if (count < first.length) return first.subarray(0, count);
+    const rest = new Uint8Array(bytesMax - count);
+    return concatBytes([first, rest.subarray(0, await file.read(rest, count))]);
   } finally {
     await file.close();
   }

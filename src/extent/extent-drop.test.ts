@@ -1,32 +1,52 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
+import { type DiskRow, newDiskRow } from "../format/disk-row.ts";
 import type { ExtentHeader } from "../format/extent-header.ts";
 import { encodeExtentHeader } from "../format/extent-header.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { createHash } from "../node/platform/hash.ts";
+import { DiskError } from "../platform/disk.ts";
 import { dropExtent, dropStray } from "./extent-drop.ts";
-import { extentPath } from "./extent-files.ts";
+import { type ExtentDisks, extentPath } from "./extent-files.ts";
 import { sealAbandoned } from "./extent-seal.ts";
 import type { ExtentEntry } from "./extent-table.ts";
 import { readHeader } from "./member/member-header.ts";
-import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+import { identityOf, payloadOf, TestStore, standardExtents } from "./testing/test-store.ts";
 import { idOfText } from "../format/ids.ts";
 
 const hash = createHash();
 const sealer = 9 as SessionId; // made up
 
 /** A store with one extent that nothing refers to, and the log of dropping it. */
-async function unreferenced() {
-  const store = await TestStore.create(hash);
-  await store.writer().append(identityOf(0), payloadOf(1000));
-  const { platform, disks, table } = store;
+async function unreferenced(disks = 1) {
+  const store = await TestStore.create(hash, disks);
+  await store.writer().append(standardExtents, identityOf(0), payloadOf(1000));
+  const { platform, table } = store;
   const sealed = await seal(store, must([...table.entries.values()][0], "an extent"));
   const entry = await table.replace(sealed, { ...sealed.row, state: "dropping" });
   assert.ok(entry !== "conflict");
   const path = extentPath(entry.id);
-  return { store, entry, path, drop: { platform, disks, table, entry } };
+  return { store, entry, path, drop: { platform, disks: store.disks, table, entry } };
+}
+
+/** Drops it as its row is now. */
+async function dropNow(store: TestStore, disks: ExtentDisks = store.disks): Promise<string> {
+  const { platform, table } = store;
+  const entry = must([...table.entries.values()][0], "its row");
+  return dropExtent({ platform, disks, table, entry });
+}
+
+/** The disks, by their places, that have a file of an extent. */
+const placesWithFiles = (store: TestStore): number[] =>
+  store.memoryDisks.flatMap((_, place) => (store.extentFiles(place).length > 0 ? [place] : []));
+
+/** The disks, by their places, on which the only row says that files are to be removed. */
+function leavingIn(store: TestStore): number[] {
+  const entry = must([...store.table.entries.values()][0], "its row");
+  assert.deepEqual([entry.row.state, entry.row.members], ["dropping", []]);
+  return entry.row.leaving.map(({ disk }) => store.diskIds.indexOf(disk));
 }
 
 function seal({ platform, disks, table }: TestStore, entry: ExtentEntry): Promise<ExtentEntry> {
@@ -57,6 +77,63 @@ test("C9: a file is removed once its header proved it, and that is logged", asyn
   assert.equal(await dropExtent(drop), "ok");
   assert.ok(!store.memoryDisks[0]!.files.has(path));
   assert.ok(eventsOf(store).includes("extent_removed"));
+});
+
+test("C5: a disk that fails keeps its file of a dropped extent, and delays no other", async () => {
+  const { store, drop } = await unreferenced(3);
+  assert.deepEqual(placesWithFiles(store), [0, 1, 2]);
+  const [failing] = store.memoryDisks;
+  failing!.before = (operation) => {
+    if (operation === "remove") throw new DiskError("io", "it takes no changes");
+  };
+  await assert.rejects(dropExtent(drop), { code: "io" });
+  assert.deepEqual([placesWithFiles(store), leavingIn(store)], [[0], [0]]);
+  failing!.before = () => {};
+  assert.equal(await dropNow(store), "ok");
+  assert.deepEqual([placesWithFiles(store), store.table.entries.size], [[], 0]);
+});
+
+test("C5: a disk that goes as an extent is dropped has its file removed when it is back", async () => {
+  const { store, path, drop } = await unreferenced(3);
+  const [going] = store.memoryDisks;
+  const files = new Map(going!.files);
+  going!.before = (operation, opened) => {
+    if (operation === "open" && opened === path) going!.files.clear();
+  };
+  assert.equal(await dropExtent(drop), "away");
+  assert.deepEqual(leavingIn(store), [0]);
+  assert.equal(await dropNow(store), "away");
+  going!.before = () => {};
+  for (const [name, bytes] of files) going!.files.set(name, bytes);
+  assert.equal(await dropNow(store), "ok");
+  assert.deepEqual([placesWithFiles(store), store.table.entries.size], [[], 0]);
+});
+
+test("C9: files on a removed disk are left alone, and the row of their extent goes", async () => {
+  const { store, drop } = await unreferenced(3);
+  const { disks, store: id } = store.disks;
+  const rowsWith = (state: DiskRow["state"]): ReadonlyMap<DiskId, DiskRow> => {
+    const disk = must(disks[1], "a disk").id;
+    return new Map([[disk, { ...newDiskRow({ disk, addedMs: 0, name: "/data2" }), state }]]);
+  };
+  const others = disks.filter((_, place) => place !== 1);
+  const away = { store: id, disks: others, rows: rowsWith("active") };
+  assert.equal(await dropExtent({ ...drop, disks: away }), "away");
+  assert.deepEqual([placesWithFiles(store), leavingIn(store)], [[1], [1]]);
+  assert.equal(await dropNow(store, away), "away");
+  assert.equal(await dropNow(store, { ...away, rows: rowsWith("removed") }), "ok");
+  assert.deepEqual([placesWithFiles(store), store.table.entries.size], [[1], 0]);
+});
+
+test("an extent is dropped at once although the machine stood still while its disks were looked at", async () => {
+  const { store, drop } = await unreferenced(3);
+  const still = Promise.withResolvers<void>();
+  for (const disk of store.memoryDisks) disk.before = () => still.promise;
+  const dropping = dropExtent(drop);
+  await store.clock.advance(5000);
+  still.resolve();
+  assert.equal(await dropping, "ok");
+  assert.deepEqual(placesWithFiles(store), []);
 });
 
 const others: readonly (readonly [string, Partial<ExtentHeader>])[] = [
@@ -113,7 +190,7 @@ test("C9: an extent of length 0 whose file has records is kept", async () => {
 /** A file at the place of the next extent, as another store or an older index left it. */
 async function withFileInTheWay(more: Partial<ExtentHeader> = {}) {
   const donor = await TestStore.create(hash);
-  await donor.writer().append(identityOf(0), payloadOf(1000));
+  await donor.writer().append(standardExtents, identityOf(0), payloadOf(1000));
   const [source] = donor.extentFiles();
   const store = await TestStore.create(hash);
   const path = extentPath(1 as ExtentId);
@@ -129,7 +206,7 @@ async function withFileInTheWay(more: Partial<ExtentHeader> = {}) {
 test("C9: a file that is there already never becomes a writer's own: another id is taken", async () => {
   const { store, path, bytes } = await withFileInTheWay({ session: 3 as SessionId });
   const writer = store.writer();
-  const ref = await writer.append(identityOf(0), payloadOf(500));
+  const ref = await writer.append(standardExtents, identityOf(0), payloadOf(500));
   assert.equal(ref.extent, 2);
   assert.deepEqual([...store.table.entries.keys()], [2]);
   assert.deepEqual(bytesOf(store, path), bytes);
@@ -143,7 +220,7 @@ test("C9: a row that could not be taken back never leads to the file that was in
   store.table.before = (operation) => {
     if (operation === "remove") throw new Error("the index is away");
   };
-  await store.writer().append(identityOf(0), payloadOf(500));
+  await store.writer().append(standardExtents, identityOf(0), payloadOf(500));
   store.table.before = () => {};
   const sealed = await seal(store, must(await store.table.get(1 as ExtentId), "the row"));
   assert.deepEqual([sealed.row.state, sealed.row.length], ["settled", 0]);
@@ -163,14 +240,17 @@ test("C9: where every id has a file already, the writer says so and touches none
     disk!.directories.add(path.slice(0, path.lastIndexOf("/")));
     disk!.files.set(path, bytes.slice());
   }
-  await assert.rejects(store.writer().append(identityOf(0), payloadOf(10)), /run holdfast check/);
+  await assert.rejects(
+    store.writer().append(standardExtents, identityOf(0), payloadOf(10)),
+    /run holdfast check/,
+  );
   assert.equal(store.table.entries.size, 0);
   for (const path of store.extentFiles()) assert.deepEqual(bytesOf(store, path), bytes);
 });
 
 test("C9: a process that seals and was only paused cannot raise the epoch past the row's", async () => {
   const store = await TestStore.create(hash);
-  await store.writer().append(identityOf(0), payloadOf(1000));
+  await store.writer().append(standardExtents, identityOf(0), payloadOf(1000));
   const { platform, disks, table } = store;
   const entry = must([...table.entries.values()][0], "an extent");
   const sealed = await seal(store, entry);
@@ -193,8 +273,8 @@ test("C9: a file without a row goes only if nothing but the header of a session 
     files.set(path, bytesOf(store, path).slice(0, length));
     const place = must(store.disks.disks[0], "a disk");
     const { platform, disks } = store;
-    const extent = 1 as ExtentId;
-    const outcome = await dropStray({ platform, disks, place, extent, writerIs: () => writer });
+    const name = { extent: 1 as ExtentId, layout: 0 };
+    const outcome = await dropStray({ platform, disks, place, name, writerIs: () => writer });
     assert.equal(files.has(path), outcome !== "removed");
     return outcome;
   };

@@ -3,6 +3,7 @@ import type { ExtentHeader } from "../format/extent-header.ts";
 import type { MemberState, Scheme } from "../format/extent-row.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../format/ids.ts";
 import { DiskError } from "../platform/disk.ts";
+import type { DigestQuestion } from "./digest-tree.ts";
 
 /*
  * The one way to the members of extents, for all who write, read, look at, seal or drop them. One
@@ -12,6 +13,12 @@ import { DiskError } from "../platform/disk.ts";
  *
  * All methods fail with a DiskError where the disk does.
  */
+
+/** Which file of a data directory: it holds at most one member of each layout of an extent. */
+export interface MemberName {
+  readonly extent: ExtentId;
+  readonly layout: number;
+}
 
 /** The members in one data directory. */
 export interface Members {
@@ -28,10 +35,16 @@ export interface Members {
    */
   open(expected: RowHeader): Promise<ExtentMember | "absent" | { readonly doubt: string }>;
   /**
-   * Opens whatever has the extent's name: who reads it verifies each record, or its header.
+   * Opens whatever has the member's name: who reads it verifies each record, or its header.
    * DiskError `missing` where there is none.
    */
-  openForReading(extent: ExtentId): Promise<ReadableMember>;
+  openForReading(name: MemberName): Promise<ReadableMember>;
+  /**
+   * The digests of these nodes, made of the member's bytes where its disk is, so that copies are
+   * compared without moving them (digest-tree.ts). Fewer where it ends before them. DiskError
+   * `missing` where there is no file of its name.
+   */
+  digests(name: MemberName, question: DigestQuestion): Promise<readonly number[]>;
   /** Removes the member, durably, if it is the one that is meant, or holds nothing at all. */
   drop(drop: MemberDrop): Promise<MemberDropped>;
   /** The folders that the files stand in, in no order; none before the first was made. */
@@ -56,6 +69,7 @@ export interface ExpectedHeader {
   readonly createdMs: number;
   /** The newest that the caller knows of. */
   readonly epoch: number;
+  readonly layout: number;
   /**
    * Undefined where no row states it: then a header that was cut off as it was written proves
    * nothing.

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { createHash } from "../node/platform/hash.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import type { ExtentReader } from "./extent-reader.ts";
-import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+import { identityOf, payloadOf, TestStore, standardExtents } from "./testing/test-store.ts";
 
 const hash = createHash();
 const length = 4096;
@@ -15,7 +15,7 @@ async function storeOf(count: number): Promise<{ store: TestStore; refs: ChunkRe
   const store = await TestStore.create(hash);
   const writer = store.writer();
   const refs = await Promise.all(
-    Array.from({ length: count }, (_, i) => writer.append(identityOf(i), payload)),
+    Array.from({ length: count }, (_, i) => writer.append(standardExtents, identityOf(i), payload)),
   );
   return { store, refs };
 }

@@ -1,31 +1,37 @@
 import { StoreError, isStoreError, messageOf } from "../base/errors.ts";
 import { Limiter } from "../base/limiter.ts";
+import { Codes } from "../erasure/codes.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
-import type { MemberState } from "../format/extent-row.ts";
-import type { ExtentId } from "../format/ids.ts";
-import { chunkBytesMax } from "../format/limits.ts";
+import { type DiskId, idText } from "../format/ids.ts";
 import type { RecordHeader, RecordIdentity } from "../format/record.ts";
-import { isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
-import { examineExtent, noteMemberState } from "./extent-examination.ts";
 import type { ExtentDisks } from "./extent-files.ts";
-import { placeToRead } from "./extent-files.ts";
-import type { ReadableMember } from "./extent-member.ts";
 import type { ExtentTable } from "./extent-table.ts";
-import { storeFailure } from "./disk/disk-error-codes.ts";
-import { FileCache } from "./read/file-cache.ts";
+import { Alarms } from "./read/alarms.ts";
+import { isOut } from "./mounted-disks.ts";
+import { type DiskReadStatistics, DisksReads } from "./read/disk-reads.ts";
+import { ExtentCache, type HeldExtent } from "./read/extent-cache.ts";
+import { FaultNotes } from "./read/fault-notes.ts";
+import { HedgeBudget } from "./read/hedging.ts";
+import { OpenedExtent, type OpenFiles } from "./read/opened-extent.ts";
+import { ReadRace, type RaceCounts } from "./read/read-race.ts";
 import { cachedRecordBytesMax, RecordCache } from "./read/record-cache.ts";
-import type { WantedBytes } from "./read/record-read.ts";
-import { referenceText, planRead, readRecord } from "./read/record-read.ts";
+import type { ReadPlan, VerifiedRecord, WantedBytes } from "./read/record-read.ts";
+import { planRead } from "./read/record-read.ts";
 
 /** @limit Small records kept in memory: 7,000 of 4 KiB. Each front end has its own. */
 export const readCacheBytesMax = 32 * 1024 * 1024;
-/** @limit 512 extents are 128 GiB of data at hand without opening a file. */
+/** @limit 512 extents of one copy are 128 GiB of data at hand without opening a file. */
 const filesOpenMax = 512;
-/** @limit Bytes being read at once: 32 whole chunks, more than a disk gains from. */
-const bytesReadingMax = 32 * chunkBytesMax;
+/** @limit Memory for what is read from shards: that of six chunks that are decoded from ten. */
+const shardBytesMax = 64 * 1024 * 1024;
 /** @limit Reads waiting for that: each is a client's, and holds no bytes yet. */
-const readsWaitingMax = 4096;
+const shardReadsWaitingMax = 4096;
+/**
+ * @limit Times that a read begins again with the row as it is then: an extent that is encoded,
+ * repaired and moved changes its row a few times in hours.
+ */
+const rowsMax = 4;
 
 export interface ExtentReaderOptions {
   readonly platform: Platform;
@@ -33,18 +39,33 @@ export interface ExtentReaderOptions {
   readonly table: ExtentTable;
   /** Bytes of small records to keep in memory; none for those who come to look at the disk. */
   readonly cacheBytes?: number | undefined;
+  /** Reads of disks that may be added for each small read (hedging.ts); 0: none. Default: 2 %. */
+  readonly hedgeShare?: number | undefined;
 }
 
 export interface ExtentReaderStatistics {
   readonly reads: number;
   readonly bytes: number;
   /**
-   * Reads whose bytes did not match their checksum, or were not those the reference means. None was
-   * served.
+   * Answers of disks whose bytes did not match their checksum, or were not those the reference
+   * means. None was served.
    */
   readonly corruptions: number;
   /** Reads that were answered from memory. */
   readonly hits: number;
+  /** Reads that another member was asked for than the first, and those that were decoded. */
+  readonly rerouted: number;
+  readonly decoded: number;
+  /** Small reads that a second member was asked for early, and those that it answered first. */
+  readonly hedgesSent: number;
+  readonly hedgesWon: number;
+  /** Each disk that was asked, since this process began. */
+  readonly disks: readonly NamedDiskReads[];
+}
+
+export interface NamedDiskReads extends DiskReadStatistics {
+  /** Its data directory; its id where it is not among them. */
+  readonly name: string;
 }
 
 /**
@@ -59,9 +80,17 @@ export interface ReadOptions {
   /**
    * Where the bytes may be put: then it belongs to the read until that has ended. Where it is too
    * small for the blocks of the range, and the header if that is read too, they get new memory.
+   *
+   * If the bytes are elsewhere (`isIn`), the buffer must not be used again: a member that another
+   * one answered before may still put its bytes there.
    */
   readonly buffer?: Uint8Array | undefined;
   readonly opened?: OpenedRecord | undefined;
+}
+
+/** True if these bytes are in this memory. */
+export function isIn(buffer: Uint8Array, bytes: Uint8Array): boolean {
+  return buffer.buffer === bytes.buffer;
 }
 
 export interface ExtentReader {
@@ -83,31 +112,47 @@ export interface ExtentReader {
 }
 
 export function createExtentReader(options: ExtentReaderOptions): ExtentReader {
-  return new LocalExtentReader(options);
+  return new MemberReader(options);
 }
 
-class LocalExtentReader implements ExtentReader {
+class MemberReader implements ExtentReader {
   readonly #options: ExtentReaderOptions;
-  readonly #files: FileCache;
+  readonly #extents: ExtentCache;
   readonly #cache: RecordCache | undefined;
-  readonly #limiter = new Limiter({
-    unitsMax: bytesReadingMax,
-    waitersMax: readsWaitingMax,
-    what: "reads of extents",
+  readonly #diskReads: DisksReads;
+  readonly #alarms: Alarms;
+  readonly #hedges: HedgeBudget;
+  readonly #notes: FaultNotes;
+  readonly #memory = new Limiter({
+    unitsMax: shardBytesMax,
+    waitersMax: shardReadsWaitingMax,
+    what: "reads of shards",
   });
+  readonly #counts: RaceCounts = { corruptions: 0, rerouted: 0, decoded: 0 };
   #reads = 0;
   #bytes = 0;
-  #corruptions = 0;
   #hits = 0;
 
   constructor(options: ExtentReaderOptions) {
-    const { platform, cacheBytes = 0 } = options;
+    const { platform, table, disks, cacheBytes = 0 } = options;
+    const { clock, hash } = platform;
     this.#options = options;
-    this.#cache = cacheBytes === 0 ? undefined : new RecordCache(platform.hash, cacheBytes);
-    this.#files = new FileCache({
-      clock: platform.clock,
+    this.#cache = cacheBytes === 0 ? undefined : new RecordCache(hash, cacheBytes);
+    this.#diskReads = new DisksReads(clock, (disk) => isOut(disks, disk));
+    this.#alarms = new Alarms(clock);
+    this.#hedges = new HedgeBudget(options.hedgeShare);
+    this.#notes = new FaultNotes({ platform, table, disks });
+    const files: OpenFiles = { count: 0 };
+    const opened = { platform, disks, codes: new Codes(), diskReads: this.#diskReads, files };
+    this.#extents = new ExtentCache({
+      clock,
+      files,
       filesMax: filesOpenMax,
-      open: (extent) => this.#open(extent),
+      open: async (extent) => {
+        const entry = await table.get(extent);
+        if (entry === undefined) throw new StoreError("missing", `extent ${extent} has gone`);
+        return new OpenedExtent(opened, entry);
+      },
     });
   }
 
@@ -133,13 +178,28 @@ class LocalExtentReader implements ExtentReader {
   }
 
   statistics(): ExtentReaderStatistics {
-    const [reads, bytes, corruptions] = [this.#reads, this.#bytes, this.#corruptions];
-    return { reads, bytes, corruptions, hits: this.#hits };
+    const { sent: hedgesSent, won: hedgesWon } = this.#hedges.statistics;
+    return {
+      reads: this.#reads,
+      bytes: this.#bytes,
+      hits: this.#hits,
+      ...this.#counts,
+      hedgesSent,
+      hedgesWon,
+      disks: this.#diskReads.statistics().map((one) => ({ ...one, name: this.#nameOf(one.disk) })),
+    };
+  }
+
+  #nameOf(id: DiskId): string {
+    const found = this.#options.disks.disks.find((disk) => disk.id === id);
+    return found?.members.name ?? idText(id);
   }
 
   async close(): Promise<void> {
     this.#cache?.clear();
-    await this.#files.close();
+    await this.#alarms.close();
+    await this.#notes.close();
+    await this.#extents.close();
   }
 
   #count(start: number, end: number): void {
@@ -156,76 +216,83 @@ class LocalExtentReader implements ExtentReader {
 
   async #readDisk(wanted: WantedBytes, opened?: OpenedRecord): Promise<Uint8Array> {
     const { ref, start, end } = wanted;
-    try {
-      const { header, bytes } = await this.#readVerified(wanted);
-      if (opened !== undefined) opened.header = header;
-      this.#count(start, end);
-      return bytes;
-    } catch (error) {
-      if (isStoreError(error, "corrupt")) {
-        this.#noteCorruption(ref, error);
-        await this.#noteLost(ref.extent, "damaged");
-      } else if (isDiskError(error, "missing")) {
-        await this.#noteLost(ref.extent, "missing");
-        throw new StoreError("missing", `${referenceText(ref)}: its file is not there`, {
-          cause: error,
-        });
-      }
-      throw storeFailure(error);
-    }
-  }
-
-  /** Reads within the limits of bytes being read and of open files. */
-  async #readVerified(wanted: WantedBytes): Promise<{ header: RecordHeader; bytes: Uint8Array }> {
     const plan = planRead(wanted);
-    const turn = this.#limiter.enter(plan.bytes);
-    if (turn !== undefined) await turn;
-    try {
-      const file = this.#files.hold(wanted.ref.extent);
+    for (let rows = 1; ; rows++) {
+      const held = this.#extents.hold(ref.extent);
       try {
-        const { hash } = this.#options.platform;
-        return await readRecord(hash, file.opened ?? (await file.opening), wanted, plan);
+        const { header, bytes } = await this.#readVerified(held, wanted, plan);
+        if (opened !== undefined) opened.header = header;
+        this.#count(start, end);
+        return bytes;
       } catch (error) {
-        this.#files.forget(file); // it may have gone or moved: the next read looks again
-        throw error;
+        // It may have been encoded, repaired or moved since its row was read: the files of the row
+        // as it was go only once no read can need them, but a read that begins now is a later one.
+        this.#extents.forget(held);
+        if (rows === rowsMax || !(await this.#hasChanged(held))) throw error;
       } finally {
-        this.#files.release(file);
+        this.#extents.release(held);
       }
-    } finally {
-      this.#limiter.leave(plan.bytes);
     }
   }
 
-  #noteCorruption(ref: ChunkRef, error: StoreError): void {
-    this.#corruptions++;
-    const { extent, offset } = ref;
-    this.#options.platform.log("error", "bytes_corrupt", {
+  async #readVerified(
+    held: HeldExtent,
+    wanted: WantedBytes,
+    plan: ReadPlan,
+  ): Promise<VerifiedRecord> {
+    const extent = held.opened ?? (await held.opening);
+    const { platform } = this.#options;
+    const race = new ReadRace(
+      {
+        hash: platform.hash,
+        alarms: this.#alarms,
+        hedges: this.#hedges,
+        memory: this.#memory,
+        counts: this.#counts,
+        nowMs: () => platform.clock.monotonicMs(),
+      },
       extent,
-      offset,
-      message: messageOf(error),
-    });
-  }
-
-  /** Where it can be: the read fails with what it met, whatever becomes of this. */
-  async #noteLost(extent: ExtentId, found: MemberState): Promise<void> {
-    const { platform, table, disks } = this.#options;
+      { wanted, plan },
+      () => {
+        this.#extents.retain(held);
+        return () => this.#extents.release(held);
+      },
+    );
     try {
-      const entry = await table.get(extent);
-      if (entry === undefined || entry.row.state === "dropping") return;
-      if (entry.row.members.every(({ state }) => state !== "whole")) return;
-      const now = await examineExtent(platform.hash, disks, entry);
-      if (found === "missing" && now !== found) return;
-      await noteMemberState(platform, table, entry, now === "whole" ? found : now);
+      const record = await race.run();
+      if (race.faults.length > 0) {
+        this.#extents.forget(held);
+        this.#logCorruptions(wanted.ref, race);
+        this.#notes.noteSoon(extent, race.faults);
+      }
+      return record;
     } catch (error) {
-      if (!isStoreError(error)) throw error;
-      platform.log("warn", "lost_extent_not_noted", { extent, message: messageOf(error) });
+      this.#logCorruptions(wanted.ref, race);
+      await this.#notes.note(extent, race.faults);
+      throw error;
     }
   }
 
-  async #open(extent: ExtentId): Promise<ReadableMember> {
-    const { table, disks } = this.#options;
-    const entry = await table.get(extent);
-    if (entry === undefined) throw new StoreError("missing", `extent ${extent} has gone`);
-    return placeToRead(disks, entry).members.openForReading(extent);
+  /** True if the extent's row is another by now. */
+  async #hasChanged({ extent, opened }: HeldExtent): Promise<boolean> {
+    if (opened === undefined) return false;
+    const { layout, members, state } = opened.entry.row;
+    const now = await this.#options.table.get(extent);
+    if (now === undefined) return false;
+    const places = now.row.members;
+    return (
+      now.row.layout !== layout ||
+      (state === "open" && now.row.state !== "open") ||
+      places.length !== members.length ||
+      places.some(({ disk }, member) => disk !== members[member]?.disk)
+    );
+  }
+
+  #logCorruptions({ extent, offset }: ChunkRef, { faults }: ReadRace): void {
+    for (const { member, error } of faults) {
+      if (!isStoreError(error, "corrupt")) continue;
+      const fields = { extent, offset, member, message: messageOf(error) };
+      this.#options.platform.log("error", "bytes_corrupt", fields);
+    }
   }
 }

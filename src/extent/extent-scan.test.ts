@@ -9,7 +9,7 @@ import { createHash } from "../node/platform/hash.ts";
 import { extentPath } from "./extent-files.ts";
 import type { ScannedHole, ScannedRecord } from "./extent-scan.ts";
 import { scanRecords } from "./extent-scan.ts";
-import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+import { identityOf, payloadOf, TestStore, standardExtents } from "./testing/test-store.ts";
 
 const hash = createHash();
 
@@ -20,7 +20,7 @@ async function written(
   const writer = store.writer();
   const refs: ChunkRef[] = [];
   for (const [i, payload] of payloads.entries()) {
-    refs.push(await writer.append(identityOf(i), payload));
+    refs.push(await writer.append(standardExtents, identityOf(i), payload));
   }
   return { store, refs };
 }

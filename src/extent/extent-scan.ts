@@ -17,6 +17,11 @@ import { RecordWindow } from "./read/record-window.ts";
 export interface ExtentScanOptions {
   readonly platform: Pick<Platform, "hash">;
   readonly file: Pick<ReadableMember, "read" | "size">;
+  /**
+   * Other ways to read the extent. They are asked where the first one has no valid record, or
+   * fails; so a walk meets each record that is valid in any of them.
+   */
+  readonly others?: readonly Pick<ReadableMember, "read" | "size">[] | undefined;
   /** The extent that this file should be; records that name another do not belong to it. */
   readonly extent: ExtentId;
   /** Where the first record begins. */
@@ -54,19 +59,20 @@ export interface ScannedRecord {
  * no valid header stands the next one is searched for. A client may have put bytes into its object
  * that look like a record of just that place: so a record that was searched for is relied upon, to
  * go on behind it, only if its payload is valid, and then it cannot reach beyond the payload of the
- * one it stands in. StoreError `io` and so on where the disk fails.
+ * one it stands in. StoreError `io` and so on where the disk fails, and no other is left.
  */
 export async function* scanRecords(
   options: ExtentScanOptions,
 ): AsyncGenerator<ScannedRecord | ScannedHole, void> {
-  const { platform, file, signal } = options;
-  const to = options.to ?? (await onDisk(file.size()));
-  const window = new RecordWindow(file, to);
+  const { platform, file, others = [], signal } = options;
+  const sources = [file, ...others];
+  const to = options.to ?? (await longest(sources));
+  const windows = sources.map((source) => new RecordWindow(source, to));
   let seen = options.from; // all before it was yielded
   let isLost = false;
   for (let next = options.from; next < to;) {
     signal?.throwIfAborted();
-    const header = await findHeader(options, window, next);
+    const header = await findHeader(options, windows, next);
     if (header === undefined) break;
     const { offset } = header;
     // holds: C5 walk-passes-damage
@@ -78,7 +84,7 @@ export async function* scanRecords(
         ? endsWithin(header)
         : options.skipPayload === true && !isLost
           ? undefined
-          : await verifyPayload(platform, window, header, end);
+          : await verifyPayload(platform, windows, header, end);
     yield { kind: "record", header, offset, end, payloadError };
     isLost &&= payloadError !== undefined;
     seen = Math.max(seen, end);
@@ -87,20 +93,79 @@ export async function* scanRecords(
   if (seen < to) yield { kind: "hole", offset: seen, end: to };
 }
 
-/** The first valid header from `from` on that names its place. */
+/** The length of the longest of them that can say it. StoreError as of the first, if none can. */
+export async function longest(sources: readonly Pick<ReadableMember, "size">[]): Promise<number> {
+  const sizes = await Promise.allSettled(sources.map((source) => onDisk(source.size())));
+  const known = sizes.flatMap((size) => (size.status === "fulfilled" ? [size.value] : []));
+  const failed = sizes.find(({ status }) => status === "rejected");
+  if (known.length === 0 && failed?.status === "rejected") throw failed.reason;
+  return Math.max(...known);
+}
+
+/** The first valid header from `from` on that names its place, in whichever window it is. */
 async function findHeader(
-  { platform, extent, signal }: ExtentScanOptions,
+  options: ExtentScanOptions,
+  windows: RecordWindow[],
+  from: number,
+): Promise<RecordHeader | undefined> {
+  if (windows.length > 1) {
+    // Most often it begins where the one before ended. No window is searched before all were looked
+    // at there: where one has no record, another may.
+    const here = await firstOf(windows, (window) => headerAt(options, window, from));
+    if (here !== undefined) return here;
+  }
+  let first: RecordHeader | undefined;
+  await firstOf(windows, async (window) => {
+    const found = await searchHeader(options, window, from);
+    if (found !== undefined && (first === undefined || found.offset < first.offset)) first = found;
+    return undefined;
+  });
+  return first;
+}
+
+/**
+ * What the first window gives that gives anything. One that cannot be read is taken out, but for
+ * the last.
+ */
+async function firstOf<T>(
+  windows: RecordWindow[],
+  look: (window: RecordWindow) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  for (const window of Array.from(windows)) {
+    try {
+      const found = await look(window);
+      if (found !== undefined) return found;
+    } catch (error) {
+      if (!isStoreError(error) || windows.length === 1) throw error;
+      windows.splice(windows.indexOf(window), 1);
+    }
+  }
+  return undefined;
+}
+
+async function searchHeader(
+  options: ExtentScanOptions,
   window: RecordWindow,
   from: number,
 ): Promise<RecordHeader | undefined> {
   for (let next = from; ;) {
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     const at = await onDisk(window.find(recordMagic, next, recordAlignment));
     if (at === undefined) return undefined;
-    const header = tryDecodeHeader(platform, await onDisk(window.view(at, recordHeaderBytesMax)));
-    if (header?.extent === extent && header.offset === at) return header;
+    const header = await headerAt(options, window, at);
+    if (header !== undefined) return header;
     next = at + recordAlignment;
   }
+}
+
+/** The valid header that stands here and says so. */
+async function headerAt(
+  { platform, extent }: ExtentScanOptions,
+  window: RecordWindow,
+  at: number,
+): Promise<RecordHeader | undefined> {
+  const header = tryDecodeHeader(platform, await onDisk(window.view(at, recordHeaderBytesMax)));
+  return header?.extent === extent && header.offset === at ? header : undefined;
 }
 
 function tryDecodeHeader(
@@ -115,7 +180,23 @@ function tryDecodeHeader(
   }
 }
 
+/** The reason why no window has a valid payload; undefined where one has. */
 async function verifyPayload(
+  platform: Pick<Platform, "hash">,
+  windows: RecordWindow[],
+  header: RecordHeader,
+  end: number,
+): Promise<StoreError | undefined> {
+  let first: StoreError | undefined;
+  const isValid = await firstOf(windows, async (window) => {
+    const error = await payloadErrorIn(platform, window, header, end);
+    first ??= error;
+    return error === undefined ? true : undefined;
+  });
+  return isValid === true ? undefined : first;
+}
+
+async function payloadErrorIn(
   platform: Pick<Platform, "hash">,
   window: RecordWindow,
   header: RecordHeader,

@@ -16,7 +16,7 @@ import { createExtentReader } from "./extent-reader.ts";
 import { sealAbandoned } from "./extent-seal.ts";
 import { createExtentWriter } from "./extent-writer.ts";
 import { MemoryExtentTable } from "./testing/memory-extent-table.ts";
-import { identityOf, payloadOf, testStoreId } from "./testing/test-store.ts";
+import { identityOf, payloadOf, testStoreId, standardExtents } from "./testing/test-store.ts";
 
 const platform: Platform = createPlatform({ log: () => {} });
 const session = 1 as SessionId; // made up
@@ -55,7 +55,9 @@ test("extents on a real disk: written by 32 at once, sealed, read in ranges, dro
     const running = writer.run(stop.signal);
     const lengthOf = (i: number): number => (i * 7919) % 90_000;
     const refs = await Promise.all(
-      Array.from({ length: 64 }, (_, i) => writer.append(identityOf(i), payloadOf(lengthOf(i), i))),
+      Array.from({ length: 64 }, (_, i) =>
+        writer.append(standardExtents, identityOf(i), payloadOf(lengthOf(i), i)),
+      ),
     );
     writer.release(refs);
     for (const [i, ref] of refs.entries()) {
@@ -84,7 +86,7 @@ test("extents on a real disk: written by 32 at once, sealed, read in ranges, dro
 test("extents on a real disk: what an abandoned writer left is sealed before its torn tail", async () => {
   await withRealStore(async ({ root, table, options }) => {
     const writer = createExtentWriter(options);
-    const ref = await writer.append(identityOf(0), payloadOf(5000));
+    const ref = await writer.append(standardExtents, identityOf(0), payloadOf(5000));
     appendFileSync(join(root, "extents/01/00000000000001.extent"), payloadOf(3000));
     const entry = await table.get(ref.extent);
     assert.ok(entry !== undefined);
@@ -102,17 +104,20 @@ test("extents on a real disk: a directory that vanished is named, and used again
     const away = `${root}-away`;
     renameSync(root, away);
     const writer = createExtentWriter(options);
-    await assert.rejects(writer.append(identityOf(0), payloadOf(10)), (error: Error) => {
-      assert.match(error.message, /is not there: mount it again/);
-      return error.message.includes(root);
-    });
+    await assert.rejects(
+      writer.append(standardExtents, identityOf(0), payloadOf(10)),
+      (error: Error) => {
+        assert.match(error.message, /is not there: mount it again/);
+        return error.message.includes(root);
+      },
+    );
     renameSync(away, root);
     const stop = new AbortController();
     const running = writer.run(stop.signal);
     const deadlineMs = platform.clock.monotonicMs() + 5000;
     let isBack = false;
     while (!isBack && platform.clock.monotonicMs() < deadlineMs) {
-      isBack = await writer.append(identityOf(0), payloadOf(10)).then(
+      isBack = await writer.append(standardExtents, identityOf(0), payloadOf(10)).then(
         () => true,
         () => false,
       );

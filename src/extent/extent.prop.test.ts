@@ -5,7 +5,7 @@ import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { scanRecords } from "./extent-scan.ts";
-import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+import { identityOf, payloadOf, TestStore, standardExtents } from "./testing/test-store.ts";
 
 const hash = createHash();
 
@@ -36,7 +36,7 @@ test("extents: whatever is appended, at once or in turn and with syncs that fail
             batch.map(async ({ length, key, range, failing }) => {
               const [identity, payload] = [identityOf(chunk, key), payloadOf(length, chunk++)];
               if (failing !== null) failNextSync(store, failing);
-              const ref = await writer.append(identity, payload);
+              const ref = await writer.append(standardExtents, identity, payload);
               const [start, end] = range
                 .map((part) => Math.floor(part * length))
                 .sort((a, b) => a - b);

@@ -7,11 +7,13 @@ import type { Disk, DiskFile } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import { readIdentity } from "./data-directories.ts";
+import { bytesBelow, ContentDigester, type DigestQuestion } from "./digest-tree.ts";
 import type { DataDisk } from "./extent-files.ts";
 import { extentDirectory, extentPath, extentsDirectory } from "./extent-files.ts";
 import type {
   MemberDrop,
   MemberDropped,
+  MemberName,
   Members,
   ReadableMember,
   RowHeader,
@@ -19,6 +21,9 @@ import type {
 import { scanRecords } from "./extent-scan.ts";
 import { LocalMember, writeHeader } from "./member/local-member.ts";
 import { isUnfinished, mismatchOf, readHeader } from "./member/member-header.ts";
+
+/** @limit Bytes of a member in memory while they are digested. */
+const digestedAtOnceBytes = 1024 * 1024;
 
 /** A data directory of this machine. */
 export function localDataDisk(hash: Hash, id: DiskId, disk: Disk): DataDisk {
@@ -53,7 +58,7 @@ export class LocalMembers implements Members {
     await this.#disk.syncDirectory("");
     await this.#disk.makeDirectory(directory);
     await this.#disk.syncDirectory(extentsDirectory);
-    const file = await this.#disk.open(extentPath(header.extent), "create");
+    const file = await this.#disk.open(extentPath(header.extent, header.layout), "create");
     try {
       await writeHeader(this.#hash, file, header);
       // holds: C1 new-file-in-its-directory
@@ -66,7 +71,7 @@ export class LocalMembers implements Members {
   }
 
   async open(expected: RowHeader): Promise<LocalMember | "absent" | { readonly doubt: string }> {
-    const file = await this.#openIfThere(expected.extent, "write");
+    const file = await this.#openIfThere(expected, "write");
     if (file === undefined) return "absent";
     let doubt: string | undefined;
     try {
@@ -80,21 +85,38 @@ export class LocalMembers implements Members {
     return { doubt };
   }
 
-  openForReading(extent: ExtentId): Promise<ReadableMember> {
-    return this.#disk.open(extentPath(extent), "read");
+  openForReading(name: MemberName): Promise<ReadableMember> {
+    return this.#disk.open(extentPath(name.extent, name.layout), "read");
+  }
+
+  async digests(name: MemberName, question: DigestQuestion): Promise<readonly number[]> {
+    const { start, end } = bytesBelow(question);
+    const digester = new ContentDigester(this.#hash);
+    const file = await this.openForReading(name);
+    try {
+      const buffer = new Uint8Array(Math.min(digestedAtOnceBytes, end - start));
+      for (let at = start; at < end;) {
+        const found = await file.read(buffer.subarray(0, end - at), at);
+        if (found === 0) break;
+        digester.add(buffer.subarray(0, found));
+        at += found;
+      }
+    } finally {
+      await file.close();
+    }
+    return digester.finish(question.level);
   }
 
   async drop(drop: MemberDrop): Promise<MemberDropped> {
-    const { extent } = drop.expected;
     const found = await this.#look(drop);
     if (found === "absent") {
-      if (drop.sync !== "if there") await this.#unlink(extent);
+      if (drop.sync !== "if there") await this.#unlink(drop.expected);
       return { outcome: "absent" };
     }
     const { bytes, doubt } = found;
     // holds: C9 header-proved-before-removal
     if (doubt !== undefined) return { outcome: "kept", bytes, why: doubt };
-    await this.#unlink(extent);
+    await this.#unlink(drop.expected);
     return { outcome: "removed", bytes };
   }
 
@@ -120,9 +142,9 @@ export class LocalMembers implements Members {
     throw new StoreError("missing", `${this.name} ${what}: ${fix}`);
   }
 
-  async #openIfThere(extent: ExtentId, mode: "read" | "write"): Promise<DiskFile | undefined> {
+  async #openIfThere(name: MemberName, mode: "read" | "write"): Promise<DiskFile | undefined> {
     try {
-      return await this.#disk.open(extentPath(extent), mode);
+      return await this.#disk.open(extentPath(name.extent, name.layout), mode);
     } catch (error) {
       if (isDiskError(error, "missing")) return undefined;
       throw error;
@@ -133,7 +155,7 @@ export class LocalMembers implements Members {
     expected,
     bytesMax = Number.POSITIVE_INFINITY,
   }: MemberDrop): Promise<"absent" | { readonly bytes: number; readonly doubt?: string }> {
-    const file = await this.#openIfThere(expected.extent, "read");
+    const file = await this.#openIfThere(expected, "read");
     if (file === undefined) return "absent";
     try {
       const bytes = await file.size();
@@ -156,17 +178,17 @@ export class LocalMembers implements Members {
   }
 
   /**
-   * Removes whatever file has the extent's name, durably; it is no error if there is none, and then
+   * Removes whatever file has the member's name, durably; it is no error if there is none, and then
    * the name is synced all the same: a crash may have come before that.
    */
-  async #unlink(extent: ExtentId): Promise<void> {
+  async #unlink(name: MemberName): Promise<void> {
     try {
-      await this.#disk.remove(extentPath(extent));
+      await this.#disk.remove(extentPath(name.extent, name.layout));
     } catch (error) {
       if (!isDiskError(error, "missing")) throw error;
     }
     try {
-      await this.#disk.syncDirectory(extentDirectory(extent));
+      await this.#disk.syncDirectory(extentDirectory(name.extent));
     } catch (error) {
       // Not even the directory was made.
       if (!isDiskError(error, "missing")) throw error;

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { copyOn } from "../format/extent-row.ts";
 import type { ChunkRef } from "../format/chunk-ref.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
 import { examineExtent } from "./extent-examination.ts";
 import type { ExtentWriter } from "./extent-writer.ts";
 import type { DiskOperation } from "./testing/memory-disk.ts";
-import { identityOf, payloadOf, TestStore } from "./testing/test-store.ts";
+import { identityOf, payloadOf, TestStore, standardExtents } from "./testing/test-store.ts";
 
 // Files that are removed, replaced or spoiled by others while a writer has them open.
 
@@ -55,7 +56,7 @@ async function assertReadable(store: TestStore, refs: readonly ChunkRef[]): Prom
 }
 
 const append = (writer: ExtentWriter, i: number): Promise<ChunkRef> =>
-  writer.append(identityOf(i), payloadOf(99, i));
+  writer.append(standardExtents, identityOf(i), payloadOf(99, i));
 
 const losses = (store: TestStore): number =>
   store.logged.filter(({ event }) => event === "extent_file_lost").length;
@@ -78,7 +79,7 @@ for (const { title, found, spoil } of cases) {
       stop.abort();
       await running;
       const members = store.table.entries.get(lost.extent)?.row.members;
-      assert.deepEqual(members, [{ disk: store.diskIds[0], state: found }]);
+      assert.deepEqual(members, [{ ...copyOn(store.diskIds[0]!), state: found }]);
     });
   }
 }
@@ -137,5 +138,6 @@ test("C9: an extent is not taken for missing if its data directory comes back be
   before(store, "open", () => {
     throw new DiskError("missing", "not mounted for now");
   });
-  assert.equal(await examineExtent(hash, store.disks, entry!), "whole");
+  const examined = await examineExtent(hash, store.disks, entry!);
+  assert.deepEqual(examined, { states: ["whole"], failure: undefined });
 });

@@ -5,7 +5,7 @@ import type { ExtentHeader } from "../format/extent-header.ts";
 import type { DiskId, ExtentId, SessionId } from "../format/ids.ts";
 import { idOfText } from "../format/ids.ts";
 import { storeIdentityFile } from "../format/data-directory.ts";
-import { extentHeaderBytes } from "../format/limits.ts";
+import { blockBytes, extentHeaderBytes } from "../format/limits.ts";
 import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
@@ -43,6 +43,7 @@ const header: ExtentHeader = {
   epoch: 1,
   session: 3 as SessionId,
   createdMs: 1_700_000_000_000,
+  layout: 0,
 };
 const path = extentPath(header.extent);
 const start = extentHeaderBytes;
@@ -217,20 +218,45 @@ const tests: Readonly<Record<string, (bench: MembersBench) => Promise<void>>> = 
   },
 
   async "it is read by whoever knows its extent, with its header, also once it was dropped"(bench) {
-    await assert.rejects(bench.members.openForReading(header.extent), (error) =>
+    await assert.rejects(bench.members.openForReading(header), (error) =>
       isDiskError(error, "missing"),
     );
     const member = await bench.create();
     await member.append(1, start, [payloadOf(100)]);
     await member.seal(4);
     await member.close();
-    const reading = await bench.members.openForReading(header.extent);
+    const reading = await bench.members.openForReading(header);
     assert.deepEqual(await readHeader(bench.hash, reading), { ...header, sequence: 1, epoch: 4 });
     assert.equal(await bench.drop({ epoch: 4 }), "removed");
     assert.equal(await reading.size(), start + 100);
     assert.deepEqual(await read(reading, start, 100), payloadOf(100));
     assert.equal(await reading.read(new Uint8Array(100), start + 40), 60);
     await reading.close();
+  },
+
+  async "it says what its blocks come to, and fewer where it ends"(bench) {
+    const content = payloadOf(3 * blockBytes + 9);
+    const member = await bench.create();
+    await member.append(1, start, [content]);
+    await member.close();
+    const length = start + content.length;
+    const digests = (level: number, first: number, count: number, to = length) =>
+      bench.members.digests(header, { level, first, count, length: to });
+    const digestOf = (from: number, to: number) =>
+      bench.hash.blockChecksum(content.subarray(from, to));
+    const ends = [1, 2, 3].map((block) => digestOf((block - 1) * blockBytes, block * blockBytes));
+    const all = [...ends, digestOf(3 * blockBytes, content.length)];
+    assert.deepEqual(await digests(0, 0, 4), all);
+    assert.deepEqual(await digests(0, 2, 1), [all[2]]);
+    assert.deepEqual(await digests(0, 2, 1, start + 2 * blockBytes + 5), [
+      digestOf(2 * blockBytes, 2 * blockBytes + 5),
+    ]);
+    const [root] = await digests(1, 0, 1);
+    assert.ok(root !== undefined && !all.includes(root));
+    // Another one may be longer.
+    assert.deepEqual(await digests(0, 3, 3, length + 2 * blockBytes), [all[3]]);
+    await bench.disk.remove(path);
+    await assert.rejects(digests(0, 0, 1), (error) => isDiskError(error, "missing"));
   },
 
   async "its file is listed in a folder, and so is what is no member"(bench) {

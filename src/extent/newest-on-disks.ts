@@ -2,8 +2,8 @@ import type { ExtentId, SessionId } from "../format/ids.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { DataDisk, ExtentDisks } from "./extent-files.ts";
-import { extentOfPath } from "./extent-files.ts";
-import type { Members } from "./extent-member.ts";
+import { memberOfPath } from "./extent-files.ts";
+import type { MemberName, Members } from "./extent-member.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
 import { readHeader } from "./member/member-header.ts";
 
@@ -39,12 +39,12 @@ export async function newestOnDisks(
 
 async function newestOf(hash: Hash, { members }: DataDisk): Promise<NewestOnDisks | undefined> {
   const folders = await members.folders();
-  let newest: { extent: ExtentId; path: string } | undefined;
+  let newest: (MemberName & { readonly path: string }) | undefined;
   const takeTurns = async (): Promise<void> => {
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
       for (const path of await members.pathsIn(folder)) {
-        const extent = extentOfPath(path);
-        if (extent !== undefined && extent > (newest?.extent ?? 0)) newest = { extent, path };
+        const name = memberOfPath(path);
+        if (name !== undefined && name.extent > (newest?.extent ?? 0)) newest = { ...name, path };
       }
     }
   };
@@ -54,13 +54,13 @@ async function newestOf(hash: Hash, { members }: DataDisk): Promise<NewestOnDisk
   return {
     extent,
     path: `${members.name}/${path}`,
-    session: await sessionOf(hash, members, extent),
+    session: await sessionOf(hash, members, newest),
   };
 }
 
-async function sessionOf(hash: Hash, members: Members, extent: ExtentId): Promise<SessionId> {
+async function sessionOf(hash: Hash, members: Members, name: MemberName): Promise<SessionId> {
   const noSession = 0 as SessionId;
-  const member = await members.openForReading(extent);
+  const member = await members.openForReading(name);
   try {
     return (await readHeader(hash, member))?.session ?? noSession;
   } catch (error) {

@@ -19,25 +19,46 @@ export interface StoreIdentity {
   readonly disk: DiskId;
   /** The first data directory holds the index as well. */
   readonly holdsIndex: boolean;
+  /**
+   * Where the store's other data directories were mounted last, so that they are known also where
+   * the index is lost. A hint: whose each one is, its own file says.
+   */
+  readonly otherDirectories: readonly string[];
 }
+
+/** @limit Bytes for the paths of other directories: some 200 of 40 characters; the rest is left out. */
+const otherDirectoriesBytesMax = 28 * 1024;
+
+/** @limit An identity file is about 200 bytes, and the paths. */
+export const identityFileBytesMax = 32 * 1024;
 
 export const storeIdentityFile = "holdfast.json";
 
 /** An empty file next to it: the process that holds its lock uses the data directory. */
 export const storeLockFile = "holdfast.lock";
 
-/** The version of the layout of a data directory as a whole. */
-const identityVersion = 1;
+/** The version of the layout of a data directory as a whole. 2: the other directories. */
+const identityVersion = 2;
 
-export function encodeStoreIdentity({ store, disk, holdsIndex }: StoreIdentity): string {
+export function encodeStoreIdentity(identity: StoreIdentity): string {
+  const { store, disk, holdsIndex } = identity;
   const ids = { store: idText(store), disk: idText(disk) };
   const fields = {
     format: "holdfast-data-directory",
     version: identityVersion,
     ...ids,
     holdsIndex,
+    otherDirectories: fitting(identity.otherDirectories),
   };
   return `${JSON.stringify(fields, undefined, 2)}\n`;
+}
+
+function fitting(paths: readonly string[]): readonly string[] {
+  let bytes = 0;
+  return paths.filter((path) => {
+    bytes += 3 * JSON.stringify(path).length + 8; // as UTF-8, with indentation
+    return bytes <= otherDirectoriesBytesMax;
+  });
 }
 
 function isIdText(value: unknown): value is string {
@@ -67,7 +88,15 @@ export function decodeStoreIdentity(text: string, where: string): StoreIdentity 
   if (!isIdText(store) || !isIdText(disk) || typeof holdsIndex !== "boolean") {
     throw new StoreError("foreign", notOurs(where));
   }
-  return { store: idOfText(store), disk: idOfText(disk), holdsIndex };
+  const { otherDirectories } = fields;
+  const isList = Array.isArray(otherDirectories);
+  const others = isList ? otherDirectories.filter((path) => typeof path === "string") : [];
+  return {
+    store: idOfText(store),
+    disk: idOfText(disk),
+    holdsIndex,
+    otherDirectories: others,
+  };
 }
 
 function notOurs(where: string): string {

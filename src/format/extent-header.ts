@@ -20,13 +20,15 @@ export interface ExtentHeader {
   readonly scheme: Scheme;
   /** This member's place among the scheme's members. */
   readonly member: number;
+  /** Which writing of the extent it belongs to (extent-row.ts). */
+  readonly layout: number;
   readonly epoch: number;
   readonly session: SessionId;
   readonly createdMs: number;
 }
 
 const magic = 0x48464558; // "HFEX"
-const version = 1;
+const version = 4;
 
 /** Where the slot for a sequence number lies. */
 export function extentHeaderSlotOffset(sequence: number): number {
@@ -38,6 +40,7 @@ export function encodeExtentHeader(hash: Hash, header: ExtentHeader): Uint8Array
   writer.u64(header.sequence).id(header.store).id(header.disk).u64(header.extent);
   writeScheme(writer, header.scheme);
   writer.u8(header.member).u64(header.epoch).u64(header.session).u64(header.createdMs);
+  writer.u32(header.layout);
   const fields = writer.finish();
   assert(fields.length <= extentHeaderSlotBytes, "extent header too long");
   const slot = new Uint8Array(extentHeaderSlotBytes);
@@ -51,7 +54,7 @@ function decodeSlot(hash: Hash, slot: Uint8Array): ExtentHeader | undefined {
   if (slot.length < extentHeaderSlotBytes || view.getUint32(0) !== magic) return undefined;
   if (hash.crc32(slot.subarray(8)) !== view.getUint32(4)) return undefined;
   const reader = new ByteReader(slot.subarray(8), "extent header");
-  reader.version(version);
+  const found = reader.version(version);
   return {
     sequence: reader.u64(),
     store: reader.id<StoreId>(),
@@ -62,6 +65,7 @@ function decodeSlot(hash: Hash, slot: Uint8Array): ExtentHeader | undefined {
     epoch: reader.u64(),
     session: reader.u64() as SessionId,
     createdMs: reader.u64(),
+    layout: found < 2 ? 0 : reader.u32(),
   };
 }
 
@@ -75,4 +79,16 @@ export function decodeExtentHeader(hash: Hash, bytes: Uint8Array): ExtentHeader 
       : first;
   if (newest === undefined) throw new StoreError("corrupt", "extent header: no valid slot");
   return newest;
+}
+
+/**
+ * True if a slot is neither valid nor as it was before it was first written, zeros: then the next
+ * damage to the header may be one too many.
+ */
+export function hasSpoiledSlot(hash: Hash, bytes: Uint8Array): boolean {
+  return [0, 1].some((sequence) => {
+    const at = extentHeaderSlotOffset(sequence);
+    const slot = bytes.subarray(at, at + extentHeaderSlotBytes);
+    return slot.some((byte) => byte !== 0) && decodeSlot(hash, slot) === undefined;
+  });
 }

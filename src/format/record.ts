@@ -15,7 +15,7 @@ import { noId } from "./ids.ts";
  *     checksum     4   CRC-32 of the rest of the header
  *     header bytes 2   of the whole header
  *     version      1
- *     kind         1   1 data, 2 manifest
+ *     kind         1   1 data, 2 manifest, 3 padding
  *     payload      4   bytes
  *     extent       8   where this record believes itself to be:
  *     offset       8     a misplaced write is noticed
@@ -30,12 +30,17 @@ import { noId } from "./ids.ts";
  *     key
  *     block checksums  4 each: the lower half of XXH3 (64 bits) of every 64 KiB of the payload
  *
+ * Padding belongs to nothing: where an extent is coded while it is written it fills up what is
+ * written at once to a whole stripe (shard.ts), so that whoever walks the extent meets no holes.
+ *
  * The header's checksum covers the block checksums, and the reference in the index repeats the
  * header's checksum: so a range read verifies the header and just the blocks it returns, and a
  * wrong but valid record is noticed.
  */
 
-export type RecordKind = "data" | "manifest";
+/** The place in this list, from 1, is the stored number; only ever append. */
+const kinds = ["data", "manifest", "padding"] as const;
+export type RecordKind = (typeof kinds)[number];
 
 /**
  * The blob and the place in it that a record belongs to; given by the writer, checked by the
@@ -50,6 +55,17 @@ export interface RecordIdentity {
   readonly part: number;
   readonly chunk: number;
 }
+
+/** What padding says of itself. */
+export const paddingIdentity: RecordIdentity = {
+  kind: "padding",
+  bucket: 0 as BucketId, // no bucket has it
+  key: new Uint8Array(0),
+  blob: noId,
+  upload: undefined,
+  part: 0,
+  chunk: 0,
+};
 
 /** True if two identities are of the same record. */
 export function isSameIdentity(one: RecordIdentity, other: RecordIdentity): boolean {
@@ -79,7 +95,9 @@ export interface RecordHeader extends RecordIdentity, RecordPlace {
 
 /** The first bytes of a record: "HFRC". */
 export const recordMagic = 0x48465243;
-const version = 2;
+const version = 3;
+/** The oldest that is read; it had no padding. */
+const oldestVersion = 2;
 const encryptionBytes = 24;
 const notEncrypted = new Uint8Array(encryptionBytes);
 
@@ -100,6 +118,16 @@ export function recordHeaderBytes(keyBytes: number, payloadBytes: number): numbe
 export function recordBytes(keyBytes: number, payloadBytes: number): number {
   const bytes = recordHeaderBytes(keyBytes, payloadBytes) + payloadBytes;
   return Math.ceil(bytes / recordAlignment) * recordAlignment;
+}
+
+/** @limit Less than this cannot be filled with padding: the header of a record. */
+export const paddingBytesMin = Math.ceil(recordFixedBytes / recordAlignment) * recordAlignment;
+
+/** The payload of a padding record that takes just so many bytes: a multiple of eight. */
+export function paddingPayloadBytes(bytes: number): number {
+  assert(bytes >= paddingBytesMin && bytes % recordAlignment === 0, "no padding fills this");
+  const rest = bytes - recordFixedBytes;
+  return Math.max(0, rest - 4 * Math.ceil(rest / (blockBytes + 4)));
 }
 
 export function blockChecksums(hash: Hash, payload: Uint8Array): number[] {
@@ -125,7 +153,7 @@ export function encodeRecordHeader(
   writer
     .u16(headerBytes)
     .u8(version)
-    .u8(identity.kind === "data" ? 1 : 2)
+    .u8(kinds.indexOf(identity.kind) + 1)
     .u32(payload.bytes);
   writer.u64(place.extent).u64(place.offset).u64(place.session).u64(identity.bucket);
   writer.id(identity.blob).id(identity.upload ?? noId);
@@ -153,8 +181,9 @@ export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader 
   if (headerBytes < recordFixedBytes || headerBytes > bytes.length)
     reader.fail("impossible length");
   if (hash.crc32(bytes.subarray(8, headerBytes)) !== checksum) reader.fail("checksum mismatch");
-  if (reader.version(version) < version) reader.fail("a record of a version that is not read");
-  const kind = reader.u8();
+  if (reader.version(version) < oldestVersion)
+    reader.fail("a record of a version that is not read");
+  const kind = kinds[reader.u8() - 1] ?? reader.fail("a record of an unknown kind");
   const payloadBytes = reader.u32();
   const extent = reader.u64() as ExtentId; // the fields' places say which ids they are
   const offset = reader.u64();
@@ -170,7 +199,7 @@ export function decodeRecordHeader(hash: Hash, bytes: Uint8Array): RecordHeader 
   for (let i = 0; i < Math.ceil(payloadBytes / blockBytes); i++) blocks.push(reader.u32());
   if (recordHeaderBytes(key.length, payloadBytes) !== headerBytes) reader.fail("length mismatch");
   return {
-    kind: kind === 2 ? "manifest" : "data",
+    kind,
     bucket,
     key,
     blob,

@@ -42,6 +42,11 @@ export function stampOfRow(bytes: Uint8Array): ChangeId {
   return readId(bytes, stampAt);
 }
 
+/** The value alone, unverified: of a row that was enveloped just now. */
+export function valueOfRow(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(headBytes);
+}
+
 /** Verifies and opens a stored row; the value is a view of `bytes`. */
 export function openRow(
   hash: Hash,

@@ -25,6 +25,8 @@ const goldens: Readonly<Record<string, Uint8Array>> = {
   accessKey: rowKeys.accessKeyKey(encodeUtf8("AKIAEXAMPLE")),
   owner: rowKeys.ownerKey(encodeUtf8("alice")),
   bucketConfiguration: rowKeys.bucketConfigurationKey(7 as ids.BucketId, "tagging"),
+  chosenScheme: rowKeys.chosenSchemeKey({ storageClass: "STANDARD", bucket }),
+  workOrder: rowKeys.workOrderKey({ task: "repair", disk: undefined }),
   partitionSelf: rowKeys.partitionSelfKey(),
   session: rowKeys.sessionKey(3 as ids.SessionId),
   bucketFence: rowKeys.bucketFenceKey(bucket),
@@ -50,6 +52,32 @@ test("row keys: each begins with its space, and no two are equal", () => {
   const seen = Object.values(goldens).map((bytes) => bytes[0]);
   assert.ok(seen.every((byte) => byte !== undefined && spaces.includes(byte)));
   assert.equal(new Set(seen).size, seen.length);
+});
+
+test("row keys: the key of a chosen scheme says for which class, and for which bucket if for one", () => {
+  const names = new Map([[bucket, "photos"]]);
+  for (const [place, name] of [
+    [{ storageClass: "STANDARD", bucket }, "scheme chosen for STANDARD of photos"],
+    [{ storageClass: "GLACIER_IR", bucket: undefined }, "scheme chosen for GLACIER_IR"],
+  ] as const) {
+    const key = rowKeys.chosenSchemeKey(place);
+    assert.deepEqual(rowKeys.parseChosenSchemeKey(key), place);
+    assert.equal(rowKeys.nameOfRow(key, names), name);
+  }
+});
+
+test("row keys: the key of a work order says for which task, and for which disk if for one", () => {
+  const disk = idOfText<ids.DiskId>("0123456789abcdef0123456789abcdef");
+  for (const place of [
+    { task: "repair", disk: undefined },
+    { task: "scrub", disk: undefined },
+    { task: "scrub", disk },
+  ] as const) {
+    assert.deepEqual(rowKeys.parseWorkOrderKey(rowKeys.workOrderKey(place)), place);
+  }
+  const unknown = rowKeys.workOrderKey({ task: "scrub", disk });
+  unknown[1] = 9;
+  assert.throws(() => rowKeys.parseWorkOrderKey(unknown), /no task 9/);
 });
 
 test("row keys: the key of a configuration says which it is, of which bucket", () => {

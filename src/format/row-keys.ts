@@ -7,6 +7,7 @@ import {
   type DiskId,
   type ExtentId,
   idBytes,
+  noId,
   type PartitionId,
   type SessionId,
   type UploadId,
@@ -32,9 +33,15 @@ export const space = {
   disks: 0x0a,
   accessKeys: 0x0b,
   owners: 0x0c,
-  lostExtents: 0x0d,
+  shortExtents: 0x0d,
   activity: 0x0e,
   bucketConfigurations: 0x0f,
+  chosenSchemes: 0x11,
+  scrubs: 0x12,
+  logQuorum: 0x13,
+  workOrders: 0x14,
+  restoreWindow: 0x15,
+  indexScrub: 0x16,
 
   partitionSelf: 0x20,
   sessions: 0x21,
@@ -70,13 +77,15 @@ function plain(spaceByte: Space, id?: number): Uint8Array {
   return new ByteWriter(9).u8(spaceByte).u64(id).finish();
 }
 
+export const restoreWindowKey = (): Uint8Array => plain(space.restoreWindow);
 export const activityKey = (): Uint8Array => plain(space.activity);
 export const storeKey = (): Uint8Array => plain(space.store);
+export const logQuorumKey = (): Uint8Array => plain(space.logQuorum);
 export const counterKey = (name: string): Uint8Array =>
   new ByteWriter(32).u8(space.counters).raw(new ByteWriter(32).text(name).finish()).finish();
 export const leaseKey = (session: SessionId): Uint8Array => plain(space.leases, session);
 export const extentKey = (extent: ExtentId): Uint8Array => plain(space.extents, extent);
-export const lostExtentKey = (extent: ExtentId): Uint8Array => plain(space.lostExtents, extent);
+export const shortExtentKey = (extent: ExtentId): Uint8Array => plain(space.shortExtents, extent);
 export const partitionKey = (partition: PartitionId): Uint8Array =>
   plain(space.partitions, partition);
 export const drainKey = (partition: PartitionId): Uint8Array => plain(space.drains, partition);
@@ -123,6 +132,44 @@ export function diskKey(disk: DiskId): Uint8Array {
   return new ByteWriter(17).u8(space.disks).id(disk).finish();
 }
 
+export function scrubKey(disk: DiskId): Uint8Array {
+  return new ByteWriter(17).u8(space.scrubs).id(disk).finish();
+}
+
+export function indexScrubKey(): Uint8Array {
+  return Uint8Array.of(space.indexScrub);
+}
+
+/** Stands for all disks in the keys of work orders. */
+const noDisk = noId as unknown as DiskId; // random ids are not all zeros
+
+/** Background tasks that take orders of operators, and the numbers that stand in keys. */
+const orderedTaskCodes = { repair: 1, scrub: 2 } as const;
+
+export type OrderedTask = keyof typeof orderedTaskCodes;
+
+export interface WorkOrderPlace {
+  readonly task: OrderedTask;
+  /** Undefined: all disks. */
+  readonly disk: DiskId | undefined;
+}
+
+export function workOrderKey({ task, disk }: WorkOrderPlace): Uint8Array {
+  const writer = new ByteWriter(18).u8(space.workOrders).u8(orderedTaskCodes[task]);
+  return writer.id(disk ?? noDisk).finish();
+}
+
+export function parseWorkOrderKey(rowKey: Uint8Array): WorkOrderPlace {
+  const reader = new ByteReader(rowKey, "row key");
+  reader.u8();
+  const code = reader.u8();
+  const disk = reader.id<DiskId>();
+  reader.end();
+  const all = Object.keys(orderedTaskCodes) as OrderedTask[]; // the keys of the table
+  const task = all.find((one) => orderedTaskCodes[one] === code);
+  return { task: task ?? reader.fail(`no task ${code}`), disk: disk === noDisk ? undefined : disk };
+}
+
 export function accessKeyKey(accessKeyId: Uint8Array): Uint8Array {
   return new ByteWriter(64).u8(space.accessKeys).raw(accessKeyId).finish();
 }
@@ -158,6 +205,27 @@ export function parseBucketConfigurationKey(rowKey: Uint8Array): {
   reader.u8();
   const bucket = reader.u64() as BucketId; // the field behind the space
   return { bucket, name: decodeUtf8(rowKey.subarray(routedPrefixBytes)) };
+}
+
+/** What a scheme was chosen for. */
+export interface ChosenSchemePlace {
+  readonly storageClass: string;
+  /** Undefined: all buckets without a choice of their own. */
+  readonly bucket: BucketId | undefined;
+}
+
+/** Bucket ids are counted from 1; 0 stands for all buckets. Names of storage classes are ASCII. */
+export function chosenSchemeKey({ storageClass, bucket }: ChosenSchemePlace): Uint8Array {
+  const writer = new ByteWriter(64).u8(space.chosenSchemes).u64(bucket ?? 0);
+  return writer.raw(encodeUtf8(storageClass)).finish();
+}
+
+export function parseChosenSchemeKey(rowKey: Uint8Array): ChosenSchemePlace {
+  const reader = new ByteReader(rowKey, "row key");
+  reader.u8();
+  const bucket = reader.u64() as BucketId; // the field behind the space
+  const storageClass = decodeUtf8(rowKey.subarray(routedPrefixBytes));
+  return { storageClass, bucket: bucket === 0 ? undefined : bucket };
 }
 
 /** Where the object key begins in a head's row key, and its ordered form in other routed ones. */
@@ -346,6 +414,11 @@ export function nameOfRow(
     if (first === space.bucketConfigurations) {
       const { bucket, name } = parseBucketConfigurationKey(rowKey);
       return `${name} configuration of ${bucketNames.get(bucket) ?? `bucket ${bucket}`}`;
+    }
+    if (first === space.chosenSchemes) {
+      const { bucket, storageClass } = parseChosenSchemeKey(rowKey);
+      if (bucket === undefined) return `scheme chosen for ${storageClass}`;
+      return `scheme chosen for ${storageClass} of ${bucketNames.get(bucket) ?? `bucket ${bucket}`}`;
     }
     if (what !== undefined) {
       const { bucket, key } = first === space.heads ? parseHeadKey(rowKey) : parseRoutedKey(rowKey);

@@ -1,6 +1,6 @@
 import { StoreError } from "../base/errors.ts";
 import { ByteReader, ByteWriter } from "./codec.ts";
-import type { DiskId, SessionId, StoreId } from "./ids.ts";
+import type { SessionId, StoreId } from "./ids.ts";
 
 /** The one row of the store itself: which store this index belongs to, and how old it is. */
 export interface StoreRow {
@@ -44,13 +44,6 @@ export interface LeaseRow {
   readonly period: number;
   /** The period in which its oldest read under way began; the present one if there is none. */
   readonly oldestReadPeriod: number;
-}
-
-export interface DiskRow {
-  readonly disk: DiskId;
-  readonly addedMs: number;
-  /** Where it was last mounted, for messages. */
-  readonly name: string;
 }
 
 const version = 1;
@@ -133,18 +126,6 @@ export function decodeLeaseRow(bytes: Uint8Array): LeaseRow {
   // 1 had times there. Processes of that version are gone: a lease of theirs says that nothing is
   // known.
   return stored < 2 ? { period: 0, oldestReadPeriod: 0 } : row;
-}
-
-export function encodeDiskRow(row: DiskRow): Uint8Array {
-  return new ByteWriter().u8(version).id(row.disk).u64(row.addedMs).text(row.name).finish();
-}
-
-export function decodeDiskRow(bytes: Uint8Array): DiskRow {
-  return read(bytes, "disk row", (reader) => ({
-    disk: reader.id<DiskId>(),
-    addedMs: reader.u64(),
-    name: reader.text(),
-  }));
 }
 
 /** An access key, in the system partition under its id. */

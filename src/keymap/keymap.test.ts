@@ -8,6 +8,7 @@ import type { Change, CommitResult, Engine, Row } from "../engine/engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
 import { prefixedEngine } from "../engine/prefixed-engine.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
+import { firstLayout } from "../format/extent-row.ts";
 import type { BucketId, ChangeId, PartitionId, StoreId } from "../format/ids.ts";
 import {
   headKey,
@@ -365,13 +366,16 @@ test("the extent table replaces and removes only what it read", async () => {
     epoch: 1,
     session: (await open(engine)).session.id,
     storageClass: "STANDARD",
+    bucketScheme: undefined,
     createdMs: 1,
     sealedMs: 0,
     length: 0,
     deadBytes: 0,
     droppedMs: 0,
+    ...firstLayout,
   };
   const [first, second] = [await table.create(row), await table.create(row)];
+  assert.ok(!("refusedBy" in first || "refusedBy" in second));
   assert.deepEqual(await table.list(undefined, 10), [first, second]);
   assert.deepEqual(await table.list(first.id, 10), [second]);
   const sealed = await table.replace(first, { ...row, state: "sealed" });

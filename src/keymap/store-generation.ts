@@ -7,6 +7,7 @@ import { storeKey } from "../format/row-keys.ts";
 import type { StoreRow } from "../format/system-rows.ts";
 import { decodeStoreRow, encodeStoreRow } from "../format/system-rows.ts";
 import type { Platform } from "../platform/platform.ts";
+import { eachWithin } from "../platform/within.ts";
 import { readRow } from "../engine/engine.ts";
 import { idText } from "../format/ids.ts";
 
@@ -17,6 +18,12 @@ import { idText } from "../format/ids.ts";
  * index is an older copy. To serve from it would be to take for dead, and remove, what it does not
  * know of.
  */
+
+/**
+ * @limit A data directory that gives no answer while others do is taken to be away then: it says
+ * nothing of the generation, and gets none.
+ */
+const answerMs = 10_000;
 
 /** The remedy at the end of every refusal's message. */
 export const indexRemedy =
@@ -63,8 +70,8 @@ export interface AdvanceOptions {
 
 /**
  * Counts the generation up by one, from the row given: in the index, and then on every data
- * directory that can be written (one that cannot stays behind, which does no harm). The new
- * generation; undefined where somebody else was first.
+ * directory that can be written (one that cannot, or gives no answer, stays behind, which does no
+ * harm). The new generation; undefined where somebody else was first.
  */
 export async function advanceGeneration(
   { platform, disks, commit }: AdvanceOptions,
@@ -75,15 +82,31 @@ export async function advanceGeneration(
   const value = encodeStoreRow({ ...row, generation });
   const checks = [{ key, expect: row.stamp }];
   if (!(await commit({ checks, puts: [{ key, value }], deletes: [] }))) return undefined;
-  for (const disk of disks.disks) {
-    try {
-      await writeDiskGeneration(platform.hash, disks.store, disk, generation);
-    } catch (thrown) {
-      const fields = { disk: disk.disk.name, generation, message: messageOf(thrown) };
-      platform.log("warn", "generation_not_written", fields);
-    }
+  const written = disks.disks.map((disk) =>
+    outcomeOf(writeDiskGeneration(platform.hash, disks.store, disk, generation)),
+  );
+  for (const [i, outcome] of (await eachWithin(platform.clock, answerMs, written)).entries()) {
+    const message = failureIn(outcome);
+    if (message === undefined) continue;
+    const fields = { disk: disks.disks[i]?.disk.name, generation, message };
+    platform.log("warn", "generation_not_written", fields);
   }
   return generation;
+}
+
+type Outcome<T> = { readonly value: T } | { readonly thrown: unknown };
+
+function outcomeOf<T>(work: Promise<T>): Promise<Outcome<T>> {
+  return work.then(
+    (value) => ({ value }),
+    (thrown: unknown) => ({ thrown }),
+  );
+}
+
+/** Undefined where there is none. */
+function failureIn(outcome: Outcome<unknown> | undefined): string | undefined {
+  if (outcome === undefined) return `no answer for ${answerMs / 1000} seconds`;
+  return "thrown" in outcome ? messageOf(outcome.thrown) : undefined;
 }
 
 /**
@@ -92,17 +115,19 @@ export async function advanceGeneration(
  * what the store's start found.
  */
 export async function lowestGeneration(
-  { hash, log }: Platform,
+  { hash, log, clock }: Platform,
   { store, disks }: ExtentDisks,
   atLeast: number,
 ): Promise<number> {
-  const seen = disks.map(async (disk) => {
-    try {
-      return await readDiskGeneration(hash, store, disk);
-    } catch (thrown) {
-      log("warn", "generation_not_read", { disk: disk.disk.name, message: messageOf(thrown) });
-      return 0;
-    }
-  });
-  return Math.max(atLeast, ...(await Promise.all(seen)));
+  const read = disks.map((disk) => outcomeOf(readDiskGeneration(hash, store, disk)));
+  let lowest = atLeast;
+  for (const [i, outcome] of (await eachWithin(clock, answerMs, read)).entries()) {
+    if (outcome !== undefined && "value" in outcome) lowest = Math.max(lowest, outcome.value);
+    else
+      log("warn", "generation_not_read", {
+        disk: disks[i]?.disk.name,
+        message: failureIn(outcome),
+      });
+  }
+  return lowest;
 }

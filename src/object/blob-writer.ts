@@ -1,6 +1,7 @@
 import { must } from "../base/assert.ts";
 import type { ExtentWriter } from "../extent/extent-writer.ts";
 import type { ChunkRef, DataLocation } from "../format/chunk-ref.ts";
+import type { ExtentClass } from "../format/extent-row.ts";
 import type { BlobId, BucketId, UploadId } from "../format/ids.ts";
 import { rowChunksMax } from "../format/limits.ts";
 import type { Manifest } from "../format/manifest.ts";
@@ -44,13 +45,15 @@ const onlyAppended: ChunkUse = { hashed: Promise.resolve(), done: () => undefine
 /** Appends the records of one blob, a few at a time, and remembers what it appended. */
 export class BlobWriter {
   readonly #writer: ExtentWriter;
+  readonly #extentClass: ExtentClass;
   readonly #blob: BlobIdentity;
   readonly #refs: (ChunkRef | undefined)[] = [];
   readonly #underWay: Promise<void>[] = [];
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(writer: ExtentWriter, blob: BlobIdentity) {
+  constructor(writer: ExtentWriter, extentClass: ExtentClass, blob: BlobIdentity) {
     this.#writer = writer;
+    this.#extentClass = extentClass;
     this.#blob = blob;
   }
 
@@ -93,7 +96,9 @@ export class BlobWriter {
 
   #start(identity: RecordIdentity, payload: Uint8Array, use = onlyAppended): void {
     const index = this.#refs.push(undefined) - 1;
-    const appended = this.#writer.append(identity, payload).then((ref) => {
+    const released = Promise.withResolvers<void>();
+    const append = this.#writer.append(this.#extentClass, identity, payload, released.resolve);
+    const appended = append.then((ref) => {
       this.#refs[index] = ref;
     });
     // A failure is kept until somebody looks, who may be waiting for the next bytes of the body
@@ -102,7 +107,8 @@ export class BlobWriter {
       for (const outcome of outcomes) {
         if (outcome.status === "rejected") this.#failure ??= { error: outcome.reason };
       }
-      use.done();
+      // Slower members may still be reading it.
+      void released.promise.then(use.done);
     });
     this.#underWay.push(done);
   }

@@ -8,6 +8,7 @@ import { AnswerBudget } from "./read/answer-budget.ts";
 import type { RequestPhases } from "./request-phases.ts";
 import { BodyBudget } from "./write/body-budget.ts";
 import { type BodyBuffers, createBodyBuffers } from "./write/body-buffers.ts";
+import { ExtentClasses } from "./write/extent-classes.ts";
 
 interface StoreDependencies {
   readonly platform: Platform;
@@ -29,6 +30,7 @@ export interface ProcessStore extends StoreDependencies {
   readonly answers: AnswerBudget;
   readonly buffers: BodyBuffers;
   readonly bucketsDecoded: DecodedBuckets;
+  readonly extentClasses: ExtentClasses;
 }
 
 /**
@@ -47,6 +49,7 @@ export function createProcessStore(dependencies: StoreDependencies): ProcessStor
     answers: new AnswerBudget(clock),
     buffers: createBodyBuffers(dependencies.platform.memory),
     bucketsDecoded: new DecodedBuckets(),
+    extentClasses: new ExtentClasses(dependencies.keymap),
   };
 }
 

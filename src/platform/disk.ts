@@ -70,9 +70,10 @@ export interface DiskFile {
  * - `read_only`: mounted or protected against writing.
  * - `missing`: no such file, or the whole directory has gone.
  * - `exists`: the name is taken.
+ * - `no_answer`: the disk hangs: what it was asked may still be done, once it answers again.
  * - `io`: anything else; the device is to be distrusted.
  */
-export type DiskErrorKind = "full" | "read_only" | "missing" | "exists" | "io";
+export type DiskErrorKind = "full" | "read_only" | "missing" | "exists" | "no_answer" | "io";
 
 export class DiskError extends Error {
   override readonly name = "DiskError";

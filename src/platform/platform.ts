@@ -1,4 +1,5 @@
 import type { LoopShare } from "../base/loop-share.ts";
+import type { Combiner } from "./combiner.ts";
 import type { Hash } from "./hash.ts";
 
 /**
@@ -9,6 +10,7 @@ export interface Platform {
   readonly clock: Clock;
   readonly random: Random;
   readonly hash: Hash;
+  readonly combiner: Combiner;
   readonly log: Log;
   readonly memory: ThreadMemory;
   /** The share of the process's event loop that long work may take, counted. */

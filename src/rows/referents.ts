@@ -21,6 +21,8 @@ export interface Referent {
   readonly kind: "object" | "part";
   readonly partition: Partition;
   readonly rowKey: Uint8Array;
+  /** That of the object, or of the upload. */
+  readonly storageClass: string;
 }
 
 /** @limit Versions of one key read at once; most keys have few. */
@@ -40,17 +42,19 @@ export async function findReferents(
   const { bucket, key } = record;
   const part = await findPart(partition, record);
   const found: Referent[] = [];
-  if (part !== undefined && (await refers(decodePartRow(part.value).data))) {
-    found.push({ kind: "part", partition, rowKey: part.key });
+  if (part !== undefined && (await refers(decodePartRow(part.row.value).data))) {
+    const { row, storageClass } = part;
+    found.push({ kind: "part", partition, rowKey: row.key, storageClass });
     if (found.length >= limit) return found;
   }
   const versions = versionsOfKey(bucket, key);
   for await (const page of scanVersionPages(partition, versions, versionsAtOnce)) {
     // holds: C1 older-versions-refer-too
     for (const { row } of page) {
-      const data = relatedData(row, record);
-      if (data === undefined || !(await refers(data))) continue;
-      found.push({ kind: "object", partition, rowKey: row.key });
+      const related = relatedData(row, record);
+      if (related === undefined || !(await refers(related.data))) continue;
+      const { storageClass } = related;
+      found.push({ kind: "object", partition, rowKey: row.key, storageClass });
       if (found.length >= limit) return found;
     }
   }
@@ -58,25 +62,33 @@ export async function findReferents(
 }
 
 /** The row of the part that a record says it is of, unless it is left over. */
-async function findPart(partition: Partition, record: RecordHeader): Promise<Row | undefined> {
-  const { bucket, key, upload, part } = record;
-  if (upload === undefined) return undefined;
-  const row = await readRow(partition, partKey(bucket, key, upload, part));
+async function findPart(
+  partition: Partition,
+  record: RecordHeader,
+): Promise<{ readonly row: Row; readonly storageClass: string } | undefined> {
+  const { bucket, key, upload: id, part } = record;
+  if (id === undefined) return undefined;
+  const row = await readRow(partition, partKey(bucket, key, id, part));
   if (row === undefined) return undefined;
   // Read after the part: if a Complete comes in between, the versions, which are read later still,
   // show the object.
-  const whole = await readRow(partition, uploadKey(bucket, key, upload));
-  return whole === undefined || isLeftOver(decodeUploadRow(whole.value), part) ? undefined : row;
+  const whole = await readRow(partition, uploadKey(bucket, key, id));
+  const upload = whole && decodeUploadRow(whole.value);
+  if (upload === undefined || isLeftOver(upload, part)) return undefined;
+  return { row, storageClass: upload.attributes.storageClass };
 }
 
 /**
  * Readers ask for a record by its blob or upload too, so one of another cannot be what the row
  * means.
  */
-function relatedData({ value }: Row, record: RecordHeader): DataLocation | undefined {
-  const { data, blob, upload } = decodeObjectRow(value);
+function relatedData(
+  { value }: Row,
+  record: RecordHeader,
+): { readonly data: DataLocation; readonly storageClass: string } | undefined {
+  const { data, blob, upload, attributes } = decodeObjectRow(value);
   const isRelated = blob === record.blob || (upload !== undefined && upload === record.upload);
-  return isRelated ? data : undefined;
+  return isRelated ? { data, storageClass: attributes.storageClass } : undefined;
 }
 
 /** Some of the rows that refer to data. */

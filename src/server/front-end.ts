@@ -4,13 +4,19 @@ import { isFromBrowser } from "../admin/welcome-page.ts";
 import { authorize } from "../auth/authorize.ts";
 import { createRequestVerifier } from "../auth/verify-request.ts";
 import { bucketOfHost } from "../auth/virtual-host.ts";
+import { DiskSurvey } from "../control/redundancy/disk-survey.ts";
+import { createLossCheck } from "../erasure/losses.ts";
 import { createProcessStore, type ProcessStore } from "../object/object-store.ts";
 import type { HttpHandler, RequestHead } from "../platform/http.ts";
 import type { SecretCipher, Service } from "../platform/platform.ts";
 import { RequestsPerKey } from "../s3/request/requests-per-key.ts";
 import { createS3Handler } from "../s3/s3-handler.ts";
+import { StoredSchemes } from "./schemes.ts";
 import { StoredAccessKeys } from "./access-keys.ts";
+import { type DirectoryOwner, StoredDisks } from "./disk-administration.ts";
+import { faultsIn, sampleDiskCounts } from "./disk-metrics.ts";
 import { createLookUp } from "./look-up.ts";
+import { OrderedWork } from "./ordered-work.ts";
 import { readiness } from "./readiness.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch, traceSource } from "./request-watch.ts";
@@ -23,8 +29,9 @@ import {
   type StoreCore,
   type WriterLimits,
 } from "./store-core.ts";
-import type { AskOthers, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
+import type { AskOthers, DiskFigures, TreeAnswer, TreeQuestion } from "./tree-questions.ts";
 import { beginInSlices } from "./turn-slices.ts";
+import { sampleReader } from "./read-metrics.ts";
 
 export interface FrontEndOptions {
   readonly machine: StoreMachine;
@@ -48,6 +55,8 @@ export interface FrontEndOptions {
   readonly askOthers: AskOthers;
   /** Aborts when the process must stop. */
   readonly stopping: AbortSignal;
+  /** Undefined where the disks are fixed. */
+  readonly directoryOwner?: DirectoryOwner | undefined;
 }
 
 /** A process that serves S3: everything but the socket. */
@@ -84,6 +93,8 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   const metrics = new Metrics();
   const restarting = new RestartingServices(platform, metrics);
   sampleStore(metrics, machine.engines, writer);
+  sampleReader(metrics, reader);
+  sampleDiskCounts(metrics, machine.diskFeed);
   sampleIndexDamage(metrics, damage);
   const requests = new RequestMetrics(metrics);
   const perKey = new RequestsPerKey(options.requestsPerKey);
@@ -103,12 +114,22 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
   });
   // Requests to the admin pages do not wait for the slices of S3's requests.
   const inSlices = beginInSlices(clock, s3);
+  const survey = new DiskSurvey({ platform, disks: machine.disks, keymap });
+  const schemes = new StoredSchemes({
+    clock,
+    keymap,
+    topology: async () => (await survey.now()).topology,
+    canLose: createLossCheck(),
+  });
   const admin = createAdminHandler({
+    schemes: { platform, verifier, keys, schemes },
     accessKeys: { platform, keys, verifier },
+    disks: { platform, keys, verifier, disks: storedDisks(options, core) },
+    work: { platform, keys, verifier, work: new OrderedWork({ clock, keymap, askOthers }) },
     trace: { platform, verifier, keys, source: traceSource(watch, askOthers), stopping },
     log: platform.log,
     metrics: () => gatherMetrics(name, metrics, askOthers),
-    ready: () => readiness(core),
+    ready: () => readiness(core, machine.disks),
   });
   return {
     core,
@@ -116,10 +137,23 @@ export async function openFrontEnd(options: FrontEndOptions): Promise<FrontEnd> 
     handler: (request) => (isForAdmin(request.head, domains) ? admin(request) : inSlices(request)),
     services: services.map((service) => restarting.wrap(service)),
     metrics,
-    answer: (question) =>
-      question.kind === "metrics" ? { families: metrics.read() } : watch.answer(question),
+    answer(question) {
+      if (question.kind === "metrics") return { families: metrics.read() };
+      if (question.kind === "disks") return { disks: faultsIn(machine.diskFeed, reader) };
+      return watch.answer(question);
+    },
     close: () => reader.close(),
   };
+}
+
+function storedDisks(
+  { machine, directoryOwner: owner, askOthers }: FrontEndOptions,
+  { keymap, table, writer, reader }: StoreCore,
+): StoredDisks | undefined {
+  if (owner === undefined) return undefined;
+  const { platform, disks } = machine;
+  const own = (): readonly DiskFigures[] => faultsIn(machine.diskFeed, reader);
+  return new StoredDisks({ platform, keymap, disks, table, writer, owner, own, askOthers });
 }
 
 /** The metrics of the whole tree of processes, this one's first. */

@@ -5,28 +5,23 @@ import { createMemoryEngine, type MemoryEngine } from "../engine/memory-engine.t
 import { initialiseDataDirectory } from "../extent/data-directories.ts";
 import { newestGeneration } from "../extent/disk-generation.ts";
 import { localDataDisk } from "../extent/local-members.ts";
+import { copiesOnly } from "../extent/write-choices.ts";
 import { createExtentWriter } from "../extent/extent-writer.ts";
+import { ManualClock } from "../extent/testing/manual-clock.ts";
 import { MemoryDisk } from "../extent/testing/memory-disk.ts";
-import { identityOf, payloadOf } from "../extent/testing/test-store.ts";
-import { type DiskId, idOfText, type StoreId } from "../format/ids.ts";
+import { identityOf, payloadOf, standardExtents } from "../extent/testing/test-store.ts";
+import { idOfText, type StoreId } from "../format/ids.ts";
 import { createExtentTable } from "../keymap/index-extent-table.ts";
 import { openKeymap } from "../keymap/open-keymap.ts";
 import { readStoreRow } from "../keymap/store-generation.ts";
 import { createTestPlatform } from "../keymap/testing/test-platform.ts";
 import { createHash } from "../node/platform/hash.ts";
-import { createPlatform } from "../node/platform/platform.ts";
 import { DiskError } from "../platform/disk.ts";
-import {
-  beginGeneration,
-  claimIndex,
-  knownDisks,
-  registerDisks,
-  requireKnownDisks,
-  requireOwnIndex,
-} from "./index-ownership.ts";
+import { beginGeneration, claimIndex, requireOwnIndex } from "./index-ownership.ts";
 
 const hash = createHash();
-const platform = createTestPlatform(hash);
+// Nothing here takes time: no disk is late.
+const platform = { ...createTestPlatform(hash), clock: new ManualClock() };
 const store = idOfText<StoreId>("5".repeat(32)); // made up
 const engineName = "main";
 
@@ -56,8 +51,8 @@ async function write(index: MemoryEngine, disks: Disks): Promise<void> {
   const keymap = await openKeymap({ platform, engines, role: "front-end", store });
   const table = createExtentTable(keymap);
   const session = keymap.session.id;
-  const options = { platform, disks, table, session, storageClass: "STANDARD" };
-  await createExtentWriter(options).append(identityOf(0), payloadOf(100));
+  const options = { platform, disks, table, session, choices: copiesOnly(1) };
+  await createExtentWriter(options).append(standardExtents, identityOf(0), payloadOf(100));
 }
 
 const refused = (message: RegExp) => ({ name: "StoreError", message });
@@ -149,8 +144,8 @@ test("C9: an index that another session has written to since is refused by the h
     disks: (await twoDisks()).disks,
     table,
     session: keymap.session.id,
-    storageClass: "STANDARD",
-  }).append(identityOf(0), payloadOf(1));
+    choices: copiesOnly(1),
+  }).append(standardExtents, identityOf(0), payloadOf(1));
   await write(index, disks);
   await assert.rejects(start(older, disks), refused(/the index has given ids up to 1/));
 });
@@ -195,34 +190,4 @@ test("index ownership: a bad block in the header of the newest extent refuses no
     };
   }
   assert.equal(await start(index, disks), 2);
-});
-
-const id = (n: number): DiskId => idOfText<DiskId>(n.toString(16).padStart(32, "0"));
-
-test("data disks: what was registered is known, with its newest place", async () => {
-  const index = createMemoryEngine();
-  const platform = createPlatform({ log: () => undefined });
-  assert.deepEqual(await knownDisks(index), []);
-  const first = { id: id(1), name: "/a" };
-  await registerDisks(index, platform, [], [first]);
-  const before = await knownDisks(index);
-  await registerDisks(index, platform, before, [
-    { ...first, name: "/b" },
-    { id: id(2), name: "/c" },
-  ]);
-  const [moved, added] = await knownDisks(index);
-  assert.deepEqual([moved?.name, added?.name], ["/b", "/c"]);
-  assert.equal(moved?.addedMs, before[0]?.addedMs);
-});
-
-test("C5: data disks: a start without a known disk is refused with its last place", () => {
-  const known = [
-    { disk: id(1), addedMs: 0, name: "/a" },
-    { disk: id(2), addedMs: 0, name: "/b" },
-  ];
-  requireKnownDisks(known, [id(2), id(1), id(3)]);
-  assert.throws(() => requireKnownDisks(known, [id(1)]), {
-    code: "missing",
-    message: /last at \/b/,
-  });
 });

@@ -4,8 +4,10 @@ import { Metrics, prometheusText } from "../admin/metrics.ts";
 import { entryBytesMax, type RequestEntry } from "../admin/request-entry.ts";
 import { encodeUtf8 } from "../base/bytes.ts";
 import { createHash } from "../node/platform/hash.ts";
+import { ManualClock } from "../extent/testing/manual-clock.ts";
 import { createTestMachine } from "../object/testing/test-store.ts";
 import { createTestS3 } from "../s3/testing/test-s3.ts";
+import type { ObservedRequest } from "../s3/observed-request.ts";
 import { RequestMetrics } from "./request-metrics.ts";
 import { type RequestLog, RequestWatch } from "./request-watch.ts";
 
@@ -127,4 +129,32 @@ test("trace: a request under way is reported with its age and phase, and counted
     text(),
     /phase_seconds_total\{process="p",operation="PutObject",phase="body"\} 0.07\n/,
   );
+});
+
+test("load: the time with requests under way, also of one that goes on, is added up", async () => {
+  const machine = createTestMachine(hash);
+  const clock = new ManualClock();
+  const requests = new RequestMetrics(new Metrics());
+  const log: RequestLog = { which: "off", write: () => undefined };
+  const watch = new RequestWatch({ clock, process: "front-end-1", requests, log });
+  const busyMs = () => watch.answer({ kind: "load" }).busyMs;
+  const objects = await machine.frontEnd();
+  const observed: ObservedRequest[] = [];
+  const observer = { began: (one: ObservedRequest) => observed.push(one), ended: () => undefined };
+  const s3 = await createTestS3(hash, { objects, observer });
+  await s3.send({ method: "PUT", target: "/one" });
+  await s3.send({ method: "PUT", target: "/two" });
+  const [first, second] = observed;
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(busyMs(), 0);
+  watch.began(first);
+  await clock.advance(2000);
+  watch.began(second);
+  await clock.advance(1000);
+  watch.ended(first);
+  await clock.advance(1000);
+  assert.equal(busyMs(), 4000);
+  watch.ended(second);
+  await clock.advance(5000);
+  assert.equal(busyMs(), 4000);
 });

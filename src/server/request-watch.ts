@@ -34,6 +34,9 @@ export interface RequestWatchOptions {
 export class RequestWatch implements RequestObserver {
   readonly #options: RequestWatchOptions;
   readonly #traces: Traces;
+  /** Time with requests under way, up to when there were none; and since when there are some. */
+  #busyMs = 0;
+  #busySinceMs: number | undefined;
 
   constructor(options: RequestWatchOptions) {
     this.#options = options;
@@ -41,12 +44,18 @@ export class RequestWatch implements RequestObserver {
   }
 
   began(request: ObservedRequest): void {
-    this.#options.requests.began(request);
+    const { clock, requests } = this.#options;
+    this.#busySinceMs ??= clock.monotonicMs();
+    requests.began(request);
   }
 
   ended(request: ObservedRequest): void {
     const { requests, log } = this.#options;
     requests.ended(request);
+    if (requests.underWay.size === 0) {
+      this.#busyMs = this.#busyMsNow();
+      this.#busySinceMs = undefined;
+    }
     const isLogged = log.which === "all" || (log.which === "errors" && isError(request));
     if (!isLogged && !this.#traces.isTracing) return;
     const entry = entryOf(request, this.#options);
@@ -68,9 +77,21 @@ export class RequestWatch implements RequestObserver {
         );
         return { entries: entries.filter((entry) => matches(question.filter, entry)) };
       }
+      case "load":
+        return { busyMs: this.#busyMsNow() };
       case "metrics":
+      case "disks":
+      case "work":
+      case "unreadable":
         return {};
     }
+  }
+
+  /** Time with requests under way since the process began. */
+  #busyMsNow(): number {
+    const sinceMs = this.#busySinceMs;
+    const nowMs = this.#options.clock.monotonicMs();
+    return this.#busyMs + (sinceMs === undefined ? 0 : nowMs - sinceMs);
   }
 }
 

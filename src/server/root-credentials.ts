@@ -11,7 +11,7 @@ import { StoreError } from "../base/errors.ts";
 import { idText, type StoreId } from "../format/ids.ts";
 import type { Hash } from "../platform/hash.ts";
 
-/** The file's name in the first data directory; only its owner can read it. */
+/** The file's name in each data directory; only its owner can read it. */
 export const rootKeyFile = "credentials.json";
 
 export const rootKeyVariables = {
@@ -19,28 +19,42 @@ export const rootKeyVariables = {
   secretAccessKey: "HOLDFAST_ROOT_SECRET_ACCESS_KEY",
 } as const;
 
+/** The names of two variables with an access key. */
+interface KeyVariables {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
  * The root's key, which may do everything: that of the two variables; undefined where neither is
  * set.
  */
-export function rootKeyOfEnvironment(
-  environment: Readonly<Record<string, string | undefined>>,
+export function rootKeyOfEnvironment(environment: Environment): AccessKey | undefined {
+  return keyOfVariables(environment, rootKeyVariables);
+}
+
+/** The key of two variables; undefined where neither is set. */
+export function keyOfVariables(
+  environment: Environment,
+  variables: KeyVariables,
 ): AccessKey | undefined {
-  const accessKeyId = environment[rootKeyVariables.accessKeyId];
-  const secretAccessKey = environment[rootKeyVariables.secretAccessKey];
+  const accessKeyId = environment[variables.accessKeyId];
+  const secretAccessKey = environment[variables.secretAccessKey];
   if (accessKeyId === undefined && secretAccessKey === undefined) return undefined;
   if (accessKeyId === undefined || secretAccessKey === undefined) {
     const [set, missing] =
       accessKeyId === undefined
-        ? [rootKeyVariables.secretAccessKey, rootKeyVariables.accessKeyId]
-        : [rootKeyVariables.accessKeyId, rootKeyVariables.secretAccessKey];
+        ? [variables.secretAccessKey, variables.accessKeyId]
+        : [variables.accessKeyId, variables.secretAccessKey];
     throw new StoreError("invalid", `${set} is set without ${missing}: set both or neither`);
   }
   if (!isAccessKeyId(accessKeyId)) {
-    throw new StoreError("invalid", `${rootKeyVariables.accessKeyId} must be ${accessKeyIdRule}`);
+    throw new StoreError("invalid", `${variables.accessKeyId} must be ${accessKeyIdRule}`);
   }
   if (secretAccessKey.length < secretLengthMin) {
-    const message = `${rootKeyVariables.secretAccessKey} must have ${secretLengthMin} characters or more`;
+    const message = `${variables.secretAccessKey} must have ${secretLengthMin} characters or more`;
     throw new StoreError("invalid", message);
   }
   return { accessKeyId, secretAccessKey };
@@ -69,7 +83,7 @@ export function decodeRootKey(text: string, where: string): AccessKey {
 }
 
 function notAKey(where: string): string {
-  return `${where} is damaged: restore it, or remove it and a new key is made at the next start`;
+  return `${where} is damaged: restore it, or copy it from another data directory of the store`;
 }
 
 /** Where the root's key is found, at once. */

@@ -8,7 +8,7 @@ import type { Random } from "../platform/platform.ts";
  * has keys, but no secret.
  */
 
-/** The file's name in the first data directory; only its owner can read it. */
+/** The file's name in each data directory; only its owner can read it. */
 export const secretsKeyFile = "secrets-key.json";
 
 const keyBytes = 32;

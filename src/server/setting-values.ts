@@ -96,12 +96,14 @@ function showDuration(ms: number): string {
 
 const byteUnits = ["", "KiB", "MiB", "GiB", "TiB"];
 
-export function parseBytes(min: number): ParseSetting<number> {
+export function parseBytes(min: number, max?: number): ParseSetting<number> {
   return (text) => {
     const match = /^(\d+)\s*((?:[KMGT]iB)?)$/.exec(text.trim());
     const value = Number(match?.[1]) * 1024 ** byteUnits.indexOf(match?.[2] ?? "");
-    if (Number.isSafeInteger(value) && value >= min) return value;
-    return refuse(text, `a number of bytes, such as 512MiB or 1GiB, of at least ${min}`);
+    const fits = value >= min && (max === undefined || value <= max);
+    if (Number.isSafeInteger(value) && fits) return value;
+    const range = max === undefined ? `of at least ${min}` : `from ${min} to ${max}`;
+    return refuse(text, `a number of bytes, such as 512MiB or 1GiB, ${range}`);
   };
 }
 
@@ -113,4 +115,28 @@ export function parsePercent(min: number, max: number): ParseSetting<number> {
     if (value >= min && value <= max) return value / 100;
     return refuse(text, `a percentage from ${min}% to ${max}%`);
   };
+}
+
+/** A place that the index is shipped to, or restored from. */
+export type ShippingPlace =
+  | { readonly kind: "directory"; readonly path: string }
+  | { readonly kind: "bucket"; readonly bucket: string; readonly prefix: string };
+
+/** Undefined where the text is empty: then the setting is off. */
+export function parseShippingPlace(text: string): ShippingPlace | undefined {
+  if (text === "") return undefined;
+  const [, scheme] = /^([a-z0-9+.-]+):\/\//i.exec(text) ?? [];
+  if (scheme === undefined) return { kind: "directory", path: text };
+  const [, bucket, prefix = ""] =
+    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,62})(?:\/(.*?))?\/*$/.exec(text) ?? [];
+  if (bucket !== undefined) return { kind: "bucket", bucket, prefix };
+  return refuse(text, "a directory, or a bucket such as s3://BUCKET/PREFIX");
+}
+
+/** A URL without a path; a text that may be empty. */
+export function parseEndpoint(text: string): string {
+  if (text === "") return text;
+  const [, endpoint] = /^(https?:\/\/[A-Za-z0-9.:[\]-]+)\/?$/.exec(text) ?? [];
+  if (endpoint !== undefined) return endpoint;
+  return refuse(text, "the URL of an S3 server, such as https://s3.example.org");
 }

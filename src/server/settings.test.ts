@@ -16,6 +16,8 @@ test("settings: defaults are what the help says", () => {
   assert.deepEqual(settings.domain, []);
   assert.equal(settings["seal-after"], 300_000);
   assert.equal(settings.reserve, 320 * 1024 * 1024);
+  assert.equal(settings["extent-size"], 256 * 1024 * 1024);
+  assert.equal(settings["code-from"], 64 * 1024 * 1024);
   assert.equal(settings["compact-at"], 0.33);
   assert.equal(settings["upload-idle-days"], 7);
 });
@@ -44,15 +46,33 @@ test("settings: a wrong value is refused with its place and what would be right"
     [{ environment: { HOLDFAST_WORKERS: "many" } }, /^HOLDFAST_WORKERS: .* whole number from 0/],
     [{ file: file("\nseal-after = 5") }, /^h\.conf:2: "5" is not a time with its unit.*1s to 24h/],
     [{ file: file("reserve = 5GB") }, /such as 512MiB/],
+    [{ file: file("extent-size = 1MiB") }, /from 8388608 to 268435456/],
+    [{ file: file("code-from = 1GiB") }, /from 1048576 to 268435456/],
     [{ flags: new Map([["data", "a,,b"]]) }, /none empty/],
     [{ flags: new Map([["domain", "https://x"]]) }, /without scheme/],
     [{ flags: new Map([["compact-at", "0.5"]]) }, /percentage from 5% to 95%/],
     [{ flags: new Map([["upload-idle-days", "4000"]]) }, /whole number from 0 to 3650/],
     [{ flags: new Map([["log-level", "loud"]]) }, /one of debug, info/],
     [{ flags: new Map([["region", "US East"]]) }, /region name/],
+    [{ flags: new Map([["ship-index", "http://x/y"]]) }, /a bucket such as s3:\/\/BUCKET/],
+    [{ flags: new Map([["ship-index-endpoint", "x:9000"]]) }, /URL of an S3 server/],
   ];
   for (const [sources, message] of cases) {
     assert.throws(() => resolve(sources), { code: "invalid", message });
+  }
+});
+
+test("settings: the index is shipped to a directory, or to a bucket with a prefix", () => {
+  const placeOf = (text: string) =>
+    resolve({ flags: new Map([["ship-index", text]]) })["ship-index"];
+  assert.equal(placeOf(""), undefined);
+  assert.deepEqual(placeOf("/mnt/x"), { kind: "directory", path: "/mnt/x" });
+  for (const [text, prefix] of [
+    ["s3://my-bucket", ""],
+    ["s3://my-bucket/", ""],
+    ["s3://my-bucket/a/b/", "a/b"],
+  ] as const) {
+    assert.deepEqual(placeOf(text), { kind: "bucket", bucket: "my-bucket", prefix });
   }
 });
 

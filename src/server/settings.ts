@@ -1,5 +1,6 @@
 import { isStoreError, StoreError } from "../base/errors.ts";
 import { suggestion } from "../base/nearest.ts";
+import { chunkBytesMax, extentBytesMax } from "../format/limits.ts";
 import type { LogLevel } from "../platform/platform.ts";
 import {
   parseBytes,
@@ -7,10 +8,12 @@ import {
   parseCount,
   parseDomains,
   parseDuration,
+  parseEndpoint,
   parseList,
   parseListen,
   parsePercent,
   parseRegion,
+  parseShippingPlace,
   parseText,
   type ParseSetting,
 } from "./setting-values.ts";
@@ -58,7 +61,19 @@ const requestsMax = 16_384;
 /** @limit Ten years: past that, 0 is what is meant. */
 const uploadIdleDaysMax = 3650;
 
+/** @limit Two chunks: smaller extents would hold one record each, and be a file for each chunk. */
+const extentBytesMin = 2 * chunkBytesMax;
+
+/** @limit A coded extent has a dozen files or more: below this each would hold a few blocks. */
+const codedBytesMin = 1024 * 1024;
+
+/** @limit A year: damage that is found later may have come to all members by then. */
+const scrubDaysMax = 365;
+
 const minute = 60_000;
+
+/** @limit A year, which is longer than disks have space for. */
+const restoreWindowMsMax = 366 * 24 * 60 * minute;
 
 export const settingDefinitions = {
   data: define(
@@ -99,6 +114,36 @@ export const settingDefinitions = {
     "5m",
     "age at which an open extent is sealed",
     parseDuration(1000, 24 * 60 * minute),
+  ),
+  "extent-size": define(
+    "SIZE",
+    "256MiB",
+    "size at which an open extent is sealed",
+    parseBytes(extentBytesMin, extentBytesMax),
+  ),
+  "code-from": define(
+    "SIZE",
+    "64MiB",
+    "live bytes from which a sealed extent is coded; smaller ones are merged first",
+    parseBytes(codedBytesMin, extentBytesMax),
+  ),
+  "background-share": define(
+    "PERCENT",
+    "20%",
+    "share of the measured bandwidth for repair, coding and scrub while clients are active",
+    parsePercent(1, 100),
+  ),
+  "repair-after": define(
+    "TIME",
+    "10m",
+    "time a disk may be missing before its members are made on other disks",
+    parseDuration(1000, 24 * 60 * minute),
+  ),
+  "scrub-days": define(
+    "DAYS",
+    "14",
+    "days within which everything on the disks is read and verified",
+    parseCount(1, scrubDaysMax),
   ),
   reserve: define(
     "SIZE",
@@ -149,6 +194,20 @@ export const settingDefinitions = {
     "interval between background verifications of the whole index",
     parseDuration(1000, 30 * 24 * 60 * minute),
   ),
+  "ship-index": define(
+    "DIR|s3://BUCKET/PREFIX",
+    "",
+    "directory or bucket that the index is shipped to, within seconds; off if empty",
+    parseShippingPlace,
+  ),
+  "ship-index-endpoint": define("URL", "", "S3 server of that bucket; AWS if empty", parseEndpoint),
+  "ship-index-region": define("NAME", "us-east-1", "region of that bucket", parseRegion),
+  "restore-window": define(
+    "TIME",
+    "0s",
+    "time that what was deleted is kept, so that the index can be restored to a time in it",
+    parseDuration(0, restoreWindowMsMax),
+  ),
   "worker-silence": define(
     "TIME",
     "8s",
@@ -191,6 +250,8 @@ const otherVariables: readonly string[] = [
   "HOLDFAST_ENDPOINT",
   "HOLDFAST_ROOT_ACCESS_KEY_ID",
   "HOLDFAST_ROOT_SECRET_ACCESS_KEY",
+  "HOLDFAST_SHIP_INDEX_ACCESS_KEY_ID",
+  "HOLDFAST_SHIP_INDEX_SECRET_ACCESS_KEY",
 ];
 
 /**

@@ -1,11 +1,18 @@
 import type { Metrics, Sample } from "../admin/metrics.ts";
 import { sizeBounds } from "../base/size-counts.ts";
 import type { Background, BackgroundStatistics } from "../control/background.ts";
+import type { ClassHolding } from "../control/extents/class-tally.ts";
 import type { Census } from "../control/extents/extent-census.ts";
+import type { IndexSnapshots } from "../control/index-snapshots.ts";
+import type { LevelCount } from "../control/extents/redundancy-tally.ts";
+import type { HeldIndexBytes } from "../control/kept-snapshots.ts";
+import { restorableFromMs } from "../control/restore-window.ts";
 import type { IndexVerification } from "../control/index-verification.ts";
 import type { Engine, EngineStatistics } from "../engine/engine.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
 import type { ExtentWriter, ExtentWriterStatistics } from "../extent/extent-writer.ts";
+import type { RestoreWindowRow } from "../format/restore-window-row.ts";
+import type { Clock } from "../platform/platform.ts";
 import type { AnswerBudget } from "../object/read/answer-budget.ts";
 import type { BodyBudget } from "../object/write/body-budget.ts";
 import type { RequestsPerKey } from "../s3/request/requests-per-key.ts";
@@ -45,6 +52,120 @@ export function sampleStore(
   sampleWriter(metrics, writer);
 }
 
+/** The snapshots of the index, and the log behind them. */
+export function sampleSnapshots(
+  metrics: Metrics,
+  snapshots: Pick<IndexSnapshots, "statistics">,
+): void {
+  const gauge = (name: string, help: string, read: () => number): void =>
+    metrics.sampled("gauge", `holdfast_index_${name}`, help, () => [[[], read()]]);
+  metrics.sampled(
+    "gauge",
+    "holdfast_index_logged",
+    "1 if every commit of the index is in a log on several disks.",
+    () => {
+      const { isLogged } = snapshots.statistics;
+      return isLogged === undefined ? [] : [[[], isLogged ? 1 : 0]];
+    },
+  );
+  gauge(
+    "log_bytes",
+    "Bytes of the log that making the index again would read.",
+    () => snapshots.statistics.logBytes,
+  );
+  gauge(
+    "snapshot_copies",
+    "Data directories that have the newest snapshot of the index.",
+    () => snapshots.statistics.copies,
+  );
+  gauge(
+    "snapshot_timestamp_seconds",
+    "When the newest snapshot of the index was begun; 0: there is none.",
+    () => (snapshots.statistics.createdMs ?? 0) / 1000,
+  );
+  gauge(
+    "snapshot_rows",
+    "Rows written of the snapshot that is being made.",
+    () => snapshots.statistics.rowsSoFar ?? 0,
+  );
+  metrics.sampled(
+    "counter",
+    "holdfast_index_snapshots_total",
+    "Snapshots of the index, by outcome.",
+    () => [
+      [["written"], snapshots.statistics.finished],
+      [["failed"], snapshots.statistics.failures],
+    ],
+    ["outcome"],
+  );
+}
+
+export interface RestoreWindowFigures {
+  readonly row: () => RestoreWindowRow | undefined;
+  readonly oldestMs: () => number | undefined;
+  readonly clock: Pick<Clock, "now">;
+  readonly held: () => Census["redundancy"]["held"] | undefined;
+  /** What is held of the index's log and snapshots. */
+  readonly heldIndex: () => HeldIndexBytes | undefined;
+}
+
+/** What is kept for a restore to a time of before, and from when on; nothing where it is off. */
+export function sampleRestoreWindow(metrics: Metrics, figures: RestoreWindowFigures): void {
+  const gauge = (
+    name: string,
+    help: string,
+    read: (row: RestoreWindowRow) => number | undefined,
+  ): void => {
+    const sample = (): Sample[] => {
+      const row = figures.row();
+      const value = row && read(row);
+      return value === undefined ? [] : [[[], value]];
+    };
+    metrics.sampled("gauge", `holdfast_restore_${name}`, help, sample);
+  };
+  gauge("window_seconds", "What was freed is kept for so long.", ({ windowMs }) => windowMs / 1000);
+  gauge("from_timestamp_seconds", "The index can be restored to any time since (Unix).", (row) => {
+    const oldestMs = figures.oldestMs();
+    if (oldestMs === undefined) return undefined;
+    return Math.max(restorableFromMs(row, figures.clock.now()), oldestMs) / 1000;
+  });
+  const levels = (): (readonly [string, LevelCount])[] => Object.entries(figures.held() ?? {});
+  const ofLevels = (name: string, help: string, read: (count: LevelCount) => number): void => {
+    const sample = (): Sample[] => levels().map(([level, count]) => [[level], read(count)]);
+    metrics.sampled("gauge", `holdfast_restore_${name}`, help, sample, ["level"]);
+  };
+  ofLevels(
+    "held_extents",
+    "Extents that only the restore window keeps, by their redundancy, as last counted.",
+    ({ extents }) => extents,
+  );
+  ofLevels(
+    "held_extent_bytes",
+    "Bytes of the files of these extents, on all disks.",
+    ({ bytes }) => bytes,
+  );
+  metrics.sampled(
+    "gauge",
+    "holdfast_restore_held_bytes",
+    "Bytes on all disks that only the restore window keeps: files of extents, commit log, snapshots.",
+    () => heldBytes(levels(), figures.heldIndex()),
+    ["what"],
+  );
+}
+
+function heldBytes(
+  levels: readonly (readonly [string, LevelCount])[],
+  index: HeldIndexBytes | undefined,
+): Sample[] {
+  const bytes = levels.reduce((sum, [, count]) => sum + count.bytes, 0);
+  return [
+    ...(levels.length === 0 ? [] : [[["extents"], bytes] as const]),
+    ...(index === undefined
+      ? []
+      : [[["log"], index.logBytes] as const, [["snapshots"], index.snapshotBytes] as const]),
+  ];
+}
+
 function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
   const extents = (
     name: string,
@@ -62,6 +183,16 @@ function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
   );
   extents("bytes_total", "Bytes appended.", "bytes");
   extents("opened_total", "Extents opened.", "extentsOpened");
+  extents(
+    "narrower_total",
+    "Extents opened with fewer members than wanted, since too few disks could be written.",
+    "extentsNarrower",
+  );
+  extents(
+    "left_behind_total",
+    "Members of extents that did not follow the others in time, and are to be repaired.",
+    "membersLeftBehind",
+  );
   extents("failures_total", "Writes and syncs that failed.", "failures");
   extents(
     "lost_total",
@@ -89,49 +220,63 @@ function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
   );
 }
 
-/** Metrics of the background work, and the state of each kind of it. */
-export function sampleBackground(metrics: Metrics, background: Background): void {
-  const count = (
-    name: string,
-    help: string,
-    field: keyof BackgroundStatistics["counters"],
-  ): void => {
-    const read = (): number => background.statistics().counters[field];
-    metrics.sampled("counter", `holdfast_background_${name}_total`, help, read);
-  };
-  count("sessions_fenced", "Sessions of dead processes ended.", "sessionsFenced");
-  count("extents_sealed", "Extents of dead writers sealed.", "extentsSealed");
-  count("garbage_rows_drained", "Garbage rows drained.", "garbageRowsDrained");
-  count("extents_reconciled", "Extents reconciled with the index.", "extentsReconciled");
-  count(
-    "extents_compacted",
-    "Extents compacted: their live records were moved.",
-    "extentsCompacted",
-  );
-  count("extents_merged", "Small extents whose records were merged with others.", "extentsMerged");
-  count("extents_dropped", "Extents removed.", "extentsDropped");
-  count("dropped_bytes", "Bytes of extents removed.", "bytesDropped");
-  count("records_moved", "Records moved by compaction.", "recordsMoved");
-  count("moved_bytes", "Bytes moved by compaction.", "bytesMoved");
-  count("corruptions", "Extents, manifests or records that were not as written.", "corruptions");
-  count(
-    "buckets_reopened",
-    "Bucket deletions that a crash interrupted, undone.",
-    "bucketsReopened",
-  );
-  count(
+/** Counts of background work: name, help, and the counter. */
+const backgroundCounts: readonly (readonly [
+  name: string,
+  help: string,
+  field: keyof BackgroundStatistics["counters"],
+])[] = [
+  ["sessions_fenced", "Sessions of dead processes ended.", "sessionsFenced"],
+  ["extents_sealed", "Extents of dead writers sealed.", "extentsSealed"],
+  ["garbage_rows_drained", "Garbage rows drained.", "garbageRowsDrained"],
+  ["extents_reconciled", "Extents reconciled with the index.", "extentsReconciled"],
+  ["extents_compacted", "Extents compacted: their live records were moved.", "extentsCompacted"],
+  ["extents_merged", "Small extents whose records were merged with others.", "extentsMerged"],
+  ["extents_encoded", "Extents written anew as shards.", "extentsEncoded"],
+  ["encoded_bytes", "Bytes read and written to encode extents.", "bytesEncoded"],
+  [
+    "members_removed",
+    "Files removed that were no members of their extent any more.",
+    "membersRemoved",
+  ],
+  ["members_repaired", "Members made again or moved to another disk.", "membersRepaired"],
+  ["repaired_bytes", "Bytes of these members.", "bytesRepaired"],
+  ["members_scrubbed", "Members that scrubbing read and verified.", "membersScrubbed"],
+  ["scrubbed_bytes", "Bytes of these members.", "bytesScrubbed"],
+  ["members_found_bad", "Members that scrubbing found not as written.", "membersFoundBad"],
+  ["extents_compared", "Extents whose copies were compared, as some differed.", "extentsCompared"],
+  [
+    "copies_found_wrong",
+    "Copies that are valid by themselves, but not what the other copies and the index say.",
+    "copiesFoundWrong",
+  ],
+  ["extents_dropped", "Extents removed.", "extentsDropped"],
+  ["dropped_bytes", "Bytes of extents removed.", "bytesDropped"],
+  ["records_moved", "Records moved by compaction.", "recordsMoved"],
+  ["moved_bytes", "Bytes moved by compaction.", "bytesMoved"],
+  ["corruptions", "Extents, manifests or records that were not as written.", "corruptions"],
+  ["buckets_reopened", "Bucket deletions that a crash interrupted, undone.", "bucketsReopened"],
+  [
     "bucket_versioning_finished",
     "Changes of bucket versioning that a crash interrupted, finished.",
     "versioningFinished",
-  );
-  count("fences_removed", "Leftover fences of buckets removed.", "fencesRemoved");
-  count("uploads_ended", "Unfinished uploads ended because they were idle.", "uploadsEnded");
-  count("strays_removed", "Stray files removed.", "straysRemoved");
-  count(
+  ],
+  ["fences_removed", "Leftover fences of buckets removed.", "fencesRemoved"],
+  ["uploads_ended", "Unfinished uploads ended because they were idle.", "uploadsEnded"],
+  ["strays_removed", "Stray files removed.", "straysRemoved"],
+  [
     "files_kept",
     "Files of dropped extents kept because their header did not prove whose they are.",
     "filesKept",
-  );
+  ],
+];
+
+/** Metrics of the background work, and the state of each kind of it. */
+export function sampleBackground(metrics: Metrics, background: Background): void {
+  for (const [name, help, field] of backgroundCounts) {
+    const read = (): number => background.statistics().counters[field];
+    metrics.sampled("counter", `holdfast_background_${name}_total`, help, read);
+  }
   metrics.sampled(
     "gauge",
     "holdfast_extent_strays_kept",
@@ -180,6 +325,21 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
     () => Object.entries(last()?.lostBytes ?? {}).map(([state, bytes]) => [[state], bytes]),
     ["state"],
   );
+  const ofClasses = (name: string, help: string, read: (holding: ClassHolding) => number): void => {
+    const sample = (): readonly Sample[] =>
+      (last()?.classes ?? []).map((one) => [[one.storageClass, one.scheme], read(one)]);
+    metrics.sampled("gauge", `holdfast_class_${name}`, help, sample, ["class", "scheme"]);
+  };
+  ofClasses(
+    "alive_bytes",
+    "Live bytes of sealed extents, by storage class and the scheme that they are kept in.",
+    ({ aliveBytes }) => aliveBytes,
+  );
+  ofClasses(
+    "disk_bytes",
+    "Bytes of all files of these extents, by storage class and scheme.",
+    ({ diskBytes }) => diskBytes,
+  );
   const gauge = (name: string, help: string, read: (census: Census) => number): void => {
     const sample = (): readonly Sample[] => {
       const census = last();
@@ -189,12 +349,12 @@ export function sampleCensus(metrics: Metrics, last: () => Census | undefined): 
   };
   gauge(
     "extents_alive_bytes",
-    "Live bytes of sealed extents, without those of missing extents.",
+    "Live bytes of extents, without those of missing ones; open ones count as far as they are written.",
     ({ bytes, deadBytes, lostBytes }) => bytes - deadBytes - lostBytes.missing,
   );
   gauge(
     "extents_dead_bytes",
-    "Dead bytes of sealed extents, which compaction frees.",
+    "Dead bytes of extents, which compaction frees.",
     ({ deadBytes }) => deadBytes,
   );
   gauge(

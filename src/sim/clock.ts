@@ -20,8 +20,9 @@ export class WallClock {
     this.#offsetMs = startMs;
   }
 
-  now(process: SimProcess): number {
-    const apartMs = ((process.number % 3) - 1) * this.apartMs;
+  /** The clock of a process; or of the machine. */
+  now(process?: SimProcess): number {
+    const apartMs = process === undefined ? 0 : ((process.number % 3) - 1) * this.apartMs;
     return Math.floor(this.#offsetMs + apartMs + this.#scheduler.nowMs);
   }
 

@@ -7,7 +7,7 @@ import type { Disk } from "../platform/disk.ts";
 import { isDiskError } from "../platform/disk.ts";
 import { SimDisk } from "./disk.ts";
 import { SimProcess } from "./process.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom } from "../platform/seeded-random.ts";
 import { Scheduler } from "./scheduler.ts";
 
 interface Machine {

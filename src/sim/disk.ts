@@ -3,9 +3,9 @@ import { concatBytes } from "../base/bytes.ts";
 import { DiskError } from "../platform/disk.ts";
 import type { Disk, DiskFile } from "../platform/disk.ts";
 import { Inode } from "./disk/inode.ts";
-import { Directory, directoryAt, filesBelow, locate } from "./disk/tree.ts";
+import { Directory, directoryAt, filesBelow, inodesBelow, locate } from "./disk/tree.ts";
 import type { SimProcess } from "./process.ts";
-import type { SeededRandom } from "./random.ts";
+import type { SeededRandom } from "../platform/seeded-random.ts";
 
 /*
  * A data directory on a simulated device: durable is what POSIX says, and no more (disk/inode.ts,
@@ -35,6 +35,8 @@ export interface SimDiskOptions {
   readonly capacityBytes?: number | undefined;
   /** Chance that an operation stalls. */
   readonly stallShare: number;
+  /** Called where a process makes a file. */
+  readonly onMade?: ((path: string) => void) | undefined;
 }
 
 export class SimDisk {
@@ -42,6 +44,7 @@ export class SimDisk {
   readonly #random: SeededRandom;
   readonly #root = new Directory();
   readonly #stallShare: number;
+  readonly #onMade: ((path: string) => void) | undefined;
   /** Open files: their bytes take space even once the name is gone. */
   readonly #handles = new Set<Handle>();
   capacityBytes = roomyBytes;
@@ -56,6 +59,7 @@ export class SimDisk {
     this.name = options.name;
     this.#random = options.random;
     this.#stallShare = options.stallShare;
+    this.#onMade = options.onMade;
     if (options.capacityBytes !== undefined) this.capacityBytes = options.capacityBytes;
   }
 
@@ -80,7 +84,7 @@ export class SimDisk {
   }
 
   bytesUsed(): number {
-    const inodes = new Set(this.files().values());
+    const inodes = new Set(inodesBelow(this.#root));
     for (const handle of this.#handles) {
       if (handle.process.alive) inodes.add(handle.inode);
       else this.#handles.delete(handle);
@@ -112,7 +116,10 @@ export class SimDisk {
       throw new DiskError("exists", `${this.name}/${path} exists`);
     }
     const inode = node instanceof Inode ? node : new Inode();
-    if (node === undefined) directory.change([{ name, node: inode }]);
+    if (node === undefined) {
+      directory.change([{ name, node: inode }]);
+      this.#onMade?.(path);
+    }
     const handle = { process, inode };
     this.#handles.add(handle);
     return handle;
@@ -140,7 +147,8 @@ export class SimDisk {
       throw new DiskError("io", `${this.name}: write failed`);
     }
     const grows = offset + bytes.length - inode.length;
-    const space = this.capacityBytes - this.bytesUsed();
+    // No run fills a disk of unlimited size: most writes need not look at each file.
+    const space = this.capacityBytes === roomyBytes ? grows : this.capacityBytes - this.bytesUsed();
     if (grows > Math.max(space, 0)) {
       inode.write(
         bytes.subarray(0, Math.max(0, bytes.length - grows + Math.max(space, 0))),

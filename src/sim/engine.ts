@@ -4,6 +4,9 @@ import { prefixedEngine } from "../engine/prefixed-engine.ts";
 import { scanAll } from "../engine/scan-pages.ts";
 import type { MemoryEngine } from "../engine/memory-engine.ts";
 import { createMemoryEngine } from "../engine/memory-engine.ts";
+import type { ReplayTarget } from "../engine/replay.ts";
+import { memberOfPath } from "../extent/extent-files.ts";
+import { decodeDiskRow, type DiskRow } from "../format/disk-row.ts";
 import type { ExtentRow } from "../format/extent-row.ts";
 import { decodeExtentRow } from "../format/extent-row.ts";
 import type { ExtentId } from "../format/ids.ts";
@@ -12,9 +15,10 @@ import { idOfKey, partitionPrefix, space, spaceRange } from "../format/row-keys.
 import { firstPartitionId } from "../keymap/first-rows.ts";
 import { DamagedRows } from "./engine/damaged-rows.ts";
 import { IndexWatch } from "./engine/index-watch.ts";
-import { nameOfChange } from "./engine/name-of-change.ts";
+import { LoggedIndex, type LoggedWith } from "./engine/logged-index.ts";
+import { nameOfChange, nameOfChanges } from "./engine/name-of-change.ts";
 import type { SimProcess } from "./process.ts";
-import type { SeededRandom } from "./random.ts";
+import type { SeededRandom } from "../platform/seeded-random.ts";
 
 /*
  * The index of a simulated machine: the memory reference, shared by processes as an LMDB
@@ -27,6 +31,7 @@ import type { SeededRandom } from "./random.ts";
 
 const transactionMs = [0.2, 2] as const;
 const readMs = [0.005, 0.05] as const;
+const everything = { start: Uint8Array.of(0), end: Uint8Array.of(0xff) };
 /** Changes that one transaction takes. */
 const transactionChangesMax = 64;
 
@@ -45,7 +50,9 @@ export interface SimEngineOptions {
 
 export class SimEngine {
   readonly damagedRows = new DamagedRows();
-  readonly #memory = createMemoryEngine();
+  /** Commits of an index with a log. */
+  readonly logged = new LoggedIndex((change) => this.#observe(change));
+  #memory = createMemoryEngine();
   /** The rows that processes find in its place: others while the index is away. */
   #found: MemoryEngine = this.#memory;
   readonly #random: SeededRandom;
@@ -83,6 +90,32 @@ export class SimEngine {
     this.#found = this.#memory;
   }
 
+  /** Puts one of an earlier time in the index's place, which is the right one from now on. */
+  async restore(earlier: MemoryEngine): Promise<void> {
+    this.#memory = earlier;
+    this.#found = earlier;
+    this.logged.beginAnew();
+    this.#watch.begin(await scanAll(earlier, everything));
+  }
+
+  /** A power cut may undo the last commit of an index with a log, or the index is lost as well. */
+  harm(how: "undo the last commit" | "lose the index"): void {
+    const isFound = this.#found === this.#memory;
+    const isLost = how === "lose the index";
+    this.#memory = isLost ? createMemoryEngine() : this.logged.undone(this.#memory);
+    if (isFound) this.#found = this.#memory;
+  }
+
+  /** The rows, to be moved on or made again by the one process that starts the store. */
+  replay(): Promise<ReplayTarget> {
+    return this.logged.replay(this.#memory);
+  }
+
+  /** Called when a process has died: what it held is free. */
+  died(process: SimProcess): void {
+    this.logged.lock.release(process);
+  }
+
   /** Lets syncs fail until `recover`. */
   fail(): void {
     this.#outOfService = true;
@@ -117,14 +150,33 @@ export class SimEngine {
     }));
   }
 
+  /** Somebody makes a file of an extent: its row stated it before (C5). */
+  fileIsMade(path: string): void {
+    const member = memberOfPath(path);
+    if (member === undefined || this.#watch.wasStated(member)) return;
+    this.#onWrong(`C5: ${path} is made, and no row ever stated it`);
+  }
+
+  /** The registry of disks as it is. */
+  async disks(): Promise<DiskRow[]> {
+    return (await this.rowsIn(space.disks)).map(({ value }) => decodeDiskRow(value));
+  }
+
   /** The engine as one process opens it. */
-  open(process: SimProcess): Engine {
+  open(process: SimProcess, withLog?: LoggedWith): Engine {
     let commits = 0;
     let transactions = 0;
     let conflicts = 0;
-    const queue = new CommitQueue(process, this.#random, async (changes) => {
+    const queue = new CommitQueue(async (changes) => {
       transactions++;
-      const results = await this.#transact(changes);
+      const results =
+        withLog === undefined
+          ? await process.perform(
+              nameOfChanges(changes),
+              between(this.#random, transactionMs),
+              () => this.#transact(changes),
+            )
+          : await this.#transactLogged(process, withLog, changes);
       for (const { outcome } of results) {
         if (outcome === "ok") commits++;
         else if (outcome === "conflict") conflicts++;
@@ -171,6 +223,25 @@ export class SimEngine {
     return Promise.all(changes.map((change) => this.#commit(change)));
   }
 
+  /** What `#transact` does, with a log; an outcome that is lost is decided before. */
+  async #transactLogged(
+    process: SimProcess,
+    withLog: LoggedWith,
+    changes: readonly Change[],
+  ): Promise<CommitResult[]> {
+    await process.perform("index write", between(this.#random, transactionMs), () => undefined);
+    const lost = changes.map(() => this.#random.chance(this.#unknownShare));
+    const isDone = lost.map((isLost) => !isLost || this.#random.chance(0.5));
+    const wanted = this.#outOfService ? [] : changes.filter((_, i) => isDone[i]);
+    const rows = (): MemoryEngine => this.#memory;
+    const results = await this.logged.commit(process, withLog, rows, wanted);
+    const cause = new StoreError("io", "the index could not be synced");
+    return changes.map((change, i) => {
+      const result = results[wanted.indexOf(change)];
+      return result === undefined || lost[i] ? { outcome: "unknown", cause } : result;
+    });
+  }
+
   async #commit(change: Change): Promise<CommitResult> {
     const lost = this.#random.chance(this.#unknownShare);
     if (!lost) return this.#apply(change);
@@ -184,10 +255,14 @@ export class SimEngine {
       return this.#found.commit(change);
     }
     const result = await this.#memory.commit(change);
-    if (result.outcome === "ok") this.damagedRows.replaced(change);
-    const wrong = result.outcome === "ok" ? this.#watch.observe(change) : undefined;
-    if (wrong !== undefined) this.#onWrong(wrong);
+    if (result.outcome === "ok") this.#observe(change);
     return result;
+  }
+
+  #observe(change: Change): void {
+    this.damagedRows.replaced(change);
+    const wrong = this.#watch.observe(change);
+    if (wrong !== undefined) this.#onWrong(wrong);
   }
 
   #assertInService(): void {
@@ -207,19 +282,11 @@ interface Waiting {
 }
 
 class CommitQueue {
-  readonly #process: SimProcess;
-  readonly #random: SeededRandom;
   readonly #transact: (changes: readonly Change[]) => Promise<CommitResult[]>;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
-  constructor(
-    process: SimProcess,
-    random: SeededRandom,
-    transact: (changes: readonly Change[]) => Promise<CommitResult[]>,
-  ) {
-    this.#process = process;
-    this.#random = random;
+  constructor(transact: (changes: readonly Change[]) => Promise<CommitResult[]>) {
     this.#transact = transact;
   }
 
@@ -241,10 +308,8 @@ class CommitQueue {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, transactionChangesMax);
       const changes = batch.map(({ change }) => change);
-      const point = [...new Set(changes.map(nameOfChange))].join("+");
       try {
-        const delayMs = between(this.#random, transactionMs);
-        const results = await this.#process.perform(point, delayMs, () => this.#transact(changes));
+        const results = await this.#transact(changes);
         for (const [i, waiting] of batch.entries()) waiting.resolve(results[i]!);
       } catch (error) {
         for (const waiting of batch) waiting.reject(error);

@@ -2,12 +2,19 @@ import type { StoreErrorCode } from "../base/errors.ts";
 import { bitsFlip, diskFull, diskOutOfOrder, syncsFail, writesFail } from "./faults/disk-faults.ts";
 import { clocksApart, clockSet } from "./faults/clock-faults.ts";
 import { crash } from "./faults/crash.ts";
+import {
+  crashAtMember,
+  diskAway,
+  diskEmptied,
+  diskRemoved,
+  diskReplaced,
+} from "./faults/fleet-faults.ts";
 import { fileRemoved } from "./faults/file-removed.ts";
 import type { FaultKind, Strike } from "./faults/fault.ts";
 import { indexGoesBack } from "./faults/index-goes-back.ts";
 import { indexOutOfService, rowsDamaged } from "./faults/index-faults.ts";
 import { workerPauses, workerStops } from "./faults/worker-faults.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom } from "../platform/seeded-random.ts";
 
 // The faults of a run: some crashes in each, and among them faults picked from these kinds.
 
@@ -36,12 +43,27 @@ export function excusesOf(faults: readonly Fault[]): ReadonlySet<StoreErrorCode>
   return new Set(faults.flatMap(({ kind }) => kind.excuses));
 }
 
-export function planFaults(random: SeededRandom): Fault[] {
+/** Those that befall the disks of a fleet, and come besides the others. */
+const fleetKinds: readonly FaultKind[] = [
+  diskAway,
+  diskReplaced,
+  diskEmptied,
+  diskRemoved,
+  crashAtMember,
+  crashAtMember,
+];
+
+export function planFaults(random: SeededRandom, isFleet: boolean): Fault[] {
   const faults = Array.from({ length: random.between(1, 5) }, () => planned(crash, random));
   const others = random.pick([0, 1, 1, 2, 3]);
   for (let i = 0; i < others; i++) {
     const at = random.below(faults.length + 1);
     faults.splice(at, 0, planned(pickKind(random), random));
+  }
+  const ofDisks = isFleet ? random.pick([1, 2, 3]) : 0;
+  for (let i = 0; i < ofDisks; i++) {
+    const at = random.below(faults.length + 1);
+    faults.splice(at, 0, planned(random.pick(fleetKinds), random));
   }
   return faults;
 }

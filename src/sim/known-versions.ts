@@ -1,6 +1,6 @@
 import { Violation } from "./history.ts";
 import type { ValueName } from "./key-state.ts";
-import type { SeededRandom } from "./random.ts";
+import type { SeededRandom } from "../platform/seeded-random.ts";
 
 export interface KnownVersion {
   readonly id: string;

@@ -4,7 +4,7 @@ import type { KeyState, KeyStep } from "./key-state.ts";
 import { absent, applyStep, emptyKey, isRead, noBucket } from "./key-state.ts";
 import type { TimedStep } from "./linearize.ts";
 import { findOrder } from "./linearize.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom } from "../platform/seeded-random.ts";
 
 /*
  * The search for an order against one that tries them all, on small histories. Each is made from an

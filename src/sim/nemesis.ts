@@ -1,7 +1,7 @@
 import type { Fault } from "./faults.ts";
 import type { Aim, Scene } from "./faults/fault.ts";
 import type { Machine, RunningProcess } from "./machine.ts";
-import type { SeededRandom } from "./random.ts";
+import type { SeededRandom } from "../platform/seeded-random.ts";
 
 /** Lets faults happen to a machine, and heals it in the end. */
 export class Nemesis {

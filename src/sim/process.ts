@@ -1,4 +1,4 @@
-import type { SeededRandom } from "./random.ts";
+import type { SeededRandom } from "../platform/seeded-random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /*

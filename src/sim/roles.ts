@@ -10,7 +10,9 @@ import { openBackground } from "../server/background-process.ts";
 import { openFrontEnd } from "../server/front-end.ts";
 import { rootCredentials } from "../server/root-credentials.ts";
 import { runServices } from "../server/services.ts";
-import type { StoreMachine } from "../server/store-core.ts";
+import { StoredDisks } from "../server/disk-administration.ts";
+import type { DiskFeed, StoreCore, StoreMachine } from "../server/store-core.ts";
+import type { DiskMount } from "../keymap/disk-changes.ts";
 
 // The processes of a machine: the composition of server/, without sockets.
 
@@ -21,9 +23,15 @@ export interface RolePlace {
   readonly platform: Platform;
   readonly engine: Engine;
   readonly disks: ExtentDisks;
+  /** Undefined where the disks are fixed. */
+  readonly feed: DiskFeed | undefined;
+  /** Makes a directory one of the store's, as the owner of the locks does. */
+  readonly takeIn: (path: string) => Promise<DiskMount>;
   /** The generation that the supervisor's start found. */
   readonly generation: number;
   readonly extentBytes: number;
+  /** What was freed is kept for so long; 0: it is not. */
+  readonly restoreWindowMs: number;
   readonly isAlive: (session: SessionId) => boolean;
   readonly opened: (session: SessionId) => void;
   readonly signal: AbortSignal;
@@ -37,6 +45,8 @@ export interface RoleAccess {
   readonly handler?: HttpHandler | undefined;
   /** The background work of a background worker. */
   readonly background?: Background | undefined;
+  /** What people ask to be done with disks. */
+  readonly disks?: StoredDisks | undefined;
   /** Runs `holdfast check` in a background worker. */
   readonly check?: (() => Promise<CheckReport>) | undefined;
 }
@@ -56,13 +66,28 @@ const sealAfterMs = 5000;
 /** Uploads that are idle for so long are ended. */
 export const uploadIdleMs = 30_000;
 const verifyIndexMs = 20_000;
+/** Often, so that the log is trimmed behind some in a run. */
+const snapshotLimits = { lookMs: 3000, logBytesMin: 60_000, ageMs: 30_000 };
+/** Each look reads the heads of all segments and snapshots on all disks. */
+const fleetSnapshotLimits = { ...snapshotLimits, lookMs: 9000 };
 /** Few, so that most uploads end in several commits. */
 export const partsPerCommit = 1;
+/** A fleet has members made on other disks, and all of them read again, within a run. */
+const fleetLimits = {
+  memberReserveBytes: reserveBytes,
+  diskGraceMs: 20_000,
+  scrubMs: 120_000,
+  // Looks at many disks are most of what a run costs.
+  idleMs: 3000,
+  generationMs: 6000,
+  straySweepMs: 30_000,
+};
 /** Few, so that it happens at all in a run. */
 const mergedAtOnce = 3;
 const backgroundLimits = {
   deadShare,
   restShare: 1,
+  transferShare: 0.5,
   idleMs: 1000,
   oldReadMs: 120_000,
   bucketSweepMs: 10_000,
@@ -85,7 +110,7 @@ export async function runRole(
 }
 
 async function runFrontEnd(place: RolePlace, serves: (access: RoleAccess) => void): Promise<void> {
-  const { platform, disks, extentBytes, signal } = place;
+  const { platform, disks, feed, extentBytes, signal } = place;
   const frontEnd = await openFrontEnd({
     machine: machineOf(place),
     rootKey: rootCredentials(rootKey, disks.store, platform.hash),
@@ -102,7 +127,8 @@ async function runFrontEnd(place: RolePlace, serves: (access: RoleAccess) => voi
     stopping: signal,
   });
   place.opened(frontEnd.core.keymap.session.id);
-  serves({ store: frontEnd.objects, handler: frontEnd.handler });
+  const { core, objects: store, handler } = frontEnd;
+  serves({ store, handler, disks: feed === undefined ? undefined : storedDisks(place, core) });
   await runServices(frontEnd.services, signal);
   await frontEnd.close();
 }
@@ -111,13 +137,22 @@ async function runBackground(
   place: RolePlace,
   serves: (access: RoleAccess) => void,
 ): Promise<void> {
-  const { platform, disks, extentBytes, isAlive } = place;
+  const { platform, disks, feed, extentBytes, restoreWindowMs, isAlive } = place;
+  const ofFleet = feed === undefined ? {} : { ...fleetLimits, encodedBytesMin: extentBytes / 4 };
   const opened = await openBackground({
     machine: machineOf(place),
     writerLimits: { extentBytes, sealAfterMs },
-    limits: { ...backgroundLimits, smallBytes: extentBytes / 4, mergedAtOnce },
+    limits: {
+      ...backgroundLimits,
+      smallBytes: extentBytes / 4,
+      mergedAtOnce,
+      restoreWindowMs,
+      ...ofFleet,
+    },
     verifyIndexMs,
+    snapshotLimits: feed === undefined ? snapshotLimits : fleetSnapshotLimits,
     isAlive,
+    askOthers: () => Promise.resolve([]),
   });
   const { core, background } = opened;
   place.opened(core.keymap.session.id);
@@ -128,6 +163,18 @@ async function runBackground(
   await opened.close();
 }
 
-function machineOf({ platform, engine, disks, generation }: RolePlace): StoreMachine {
-  return { platform, engines: new Map([[engineName, engine]]), disks, generation };
+/** Processes look at the registry every few seconds by themselves. */
+function storedDisks({ platform, disks, takeIn }: RolePlace, core: StoreCore): StoredDisks {
+  const { keymap, table, writer } = core;
+  const owner = {
+    takeIn: async (path: string) => ({ mount: await takeIn(path) }),
+    disksChanged: () => undefined,
+  };
+  const others = { own: () => [], askOthers: () => Promise.resolve([]) };
+  return new StoredDisks({ platform, keymap, disks, table, writer, owner, ...others });
+}
+
+function machineOf({ platform, engine, disks, feed, generation }: RolePlace): StoreMachine {
+  const engines = new Map([[engineName, engine]]);
+  return { platform, engines, disks, diskFeed: feed, generation };
 }

@@ -1,4 +1,5 @@
 import { messageOf } from "../base/errors.ts";
+import { standardClass } from "../format/storage-class.ts";
 import type { Hash } from "../platform/hash.ts";
 import { createSimClock } from "./clock.ts";
 import type { Fault } from "./faults.ts";
@@ -6,13 +7,17 @@ import { excusesOf, planFaults } from "./faults.ts";
 import { History, Violation } from "./history.ts";
 import { KnownVersions } from "./known-versions.ts";
 import { Machine } from "./machine.ts";
+import { planFleet } from "./machine-disks.ts";
 import { Nemesis } from "./nemesis.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom } from "../platform/seeded-random.ts";
 import type { Turn } from "./scheduler.ts";
 import { Scheduler } from "./scheduler.ts";
 import { Values } from "./values.ts";
 import { checkGivenBack, judge } from "./judge.ts";
+import { judgeRestored } from "./judge-restored.ts";
+import { NotedMoments, operationsPerMoment, planWindow } from "./restore-window.ts";
 import { bucketNames, keyNames, prepare, runClient } from "./workload.ts";
+import { makeSchemeChoices } from "./workload/scheme-choice.ts";
 import type { WorkloadContext } from "./workload/context.ts";
 import { ClientSession } from "./workload/context.ts";
 
@@ -39,18 +44,55 @@ export interface SeedReport {
   readonly cuts: ReadonlyMap<string, number>;
   /** How often each point was passed. */
   readonly points: ReadonlyMap<string, number>;
+  /** How often processes logged each event. */
+  readonly logged: ReadonlyMap<string, number>;
   readonly outcomes: ReadonlyMap<string, number>;
   readonly faults: ReadonlyMap<string, number>;
   /** Keys whose history the judge could not decide within its bound. */
   readonly undecided: number;
+  /** The index was restored to an earlier time in the end, and judged. */
+  readonly isRestored: boolean;
 }
 
 export const operationsMin = 200;
 const clients = 4;
 /** A run that has not ended by then hangs … */
 const virtualMsMax = 24 * 3_600_000;
-/** … or spins: most need a tenth of this. */
+/** … or spins: most need a tenth of this, those of fleets a third of theirs. */
 const eventsMax = 150_000;
+const fleetEventsMax = 300_000;
+
+/**
+ * Half of the seeds have an index with a log. Those that find the planted bugs of before have none,
+ * so that they go as they went.
+ */
+export const loggedSeedsFrom = 1000;
+
+function isLoggedSeed(seed: number): boolean {
+  return seed >= loggedSeedsFrom && seed % 2 === 0;
+}
+
+/** A tenth of the seeds from there on, which are of fleets, keep what was freed for a restore. */
+export const windowSeedsFrom = 10_000;
+
+function isWindowSeed(seed: number): boolean {
+  return seed >= windowSeedsFrom && isFleetSeed(seed) && seed % 5 === 0;
+}
+
+/** Half of the seeds from there on have many disks. */
+function isFleetSeed(seed: number): boolean {
+  return seed >= loggedSeedsFrom && (seed % 4 === 0 || seed % 4 === 3);
+}
+
+/** Half of the fleets from there on keep objects of several storage classes. */
+const classedSeedsFrom = 20_000;
+
+function isClassedSeed(seed: number): boolean {
+  return isFleetSeed(seed) && seed >= classedSeedsFrom && seed % 8 < 4;
+}
+
+/** One that is kept as cold data is, and one as hot. */
+const classesOfClassedSeeds = [standardClass, "STANDARD_IA", "INTELLIGENT_TIERING"] as const;
 
 /**
  * Runs one seed to its end; throws Violation, with how to repeat it, where a promise was broken.
@@ -64,6 +106,8 @@ export async function runSeed(seed: number, host: SimHost): Promise<SeedReport> 
     const repeat = `npm run soak -- sim --seed ${seed}`;
     const message = `seed ${seed}: ${messageOf(error)}\nrepeat it with: ${repeat}\n${lines}`;
     throw new Violation(message, { cause: error });
+  } finally {
+    run.machine.letGo();
   }
 }
 
@@ -76,7 +120,10 @@ class Run {
   readonly #context: WorkloadContext;
   readonly #faults: Fault[];
   readonly #nemesis: Nemesis;
+  /** Undefined where nothing is kept for a restore. */
+  readonly #moments: NotedMoments | undefined;
   #operations = 0;
+  #isRestored = false;
 
   constructor(seed: number, { turn, hash }: SimHost) {
     this.#seed = seed;
@@ -85,26 +132,40 @@ class Run {
     this.#scheduler = new Scheduler(turn);
     const unknownShare = random.pick([0, 0, 0.01]);
     const waitingCommitsMax = random.pick([1024, 1024, 1024, 2]);
+    const machineRandom = random.fork();
+    const few = random.between(1, 3);
+    const smallExtents = random.pick([32, 64, 256]) * 1024;
+    const isClassed = isClassedSeed(seed);
+    const planned = isFleetSeed(seed) ? planFleet(new SeededRandom(seed), isClassed) : undefined;
+    const { disks = few, fleet, extentBytes = smallExtents } = planned ?? {};
     this.machine = new Machine({
       scheduler: this.#scheduler,
-      random: random.fork(),
+      random: machineRandom,
       hash,
-      disks: random.between(1, 3),
-      extentBytes: random.pick([32, 64, 256]) * 1024,
+      disks,
+      fleet,
+      isLogged: fleet !== undefined || (disks > 1 && isLoggedSeed(seed)),
+      extentBytes,
+      restoreWindowMs: isWindowSeed(seed) ? planWindow(new SeededRandom(seed).fork()) : 0,
       stallShare: random.pick([0, 0, 0.001, 0.01]),
       unknownShare,
       waitingCommitsMax,
     });
-    this.#faults = planFaults(random.fork());
+    const hasWindow = this.machine.options.restoreWindowMs > 0;
+    this.#moments = hasWindow ? new NotedMoments(this.machine, this.#history) : undefined;
+    const faults = planFaults(random.fork(), fleet !== undefined);
+    this.#faults = faults.filter(({ kind }) => !hasWindow || kind.movesClocks !== true);
     const excused = new Set(excusesOf(this.#faults));
     // The index is asked what became of a commit, but cannot always say.
     if (unknownShare > 0) excused.add("unavailable").add("unknown");
     if (waitingCommitsMax < clients) excused.add("overloaded");
+    // The log of the index is on disks that are slow, or fail.
+    if (this.machine.options.isLogged) excused.add("unavailable").add("unknown");
     this.#nemesis = new Nemesis(this.machine, random.fork());
     this.#context = {
       machine: this.machine,
       history: this.#history,
-      values: new Values(hash, seed),
+      values: new Values(hash, seed, isClassed ? classesOfClassedSeeds : [standardClass]),
       versions: new KnownVersions(),
       tagged: new Set(),
       isVersioned: random.chance(0.6),
@@ -128,16 +189,18 @@ class Run {
         outcome = { error };
       },
     );
+    const isFleet = this.machine.options.fleet !== undefined;
+    const most = isFleet ? fleetEventsMax : eventsMax;
     const isOver = () =>
-      outcome !== undefined ||
-      this.machine.fatal !== undefined ||
-      this.#scheduler.events > eventsMax;
+      outcome !== undefined || this.machine.fatal !== undefined || this.#scheduler.events > most;
     const ended = await this.#scheduler.runUntil(isOver, virtualMsMax);
     if (this.machine.fatal !== undefined) throw this.machine.fatal;
     if (outcome?.error !== undefined) throw outcome.error;
     if (!ended || outcome === undefined) {
       const { nowMs, events } = this.#scheduler;
-      throw new Violation(`does not end: at ${nowMs.toFixed(0)} ms, after ${events} events`);
+      const { waitsFor = "" } = this.machine;
+      const why = `${nowMs.toFixed(0)} ms, after ${events} events: ${waitsFor}`;
+      throw new Violation(`does not end: at ${why}`);
     }
     return this.#report();
   }
@@ -145,6 +208,7 @@ class Run {
   async #script(): Promise<void> {
     await this.machine.install();
     await prepare(this.#session("first"));
+    await makeSchemeChoices(this.#session("operator"), this.machine.options.fleet);
     const isOver = () => this.#operations >= operationsMin;
     await Promise.all(
       Array.from({ length: clients }, (_, index) =>
@@ -160,7 +224,10 @@ class Run {
     // A session that does not know what became of a commit keeps its extents until it ends.
     if (this.#random.chance(0.7)) this.machine.cutPower();
     else for (const running of this.machine.running) this.machine.stop(running);
-    await judge(this.#session("judge"));
+    const session = this.#session("judge");
+    await judge(session, async () => this.#moments?.note());
+    if (this.#moments === undefined) return;
+    this.#isRestored = await judgeRestored(session, this.#moments.all);
   }
 
   #session(name: string): ClientSession {
@@ -178,6 +245,9 @@ class Run {
   /** Faults are spread over the run. */
   #onOperation(): void {
     this.#operations++;
+    if (this.#operations % operationsPerMoment === 0 && this.#operations < operationsMin) {
+      void this.#moments?.note();
+    }
     const share = Math.floor(operationsMin / (this.#faults.length + 1));
     const fault = this.#faults[this.#operations / share - 1];
     if (fault !== undefined) {
@@ -195,11 +265,13 @@ class Run {
       events: this.#scheduler.events,
       virtualMs: this.#scheduler.nowMs,
       crashes: machine.crashes,
-      cuts: machine.cuts,
-      points: machine.points,
+      cuts: new Map(machine.cuts),
+      points: new Map(machine.points),
+      logged: new Map(machine.events),
       outcomes: this.#context.outcomes,
       faults,
       undecided: this.#history.undecided,
+      isRestored: this.#isRestored,
     };
   }
 }

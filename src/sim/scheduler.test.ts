@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { test } from "node:test";
 import { createSimClock, WallClock } from "./clock.ts";
 import { SimProcess } from "./process.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom } from "../platform/seeded-random.ts";
 import { Scheduler } from "./scheduler.ts";
 
 const forever = Number.POSITIVE_INFINITY;

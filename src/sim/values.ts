@@ -3,7 +3,7 @@ import { concatBytes, equalBytes, toHex } from "../base/bytes.ts";
 import type { ObjectAttributes } from "../format/object-row.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { KeyState } from "./key-state.ts";
-import { SeededRandom } from "./random.ts";
+import { SeededRandom } from "../platform/seeded-random.ts";
 
 /*
  * All the bytes a run ever wrote, by the name of the value. An object carries its value's name in
@@ -24,12 +24,14 @@ const metadataName = "value";
 export class Values {
   readonly #hash: Hash;
   readonly #seed: number;
+  readonly #storageClasses: readonly string[];
   readonly #values = new Map<KeyState, Value>();
   #count = 0;
 
-  constructor(hash: Hash, seed: number) {
+  constructor(hash: Hash, seed: number, storageClasses: readonly string[]) {
     this.#hash = hash;
     this.#seed = seed;
+    this.#storageClasses = storageClasses;
   }
 
   nextName(): string {
@@ -40,6 +42,34 @@ export class Values {
   bytesFor(name: string, length: number): Uint8Array {
     const number = Number.parseInt(name.slice(1), 10);
     return new SeededRandom(Math.imul(this.#seed, 0x9e3779b1) ^ number).bytes(length);
+  }
+
+  /** The attributes of an object that has the value with this name. */
+  attributesFor(name: string): ObjectAttributes {
+    return {
+      headers: [["content-type", "application/x-simulated"]],
+      metadata: [[metadataName, name]],
+      tags: [],
+      owner: "owner",
+      account: "account",
+      storageClass: this.#storageClassOf(name),
+      encryption: undefined,
+      lock: undefined,
+    };
+  }
+
+  /** How the storage class of an object differs from the one it was written in; undefined: not. */
+  classDifference(attributes: ObjectAttributes): string | undefined {
+    const { storageClass } = attributes;
+    const wanted = this.#storageClassOf(baseNameOf(attributes));
+    return storageClass === wanted ? undefined : `class ${storageClass} instead of ${wanted}`;
+  }
+
+  /** It follows from the name as the bytes do. */
+  #storageClassOf(name: string): string {
+    const number = Number.parseInt(name.slice(1), 10);
+    const { length } = this.#storageClasses;
+    return this.#storageClasses[number % length]!; // there is one at the least
   }
 
   md5(bytes: Uint8Array): Uint8Array {
@@ -94,19 +124,6 @@ export class Values {
 export interface PartContent {
   readonly bytes: Uint8Array;
   readonly md5: Uint8Array;
-}
-
-export function attributesFor(name: string): ObjectAttributes {
-  return {
-    headers: [["content-type", "application/x-simulated"]],
-    metadata: [[metadataName, name]],
-    tags: [],
-    owner: "owner",
-    account: "account",
-    storageClass: "STANDARD",
-    encryption: undefined,
-    lock: undefined,
-  };
 }
 
 /** The name of the value an object says it is. */

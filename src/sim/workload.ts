@@ -1,6 +1,6 @@
 import { encodeUtf8 } from "../base/bytes.ts";
 import { Violation } from "./history.ts";
-import type { SeededRandom } from "./random.ts";
+import type { SeededRandom } from "../platform/seeded-random.ts";
 import { list, listWith, makeBucket, removeBucket } from "./workload/buckets.ts";
 import type { Mix, ClientSession, WorkloadContext } from "./workload/context.ts";
 import { multipart } from "./workload/multipart.ts";

@@ -152,14 +152,15 @@ export class DisturbedRun {
   }
 
   async #startAgain(): Promise<HoldfastServer> {
-    if (!this.#copy.isThere) this.#copy.take(this.directories);
-    else if (Math.random() < wrongIndexShare) {
+    const isWrong = this.#copy.isThere && Math.random() < wrongIndexShare;
+    // The older, the more has happened since.
+    const isCopied = !this.#copy.isThere || Math.random() < wrongIndexShare;
+    if (isCopied && !isWrong) this.#copy.take(this.directories);
+    if (isWrong) {
       const wrong = this.#wrongIndexes.draw();
       this.#count(wrong.name);
-      await this.#copy.refused(this.directories, wrong);
+      this.#copy.put(this.directories, wrong);
     }
-    // The older, the more has happened since.
-    if (Math.random() < wrongIndexShare) this.#copy.take(this.directories);
     return this.#start();
   }
 

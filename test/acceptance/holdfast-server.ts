@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { type Outcome, runToEnd } from "../../tools/run-to-end.ts";
@@ -50,6 +51,8 @@ export class HoldfastServer {
       readonly program?: string;
       /** What it says of its failure to start is expected. */
       readonly isQuiet?: boolean;
+      /** A file that gets its log, at the end; otherwise it goes where ours goes. */
+      readonly logFile?: string;
     } = {},
   ): Promise<HoldfastServer> {
     const began = performance.now();
@@ -65,17 +68,21 @@ export class HoldfastServer {
       "off",
       ...(options.more ?? []),
     );
+    const log = options.logFile === undefined ? undefined : openSync(options.logFile, "a");
     const child = spawn(process.execPath, [cliOf(options.program ?? root), ...parameters], {
       env: {
         ...holdfastEnvironment(),
         ...(options.nodeOptions !== undefined && { NODE_OPTIONS: options.nodeOptions }),
       },
-      stdio: ["ignore", "pipe", options.isQuiet === true ? "ignore" : "inherit"],
+      stdio: ["ignore", "pipe", options.isQuiet === true ? "ignore" : (log ?? "inherit")],
     });
-    for await (const line of createInterface({ input: child.stdout })) {
+    if (log !== undefined) closeSync(log);
+    const { stdout } = child;
+    if (stdout === null) throw new Error("holdfast serve has no output");
+    for await (const line of createInterface({ input: stdout })) {
       const event = JSON.parse(line) as { event: string; endpoint?: string }; // our own output
       if (event.event === "ready" && event.endpoint !== undefined) {
-        child.stdout.resume();
+        stdout.resume();
         return new HoldfastServer(child, event.endpoint, performance.now() - began);
       }
     }
@@ -103,10 +110,14 @@ export class HoldfastServer {
   }
 }
 
+/** Runs a command of Holdfast to its end, as root. */
+export function runCommand(...parameters: readonly string[]): Promise<Outcome> {
+  return runToEnd(process.execPath, [cliOf(root), ...parameters], { env: holdfastEnvironment() });
+}
+
 /** `holdfast check` on the data of a stopped server. */
 export function checkData(directories: readonly string[]): Promise<Outcome> {
-  const parameters = [cliOf(root), "check", "--data", directories.join(","), "--json"];
-  return runToEnd(process.execPath, parameters, { env: holdfastEnvironment() });
+  return runCommand("check", "--data", directories.join(","), "--json");
 }
 
 /** The median of a few starts, in milliseconds; each is stopped again. */

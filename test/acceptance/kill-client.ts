@@ -13,6 +13,9 @@ export interface KillCounts {
   verified: number;
 }
 
+/** How it calls the server; what throws is of unknown outcome. */
+type Connection = Pick<S3Connection, "send">;
+
 const multipartBytes = 5 * 1024 * 1024;
 
 /**
@@ -34,7 +37,7 @@ export class KillClient {
   }
 
   /** Works until asked to stop; every failure is a possible outcome, every answer is remembered. */
-  async work(connection: S3Connection, signal: AbortSignal): Promise<void> {
+  async work(connection: Connection, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const number = this.#sequence++;
       const key = `${this.#name}/${(number * 7) % 40}`;
@@ -46,7 +49,7 @@ export class KillClient {
     }
   }
 
-  async #put(connection: S3Connection, key: string, number: number): Promise<void> {
+  async #put(connection: Connection, key: string, number: number): Promise<void> {
     const size = number % 13 === 0 ? 300_000 : number % 11 === 0 ? 0 : (number * 997) % 20_000;
     const name = `${size}-${this.#name}-${number}`;
     await this.#write(key, name, async () => {
@@ -56,12 +59,12 @@ export class KillClient {
     });
   }
 
-  async #delete(connection: S3Connection, key: string): Promise<boolean> {
+  async #delete(connection: Connection, key: string): Promise<boolean> {
     const { status } = await connection.send("DELETE", `/${this.#bucket}/${key}`);
     return status === 204;
   }
 
-  async #multipart(connection: S3Connection, key: string, number: number): Promise<void> {
+  async #multipart(connection: Connection, key: string, number: number): Promise<void> {
     const name = `${2 * multipartBytes + number}-${this.#name}-${number}`;
     await this.#write(key, name, async () => {
       const path = `/${this.#bucket}/${key}`;
@@ -97,7 +100,7 @@ export class KillClient {
     }
   }
 
-  async #verify(connection: S3Connection, key: string): Promise<void> {
+  async #verify(connection: Connection, key: string): Promise<void> {
     let answer: Awaited<ReturnType<S3Connection["send"]>>;
     try {
       answer = await connection.send("GET", `/${this.#bucket}/${key}`);
@@ -127,7 +130,7 @@ export class KillClient {
    * bytes may not come, but it is there.
    */
   async verifyAll(
-    connection: S3Connection,
+    connection: Connection,
     mayBeLost: (key: string, begunMs: number) => boolean,
   ): Promise<Verified> {
     const verified: Verified = { present: [], unread: [] };

@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../../src/sim/random.ts";
+import type { SeededRandom } from "../../src/platform/seeded-random.ts";
 import type { Draft } from "./draft.ts";
 import { md5Of } from "./model.ts";
 import { oddBuckets, oddKeys, oddTexts, readHeaders, readParameters } from "./oddities.ts";

@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../../src/sim/random.ts";
+import type { SeededRandom } from "../../src/platform/seeded-random.ts";
 import { type Auth, type Draft, pathOf } from "./draft.ts";
 import { formDraft } from "./forms.ts";
 import { type BucketModel, contentOf, md5Of } from "./model.ts";

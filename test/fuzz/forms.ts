@@ -1,6 +1,6 @@
 import { deriveSigningKey } from "../../src/auth/signature-v4.ts";
 import { formatTimestamp } from "../../src/auth/request-time.ts";
-import type { SeededRandom } from "../../src/sim/random.ts";
+import type { SeededRandom } from "../../src/platform/seeded-random.ts";
 import { region, rootKey } from "../acceptance/holdfast-server.ts";
 import type { Draft } from "./draft.ts";
 import { oddTexts } from "./oddities.ts";

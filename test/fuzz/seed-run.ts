@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { SeededRandom } from "../../src/sim/random.ts";
+import { SeededRandom } from "../../src/platform/seeded-random.ts";
 import { addFault } from "./draft-faults.ts";
 import { type World, validDraft } from "./drafts.ts";
 import { type Draft, isAdminPath, targetOf } from "./draft.ts";

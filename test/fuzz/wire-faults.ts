@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../../src/sim/random.ts";
+import type { SeededRandom } from "../../src/platform/seeded-random.ts";
 import { oddDates, oddTexts } from "./oddities.ts";
 import type { Wire } from "./wire.ts";
 import { headOf } from "./wire.ts";

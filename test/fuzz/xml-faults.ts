@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../../src/sim/random.ts";
+import type { SeededRandom } from "../../src/platform/seeded-random.ts";
 
 type XmlFault = (xml: string, random: SeededRandom) => string | Buffer;
 

@@ -1,4 +1,4 @@
-import { SeededRandom } from "../../src/sim/random.ts";
+import { SeededRandom } from "../../src/platform/seeded-random.ts";
 
 /** The bytes that a client sends on one connection, and where they are cut into writes. */
 export interface GeneratedBytes {

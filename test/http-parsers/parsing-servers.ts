@@ -92,7 +92,7 @@ export async function serveByUs(): Promise<ParsingServer> {
     return { status: 200, headers: [] };
   };
   const stopping = new AbortController();
-  const where = { host: "127.0.0.1", port: 0, finishMs: 0 };
+  const where = { host: "127.0.0.1", port: 0, finishMs: () => 0 };
   const server = new HttpServer({ handler, log: () => undefined, ...where });
   const running = server.run(stopping.signal);
   const { port } = await server.listening;

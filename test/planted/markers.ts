@@ -1,7 +1,9 @@
 // Markers in the code: comments that stand above the statement that upholds a promise.
 import { readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { findFiles } from "../../tools/files.ts";
+import type { PlantedModule } from "./plant.ts";
 import type { PlantedBug } from "./planted-bug.ts";
 
 export const root = resolve(import.meta.dirname, "../..");
@@ -33,6 +35,17 @@ export function markersIn(path: string, text: string): Marker[] {
     const start = statementStart(text, match.index + line.length);
     return { name, promises: promises.split(", "), path, start, end: statementEnd(text, start) };
   });
+}
+
+/** The marked file with the bug; throws where no marker has the name. */
+export function plantedModule(bug: PlantedBug): PlantedModule {
+  const marker = findMarkers().find(({ name }) => name === bug.marker);
+  if (marker === undefined) throw new Error(`no marker ${bug.marker} for: ${bug.name}`);
+  const file = join(root, marker.path);
+  return {
+    url: pathToFileURL(file).href,
+    text: withBug(readFileSync(file, "utf8"), marker, bug),
+  };
 }
 
 /** The text of the marked file with the bug. */

@@ -1,4 +1,5 @@
-import { withPlanted } from "../planted/with-planted.ts";
+import { loggedSeedsFrom } from "../../src/sim/run.ts";
+import { plantedModule } from "../planted/markers.ts";
 import type { SimulatedBug } from "./planted-bugs.ts";
 import { SeedPool } from "./seed-pool.ts";
 
@@ -12,33 +13,31 @@ export interface Found {
 }
 
 /**
- * Runs seeds with a copy of src/ that has the bug, until one fails or `mayGoOn` says no. Throws
- * where the changed code does not run at all: then nothing was found, and the bug is to be written
- * again.
+ * Runs seeds of the program with the bug in it, until one fails or `mayGoOn` says no. Throws where
+ * the changed code does not run at all: then nothing was found, and the bug is to be written again.
  */
-export function findBug(
+export async function findBug(
   bug: SimulatedBug,
+  compileCache: string,
   mayGoOn: (seedsTried: number) => boolean,
 ): Promise<Found> {
-  return withPlanted(bug, async (copy) => {
-    const pool = new SeedPool(copy);
-    try {
-      let seedsTried = 0;
-      while (mayGoOn(seedsTried)) {
-        const seed = seedsTried === 0 ? bug.seed : seedsTried;
-        seedsTried++;
-        const result = await pool.run(seed);
-        if (!("failure" in result)) continue;
-        const { failure } = result;
-        if (/\b(?:Reference|Syntax)Error\b/.test(failure))
-          throw new Error(`${bug.name}: ${failure}`);
-        return { bug, seed, seedsTried, complaint: complaintOf(failure) };
-      }
-      return { bug, seed: undefined, seedsTried, complaint: undefined };
-    } finally {
-      await pool.close();
+  const pool = new SeedPool({ compileCache, planted: plantedModule(bug) });
+  try {
+    let seedsTried = 0;
+    while (mayGoOn(seedsTried)) {
+      const goesOn = seedsTried === 0 || bug.seed >= loggedSeedsFrom;
+      const seed = goesOn ? bug.seed + seedsTried : seedsTried;
+      seedsTried++;
+      const result = await pool.run(seed);
+      if (!("failure" in result)) continue;
+      const { failure } = result;
+      if (/\b(?:Reference|Syntax)Error\b/.test(failure)) throw new Error(`${bug.name}: ${failure}`);
+      return { bug, seed, seedsTried, complaint: complaintOf(failure) };
     }
-  });
+    return { bug, seed: undefined, seedsTried, complaint: undefined };
+  } finally {
+    await pool.close();
+  }
 }
 
 /** The first line, without the seed. */

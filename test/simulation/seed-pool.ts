@@ -1,71 +1,75 @@
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
-import type { SeedResult } from "./seed-worker.ts";
+import type { SeedResult, SeedThreadOptions } from "./seed-worker.ts";
 
-/**
- * A seed takes a quarter of a second; one that takes this long, however busy the machine is, spins.
- */
-const seedMsMax = 180_000;
+/** A seed takes seconds of a core; one that has taken so much, whatever else runs, spins. */
+const seedCpuMsMax = 120_000;
+const lookMs = 10_000;
 
-/**
- * A thread ends after so many seeds. Node holds a composite AbortSignal while something listens to
- * it, and the code of killed processes listens for ever: some 10 MB stay with each seed, which is 2
- * GB a thread.
- */
-const seedsPerThreadMax = 200;
-
-/** Threads that run seeds of one source tree. */
+/** Threads that run seeds of the program. */
 export class SeedPool {
-  readonly #root: string;
+  readonly #options: SeedThreadOptions;
   readonly #idle: Worker[] = [];
-  /** Each worker, with the number of seeds it has begun. */
-  readonly #all = new Map<Worker, number>();
+  readonly #all = new Set<Worker>();
 
-  constructor(root: string) {
-    this.#root = root;
+  constructor(options: SeedThreadOptions) {
+    this.#options = options;
   }
 
   /** Runs a seed on a thread of its own; a thread that dies or spins is a failure of its seed. */
   async run(seed: number): Promise<SeedResult> {
     const worker = this.#idle.pop() ?? this.#start();
-    const begun = (this.#all.get(worker) ?? 0) + 1;
-    this.#all.set(worker, begun);
     const outcome = Promise.withResolvers<SeedResult>();
-    const end = (): void => {
+    const fail = (failure: string): void => {
       this.#all.delete(worker);
       void worker.terminate();
-    };
-    const fail = (failure: string): void => {
-      end();
       outcome.resolve({ seed, failure: `seed ${seed}: ${failure}` });
     };
     const onMessage = (result: SeedResult): void => {
-      if (begun < seedsPerThreadMax) this.#idle.push(worker);
-      else end();
+      this.#idle.push(worker);
       outcome.resolve(result);
     };
     const onError = (error: unknown): void => fail(`thrown past everybody: ${String(error)}`);
-    const timer = setTimeout(() => fail(`not over after ${seedMsMax / 1000} s`), seedMsMax);
+    const cpuMsBefore = await cpuMsOf(worker);
+    let isOver = false;
+    const look = async (): Promise<void> => {
+      const cpuMs = (await cpuMsOf(worker)) - cpuMsBefore;
+      if (!isOver && cpuMs > seedCpuMsMax)
+        fail(`not over after ${seedCpuMsMax / 1000} s of a core`);
+    };
+    const timer = setInterval(() => void look(), lookMs);
     worker.once("message", onMessage);
     worker.once("error", onError);
     worker.postMessage(seed);
     try {
       return await outcome.promise;
     } finally {
-      clearTimeout(timer);
+      isOver = true;
+      clearInterval(timer);
       worker.off("message", onMessage);
       worker.off("error", onError);
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#all.keys()].map((worker) => worker.terminate()));
+    await Promise.all([...this.#all].map((worker) => worker.terminate()));
   }
 
   #start(): Worker {
     const path = join(import.meta.dirname, "seed-worker.ts");
-    const worker = new Worker(path, { workerData: { root: this.#root } });
+    const worker = new Worker(path, { workerData: this.#options });
+    this.#all.add(worker);
     return worker;
+  }
+}
+
+/** What the thread has used of a core; 0 of one that does not run yet, or any more. */
+async function cpuMsOf(worker: Worker): Promise<number> {
+  try {
+    const { user, system } = await worker.cpuUsage();
+    return (user + system) / 1000;
+  } catch {
+    return 0;
   }
 }
 

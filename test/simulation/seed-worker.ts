@@ -1,22 +1,30 @@
-// A thread that runs seeds with the simulation of one source tree: this one, or a copy with a
-// planted bug.
-import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
-import { pathToFileURL } from "node:url";
-import { parentPort, workerData } from "node:worker_threads";
+// A thread that runs seeds of the simulation, of the program as it is or with a planted bug.
 import assert from "node:assert/strict";
-import type * as hashes from "../../src/node/platform/hash.ts";
+import { enableCompileCache, flushCompileCache } from "node:module";
+import { parentPort, workerData } from "node:worker_threads";
 import type * as simulation from "../../src/sim/run.ts";
+import { plant, type PlantedModule } from "../planted/plant.ts";
+import { createTurn } from "./turns.ts";
 
 export type SeedResult =
   | { readonly seed: number; readonly report: simulation.SeedReport }
   | { readonly seed: number; readonly failure: string };
 
-const { root } = workerData as { root: string }; // what SeedPool gives
-const load = (path: string) => import(pathToFileURL(join(root, path)).href);
-const { runSeed } = (await load("src/sim/run.ts")) as typeof simulation;
-const { createHash } = (await load("src/node/platform/hash.ts")) as typeof hashes;
-const host = { turn: () => setImmediate(), hash: createHash() };
+export interface SeedThreadOptions {
+  /** A folder for compiled modules, which all threads share. */
+  readonly compileCache: string;
+  /** The program has this bug. */
+  readonly planted?: PlantedModule;
+}
+
+const { compileCache, planted } = workerData as SeedThreadOptions; // what SeedPool gives
+enableCompileCache(compileCache);
+if (planted !== undefined) plant(planted);
+// Loaded now and not before: with the bug.
+const { runSeed } = await import("../../src/sim/run.ts");
+const { createHash } = await import("../../src/node/platform/hash.ts");
+flushCompileCache();
+const host = { turn: createTurn(), hash: createHash() };
 
 assert(parentPort !== null, "not a thread");
 const port = parentPort;

@@ -15,10 +15,13 @@ export class Totals {
   operations = 0;
   crashes = 0;
   virtualMs = 0;
+  /** Runs that ended with the index restored to an earlier time, and judged. */
+  restored = 0;
   /** Histories of keys that the judge could not decide. */
   undecided = 0;
   readonly cuts = new Map<string, number>();
   readonly faults = new Map<string, number>();
+  readonly logged = new Map<string, number>();
   readonly outcomes = new Map<string, number>();
 
   constructor(first: number) {
@@ -41,9 +44,11 @@ export class Totals {
     this.crashes += report.crashes;
     this.virtualMs += report.virtualMs;
     this.undecided += report.undecided;
+    if (report.isRestored) this.restored++;
     if (report.undecided > 0) this.#undecidedSeeds.push(report.seed);
     addAll(this.cuts, report.cuts);
     addAll(this.faults, report.faults);
+    addAll(this.logged, report.logged);
     addAll(this.outcomes, report.outcomes);
   }
 
@@ -51,7 +56,7 @@ export class Totals {
     const hours = (this.virtualMs / 3_600_000).toFixed(1);
     return (
       `${this.seeds} seeds (${this.#range()}), ${this.operations} operations, ${this.crashes} crashes, ` +
-      `${hours} simulated hours, ${this.undecided} histories undecided, ` +
+      `${hours} simulated hours, ${this.restored} restored, ${this.undecided} histories undecided, ` +
       `${this.failures.length} failures`
     );
   }
@@ -70,6 +75,8 @@ export class Totals {
       ...lines(this.faults),
       "operations that crashes cut:",
       ...lines(this.cuts),
+      "events that processes logged:",
+      ...lines(this.logged),
       "answers to clients:",
       ...lines(this.outcomes),
     ].join("\n");

@@ -1,3 +1,4 @@
+import { decodeDiskRow } from "../../format/disk-row.ts";
 import { toHex } from "../../base/bytes.ts";
 import { isStoreError, messageOf, type StoreError } from "../../base/errors.ts";
 import { readRow, type Row } from "../../engine/engine.ts";
@@ -7,7 +8,6 @@ import {
   decodeAccessKeyRow,
   decodeActivityRow,
   decodeCounterRow,
-  decodeDiskRow,
   decodeLeaseRow,
   decodeOwnerRow,
   decodePartitionRow,
@@ -19,7 +19,13 @@ import {
   decodeBucketFenceRow,
   decodeBucketRow,
 } from "../../format/bucket-row.ts";
-import { decodeExtentRow, decodeLostExtentRow } from "../../format/extent-row.ts";
+import { decodeExtentRow, decodeShortExtentRow } from "../../format/extent-row.ts";
+import { decodeLogQuorumRow } from "../../format/log-quorum-row.ts";
+import { decodeRestoreWindowRow } from "../../format/restore-window-row.ts";
+import { decodeIndexScrubRow } from "../../format/index-scrub-row.ts";
+import { decodeScrubRow } from "../../format/scrub-row.ts";
+import { decodeWorkOrder } from "../../format/work-order.ts";
+
 import { decodeGarbageBatchRow, decodeGarbageRow } from "../../format/garbage-row.ts";
 import type { BucketId } from "../../format/ids.ts";
 import {
@@ -27,10 +33,13 @@ import {
   counterKey,
   idOfKey,
   parseBucketConfigurationKey,
+  parseChosenSchemeKey,
+  parseWorkOrderKey,
   type Space,
   space,
   spaceRange,
 } from "../../format/row-keys.ts";
+import { decodeChosenSchemeRow } from "../../format/scheme-row.ts";
 import type { Keymap, Partition } from "../../keymap/keymap.ts";
 import type { Manifests } from "../extents/manifests.ts";
 import { ObjectRowCheck } from "./object-row-check.ts";
@@ -125,6 +134,7 @@ export class IndexCheck {
         },
       ],
       [space.bucketConfigurations, (row) => this.#checkConfiguration(row)],
+      [space.chosenSchemes, (row) => this.#checkChosenScheme(row)],
       [
         space.extents,
         async (row) => {
@@ -137,7 +147,18 @@ export class IndexCheck {
       [space.drains, (row) => void decodeCounterRow(row.value)],
       [space.disks, (row) => void decodeDiskRow(row.value)],
       [space.accessKeys, (row) => void decodeAccessKeyRow(row.value)],
-      [space.lostExtents, (row) => void decodeLostExtentRow(row.value)],
+      [space.restoreWindow, (row) => void decodeRestoreWindowRow(row.value)],
+      [space.scrubs, (row) => void decodeScrubRow(row.value)],
+      [space.indexScrub, (row) => void decodeIndexScrubRow(row.value)],
+      [space.logQuorum, (row) => void decodeLogQuorumRow(row.value)],
+      [
+        space.workOrders,
+        (row) => {
+          parseWorkOrderKey(row.key);
+          decodeWorkOrder(row.value);
+        },
+      ],
+      [space.shortExtents, (row) => void decodeShortExtentRow(row.value)],
       [space.owners, (row) => this.#checkOwner(row)],
     ]);
   }
@@ -167,10 +188,21 @@ export class IndexCheck {
     ]);
   }
 
-  /** A configuration goes with the bucket's row, before the fences do. */
-  async #checkConfiguration(row: Row): Promise<void> {
+  #checkConfiguration(row: Row): Promise<void> {
     decodeBucketConfigurationRow(row.value);
     const { bucket, name } = parseBucketConfigurationKey(row.key);
+    return this.#checkOfBucket(row, bucket, name);
+  }
+
+  async #checkChosenScheme(row: Row): Promise<void> {
+    decodeChosenSchemeRow(row.value);
+    const { bucket, storageClass } = parseChosenSchemeKey(row.key);
+    if (bucket === undefined) return;
+    await this.#checkOfBucket(row, bucket, `scheme chosen for ${storageClass}`);
+  }
+
+  /** What stands under a bucket's id goes with the bucket's row, before the fences do. */
+  async #checkOfBucket(row: Row, bucket: BucketId, name: string): Promise<void> {
     for (const partition of this.#options.keymap.partitionsOf(bucket)) {
       if ((await readRow(partition, bucketFenceKey(bucket))) !== undefined) continue;
       if ((await readRow(this.#system, row.key)) === undefined) return;

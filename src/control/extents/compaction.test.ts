@@ -220,7 +220,7 @@ test("C5: copies that a row may refer to, for all we know, are not given up", as
   const released: ChunkRef[] = [];
   const { writer } = background;
   const counting: CompactionOptions["writer"] = {
-    append: (identity, payload) => writer.append(identity, payload),
+    append: (...args) => writer.append(...args),
     release: (refs) => void released.push(...refs),
   };
   for (const [code, expected] of [

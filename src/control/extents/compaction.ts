@@ -3,10 +3,13 @@ import { BufferPool } from "../../base/buffers.ts";
 import { toHex } from "../../base/bytes.ts";
 import { isStoreError } from "../../base/errors.ts";
 import type { ExtentEntry } from "../../extent/extent-table.ts";
+import { isIn } from "../../extent/extent-reader.ts";
 import type { ExtentWriter } from "../../extent/extent-writer.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
+import type { ExtentClass } from "../../format/extent-row.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
 import { type RecordHeader, recordHeaderBytesMax } from "../../format/record.ts";
+import { readExtentClass } from "../../keymap/chosen-schemes.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import type { BackgroundCounters } from "../counters.ts";
 import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
@@ -30,6 +33,9 @@ import { type StoragePlane, walkRecords } from "./extent-walk.ts";
  * (reference-search.ts). Why nothing leaks: copies whose row went meanwhile are unreferenced, and
  * found when their extent is reconciled. A crash anywhere leaves both as if we had not begun, but
  * for rows already flipped.
+ *
+ * Each copy goes to an extent of the class that its object has now: so it is, too, that what was
+ * chosen for a bucket reaches what was written before.
  *
  * A manifest is not copied: it is written again with the row that refers to it, once for all that
  * moved below it.
@@ -143,16 +149,30 @@ export class Compaction {
     }
     const { reader, writer, counters } = this.#options;
     const { offset, payloadBytes: length } = header;
+    const extentClass = await this.#extentClassOf(referent, header);
     const buffer = length >= bufferedBytesMin ? this.#buffers.take() : undefined;
     const payload = await this.#readRecord(header, buffer);
     if (payload === undefined) return;
-    const ref = await writer.append(header, payload);
+    const isFree = buffer !== undefined && isIn(buffer, payload);
+    const released = isFree ? () => this.#buffers.give(buffer) : undefined;
+    const ref = await writer.append(extentClass, header, payload, released);
     this.#rowOf(referent, header).moved.set(offset, ref);
     this.#moves++;
-    await reader.read(ref, header, 0, length, { buffer });
+    // A slower member may still be written from the first.
+    const other = buffer === undefined ? undefined : this.#buffers.take();
+    const copy = await reader.read(ref, header, 0, length, { buffer: other });
+    // A late answer may still come into a buffer that another member's answer is not in.
+    if (other !== undefined && isIn(other, copy)) this.#buffers.give(other);
     counters.recordsMoved++;
     counters.bytesMoved += length;
-    if (buffer !== undefined) this.#buffers.give(buffer);
+  }
+
+  /** Its own class as it is now: what was chosen may have changed since it was written. */
+  async #extentClassOf(
+    { storageClass }: Referent,
+    { bucket }: Pick<RecordHeader, "bucket">,
+  ): Promise<ExtentClass> {
+    return readExtentClass(this.#options.keymap, storageClass, bucket);
   }
 
   /** Undefined where it is damaged: then it stays. */
@@ -210,7 +230,10 @@ export class Compaction {
     const { session } = keymap;
     const extent = this.entry.id;
     const appended: ChunkRef[] = [...row.moved.values()];
-    const flip = () => flipRow({ manifests, writer, extent, session }, row, appended);
+    const flip = async () => {
+      const extentClass = await this.#extentClassOf(row.referent, row);
+      return flipRow({ manifests, writer, extentClass, extent, session }, row, appended);
+    };
     const isDone = await releasing({ writer }, appended, flip);
     this.#isUnsure ||= !isDone;
   }

@@ -1,12 +1,16 @@
-import { isStoreError, messageOf } from "../../base/errors.ts";
-import { examineExtent, noteMemberState } from "../../extent/extent-examination.ts";
-import { scanRecords } from "../../extent/extent-scan.ts";
+import { isStoreError, messageOf, type StoreError } from "../../base/errors.ts";
+import { examineExtent, noteMemberStates, presentDisks } from "../../extent/extent-examination.ts";
+import type { ExtentDisks } from "../../extent/extent-files.ts";
 import type { ExtentEntry } from "../../extent/extent-table.ts";
+import { verifyMember } from "../../extent/member-verification.ts";
 import type { MemberState } from "../../format/extent-row.ts";
-import type { ExtentId } from "../../format/ids.ts";
+import { type DiskId, type ExtentId, idText } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
+import type { RestoreWindow } from "../restore-window.ts";
+import { isHeldExtent, rootsOf } from "./extent-health.ts";
 import type { ExtentWorklist } from "./extent-worklist.ts";
-import { openExtent, type StoragePlane } from "./extent-walk.ts";
+import { SparseLog } from "../../platform/sparse-log.ts";
+import type { StoragePlane } from "./extent-walk.ts";
 import type { StepOutcome, Task } from "../task-loop.ts";
 
 /*
@@ -28,6 +32,7 @@ const roundRestMs = 30_000;
 const restPerExtentMs = 20;
 
 export interface ExtentInventoryOptions extends StoragePlane {
+  readonly restoreWindow: Pick<RestoreWindow, "isHeld">;
   /** Called for each extent, in case another caller forgot to. */
   readonly worklist: ExtentWorklist;
 }
@@ -35,21 +40,24 @@ export interface ExtentInventoryOptions extends StoragePlane {
 export class ExtentInventory implements Task {
   readonly name = "extent inventory";
   readonly #options: ExtentInventoryOptions;
+  readonly #log: SparseLog;
   #after: ExtentId | undefined;
   #looked = 0;
   #notBeforeMs = 0;
 
   constructor(options: ExtentInventoryOptions) {
     this.#options = options;
+    this.#log = new SparseLog(options.platform);
   }
 
   async step(signal: AbortSignal): Promise<StepOutcome> {
-    const { platform, table, worklist } = this.#options;
+    const { platform, disks, table, worklist } = this.#options;
     if (platform.clock.monotonicMs() < this.#notBeforeMs) return "idle";
     const entries = await table.list(this.#after, extentsPerStep);
+    const present = await presentDisks(platform.clock, disks);
     for (const entry of entries) {
       this.#after = entry.id;
-      await this.#look(entry, signal);
+      await this.#look(entry, present, signal);
       worklist.add(entry.id);
     }
     this.#looked += entries.length;
@@ -61,45 +69,49 @@ export class ExtentInventory implements Task {
     return "idle";
   }
 
-  async #look(entry: ExtentEntry, signal: AbortSignal): Promise<void> {
-    const { platform, table } = this.#options;
+  async #look(entry: ExtentEntry, disks: ExtentDisks, signal: AbortSignal): Promise<void> {
+    const { platform, table, restoreWindow } = this.#options;
     const { state, length, members } = entry.row;
-    if (state === "open" || state === "dropping") return;
-    const noted = members[0]?.state;
-    // Its writer may have died before it made the file.
-    if (length <= extentHeaderBytes && noted === "whole") return;
+    const isHeld = isHeldExtent(entry.row, (droppedMs) => restoreWindow.isHeld(droppedMs));
+    // holds: C8 held-extents-are-looked-at
+    if (state === "open" || (state === "dropping" && !isHeld)) return;
+    // Its writer may have died before it made the files.
+    if (length <= extentHeaderBytes && members.every((one) => one.state === "whole")) return;
     try {
-      const found = await this.#examine(entry, signal);
-      if (found !== noted) await noteMemberState(platform, table, entry, found);
+      const found = await this.#examine(entry, disks, signal);
+      await noteMemberStates(platform, table, entry, found);
     } catch (thrown) {
-      // A disk that is not there, or fails, is reported by the process that writes to it.
       if (!isStoreError(thrown)) throw thrown;
-      const fields = { extent: entry.id, message: messageOf(thrown) };
-      platform.log("warn", "extent_not_looked_at", fields);
+      this.#logNotLookedAt(entry, thrown);
     }
   }
 
-  async #examine(entry: ExtentEntry, signal: AbortSignal): Promise<MemberState> {
-    const { platform, disks } = this.#options;
-    const found = await examineExtent(platform.hash, disks, entry);
-    const wasDamaged = entry.row.members.some((member) => member.state === "damaged");
-    if (found !== "whole" || !wasDamaged) return found;
-    return (await this.#isReadable(entry, signal)) ? "whole" : "damaged";
+  /** A disk that is not there, or fails, is reported by the process that writes to it. */
+  #logNotLookedAt({ id: extent }: ExtentEntry, thrown: StoreError, on?: DiskId): void {
+    const disk = on === undefined ? undefined : idText(on);
+    const fields = { disk, extent, message: messageOf(thrown) };
+    this.#log.log("warn", "extent_not_looked_at", disk ?? "", fields);
   }
 
-  /** Reads every record of it, which takes a second or two. */
-  async #isReadable(entry: ExtentEntry, signal: AbortSignal): Promise<boolean> {
-    const { platform, disks } = this.#options;
-    const file = await openExtent(disks, entry);
-    try {
-      const { id, row } = entry;
-      const range = { from: extentHeaderBytes, to: row.length, extent: id };
-      for await (const seen of scanRecords({ platform, file, ...range, signal })) {
-        if (seen.kind === "hole" || seen.payloadError !== undefined) return false;
-      }
-      return true;
-    } finally {
-      await file.close();
+  async #examine(
+    entry: ExtentEntry,
+    disks: ExtentDisks,
+    signal: AbortSignal,
+  ): Promise<readonly (MemberState | undefined)[]> {
+    const { platform } = this.#options;
+    const { states, failure } = await examineExtent(platform.hash, disks, entry);
+    const unknown = entry.row.members.find((_, index) => states[index] === undefined);
+    if (failure !== undefined) this.#logNotLookedAt(entry, failure, unknown?.disk);
+    const found = [...states];
+    for (const [index, { state }] of entry.row.members.entries()) {
+      if (state !== "damaged" || found[index] !== "whole") continue;
+      // All of it is read, which takes a second or two.
+      const { error, root = 0 } = await verifyMember({ platform, disks }, entry, index, signal);
+      // A copy may verify by itself, and yet not be what the others are.
+      // holds: C5 whole-again-is-like-the-others
+      const isOther = !rootsOf(entry.row).every((one) => one === root);
+      if (error !== undefined || isOther) found[index] = "damaged";
     }
+    return found;
   }
 }

@@ -1,11 +1,10 @@
-import { isStoreError, StoreError } from "../../base/errors.ts";
-import { type ExtentDisks, placeToRead } from "../../extent/extent-files.ts";
-import type { ReadableMember } from "../../extent/extent-member.ts";
+import { isStoreError } from "../../base/errors.ts";
+import type { ExtentDisks } from "../../extent/extent-files.ts";
 import type { ExtentReader } from "../../extent/extent-reader.ts";
-import { type ScannedHole, type ScannedRecord, scanRecords } from "../../extent/extent-scan.ts";
+import type { ScannedHole, ScannedRecord } from "../../extent/extent-scan.ts";
 import type { ExtentEntry, ExtentTable } from "../../extent/extent-table.ts";
+import { type ExtentView, openExtentView, scanView, sizeOfView } from "../../extent/extent-view.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
-import { isDiskError } from "../../platform/disk.ts";
 import type { Platform } from "../../platform/platform.ts";
 
 /** What background work needs to look into extents. */
@@ -16,21 +15,11 @@ export interface StoragePlane {
   readonly reader: ExtentReader;
 }
 
-/** Opens a member of the extent for reading; StoreError `missing` where there is none. */
-export async function openExtent(disks: ExtentDisks, entry: ExtentEntry): Promise<ReadableMember> {
-  try {
-    return await placeToRead(disks, entry).members.openForReading(entry.id);
-  } catch (thrown) {
-    if (!isDiskError(thrown, "missing")) throw thrown;
-    throw new StoreError("missing", `extent ${entry.id}: its file is not there`, { cause: thrown });
-  }
-}
-
 /**
- * All records of a sealed extent, and its holes, in order; payloads are not read. The file is
- * walked to its very end: a record that was damaged when the extent was sealed may lie behind its
- * length. A walk without a hole has met all there ever was in it. StoreError `missing` where there
- * should be a file.
+ * All records of a sealed extent, and its holes, in order; payloads are not read. It is walked to
+ * its very end: a record that was damaged when the extent was sealed may lie behind its length. A
+ * walk without a hole has met all there ever was in it. What one member does not give another may:
+ * a hole is one in all of them. StoreError `missing` where too few members are there.
  */
 export async function* walkRecords(
   { platform, disks }: Pick<StoragePlane, "platform" | "disks">,
@@ -38,9 +27,9 @@ export async function* walkRecords(
   signal: AbortSignal,
 ): AsyncGenerator<ScannedRecord | ScannedHole, void, undefined> {
   const from = extentHeaderBytes;
-  let file: ReadableMember;
+  let view: ExtentView;
   try {
-    file = await openExtent(disks, entry);
+    view = await openExtentView({ platform, disks }, entry);
   } catch (thrown) {
     if (!isStoreError(thrown, "missing") || entry.row.length > from) throw thrown;
     // Its writer may have died before it made the file; or the disk is not mounted.
@@ -48,10 +37,10 @@ export async function* walkRecords(
     return;
   }
   try {
-    const to = Math.max(await file.size(), entry.row.length);
-    yield* scanRecords({ platform, file, extent: entry.id, from, to, skipPayload: true, signal });
+    const to = Math.max(await sizeOfView(view), entry.row.length);
+    yield* scanView(platform, view, { extent: entry.id, from, to, skipPayload: true, signal });
   } finally {
-    await file.close();
+    await view.close();
   }
 }
 

@@ -45,6 +45,13 @@ export class ExtentWorklist {
     this.#pending.delete(extent);
   }
 
+  /** Has all extents looked at once more: something that concerns many has changed. */
+  addAll(): void {
+    this.#seenUpTo = undefined;
+    this.#after = undefined;
+    this.#seenMs.clear();
+  }
+
   /** Has it looked at once more in this round. */
   again(extent: ExtentId): void {
     this.add(extent);

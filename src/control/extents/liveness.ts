@@ -1,4 +1,4 @@
-import type { DataLocation } from "../../format/chunk-ref.ts";
+import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
 import type { RecordHeader } from "../../format/record.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import { undrainedOf } from "../../rows/garbage.ts";
@@ -25,6 +25,12 @@ export class Liveness {
     return referent;
   }
 
+  /** True if a row refers to just this record: not to another one at its place. */
+  async isMeant(header: RecordHeader): Promise<boolean> {
+    const isIt: Match = (ref) => isAt(ref, header) && ref.checksum === header.checksum;
+    return (await this.#look(header, 1, isIt)).length > 0;
+  }
+
   /** How many rows refer to the record; more than one is wrong. */
   async countReferents(header: RecordHeader): Promise<number> {
     const first = await this.#look(header, Infinity);
@@ -33,43 +39,43 @@ export class Liveness {
     return (await this.#look(header, Infinity)).length;
   }
 
-  async #look(header: RecordHeader, limit: number): Promise<Referent[]> {
+  async #look(
+    header: RecordHeader,
+    limit: number,
+    isIt: Match = (ref) => isAt(ref, header),
+  ): Promise<Referent[]> {
+    if (header.kind === "padding") return [];
     const partition = this.#keymap.partitionOf(header.bucket, header.key);
-    return findReferents(partition, header, limit, (data) => this.#refers(data, header));
+    return findReferents(partition, header, limit, (data) => this.#refers(data, header, isIt));
   }
 
   /** True if a garbage row that is not drained yet covers the record. */
   async isAwaitingDrain(header: RecordHeader): Promise<boolean> {
+    if (header.kind === "padding") return false;
     const { bucket: id, key } = header;
     const partition = this.#keymap.partitionOf(id, key);
     for await (const location of undrainedOf({ bucket: { id }, key, partition })) {
-      if (await this.#refers(location, header)) return true;
+      if (await this.#refers(location, header, (ref) => isAt(ref, header))) return true;
     }
     return false;
   }
 
-  async #anyRefers(locations: readonly DataLocation[], header: RecordHeader): Promise<boolean> {
-    for (const location of locations) if (await this.#refers(location, header)) return true;
-    return false;
-  }
-
-  async #refers(location: DataLocation, header: RecordHeader): Promise<boolean> {
-    if (location.kind === "chunks") return location.chunks.some((ref) => isAt(ref, header));
+  async #refers(location: DataLocation, header: RecordHeader, isIt: Match): Promise<boolean> {
+    if (location.kind === "chunks") return location.chunks.some(isIt);
     if (location.kind !== "manifest") return false;
-    if (isAt(location.ref, header)) return true;
+    if (isIt(location.ref)) return true;
     const { manifest } = await this.#manifests.read(location.ref);
-    if (manifest.kind === "leaf") return manifest.chunks.some((ref) => isAt(ref, header));
-    const parts = manifest.parts.filter(({ number }) => number === header.part);
-    return this.#anyRefers(
-      parts.map(({ data }) => data),
-      header,
-    );
+    if (manifest.kind === "leaf") return manifest.chunks.some(isIt);
+    for (const { number, data } of manifest.parts) {
+      if (number === header.part && (await this.#refers(data, header, isIt))) return true;
+    }
+    return false;
   }
 }
 
-function isAt(
-  ref: { readonly extent: number; readonly offset: number },
-  header: RecordHeader,
-): boolean {
+/** Says of a reference whether it is to the record in question. */
+type Match = (ref: ChunkRef) => boolean;
+
+function isAt(ref: ChunkRef, header: RecordHeader): boolean {
   return ref.extent === header.extent && ref.offset === header.offset;
 }

@@ -1,12 +1,14 @@
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { examineExtent } from "../../extent/extent-examination.ts";
+import { type ExtentSource, openExtentView } from "../../extent/extent-view.ts";
 import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
+import { lostStateOf } from "../../format/extent-row.ts";
 import type { Manifest } from "../../format/manifest.ts";
 import { decodeManifest } from "../../format/manifest.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import type { RecordHeader } from "../../format/record.ts";
 import { decodeRecordHeader, recordHeaderBytesMax } from "../../format/record.ts";
-import { openExtent, type StoragePlane } from "./extent-walk.ts";
+import type { StoragePlane } from "./extent-walk.ts";
 
 export interface StoredManifest {
   readonly header: RecordHeader;
@@ -70,7 +72,10 @@ export class Manifests {
     const { platform, disks, table } = this.#plane;
     const entry = await table.get(thrown.extent);
     if (entry === undefined) return;
-    if ((await examineExtent(platform.hash, disks, entry)) === "whole") throw thrown;
+    const { states, failure } = await examineExtent(platform.hash, disks, entry);
+    if (failure !== undefined) throw failure;
+    const members = entry.row.members.map((one, i) => ({ ...one, state: states[i] ?? one.state }));
+    if (lostStateOf({ ...entry.row, members }) === undefined) throw thrown;
   }
 
   /** Every record a location stands for: chunks, manifests and what they list. */
@@ -108,22 +113,44 @@ export class Manifests {
     return { stored: { header, manifest }, refs };
   }
 
+  /** The header that the reference means, from the first way to read the extent that has it. */
   async #readHeader(ref: ChunkRef): Promise<RecordHeader> {
     const { platform, disks, table } = this.#plane;
     const entry = await table.get(ref.extent);
     if (entry === undefined) throw new StoreError("corrupt", `${where(ref)}: no such extent`);
-    const file = await openExtent(disks, entry);
+    const view = await openExtentView({ platform, disks }, entry);
     try {
-      const bytes = new Uint8Array(recordHeaderBytesMax);
-      const length = await file.read(bytes, ref.offset);
-      return decodeRecordHeader(platform.hash, bytes.subarray(0, length));
+      const [first, ...others] = view.sources;
+      let header = await this.#headerIn(first, ref).catch(asFailure);
+      for (const source of others) {
+        if (!isStoreError(header)) break;
+        const other = await this.#headerIn(source, ref).catch(asFailure);
+        if (!isStoreError(other)) header = other;
+      }
+      if (isStoreError(header)) throw header;
+      return header;
+    } finally {
+      await view.close();
+    }
+  }
+
+  async #headerIn(source: ExtentSource, ref: ChunkRef): Promise<RecordHeader> {
+    const bytes = new Uint8Array(recordHeaderBytesMax);
+    const length = await source.read(bytes, ref.offset);
+    try {
+      const header = decodeRecordHeader(this.#plane.platform.hash, bytes.subarray(0, length));
+      if (header.checksum === ref.checksum) return header;
+      throw new StoreError("corrupt", "not the record that the reference means");
     } catch (thrown) {
       if (!isStoreError(thrown, "corrupt")) throw thrown;
       throw new StoreError("corrupt", `${where(ref)}: ${messageOf(thrown)}`, { cause: thrown });
-    } finally {
-      await file.close();
     }
   }
+}
+
+function asFailure(thrown: unknown): StoreError {
+  if (isStoreError(thrown)) return thrown;
+  throw thrown;
 }
 
 function where(ref: ChunkRef): string {

@@ -1,4 +1,4 @@
-import type { ExtentId, SessionId } from "../../format/ids.ts";
+import type { SessionId } from "../../format/ids.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import type { ReadTracker } from "../../keymap/read-tracker.ts";
 import { listSessions } from "../../keymap/sessions.ts";
@@ -32,9 +32,10 @@ interface Waiting {
   readonly own: number;
 }
 
-export class OldReads {
+/** @template Key names what may be read: an extent, or some files of one. */
+export class OldReads<Key> {
   readonly #options: OldReadsOptions;
-  readonly #waiting = new Map<ExtentId, Waiting>();
+  readonly #waiting = new Map<Key, Waiting>();
 
   constructor(options: OldReadsOptions) {
     this.#options = options;
@@ -44,7 +45,7 @@ export class OldReads {
    * True if no read can need the extent any more; asked again and again from when nothing refers to
    * it, until the answer is yes: asked once more, it waits again.
    */
-  async haveEnded(extent: ExtentId): Promise<boolean> {
+  async haveEnded(extent: Key): Promise<boolean> {
     const { platform, keymap, reads, oldReadMs } = this.#options;
     const nowMs = platform.clock.monotonicMs();
     const sessions = await listSessions(keymap);

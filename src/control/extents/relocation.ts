@@ -1,5 +1,6 @@
 import type { ExtentWriter } from "../../extent/extent-writer.ts";
 import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
+import type { ExtentClass } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import type { Manifest } from "../../format/manifest.ts";
 import { encodeManifest } from "../../format/manifest.ts";
@@ -8,6 +9,8 @@ import type { Manifests } from "./manifests.ts";
 export interface RelocationOptions {
   readonly manifests: Manifests;
   readonly writer: Pick<ExtentWriter, "append">;
+  /** Where manifests are written. */
+  readonly extentClass: ExtentClass;
   /** The extent that is being emptied. */
   readonly extent: ExtentId;
   /** Where the chunks that lay in it, by offset, lie now. */
@@ -47,7 +50,8 @@ export class Relocation {
     const { header, manifest } = await this.#options.manifests.read(location.ref);
     const after = await this.#relocateManifest(manifest);
     if (after === manifest && location.ref.extent !== this.#options.extent) return location;
-    const ref = await this.#options.writer.append(header, encodeManifest(after));
+    const { writer, extentClass } = this.#options;
+    const ref = await writer.append(extentClass, header, encodeManifest(after));
     this.appended.push(ref);
     this.freed.push(location.ref);
     return { kind: "manifest", ref };

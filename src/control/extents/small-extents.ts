@@ -1,4 +1,6 @@
+import { must } from "../../base/assert.ts";
 import type { ExtentEntry } from "../../extent/extent-table.ts";
+import { extentClassText } from "../../format/extent-row.ts";
 import type { ExtentId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 
@@ -8,16 +10,18 @@ import { extentHeaderBytes } from "../../format/limits.ts";
  * several of them into one.
  *
  * So that no byte is copied again and again, extents are merged with those of about their size:
- * eight of a tier make one of the next, and a byte is copied once in each tier on its way up. As
- * copies are spread over all data directories, it takes eight for each of these. What is left at
- * any time are fewer than eight for each tier, class and directory.
+ * eight of a tier make one of the next, and a byte is copied once in each tier on its way up. All
+ * tiers of a class are merged once they come to twice what is small together: what that makes is
+ * not small any more, also where it is written to two extents. Copies of a class go to one open
+ * extent. What is left of a class at any time are fewer than eight extents for each tier, and less
+ * than that many bytes.
  */
 
 /** A tier holds eight times as much as the one before. */
 const tierBits = 3;
 /** The first tier ends at this size. */
 const firstTierBytes = 4096;
-/** @limit Merged at once, for each data directory: as many as fill one of the next tier. */
+/** @limit Merged at once: as many as fill one of the next tier. */
 export const mergedAtOnceDefault = 2 ** tierBits;
 
 export interface SmallExtentsOptions {
@@ -26,16 +30,21 @@ export interface SmallExtentsOptions {
    * fewer of them.
    */
   readonly smallBytes: number;
-  readonly dataDirectories: number;
-  /** Merged at once, for each data directory. */
+  /** Extents of a tier that are merged at once. */
   readonly mergedAtOnce: number;
+}
+
+interface SmallExtent {
+  readonly className: string;
+  readonly tier: number;
+  readonly bytes: number;
 }
 
 export class SmallExtents {
   readonly #options: SmallExtentsOptions;
-  /** Small extents by class and tier. */
-  readonly #tiers = new Map<string, Set<ExtentId>>();
-  readonly #tierOf = new Map<ExtentId, string>();
+  readonly #known = new Map<ExtentId, SmallExtent>();
+  /** Small extents by class. */
+  readonly #classes = new Map<string, Set<ExtentId>>();
 
   constructor(options: SmallExtentsOptions) {
     this.#options = options;
@@ -43,30 +52,39 @@ export class SmallExtents {
 
   /**
    * Notes a reconciled extent as it is now; the extents that are to be merged, if it completes a
-   * tier.
+   * tier, or enough for a large extent.
    */
   note(entry: ExtentEntry): readonly ExtentId[] {
     const { id, row } = entry;
     this.forget(id);
-    const aliveBytes = row.length - extentHeaderBytes - row.deadBytes;
+    const bytes = row.length - extentHeaderBytes - row.deadBytes;
     const isWhole = row.members.every(({ state }) => state === "whole");
-    if (aliveBytes >= this.#options.smallBytes || !isWhole) return [];
-    const tier = `${row.storageClass} ${tierOf(aliveBytes)}`;
-    const extents = this.#tiers.get(tier) ?? new Set();
-    this.#tiers.set(tier, extents.add(id));
-    this.#tierOf.set(id, tier);
-    const { mergedAtOnce, dataDirectories } = this.#options;
-    if (extents.size < mergedAtOnce * dataDirectories) return [];
-    for (const one of extents) this.#tierOf.delete(one);
-    this.#tiers.delete(tier);
-    return [...extents];
+    if (bytes >= this.#options.smallBytes || !isWhole) return [];
+    const className = extentClassText(row);
+    const tier = tierOf(bytes);
+    const extents = this.#classes.get(className) ?? new Set();
+    this.#classes.set(className, extents.add(id));
+    this.#known.set(id, { className, tier, bytes });
+    const merged = this.#toMerge(extents, tier);
+    for (const one of merged) this.forget(one);
+    return merged;
   }
 
   forget(extent: ExtentId): void {
-    const tier = this.#tierOf.get(extent);
-    if (tier === undefined) return;
-    this.#tierOf.delete(extent);
-    this.#tiers.get(tier)?.delete(extent);
+    const known = this.#known.get(extent);
+    if (known === undefined) return;
+    this.#known.delete(extent);
+    this.#classes.get(known.className)?.delete(extent);
+  }
+
+  #toMerge(ofClass: ReadonlySet<ExtentId>, tier: number): readonly ExtentId[] {
+    const { smallBytes, mergedAtOnce } = this.#options;
+    const all = [...ofClass];
+    const small = all.map((id) => must(this.#known.get(id), "what is listed is known"));
+    const bytes = small.reduce((sum, one) => sum + one.bytes, 0);
+    if (all.length > 1 && bytes >= 2 * smallBytes) return all;
+    const ofTier = all.filter((_, index) => small[index]?.tier === tier);
+    return ofTier.length < mergedAtOnce ? [] : ofTier;
   }
 }
 

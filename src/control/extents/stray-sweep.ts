@@ -1,10 +1,12 @@
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
-import { extentOfPath } from "../../extent/extent-files.ts";
+import { memberOfPath } from "../../extent/extent-files.ts";
 import type { StrayOutcome } from "../../extent/extent-drop.ts";
 import { dropStray } from "../../extent/extent-drop.ts";
+import type { MemberName } from "../../extent/extent-member.ts";
 import type { ExtentTable } from "../../extent/extent-table.ts";
+import { isFileOf } from "../../format/extent-row.ts";
 import { lastId } from "../../keymap/counters.ts";
-import type { ExtentId, SessionId } from "../../format/ids.ts";
+import type { SessionId } from "../../format/ids.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import { listSessions } from "../../keymap/sessions.ts";
 import type { Platform } from "../../platform/platform.ts";
@@ -85,11 +87,11 @@ export class StraySweep implements Task {
     const { platform, table, counters } = this.#options;
     let kept = 0;
     for (const path of await place.members.pathsIn(folder)) {
-      const extent = extentOfPath(path);
-      const entry = extent === undefined ? undefined : await table.get(extent);
-      if (entry?.row.members.some(({ disk }) => disk === place.id) === true) continue;
-      const isStray = extent !== undefined && entry === undefined;
-      const outcome = isStray ? await this.#drop(place, extent) : "kept";
+      const name = memberOfPath(path);
+      const entry = name === undefined ? undefined : await table.get(name.extent);
+      if (entry !== undefined && isFileOf(entry.row, place.id, name?.layout)) continue;
+      const isStray = name !== undefined && entry === undefined;
+      const outcome = isStray ? await this.#drop(place, name) : "kept";
       if (outcome === "removed") counters.straysRemoved++;
       if (outcome !== "kept") continue;
       kept++;
@@ -98,14 +100,14 @@ export class StraySweep implements Task {
     return kept;
   }
 
-  async #drop(place: DataDisk, extent: ExtentId): Promise<StrayOutcome> {
+  async #drop(place: DataDisk, name: MemberName): Promise<StrayOutcome> {
     const { platform, keymap, disks } = this.#options;
-    if (extent > (await lastId(keymap, "extents"))) return "kept";
+    if (name.extent > (await lastId(keymap, "extents"))) return "kept";
     const last = await lastId(keymap, "sessions");
     const alive = new Set((await listSessions(keymap)).map(({ session }) => session));
     const writerIs = (session: SessionId) =>
       alive.has(session) ? "alive" : session <= last ? "ended" : "unknown";
     await this.#options.generation.assertOwnIndex();
-    return dropStray({ platform, disks, place, extent, writerIs });
+    return dropStray({ platform, disks, place, name, writerIs });
   }
 }

@@ -37,6 +37,7 @@ const attributes: ObjectAttributes = {
   encryption: undefined,
   lock: undefined,
 };
+const standardExtents = { storageClass: "STANDARD", bucketScheme: undefined };
 const always = { kind: "always" } as const;
 
 export async function makeBucket(process: TestProcess): Promise<void> {
@@ -169,7 +170,7 @@ export async function complete(
     const parts = await readAllParts(target, upload);
     const blob = process.keymap.session.nextBlobId();
     const identity = { bucket: target.bucket.id, key: target.key, blob, upload, part: 0 };
-    const writer = new BlobWriter(process.writer, identity);
+    const writer = new BlobWriter(process.writer, standardExtents, identity);
     const listed = parts.map(({ part, ...row }) => ({ number: part, ...row }));
     const data = await writer.writeManifest({ kind: "root", parts: listed });
     const size = parts.reduce((sum, part) => sum + part.size, 0);
@@ -233,7 +234,7 @@ async function writeChunks(
 ) {
   const blob = process.keymap.session.nextBlobId();
   const identity = { bucket: target.bucket.id, key: target.key, blob, upload, part };
-  const writer = new BlobWriter(process.writer, identity);
+  const writer = new BlobWriter(process.writer, standardExtents, identity);
   for (const chunk of chunks) await writer.append(encodeUtf8(chunk));
   const data = await writer.finish();
   const size = chunks.reduce((sum, chunk) => sum + encodeUtf8(chunk).length, 0);

@@ -1,3 +1,4 @@
+import { assert, must } from "../../base/assert.ts";
 import type { IndexDamage } from "../../engine/index-damage.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { MemoryEngine } from "../../engine/memory-engine.ts";
@@ -8,8 +9,11 @@ import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
 import { extentsDirectory } from "../../extent/extent-files.ts";
 import type { ExtentTable } from "../../extent/extent-table.ts";
 import { localDataDisk } from "../../extent/local-members.ts";
+import { DiskObservations } from "../../extent/observed-disk.ts";
+import { TransferMeter } from "../../extent/metered-disks.ts";
 import { MemoryDisk } from "../../extent/testing/memory-disk.ts";
-import type { SessionId, StoreId } from "../../format/ids.ts";
+import type { DiskId, SessionId, StoreId } from "../../format/ids.ts";
+import type { Scheme } from "../../format/extent-row.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import { partitionPrefix } from "../../format/row-keys.ts";
 import { firstPartitionId, makeFirstRows } from "../../keymap/first-rows.ts";
@@ -27,10 +31,12 @@ import type { Hash } from "../../platform/hash.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { partsPerCommitMax } from "../../rows/uploads.ts";
 import { openStoreCore } from "../../server/store-core.ts";
+import type { KeptScheme } from "../redundancy/encoding.ts";
 import type { Task } from "../task-loop.ts";
-import type { BackgroundLimits } from "../background.ts";
+import type { BackgroundLimits, TaskDependencies } from "../background.ts";
 import { backgroundLimits, createTasks } from "../background.ts";
 import type { BackgroundCounters } from "../counters.ts";
+import type { RepairStatistics } from "../redundancy/repair.ts";
 import { idOfText } from "../../format/ids.ts";
 
 /** Time passes only when a test says so. */
@@ -40,16 +46,22 @@ export interface TestPlatform extends Platform {
 }
 
 /** Where processes come and go, and what they leave stays. */
-export interface TestMachine {
+export interface MachineOnDisks {
   readonly platform: TestPlatform;
   readonly engine: MemoryEngine;
   /** Its rows of the partition that holds all keys. */
   readonly partition: Engine;
-  readonly disk: MemoryDisk;
   readonly disks: ExtentDisks;
   /** Sessions of processes that run. */
   readonly alive: Set<SessionId>;
   start(role: "front-end" | "background"): Promise<TestProcess>;
+}
+
+/** One with disks in memory. */
+export interface TestMachine extends MachineOnDisks {
+  readonly disk: MemoryDisk;
+  /** All of them, that one first. */
+  readonly memoryDisks: readonly MemoryDisk[];
 }
 
 export interface TestProcess extends ObjectStore {
@@ -57,6 +69,8 @@ export interface TestProcess extends ObjectStore {
   readonly platform: TestPlatform;
   readonly table: ExtentTable;
   readonly disks: ExtentDisks;
+  /** A test has it look for disks that hang. */
+  readonly observations: DiskObservations;
   /** The process dies when it comes to its n-th commit from now, counted from 0. */
   dieAtCommit(n: number): void;
   /** Nothing it does from now on has any effect. */
@@ -69,7 +83,25 @@ export interface TestProcess extends ObjectStore {
 export class Killed extends Error {}
 
 /** Extents are small, so that a few records fill one. */
-export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise<TestMachine> {
+export async function createTestMachine(
+  hash: Hash,
+  recordBytes = 2048,
+  diskCount = 1,
+): Promise<TestMachine> {
+  const memoryDisks = Array.from({ length: diskCount }, (_, i) => {
+    return new MemoryDisk(`/data${i === 0 ? "" : i + 1}`);
+  });
+  const [disk] = memoryDisks;
+  assert(disk !== undefined, "a machine has a disk");
+  return { ...(await createMachineOn(hash, recordBytes, memoryDisks)), disk, memoryDisks };
+}
+
+/** The same on these disks, which are empty. */
+export async function createMachineOn(
+  hash: Hash,
+  recordBytes: number,
+  dataDirectories: readonly Disk[],
+): Promise<MachineOnDisks> {
   const extentBytes = extentHeaderBytes + recordBytes;
   const events: string[] = [];
   const platform: TestPlatform = {
@@ -79,19 +111,23 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     log: (_level, event) => void events.push(event),
   };
   const engine = createMemoryEngine();
-  const disk = new MemoryDisk();
   const store = idOfText<StoreId>("5".repeat(32)); // made up
-  const { disk: id } = await initialiseDataDirectory(
-    disk,
-    { store, holdsIndex: true },
-    platform.random,
-  );
+  const ids: DiskId[] = [];
+  for (const disk of dataDirectories) {
+    const identity = { store, holdsIndex: ids.length === 0 };
+    ids.push((await initialiseDataDirectory(disk, identity, platform.random)).disk);
+  }
   const alive = new Set<SessionId>();
-  const disks = { store, disks: [localDataDisk(hash, id, disk)] };
+  const places = (guard: (disk: Disk, id: DiskId) => Disk): DataDisk[] =>
+    ids.map((id, i) => {
+      return localDataDisk(hash, id, guard(must(dataDirectories[i], "one for each id"), id));
+    });
+  const disks = { store, disks: places((one) => one) };
   const start = async (role: "front-end" | "background"): Promise<TestProcess> => {
     const life = new Life();
-    const ownDisk = guardDisk(disk, life);
-    const own = { store, disks: [withoutExtents(localDataDisk(hash, id, ownDisk))] };
+    const observations = new DiskObservations(platform.clock);
+    const guard = (one: Disk, id: DiskId): Disk => observations.observe(id, guardDisk(one, life));
+    const own = { store, disks: places(guard).map(withoutExtents) };
     const engines = new Map([["main", guardEngine(engine, life)]]);
     await makeFirstRows({ platform, engine, engineName: "main", store });
     const opened = { platform, engines, disks: own, generation: 0 };
@@ -105,6 +141,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
       ...storeForRequest(createProcessStore(shared), new RequestPhases(platform.clock)),
       platform,
       disks: own,
+      observations,
       table,
       damage,
       dieAtCommit: (n) => {
@@ -120,7 +157,7 @@ export async function createTestMachine(hash: Hash, recordBytes = 2048): Promise
     };
   };
   const partition = prefixedEngine(engine, partitionPrefix(firstPartitionId));
-  return { platform, engine, partition, disk, disks, alive, start };
+  return { platform, engine, partition, disks, alive, start };
 }
 
 class Life {
@@ -196,7 +233,11 @@ function withoutExtents(place: DataDisk): DataDisk {
     return work();
   };
   const guarded: Disk = {
-    ...disk,
+    name: disk.name,
+    makeDirectory: (path) => disk.makeDirectory(path),
+    rename: (from, to) => disk.rename(from, to),
+    syncDirectory: (path) => disk.syncDirectory(path),
+    space: () => disk.space(),
     open: (path, mode) => beside(path, () => disk.open(path, mode)),
     list: (directory) => beside(directory, () => disk.list(directory)),
     remove: (path) => beside(path, () => disk.remove(path)),
@@ -210,31 +251,55 @@ export interface TestTasks {
   runUntilIdle(): Promise<void>;
   /** Not among `tasks`: it never comes to an end. */
   readonly generation: Task;
+  /** Not among them either: it waits for its time. */
+  readonly scrub: Task;
   readonly tasks: readonly Task[];
+  repairStatistics(): RepairStatistics;
+}
+
+/** What is coded already stays as it is. */
+export function keptIn(scheme: Scheme): KeptScheme {
+  return { scheme, isWished: false, isLeft: false };
 }
 
 /** Steps that a test can need at the most. */
 const stepsMax = 10_000;
 
 export function tasksOf(
-  machine: TestMachine,
-  process: TestProcess,
+  machine: MachineOnDisks,
+  process: TestProcess & Pick<TaskDependencies, "shipping">,
   limits: Partial<BackgroundLimits> = {},
+  schemeAtRest: Scheme = { kind: "replicated", copies: 1, quorum: 1 },
 ): TestTasks {
-  const options = { ...process, isAlive: (session: SessionId) => machine.alive.has(session) };
+  const isAlive = (session: SessionId) => machine.alive.has(session);
+  const transfers = new TransferMeter();
+  const atRest = () => Promise.resolve(keptIn(schemeAtRest));
+  const options = { ...process, isAlive, transfers, schemeAtRest: atRest };
   const all = createTasks(options, {
     ...backgroundLimits,
     deadShare: 1e-9,
     smallBytes: 0,
     drainRestMs: 0,
+    encodedBytesMin: 0,
     ...limits,
   });
-  const tasks = [all.deadWriters, all.bucketSweep, all.straySweep, all.inventory, all.reclaim];
+  const tasks = [
+    all.deadWriters,
+    all.bucketSweep,
+    all.straySweep,
+    all.inventory,
+    all.reclaim,
+    all.drops,
+    all.encoding,
+    all.repair,
+  ];
   const { signal } = new AbortController();
   return {
     tasks,
     generation: all.generation,
+    scrub: all.scrub,
     counters: all.counters,
+    repairStatistics: () => all.repairStatistics(),
     async runUntilIdle() {
       for (let step = 0; step < stepsMax; step++) {
         let isBusy = false;

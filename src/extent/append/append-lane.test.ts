@@ -1,94 +1,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ChunkRef } from "../../format/chunk-ref.ts";
+import { copyOn } from "../../format/extent-row.ts";
 import { decodeExtentHeader } from "../../format/extent-header.ts";
-import { extentBytesMax, extentHeaderBytes, extentHeaderSlotBytes } from "../../format/limits.ts";
-import type { ExtentId, SessionId } from "../../format/ids.ts";
-import { blockChecksums, recordBytes } from "../../format/record.ts";
+import { extentHeaderBytes, extentHeaderSlotBytes } from "../../format/limits.ts";
+import type { ExtentId } from "../../format/ids.ts";
+import { recordBytes } from "../../format/record.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import { DiskError, isDiskError } from "../../platform/disk.ts";
 import { extentPath } from "../extent-files.ts";
+import { LaneOnDisks } from "../testing/lane-on-disks.ts";
 import { settle } from "../testing/manual-clock.ts";
-import { identityOf, payloadOf, TestStore } from "../testing/test-store.ts";
-import { AppendLane, batchBytesMax } from "./append-lane.ts";
-import { DiskHealth } from "../disk/disk-health.ts";
-import { ExtentLedger } from "./extent-ledger.ts";
-import { openNewExtent } from "./open-new-extent.ts";
+import { identityOf } from "../testing/test-store.ts";
 
 const hash = createHash();
-const session = 7 as SessionId; // made up
-
-/** A lane whose extents have a member on each of two disks. */
-class TwoMembers {
-  readonly store: TestStore;
-  readonly disks: readonly DiskHealth[];
-  readonly lane: AppendLane;
-  readonly ledger: ExtentLedger;
-  readonly lost: (readonly string[])[] = [];
-
-  private constructor(store: TestStore) {
-    this.store = store;
-    const { platform, disks, table } = store;
-    const { log } = platform;
-    this.disks = disks.disks.map(
-      (place) => new DiskHealth({ place, session, reserveBytes: 0, log }),
-    );
-    const options = { platform, disks, table, session, storageClass: "STANDARD" };
-    const counts = { extentsOpened: 0, filesInTheWay: 0 };
-    this.ledger = new ExtentLedger(table, platform.clock);
-    this.lane = new AppendLane({
-      clock: platform.clock,
-      disks: this.disks,
-      ledger: this.ledger,
-      extentBytes: extentBytesMax,
-      batchBytes: batchBytesMax,
-      openExtent: () => openNewExtent(options, this.disks, this.ledger, counts),
-      giveBack: (records, error) => {
-        for (const record of records) record.reject(error);
-      },
-      fenced: () => undefined,
-      appended: () => undefined,
-      lost: (_, memberStates) => void this.lost.push(memberStates),
-    });
-  }
-
-  static async create(): Promise<TwoMembers> {
-    return new TwoMembers(await TestStore.create(hash, 2));
-  }
-
-  append(chunk: number, bytes = 100): Promise<ChunkRef> {
-    const [identity, payload] = [identityOf(chunk), payloadOf(bytes, chunk)];
-    return new Promise((resolve, reject) => {
-      this.lane.enqueue({
-        identity,
-        payload,
-        blockChecksums: blockChecksums(hash, payload),
-        bytes: recordBytes(identity.key.length, bytes),
-        resolve,
-        reject,
-        failures: 0,
-      });
-    });
-  }
-
-  get rows() {
-    return [...this.store.table.entries.values()].map(({ row }) => row);
-  }
-
-  /** The extent file of each disk. */
-  files(): readonly Uint8Array[] {
-    return this.store.memoryDisks.map(
-      (disk, index) => disk.files.get(this.store.extentFiles(index)[0]!)!, // there is one
-    );
-  }
-
-  get conditions(): readonly string[] {
-    return this.disks.map((health) => health.state.kind);
-  }
-}
+const twoDisks = (): Promise<LaneOnDisks> => LaneOnDisks.create(hash, 2);
 
 test("C1: lane: a record is answered once it is durable on every member", async () => {
-  const two = await TwoMembers.create();
+  const two = await twoDisks();
   await two.append(0);
   const synced = new Set<string>();
   for (const disk of two.store.memoryDisks) {
@@ -100,7 +28,7 @@ test("C1: lane: a record is answered once it is durable on every member", async 
   assert.deepEqual([...synced].sort(), ["/data1", "/data2"]);
   const [row] = two.rows;
   assert.deepEqual(row?.scheme, { kind: "replicated", copies: 2, quorum: 2 });
-  const members = two.store.diskIds.map((disk) => ({ disk, state: "whole" }));
+  const members = two.store.diskIds.map((disk) => copyOn(disk));
   assert.deepEqual(row.members, members);
   const [first, second] = two.files();
   assert.equal(decodeExtentHeader(hash, first!.subarray(0, extentHeaderSlotBytes))?.member, 0);
@@ -109,14 +37,13 @@ test("C1: lane: a record is answered once it is durable on every member", async 
 });
 
 test("lane: a member's failure stops its own disk, and ends the extent at what all members have", async () => {
-  const two = await TwoMembers.create();
+  const two = await twoDisks();
   const ref = await two.append(0);
   two.store.memoryDisks[1]!.before = (operation) => {
     if (operation === "write") throw new DiskError("io", "failed");
   };
   await assert.rejects(two.append(1), (error) => isDiskError(error, "io"));
   assert.deepEqual(two.conditions, ["writable", "io"]);
-  assert.equal(two.lane.isWritable, false);
   await two.ledger.advance();
   const [row] = two.rows;
   assert.equal(row?.state, "sealed");
@@ -128,13 +55,13 @@ test("lane: a member's failure stops its own disk, and ends the extent at what a
 });
 
 test("lane: a file that has gone is noted for its own member, and its disk goes on", async () => {
-  const two = await TwoMembers.create();
+  const two = await twoDisks();
   await two.append(0);
   const [path] = two.store.extentFiles(1);
   await two.store.memoryDisks[1]!.remove(path!);
   await assert.rejects(two.append(1), (error) => isDiskError(error, "missing"));
   await two.append(2);
-  assert.deepEqual(two.lost, [["whole", "missing"]]);
+  assert.deepEqual(two.lost, [["/data2 missing"]]);
   assert.deepEqual(two.conditions, ["writable", "writable"]);
   await two.ledger.advance();
   assert.deepEqual(
@@ -144,7 +71,7 @@ test("lane: a file that has gone is noted for its own member, and its disk goes 
 });
 
 test("lane: of two members the one that does not answer is stopped", async () => {
-  const two = await TwoMembers.create();
+  const two = await twoDisks();
   await two.append(0);
   const hung = Promise.withResolvers<void>();
   const reached = Promise.withResolvers<void>();
@@ -164,7 +91,7 @@ test("lane: of two members the one that does not answer is stopped", async () =>
 });
 
 test("C9: lane: a file in the way of one member is left, and the other member's file is removed", async () => {
-  const two = await TwoMembers.create();
+  const two = await twoDisks();
   const { memoryDisks } = two.store;
   const other = new Uint8Array([1, 2, 3]); // at the path of the first id that the table gives
   memoryDisks[1]!.replace(extentPath(1 as ExtentId), other);

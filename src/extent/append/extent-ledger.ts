@@ -8,11 +8,25 @@ interface Account {
   entry: ExtentEntry;
   /** Offsets of the chunks handed out whose rows are neither committed nor given up. */
   readonly outstanding: Set<number>;
-  /** The final length, once nothing is appended any more. */
-  sealedLength: number | undefined;
-  /** The states of its members, as found while it was written. */
-  memberStates: readonly MemberState[];
+  /** Once nothing is appended any more. */
+  ended: EndedExtent | undefined;
 }
+
+/** What a writer knows of an extent that it appends to no more. */
+export interface EndedExtent {
+  readonly length: number;
+  /** One for each member of its row; undefined while one may still become whole. */
+  readonly memberStates: readonly MemberState[] | undefined;
+  /** Those of its shards' block tables; undefined where it has copies. */
+  readonly tableChecksums: readonly number[] | undefined;
+}
+
+/** An extent that nothing was written to. */
+export const emptyExtent: EndedExtent = {
+  length: 0,
+  memberStates: [],
+  tableChecksums: undefined,
+};
 
 /**
  * A writer's own list of the extents it opened, until each is settled in the extent table. The
@@ -29,12 +43,7 @@ export class ExtentLedger {
   }
 
   opened(entry: ExtentEntry): void {
-    this.#accounts.set(entry.id, {
-      entry,
-      outstanding: new Set(),
-      sealedLength: undefined,
-      memberStates: [],
-    });
+    this.#accounts.set(entry.id, { entry, outstanding: new Set(), ended: undefined });
   }
 
   handedOut(refs: readonly ChunkRef[]): void {
@@ -47,14 +56,12 @@ export class ExtentLedger {
   }
 
   /**
-   * Nothing more is appended to the extent: `length` is final. A member without a state of its own
-   * is whole.
+   * Nothing more is appended to the extent. A member without a state of its own is whole; the
+   * states are asked for when the row is committed.
    */
-  closed(extent: ExtentId, length: number, memberStates: readonly MemberState[] = []): void {
+  closed(extent: ExtentId, ended: EndedExtent): void {
     const account = this.#accounts.get(extent);
-    if (account === undefined) return;
-    account.sealedLength = length;
-    account.memberStates = memberStates;
+    if (account !== undefined) account.ended = ended;
   }
 
   /** The extent, until it is settled or others took it over. */
@@ -74,7 +81,7 @@ export class ExtentLedger {
   async advance(): Promise<void> {
     // Accounts are added and dropped while this waits; a copy is walked.
     for (const account of Array.from(this.#accounts.values())) {
-      if (account.sealedLength !== undefined) await this.#advance(account, account.sealedLength);
+      if (account.ended !== undefined) await this.#advance(account, account.ended);
     }
   }
 
@@ -83,16 +90,12 @@ export class ExtentLedger {
     return [...this.#accounts.values()].some((account) => targetState(account) !== undefined);
   }
 
-  async #advance(account: Account, length: number): Promise<void> {
+  async #advance(account: Account, ended: EndedExtent): Promise<void> {
     for (let state = targetState(account); state !== undefined; state = targetState(account)) {
       const { entry } = account;
-      const sealedMs = entry.row.state === "open" ? this.#clock.now() : entry.row.sealedMs;
-      const members = entry.row.members.map((member, index) => {
-        const found = account.memberStates[index] ?? "whole";
-        return found === "whole" ? member : { ...member, state: found };
-      });
-      const row = { ...entry.row, state, members, length, sealedMs };
-      const replaced = await this.#table.replace(entry, row);
+      const row = entry.row.state === "open" ? this.#sealed(entry.row, ended) : entry.row;
+      if (row === undefined) return;
+      const replaced = await this.#table.replace(entry, { ...row, state });
       if (replaced !== "conflict") {
         account.entry = replaced;
         if (state === "sealed") continue;
@@ -108,15 +111,28 @@ export class ExtentLedger {
       account.entry = fresh;
     }
   }
+
+  /** Undefined while it is not known yet which members are whole. */
+  #sealed(row: ExtentRow, ended: EndedExtent): ExtentRow | undefined {
+    const { length, memberStates, tableChecksums } = ended;
+    if (memberStates === undefined) return undefined;
+    const members = row.members.map((member, index) => {
+      const tableChecksum = tableChecksums?.[index] ?? member.tableChecksum;
+      const found = memberStates[index] ?? "whole";
+      return { ...member, state: found === "whole" ? member.state : found, tableChecksum };
+    });
+    return { ...row, members, length, sealedMs: this.#clock.now() };
+  }
 }
 
 /** The state the row should be given next, if another one than it has. */
 function targetState(account: Account): "sealed" | "settled" | undefined {
-  if (account.sealedLength === undefined) return undefined;
+  if (account.ended === undefined) return undefined;
   if (account.outstanding.size === 0) return "settled";
   return account.entry.row.state === "open" ? "sealed" : undefined;
 }
 
+/** Repair may change the members of a sealed extent; whoever takes it over settles it. */
 function isStillOurs(row: ExtentRow, before: ExtentRow): boolean {
-  return row.epoch === before.epoch && (row.state === "open" || row.state === "sealed");
+  return row.state === "sealed" || (row.state === "open" && row.epoch === before.epoch);
 }

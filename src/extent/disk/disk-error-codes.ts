@@ -9,6 +9,7 @@ export const codeOfDiskError: Readonly<Record<DiskErrorKind, StoreErrorCode>> = 
   read_only: "read_only",
   missing: "missing",
   exists: "io",
+  no_answer: "io",
   io: "io",
 };
 

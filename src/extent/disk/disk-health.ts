@@ -13,7 +13,7 @@ export type DiskState =
   | { readonly kind: StoppedKind; readonly message: string };
 
 /** The state of a data directory for this writer: `ok`, or the reason why it takes no appends. */
-export type DiskCondition = "ok" | "full" | "read_only" | "missing" | "io";
+export type DiskCondition = "ok" | StoppedKind;
 
 export interface DiskStatistics {
   /** The directory. */
@@ -56,6 +56,8 @@ const creditBytesMax = 16 * mebibyte;
 export class DiskHealth {
   readonly #options: DiskHealthOptions;
   #state: DiskState = writable;
+  #isLeftAlone = false;
+  #isRefused = false;
   /** Bytes free at the last look. */
   #bytesFree = 0;
   /** Bytes that may be written before the next look. */
@@ -79,7 +81,22 @@ export class DiskHealth {
   }
 
   get isWritable(): boolean {
-    return this.#state.kind === "writable";
+    return this.#state.kind === "writable" && !this.#isLeftAlone;
+  }
+
+  /** Nothing is wrong with the disk, but nothing is appended to it before the next look at it. */
+  leaveAlone(): void {
+    this.#isLeftAlone = true;
+  }
+
+  /** The table of extents takes no members on it: so it is before the next look at it. */
+  refuse(): void {
+    this.#isLeftAlone = true;
+    this.#isRefused = true;
+  }
+
+  get isRefused(): boolean {
+    return this.#isRefused;
   }
 
   statistics(): DiskStatistics {
@@ -129,6 +146,8 @@ export class DiskHealth {
   async check(bytes = this.#refusedBytes): Promise<void> {
     const before = this.#state;
     const found = await this.#look(bytes);
+    this.#isLeftAlone = false;
+    this.#isRefused = false;
     // A state that an append found meanwhile counts more than one found before it.
     if (this.#state === before) this.#enter(found);
   }
@@ -147,7 +166,7 @@ export class DiskHealth {
         const reserve = `${Math.ceil(reserveBytes / mebibyte)} MiB are kept for deleting`;
         return this.#stopped("full", `${free}, ${reserve}`);
       }
-      if (!this.isWritable) await (this.#probing ??= this.#probe());
+      if (this.#state.kind !== "writable") await (this.#probing ??= this.#probe());
       return writable;
     } catch (error) {
       const cause = isStoreError(error) ? error.cause : error;
@@ -200,6 +219,7 @@ const texts: Readonly<Record<StoppedKind, string>> = {
   full: "is full: delete objects, make space or add a data directory",
   read_only: "can't be written: remount it read-write, or give this user the right to write",
   missing: "is not there: mount it again",
+  no_answer: "hangs: see to the disk and its cable; it is used again once it answers",
   io: "fails: look at the system's log and replace the disk if need be",
 };
 

@@ -74,6 +74,9 @@ export class LocalMember implements ExtentMember {
     }
     const sequence = (current?.sequence ?? 0) + 1;
     await writeHeader(this.#hash, this.#file, { ...this.#identity, sequence, epoch });
+    // Both slots are spoiled, and the one that is written next would stay so.
+    const next = { ...this.#identity, sequence: sequence + 1, epoch };
+    if (current === undefined) await writeHeader(this.#hash, this.#file, next);
     this.#epoch = epoch;
   }
 

@@ -1,6 +1,7 @@
 import { isStoreError } from "../../base/errors.ts";
 import type { ExtentHeader } from "../../format/extent-header.ts";
 import { decodeExtentHeader, encodeExtentHeader } from "../../format/extent-header.ts";
+import type { MemberFile } from "../../format/extent-row.ts";
 import type { DiskId, StoreId } from "../../format/ids.ts";
 import { idText } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
@@ -20,9 +21,19 @@ export function expectedHeaderOf(
   disk: DiskId,
   { id, row }: ExtentEntry,
 ): RowHeader {
-  const { session, createdMs, epoch, scheme } = row;
+  const { session, createdMs, epoch, scheme, layout } = row;
   const member = row.members.findIndex((one) => one.disk === disk);
-  return { store, disk, extent: id, session, createdMs, epoch, scheme, member };
+  return { store, disk, extent: id, session, createdMs, epoch, scheme, member, layout };
+}
+
+/** The header of a file that is coming or leaving. */
+export function expectedHeaderOfFile(
+  store: StoreId,
+  { id, row }: ExtentEntry,
+  { disk, layout, scheme, member }: MemberFile,
+): RowHeader {
+  const { session, createdMs, epoch } = row;
+  return { store, disk, extent: id, session, createdMs, epoch, scheme, member, layout };
 }
 
 /**
@@ -48,13 +59,14 @@ export function currentHeader(hash: Hash, slots: Uint8Array): ExtentHeader | und
   }
 }
 
+const identityFields = ["store", "disk", "extent", "session", "createdMs", "layout"] as const;
+
 /**
  * The first field that differs from the expected header, whatever its epoch; undefined if none
  * does.
  */
 export function mismatchOf(found: ExtentHeader, expected: ExpectedHeader): string | undefined {
-  const fields = ["store", "disk", "extent", "session", "createdMs"] as const;
-  const field = fields.find((name) => found[name] !== expected[name]);
+  const field = identityFields.find((name) => found[name] !== expected[name]);
   if (field === undefined) return undefined;
   const says = ({ [field]: value }: Pick<ExpectedHeader, typeof field>): string =>
     typeof value === "number" ? String(value) : idText(value);
@@ -73,16 +85,18 @@ export async function isUnfinished(
   if ((await member.size()) > extentHeaderBytes) return false;
   const bytes = new Uint8Array(extentHeaderBytes);
   await member.read(bytes, 0);
-  const { scheme, member: index } = expected ?? {};
-  const first =
-    expected === undefined || scheme === undefined || index === undefined
-      ? new Uint8Array(0)
-      : encodeExtentHeader(hash, {
-          ...expected,
-          scheme,
-          member: index,
-          sequence: 0,
-          epoch: writerEpoch,
-        });
-  return bytes.every((byte, i) => byte === 0 || byte === first[i]);
+  return firstHeaders(hash, expected).some((first) =>
+    bytes.every((byte, i) => byte === 0 || byte === first[i]),
+  );
+}
+
+/** A member that its writer made begins at the writer's epoch, a later one at that of the row. */
+function firstHeaders(hash: Hash, expected: ExpectedHeader | undefined): Uint8Array[] {
+  const { scheme, member } = expected ?? {};
+  if (expected === undefined || scheme === undefined || member === undefined) {
+    return [new Uint8Array(0)];
+  }
+  return [writerEpoch, expected.epoch].map((epoch) =>
+    encodeExtentHeader(hash, { ...expected, scheme, member, sequence: 0, epoch }),
+  );
 }

@@ -56,16 +56,23 @@ export function planRead({ ref, identity, start, end, buffer, header }: WantedBy
   return { headerBytes, firstBlock, blocksStart, blocksEnd, isOneRead, bytes };
 }
 
+/** The wanted bytes, verified, and the header of their record. */
+export interface VerifiedRecord {
+  readonly header: RecordHeader;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * Reads and verifies (C4): the header against reference and identity, then each block that has
- * wanted bytes. StoreError `corrupt`, and what the file throws.
+ * wanted bytes. StoreError `corrupt`, and what the file throws. Once it has ended, nothing more is
+ * put into the buffer.
  */
 export async function readRecord(
   hash: Hash,
-  file: ReadableMember,
+  file: Pick<ReadableMember, "read">,
   wanted: WantedBytes,
   plan: ReadPlan,
-): Promise<{ readonly header: RecordHeader; readonly bytes: Uint8Array }> {
+): Promise<VerifiedRecord> {
   const { ref, identity, start, end, buffer } = wanted;
   const { headerBytes, blocksStart, blocksEnd } = plan;
   let { header } = wanted;
@@ -77,6 +84,8 @@ export async function readRecord(
   } else if (header === undefined) {
     const headerRead = readExactly(file, ref, 0, headerBytes);
     const blocksRead = readExactly(file, ref, blocksStart, blocksEnd, buffer);
+    // Both, whatever becomes of the other: it may be reading into the buffer.
+    await Promise.allSettled([headerRead, blocksRead]);
     const [headerPart, blocksPart] = await Promise.all([headerRead, blocksRead]);
     header = decodeRecordHeader(hash, headerPart);
     blocks = blocksPart;
@@ -92,7 +101,7 @@ export async function readRecord(
 
 /** Bytes start <= i < end of the record. */
 async function readExactly(
-  file: ReadableMember,
+  file: Pick<ReadableMember, "read">,
   ref: ChunkRef,
   start: number,
   end: number,
@@ -102,9 +111,16 @@ async function readExactly(
   const fits = buffer !== undefined && wanted <= buffer.length;
   const bytes = fits ? buffer.subarray(0, wanted) : new Uint8Array(wanted);
   const length = await file.read(bytes, ref.offset + start);
-  if (length < wanted)
-    throw new StoreError("corrupt", `${referenceText(ref)}: the file ends within it`);
+  if (length < wanted) throw new EndsTooEarly(referenceText(ref));
   return bytes;
+}
+
+/** The file ends within the record. */
+export class EndsTooEarly extends StoreError {
+  /** @param what the record or shard that it ends within. */
+  constructor(what: string) {
+    super("corrupt", `${what}: the file ends within it`);
+  }
 }
 
 /** A valid record may still be the wrong one: misplaced by the disk, or a stale reference. */

@@ -46,6 +46,11 @@ export class ManualClock implements Clock {
     return this.#sleepers.size;
   }
 
+  /** Time passes, and nobody does anything meanwhile: the process stands still. */
+  stop(ms: number): void {
+    this.#nowMs += ms;
+  }
+
   /** Lets time pass second by second, and each time everybody do what they then do. */
   async advance(ms: number): Promise<void> {
     await settle();
@@ -65,4 +70,13 @@ export class ManualClock implements Clock {
  */
 export async function settle(): Promise<void> {
   for (let turn = 0; turn < 500; turn++) await Promise.resolve();
+}
+
+/** True where it waits for more than its turn. */
+export async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  let isPending = true;
+  const done = (): void => void (isPending = false);
+  promise.then(done, done);
+  await settle();
+  return isPending;
 }

@@ -28,6 +28,7 @@ export class MemoryDisk implements Disk {
   readonly counts = new Map<DiskOperation, number>();
   bytesFree = 1024 ** 4;
   filesOpen = 0;
+  bytesRead = 0;
   /** How often another file was given a name. */
   readonly #replacements = new Map<string, number>();
   before: (operation: DiskOperation, path: string) => void | Promise<void> = () => {};
@@ -136,6 +137,7 @@ class MemoryFile implements DiskFile {
     await this.#disk.begin("read", this.#path);
     const bytes = this.#bytes().subarray(offset, offset + buffer.length);
     buffer.set(bytes);
+    this.#disk.bytesRead += bytes.length;
     return bytes.length;
   }
 

@@ -1,17 +1,21 @@
-import type { ChangeId, ExtentId, SessionId } from "../../format/ids.ts";
+import type { ChangeId, DiskId, ExtentId, SessionId } from "../../format/ids.ts";
 import { composeId } from "../../format/ids.ts";
-import type { ExtentRow, LostExtentRow } from "../../format/extent-row.ts";
-import { lostExtentOf } from "../../format/extent-row.ts";
-import type { ExtentEntry, ExtentTable } from "../extent-table.ts";
+import type { ExtentRow } from "../../format/extent-row.ts";
+import { shortExtentOf } from "../../format/extent-row.ts";
+import type { ExtentEntry, ExtentTable, ShortExtent } from "../extent-table.ts";
 
 /** The extent table as a Map, for tests of the storage plane alone. `before` may throw. */
 export class MemoryExtentTable implements ExtentTable {
   readonly entries = new Map<ExtentId, ExtentEntry>();
   before: (method: "create" | "get" | "replace" | "remove" | "list") => void = () => {};
+  /** A disk that takes no new members. */
+  refuses: DiskId | undefined;
   #changes = 0;
 
-  async create(row: ExtentRow): Promise<ExtentEntry> {
+  async create(row: ExtentRow): Promise<ExtentEntry | { readonly refusedBy: DiskId }> {
     this.before("create");
+    const refused = row.members.find(({ disk }) => disk === this.refuses);
+    if (refused !== undefined) return { refusedBy: refused.disk };
     return this.#put((this.#changes + 1) as ExtentId, row); // a number not used before
   }
 
@@ -33,9 +37,12 @@ export class MemoryExtentTable implements ExtentTable {
     return "ok";
   }
 
-  async listLost(limit: number): Promise<LostExtentRow[]> {
-    const lost = [...this.entries.values()].flatMap(({ row }) => lostExtentOf(row) ?? []);
-    return lost.slice(0, limit);
+  async listShort(after: ExtentId | undefined, limit: number): Promise<ShortExtent[]> {
+    const found = [...this.entries.values()].flatMap(({ id, row }) => {
+      const short = shortExtentOf(row);
+      return short === undefined || id <= (after ?? -1) ? [] : [{ id, short }];
+    });
+    return found.sort((a, b) => a.id - b.id).slice(0, limit);
   }
 
   async list(after: ExtentId | undefined, limit: number): Promise<ExtentEntry[]> {

@@ -1,4 +1,6 @@
 import { LoopShare } from "../../base/loop-share.ts";
+import { plainCombiner } from "../../erasure/combine.ts";
+import type { ExtentClass } from "../../format/extent-row.ts";
 import {
   type BlobId,
   type BucketId,
@@ -24,6 +26,9 @@ import { MemoryDisk } from "./memory-disk.ts";
 import { MemoryExtentTable } from "./memory-extent-table.ts";
 
 export const testStoreId = idOfText<StoreId>("5".repeat(32));
+
+/** What is written where no class matters. */
+export const standardExtents: ExtentClass = { storageClass: "STANDARD", bucketScheme: undefined };
 
 /** The bytes of a payload, each derived from its place. */
 export function payloadOf(length: number, seed = 1): Uint8Array {
@@ -59,6 +64,7 @@ export class TestStore {
     this.platform = {
       clock: this.clock,
       hash,
+      combiner: plainCombiner,
       memory: ownMemory,
       loop: new LoopShare(() => Promise.resolve()),
       random: { bytes: (count) => new Uint8Array(count).fill(++this.#drawn) },
@@ -94,7 +100,6 @@ export class TestStore {
       disks,
       table,
       session,
-      storageClass: "STANDARD",
       ...options,
     });
   }

@@ -1,4 +1,5 @@
 import { LoopShare } from "../../base/loop-share.ts";
+import { plainCombiner } from "../../erasure/combine.ts";
 import type { Hash } from "../../platform/hash.ts";
 import {
   type LogFields,
@@ -12,6 +13,9 @@ export interface TestPlatform extends Platform {
   advance(ms: number): void;
 }
 
+/** So many turns are enough for work that waits for nothing but memory. */
+const turnsMax = 1000;
+
 /**
  * A clock that moves only when somebody sleeps or the test says so, and bytes that count instead of
  * chance.
@@ -23,6 +27,7 @@ export function createTestPlatform(hash: Hash): TestPlatform {
   return {
     logged,
     hash,
+    combiner: plainCombiner,
     memory: ownMemory,
     loop: new LoopShare(() => Promise.resolve()),
     log: (level, event, fields) => void logged.push({ level, event, fields }),
@@ -31,8 +36,12 @@ export function createTestPlatform(hash: Hash): TestPlatform {
       now: () => now,
       monotonicMs: () => now,
       turn: () => Promise.resolve(),
-      sleep: async (ms) => {
-        now += ms;
+      sleep: async (ms, signal) => {
+        // What this is the limit of may be done without any time.
+        for (let turns = 0; turns < turnsMax && signal?.aborted === false; turns++) {
+          await Promise.resolve();
+        }
+        if (signal?.aborted !== true) now += ms;
       },
     },
     advance(ms) {

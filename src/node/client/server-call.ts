@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { request as httpsRequest, type RequestOptions } from "node:https";
 import { checkServerIdentity, getCACertificates } from "node:tls";
 import type { HeaderList } from "../../platform/http.ts";
@@ -46,20 +47,28 @@ export async function callServer(endpoint: string, call: ServerCall): Promise<Se
  * One call of a server, over TLS if its URL says so; rejects where it does not answer or is not
  * trusted.
  */
-export function openServer(endpoint: string, call: ServerCall): Promise<OpenAnswer> {
-  const { method, target, headers = [], body, signal, trust } = call;
+export async function openServer(endpoint: string, call: ServerCall): Promise<OpenAnswer> {
+  const response = await sendCall(endpoint, call, { agent: false });
+  // As its encoding has it.
+  const pieces = response.setEncoding("utf8") as AsyncIterable<string>;
+  return { status: response.statusCode ?? 0, pieces };
+}
+
+/** Opens a call as `openServer`; the body is the caller's to read, or to destroy. */
+export function sendCall(
+  endpoint: string,
+  { method, target, headers = [], body, signal, trust }: ServerCall,
+  more: Pick<RequestOptions, "agent" | "timeout">,
+): Promise<IncomingMessage> {
   const isSecure = endpoint.startsWith("https:");
   // Not by an import, as in http/answer-writer.ts: `serve` has this file, too.
   const request = isSecure ? httpsRequest : process.getBuiltinModule("node:http").request;
   return new Promise((resolve, reject) => {
-    const options = { method, signal, agent: false, ...(isSecure ? trusting(trust) : {}) };
-    const sent = request(endpoint + target, options, (response) => {
-      // As its encoding has it.
-      const pieces = response.setEncoding("utf8") as AsyncIterable<string>;
-      resolve({ status: response.statusCode ?? 0, pieces });
-    });
+    const options = { method, signal, ...more, ...(isSecure ? trusting(trust) : {}) };
+    const sent = request(endpoint + target, options, resolve);
     for (const [name, value] of headers) sent.setHeader(name, value);
-    sent.once("error", reject).end(body);
+    const timedOut = (): void => void sent.destroy(new Error("no answer in time"));
+    sent.once("timeout", timedOut).once("error", reject).end(body);
   });
 }
 

@@ -32,8 +32,9 @@ export function createWriteBuffers(): BufferPool {
 
 /**
  * A file that is written past the page cache (O_DIRECT). For much at once that is cheaper, though
- * the bytes are copied once to where they are aligned: the kernel neither copies them into fresh
- * pages nor has to find and write these later.
+ * bytes are copied once to where they are aligned: the kernel neither copies them into fresh pages
+ * nor has to find and write these later. Whole blocks in the memory that threads share, as shards
+ * are, are written from where they lie.
  */
 export class DirectFile {
   readonly #handle: FileHandle;
@@ -63,12 +64,18 @@ export class DirectFile {
   async write(vectors: readonly Uint8Array[], offset: number): Promise<"written" | "unsupported"> {
     let buffer: Uint8Array | undefined;
     try {
-      buffer = this.#buffers.take();
       let at = offset;
-      for (let rest = vectors; rest.length > 0; rest = afterBytes(rest, stepBytes)) {
-        const step = firstBytes(rest, stepBytes);
-        gatherBytes(step, buffer);
-        at += await this.#writeStep(buffer.subarray(0, lengthOf(step)), at);
+      for (let rest = vectors; rest.length > 0;) {
+        let step = alignedStart(rest[0]);
+        if (step === undefined) {
+          const gathered = firstBytes(rest, stepBytes);
+          buffer ??= this.#buffers.take();
+          gatherBytes(gathered, buffer);
+          step = buffer.subarray(0, lengthOf(gathered));
+        }
+        await this.#writeStep(step, at);
+        at += step.length;
+        rest = afterBytes(rest, step.length);
       }
       return "written";
     } catch (error) {
@@ -87,15 +94,22 @@ export class DirectFile {
     return this.#handle.close();
   }
 
-  async #writeStep(bytes: Uint8Array, offset: number): Promise<number> {
+  async #writeStep(bytes: Uint8Array, offset: number): Promise<void> {
     for (let done = 0; done < bytes.length;) {
       const left = bytes.length - done;
       const { bytesWritten } = await this.#handle.write(bytes, done, left, offset + done);
       if (bytesWritten === 0) throw new Error("nothing was written");
       done += bytesWritten;
     }
-    return bytes.length;
   }
+}
+
+/** The whole blocks that a vector begins with, where they can be written from where they are. */
+function alignedStart(vector: Uint8Array | undefined): Uint8Array | undefined {
+  if (vector === undefined || !(vector.buffer instanceof SharedArrayBuffer)) return undefined;
+  const bytes = Math.floor(vector.length / directBlockBytes) * directBlockBytes;
+  const isAligned = vector.byteOffset % directBlockBytes === 0;
+  return isAligned && bytes > 0 ? vector.subarray(0, bytes) : undefined;
 }
 
 /** The file system wants other blocks, or there was no aligned memory. */

@@ -97,6 +97,32 @@ test("disk: a full device is full", { skip: withoutFullDevice }, async () => {
 
 const mebibyte = 1024 * 1024;
 
+test("disk: large writes out of memory that threads share are read back whole", async () => {
+  await inDirectory(async (disk, directory) => {
+    const { buffer } = new WebAssembly.Memory({ initial: 64, maximum: 64, shared: true });
+    const shared = new Uint8Array(buffer).map((_, i) => (i * 31) ^ (i >> 12));
+    new Uint8Array(buffer).set(shared);
+    const file = await disk.open("file", "create");
+    const part = (start: number, end: number) => new Uint8Array(buffer, start, end - start);
+    // Blocks where they lie, some behind them, some that do not begin at a page, and both in turn.
+    const writes = [
+      [part(0, mebibyte)],
+      [part(mebibyte, 2 * mebibyte + 5000)],
+      [part(100, mebibyte), part(8192, mebibyte + 96)],
+      [bytes(1), part(4096, 2 * mebibyte), part(4096, 4196), part(8192, 2 * mebibyte)],
+    ];
+    let at = 4096;
+    const expected: Uint8Array[] = [new Uint8Array(at)];
+    for (const vectors of writes) {
+      await file.writeDurably(vectors, at);
+      expected.push(...vectors);
+      at += vectors.reduce((sum, { length }) => sum + length, 0);
+    }
+    await file.close();
+    assert.equal(readFileSync(join(directory, "file")).compare(Buffer.concat(expected)), 0);
+  });
+});
+
 test("disk: large writes anywhere, between small ones, are read back whole", async () => {
   await inDirectory(async (disk, directory) => {
     const file = await disk.open("file", "create");

@@ -19,8 +19,11 @@ import { createWriteBuffers, DirectFile, directBlockBytes } from "./direct-file.
  */
 /** @limit Enough to keep a flash disk busy; more only wait in the kernel instead of here. */
 const readsMax = 6;
-/** @limit A batch of each of two lanes that is written and synced, and an extent that is made. */
-const writesMax = 3;
+/**
+ * @limit A batch of each of two lanes that is written and synced, an extent that is made, and a
+ * record of the commit log.
+ */
+const writesMax = 4;
 
 /** @limit Threads of libuv's pool that one disk can hold; for sizing UV_THREADPOOL_SIZE. */
 export const diskThreadsMax = readsMax + writesMax;

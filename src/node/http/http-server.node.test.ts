@@ -344,7 +344,13 @@ test("http server: at the deadline of a stop cuts what is still under way", asyn
 test("http server: an address in use is refused with the fix", async () => {
   await using first = await serve(echoLength);
   const log = (): void => undefined;
-  const options = { handler: echoLength, log, host: "127.0.0.1", port: first.port, finishMs: 10 };
+  const options = {
+    handler: echoLength,
+    log,
+    host: "127.0.0.1",
+    port: first.port,
+    finishMs: () => 10,
+  };
   const second = new HttpServer(options).run(new AbortController().signal);
   await assert.rejects(second, /another program listens there.*--listen/);
 });

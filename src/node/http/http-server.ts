@@ -29,8 +29,8 @@ export interface HttpServerOptions {
   /** Used until the files hold a pair that fits; without it, files that do not fit are an error. */
   readonly tlsPair?: TlsPair | undefined;
   readonly tlsReloadMs?: number | undefined;
-  /** Time that requests under way have to finish after the stop signal. */
-  readonly finishMs: number;
+  /** Time that requests under way have to finish; asked for once the signal has aborted. */
+  readonly finishMs: () => number;
   readonly limits?: Partial<HttpLimits> | undefined;
 }
 
@@ -121,7 +121,7 @@ export class HttpServer implements Service {
     for (const connection of this.#connections) connection.stop();
     const deadline = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, this.#options.finishMs);
+    }, this.#options.finishMs());
     await closed;
     clearTimeout(deadline);
     clearInterval(looks);

@@ -1,6 +1,7 @@
 import { unlinkSync, writeSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { scanAll } from "../../engine/scan-pages.ts";
+import type { CommitLog } from "../../engine/commit-log.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { bytesOf, ChangeMaker } from "../../engine/suite/rows.suite.ts";
 import { composeId } from "../../format/ids.ts";
@@ -35,6 +36,9 @@ const jobs: Readonly<Record<string, Job>> = {
       );
     }
   },
+
+  /** Does what `commit` does, with a log that takes each record at once: so syncs are its own. */
+  commitLogged: (...given) => jobs["commit"]?.(...given) ?? Promise.resolve(),
 
   /**
    * Increments a counter COUNT times by compare-and-set, eight at a time, each with a row of its
@@ -150,9 +154,16 @@ async function increment(engine: LmdbEngine, nextId: () => ChangeId): Promise<vo
   }
 }
 
+const readyLog: CommitLog = {
+  stamp: () => ({ generation: 1, instantUs: 1, wallMs: 1 }),
+  append: () => Promise.resolve(),
+  close: () => Promise.resolve(),
+};
+
 const [path = "", job = "", ...words] = process.argv.slice(2);
 const engine = await openTestIndex(path, {
   reserveBytes: 1024 * 1024,
+  commitLog: job === "commitLogged" ? readyLog : undefined,
   commitWaitMs: job === "putLate" ? 500 : undefined,
   onFailed: () => say("failed sync"),
 });

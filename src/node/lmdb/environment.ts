@@ -40,15 +40,23 @@ const lockFileBytes = readersMax * 64 + 4096;
 
 export const dataFileOf = (path: string): string => join(path, "data.mdb");
 
+export interface EnvironmentOptions {
+  /**
+   * A commit syncs its pages, and its meta page only with the pages of the next one: a power cut
+   * may undo the last commit, and no other. For an index that is rolled forward from its log.
+   */
+  readonly mayLoseLastCommit?: boolean | undefined;
+}
+
 /** Opens the environment that is there; StoreError `missing` where there is none. */
-export function openEnvironment(path: string): Database {
+export function openEnvironment(path: string, options: EnvironmentOptions = {}): Database {
   if (!hasEnvironment(path)) throw new StoreError("missing", `there is no index in ${path}`);
   try {
     assertDataFile(dataFileOf(path));
     syncFile(dataFileOf(path));
     syncFile(path);
     syncFile(dirname(path));
-    return openDatabase(path);
+    return openDatabase(path, options);
   } catch (thrown) {
     throw toStoreError(thrown, `index in ${path}: opening`);
   }
@@ -75,9 +83,10 @@ export function makeEnvironment(path: string): void {
   syncFile(dirname(path));
 }
 
-function openDatabase(path: string): Database {
+function openDatabase(path: string, options: EnvironmentOptions = {}): Database {
   return open<Uint8Array, Uint8Array>({
     path,
+    noMetaSync: options.mayLoseLastCommit === true,
     noSubdir: false,
     encoding: "binary",
     keyEncoding: "binary",

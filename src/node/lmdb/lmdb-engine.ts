@@ -2,6 +2,7 @@ import type { Transaction } from "lmdb";
 import type { Ready } from "../../base/ready.ts";
 import { StoreError, isStoreError, messageOf } from "../../base/errors.ts";
 import { LoopShare } from "../../base/loop-share.ts";
+import type { CommitLog } from "../../engine/commit-log.ts";
 import { assertChange, assertRead, assertScan } from "../../engine/contract.ts";
 import type {
   Change,
@@ -57,6 +58,11 @@ export interface LmdbOptions {
   readonly loop?: LoopShare | undefined;
   /** A commit waits no longer than this: then it is refused, or its outcome is `unknown`. */
   readonly commitWaitMs?: number | undefined;
+  /**
+   * Every commit is appended to it first; the engine closes it. Then the last commit may be undone
+   * by a power cut: whoever opens the index again rolls it forward.
+   */
+  readonly commitLog?: CommitLog | undefined;
   /** Space kept ahead in the data file for when the disk is full. */
   readonly reserveBytes?: number | undefined;
 }
@@ -72,15 +78,21 @@ export interface LmdbEngine extends Engine {
 export async function openLmdbEngine(options: LmdbOptions): Promise<LmdbEngine> {
   const { path, reserveBytes = reserveBytesDefault } = options;
   const place = new DataFilePlace(dataFileOf(path));
-  const database = openEnvironment(path);
+  const environment = { mayLoseLastCommit: options.commitLog !== undefined };
+  const database = openEnvironment(path, environment);
+  // The binding's reads see the transaction that the same handle has under way, also those of a
+  // snapshot; one that waits for its log is under way for long.
+  const isSplit = options.commitLog !== undefined;
+  const reading = isSplit ? openEnvironment(path, environment) : database;
   process.on("exit", endAtOnce);
   try {
     // LMDB makes what it does not find: it must not have found another file than we did.
     if (!place.isKept()) throw new StoreError("missing", `index in ${path}: replaced while opened`);
     const reserve = new FileReserve(database, path, reserveBytes);
     await reserve.fill();
-    return new LmdbRows(options, { database, reserve, place });
+    return new LmdbRows(options, { database, reading, reserve, place });
   } catch (thrown) {
+    if (isSplit) await reading.close();
     await database.close();
     place.close();
     process.off("exit", endAtOnce);
@@ -100,7 +112,10 @@ function endAtOnce(): void {
 }
 
 interface OpenedFiles {
+  /** Writes. */
   readonly database: Database;
+  /** Reads; the same handle where there is no log. */
+  readonly reading: Database;
   readonly reserve: FileReserve;
   readonly place: DataFilePlace;
 }
@@ -123,6 +138,7 @@ class LmdbRows implements LmdbEngine {
   readonly #options: LmdbOptions;
   readonly #what: string;
   readonly #database: Database;
+  readonly #reading: Database;
   readonly #scanner: RowScanner;
   readonly #reserve: FileReserve;
   readonly #place: DataFilePlace;
@@ -132,18 +148,20 @@ class LmdbRows implements LmdbEngine {
   readonly #snapshots = new Set<EngineSnapshot>();
   #state: "open" | "failed" | "closed" = "open";
 
-  constructor(options: LmdbOptions, { database, reserve, place }: OpenedFiles) {
+  constructor(options: LmdbOptions, { database, reading, reserve, place }: OpenedFiles) {
     this.#options = options;
     this.#loop = options.loop ?? new LoopShare(nextTurn);
     this.#what = `index in ${options.path}`;
     this.#database = database;
-    this.#scanner = new RowScanner(database, options.hash);
+    this.#reading = reading;
+    this.#scanner = new RowScanner(reading, options.hash);
     this.#reserve = reserve;
     this.#place = place;
     this.#reader = this.#readerOf(undefined, () => this.#assertOpen());
     this.#commits = new GroupCommit({
       database,
       hash: options.hash,
+      commitLog: options.commitLog,
       what: this.#what,
       reserve,
       isInPlace: () => place.isKept(),
@@ -173,8 +191,8 @@ class LmdbRows implements LmdbEngine {
   snapshot(): EngineSnapshot {
     this.#assertOpen();
     const transaction = this.#attempt("snapshot", () => {
-      this.#database.resetReadTxn();
-      return this.#database.useReadTransaction();
+      this.#reading.resetReadTxn();
+      return this.#reading.useReadTransaction();
     });
     const reader = this.#readerOf(transaction, () => {
       this.#assertOpen();
@@ -198,7 +216,7 @@ class LmdbRows implements LmdbEngine {
 
   verify(): Verification {
     this.#assertOpen();
-    return verifyDatabase(this.#database, this.#options.path, this.#options.hash);
+    return verifyDatabase(this.#reading, this.#options.path, this.#options.hash);
   }
 
   clearStaleReaders(): number {
@@ -210,7 +228,9 @@ class LmdbRows implements LmdbEngine {
     if (this.#state === "closed") return;
     this.#state = "closed";
     await this.#commits.close();
+    await this.#options.commitLog?.close();
     for (const snapshot of this.#snapshots) snapshot.close();
+    if (this.#reading !== this.#database) await this.#reading.close();
     await this.#database.close();
     this.#reserve.close();
     this.#place.close();
@@ -234,7 +254,7 @@ class LmdbRows implements LmdbEngine {
         assertRead(keys);
         return whenFree(() => {
           const rows = this.#attempt("read", () =>
-            readRows(this.#database, hash, keys, transaction),
+            readRows(this.#reading, hash, keys, transaction),
           );
           loop.count(workOf(rows));
           return rows;
@@ -268,7 +288,7 @@ class LmdbRows implements LmdbEngine {
   #tellStalled(waitedMs: number, waitFor: "lock" | "sync"): void {
     const reasons = {
       lock: "another process has the lock of the index's writer",
-      sync: "the disk of the index does not finish a sync",
+      sync: "a disk of the index, or of its log, does not finish a sync",
     };
     const fields = { waitedMs, reason: reasons[waitFor] };
     this.#options.log("warn", "commits_stalled", { path: this.#options.path, ...fields });

@@ -1,8 +1,9 @@
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { must } from "../../base/assert.ts";
-import { StoreError, messageOf } from "../../base/errors.ts";
+import { StoreError } from "../../base/errors.ts";
 import type { BodyHasher, HashAlgorithm } from "../../platform/hash.ts";
 import { kernelBytes, type KernelMemory, type MemoryRange } from "./kernel-memory.ts";
+import { startKernelThread } from "./kernel-thread.ts";
 
 export type ToHashThread =
   | { readonly id: number; readonly kind: "open"; readonly algorithm: HashAlgorithm }
@@ -102,16 +103,11 @@ class HashThread {
 
   constructor(memory: KernelMemory, range: MemoryRange) {
     this.#memory = memory;
-    this.worker = new Worker(new URL("hash-thread-main.ts", import.meta.url), {
-      workerData: range,
-      execArgv: [],
-      // It keeps nothing but a few hashers.
-      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 32 },
+    const main = new URL("hash-thread-main.ts", import.meta.url);
+    this.worker = startKernelThread(main, range, {
+      answered: (answer) => this.#receive(answer as FromHashThread), // its main's only message
+      ended: (why) => this.#fail(why),
     });
-    this.worker.on("message", (answer: FromHashThread) => this.#receive(answer));
-    this.worker.on("error", (error) => this.#fail(messageOf(error)));
-    this.worker.on("exit", (code) => this.#fail(`it ended with ${code}`));
-    this.worker.unref();
   }
 
   get isAlive(): boolean {

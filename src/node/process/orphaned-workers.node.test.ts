@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import {
@@ -44,7 +44,8 @@ test(
     const put = await connectionTo(again).send("PUT", "/bucket/key", { body: "x" });
     assert.equal(put.status, 200);
     assert.equal(await second.stop(), 0, second.output);
-    assert.ok(!existsSync(`${directory}/${processListFile}`));
+    const stopped = decodeProcessList(readFileSync(`${directory}/${processListFile}`, "utf8"));
+    assert.deepEqual(stopped?.processes, []);
   },
 );
 

@@ -5,14 +5,18 @@ import type { AccessKey } from "../../auth/access-key.ts";
 import { Metrics } from "../../admin/metrics.ts";
 import { must } from "../../base/assert.ts";
 import { aborted } from "../../base/ready.ts";
-import { StoreError, type StoreErrorCode } from "../../base/errors.ts";
+import { isStoreError, messageOf, StoreError, type StoreErrorCode } from "../../base/errors.ts";
+import type { DiskId } from "../../format/ids.ts";
 import type { Platform, Service } from "../../platform/platform.ts";
 import { SessionRegister } from "../../server/session-roster.ts";
 import type { Settings } from "../../server/settings.ts";
 import type { TreeQuestion } from "../../server/tree-questions.ts";
 import { diskThreadsMax } from "../disk/disk.ts";
 import { listenError } from "../http/http-server.ts";
-import type { StoreLocation } from "../store/store-directories.ts";
+import { loggedDisksMin } from "../store/index-log.ts";
+import type { ServedDirectories } from "../store/served-directories.ts";
+import type { ShippingAccess } from "../client/shipping-target.ts";
+import type { StoreLocation } from "../store/store-location.ts";
 import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { QuestionRounds } from "./question-rounds.ts";
 import { readTlsPair, reloadMs, tlsFilesOf, type TlsPair, TlsReload } from "../http/tls.ts";
@@ -31,21 +35,36 @@ import { version } from "../version.ts";
 
 export interface SupervisorOptions {
   readonly platform: Platform;
+  /** The store, with the directories that it had at the start. */
   readonly location: StoreLocation;
+  /** The directories that it has now. */
+  readonly served: ServedDirectories;
   readonly settings: Settings;
   /** Front-end processes. */
   readonly workers: number;
   readonly rootKey: AccessKey;
   /** The key of secrets, in hexadecimal. */
   readonly secretsKey: string;
+  readonly shippingAccess: ShippingAccess | undefined;
   /** The log is for programs, also on a terminal. */
   readonly jsonLog: boolean;
   /** Called when all workers serve for the first time. */
   readonly onReady: (port: number) => void;
   /**
-   * After a failed sync, with every process stopped: throws where the index cannot be used again.
+   * After a failed sync, or where the index is gone, with every process stopped: throws where it
+   * cannot be used again, nor made again, and where the signal aborts meanwhile.
    */
-  readonly verifyIndex: () => Promise<void>;
+  readonly recoverIndex: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Once a store of one disk has more, with every process stopped: the index has a log from then
+   * on. Resolves to the disks that the store has.
+   */
+  readonly beginLog: () => Promise<number>;
+  /**
+   * With every process stopped: makes the copy of the index on that disk the index, and that the
+   * first of the directories that are served. Throws where it cannot.
+   */
+  readonly moveIndex: (disk: DiskId) => Promise<void>;
 }
 
 /** Failures of a worker that another try at the start would meet again. */
@@ -57,6 +76,13 @@ const endsStart: ReadonlySet<StoreErrorCode | undefined> = new Set([
   "missing",
   "storage_full",
   "read_only",
+  "io",
+]);
+/** Failures of a worker while the store is served that say that its index is not what it was. */
+const losesIndex: ReadonlySet<StoreErrorCode | undefined> = new Set([
+  "missing",
+  "foreign",
+  "corrupt",
   "io",
 ]);
 /**
@@ -77,6 +103,18 @@ const heapFlags = {
 } as const satisfies Record<WorkerRole, readonly string[]>;
 /** @limit Beyond the time that requests have to finish: sealing extents and closing the index. */
 const closingMs = 10_000;
+/**
+ * @limit Requests under way have so long to finish where the index moves to another disk: nobody is
+ * answered meanwhile, so who takes longer is cut off, and has to ask again.
+ */
+const finishForMoveMs = 3_000;
+/**
+ * @limit Disks that may be added while the server runs, and have threads of their own for file
+ * operations in each worker; those of more of them share threads until the next start.
+ */
+const spareDisks = 8;
+/** @limit Time between looks for disks that are missing or were mounted elsewhere. */
+const directoriesLookMs = 3_000;
 
 export class Supervisor implements Service {
   readonly name = "supervisor";
@@ -87,10 +125,19 @@ export class Supervisor implements Service {
   readonly #list: WorkerList;
   readonly #waiting = new Set<WorkerSlot>();
   #slots: readonly WorkerSlot[] = [];
+  /** Workers have threads for as many, and some to spare. */
+  readonly #disksAtStart: number;
   #port = 0;
   #ready = false;
   #failure: StoreError | undefined;
   #indexFailure: string | undefined;
+  /** The disks that the store has, as processes are started with: with one the index has no log. */
+  #known: number;
+  #mayBeginLog = false;
+  /** The disk with a copy of the index that is to become the index. */
+  #moveTo: DiskId | undefined;
+  /** Why the last copy of the index did not become it. */
+  #moveFailure: string | undefined;
   /**
    * The last that could be used: what a worker begins with, whatever the files hold at that moment.
    */
@@ -101,9 +148,14 @@ export class Supervisor implements Service {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#questions = new QuestionRounds(options.platform.clock);
-    const [first] = options.location.directories;
-    const directory = must(first, "a store has a data directory").path;
-    this.#list = new WorkerList(directory, options.platform.log);
+    const { current, missing } = options.served;
+    this.#disksAtStart = current.length + missing.length;
+    this.#known = options.location.known;
+    const home = (): string => {
+      const [first] = options.served.current;
+      return must(first, "a store has a data directory").path;
+    };
+    this.#list = new WorkerList(home, options.platform.log);
     sampleProcess(this.#metrics);
     this.#metrics.sampled(
       "gauge",
@@ -137,7 +189,7 @@ export class Supervisor implements Service {
 
   /** Runs until the signal aborts and every worker has ended; rejects where the tree cannot run. */
   async run(signal: AbortSignal): Promise<void> {
-    const { settings, platform, verifyIndex } = this.#options;
+    const { settings } = this.#options;
     cluster.setupPrimary({
       exec: join(import.meta.dirname, "worker-main.ts"),
       args: [],
@@ -146,19 +198,101 @@ export class Supervisor implements Service {
     cluster.schedulingPolicy = cluster.SCHED_NONE;
     this.#port = await claimPort(settings.listen);
     const tls = this.#followTlsFiles();
+    const ended = new AbortController();
+    const directories = this.#followDirectories(AbortSignal.any([signal, ended.signal]));
     try {
       while (!signal.aborted) {
         await this.#runTree(signal);
         if (this.#failure !== undefined) throw this.#failure;
-        if (this.#indexFailure === undefined) return;
-        platform.log("error", "index_verification_started", { reason: this.#indexFailure });
-        this.#indexFailure = undefined;
-        await verifyIndex();
-        platform.log("warn", "index_verified", {});
+        if (!(await this.#changeIndex(signal))) return;
       }
     } finally {
       tls?.stop();
+      ended.abort();
+      await directories;
     }
+  }
+
+  /** Does what all processes were stopped for; false where they are not to be started again. */
+  async #changeIndex(signal: AbortSignal): Promise<boolean> {
+    const { platform, recoverIndex, beginLog } = this.#options;
+    const moveTo = this.#moveTo;
+    this.#moveTo = undefined;
+    if (this.#indexFailure === undefined) {
+      if (signal.aborted) return false;
+      if (this.#mayBeginLog) {
+        this.#mayBeginLog = false;
+        this.#known = await beginLog();
+      } else if (moveTo !== undefined) await this.#moveIndex(moveTo);
+      else return false;
+    }
+    if (this.#indexFailure === undefined) return true;
+    platform.log("error", "index_verification_started", { reason: this.#indexFailure });
+    this.#indexFailure = undefined;
+    await recoverIndex(signal);
+    this.#moveFailure = undefined; // it may be elsewhere
+    platform.log("warn", "index_verified", {});
+    return true;
+  }
+
+  async #moveIndex(disk: DiskId): Promise<void> {
+    const { platform, moveIndex, served } = this.#options;
+    try {
+      await moveIndex(disk);
+      this.#moveFailure = undefined;
+    } catch (thrown) {
+      const message = messageOf(thrown);
+      this.#moveFailure = message;
+      platform.log("error", "index_not_handed_over", { message });
+      if (served.current[0]?.disk === disk) this.#indexFailure = message;
+    }
+  }
+
+  /** Takes disks in that come back, and follows those that are mounted elsewhere. Never throws. */
+  async #followDirectories(signal: AbortSignal): Promise<void> {
+    const { platform, served } = this.#options;
+    for (;;) {
+      await platform.clock.sleep(directoriesLookMs, signal);
+      if (signal.aborted) return;
+      if (await served.look()) this.#sendDirectories();
+    }
+  }
+
+  #sendDirectories(): void {
+    const directories = this.#options.served.current;
+    for (const slot of this.#slots) slot.send({ type: "directories", directories });
+  }
+
+  /** Never rejects. */
+  async #takeIn(asking: WorkerSlot, request: number, path: string): Promise<void> {
+    const { served, platform } = this.#options;
+    try {
+      const result = { mount: await served.takeIn(path) };
+      this.#sendDirectories();
+      asking.send({ type: "taken_in", request, result });
+      const disks = served.current.length + served.missing.length;
+      if (disks <= this.#disksAtStart + spareDisks) return;
+      const fix = "restart the server, so that each has threads of its own";
+      platform.log("warn", "disks_share_threads", { disks, fix });
+    } catch (thrown) {
+      const message = messageOf(thrown);
+      platform.log("warn", "directory_not_taken_in", { path, message });
+      const code = isStoreError(thrown) ? thrown.code : "io";
+      asking.send({ type: "taken_in", request, result: { code, message } });
+    }
+  }
+
+  /** Never rejects. */
+  async #disksChanged(removed: readonly DiskId[]): Promise<void> {
+    const { served, platform } = this.#options;
+    for (const disk of removed) await served.letGo(disk);
+    this.#sendDirectories();
+    const disks = served.current.length + served.missing.length;
+    if (!this.#ready || this.#known >= loggedDisksMin || disks < loggedDisksMin) return;
+    // All processes must append to it from the same commit on.
+    platform.log("warn", "log_begins", { disks, restart: "of all processes" });
+    this.#mayBeginLog = true;
+    this.#stopTree.abort();
   }
 
   #followTlsFiles(): TlsReload | undefined {
@@ -204,15 +338,20 @@ export class Supervisor implements Service {
   }
 
   #slot(name: string, role: WorkerSlot["role"]): WorkerSlot {
-    const { platform, location, settings } = this.#options;
+    const { platform, settings } = this.#options;
     return new WorkerSlot({
       name,
       role,
       heapFlags: heapFlags[role],
       platform,
       list: this.#list,
-      threads: location.directories.length * diskThreadsMax + threadsReserve,
-      stopMs: settings.drain + closingMs,
+      threads: (this.#disksAtStart + spareDisks) * diskThreadsMax + threadsReserve,
+      finishMs: () => {
+        return this.#moveTo === undefined
+          ? settings.drain
+          : Math.min(settings.drain, finishForMoveMs);
+      },
+      closingMs,
       silenceMs: settings["worker-silence"],
       privateBytesMax: settings["worker-memory"],
       events: {
@@ -228,10 +367,22 @@ export class Supervisor implements Service {
   }
 
   #begun(slot: WorkerSlot, run: number): ToWorker {
-    const { location, settings, rootKey, secretsKey, jsonLog } = this.#options;
+    const { served, settings, rootKey, secretsKey, jsonLog } = this.#options;
+    const known = this.#known;
+    const location = { ...this.#options.location, directories: served.current, known };
     this.#register.begins(run);
     const { name, role } = slot;
-    const common = { location, settings, rootKey, secretsKey, jsonLog };
+    const shippingAccess = role === "background" ? this.#options.shippingAccess : undefined;
+    const moveFailure = this.#moveFailure;
+    const common = {
+      location,
+      settings,
+      rootKey,
+      secretsKey,
+      jsonLog,
+      shippingAccess,
+      moveFailure,
+    };
     return { type: "start", name, role, ...common, port: this.#port, tlsPair: this.#tlsPair };
   }
 
@@ -253,6 +404,17 @@ export class Supervisor implements Service {
         // Never rejects; ends within the gathering's time.
         void this.#gather(slot, message.request, message.question);
         return;
+      case "take_in":
+        void this.#takeIn(slot, message.request, message.path);
+        return;
+      case "disks_changed":
+        void this.#disksChanged(message.removed);
+        return;
+      case "move_index":
+        if (!this.#ready) return; // it asks again
+        this.#moveTo = message.disk;
+        this.#stopTree.abort();
+        return;
       case "index_failed":
         this.#indexFailure ??= `${slot.name}: ${message.message}`;
         this.#stopTree.abort();
@@ -260,7 +422,7 @@ export class Supervisor implements Service {
       case "failed":
         // The index is not where it was, or is another: whether the store can go on shows once
         // every process has let go of it.
-        if (this.#ready && (message.code === "missing" || message.code === "foreign")) {
+        if (this.#ready && losesIndex.has(message.code)) {
           this.#indexFailure ??= `${slot.name}: ${message.message}`;
           this.#stopTree.abort();
           return;

@@ -2,7 +2,9 @@ import { messageOf } from "../../base/errors.ts";
 import type { SessionRoster } from "../../server/session-roster.ts";
 import { emptyRoster } from "../../server/session-roster.ts";
 import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
-import type { FromWorker, StartMessage, ToWorker } from "./messages.ts";
+import type { DiskId } from "../../format/ids.ts";
+import type { StoreLocation } from "../store/store-location.ts";
+import type { FromWorker, StartMessage, TakenIn, ToWorker } from "./messages.ts";
 import { aliveEveryMs } from "./silence.ts";
 
 /**
@@ -11,17 +13,25 @@ import { aliveEveryMs } from "./silence.ts";
  */
 const answersMs = 3_000;
 
+/** @limit A directory is looked at, locked and written by then, or its disk is to be looked at. */
+const takeInMs = 8_000;
+
 /** A worker's end of the channel to the supervisor. */
 export class WorkerChannel {
   readonly #stop = new AbortController();
   readonly #started = Promise.withResolvers<StartMessage>();
+  readonly #takeIns = new Map<number, (result: TakenIn) => void>();
+  #directories: StoreLocation["directories"] = [];
   readonly #questions = new Map<number, (answers: readonly NamedAnswer[]) => void>();
   #requests = 0;
   #roster = emptyRoster;
+  #finishMs: number | undefined;
   /** Answers the questions of other processes. */
   answer: ((question: TreeQuestion) => TreeAnswer) | undefined;
   /** Called when somebody began or died. */
   onRoster: (() => void) | undefined;
+  /** Called when data directories or disks of the store have changed. */
+  onDirectories: (() => void) | undefined;
   /** Called with what was thrown while a message was taken. */
   onFault: ((thrown: unknown) => void) | undefined;
 
@@ -51,9 +61,19 @@ export class WorkerChannel {
     return this.#stop.signal;
   }
 
+  /** The time that requests under way have to finish; undefined until it must end. */
+  get finishMs(): number | undefined {
+    return this.#finishMs;
+  }
+
   /** The roster as the supervisor sent it last. */
   get roster(): SessionRoster {
     return this.#roster;
+  }
+
+  /** The data directories that are locked, as the supervisor said last. */
+  get directories(): StoreLocation["directories"] {
+    return this.#directories;
   }
 
   send(message: FromWorker): void {
@@ -62,6 +82,27 @@ export class WorkerChannel {
 
   indexFailed(cause: unknown): void {
     this.send({ type: "index_failed", message: messageOf(cause) });
+  }
+
+  /** Has the supervisor lock a directory, and make it one of the store's. */
+  takeIn(path: string): Promise<TakenIn> {
+    const request = ++this.#requests;
+    return new Promise((resolve) => {
+      const message = `${path} did not answer within ${takeInMs / 1000} s: see the system's log`;
+      const timeout = setTimeout(() => finish({ code: "unavailable", message }), takeInMs);
+      const finish = (result: TakenIn): void => {
+        clearTimeout(timeout);
+        this.#takeIns.delete(request);
+        resolve(result);
+      };
+      this.#takeIns.set(request, finish);
+      this.send({ type: "take_in", request, path });
+    });
+  }
+
+  /** Has all processes look at the registry now. */
+  disksChanged(removed: readonly DiskId[]): void {
+    this.send({ type: "disks_changed", removed });
   }
 
   /** Asks the other processes of the tree, and resolves with their answers. */
@@ -82,9 +123,18 @@ export class WorkerChannel {
   #receive(message: ToWorker): void {
     switch (message.type) {
       case "start":
+        this.#directories = message.location.directories;
         this.#started.resolve(message);
         return;
+      case "directories":
+        this.#directories = message.directories;
+        this.onDirectories?.();
+        return;
+      case "taken_in":
+        this.#takeIns.get(message.request)?.(message.result);
+        return;
       case "stop":
+        this.#finishMs = message.finishMs;
         this.#stop.abort();
         return;
       case "roster":

@@ -7,10 +7,15 @@ import { openFrontEnd } from "../../server/front-end.ts";
 import { rootCredentials } from "../../server/root-credentials.ts";
 import { runServices } from "../../server/services.ts";
 import { isAlive } from "../../server/session-roster.ts";
+import type { Settings } from "../../server/settings.ts";
+import type { WriterLimits } from "../../server/store-core.ts";
 import { HttpServer } from "../http/http-server.ts";
 import { tlsFilesOf } from "../http/tls.ts";
 import { createSecretCipher } from "../platform/secret-cipher.ts";
+import { openShippingTarget } from "../client/shipping-target.ts";
 import { openStore } from "../store/open-store.ts";
+import { diskFeedOf } from "./directory-feed.ts";
+import { indexMoverOf } from "./index-mover.ts";
 import type { StartMessage } from "./messages.ts";
 import { sampleHttp, sampleProcess } from "./process-metrics.ts";
 import { RequestLines } from "./request-lines.ts";
@@ -29,19 +34,23 @@ export async function runFrontEnd(
   });
   const log = new RequestLines(start.jsonLog);
   const frontEnd = await openFrontEnd({
-    machine: opened.machine,
+    machine: { ...opened.machine, diskFeed: diskFeedOf(platform, channel, opened) },
     rootKey: rootCredentials(rootKey, location.store, platform.hash),
     secretCipher: createSecretCipher(secretsKey, platform.random),
     region: settings.region,
     domains: settings.domain,
     acceptsV2: settings["signature-v2"] === "on",
-    limits: { sealAfterMs: settings["seal-after"], reserveBytes: settings.reserve },
+    limits: { ...writerLimits(settings), reserveBytes: settings.reserve },
     partsPerCommit: partsPerCommitMax,
     requestsPerKey: settings["requests-per-key"],
     name,
     requestLog: { which: settings["request-log"], write: (record) => log.write(record) },
     askOthers: (question) => channel.gather(question),
     stopping: channel.stopSignal,
+    directoryOwner: {
+      takeIn: (path) => channel.takeIn(path),
+      disksChanged: (removed) => channel.disksChanged(removed),
+    },
   });
   channel.send({ type: "opened", session: frontEnd.core.keymap.session.id });
   sampleProcess(frontEnd.metrics);
@@ -54,7 +63,7 @@ export async function runFrontEnd(
     shared: true,
     tls: tlsFilesOf(settings["tls-cert"], settings["tls-key"]),
     tlsPair: start.tlsPair,
-    finishMs: settings.drain,
+    finishMs: () => channel.finishMs ?? settings.drain,
     limits: { connections: settings.connections, requests: settings.requests },
   });
   log.sample(frontEnd.metrics);
@@ -77,6 +86,10 @@ export async function runFrontEnd(
   }
 }
 
+function writerLimits(settings: Settings): Pick<WriterLimits, "sealAfterMs" | "extentBytes"> {
+  return { sealAfterMs: settings["seal-after"], extentBytes: settings["extent-size"] };
+}
+
 /** Does the work that no request waits for, until asked to stop. */
 export async function runBackground(
   platform: Platform,
@@ -85,18 +98,29 @@ export async function runBackground(
 ): Promise<void> {
   const { settings, location } = start;
   const uploadIdleDays = settings["upload-idle-days"];
+  const place = settings["ship-index"];
   const opened = await openStore(platform, location, (cause) => {
     channel.indexFailed(cause);
   });
   const background = await openBackground({
-    machine: opened.machine,
-    writerLimits: { sealAfterMs: settings["seal-after"] },
+    machine: { ...opened.machine, diskFeed: diskFeedOf(platform, channel, opened) },
+    writerLimits: writerLimits(settings),
     limits: {
       deadShare: settings["compact-at"],
+      smallBytes: settings["code-from"],
+      encodedBytesMin: settings["code-from"],
+      transferShare: settings["background-share"],
+      diskGraceMs: settings["repair-after"],
+      scrubMs: settings["scrub-days"] * 24 * 3_600_000,
+      restoreWindowMs: settings["restore-window"],
       uploadIdleMs: uploadIdleDays === 0 ? undefined : uploadIdleDays * 24 * 3_600_000,
     },
     verifyIndexMs: settings["verify-index-every"],
+    shippingTarget:
+      place && openShippingTarget(platform.clock, place, settings, start.shippingAccess),
+    indexMover: indexMoverOf(platform, channel, start),
     isAlive: (session) => isAlive(channel.roster, session),
+    askOthers: (question) => channel.gather(question),
   });
   channel.send({ type: "opened", session: background.core.keymap.session.id });
   sampleProcess(background.metrics);

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from "node:cluster";
 import type { Platform } from "../../platform/platform.ts";
 import { rootKeyVariables } from "../../server/root-credentials.ts";
+import { shippingKeyVariables } from "../client/shipping-target.ts";
 import { readPrivateBytes, readProcess } from "../platform/process-table.ts";
 import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { lookMs, Silence } from "./silence.ts";
@@ -43,8 +44,10 @@ export interface SlotOptions {
   readonly list: WorkerList;
   /** Threads for file operations in the worker. */
   readonly threads: number;
-  /** The time that a worker has to stop. */
-  readonly stopMs: number;
+  /** The time that requests under way have to finish when a worker is to stop. */
+  readonly finishMs: () => number;
+  /** The time that it has beyond that. */
+  readonly closingMs: number;
   /** A worker that says nothing for this long hangs, and is replaced. */
   readonly silenceMs: number;
   /** A worker that holds more private memory is stopped in order, and replaced. */
@@ -113,7 +116,9 @@ export class WorkerSlot {
     const worker = cluster.fork({
       UV_THREADPOOL_SIZE: String(threads),
       MALLOC_ARENA_MAX: String(mallocArenasMax),
-      [rootKeyVariables.secretAccessKey]: undefined, // comes by the channel
+      // These come by the channel.
+      [rootKeyVariables.secretAccessKey]: undefined,
+      [shippingKeyVariables.secretAccessKey]: undefined,
     });
     this.#worker = worker;
     const ended = new Promise<string>((resolve) => {
@@ -137,8 +142,9 @@ export class WorkerSlot {
     this.send(first);
     void this.#killIfHung(worker, silence, gone.signal); // never rejects; ends with the worker
     const stop = async (): Promise<void> => {
-      this.send({ type: "stop" });
-      await clock.sleep(this.#options.stopMs, gone.signal);
+      const finishMs = this.#options.finishMs();
+      this.send({ type: "stop", finishMs });
+      await clock.sleep(finishMs + this.#options.closingMs, gone.signal);
       if (!gone.signal.aborted) worker.process.kill("SIGKILL");
     };
     const onAbort = (): void => void stop(); // ends with the worker

@@ -20,7 +20,8 @@ import {
   verifyDataFile,
   verifyLmdb,
 } from "../lmdb/lmdb-engine.ts";
-import { disksOf, indexPath, type StoreLocation } from "./store-directories.ts";
+import { disksOf, indexPath } from "./store-directories.ts";
+import type { StoreLocation } from "./store-location.ts";
 import { StoreLock } from "./store-lock.ts";
 import { endOrphanedWorkers } from "./worker-list.ts";
 

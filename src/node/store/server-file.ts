@@ -15,8 +15,9 @@ import type { Log } from "../../platform/platform.ts";
  * next one starts; nobody answers there then, and the command says so.
  */
 export class ServerFile implements Disposable {
-  readonly #path: string;
+  #path: string;
   readonly #log: Log;
+  #server: RunningServer | undefined;
 
   /** The caller holds the lock of the data directory. */
   constructor(directory: string, log: Log) {
@@ -27,12 +28,24 @@ export class ServerFile implements Disposable {
 
   /** It is not synced: a power cut ends the server, too. A full disk stops no server. */
   write(server: RunningServer): void {
+    this.#server = server;
     try {
       writeFileSync(`${this.#path}.new`, encodeRunningServer(server));
       renameSync(`${this.#path}.new`, this.#path);
     } catch (error) {
       this.#log("warn", "server_file_not_written", { message: messageOf(error) });
     }
+  }
+
+  /** Another data directory, whose lock the caller holds, is the first one from now on. */
+  moveTo(directory: string): void {
+    try {
+      rmSync(this.#path, { force: true });
+    } catch (error) {
+      this.#log("warn", "server_file_not_removed", { message: messageOf(error) }); // its disk is lost
+    }
+    this.#path = join(directory, runningServerFile);
+    if (this.#server !== undefined) this.write(this.#server);
   }
 
   [Symbol.dispose](): void {

@@ -1,13 +1,15 @@
-import { readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../../base/errors.ts";
 import {
   decodeProcessList,
   encodeProcessList,
   type ListedProcess,
+  type ProcessList,
   processListFile,
 } from "../../format/data-directory.ts";
 import type { Clock, Log, Platform } from "../../platform/platform.ts";
+import { syncPath, writePrivateFile } from "../disk/small-file.ts";
 import { readProcess } from "../platform/process-table.ts";
 
 /*
@@ -17,7 +19,10 @@ import { readProcess } from "../platform/process-table.ts";
  * process that holds the directory's lock next, and so knows that their supervisor is dead, ends
  * those that are left. A process is one of them when its id and the time it began are those in the
  * list, on the same start of the same machine. Where the system does not tell when a process began,
- * the list stays empty.
+ * none is listed.
+ *
+ * After a stop in good order, with the index synced, a list without processes stands there. So the
+ * next start knows whether a power cut can have undone the last commit of the index.
  */
 
 /** @limit A killed process may take a while to go, as when it waits for a disk. */
@@ -27,13 +32,13 @@ const goneLookMs = 20;
 
 /** The workers of this supervisor, as the next one finds them. */
 export class WorkerList {
-  readonly #path: string;
+  readonly #directory: () => string;
   readonly #log: Log;
   readonly #processes = new Map<number, ListedProcess>();
 
-  /** `directory` is the first data directory. */
-  constructor(directory: string, log: Log) {
-    this.#path = join(directory, processListFile);
+  /** `directory` is the first data directory, which may become another. */
+  constructor(directory: () => string, log: Log) {
+    this.#directory = directory;
     this.#log = log;
   }
 
@@ -51,14 +56,15 @@ export class WorkerList {
 
   /** It is not synced: a power cut ends the processes, too. A full disk stops no worker. */
   #write(): void {
+    const path = join(this.#directory(), processListFile);
     const list = { machine: machineName(), processes: [...this.#processes.values()] };
     try {
       if (list.processes.length === 0) {
-        rmSync(this.#path, { force: true });
+        rmSync(path, { force: true });
         return;
       }
-      writeFileSync(`${this.#path}.new`, encodeProcessList(list));
-      renameSync(`${this.#path}.new`, this.#path);
+      writeFileSync(`${path}.new`, encodeProcessList(list));
+      renameSync(`${path}.new`, path);
     } catch (error) {
       this.#log("warn", "worker_list_not_written", { message: messageOf(error) });
     }
@@ -81,15 +87,45 @@ export async function endOrphanedWorkers(
   for (const one of left) await untilGone(one, clock);
 }
 
+/** Notes durably that no process has the index open, and that all of it is synced. */
+export function noteStopped(directory: string): void {
+  const list = encodeProcessList({ machine: machineName(), processes: [] });
+  writePrivateFile(join(directory, processListFile), list);
+}
+
+/** Before the store is served again; durable, so that no power cut brings the note back. */
+export function forgetStopped(directory: string): void {
+  const path = join(directory, processListFile);
+  if (!existsSync(path)) return;
+  rmSync(path);
+  syncPath(directory);
+}
+
+/**
+ * True where no power cut can have undone a commit of the index since the store was served last: it
+ * was stopped in good order, or its processes were killed since this machine was started, and what
+ * they had written is with the system.
+ */
+export function keptLastCommit(directory: string): boolean {
+  const list = listIn(join(directory, processListFile));
+  if (list === undefined) return false;
+  const isSameStart = startOf(list.machine) === startOf(machineName());
+  // holds: C1 sure-that-no-power-was-cut
+  return list.processes.length === 0 || (isSameStart && list.machine !== "");
+}
+
 function listedIn(path: string): readonly ListedProcess[] {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch {
-    return []; // the last supervisor ended cleanly, or there was none
-  }
-  const list = decodeProcessList(text);
+  const list = listIn(path);
   return list?.machine === machineName() ? list.processes : [];
+}
+
+/** Undefined where there is none: it is not known how the last supervisor ended. */
+function listIn(path: string): ProcessList | undefined {
+  try {
+    return decodeProcessList(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The very process that is listed; a dead one that nobody has waited for yet holds nothing. */
@@ -133,4 +169,9 @@ function machineName(): string {
   } catch {
     return "";
   }
+}
+
+/** The start of the machine alone. */
+function startOf(machine: string): string {
+  return machine.split(" ", 1)[0] ?? "";
 }

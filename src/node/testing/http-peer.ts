@@ -19,7 +19,14 @@ export async function serve(
   const stopping = new AbortController();
   const log = (): void => undefined;
   const where = { host: "127.0.0.1", port: 0 };
-  const server = new HttpServer({ handler, log, ...where, finishMs, limits, ...more });
+  const server = new HttpServer({
+    handler,
+    log,
+    ...where,
+    finishMs: () => finishMs,
+    limits,
+    ...more,
+  });
   const running = server.run(stopping.signal);
   const { port } = await server.listening;
   const stop = async (): Promise<void> => {

@@ -9,6 +9,7 @@ import type { SigningIdentity } from "../../auth/sign.ts";
 import { must } from "../../base/assert.ts";
 import { readRootKey } from "../store/key-files.ts";
 import { S3Connection } from "./s3-connection.ts";
+import { programEnvironment } from "./program-environment.ts";
 
 const launcher = resolve(import.meta.dirname, "../../../bin/holdfast.js");
 
@@ -41,6 +42,8 @@ export interface ServedBy {
   readonly node?: string | undefined;
   /** True: it runs with its children in a process group of its own, whose id is the child's. */
   readonly detached?: boolean | undefined;
+  /** Variables beside PATH. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 /** `holdfast serve` as a process, for tests of the tree of processes. */
@@ -54,14 +57,14 @@ export class ServedStore implements AsyncDisposable {
   constructor(
     directories: readonly string[],
     more: readonly string[] = [],
-    { node = process.execPath, detached = false }: ServedBy = {},
+    { node = process.execPath, detached = false, env = {} }: ServedBy = {},
   ) {
     const data = directories.join(",");
     const parameters = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--workers", "1"];
     this.child = spawn(node, [launcher, ...parameters, "--json", ...more], {
       detached,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"] },
+      env: programEnvironment(env),
     });
     this.child.stderr?.on("data", (piece: Buffer) => {
       this.output += piece.toString();
@@ -102,6 +105,12 @@ export function identityOf({ accessKeyId, secretAccessKey }: ReadyEvent): Signin
 /** Calls a server as root. */
 export function connectionTo(ready: ReadyEvent): S3Connection {
   return new S3Connection(ready.endpoint, identityOf(ready));
+}
+
+/** A figure of the metrics page, of whichever process shows it; 0 where none does. */
+export async function figureOf(s3: S3Connection, name: string): Promise<number> {
+  const { body } = await s3.send("GET", "/-/metrics");
+  return Number(new RegExp(`^${name}\\{[^}]*\\} ([0-9.e+]+)`, "m").exec(body.toString())?.[1] ?? 0);
 }
 
 /** Process ids of the children of a process. */

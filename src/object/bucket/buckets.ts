@@ -3,6 +3,7 @@ import { encodeBucketRow } from "../../format/bucket-row.ts";
 import type { BucketId } from "../../format/ids.ts";
 import { prefixRange, space, spaceRange } from "../../format/row-keys.ts";
 import { configurationKeysOf } from "../../keymap/bucket-configurations.ts";
+import { chosenSchemeKeysOf } from "../../keymap/chosen-schemes.ts";
 import {
   closeFences,
   putFences,
@@ -104,11 +105,12 @@ async function deleteClosed(
   if (refusal !== undefined) return refusal;
   const { keymap } = store;
   const configurations = await configurationKeysOf(keymap, bucket.id);
+  const schemes = await chosenSchemeKeysOf(keymap, bucket.id);
   const { outcome } = await keymap.system.commit({
     id: keymap.session.nextChangeId(),
     checks: [{ key: row.key, expect: row.stamp }],
     puts: [],
-    deletes: [row.key, ...configurations],
+    deletes: [row.key, ...configurations, ...schemes],
   });
   if (outcome === "conflict") return refuse("operationAborted");
   await removeFences(keymap, bucket.id);

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import { parseBucketConfigurationKey, space, spaceRange } from "../../format/row-keys.ts";
+import { changeChosenScheme, listChosenSchemes } from "../../keymap/chosen-schemes.ts";
 import type { Partition } from "../../keymap/keymap.ts";
 import { createHash } from "../../node/platform/hash.ts";
 import type { ObjectStore } from "../object-store.ts";
+import { bucketRowKey } from "../find-bucket.ts";
 import { inNamedBucket } from "./in-named-bucket.ts";
 import { isRefusal } from "../refusal.ts";
 import { bucketOf, ok, refusalOf } from "../testing/bodies.ts";
@@ -168,4 +170,26 @@ test("C2, C5: wherever a configuration is set while its bucket is deleted, eithe
     if (isThere) assert.equal(await textOf(store), "x", `step ${n}`);
     else assert.deepEqual(await rowsIn(store), [], `step ${n}`);
   }
+});
+
+test("C5: chosen schemes of a bucket go with it", async () => {
+  const store = await createTestStore(hash);
+  const { keymap } = store;
+  const bucket = ok(await getBucket(store, testBucket));
+  const place = {
+    storageClass: "STANDARD",
+    bucket: { id: bucket.id, key: bucketRowKey(testBucket) },
+  };
+  await changeChosenScheme(keymap, place, { scheme: "copies-3", isInline: false, chosenMs: 1 });
+  await changeChosenScheme(
+    keymap,
+    { storageClass: "STANDARD" },
+    { scheme: "rs-4-2", isInline: false, chosenMs: 1 },
+  );
+  ok(await deleteBucket(store, testBucket));
+  const left = await listChosenSchemes(keymap);
+  assert.deepEqual(
+    left.map(({ scheme }) => scheme),
+    ["rs-4-2"],
+  );
 });

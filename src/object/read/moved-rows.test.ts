@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { standardExtents } from "../../extent/testing/test-store.ts";
 import { encodeUtf8 } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { ChunkRef } from "../../format/chunk-ref.ts";
@@ -51,7 +52,7 @@ async function compact(store: TestStore, version?: ObjectRow): Promise<readonly 
   for (const [index, ref] of head.row.data.chunks.entries()) {
     const identity = dataRecord(blobOf(target, head.row), index);
     const payload = await store.reader.read(ref, identity, 0, ref.length);
-    chunks.push(await store.writer.append(identity, payload));
+    chunks.push(await store.writer.append(standardExtents, identity, payload));
   }
   const { rowKey } = head;
   const { outcome } = await target.partition.commit({
@@ -183,4 +184,23 @@ test("C6: get reads into the same two buffers over and over, and keeps none that
     break;
   }
   assert.equal(readBuffers.freeBuffers, 2);
+});
+
+test("C4: get does not use a buffer again that another member's late answer may come into", async () => {
+  const plain = await createTestStore(hash);
+  const large = patterned(3 * pieceBytesMax);
+  ok(await put(plain, "k", large));
+  // As where the member that was asked first has not answered yet.
+  const late: Uint8Array[] = [];
+  const reader: ObjectStore["reader"] = {
+    ...plain.reader,
+    async read(ref, identity, start, end, { buffer, opened } = {}) {
+      if (buffer !== undefined) late.push(buffer);
+      return plain.reader.read(ref, identity, start, end, { opened });
+    },
+  };
+  const store = { ...plain, reader };
+  assert.deepEqual(Buffer.from(ok(await get(store, "k"))), Buffer.from(large));
+  assert.equal(new Set(late).size, 3);
+  assert.equal(store.buffers.readBuffers.freeBuffers, 0);
 });

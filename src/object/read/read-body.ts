@@ -1,5 +1,6 @@
 import { must } from "../../base/assert.ts";
 import { StoreError } from "../../base/errors.ts";
+import { isIn } from "../../extent/extent-reader.ts";
 import { blockBytes } from "../../format/limits.ts";
 import type { AnswerShare } from "./answer-budget.ts";
 import { type Chunk, type ChunkFinder, findChunks } from "./chunk-finder.ts";
@@ -174,7 +175,10 @@ class PieceReader {
     const verified =
       bytes instanceof Promise ? await inPhase(this.#store.phases, "read", () => bytes) : bytes;
     this.#current = undefined;
-    return { end, held, buffer, bytes: verified };
+    // A late answer may still come into a buffer that another member's answer is not in.
+    // holds: C4 buffer-of-late-answer-is-left
+    const isUsed = buffer !== undefined && isIn(buffer, verified);
+    return { end, held, buffer: isUsed ? buffer : undefined, bytes: verified };
   }
 
   /**

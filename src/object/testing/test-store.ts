@@ -34,15 +34,24 @@ export class RecordingWriter implements ExtentWriter {
     this.#writer = writer;
   }
 
-  async append(...[identity, payload]: Parameters<ExtentWriter["append"]>): Promise<ChunkRef> {
+  async append(...args: Parameters<ExtentWriter["append"]>): Promise<ChunkRef> {
     this.underWayMost = Math.max(this.underWayMost, ++this.underWay);
     try {
-      await this.before();
-      const ref = await this.#writer.append(identity, payload);
+      await this.#ask(args[3]);
+      const ref = await this.#writer.append(...args);
       this.appended.push(ref);
       return ref;
     } finally {
       this.underWay--;
+    }
+  }
+
+  async #ask(released: (() => void) | undefined): Promise<void> {
+    try {
+      await this.before();
+    } catch (error) {
+      released?.();
+      throw error;
     }
   }
 
@@ -57,6 +66,10 @@ export class RecordingWriter implements ExtentWriter {
 
   run(signal: AbortSignal): Promise<void> {
     return this.#writer.run(signal);
+  }
+
+  membersNow(...args: Parameters<ExtentWriter["membersNow"]>): number {
+    return this.#writer.membersNow(...args);
   }
 
   statistics(): ReturnType<ExtentWriter["statistics"]> {

@@ -198,7 +198,9 @@ async function writeRoot(
   const blob = store.keymap.session.nextBlobId();
   const { bucket, key } = target;
   const identity = { bucket: bucket.id, key, blob, upload: upload.id, part: 0 };
-  const writer = new BlobWriter(store.writer, identity);
+  const { storageClass } = upload.row.attributes;
+  const extentClass = await store.extentClasses.of(bucket, storageClass);
+  const writer = new BlobWriter(store.writer, extentClass, identity);
   const listed = parts.map(({ part, ...row }) => ({ number: part, ...row }));
   const write = () => writer.writeManifest({ kind: "root", parts: listed });
   const data = await inPhase(store.phases, "write", write);

@@ -153,7 +153,9 @@ export async function uploadPart(
   const blob = store.keymap.session.nextBlobId();
   const { key, bucket } = upload.target;
   const identity = { bucket: bucket.id, key, blob, upload: upload.id, part };
-  const body = await storeBody(store, identity, input.data);
+  const { storageClass } = upload.row.attributes;
+  const extentClass = await store.extentClasses.of(bucket, storageClass);
+  const body = await storeBody(store, { identity, extentClass }, input.data);
   if (isRefusal(body)) return body;
   const { size, md5, checksum, data } = body;
   const row = { size, md5, checksum, data, blob };

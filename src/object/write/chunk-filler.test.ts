@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { standardExtents } from "../../extent/testing/test-store.ts";
 import { noBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import { settle } from "../../extent/testing/manual-clock.ts";
@@ -28,7 +29,11 @@ test("chunk filler: full chunks and a last one, whatever the pieces", async () =
     for (const pieceBytes of [65_537, chunkBytesMax, whole.length]) {
       const bytes = whole.subarray(0, length);
       const chunks: Buffer[] = [];
-      const writer = new BlobWriter(store.writer, identityOf(store.keymap.session.nextBlobId()));
+      const writer = new BlobWriter(
+        store.writer,
+        standardExtents,
+        identityOf(store.keymap.session.nextBlobId()),
+      );
       const append = writer.append.bind(writer);
       writer.append = (chunk, use) => {
         chunks.push(Buffer.from(chunk)); // a copy: its memory is used again

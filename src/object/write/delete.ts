@@ -2,6 +2,7 @@ import { type Ready, whenReady } from "../../base/ready.ts";
 import type { Rows } from "../../engine/engine.ts";
 import type { BucketFenceRow } from "../../format/bucket-row.ts";
 import { headKey } from "../../format/row-keys.ts";
+import { standardClass } from "../../format/storage-class.ts";
 import { commitPlan, type Plan, type Planned, type Unchanged } from "../../rows/commit.ts";
 import {
   type NewVersion,
@@ -114,7 +115,7 @@ function markerFor(store: ObjectStore, { bucket }: Target): NewVersion {
       tags: [],
       owner: bucket.owner,
       account: bucket.account,
-      storageClass: "STANDARD",
+      storageClass: standardClass,
       encryption: undefined,
       lock: undefined,
     },

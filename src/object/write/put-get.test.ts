@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { standardExtents } from "../../extent/testing/test-store.ts";
 import { decodeUtf8, encodeUtf8 } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import { chunkBytesMax } from "../../format/limits.ts";
@@ -98,7 +99,7 @@ test("put: more chunks than a row may hold go behind a manifest", async () => {
   const target = ok(openTarget(store, await bucketOf(store), key("k")));
   const blob = store.keymap.session.nextBlobId();
   const identity = { bucket: target.bucket.id, key: key("k"), blob, upload: undefined, part: 0 };
-  const writer = new BlobWriter(store.writer, identity);
+  const writer = new BlobWriter(store.writer, standardExtents, identity);
   const bytes = patterned(1700);
   for await (const chunk of pieces(bytes, 100)) await writer.append(chunk);
   const data = await writer.finish();

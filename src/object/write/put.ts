@@ -71,10 +71,12 @@ export async function storeObject(
   const { bucket, key } = target;
   const blob = store.keymap.session.nextBlobId();
   const identity = { bucket: bucket.id, key, blob, upload: undefined, part: 0 };
-  const body = await storeBody(store, identity, input.incoming);
+  const { attributes, condition } = input;
+  const found = store.extentClasses.of(bucket, attributes.storageClass);
+  const extentClass = found instanceof Promise ? await found : found;
+  const body = await storeBody(store, { identity, extentClass }, input.incoming);
   if (isRefusal(body)) return body;
   const { size, md5, checksum, data } = body;
-  const { attributes, condition } = input;
   const next = { size, md5, checksum, data, attributes, blob, partCount: 0, upload: undefined };
   const made = await releasing(store, body.appended, () =>
     makeObject(store, target, condition, next),

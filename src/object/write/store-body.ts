@@ -2,6 +2,7 @@ import { freeBytes } from "../../base/bytes.ts";
 import { StoreError } from "../../base/errors.ts";
 import type { ChunkRef, DataLocation } from "../../format/chunk-ref.ts";
 import type { StoredChecksum } from "../../format/checksum.ts";
+import type { ExtentClass } from "../../format/extent-row.ts";
 import type { BlobIdentity } from "../blob-writer.ts";
 import { BlobWriter, dataRecord } from "../blob-writer.ts";
 import { ChunkFiller } from "./chunk-filler.ts";
@@ -27,6 +28,12 @@ export interface StoredBody {
   readonly appended: readonly ChunkRef[];
 }
 
+/** A blob that is to be stored, and the extents that it goes to. */
+export interface NewBlob {
+  readonly identity: BlobIdentity;
+  readonly extentClass: ExtentClass;
+}
+
 /**
  * Reads, verifies and appends a body; synced when this returns. `entityTooLarge`; throws what the
  * body or `accept` throws, StoreError `invalid` where there are more or fewer bytes than announced,
@@ -34,7 +41,7 @@ export interface StoredBody {
  */
 export function storeBody(
   store: ObjectStore,
-  blob: BlobIdentity,
+  blob: NewBlob,
   incoming: IncomingBody,
 ): Promise<StoredBody | Refusal> {
   const { body, sizeBytes } = incoming;
@@ -52,7 +59,7 @@ export function storeBody(
  */
 async function storeWhole(
   { platform, writer, phases }: ObjectStore,
-  blob: BlobIdentity,
+  { identity, extentClass }: NewBlob,
   incoming: IncomingBody,
   body: WholeBody,
 ): Promise<StoredBody> {
@@ -64,8 +71,8 @@ async function storeWhole(
   if (size === 0) return { size, md5, checksum, data: { kind: "empty" }, appended: [] };
   phases.wait("write");
   try {
-    const chunk = await writer.append(dataRecord(blob, 0), bytes);
-    if (body.ownership === "owned") freeBytes(bytes);
+    const released = body.ownership === "owned" ? () => freeBytes(bytes) : undefined;
+    const chunk = await writer.append(extentClass, dataRecord(identity, 0), bytes, released);
     const chunks = [chunk];
     return { size, md5, checksum, data: { kind: "chunks", chunks }, appended: chunks };
   } finally {
@@ -76,12 +83,12 @@ async function storeWhole(
 /** A large body, or one of unknown size: it is hashed and appended chunk by chunk as it comes. */
 async function storePieces(
   store: ObjectStore,
-  blob: BlobIdentity,
+  { identity, extentClass }: NewBlob,
   incoming: IncomingBody,
   { pieces, decoder, ownership, signal }: BodyPieces,
 ): Promise<StoredBody | Refusal> {
   const announced = incoming.sizeBytes;
-  const writer = new BlobWriter(store.writer, blob);
+  const writer = new BlobWriter(store.writer, extentClass, identity);
   const chunks = new ChunkFiller(store, announced, incoming.algorithms, writer);
   let stored = false;
   try {

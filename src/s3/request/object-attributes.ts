@@ -1,5 +1,6 @@
 import { encodeUtf8 } from "../../base/bytes.ts";
 import type { NameValue, ObjectAttributes } from "../../format/object-row.ts";
+import { isStorageClass, standardClass } from "../../format/storage-class.ts";
 import type { Bucket } from "../../object/bucket/buckets.ts";
 import type { HeaderList, Headers } from "../../platform/http.ts";
 import { S3Error } from "../errors.ts";
@@ -83,24 +84,12 @@ function userMetadata(headers: Headers): NameValue[] {
 // would be a promise that nothing keeps, so they are refused as any name is that S3 does not know.
 
 const header = "x-amz-storage-class";
-/** The class of objects for which none was named; answers about an object leave it out. */
-const standard = "STANDARD";
-
-const storageClasses: ReadonlySet<string> = new Set([
-  standard,
-  "STANDARD_IA",
-  "ONEZONE_IA",
-  "INTELLIGENT_TIERING",
-  "GLACIER_IR",
-  "REDUCED_REDUNDANCY",
-]);
-
 /**
  * The class that a PUT, form, copy or new upload asks for. A copy does not keep that of its source.
  */
 export function parseStorageClass(headers: Headers): string {
-  const storageClass = headers.get(header) ?? standard;
-  if (storageClasses.has(storageClass)) return storageClass;
+  const storageClass = headers.get(header) ?? standardClass;
+  if (isStorageClass(storageClass)) return storageClass;
   throw new S3Error("InvalidStorageClass", { details: { StorageClassRequested: storageClass } });
 }
 
@@ -109,6 +98,7 @@ export function namesStorageClass(headers: Headers): boolean {
   return headers.has(header);
 }
 
+/** None for the class of objects for which none was named. */
 export function storageClassHeaders(storageClass: string): HeaderList {
-  return storageClass === standard ? [] : [[header, storageClass]];
+  return storageClass === standardClass ? [] : [[header, storageClass]];
 }

@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../random.ts";
+import type { SeededRandom } from "../../platform/seeded-random.ts";
 
 /*
  * A file's bytes, twice: as processes read them (the page cache), and as the platter has them. A

@@ -1,5 +1,5 @@
 import { DiskError } from "../../platform/disk.ts";
-import type { SeededRandom } from "../random.ts";
+import type { SeededRandom } from "../../platform/seeded-random.ts";
 import { Inode } from "./inode.ts";
 
 /*
@@ -87,4 +87,13 @@ export function* filesBelow(directory: Directory, path = ""): Generator<[string,
     if (node instanceof Inode) yield [path + name, node];
     else if (node !== undefined) yield* filesBelow(node, `${path}${name}/`);
   }
+}
+
+/** All files below a directory, without their paths. */
+export function inodesBelow(directory: Directory, found: Inode[] = []): Inode[] {
+  for (const node of directory.nodes()) {
+    if (node instanceof Inode) found.push(node);
+    else inodesBelow(node, found);
+  }
+  return found;
 }

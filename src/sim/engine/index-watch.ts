@@ -1,11 +1,13 @@
 import { toHex } from "../../base/bytes.ts";
-import type { Change } from "../../engine/engine.ts";
+import type { Change, Row } from "../../engine/engine.ts";
 import type { ExtentRow, ExtentState } from "../../format/extent-row.ts";
-import { decodeExtentRow } from "../../format/extent-row.ts";
+import { decodeExtentRow, filesOf } from "../../format/extent-row.ts";
 import type { BlobId, ChangeId, SessionId } from "../../format/ids.ts";
 import { idText, sessionOfId } from "../../format/ids.ts";
 import { decodeObjectRow } from "../../format/object-row.ts";
+import type { MemberName } from "../../extent/extent-member.ts";
 import {
+  extentKey,
   headKey,
   idOfKey,
   parseHeadKey,
@@ -40,6 +42,8 @@ export class IndexWatch {
   readonly #counters = new Map<string, number>();
   /** Undefined: it was removed, and its id is never used again. */
   readonly #extents = new Map<string, ExtentRow | undefined>();
+  /** Layouts of extents that rows ever stated files of. */
+  readonly #stated = new Set<string>();
   /** Sessions fenced, by partition. */
   readonly #fenced = new Set<string>();
   /** The change that began the epoch of each partition. */
@@ -53,6 +57,46 @@ export class IndexWatch {
   /** @param partsPerCommit rows of parts that one commit may take away */
   constructor(partsPerCommit: number) {
     this.#partsPerCommit = partsPerCommit;
+  }
+
+  /** Forgets what it saw, and goes on from these rows, of an index that was put back. */
+  begin(rows: readonly Row[]): void {
+    const seen = [this.#counters, this.#extents, this.#fenced, this.#epochs];
+    for (const each of [...seen, this.#heads, this.#older]) each.clear();
+    for (const { key, value, stamp } of rows) {
+      const rowKey = rowKeyOf(key);
+      const id = toHex(rowKey);
+      switch (rowKey[0]) {
+        case space.partitionSelf:
+          this.#epochs.set(partitionOf(key), stamp);
+          break;
+        case space.counters:
+        case space.drains:
+          this.#counters.set(id, decodeCounterRow(value).value);
+          break;
+        case space.extents:
+          this.#know(id, decodeExtentRow(value));
+          break;
+        case space.heads:
+        case space.versions: {
+          const { order, blob } = decodeObjectRow(value);
+          (rowKey[0] === space.heads ? this.#heads : this.#older).set(id, { order, blob });
+          break;
+        }
+        case undefined:
+        default:
+      }
+    }
+  }
+
+  #know(id: string, row: ExtentRow): void {
+    this.#extents.set(id, row);
+    for (const { layout } of filesOf(row)) this.#stated.add(`${id} ${layout}`);
+  }
+
+  /** True if some row stated a file of this layout of the extent, now or before. */
+  wasStated({ extent, layout }: MemberName): boolean {
+    return this.#stated.has(`${toHex(extentKey(extent))} ${layout}`);
   }
 
   /** Called with every change that happened, in their order; returns what is wrong with it. */
@@ -173,7 +217,7 @@ export class IndexWatch {
     const row = decodeExtentRow(bytes);
     const before = this.#extents.get(id);
     const isNew = !this.#extents.has(id);
-    this.#extents.set(id, row);
+    this.#know(id, row);
     if (isNew) return row.state === "open" ? undefined : `extent ${id} begins ${row.state}`;
     if (before === undefined) return `extent ${id} comes back`;
     if (stateOrder.indexOf(row.state) < stateOrder.indexOf(before.state)) {

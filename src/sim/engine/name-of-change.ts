@@ -1,6 +1,6 @@
 import type { Change } from "../../engine/engine.ts";
 import { decodeBucketFenceRow } from "../../format/bucket-row.ts";
-import { decodeExtentRow } from "../../format/extent-row.ts";
+import { decodeExtentRow, type ExtentRow } from "../../format/extent-row.ts";
 import { rowKeyOf, space } from "../../format/row-keys.ts";
 
 /**
@@ -48,7 +48,22 @@ function moveIn({ puts, deletes }: Change): string {
 }
 
 function detailOf(spaceByte: number, value: Uint8Array): string {
-  if (spaceByte === space.extents) return decodeExtentRow(value).state;
+  if (spaceByte === space.extents) return stateOf(decodeExtentRow(value));
   if (spaceByte === space.bucketFences) return decodeBucketFenceRow(value).state;
   return "";
+}
+
+/**
+ * The state of an extent, and whether it is coded while it is written, or files of it are being
+ * made or are to go.
+ */
+function stateOf({ state, scheme, coming, leaving }: ExtentRow): string {
+  if (state === "open" && scheme.kind === "coded") return "open coded";
+  if (coming.length > 0) return `${state} coming`;
+  return leaving.length > 0 ? `${state} leaving` : state;
+}
+
+/** The name of a transaction, for who counts and who aims. */
+export function nameOfChanges(changes: readonly Change[]): string {
+  return [...new Set(changes.map(nameOfChange))].join("+");
 }

@@ -7,6 +7,7 @@ export const clockSet: FaultKind = {
   name: "clock set",
   weight: 1,
   excuses: [],
+  movesClocks: true,
   plan(random) {
     const byMs = random.pick([-10 * dayMs, -60_000, -5000, 5000, 60_000, 10 * dayMs]);
     return ({ machine }) => machine.wall.jump(byMs);
@@ -21,6 +22,7 @@ export const clocksApart: FaultKind = {
   name: "clocks apart",
   weight: 1,
   excuses: [],
+  movesClocks: true,
   plan(random) {
     const apartMs = random.pick([5000, 60_000, 10 * dayMs]);
     return ({ machine, onHeal }) => {

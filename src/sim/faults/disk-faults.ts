@@ -1,4 +1,4 @@
-import { extentPath } from "../../extent/extent-files.ts";
+import { memberOfPath } from "../../extent/extent-files.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
 import { type FaultKind, pickDurationMs, type Scene } from "./fault.ts";
 
@@ -74,9 +74,12 @@ export const bitsFlip: FaultKind = {
 };
 
 async function flipOne({ machine: { disks, engine }, random, onHeal }: Scene): Promise<void> {
-  const paths = new Set((await engine.extents()).map(({ id }) => extentPath(id)));
+  const ids = new Set((await engine.extents()).map(({ id }) => id));
   const disk = random.pick(disks);
-  const files = [...disk.files()].filter(([path]) => paths.has(path));
+  const files = [...disk.files()].filter(([path]) => {
+    const extent = memberOfPath(path)?.extent;
+    return extent !== undefined && ids.has(extent);
+  });
   if (files.length === 0) return;
   const [, inode] = random.pick(files);
   if (inode.length <= extentHeaderBytes || inode.isWaiting) return;

@@ -1,6 +1,6 @@
 import type { StoreErrorCode } from "../../base/errors.ts";
 import type { Machine, RunningProcess } from "../machine.ts";
-import type { SeededRandom } from "../random.ts";
+import type { SeededRandom } from "../../platform/seeded-random.ts";
 
 // The interface of faults: each kind has a file next to this one, and a line in ../faults.ts.
 
@@ -11,6 +11,8 @@ export interface FaultKind {
   readonly weight: number;
   /** The errors that clients may get during the fault, and after it. */
   readonly excuses: readonly StoreErrorCode[];
+  /** True where wall clocks are not what they were: then no time says what was done by then. */
+  readonly movesClocks?: true;
   /** Decides beforehand what one fault of this kind does. */
   readonly plan: (random: SeededRandom) => Strike;
 }

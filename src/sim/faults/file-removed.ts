@@ -1,4 +1,4 @@
-import { extentOfPath } from "../../extent/extent-files.ts";
+import { memberOfPath } from "../../extent/extent-files.ts";
 import { encodeExtentHeader } from "../../format/extent-header.ts";
 import type { DiskId, ExtentId, SessionId, StoreId } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
@@ -37,7 +37,7 @@ export const fileRemoved: FaultKind = {
 function removeOne({ machine, random }: Scene, replacement: "empty" | "foreign" | undefined): void {
   const files = machine.disks.flatMap((disk) =>
     [...disk.files()].flatMap(([path, inode]) => {
-      const extent = extentOfPath(path);
+      const extent = memberOfPath(path)?.extent;
       const isWritten = extent !== undefined && inode.length > extentHeaderBytes;
       return isWritten ? [{ disk, path, extent, bytes: inode.length }] : [];
     }),
@@ -72,6 +72,7 @@ function foreignFile(hash: Hash, extent: ExtentId): Uint8Array {
     epoch: 1,
     session: 1 as SessionId, // made up, as all of it
     createdMs: 1,
+    layout: 0,
   });
   const file = new Uint8Array(extentHeaderBytes);
   file.set(header);

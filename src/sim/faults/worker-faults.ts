@@ -1,5 +1,5 @@
 import type { RunningProcess } from "../machine.ts";
-import type { SeededRandom } from "../random.ts";
+import type { SeededRandom } from "../../platform/seeded-random.ts";
 import { aimedPoints } from "./crash.ts";
 import { type Aim, anyRunning, type FaultKind, type Scene } from "./fault.ts";
 

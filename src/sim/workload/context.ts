@@ -12,7 +12,8 @@ import type { KeyStep, ValueName } from "../key-state.ts";
 import { noBucket } from "../key-state.ts";
 import type { KnownVersions } from "../known-versions.ts";
 import type { Machine, RunningProcess } from "../machine.ts";
-import type { SeededRandom } from "../random.ts";
+import type { Moment } from "../restore-window.ts";
+import type { SeededRandom } from "../../platform/seeded-random.ts";
 import type { Values } from "../values.ts";
 
 /** The parts that clients share. */
@@ -35,6 +36,8 @@ export interface WorkloadContext {
   largeLeft: number;
   /** Buckets that somebody began to delete: unfinished uploads in them may have gone along. */
   readonly deletions: Set<string>;
+  /** The index was restored to this moment of the history: so are all answers. */
+  readonly asOf?: Moment | undefined;
   /** Called as an operation ends. */
   readonly onOperation: () => void;
 }
@@ -83,6 +86,12 @@ export class ClientSession {
     this.sleep = options.sleep;
   }
 
+  /** The same client, who knows other things. */
+  in(context: WorkloadContext): ClientSession {
+    const { random, name, sleep } = this;
+    return new ClientSession({ context, random, name, sleep });
+  }
+
   /** Mostly in the first bucket. */
   pickTarget(): { bucket: string; key: Uint8Array } {
     const { buckets, keys } = this.context;
@@ -104,7 +113,7 @@ export class ClientSession {
     what: string,
     operation: (store: ObjectStore, handler: HttpHandler) => Promise<T | Refusal>,
   ): Promise<Attempt<T>> {
-    const { machine, history } = this.context;
+    const { machine, history, asOf } = this.context;
     const { store, handler, running } = await this.#frontEnd();
     const label = `${this.name}.${++this.#count} ${what}`;
     const start = history.tick();
@@ -115,7 +124,8 @@ export class ClientSession {
       ),
       running.died.then(() => "died" as const),
     ]);
-    const times = { start, end: history.tick(), label };
+    const end = history.tick();
+    const times = { start: asOf?.start ?? start, end: asOf?.end ?? end, label };
     this.context.onOperation();
     let attempt: Attempt<T>;
     if (outcome === "died") attempt = { ...times, kind: "unsure" };

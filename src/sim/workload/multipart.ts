@@ -15,7 +15,6 @@ import { inNamedBucket } from "../../object/bucket/in-named-bucket.ts";
 import { Violation } from "../history.ts";
 import { uploadIdleMs } from "../roles.ts";
 import type { PartContent, Value } from "../values.ts";
-import { attributesFor } from "../values.ts";
 import type { Attempt, ClientSession } from "./context.ts";
 import { targetName } from "./context.ts";
 import { addWrite, incomingOf } from "./objects.ts";
@@ -88,14 +87,15 @@ async function initiate(
   bucket: string,
   key: Uint8Array,
 ): Promise<Upload | undefined> {
-  const base = session.context.values.nextName();
+  const { values } = session.context;
+  const base = values.nextName();
   const target = targetName(bucket, key);
   const activeMs = session.nowMs();
   const attempt = await session.attempt(`initiate ${target} ${base}`, (store) =>
     inNamedBucket(store, initiateUpload, {
       bucket,
       key,
-      attributes: attributesFor(base),
+      attributes: values.attributesFor(base),
       checksum: undefined,
     }),
   );

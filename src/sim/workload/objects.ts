@@ -18,7 +18,7 @@ import { Violation } from "../history.ts";
 import type { ValueName } from "../key-state.ts";
 import { absent } from "../key-state.ts";
 import type { Value } from "../values.ts";
-import { attributesFor, baseNameOf, differenceOf, valueNameOf } from "../values.ts";
+import { baseNameOf, differenceOf, valueNameOf } from "../values.ts";
 import type { Attempt, ClientSession } from "./context.ts";
 import { BrokenOff, targetName } from "./context.ts";
 import type { AskedVersion } from "./version-names.ts";
@@ -29,6 +29,8 @@ import { addTagsRead } from "./tag-history.ts";
 // key.
 
 const brokenOffShare = 0.02;
+/** Objects that are coded while they are written, where those are that are large. */
+const inlineShare = 0.25;
 
 export async function put(session: ClientSession, bucket: string, key: Uint8Array): Promise<void> {
   const { values } = session.context;
@@ -41,7 +43,7 @@ export async function put(session: ClientSession, bucket: string, key: Uint8Arra
     inNamedBucket(store, putObject, {
       bucket,
       key,
-      attributes: attributesFor(name),
+      attributes: values.attributesFor(name),
       condition,
       incoming: incomingOf(session, value.bytes),
     }),
@@ -167,7 +169,7 @@ export async function copy(
           // Others may read the copy before it is answered.
           values.add(name, target, copied.bytes);
         }
-        return attributesFor(name);
+        return values.attributesFor(name);
       },
       checksum: undefined,
       condition,
@@ -248,7 +250,8 @@ function addRead(
   const { row, etag, versionId, first, bytes } = attempt.answer;
   const name = valueNameOf(row, etag);
   const read = { target, etag, size: row.size, first, ...(bytes && { bytes }) };
-  const difference = differenceOf(session.context.values.get(name), read);
+  const { values } = session.context;
+  const difference = differenceOf(values.get(name), read) ?? values.classDifference(row.attributes);
   if (difference !== undefined) throw new Violation(`C4: ${attempt.label}: ${difference}`);
   session.add(target, attempt, readStep(asked, name));
   noteVersion(session, target, versionId, name);
@@ -305,6 +308,8 @@ function pickLength(session: ClientSession): number {
     context.largeLeft--;
     return chunkBytesMax + random.below(chunkBytesMax + 1000);
   }
+  const isInline = context.machine.options.fleet?.isInline === true;
+  if (isInline && random.chance(inlineShare)) return random.between(70_000, 400_000);
   const roll = random.unit();
   if (roll < 0.08) return 0;
   if (roll < 0.3) return random.between(1, 200);

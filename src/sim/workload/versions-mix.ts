@@ -1,4 +1,4 @@
-import type { SeededRandom } from "../random.ts";
+import type { SeededRandom } from "../../platform/seeded-random.ts";
 import { uploadIdleMs } from "../roles.ts";
 import type { Mix, ClientSession } from "./context.ts";
 import { targetName } from "./context.ts";

@@ -1,7 +1,8 @@
-import { renameSync } from "node:fs";
-import { processTree, untilGone } from "../processes.ts";
+import { renameSync, rmSync } from "node:fs";
+import { untilGone } from "../processes.ts";
 import { within } from "../within.ts";
 import type { Disturbance } from "./disturbance.ts";
+import { childrenOf } from "./kills.ts";
 
 /** However busy the machine is. */
 const endMsMax = 120_000;
@@ -11,17 +12,20 @@ export function indexOf(directories: readonly string[]): string {
   return `${directories[0] ?? ""}/index`;
 }
 
-/** A server without its index acknowledges nothing more, and ends; the index is put back then. */
+/**
+ * A server without its index acknowledges nothing more: its processes end, the index is made again
+ * of its log, and others take their place.
+ */
 export const indexTakenAway: Disturbance = {
   name: "index taken away while running",
   weight: 1,
   strike: async ({ server, directories }) => {
     const index = indexOf(directories);
-    const tree = processTree(server.pid);
+    const processes = childrenOf(server);
     renameSync(index, `${index}-away`);
-    await within(endMsMax, "a server whose index was taken away ends", server.ended());
-    await untilGone(tree);
-    renameSync(`${index}-away`, index);
-    return "ended";
+    const gone = untilGone(processes);
+    await within(endMsMax, "processes whose index was taken away end", gone);
+    rmSync(`${index}-away`, { recursive: true });
+    return "goes on";
   },
 };

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { decodeUtf8 } from "../../../src/base/bytes.ts";
-import { extentOfPath, extentsDirectory } from "../../../src/extent/extent-files.ts";
+import { memberOfPath, extentsDirectory } from "../../../src/extent/extent-files.ts";
 import { scanRecords } from "../../../src/extent/extent-scan.ts";
 import { extentHeaderBytes } from "../../../src/format/limits.ts";
 import { openDisk } from "../../../src/node/disk/disk.ts";
@@ -56,7 +56,7 @@ export class RemovedFiles {
     const disk = openDisk(this.#folder);
     const hash = createHash();
     for (const { path, atMs } of this.#unread.splice(0)) {
-      const extent = extentOfPath(path);
+      const extent = memberOfPath(path)?.extent;
       if (extent === undefined) throw new Error(`${path} is no extent's`);
       this.#extents.add(extent);
       const file = await disk.open(path, "read");

@@ -1,14 +1,11 @@
-import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { HoldfastServer } from "../holdfast-server.ts";
 import { indexOf } from "./index-taken-away.ts";
-import { extentPaths } from "./removed-files.ts";
 
 /*
- * A stopped store is started with an index that is not its own: with none, as where the index's
- * disk is not mounted, or with one that was restored from an older copy. The start has to be
- * refused, and to leave the extents as they are (C9).
+ * A stopped store is started with an index that is not its own: with none, as where it was lost, or
+ * with one that was restored from an older copy. It is made again, or moved forward, of its log
+ * before anything is served.
  */
 
 type Place = (index: string, copy: string) => void;
@@ -45,20 +42,11 @@ export class IndexCopy {
     return existsSync(this.#copy);
   }
 
-  /** Starts the stopped store with the wrong index, and puts the right one back. */
-  async refused(directories: readonly string[], { name, place }: WrongIndex): Promise<void> {
+  /** Leaves the stopped store with the wrong index only. */
+  put(directories: readonly string[], { place }: WrongIndex): void {
     const index = indexOf(directories);
-    const before = extentsOf(directories);
-    renameSync(index, `${index}-right`);
+    rmSync(index, { recursive: true });
     place(index, this.#copy);
-    const server = await HoldfastServer.start(directories, { isQuiet: true }).catch(
-      () => undefined,
-    );
-    if (server !== undefined) await server.stop();
-    rmSync(index, { recursive: true, force: true });
-    renameSync(`${index}-right`, index);
-    assert.equal(server, undefined, `C9: served with ${name}`);
-    assert.deepEqual(extentsOf(directories), before, `C9: extents have changed: ${name}`);
   }
 
   /** Copies the index of the stopped store as it is now. */
@@ -66,12 +54,4 @@ export class IndexCopy {
     rmSync(this.#copy, { recursive: true, force: true });
     cpSync(indexOf(directories), this.#copy, { recursive: true });
   }
-}
-
-function extentsOf(directories: readonly string[]): readonly (readonly [string, number])[] {
-  return directories.flatMap((directory) =>
-    extentPaths(directory)
-      .toSorted()
-      .map((path) => [path, statSync(join(directory, path)).size] as const),
-  );
 }

@@ -47,6 +47,7 @@ export function parseComparison(args: readonly string[], environment: Environmen
   const cpuProfiles = values["cpu-prof"];
   return {
     peers: values.peer.map((text) => parsePeer(text, environment)),
+    hasBare: true,
     only: values.only?.map((name) => oneOf("only", comparisonGroups, name)) ?? comparisonGroups,
     words: values.load,
     keys: whole("keys", values.keys),

@@ -17,6 +17,8 @@ import { readSyncCounts, sharedSyncNote } from "./sync-counts.ts";
 
 export interface ComparisonRun {
   readonly peers: readonly PeerStore[];
+  /** False: no bare server is put under the loads. */
+  readonly hasBare: boolean;
   readonly only: readonly (typeof comparisonGroups)[number][];
   /** Only loads whose names have one of these in them. */
   readonly words: readonly string[];
@@ -95,7 +97,8 @@ async function compare(
         filled.add(load.prefix);
       }
       const under = [...stores.all];
-      if (load.bareBytes !== undefined) under.push(await stores.bare(load.bareBytes));
+      if (run.hasBare && load.bareBytes !== undefined)
+        under.push(await stores.bare(load.bareBytes));
       const before = await readSyncCounts(stores.all[0]);
       found.rows.push(...rowsOf(await measureLoad(run, load, under, options)));
       const shared = sharedSyncNote(load, before, await readSyncCounts(stores.all[0]));

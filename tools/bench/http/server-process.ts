@@ -50,7 +50,7 @@ async function serveOurs(): Promise<number> {
     for await (const _ of bytes);
     return { status: 200, headers: withLength(0) };
   }
-  const where = { host: "127.0.0.1", port: 0, finishMs: 0 };
+  const where = { host: "127.0.0.1", port: 0, finishMs: () => 0 };
   const server = new HttpServer({ handler, log: () => undefined, ...where });
   void server.run(new AbortController().signal);
   return (await server.listening).port;

@@ -5,6 +5,9 @@ import { sha256Of } from "./signer.ts";
 /** S3 takes as many in one DeleteObjects. */
 const deletesAtATime = 1000;
 
+/** Connections that delete. */
+const deletesUnderWay = 4;
+
 /** The place of a run: a bucket, and in it the keys with a prefix. */
 export interface Place {
   readonly target: Target;
@@ -39,6 +42,31 @@ export async function removeObjects(place: Place): Promise<{ objects: number; up
     objects += keys.length;
   }
   return { objects, uploads: await abortUploads(client, place) };
+}
+
+/** Deletes these objects, a thousand at a time over each of some connections. */
+export async function deleteObjects(
+  target: Target,
+  keys: readonly string[],
+  options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number) => void } = {},
+): Promise<void> {
+  let next = 0;
+  let done = 0;
+  const takeTurns = async (): Promise<void> => {
+    using client = new S3Client(target);
+    for (let page = takePage(); page.length > 0; page = takePage()) {
+      options.signal?.throwIfAborted();
+      await deleteKeys(client, page);
+      done += page.length;
+      options.onProgress?.(done);
+    }
+  };
+  const takePage = (): readonly string[] => {
+    const page = keys.slice(next, next + deletesAtATime);
+    next += page.length;
+    return page;
+  };
+  await Promise.all(Array.from({ length: deletesUnderWay }, takeTurns));
 }
 
 export async function deleteBucket({ target }: Place): Promise<void> {

@@ -1,7 +1,8 @@
-import type { Random } from "../platform/platform.ts";
+import type { Random } from "./platform.ts";
 
 /*
- * All chance in a simulated run comes from here, so that a run is a function of its seed.
+ * All chance in a simulated run, and in the trials of the durability model, comes from here: what
+ * happens is a function of the seed.
  *
  * xoshiro128** 1.1 by David Blackman and Sebastiano Vigna (2018, prng.di.unimi.it, public domain):
  * 128 bits of state in 32-bit steps, which JavaScript does without BigInt. The state is filled by
