@@ -22,7 +22,7 @@ and while it makes again what was on a disk that was taken away
   --seconds N         of each round (5) …
   --rounds N          … with and without repair, in turn (5)
   --disks N           data directories, on one disk (8)
-  --mebibytes N       stored before (1024)
+  --mebibytes N       stored before (4096): repair must last for all rounds
   --share PERCENT     of --background-share (20)`;
 
 /** True if the flags ask for this measurement. */
@@ -73,7 +73,7 @@ export async function runRepair(args: readonly string[]): Promise<void> {
       seconds: { type: "string", default: "5" },
       rounds: { type: "string", default: "5" },
       disks: { type: "string", default: "8" },
-      mebibytes: { type: "string", default: "1024" },
+      mebibytes: { type: "string", default: "4096" },
       share: { type: "string", default: "20" },
     },
   });
@@ -129,13 +129,18 @@ async function measure(run: RepairRun): Promise<void> {
       progress.show(`round ${round} of ${run.rounds}`);
       found.paused.push(await roundOf(run, endpoint, plan));
       await command(endpoint, "resume");
-      await until(run, endpoint, "repair goes on", (figures) => {
-        return (sumOf(figures, "holdfast_repair_extents") ?? 0) > 0;
-      });
-      found.repairing.push(await roundOf(run, endpoint, plan));
+      await until(run, endpoint, "repair goes on", (figures) => isRepairing(figures) !== undefined);
+      const repairing = await roundOf(run, endpoint, plan);
+      // A round in which repair came to its end would be half a round without it.
+      if (isRepairing(await figuresAt(endpoint)) !== true) break;
+      found.repairing.push(repairing);
       await command(endpoint, "pause");
     }
     progress.clear();
+    const completed = found.repairing.length;
+    if (completed === 0) throw new Error("repair was done within the first round: store more");
+    if (completed < run.rounds)
+      console.log(`repair was done after ${completed} of ${run.rounds} rounds`);
     print(found);
   } finally {
     progress.clear();
@@ -203,6 +208,12 @@ async function until(
 ): Promise<void> {
   progress.show(`until ${what}`);
   while (!holds(await figuresAt(endpoint))) await sleep(lookMs, undefined, { signal });
+}
+
+/** Undefined while repair looks for what is to be made, false when nothing is left. */
+function isRepairing(figures: readonly Figure[]): boolean | undefined {
+  if ((sumOf(figures, "holdfast_repair_extents") ?? 0) > 0) return true;
+  return (sumOf(figures, "holdfast_short_extents") ?? 0) > 0 ? undefined : false;
 }
 
 /** Everything is sealed, coded if it is large enough, and whole. */
