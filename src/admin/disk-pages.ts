@@ -50,6 +50,8 @@ export interface ShownDisk {
   readonly since: string;
   readonly reason: string;
   readonly isPaused: boolean;
+  /** Another took its place: it is removed once the index, and what is nowhere else, has left it. */
+  readonly isReplaced: boolean;
   readonly holdsIndex: boolean;
   /** How the index moves away from it; undefined where it stays, or is on another disk. */
   readonly indexMove: ShownIndexMove | undefined;

@@ -11,6 +11,7 @@ const disk: ShownDisk = {
   since: "2026-11-30T10:00:00.000Z",
   reason: "",
   isPaused: false,
+  isReplaced: false,
   holdsIndex: false,
   indexMove: undefined,
   condition: "ok",
@@ -49,4 +50,17 @@ test("C8: disk list says how the index leaves its disk, and why that is emptied"
   assert.match(text({ reason: "replaced by /d3" }), /is being emptied \(replaced by \/d3\): /);
   const waits = { to: undefined, doing: "no other disk", done: 0 };
   assert.match(text({ indexMove: waits }), /^\/d1 .* has to move, and waits: no other disk$/m);
+});
+
+test("C8: disk list says of a replaced disk what keeps it in the store", () => {
+  const kept: ShownDisk = { ...disk, state: "emptying", isReplaced: true, extents: 2 };
+  const [note] = diskLines([{ ...kept, reason: "replaced by /d3", onlyExtents: 1 }]).slice(-1);
+  const why =
+    /^\/d1 is being emptied \(replaced by \/d3\): 2 extents \(0 B\), 1 nowhere else left; /;
+  assert.match(note ?? "", why);
+  const then =
+    /removed once nothing is left that is nowhere else \(holdfast disk remove \/d1 --force/;
+  assert.match(note ?? "", then);
+  const home = diskLines([{ ...kept, holdsIndex: true }]).join("\n");
+  assert.match(home, /left; under way$/m);
 });

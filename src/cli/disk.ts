@@ -64,7 +64,7 @@ function noteOf(disk: ShownDisk): string[] {
       if (extents === 0 && disk.holdsIndex) return [`${directory} is empty but for the index`];
       if (extents === 0) return [`${directory} is empty: holdfast disk remove ${directory}`];
       const left = emptyInSeconds === undefined ? "" : `, about ${durationText(emptyInSeconds)}`;
-      const how = disk.isPaused ? `paused: holdfast disk drain ${directory} goes on` : "under way";
+      const how = emptyingText(disk);
       const why = ["", "asked for"].includes(reason) ? "" : ` (${reason})`;
       return [`${directory} is being emptied${why}: ${on} left${left}; ${how}`, ...faulty];
     }
@@ -84,6 +84,13 @@ function noteOf(disk: ShownDisk): string[] {
       return [`${directory} is not mounted: ${fix}`];
     }
   }
+}
+
+function emptyingText({ directory, isPaused, isReplaced, holdsIndex }: ShownDisk): string {
+  if (isPaused) return `paused: holdfast disk drain ${directory} goes on`;
+  if (!isReplaced || holdsIndex) return "under way";
+  const giveUp = `holdfast disk remove ${directory} --force`;
+  return `it is removed once nothing is left that is nowhere else (${giveUp} gives that up)`;
 }
 
 function indexNoteOf({ directory, indexMove }: ShownDisk): string[] {

@@ -125,12 +125,19 @@ export function replaceDisk(
   });
 }
 
-/** Removes the disks that others took the place of, but the one that has the index still. */
-export function removeReplaced(home: DiskId, nowMs: number): DiskPlan {
-  return (rows) => {
-    const left = rows.filter(({ disk, isReplaced }) => isReplaced && disk !== home);
-    return left.map((row) => inState(row, "removed", nowMs, row.reason));
-  };
+export interface ReplacedDisk {
+  readonly disk: DiskId;
+  /** The one that has the index. */
+  readonly home: DiskId;
+  readonly nowMs: number;
+}
+
+/** Removes a disk that another took the place of, unless it has the index, or is in use again. */
+export function removeReplaced({ disk, home, nowMs }: ReplacedDisk): DiskPlan {
+  return ofDisk(disk, (row) => {
+    if (!row.isReplaced || disk === home) return [];
+    return [inState(row, "removed", nowMs, row.reason)];
+  });
 }
 
 function ofDisk(

@@ -174,14 +174,15 @@ test("disk states: a replacement takes the labels of the disk it replaces, in on
 
 test("C9: disk states: a disk that is replaced while it has the index is removed once that has left it", () => {
   const replace = replaceDisk(id(1), by(mount(3), {}, true));
+  const remove = (home: number) => removeReplaced({ disk: id(1), home: id(home), nowMs: 9 });
   assert.equal(statesAfter(replace), "emptying, active, active");
-  assert.equal(statesAfter(replace, removeReplaced(id(1), 9)), "emptying, active, active");
-  assert.equal(statesAfter(replace, removeReplaced(id(2), 9)), "removed, active, active");
-  const rows = after([...two, replace, removeReplaced(id(2), 9)]);
+  assert.equal(statesAfter(replace, remove(1)), "emptying, active, active");
+  assert.equal(statesAfter(replace, remove(2)), "removed, active, active");
+  const rows = after([...two, replace, remove(2)]);
   assert.ok(!("refusal" in rows));
   assert.deepEqual([rows[0]?.reason, rows[0]?.isReplaced], ["replaced by /d3", false]);
   // A person puts it back to use before that.
-  const resumed = [resumeDisk(id(1), 9), removeReplaced(id(2), 10)];
+  const resumed = [resumeDisk(id(1), 9), remove(2)];
   assert.equal(statesAfter(replace, ...resumed), "active, active, active");
 });
 

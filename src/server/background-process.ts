@@ -101,7 +101,7 @@ export async function openBackground(
   const shipping = shippingOf(options, index);
   const ship = shipping === undefined ? [] : [shipping];
   const { indexMover: mover } = options;
-  const move = mover && new IndexMove({ platform, keymap, index, damage, disks, mover });
+  const move = mover && new IndexMove({ ...core, platform, index, disks, mover });
   const metrics = new Metrics();
   const restarting = new RestartingServices(platform, metrics);
   const schemes = new KeptSchemes({ keymap, canLose });

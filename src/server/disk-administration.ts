@@ -9,9 +9,8 @@ import { type AdminRefusal, refusePage } from "../admin/root-only.ts";
 import { must } from "../base/assert.ts";
 import type { StoreErrorCode } from "../base/errors.ts";
 import { isRefusal, type RefusalOf } from "../base/refusal.ts";
-import { type DiskHolding, holdingOf } from "../control/extents/disk-holdings.ts";
-import { isHeldAt, readRestoreWindow } from "../control/restore-window.ts";
-import { isDiskPresent, presentDisks } from "../extent/extent-examination.ts";
+import { type DiskHolding, holdingNow, holdingText } from "../control/extents/disk-holdings.ts";
+import { isDiskPresent } from "../extent/extent-examination.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
 import type { ExtentTable } from "../extent/extent-table.ts";
 import type { ExtentWriter } from "../extent/extent-writer.ts";
@@ -216,6 +215,7 @@ export class StoredDisks implements DiskAdministration {
       since: new Date(row.stateMs).toISOString(),
       reason: row.reason,
       isPaused: row.isPaused,
+      isReplaced: row.isReplaced,
       holdsIndex: this.#holdsIndex(disk),
       indexMove: undefined,
       condition: writing === undefined ? "not mounted" : writing.condition,
@@ -230,16 +230,9 @@ export class StoredDisks implements DiskAdministration {
     };
   }
 
-  /** A disk that was pulled out may be among the mounted ones still: each is looked at. */
-  async #holding(disk: DiskId): Promise<DiskHolding> {
+  #holding(disk: DiskId): Promise<DiskHolding> {
     const { platform, keymap, table, disks } = this.#options;
-    const present = new Set((await presentDisks(platform.clock, disks)).disks.map(({ id }) => id));
-    const window = await readRestoreWindow(keymap.system);
-    const nowMs = platform.clock.now();
-    return holdingOf(table, disk, {
-      isThere: (other) => present.has(other),
-      isHeld: (droppedMs) => isHeldAt(window, droppedMs, nowMs),
-    });
+    return holdingNow({ clock: platform.clock, system: keymap.system, table, disks }, disk);
   }
 
   #holdsIndex(disk: DiskId): boolean {
@@ -253,16 +246,6 @@ function sumOfFaults(figures: readonly DiskFigures[]): Record<string, number> {
     for (const [kind, count] of Object.entries(faults)) sums[kind] = (sums[kind] ?? 0) + count;
   }
   return sums;
-}
-
-function holdingText(holding: DiskHolding): string {
-  const { extents, bytes, heldExtents, onlyExtents, onlyBytes } = holding;
-  if (extents === 0) return "no extents";
-  const held = heldExtents === 0 ? "" : `, ${heldExtents} of which only the restore window keeps`;
-  const all = `${extents} extents (${bytes} bytes)${held}`;
-  if (onlyExtents === 0) return `${all}, all of which can be read without it`;
-  const bytesText = `${onlyBytes} ${heldExtents === 0 ? "live" : "live or kept"} bytes`;
-  return `${all}, ${onlyExtents} of which (${bytesText}) cannot be read without it`;
 }
 
 function indexIsHere(row: DiskRow): string {

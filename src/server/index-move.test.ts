@@ -6,6 +6,7 @@ import { must } from "../base/assert.ts";
 import { StoreError } from "../base/errors.ts";
 import { createMemoryEngine, type MemoryEngine } from "../engine/memory-engine.ts";
 import { allRows } from "../engine/suite/rows.suite.ts";
+import { copyOn, type ExtentRow, firstLayout } from "../format/extent-row.ts";
 import { type DiskId, idOfText } from "../format/ids.ts";
 import {
   type DiskPlan,
@@ -17,6 +18,7 @@ import {
   takeDiskOut,
 } from "../keymap/disk-changes.ts";
 import { changeDisks, readDisks, registryOf } from "../keymap/disk-registry.ts";
+import { createExtentTable } from "../keymap/index-extent-table.ts";
 import { openTestKeymap } from "../keymap/testing/open-test-keymap.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { IndexMove } from "./index-move.ts";
@@ -40,6 +42,7 @@ async function served(failure?: string) {
     store: disks.store,
   });
   const registry = registryOf(keymap);
+  const table = createExtentTable(keymap);
   const change = (plan: DiskPlan) => changeDisks(registry, plan);
   const mounts = disks.disks.map(({ id, disk }) => {
     return { disk: id, name: disk.name, capacityBytes: 1000 };
@@ -53,6 +56,7 @@ async function served(failure?: string) {
     platform,
     keymap,
     index: logged.engine,
+    table,
     damage: { mark: () => Promise.resolve(hooks.mark) },
     disks,
     lagCommitsMax: 0,
@@ -89,6 +93,7 @@ async function served(failure?: string) {
     b,
     c,
     keymap,
+    table,
     change,
     look,
     move,
@@ -216,4 +221,47 @@ test("C9: index move: a disk that was replaced is removed once the index is on a
   assert.equal(await look(), "removed /data1");
   assert.equal(await states(), "removed,active,active,active");
   assert.equal(await look(), "");
+});
+
+test("C5: index move: a replaced disk stays while it has what was written last, and no other disk", async () => {
+  const { logged, a, b, change, look, keymap, table } = await served();
+  const row: ExtentRow = {
+    state: "open",
+    scheme: { kind: "replicated", copies: 2, quorum: 1 },
+    members: [copyOn(a), copyOn(b)],
+    epoch: 1,
+    session: keymap.session.id,
+    storageClass: "STANDARD",
+    bucketScheme: undefined,
+    createdMs: 1,
+    sealedMs: 0,
+    length: 0,
+    deadBytes: 0,
+    droppedMs: 0,
+    ...firstLayout,
+  };
+  const open = await table.create(row);
+  assert.ok(!("refusedBy" in open));
+  const mount = { disk: idOfText<DiskId>("e".repeat(32)), name: "/new", capacityBytes: 1 };
+  await change(replaceDisk(a, { mount, labels: {}, nowMs: 2, holdsIndex: true }));
+  assert.match(await look(), /^copy to .*hand over/);
+  const [first, second, third] = logged.disks.disks;
+  logged.disks.set([second!, first!, third!], new Map());
+  // The last write reached the replaced disk alone: the other was left behind.
+  const members = [copyOn(a), { ...copyOn(b), state: "behind" as const }];
+  const alone = { ...row, state: "sealed" as const, sealedMs: 3, length: 1000, members };
+  const landed = await table.replace(open, alone);
+  assert.ok(landed !== "conflict");
+  const kept = () => logged.store.logged.filter(({ event }) => event === "replaced_disk_kept");
+  assert.equal(await look(), "");
+  await logged.store.clock.advance(30_000);
+  assert.equal(await look(), "");
+  assert.equal(kept().length, 1, "it is said once");
+  const [before] = await readDisks(keymap.system);
+  assert.deepEqual([before?.state, before?.isReplaced], ["emptying", true]);
+
+  await table.replace(landed, { ...alone, members: [copyOn(a), copyOn(b)] });
+  assert.equal(await look(), "", "it is counted anew after half a minute");
+  await logged.store.clock.advance(30_000);
+  assert.equal(await look(), "removed /data1");
 });

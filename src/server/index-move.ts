@@ -1,11 +1,13 @@
 import type { ShownIndexMove } from "../admin/disk-pages.ts";
 import { isStoreError, StoreError } from "../base/errors.ts";
+import { holdingNow, holdingText } from "../control/extents/disk-holdings.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { IndexDamage } from "../engine/index-damage.ts";
 import { isDiskPresent, presentDisks } from "../extent/extent-examination.ts";
 import type { DataDisk, ExtentDisks } from "../extent/extent-files.ts";
+import type { ExtentTable } from "../extent/extent-table.ts";
 import type { DiskRow } from "../format/disk-row.ts";
-import type { DiskId } from "../format/ids.ts";
+import { type DiskId, idText } from "../format/ids.ts";
 import { removeReplaced } from "../keymap/disk-changes.ts";
 import { changeDisks, readDisks, registryOf } from "../keymap/disk-registry.ts";
 import type { Keymap } from "../keymap/keymap.ts";
@@ -39,6 +41,7 @@ export interface IndexMoveOptions {
   readonly platform: Platform;
   readonly keymap: Keymap;
   readonly index: Engine;
+  readonly table: ExtentTable;
   readonly damage: Pick<IndexDamage, "mark">;
   /** The one with the index first. */
   readonly disks: ExtentDisks;
@@ -52,6 +55,11 @@ const lookMs = 2_000;
 const againMs = 60_000;
 /** @limit Each time the supervisor tries in vain the store stands still for some seconds. */
 const againAfterHandOverMs = 10 * 60_000;
+/**
+ * @limit Time between counts of what a replaced disk has, each of which reads the extent table: for
+ * as long as some of it is nowhere else.
+ */
+const countMs = 30_000;
 /** @limit The supervisor ends this process by then, or does not at all. */
 const handOverMs = 60_000;
 
@@ -64,9 +72,12 @@ export class IndexMove implements Service {
   readonly name = "index move";
   readonly #options: IndexMoveOptions;
   #notBeforeMs = 0;
+  #noCountBeforeMs = 0;
   #figures: ShownIndexMove | undefined;
   /** Where a copy did not become the index: others are tried first. */
   readonly #failed = new Set<DiskId>();
+  /** What was logged last of replaced disks that cannot be removed yet. */
+  readonly #kept = new Map<DiskId, string>();
 
   constructor(options: IndexMoveOptions) {
     this.#options = options;
@@ -115,15 +126,31 @@ export class IndexMove implements Service {
     }
   }
 
+  /** Removes the replaced disks that the index has left, and what is nowhere else. */
   async #removeReplaced(home: DiskId, rows: readonly DiskRow[]): Promise<void> {
     const left = rows.filter(({ disk, isReplaced }) => isReplaced && disk !== home);
-    if (left.length === 0) return;
-    const { keymap, platform, mover } = this.#options;
-    await changeDisks(registryOf(keymap), removeReplaced(home, platform.clock.now()));
-    for (const { name, reason } of left) {
-      platform.log("info", "disk_changed", { disk: name, state: "removed", reason });
+    const { clock } = this.#options.platform;
+    if (left.length === 0 || clock.monotonicMs() < this.#noCountBeforeMs) return;
+    for (const row of left) await this.#removeUnlessNeeded(home, row);
+    this.#noCountBeforeMs = clock.monotonicMs() + countMs;
+  }
+
+  /** What came to it since it was replaced was counted by nobody then. */
+  async #removeUnlessNeeded(home: DiskId, { disk, name, reason }: DiskRow): Promise<void> {
+    const { keymap, platform, mover, table, disks } = this.#options;
+    const { clock, log } = platform;
+    const holding = await holdingNow({ clock, system: keymap.system, table, disks }, disk);
+    // holds: C5 nothing-lost-with-a-former-home
+    if (holding.onlyExtents > 0) {
+      const has = holdingText(holding);
+      if (this.#kept.get(disk) !== has) log("warn", "replaced_disk_kept", { disk: name, has });
+      this.#kept.set(disk, has);
+      return;
     }
-    mover.removed(left.map(({ disk }) => disk));
+    this.#kept.delete(disk);
+    await changeDisks(registryOf(keymap), removeReplaced({ disk, home, nowMs: clock.now() }));
+    log("info", "disk_changed", { disk: name, id: idText(disk), state: "removed", reason });
+    mover.removed([disk]);
   }
 
   async #move(

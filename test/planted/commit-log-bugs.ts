@@ -64,6 +64,13 @@ export const commitLogBugs: readonly (PlantedBug & {
     test: "src/server/disk-administration.test.ts",
   },
   {
+    name: "a replaced disk that the index has left is removed with what is nowhere else",
+    breaks: "C5",
+    marker: "nothing-lost-with-a-former-home",
+    change: never,
+    test: "src/server/index-move.test.ts",
+  },
+  {
     name: "a log record is answered for that was not synced",
     breaks: "C1",
     marker: "log-record-synced",

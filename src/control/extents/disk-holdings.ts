@@ -1,6 +1,11 @@
+import type { EngineReader } from "../../engine/engine.ts";
+import { presentDisks } from "../../extent/extent-examination.ts";
+import type { ExtentDisks } from "../../extent/extent-files.ts";
 import type { ExtentTable } from "../../extent/extent-table.ts";
 import { type ExtentRow, filesOf } from "../../format/extent-row.ts";
 import type { DiskId, ExtentId } from "../../format/ids.ts";
+import type { Clock } from "../../platform/platform.ts";
+import { isHeldAt, readRestoreWindow } from "../restore-window.ts";
 import { type IsHeld, isHeldExtent } from "./extent-health.ts";
 
 /** What extents have on one disk. */
@@ -101,4 +106,40 @@ export async function holdingOf(
     after = page.length < rowsPerPage ? undefined : page.at(-1)?.id;
   } while (after !== undefined);
   return holding;
+}
+
+export interface HoldingSources {
+  readonly clock: Clock;
+  /** The partition with the rows of the store itself. */
+  readonly system: EngineReader;
+  readonly table: ExtentTable;
+  readonly disks: ExtentDisks;
+}
+
+/**
+ * What extents have on a disk at this moment. A disk that was pulled out may be among the mounted
+ * ones still: each is looked at.
+ */
+export async function holdingNow(
+  { clock, system, table, disks }: HoldingSources,
+  disk: DiskId,
+): Promise<DiskHolding> {
+  const present = new Set((await presentDisks(clock, disks)).disks.map(({ id }) => id));
+  const window = await readRestoreWindow(system);
+  const nowMs = clock.now();
+  return holdingOf(table, disk, {
+    isThere: (other) => present.has(other),
+    isHeld: (droppedMs) => isHeldAt(window, droppedMs, nowMs),
+  });
+}
+
+/** Says in words what a disk has. */
+export function holdingText(holding: DiskHolding): string {
+  const { extents, bytes, heldExtents, onlyExtents, onlyBytes } = holding;
+  if (extents === 0) return "no extents";
+  const held = heldExtents === 0 ? "" : `, ${heldExtents} of which only the restore window keeps`;
+  const all = `${extents} extents (${bytes} bytes)${held}`;
+  if (onlyExtents === 0) return `${all}, all of which can be read without it`;
+  const bytesText = `${onlyBytes} ${heldExtents === 0 ? "live" : "live or kept"} bytes`;
+  return `${all}, ${onlyExtents} of which (${bytesText}) cannot be read without it`;
 }
