@@ -103,6 +103,8 @@ export interface ScrubbedDisk {
   readonly roundBegan: string;
   readonly members: number;
   readonly bad: number;
+  /** Members of this round that could not be read: while there are any, `readSince` stays. */
+  readonly passedOver: number;
   readonly bytesRead: number;
   /** What is on the disk, as last counted; null: not counted yet. */
   readonly bytesOnDisk: number | null;

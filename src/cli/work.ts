@@ -96,10 +96,10 @@ export function repairReportLines(report: RepairReport): string[] {
 }
 
 export function scrubReportLines({ isPaused, everySeconds, disks, index }: ScrubReport): string[] {
-  const heads = ["DIRECTORY", "VERIFIED", "NOW", "READ", "BAD", "LEFT"];
+  const heads = ["DIRECTORY", "VERIFIED", "NOW", "READ", "BAD", "PASSED OVER", "LEFT"];
   const rows = disks.map((disk) => {
     const { directory, ageSeconds, isReading, isAsked, bytesRead, bytesOnDisk, bad } = disk;
-    const { secondsLeft } = disk;
+    const { passedOver, secondsLeft } = disk;
     const of = bytesOnDisk === null ? "" : ` of ${bytesText(Math.max(bytesOnDisk, bytesRead))}`;
     return [
       directory,
@@ -107,6 +107,7 @@ export function scrubReportLines({ isPaused, everySeconds, disks, index }: Scrub
       isReading ? (isPaused ? "paused" : isAsked ? "as asked" : "as scheduled") : "-",
       isReading ? `${bytesText(bytesRead)}${of}` : "-",
       String(bad),
+      String(passedOver),
       !isReading ? "-" : secondsLeft === null ? "?" : durationText(secondsLeft),
     ];
   });

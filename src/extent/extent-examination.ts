@@ -12,8 +12,16 @@ import { findDisk } from "./extent-files.ts";
 import type { ReadableMember } from "./extent-member.ts";
 import type { ExtentEntry, ExtentTable } from "./extent-table.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
+import { type FileBytes, isReadError } from "./disk/unreadable-bytes.ts";
 import { isRemoved } from "./mounted-disks.ts";
 import { expectedHeaderOf, mismatchOf, readHeader } from "./member/member-header.ts";
+import { openMember } from "./open-member.ts";
+import { openTimed } from "./read/timed-member.ts";
+
+export interface ExaminationOptions {
+  readonly platform: Pick<Platform, "clock">;
+  readonly disks: ExtentDisks;
+}
 
 /** What became of an extent's files. */
 export interface ExtentExamination {
@@ -65,6 +73,51 @@ async function examineOne(
   // A file is missing only from a disk that is there; it may have come back after the look.
   await place.members.assertPresent();
   return look();
+}
+
+/** @limit Bytes of a member in memory while they are read once more. */
+const rereadAtOnceBytes = 256 * 1024;
+
+/**
+ * Reads bytes of a member once more that its disk could not read. True if it cannot again, though
+ * the data directory is there: then the member is damaged. False where it can by now, or where the
+ * disk fails as a whole, which says nothing of what it holds. StoreError as the disk fails in
+ * another way, or gives no answer.
+ */
+export async function isStillUnreadable(
+  { platform: { clock }, disks }: ExaminationOptions,
+  entry: ExtentEntry,
+  member: number,
+  where: FileBytes,
+): Promise<boolean> {
+  const place = entry.row.members[member];
+  if (place === undefined) return false;
+  try {
+    const what = `extent ${entry.id}, member ${member}`;
+    const file = await openTimed(clock, what, openMember(disks, entry, member));
+    try {
+      await readAgain(file, where);
+    } finally {
+      await file.close();
+    }
+    return false;
+  } catch (thrown) {
+    if (!isReadError(thrown)) throw thrown;
+  }
+  return isDiskPresent(clock, findDisk(disks, place.disk));
+}
+
+async function readAgain(
+  file: Pick<ReadableMember, "read">,
+  { offset, bytes }: FileBytes,
+): Promise<void> {
+  const buffer = new Uint8Array(Math.min(bytes, rereadAtOnceBytes));
+  for (let at = offset; at < offset + bytes;) {
+    const length = Math.min(buffer.length, offset + bytes - at);
+    const found = await file.read(buffer.subarray(0, length), at);
+    if (found < length) return;
+    at += found;
+  }
 }
 
 /** @limit A data directory that gives no answer by then is taken to be away until it does. */

@@ -8,6 +8,7 @@ import { blockBytes, extentHeaderBytes } from "../format/limits.ts";
 import { recordHeaderBytes } from "../format/record.ts";
 import { shardGeometry, shardRanges, shardTableBytes } from "../format/shard.ts";
 import { createHash } from "../node/platform/hash.ts";
+import { DiskError } from "../platform/disk.ts";
 import { extentPath } from "./extent-files.ts";
 import { createExtentReader, type ExtentReader, isIn } from "./extent-reader.ts";
 import { MountedDisks } from "./mounted-disks.ts";
@@ -91,6 +92,67 @@ test("C4: a flipped bit in one copy is read around, and noted of that member alo
     corruptions,
   );
   assert.equal(disks.find(({ disk }) => disk === bench.store.diskIds[2])?.corruptions ?? 0, 0);
+});
+
+test("C4: bytes that a disk cannot read are read around, and noted of their member once they fail again", async () => {
+  for (const scheme of [3, rs42]) {
+    const bench = await benchOf(6, scheme);
+    const { member, offset } = bench.placeOf(bench.refs[0]!, 150_000);
+    const [ref] = bench.refs;
+    const path = extentPath(ref!.extent, bench.store.table.entries.get(ref!.extent)!.row.layout);
+    // The one that is asked first, and another one that holds nothing of the record.
+    const asked = typeof scheme === "number" ? ref!.extent % scheme : member;
+    bench.store.memoryDisks[asked]!.spoilSector(path, offset);
+    const reader = bench.store.reader();
+    await assertRead(reader, bench);
+    await reader.close();
+    const expected = bench.states().map((_, i) => (i === asked ? "damaged" : "whole"));
+    assert.deepEqual(bench.states(), expected);
+  }
+});
+
+test("C8: a read that fails once, or on a disk that has gone or hangs, is noted of no member", async () => {
+  for (const scheme of [3, rs42]) {
+    for (const kind of ["once", "io", "no_answer"] as const) {
+      const bench = await benchOf(6, scheme);
+      const [ref] = bench.refs;
+      const { member } = bench.placeOf(ref!, 150_000);
+      const asked = typeof scheme === "number" ? ref!.extent % scheme : member;
+      let failures = kind === "once" ? 1 : Infinity;
+      bench.store.memoryDisks[asked]!.before = (operation, path) => {
+        const isExtent = path.endsWith(".extent");
+        // One that fails as a whole cannot say either whose it is.
+        if (operation !== "read" || (!isExtent && kind === "once") || failures-- <= 0) return;
+        throw new DiskError(kind === "once" ? "io" : kind, "it cannot be read");
+      };
+      const reader = bench.store.reader();
+      await assertRead(reader, bench);
+      await reader.close();
+      assert.ok(
+        bench.states().every((state) => state === "whole"),
+        `${kind} ${failures}`,
+      );
+    }
+  }
+});
+
+test("C4: no client waits for the second read of bytes that no copy can be read of", async () => {
+  const bench = await benchOf(3, 3, 1);
+  const [ref] = bench.refs;
+  const path = extentPath(ref!.extent);
+  const gate = Promise.withResolvers<void>();
+  let reads = 0;
+  for (const disk of bench.store.memoryDisks) {
+    disk.spoilSector(path, ref!.offset + 1000);
+    disk.before = (operation, at) =>
+      operation === "read" && at === path && ++reads > 3 ? gate.promise : undefined;
+  }
+  const reader = bench.store.reader();
+  await assert.rejects(async () => reader.read(ref!, identityOf(0), 0, length), { code: "io" });
+  assert.deepEqual(bench.states(), ["whole", "whole", "whole"]);
+  gate.resolve();
+  await reader.close();
+  assert.deepEqual(bench.states(), ["damaged", "damaged", "damaged"]);
 });
 
 test("C4: what no copy has right is refused as corrupt, what none has at all as missing", async () => {

@@ -11,6 +11,7 @@ import {
 } from "../format/record.ts";
 import type { Platform } from "../platform/platform.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
+import { isReadError } from "./disk/unreadable-bytes.ts";
 import type { ReadableMember } from "./extent-member.ts";
 import { RecordWindow } from "./read/record-window.ts";
 
@@ -125,21 +126,25 @@ async function findHeader(
 
 /**
  * What the first window gives that gives anything. One that cannot be read is taken out, but for
- * the last.
+ * the last; one of which only these bytes cannot be read may have what is elsewhere.
  */
-async function firstOf<T>(
+export async function firstOf<T>(
   windows: RecordWindow[],
   look: (window: RecordWindow) => Promise<T | undefined>,
 ): Promise<T | undefined> {
+  const unreadable: unknown[] = [];
   for (const window of Array.from(windows)) {
     try {
       const found = await look(window);
       if (found !== undefined) return found;
     } catch (error) {
-      if (!isStoreError(error) || windows.length === 1) throw error;
-      windows.splice(windows.indexOf(window), 1);
+      if (isReadError(error) && window.isWorthReading) unreadable.push(error);
+      else if (!isStoreError(error) || windows.length === 1) throw error;
+      else windows.splice(windows.indexOf(window), 1);
     }
   }
+  // Whether a record is there nobody knows.
+  if (unreadable.length === windows.length) throw unreadable[0];
   return undefined;
 }
 

@@ -1,10 +1,12 @@
 import { assert } from "../base/assert.ts";
-import { isStoreError, StoreError } from "../base/errors.ts";
+import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
 import { codeOf } from "../erasure/codes.ts";
 import { hasSpoiledSlot } from "../format/extent-header.ts";
 import { extentHeaderBytes } from "../format/limits.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
+import { isReadError, UnreadableBytes } from "./disk/unreadable-bytes.ts";
 import { ContentDigester } from "./digest-tree.ts";
+import { isStillUnreadable } from "./extent-examination.ts";
 import type { ReadableMember } from "./extent-member.ts";
 import type { ExtentEntry } from "./extent-table.ts";
 import type { ViewOptions } from "./extent-view.ts";
@@ -19,6 +21,8 @@ import { validRecordIn } from "./verified-content.ts";
 export interface VerifiedMember {
   /** The first thing that is wrong with it; undefined where all is well. */
   readonly error: StoreError | undefined;
+  /** True where that is bytes that its disk could not read. */
+  readonly isUnreadable?: boolean | undefined;
   /** The root of the digest tree (digest-tree.ts) of a copy that is well. */
   readonly root?: number | undefined;
 }
@@ -42,14 +46,34 @@ export async function verifyMember(
 
 /**
  * Reads one member of a sealed extent from front to back, as if there were no other. Between two
- * yields it reads a bounded number of bytes. StoreError `missing`, `io` and so on where it cannot be
- * read.
+ * yields it reads a bounded number of bytes. Bytes that its disk cannot read, twice, though it
+ * answers otherwise, are wrong as others are. StoreError `missing`, `io` and so on where nothing can
+ * be said of the member.
  *
  * Of a copy each record is verified, and there must be nothing but records, with zeros between
  * them; of a shard each block of its content, by a table that the row vouches for. What stands
  * behind the extent's length does not count.
  */
 export async function* verification(
+  options: ViewOptions,
+  entry: ExtentEntry,
+  member: number,
+  signal: AbortSignal,
+): AsyncGenerator<BytesRead, VerifiedMember, undefined> {
+  try {
+    return yield* readThrough(options, entry, member, signal);
+  } catch (thrown) {
+    if (!isReadError(thrown)) throw thrown;
+    // Where not even the file could be opened, that is tried again.
+    const where = thrown instanceof UnreadableBytes ? thrown.where : { offset: 0, bytes: 0 };
+    // holds: C4 unreadable-bytes-are-damage
+    if (!(await isStillUnreadable(options, entry, member, where))) throw thrown;
+    const error = corrupt(`extent ${entry.id}, member ${member}`, messageOf(thrown));
+    return { error, isUnreadable: true };
+  }
+}
+
+async function* readThrough(
   { platform, disks }: ViewOptions,
   entry: ExtentEntry,
   member: number,

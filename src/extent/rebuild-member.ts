@@ -1,12 +1,13 @@
 import { assert, must } from "../base/assert.ts";
 import { equalBytes } from "../base/bytes.ts";
-import { StoreError } from "../base/errors.ts";
+import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
 import type { Code } from "../erasure/code.ts";
 import type { ShardScheme } from "../format/extent-row.ts";
 import { blockBytes, extentHeaderBytes } from "../format/limits.ts";
 import { encodeShardTable } from "../format/shard.ts";
 import type { Platform } from "../platform/platform.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
+import { isReadError } from "./disk/unreadable-bytes.ts";
 import type { BytesMoved } from "./encode-extent.ts";
 import type { ExtentDisks } from "./extent-files.ts";
 import type { ExtentMember, ReadableMember } from "./extent-member.ts";
@@ -24,8 +25,16 @@ import { UnprovenBytes, verifiedContent } from "./verified-content.ts";
  * checksum the row has.
  *
  * The target may be a file that is there already, damaged or too short: it is read first, and only
- * what differs is written. So a crash leaves each of its bytes as it was, or as it should be.
+ * what differs is written, or cannot be read: a sector that has gone bad is given another place by
+ * its disk as it is written. So a crash leaves each of its bytes as it was, or as it should be.
  */
+
+/** The disk of the file that is written fails, though it answers: another one may not. */
+export class TargetFails extends StoreError {
+  constructor(cause: StoreError) {
+    super("io", messageOf(cause), { cause: cause.cause });
+  }
+}
 
 /** @limit Bytes at a time: from 1 MiB on writes pass by the page cache. */
 const pieceBytes = 1024 * 1024;
@@ -46,7 +55,7 @@ export interface RebuildOptions {
 /**
  * Writes the member, durably, and reads it back. Between two yields it moves a bounded number of
  * bytes. UnprovenBytes where no copy has some record whole; StoreError as the members fail, where
- * too few are left; DiskError and so on as the target fails.
+ * too few are left; TargetFails, StoreError and so on as the target fails.
  */
 export async function* rebuildMember(
   options: RebuildOptions,
@@ -160,17 +169,28 @@ class TargetPiece {
   async *flush(): AsyncGenerator<BytesMoved, void, undefined> {
     const bytes = this.#buffer.subarray(0, this.#filled);
     if (bytes.length === 0) return;
-    const target = (this.#target ??= await this.#open());
-    const found = this.#found.subarray(0, bytes.length);
-    const read = await onDisk(target.read(found, this.#offset));
-    if (!equalBytes(found.subarray(0, read), bytes)) {
-      await onDisk(target.append(this.#epoch, this.#offset, [bytes]));
+    const target = (this.#target ??= await onTarget(this.#open()));
+    if (!(await this.#holds(target, bytes))) {
+      await onTarget(target.append(this.#epoch, this.#offset, [bytes]));
     }
     const { length } = bytes;
     this.#pieces.push({ offset: this.#offset, length, checksums: this.#checksumsOf(bytes) });
     this.#offset += length;
     this.#filled = 0;
     yield 2 * bytes.length;
+  }
+
+  /** True if the bytes stand there already. */
+  async #holds(target: ExtentMember, bytes: Uint8Array): Promise<boolean> {
+    const found = this.#found.subarray(0, bytes.length);
+    try {
+      const read = await onDisk(target.read(found, this.#offset));
+      return equalBytes(found.subarray(0, read), bytes);
+    } catch (thrown) {
+      // holds: C5 unreadable-bytes-are-written-anew
+      if (!isReadError(thrown)) throw thrown;
+      return false;
+    }
   }
 
   /** What follows is written here. Not to be called before a flush. */
@@ -184,7 +204,7 @@ class TargetPiece {
     const target = must(this.#target, "an extent with content has pieces");
     for (const { offset, length, checksums } of this.#pieces) {
       const bytes = this.#buffer.subarray(0, length);
-      const read = await onDisk(target.read(bytes, offset));
+      const read = await onTarget(target.read(bytes, offset));
       const found = this.#checksumsOf(bytes.subarray(0, read));
       const isGood = read === length && found.every((one, i) => one === checksums[i]);
       // holds: C5 rebuilt-member-read-back
@@ -205,5 +225,13 @@ class TargetPiece {
       checksums.push(this.#platform.hash.blockChecksum(block));
     }
     return checksums;
+  }
+}
+
+async function onTarget<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await onDisk(work);
+  } catch (thrown) {
+    throw isStoreError(thrown) && isReadError(thrown) ? new TargetFails(thrown) : thrown;
   }
 }

@@ -8,7 +8,7 @@ import {
 } from "../format/record.ts";
 import type { Platform } from "../platform/platform.ts";
 import { onDisk } from "./disk/disk-error-codes.ts";
-import { scanRecords } from "./extent-scan.ts";
+import { firstOf, scanRecords } from "./extent-scan.ts";
 import type { ExtentSource } from "./extent-view.ts";
 import { RecordWindow } from "./read/record-window.ts";
 
@@ -36,7 +36,7 @@ export interface ContentSpan {
   readonly start: number;
   /** They last until the next span. */
   readonly bytes: Uint8Array;
-  /** False where no source has a valid record: then these are the bytes of the first one. */
+  /** False where no source has a valid record: then these are the bytes of the first that has any. */
   readonly isVerified: boolean;
 }
 
@@ -64,7 +64,8 @@ export async function* verifiedContent(
   const windows = sources.map((source) => new RecordWindow(source, to));
   for (let next = options.from; next < to;) {
     signal?.throwIfAborted();
-    const record = await validRecord(options, windows, next);
+    const at = next;
+    const record = await firstOf(windows, (window) => validRecordIn(options, window, at));
     if (record !== undefined) {
       const { bytes, padding } = record;
       // holds: C5 padding-is-made-of-zeros
@@ -75,32 +76,15 @@ export async function* verifiedContent(
     }
     const end = await holeEnd(options, next);
     while (next < end) {
-      const [window] = windows;
-      const length = Math.min(holeStepBytes, end - next);
+      const start = next;
+      const length = Math.min(holeStepBytes, end - start);
       const bytes = new Uint8Array(length);
-      if (window !== undefined) bytes.set(await onDisk(window.view(next, length)));
+      const found = await firstOf(windows, (window) => onDisk(window.view(start, length)));
+      if (found !== undefined) bytes.set(found);
       yield { start: next, bytes, isVerified: false };
       next += length;
     }
   }
-}
-
-/** The record from the first window that has it. One that fails is taken out, but for the last. */
-async function validRecord(
-  options: VerifiedContentOptions,
-  windows: RecordWindow[],
-  offset: number,
-): Promise<ValidRecord | undefined> {
-  for (const window of Array.from(windows)) {
-    try {
-      const record = await validRecordIn(options, window, offset);
-      if (record !== undefined) return record;
-    } catch (error) {
-      if (!isStoreError(error) || windows.length === 1) throw error;
-      windows.splice(windows.indexOf(window), 1);
-    }
-  }
-  return undefined;
 }
 
 /** The valid record that stands in the window at an offset. StoreError as its source fails. */

@@ -324,8 +324,8 @@ const goldens: Readonly<Record<string, Golden<unknown>>> = {
     indexScrubRow.encodeIndexScrubRow,
     indexScrubRow.decodeIndexScrubRow,
   ),
-  "scrub-row.v2": golden(
-    { ...scrubbed, bytes: 4096 },
+  "scrub-row.v3": golden(
+    { ...scrubbed, bytes: 4096, passedOver: 2 },
     scrubRow.encodeScrubRow,
     scrubRow.decodeScrubRow,
   ),
@@ -419,7 +419,14 @@ const olderGoldens: Readonly<Record<string, Omit<Golden<unknown>, "encode">>> = 
     value: { ...object, data: { kind: "inline", bytes: Uint8Array.of(1, 2, 3) } },
     decode: objectRow.decodeObjectRow,
   },
-  "scrub-row.v1": { value: { ...scrubbed, bytes: 0 }, decode: scrubRow.decodeScrubRow },
+  "scrub-row.v1": {
+    value: { ...scrubbed, bytes: 0, passedOver: 0 },
+    decode: scrubRow.decodeScrubRow,
+  },
+  "scrub-row.v2": {
+    value: { ...scrubbed, bytes: 4096, passedOver: 0 },
+    decode: scrubRow.decodeScrubRow,
+  },
   "short-extent-row.v1": {
     value: { members: 1, lost: "missing", bytes: 3 },
     decode: extentRow.decodeShortExtentRow,

@@ -64,6 +64,7 @@ test("OrderedWork: the time left is that of the bytes left, and not known while 
     members: 2,
     bad: 1,
     bytes: 400,
+    passedOver: 3,
   };
   const { work } = await create({
     repair: {

@@ -163,7 +163,7 @@ export class OrderedWork implements WorkAdministration {
     bytesOnDisk: number | undefined,
     isPaused: boolean,
   ): ScrubbedDisk {
-    const { startedMs, isDone, readSinceMs, members, bad, bytes } = row;
+    const { startedMs, isDone, readSinceMs, members, bad, passedOver, bytes } = row;
     const isKnown = bytesOnDisk !== undefined && bytesPerSecond !== undefined && !isPaused;
     const secondsLeft = isKnown ? Math.max(0, bytesOnDisk - bytes) / bytesPerSecond : null;
     return {
@@ -174,6 +174,7 @@ export class OrderedWork implements WorkAdministration {
       roundBegan: new Date(startedMs).toISOString(),
       members,
       bad,
+      passedOver,
       bytesRead: bytes,
       bytesOnDisk: bytesOnDisk ?? null,
       secondsLeft: isDone ? null : secondsLeft,

@@ -119,6 +119,11 @@ export function sampleScrubs(metrics: Metrics, background: Pick<Background, "sta
   );
   ofScrubs("members", "Members read in the round under way.", ({ members }) => members);
   ofScrubs("bad", "Members found bad in the round under way.", ({ bad }) => bad);
+  ofScrubs(
+    "passed_over",
+    "Members passed over in the round under way, since they could not be read.",
+    ({ passedOver }) => passedOver,
+  );
   ofScrubs("bytes", "Bytes of members read in the round under way.", ({ bytes }) => bytes);
   metrics.sampled("gauge", "holdfast_scrub_paused", "1 while scrub is paused.", () =>
     Number(background.statistics().scrub.isPaused),

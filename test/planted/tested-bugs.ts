@@ -21,6 +21,34 @@ export interface TestedBug extends PlantedBug {
 export const testedBugs: readonly TestedBug[] = [
   ...commitLogBugs,
   {
+    name: "scrub passes over a sector that cannot be read",
+    breaks: "C4",
+    marker: "unreadable-bytes-are-damage",
+    change: always,
+    test: "src/control/redundancy/unreadable-sectors.test.ts",
+  },
+  {
+    name: "a disk counts as verified although a member was passed over",
+    breaks: "C8",
+    marker: "passed-over-is-not-verified",
+    change: set("true"),
+    test: "src/control/redundancy/unreadable-sectors.test.ts",
+  },
+  {
+    name: "a member is not mended where its own bytes cannot be read",
+    breaks: "C5",
+    marker: "unreadable-bytes-are-written-anew",
+    change: always,
+    test: "src/control/redundancy/unreadable-sectors.test.ts",
+  },
+  {
+    name: "a member whose file cannot be written is tried there again and again",
+    breaks: "C5",
+    marker: "unmendable-file-is-made-elsewhere",
+    change: never,
+    test: "src/control/redundancy/unreadable-sectors.test.ts",
+  },
+  {
     name: "what was freed is dropped, whatever the restore window",
     breaks: "C9",
     marker: "freed-in-the-window-stays",

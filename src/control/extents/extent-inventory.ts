@@ -6,6 +6,7 @@ import { verifyMember } from "../../extent/member-verification.ts";
 import type { MemberState } from "../../format/extent-row.ts";
 import { type DiskId, type ExtentId, idText } from "../../format/ids.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
+import { RestingExtents } from "./resting-extents.ts";
 import type { RestoreWindow } from "../restore-window.ts";
 import { isHeldExtent, rootsOf } from "./extent-health.ts";
 import type { ExtentWorklist } from "./extent-worklist.ts";
@@ -31,6 +32,14 @@ const roundRestMs = 30_000;
  */
 const restPerExtentMs = 20;
 
+/**
+ * @limit Time until a member is read again in which a bad sector was met: each time costs a few
+ * failed reads, and many of them within minutes have the disk taken out.
+ */
+const unreadableRestMs = 10 * 60_000;
+/** @limit Extents with such members that are remembered; others are read in each round. */
+const unreadableMax = 4096;
+
 export interface ExtentInventoryOptions extends StoragePlane {
   readonly restoreWindow: Pick<RestoreWindow, "isHeld">;
   /** Called for each extent, in case another caller forgot to. */
@@ -41,6 +50,8 @@ export class ExtentInventory implements Task {
   readonly name = "extent inventory";
   readonly #options: ExtentInventoryOptions;
   readonly #log: SparseLog;
+  /** Those with a member that a disk could not read. */
+  readonly #resting: RestingExtents;
   #after: ExtentId | undefined;
   #looked = 0;
   #notBeforeMs = 0;
@@ -48,6 +59,7 @@ export class ExtentInventory implements Task {
   constructor(options: ExtentInventoryOptions) {
     this.#options = options;
     this.#log = new SparseLog(options.platform);
+    this.#resting = new RestingExtents(options.platform.clock, unreadableMax);
   }
 
   async step(signal: AbortSignal): Promise<StepOutcome> {
@@ -105,12 +117,16 @@ export class ExtentInventory implements Task {
     const found = [...states];
     for (const [index, { state }] of entry.row.members.entries()) {
       if (state !== "damaged" || found[index] !== "whole") continue;
+      found[index] = "damaged";
+      if (this.#resting.has(entry.id)) continue;
       // All of it is read, which takes a second or two.
-      const { error, root = 0 } = await verifyMember({ platform, disks }, entry, index, signal);
+      const verified = await verifyMember({ platform, disks }, entry, index, signal);
+      const { error, root = 0 } = verified;
       // A copy may verify by itself, and yet not be what the others are.
       // holds: C5 whole-again-is-like-the-others
       const isOther = !rootsOf(entry.row).every((one) => one === root);
-      if (error !== undefined || isOther) found[index] = "damaged";
+      if (error === undefined && !isOther) found[index] = "whole";
+      if (verified.isUnreadable === true) this.#resting.rest(entry.id, unreadableRestMs);
     }
     return found;
   }

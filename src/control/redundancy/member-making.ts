@@ -16,7 +16,7 @@ import type { RestingExtents } from "../extents/resting-extents.ts";
 import { isTransient } from "../task-loop.ts";
 import { answeringDisks, type DiskSurvey } from "./disk-survey.ts";
 import { MemberJob, type MemberProgress, type PlannedMove } from "./member-job.ts";
-import { moveMember, type MoveOutcome } from "./member-move.ts";
+import { moveMember, type MoveOutcome, type UnfitPlace } from "./member-move.ts";
 import { memberWork } from "./member-work.ts";
 import { mostApart, RunningJobs } from "./running-jobs.ts";
 import type { WorkRate } from "./work-rate.ts";
@@ -29,8 +29,8 @@ import type { WorkRate } from "./work-rate.ts";
 const madeAtOnceMax = 4;
 /** @limit An extent that could not be repaired is left alone for this long. */
 export const restMs = 60_000;
-/** @limit Extents with files in the way that are remembered; past it all are forgotten. */
-const inTheWayMax = 65_536;
+/** @limit Extents with unfit places that are remembered; past it all are forgotten. */
+const unfitMax = 65_536;
 
 export interface MemberMakingOptions extends StoragePlane {
   readonly keymap: Pick<Keymap, "session">;
@@ -59,8 +59,8 @@ export class MemberMaking {
   readonly #options: MemberMakingOptions;
   readonly #codes = new Codes();
   readonly #jobs: RunningJobs<MemberJob>;
-  /** Disks whose file of an extent is in the way of the one that should be there. */
-  readonly #inTheWay = new Map<ExtentId, Set<DiskId>>();
+  /** Disks on which a member of an extent could not be made, and why. */
+  readonly #unfit = new Map<ExtentId, Map<DiskId, UnfitPlace>>();
 
   constructor(options: MemberMakingOptions) {
     this.#options = options;
@@ -112,7 +112,7 @@ export class MemberMaking {
 
   /** Files that were in the way may have gone. */
   tryAllAgain(): void {
-    this.#inTheWay.clear();
+    this.#unfit.clear();
   }
 
   /** Gives up what is half done. */
@@ -177,7 +177,8 @@ export class MemberMaking {
   ): Promise<DiskId | undefined> {
     // A file that leaves has the new one's name until readers have let go of it.
     const isTaken = row.members[member]?.disk !== to && isFileOf(row, to, row.layout);
-    if (!isTaken && this.#inTheWay.get(id)?.has(to) !== true) return to;
+    const unfit = isTaken ? "file in the way" : this.#unfit.get(id)?.get(to);
+    if (unfit === undefined) return to;
     const { survey, reserveBytes } = this.#options;
     const { topology } = await survey.now();
     const existing = row.members.filter((_, place) => place !== member).map(({ disk }) => disk);
@@ -188,7 +189,8 @@ export class MemberMaking {
       freeBytesMin: memberFileBytes(row) + reserveBytes,
       random: survey.random,
     });
-    return members[0];
+    // Where no other disk takes it, its own may by now.
+    return members[0] ?? (unfit === "file in the way" ? undefined : to);
   }
 
   async #goOnWith(job: MemberJob): Promise<void> {
@@ -224,15 +226,24 @@ export class MemberMaking {
       counters.membersRepaired++;
       counters.bytesRepaired += bytes;
       platform.log("info", "member_made", { extent, member, disk: idText(to), reason });
-    } else if (outcome === "file in the way") {
-      const disks = this.#inTheWay.get(extent) ?? new Set<DiskId>();
-      if (this.#inTheWay.size >= inTheWayMax) this.#inTheWay.clear();
-      this.#inTheWay.set(extent, disks.add(to));
-      platform.log("error", "extent_file_in_the_way", { extent, disk: idText(to) });
-    } else {
+    } else if (outcome === "changed") {
       resting.rest(extent, restMs);
+    } else {
+      this.#noteUnfit(job, outcome);
     }
     await this.#end(job);
+  }
+
+  #noteUnfit({ extent, move: { to } }: MemberJob, why: UnfitPlace): void {
+    const { platform, resting } = this.#options;
+    const isInTheWay = why === "file in the way";
+    const event = isInTheWay ? "extent_file_in_the_way" : "extent_file_not_writable";
+    platform.log("error", event, { extent, disk: idText(to) });
+    if (this.#unfit.size >= unfitMax) this.#unfit.clear();
+    const disks = this.#unfit.get(extent) ?? new Map<DiskId, UnfitPlace>();
+    // It was tried there once more, for want of another disk.
+    if (disks.get(to) === why) resting.rest(extent, restMs);
+    this.#unfit.set(extent, disks.set(to, why));
   }
 
   async #end(job: MemberJob): Promise<void> {

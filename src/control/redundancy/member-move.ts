@@ -4,7 +4,7 @@ import { createMemberFile, openMemberFile } from "../../extent/member-files.ts";
 import type { BytesMoved } from "../../extent/encode-extent.ts";
 import type { ExtentMember } from "../../extent/extent-member.ts";
 import type { ExtentEntry } from "../../extent/extent-table.ts";
-import { rebuildMember, type RebuildOptions } from "../../extent/rebuild-member.ts";
+import { rebuildMember, type RebuildOptions, TargetFails } from "../../extent/rebuild-member.ts";
 import { filesOf, type MemberFile } from "../../format/extent-row.ts";
 import type { DiskId } from "../../format/ids.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
@@ -25,7 +25,8 @@ import type { StoragePlane } from "../extents/extent-walk.ts";
  *     row: the file is coming → file, synced and read back → row: it is the member, the old leaves
  *
  * A file that does not prove to be the member's is not touched (C9), and stands in the way of
- * another of its name: then only another disk helps.
+ * another of its name: then only another disk helps. Where its disk cannot write the file, or read
+ * what was written, another is better.
  */
 
 export interface MemberMoveOptions extends StoragePlane {
@@ -41,8 +42,14 @@ export interface WantedMember {
   readonly to: DiskId;
 }
 
-/** `done`: the row says that the member is whole. `changed`: the extent is not as it was. */
-export type MoveOutcome = "done" | "changed" | "file in the way";
+/**
+ * `done`: the row says that the member is whole. `changed`: the extent is not as it was. The others:
+ * it cannot be made where it is.
+ */
+export type MoveOutcome = "done" | "changed" | UnfitPlace;
+
+/** Why a member cannot be made on a disk, and may be on another. */
+export type UnfitPlace = "file in the way" | "file can't be written";
 
 /**
  * Makes the member. Between two yields it moves a bounded number of bytes. Fails as rebuilding does
@@ -76,6 +83,8 @@ async function* mendInPlace(
     yield* rebuildMember(rebuildOf(options, entry, file, openTarget, signal));
   } catch (thrown) {
     if (isInTheWay) return "file in the way";
+    // holds: C5 unmendable-file-is-made-elsewhere
+    if (thrown instanceof TargetFails) return "file can't be written";
     throw thrown;
   }
   const mended = await changeExtent(options.table, entry, (row) =>

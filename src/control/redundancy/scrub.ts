@@ -1,4 +1,5 @@
-import { messageOf, type StoreError } from "../../base/errors.ts";
+import { isStoreError, messageOf, type StoreError } from "../../base/errors.ts";
+import { isDiskPresent } from "../../extent/extent-examination.ts";
 import type { ExtentEntry } from "../../extent/extent-table.ts";
 import {
   type BytesRead,
@@ -17,7 +18,7 @@ import type { StoragePlane } from "../extents/extent-walk.ts";
 import type { Liveness } from "../extents/liveness.ts";
 import { changeExtent, withMemberState, withTableChecksum } from "../extents/member-changes.ts";
 import type { RestoreWindow } from "../restore-window.ts";
-import { type StepOutcome, type Task, unlessTransient } from "../task-loop.ts";
+import { isTransient, type StepOutcome, type Task } from "../task-loop.ts";
 import { CopyComparison } from "./copy-comparison.ts";
 import type { DiskSurvey, SurveyedDisk } from "./disk-survey.ts";
 
@@ -26,6 +27,11 @@ import type { DiskSurvey, SurveyedDisk } from "./disk-survey.ts";
  * copy by its records, a shard by its block table. So damage is found while there is something to
  * mend it from. What is bad is noted in the extent's row, and repair finds it there. So is what all
  * of a copy comes to, and copies that are not the same are compared (copy-comparison.ts).
+ *
+ * Bytes that a disk cannot read, twice, though it answers otherwise, are as bad as wrong ones. A
+ * disk that is away, or gives no answer, is waited for. A member that cannot be read for another
+ * reason is tried again, and passed over in the end: then the round does not count as one that
+ * verified all of the disk.
  *
  * Each disk has a round of its own, extent by extent. A round is paced so that it takes half of the
  * time, and the next begins when that is over. How far it came stands in the index, so a restart
@@ -44,6 +50,10 @@ const membersPerCommit = 16;
 const bytesPerSecondMin = 4 * 1024 * 1024;
 /** @limit The part of the time that a round is to take: the rest is for what comes between. */
 const roundShare = 1 / 2;
+/** @limit Time until a member is tried again that could not be read, or whose disk is away. */
+const retryMs = 60_000;
+/** @limit A member that cannot be read so often, though its disk is there, is passed over. */
+const triesMax = 3;
 
 export interface ScrubOptions extends StoragePlane {
   readonly keymap: Keymap;
@@ -82,6 +92,8 @@ interface Round {
   unwritten: number;
   nextMs: number;
   isAsked: boolean;
+  /** How often the next member could not be read. */
+  tries: number;
   /** When this process began with it, and the bytes that were read before. */
   readonly begunMs: number;
   readonly bytesBefore: number;
@@ -172,7 +184,7 @@ export class Scrub implements Task {
     }
     const { row } = round;
     const isAsked = askedMs > row.startedMs;
-    round.isAsked = isAsked || askedMs > row.readSinceMs;
+    round.isAsked = isAsked || (!row.isDone && askedMs > row.readSinceMs);
     // A clock that was set back begins a round rather than none.
     const isDue = nowMs >= row.startedMs + everyMs * roundShare || nowMs < row.startedMs;
     if (!isAsked && !(row.isDone && isDue)) return row.isDone ? undefined : round;
@@ -185,7 +197,8 @@ export class Scrub implements Task {
   #begin(row: ScrubRow): Round {
     const begunMs = this.#options.platform.clock.monotonicMs();
     const bytesBefore = row.bytes;
-    const round = { row, unwritten: 0, nextMs: 0, isAsked: false, begunMs, bytesBefore };
+    const progress = { unwritten: 0, nextMs: 0, tries: 0 };
+    const round = { row, ...progress, isAsked: false, begunMs, bytesBefore };
     this.#rounds.set(row.disk, round);
     return round;
   }
@@ -211,33 +224,57 @@ export class Scrub implements Task {
       round.row = { ...round.row, upTo: entry.id };
     }
     if (entries.length === rowsPerStep) return;
-    round.row = { ...round.row, isDone: true, readSinceMs: round.row.startedMs };
-    const { members, bad } = round.row;
-    platform.log("info", "disk_scrubbed", { disk: idText(disk.id), members, bad });
+    const { members, bad, passedOver, startedMs, readSinceMs } = round.row;
+    // holds: C8 passed-over-is-not-verified
+    const isVerified = passedOver === 0;
+    round.row = { ...round.row, isDone: true, readSinceMs: isVerified ? startedMs : readSinceMs };
+    const fields = { disk: idText(disk.id), members, bad };
+    if (isVerified) platform.log("info", "disk_scrubbed", fields);
+    else platform.log("warn", "disk_not_scrubbed_wholly", { ...fields, passedOver });
     await this.#writeProgress(round);
   }
 
   async #readOn(reading: Reading, signal: AbortSignal): Promise<void> {
-    for (let bytes = 0; bytes < sliceBytes;) {
-      // A disk that fails is reported by who writes to it, a missing file by the inventory.
-      const next = await unlessTransient(reading.work.next());
-      if (next === undefined || next.done === true) {
-        this.#reading = undefined;
-        await this.#finish(reading, next?.value, signal);
-        return;
-      }
-      bytes += next.value;
+    let found: VerifiedMember | undefined;
+    try {
+      found = await readSlice(reading.work);
+    } catch (thrown) {
+      if (!isTransient(thrown)) throw thrown;
+      this.#reading = undefined;
+      await this.#putOff(reading, thrown);
+      return;
     }
+    if (found === undefined) return;
+    this.#reading = undefined;
+    await this.#finish(reading, found, signal);
   }
 
-  /** @param found undefined where the member could not be read. */
+  /** The member could not be read, and nothing is known of it. */
+  async #putOff({ disk, round, entry, member }: Reading, thrown: unknown): Promise<void> {
+    const { platform } = this.#options;
+    const isThere = disk.place !== undefined && (await isDiskPresent(platform.clock, disk.place));
+    // A file that is missing is noted by the inventory.
+    if (isThere && isStoreError(thrown, "missing")) {
+      round.row = { ...round.row, upTo: entry.id };
+      return;
+    }
+    round.nextMs = platform.clock.monotonicMs() + retryMs;
+    if (!isThere || ++round.tries < triesMax) return;
+    const fields = { extent: entry.id, member, message: messageOf(thrown) };
+    platform.log("warn", "member_not_scrubbed", fields);
+    const { passedOver } = round.row;
+    round.row = { ...round.row, upTo: entry.id, passedOver: passedOver + 1 };
+    round.tries = 0;
+    await this.#countRead(round);
+  }
+
   async #finish(
     { disk, round, entry, member, begunMs }: Reading,
-    found: VerifiedMember | undefined,
+    found: VerifiedMember,
     signal: AbortSignal,
   ): Promise<void> {
     round.row = { ...round.row, upTo: entry.id };
-    if (found === undefined) return;
+    round.tries = 0;
     const { counters } = this.#options;
     const { members, bad, bytes: before } = round.row;
     // holds: C4 scrubbed-member-is-verified
@@ -251,6 +288,10 @@ export class Scrub implements Task {
     counters.bytesScrubbed += bytes;
     const pace = round.isAsked ? Number.POSITIVE_INFINITY : this.#bytesPerSecond(disk);
     round.nextMs = begunMs + (1000 * bytes) / pace;
+    await this.#countRead(round);
+  }
+
+  async #countRead(round: Round): Promise<void> {
     if (++round.unwritten >= membersPerCommit) await this.#writeProgress(round);
   }
 
@@ -300,7 +341,18 @@ export class Scrub implements Task {
   }
 }
 
+/** What the member was found to be; undefined where there is more of it to read. */
+async function readSlice(work: Reading["work"]): Promise<VerifiedMember | undefined> {
+  for (let bytes = 0; bytes < sliceBytes;) {
+    const next = await work.next();
+    if (next.done === true) return next.value;
+    bytes += next.value;
+  }
+  return undefined;
+}
+
 function newRow(disk: DiskId, startedMs: number, readSinceMs: number): ScrubRow {
   const upTo = 0 as ExtentId; // before the first one
-  return { disk, startedMs, upTo, isDone: false, readSinceMs, members: 0, bad: 0, bytes: 0 };
+  const counts = { members: 0, bad: 0, bytes: 0, passedOver: 0 };
+  return { disk, startedMs, upTo, isDone: false, readSinceMs, ...counts };
 }

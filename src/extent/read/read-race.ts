@@ -5,6 +5,7 @@ import { blockBytes } from "../../format/limits.ts";
 import { shardRanges } from "../../format/shard.ts";
 import type { Hash } from "../../platform/hash.ts";
 import { storeFailure } from "../disk/disk-error-codes.ts";
+import { readFailure } from "../disk/unreadable-bytes.ts";
 import type { ReadableMember } from "../extent-member.ts";
 import type { Alarms } from "./alarms.ts";
 import { ReadAttempt } from "./disk-reads.ts";
@@ -157,7 +158,7 @@ export class ReadRace {
   }
 
   #lost(way: Way, thrown: unknown): void {
-    const error = storeFailure(thrown);
+    const error = way.shards === undefined ? this.#failureOfCopy(thrown) : storeFailure(thrown);
     if (!isStoreError(error)) {
       this.#fail(error);
       return;
@@ -167,6 +168,13 @@ export class ReadRace {
     if (this.#isOver) return;
     this.#errors.push(error);
     if (this.#begin() === undefined && this.#underWay.size === 0) this.#fail();
+  }
+
+  /** Says what was read of it: a shard's reader knows that itself. */
+  #failureOfCopy(thrown: unknown): unknown {
+    const { headerBytes, blocksEnd } = this.#plan;
+    const bytes = Math.max(headerBytes, blocksEnd);
+    return readFailure(thrown, { offset: this.#wanted.ref.offset, bytes });
   }
 
   /** Who gave the wrong answer, or none. */

@@ -13,7 +13,7 @@ import {
   shardTableBytes,
 } from "../../format/shard.ts";
 import type { Platform } from "../../platform/platform.ts";
-import { storeFailure } from "../disk/disk-error-codes.ts";
+import { readFailure } from "../disk/unreadable-bytes.ts";
 import type { ReadableMember } from "../extent-member.ts";
 import type { ExtentEntry } from "../extent-table.ts";
 import { membersToRead } from "./members-to-read.ts";
@@ -98,12 +98,13 @@ export class Shards {
 
   /** Fills the buffer from the place in the shard's content. StoreError. */
   async read(member: number, buffer: Uint8Array, start: number): Promise<void> {
+    const offset = extentHeaderBytes + start;
     try {
       const file = await this.#options.open(member);
-      const length = await file.read(buffer, extentHeaderBytes + start);
+      const length = await file.read(buffer, offset);
       if (length < buffer.length) throw new EndsTooEarly(this.#what(member));
     } catch (thrown) {
-      throw storeFailure(thrown);
+      throw readFailure(thrown, { offset, bytes: buffer.length });
     }
   }
 

@@ -2,6 +2,7 @@ import { StoreError } from "../../base/errors.ts";
 import type { Clock } from "../../platform/platform.ts";
 import { within } from "../../platform/within.ts";
 import { onDisk } from "../disk/disk-error-codes.ts";
+import { readFailure } from "../disk/unreadable-bytes.ts";
 import type { ReadableMember } from "../extent-member.ts";
 
 /**
@@ -45,10 +46,18 @@ class TimedMember implements ReadableMember {
     const free = this.#memory;
     const memory = free !== undefined && free.length >= bytes ? free : new Uint8Array(bytes);
     this.#memory = undefined; // it is in use
-    const found = await this.#ask(() => this.#file.read(memory.subarray(0, bytes), offset));
+    const found = await this.#ask(() => this.#readInto(memory.subarray(0, bytes), offset));
     buffer.set(memory.subarray(0, found));
     this.#memory = memory;
     return found;
+  }
+
+  async #readInto(memory: Uint8Array, offset: number): Promise<number> {
+    try {
+      return await this.#file.read(memory, offset);
+    } catch (thrown) {
+      throw readFailure(thrown, { offset, bytes: memory.length });
+    }
   }
 
   size(): Promise<number> {

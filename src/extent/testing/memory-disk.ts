@@ -16,10 +16,12 @@ export type DiskOperation =
   | "sync"
   | "isInPlace";
 
+const sectorBytes = 4096;
+
 /**
  * A disk in memory for tests of what stands on disks. Nothing is ever lost in it (that is the
  * simulator's); but every operation asks `before` first, which may throw a DiskError, wait, or look
- * at what is there.
+ * at what is there. A sector that was spoiled cannot be read until all of it is written anew.
  */
 export class MemoryDisk implements Disk {
   readonly name: string;
@@ -31,6 +33,7 @@ export class MemoryDisk implements Disk {
   bytesRead = 0;
   /** How often another file was given a name. */
   readonly #replacements = new Map<string, number>();
+  readonly #spoiled = new Map<string, Set<number>>();
   before: (operation: DiskOperation, path: string) => void | Promise<void> = () => {};
 
   constructor(name = "/data") {
@@ -89,7 +92,36 @@ export class MemoryDisk implements Disk {
   /** Gives the name to another file: who has the one before open keeps that. */
   replace(path: string, bytes: Uint8Array): void {
     this.#replacements.set(path, this.replacementsOf(path) + 1);
+    this.#spoiled.delete(path);
     this.files.set(path, bytes);
+  }
+
+  /** The sector around this byte of the file cannot be read any more. */
+  spoilSector(path: string, offset: number): void {
+    const sectors = this.#spoiled.get(path) ?? new Set();
+    this.#spoiled.set(path, sectors.add(Math.floor(offset / sectorBytes)));
+  }
+
+  /** DiskError where one of these bytes is in a sector that cannot be read. */
+  assertReadable(path: string, offset: number, bytes: number): void {
+    for (const sector of this.#spoiled.get(path) ?? []) {
+      const start = sector * sectorBytes;
+      if (start < offset + bytes && start + sectorBytes > offset) {
+        throw new DiskError("io", `${this.name}/${path}: the sector at ${start} can't be read`);
+      }
+    }
+  }
+
+  /** DiskError where a sector that cannot be read is written in part: its rest would be lost. */
+  written(path: string, offset: number, bytes: number): void {
+    const length = this.bytesOf(path).length;
+    const sectors = this.#spoiled.get(path) ?? new Set();
+    for (const sector of sectors) {
+      const start = sector * sectorBytes;
+      const end = Math.min(start + sectorBytes, length);
+      if (offset <= start && offset + bytes >= end) sectors.delete(sector);
+    }
+    this.assertReadable(path, offset, bytes);
   }
 
   replacementsOf(path: string): number {
@@ -136,6 +168,7 @@ class MemoryFile implements DiskFile {
   async read(buffer: Uint8Array, offset: number): Promise<number> {
     await this.#disk.begin("read", this.#path);
     const bytes = this.#bytes().subarray(offset, offset + buffer.length);
+    this.#disk.assertReadable(this.#path, offset, bytes.length);
     buffer.set(bytes);
     this.#disk.bytesRead += bytes.length;
     return bytes.length;
@@ -145,6 +178,7 @@ class MemoryFile implements DiskFile {
     await this.#disk.begin("write", this.#path);
     const added = concatBytes(vectors);
     const before = this.#bytes();
+    if (this.#unnamed === undefined) this.#disk.written(this.#path, offset, added.length);
     const after = new Uint8Array(Math.max(before.length, offset + added.length));
     after.set(before);
     after.set(added, offset);
@@ -169,6 +203,7 @@ class MemoryFile implements DiskFile {
   async isInPlace(head?: Uint8Array): Promise<boolean> {
     await this.#disk.begin("isInPlace", this.#path);
     const bytes = this.#bytes();
+    this.#disk.assertReadable(this.#path, 0, head?.length ?? 0);
     head?.fill(0).set(bytes.subarray(0, head.length));
     return this.#unnamed === undefined;
   }
