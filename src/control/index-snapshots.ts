@@ -1,7 +1,5 @@
-import { afterKey, noBytes, toHex } from "../base/bytes.ts";
-import { isStoreError, messageOf, StoreError } from "../base/errors.ts";
-import type { Engine, EngineSnapshot } from "../engine/engine.ts";
-import { readRow, scanRowsMax } from "../engine/engine.ts";
+import { toHex } from "../base/bytes.ts";
+import type { Engine } from "../engine/engine.ts";
 import { logQuorumRowOf } from "../engine/logged-engine.ts";
 import { isDiskPresent } from "../extent/extent-examination.ts";
 import type { ExtentDisks } from "../extent/extent-files.ts";
@@ -10,25 +8,17 @@ import { findSegments, hasShortSegment, isWhollyBefore } from "../extent/log-sca
 import { trimLog } from "../extent/log-trim.ts";
 import { type LogQuorum, logQuorumOf } from "../extent/log-quorum.ts";
 import { logCopiesMax } from "../extent/log-writer.ts";
-import { copyDisks, CopySpread } from "../extent/copy-spread.ts";
 import { isOut, isRemoved, takesNewMembers } from "../extent/mounted-disks.ts";
 import {
   findSnapshots,
   type FoundSnapshot,
   removeSnapshot,
   snapshotBytes,
-  SnapshotFileWriter,
 } from "../extent/snapshot-files.ts";
-import type { LogPosition } from "../format/commit-record.ts";
-import { decodeLogPosition, leftOutSequences, logPositionKey } from "../format/commit-record.ts";
+import { leftOutSequences } from "../format/commit-record.ts";
 import type { DiskId } from "../format/ids.ts";
 import { decodeLogQuorumRow } from "../format/log-quorum-row.ts";
-import type { SnapshotRow } from "../format/index-snapshot.ts";
-import type { KeyRange } from "../format/row-keys.ts";
-import { requireStoreRow } from "../keymap/store-generation.ts";
-import { type DiskError, isDiskError } from "../platform/disk.ts";
 import type { Platform } from "../platform/platform.ts";
-import { within } from "../platform/within.ts";
 import {
   type DatedSnapshot,
   type HeldIndexBytes,
@@ -38,13 +28,13 @@ import {
 } from "./kept-snapshots.ts";
 import { readRestoreWindow } from "./restore-window.ts";
 import { SegmentEnds } from "./segment-ends.ts";
+import { ignoreDisk, positionRead, SnapshotWriting } from "./snapshot-writing.ts";
 import type { StepOutcome, Task } from "./task-loop.ts";
 
 /*
  * Makes snapshots of the index on the data directories, so that the commit log behind the newest
- * one stays short, and trims the log to what the older of the two newest snapshots lacks. A
- * snapshot is read in one read transaction, a piece at a time. One that cannot be finished is given
- * up, and tried again; until then the log is kept.
+ * one stays short, and trims the log to what the older of the two newest snapshots lacks. One that
+ * cannot be finished is given up, and tried again; until then the log is kept.
  */
 
 export interface IndexSnapshotOptions {
@@ -83,10 +73,6 @@ export const snapshotLimits: SnapshotLimits = {
 
 /** @limit The log is trimmed once a snapshot is on two disks, where there are two. */
 const snapshotCopiesMin = 2;
-/** Rows of so many bytes are written at once, in one frame. */
-const frameBytes = 1024 * 1024;
-/** @limit A disk that has not taken a frame by then is left out: a slow one takes a second. */
-const frameMsMax = 30_000;
 
 export interface IndexSnapshotStatistics {
   /** True if the index has a log; without one there are no snapshots. Undefined before a look. */
@@ -108,23 +94,13 @@ export interface IndexSnapshotStatistics {
   readonly rowsSoFar: number | undefined;
 }
 
-interface UnderWay {
-  readonly reader: EngineSnapshot;
-  readonly writers: SnapshotFileWriter[];
-  readonly position: LogPosition;
-  readonly frames: AsyncGenerator<readonly SnapshotRow[], void, undefined>;
-  rows: number;
-}
-
-const everything: KeyRange = { start: noBytes, end: Uint8Array.of(0xff) };
-
 export class IndexSnapshots implements Task {
   readonly name = "index snapshots";
   readonly #options: IndexSnapshotOptions;
   readonly #limits: SnapshotLimits;
   readonly #ends = new SegmentEnds();
   #notBeforeMs = 0;
-  #underWay: UnderWay | undefined;
+  #underWay: SnapshotWriting | undefined;
   #isAsked = false;
   /** Snapshots of which no copy is good. */
   readonly #lost = new Set<number>();
@@ -174,13 +150,13 @@ export class IndexSnapshots implements Task {
       if (clock.monotonicMs() < this.#notBeforeMs) return "idle";
       this.#notBeforeMs = clock.monotonicMs() + this.#limits.lookMs;
       if (!(await this.#isDue())) return "idle";
-      this.#underWay = await this.#begin();
+      this.#underWay = await SnapshotWriting.begin(this.#options);
       this.#isAsked = false;
     }
     const underWay = this.#underWay;
     if (underWay === undefined) return "idle";
     try {
-      if (await this.#writeFrame(underWay)) return "busy";
+      if (await underWay.next()) return "busy";
       await this.#finish(underWay);
     } catch (error) {
       await this.close();
@@ -194,8 +170,7 @@ export class IndexSnapshots implements Task {
   async close(): Promise<void> {
     const underWay = this.#underWay;
     this.#underWay = undefined;
-    underWay?.reader.close();
-    for (const writer of underWay?.writers ?? []) await writer.giveUp().catch(ignoreDisk);
+    await underWay?.giveUp();
   }
 
   #count(changed: Partial<Omit<IndexSnapshotStatistics, "rowsSoFar">>): void {
@@ -261,95 +236,13 @@ export class IndexSnapshots implements Task {
     return isDue;
   }
 
-  async #begin(): Promise<UnderWay | undefined> {
-    const { platform, disks, index } = this.#options;
-    const reader = index.snapshot();
-    const writers: SnapshotFileWriter[] = [];
-    try {
-      const position = await positionRead(reader);
-      const { store } = disks;
-      const { generation } = await requireStoreRow(reader, { store, generation: 0 });
-      if (position === undefined) throw new Error("an index with a log has a position");
-      const head = { store, position, generation, createdMs: platform.clock.now() };
-      const taking = copyDisks(disks).filter(({ id }) => takesNewMembers(disks, id));
-      const spread = new CopySpread(taking, position.sequence);
-      while (writers.length < logCopiesMax) {
-        const chosen = spread.next();
-        if (chosen === undefined) break;
-        const { disk, members } = chosen.place;
-        try {
-          await members.assertPresent();
-          writers.push(await SnapshotFileWriter.begin(platform.hash, disk, head));
-        } catch (error) {
-          if (!isDiskError(error) && !isStoreError(error)) throw error;
-          spread.refused(chosen);
-          platform.log("warn", "snapshot_not_written", {
-            disk: disk.name,
-            message: messageOf(error),
-          });
-        }
-      }
-      if (writers.length > 0) {
-        return { reader, writers, position, frames: allRowFrames(reader), rows: 0 };
-      }
-    } catch (error) {
-      reader.close();
-      throw error;
-    }
-    reader.close();
-    return undefined;
-  }
-
-  async #finish({ writers, reader, position, rows }: UnderWay): Promise<void> {
-    reader.close();
-    let copies = 0;
-    await this.#onEach(writers, async (writer) => {
-      await writer.finish();
-      copies++;
-    });
+  async #finish(underWay: SnapshotWriting): Promise<void> {
+    const { sequence, copies } = await underWay.finish();
     this.#underWay = undefined;
-    const { platform } = this.#options;
-    const { sequence } = position;
     // It took their place, where nothing was committed since.
     this.#lost.delete(sequence);
     this.#count({ finished: this.#statistics.finished + 1, sequence, copies });
-    const bytes = writers[0]?.bytes ?? 0;
-    platform.log("info", "index_snapshot_written", { sequence, rows, bytes, copies });
     await this.#trim();
-  }
-
-  /** False once there is nothing more to write. */
-  async #writeFrame(underWay: UnderWay): Promise<boolean> {
-    const { value: rows } = await underWay.frames.next();
-    if (rows === undefined) return false;
-    underWay.rows += rows.length;
-    await this.#onEach(underWay.writers, (writer) => writer.rows(rows));
-    return true;
-  }
-
-  /** A disk that fails is left out; StoreError where none is left. */
-  async #onEach(
-    writers: SnapshotFileWriter[],
-    action: (writer: SnapshotFileWriter) => Promise<void>,
-  ): Promise<void> {
-    const { clock, log } = this.#options.platform;
-    for (const writer of Array.from(writers)) {
-      const acting = action(writer).then(() => undefined, asDiskError);
-      const failed = await within(
-        clock,
-        frameMsMax,
-        acting.then((error) => ({ error })),
-      );
-      if (failed !== undefined && failed.error === undefined) continue;
-      const message = failed?.error?.message ?? `no answer for ${frameMsMax / 1000} seconds`;
-      log("warn", "snapshot_not_written", { disk: writer.name, message });
-      writers.splice(writers.indexOf(writer), 1);
-      // Its file stays open while it is written.
-      const givenUp = acting.then(() => writer.giveUp()).catch(ignoreDisk);
-      if (failed !== undefined) await givenUp;
-    }
-    if (writers.length > 0) return;
-    throw new StoreError("io", "no data directory takes the snapshot of the index");
   }
 
   /** What is held changes with each snapshot, and not in between. */
@@ -441,42 +334,4 @@ function disksWith(
 function knownDisks({ disks, rows }: ExtentDisks): number {
   if (rows === undefined) return disks.length;
   return [...rows.values()].filter(({ state }) => state !== "removed").length;
-}
-
-/** Undefined for an index that has no log. */
-export async function positionRead(
-  reader: Pick<EngineSnapshot, "read" | "scan">,
-): Promise<LogPosition | undefined> {
-  const row = await readRow(reader, logPositionKey);
-  return row && decodeLogPosition(row.value);
-}
-
-/** All rows, about a mebibyte at a time. */
-export async function* allRowFrames(
-  reader: EngineSnapshot,
-): AsyncGenerator<readonly SnapshotRow[], void, undefined> {
-  let from = everything.start;
-  for (let isLast = false; !isLast;) {
-    const rows: SnapshotRow[] = [];
-    for (let bytes = 0; bytes < frameBytes && !isLast;) {
-      const page = await reader.scan({ start: from, end: everything.end }, { limit: scanRowsMax });
-      isLast = page.length < scanRowsMax;
-      for (const { key, stamp, value } of page) {
-        rows.push({ key, stamp, value });
-        bytes += key.length + value.length;
-      }
-      const last = page.at(-1);
-      if (last !== undefined) from = afterKey(last.key);
-    }
-    if (rows.length > 0) yield rows;
-  }
-}
-
-function asDiskError(error: unknown): DiskError {
-  if (!isDiskError(error)) throw error;
-  return error;
-}
-
-function ignoreDisk(error: unknown): void {
-  if (!isDiskError(error) && !isStoreError(error)) throw error;
 }

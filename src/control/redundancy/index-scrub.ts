@@ -28,7 +28,8 @@ import { readIndexScrubRow, writeIndexScrubRow } from "../../keymap/scrub-progre
 import { readWorkOrders } from "../../keymap/work-orders.ts";
 import { isDiskError } from "../../platform/disk.ts";
 import type { Platform } from "../../platform/platform.ts";
-import { type IndexSnapshots, positionRead } from "../index-snapshots.ts";
+import type { IndexSnapshots } from "../index-snapshots.ts";
+import { positionRead } from "../snapshot-writing.ts";
 import { type LogPart, LogWalk } from "../log-walk.ts";
 import { type StepOutcome, type Task, unlessTransient } from "../task-loop.ts";
 

@@ -4,7 +4,8 @@ import { firstLogPosition } from "../../format/commit-record.ts";
 import type { SnapshotRow } from "../../format/index-snapshot.ts";
 import { requireStoreRow } from "../../keymap/store-generation.ts";
 import type { ShippingTarget } from "../../platform/shipping-target.ts";
-import { type IndexSnapshotOptions, positionRead, allRowFrames } from "../index-snapshots.ts";
+import type { IndexSnapshotOptions } from "../index-snapshots.ts";
+import { allRowFrames, positionRead } from "../snapshot-writing.ts";
 import { sliceSnapshot } from "./sliced-snapshot.ts";
 
 export interface CopyOptions extends Pick<IndexSnapshotOptions, "platform" | "index" | "disks"> {

@@ -24,7 +24,7 @@ import {
 import { type ShippedSegment, shippedName, type SnapshotSlice } from "../../format/shipped-file.ts";
 import type { Platform } from "../../platform/platform.ts";
 import type { ShippingTarget } from "../../platform/shipping-target.ts";
-import { positionRead } from "../index-snapshots.ts";
+import { positionRead } from "../snapshot-writing.ts";
 import { keptSnapshots } from "../kept-snapshots.ts";
 import { LogWalk } from "../log-walk.ts";
 import type { StepOutcome, Task } from "../task-loop.ts";
