@@ -165,7 +165,7 @@ async function runRestore({ flags }: GivenFlags): Promise<number> {
 
 /** After a restore to a time all extents of that time are there, where they are now. */
 function restoredLines(
-  { path, sequence, commits, isBehind }: Restored,
+  { path, sequence, commits, isBehind, snapshotCopies }: Restored,
   isToTime: boolean,
 ): string[] {
   const lines = [`The index in ${path} is that of commit ${sequence} (${commits} from its log).`];
@@ -174,7 +174,14 @@ function restoredLines(
     "What was written later is not in it. Its files are kept, and holdfast check names them.";
   const moved =
     "Objects that were moved or coded since may be unreadable: holdfast index verify says which.";
-  return [...lines, more, ...(isToTime ? [] : [moved])];
+  const snapshot = snapshotCopies === undefined ? [] : [snapshotLine(snapshotCopies)];
+  return [...lines, more, ...(isToTime ? [] : [moved]), ...snapshot];
+}
+
+function snapshotLine(copies: number): string {
+  if (copies > 0) return `A snapshot of it is on ${copies} disks, for its log to begin behind.`;
+  const next = "the server makes one some seconds after its start";
+  return `No disk took a snapshot of it: until there is one it is lost with its disk; ${next}.`;
 }
 
 function wantedBy(flags: GivenFlags["flags"]): Pick<RestoreOptions, "isWanted" | "toMs"> {

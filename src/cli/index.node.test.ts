@@ -97,6 +97,29 @@ test("index restore: to a commit of before; to a time only where what was delete
   });
 });
 
+test("C1: index restore: the loss of its disk before any start takes nothing of what was restored", async () => {
+  using scratch = new Scratch();
+  const paths = names.map((name) => scratch.directory(name));
+  let sequence = 0;
+  await serving(paths, async (s3) => {
+    await makeBucket(s3);
+    await putKeys(s3, keysOf("first"));
+    const { stdout } = await command(paths, "index", "snapshot", "--json");
+    ({ sequence } = JSON.parse(stdout) as { sequence: number });
+    await putKeys(s3, ["late"]);
+  });
+  const to = ["--to-sequence", String(sequence), "--accept-loss"];
+  const restored = await command(paths, "index", "restore", ...to);
+  assert.match(restored.stdout, /^A snapshot of it is on 3 disks, /m);
+  const [home = "", ...others] = paths;
+  renameSync(home, `${home}-lost`);
+  await serving(others, async (s3) => {
+    await assertHeld(s3, keysOf("first"));
+    assert.equal(await isThere(s3, "late"), false);
+    await putKeys(s3, keysOf("second"));
+  });
+});
+
 test("index restore: while disks are missing that may have more, only where a person agrees", async () => {
   using scratch = new Scratch();
   const paths = ["a", "b", "c", "d"].map((name) => scratch.directory(name));

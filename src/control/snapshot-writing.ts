@@ -140,6 +140,22 @@ export class SnapshotWriting {
   }
 }
 
+/** Writes one from its beginning to its end; undefined where no disk takes it. */
+export async function writeSnapshot(
+  sources: SnapshotSources,
+  onProgress: (rows: number) => void,
+): Promise<WrittenSnapshot | undefined> {
+  const writing = await SnapshotWriting.begin(sources);
+  if (writing === undefined) return undefined;
+  try {
+    while (await writing.next()) onProgress(writing.rows);
+    return await writing.finish();
+  } catch (error) {
+    await writing.giveUp();
+    throw error;
+  }
+}
+
 async function beginOnDisks(
   { platform, disks }: SnapshotSources,
   position: LogPosition,

@@ -1,13 +1,15 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { StoreError } from "../../base/errors.ts";
+import { isStoreError, StoreError } from "../../base/errors.ts";
 import type { Engine } from "../../engine/engine.ts";
 import { noteHoldsIndex, readIdentity } from "../../extent/data-directories.ts";
+import { writeSnapshot } from "../../control/snapshot-writing.ts";
 import { fetchShipped } from "../../control/shipping/fetch-shipped.ts";
 import type { DataDisk, ExtentDisks } from "../../extent/extent-files.ts";
 import { localDataDisk } from "../../extent/local-members.ts";
 import { shippedDisk } from "../../extent/local-log-members.ts";
 import type { StoreId } from "../../format/ids.ts";
+import { readDisks } from "../../keymap/disk-registry.ts";
 import { keepWhatIs, LaterExtents, requireInWindow } from "../../server/earlier-index.ts";
 import { requireOwnIndex } from "../../server/index-ownership.ts";
 import type { Platform } from "../../platform/platform.ts";
@@ -47,8 +49,10 @@ export interface RestoreOptions {
   readonly toMs?: number | undefined;
   readonly acceptLoss: boolean;
   readonly signal: AbortSignal;
-  readonly onProgress: (stage: RecoveryStage | "files fetched", done: number, of: number) => void;
+  readonly onProgress: (stage: RestoreStage, done: number, of: number) => void;
 }
+
+export type RestoreStage = RecoveryStage | "files fetched" | "rows of a new snapshot";
 
 export interface RestoreSource {
   /** The index may have been shipped to it. */
@@ -65,6 +69,11 @@ export interface Restored {
   readonly commits: number;
   /** True if the data directories have seen more than the index knows. */
   readonly isBehind: boolean;
+  /**
+   * Disks that took a snapshot of it, which its log stands on; undefined where the log goes on, and
+   * needs none.
+   */
+  readonly snapshotCopies: number | undefined;
 }
 
 export async function restoreIndex(options: RestoreOptions): Promise<Restored> {
@@ -100,14 +109,39 @@ export async function restoreIndex(options: RestoreOptions): Promise<Restored> {
     const later = await LaterExtents.read(platform, sources, position, options.signal);
     await fitToDisks(place, unfinished, later);
   }
-  const isBehind = await settle(options, { path: unfinished, disks }, recovered);
+  const { isBehind, beginsLog } = await settle(options, { path: unfinished, disks }, recovered);
   keepAside(platform, path);
   renameSync(unfinished, path);
   syncPath(dirname(path));
   await noteHoldsIndex(openDisk(home), identity.disk, true);
+  // Not before it is the index: a later loss would be made good with one that came to nothing.
+  const snapshotCopies = beginsLog ? await snapshotOf(place, options) : undefined;
   const { commits, position } = recovered;
   platform.log("warn", "index_restored", { path, commits, sequence: position.sequence, isBehind });
-  return { path, sequence: position.sequence, commits, isBehind };
+  return { path, sequence: position.sequence, commits, isBehind, snapshotCopies };
+}
+
+/**
+ * Writes a snapshot of an index whose log begins anew: without one it could not be made again.
+ * Answers how many disks have it.
+ */
+async function snapshotOf(
+  { platform, path, disks }: IndexPlace,
+  { onProgress }: RestoreOptions,
+): Promise<number> {
+  let copies = 0;
+  await withIndex(platform, path, async (index) => {
+    const rows = new Map((await readDisks(index)).map((row) => [row.disk, row]));
+    const sources = { platform, index, disks: { ...disks, rows } };
+    try {
+      const onRows = (done: number): void => onProgress("rows of a new snapshot", done, 0);
+      copies = (await writeSnapshot(sources, onRows))?.copies ?? 0;
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      platform.log("warn", "snapshot_not_written", { disk: path, message: error.message });
+    }
+  });
+  return copies;
 }
 
 /**
@@ -226,7 +260,7 @@ async function settle(
   { platform, acceptLoss }: RestoreOptions,
   place: Pick<IndexPlace, "path" | "disks">,
   { isCut, mayLack, position }: Recovered,
-): Promise<boolean> {
+): Promise<{ readonly isBehind: boolean; readonly beginsLog: boolean }> {
   const { path, disks } = place;
   let isBehind = isCut || mayLack;
   await withIndex(platform, path, async (index) => {
@@ -239,10 +273,11 @@ async function settle(
     }
     if (isBehind) await numbers.take();
   });
-  if (isBehind && position.sequence > 0) {
+  const beginsLog = isBehind && position.sequence > 0;
+  if (beginsLog) {
     const replay = openLmdbReplay(path, platform.hash);
     await replay.beginLog(await newLogPosition({ platform, disks }));
     await replay.close();
   }
-  return isBehind;
+  return { isBehind, beginsLog };
 }
