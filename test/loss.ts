@@ -15,7 +15,7 @@ import * as directories from "./acceptance/loss/scenarios/directories.ts";
 import { fourDisksLost, oneDiskLost, zoneLost } from "./acceptance/loss/scenarios/disks-lost.ts";
 import { flippedBits } from "./acceptance/loss/scenarios/flipped-bits.ts";
 import { full } from "./acceptance/loss/scenarios/full-disk.ts";
-import { hangs } from "./acceptance/loss/scenarios/hanging-disk.ts";
+import { hangs, indexDiskHangs } from "./acceptance/loss/scenarios/hanging-disk.ts";
 import * as index from "./acceptance/loss/scenarios/index-lost.ts";
 import { drainedAndReplaced } from "./acceptance/loss/scenarios/operations.ts";
 import type { Scenario } from "./acceptance/loss/scenarios/scenario.ts";
@@ -43,6 +43,7 @@ const scenarios: readonly Scenario[] = [
   syncFailed,
   stalled,
   hangs,
+  indexDiskHangs,
   full,
   drainedAndReplaced,
   directories.unmounted,

@@ -29,7 +29,7 @@ import {
 } from "../node/store/store-directories.ts";
 import { handOverIndex } from "../node/store/index-move.ts";
 import type { StoreDirectory, StoreLocation } from "../node/store/store-location.ts";
-import { type TakeoverOptions, takeOverIndex } from "../node/store/index-takeover.ts";
+import { type TakeoverOptions, takeOverServed } from "../node/store/index-takeover.ts";
 import { version } from "../node/version.ts";
 import type { ShippingPlace } from "../server/setting-values.ts";
 import { settingNames, type Settings } from "../server/settings.ts";
@@ -143,9 +143,11 @@ function indexChanges(
     serverFile.moveTo(home.path);
   };
   return {
-    recoverIndex: async (signal) => {
-      const location = locationNow(store);
-      onMoved(await takeOverIndex({ platform, location, onProgress, signal }));
+    recoverIndex: async (signal, hangs) => {
+      const { served } = store;
+      const now = (): StoreLocation => locationNow(store);
+      const options = { platform, served, locationNow: now, onProgress, signal, hangs };
+      onMoved(await takeOverServed(options));
     },
     beginLog: () => beginLog(platform, locationNow(store)),
     moveIndex: (disk) => {

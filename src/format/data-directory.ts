@@ -37,6 +37,9 @@ export const storeIdentityFile = "holdfast.json";
 /** An empty file next to it: the process that holds its lock uses the data directory. */
 export const storeLockFile = "holdfast.lock";
 
+/** A file of a block without meaning: it is written to find out whether the disk answers. */
+export const diskProbeFile = "holdfast.probe";
+
 /** The version of the layout of a data directory as a whole. 2: the other directories. */
 const identityVersion = 2;
 

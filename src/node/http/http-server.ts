@@ -24,6 +24,8 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Other processes of this server listen on the same port. */
   readonly shared?: boolean | undefined;
+  /** Listens on this socket, which another process began to listen on. */
+  readonly socket?: ListeningSocket | undefined;
   /** Serves https, with what these files hold at the time. */
   readonly tls?: TlsFiles | undefined;
   /** Used until the files hold a pair that fits; without it, files that do not fit are an error. */
@@ -32,6 +34,11 @@ export interface HttpServerOptions {
   /** Time that requests under way have to finish; asked for once the signal has aborted. */
   readonly finishMs: () => number;
   readonly limits?: Partial<HttpLimits> | undefined;
+}
+
+/** A socket that is listened on, as processes hand it on: who only keeps it accepts nothing. */
+export interface ListeningSocket {
+  close(): void;
 }
 
 export interface ListenAddress {
@@ -92,6 +99,13 @@ export class HttpServer implements Service {
   /** Where it listens, once `run` has got that far; rejects where it could not. */
   get listening(): Promise<ListenAddress> {
     return this.#listening.promise;
+  }
+
+  /** The socket that it alone listens on; undefined where all processes share one. */
+  get socket(): ListeningSocket | undefined {
+    if (!kernelSharesPorts || this.#options.shared !== true) return undefined;
+    // Node has no other name for it; `listen` is documented to take it.
+    return (this.#server as { readonly _handle?: ListeningSocket })._handle;
   }
 
   statistics(): HttpServerStatistics {
@@ -178,7 +192,7 @@ export class HttpServer implements Service {
   }
 
   #listen(): Promise<void> {
-    const { host, port, shared = false } = this.#options;
+    const { host, port, shared = false, socket } = this.#options;
     const reusePort = shared && kernelSharesPorts;
     return new Promise((resolve, reject) => {
       this.#server.once("error", (cause: NodeJS.ErrnoException) => {
@@ -186,7 +200,7 @@ export class HttpServer implements Service {
         this.#listening.reject(error);
         reject(error);
       });
-      this.#server.listen({ host, port, reusePort }, () => {
+      this.#server.listen(socket ?? { host, port, reusePort }, () => {
         const address = this.#server.address() as AddressInfo; // it is a TCP server
         this.#listening.resolve({ host, port: address.port });
         resolve();

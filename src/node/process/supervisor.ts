@@ -1,5 +1,4 @@
 import cluster from "node:cluster";
-import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import type { AccessKey } from "../../auth/access-key.ts";
 import { Metrics } from "../../admin/metrics.ts";
@@ -12,7 +11,8 @@ import { SessionRegister } from "../../server/session-roster.ts";
 import type { Settings } from "../../server/settings.ts";
 import type { TreeQuestion } from "../../server/tree-questions.ts";
 import { diskThreadsMax } from "../disk/disk.ts";
-import { listenError } from "../http/http-server.ts";
+import { claimPort } from "../http/claim-port.ts";
+import { HomeWatch, takeoverDisksMin } from "../store/home-watch.ts";
 import { loggedDisksMin } from "../store/index-log.ts";
 import type { ServedDirectories } from "../store/served-directories.ts";
 import type { ShippingAccess } from "../client/shipping-target.ts";
@@ -51,10 +51,10 @@ export interface SupervisorOptions {
   /** Called when all workers serve for the first time. */
   readonly onReady: (port: number) => void;
   /**
-   * After a failed sync, or where the index is gone, with every process stopped: throws where it
-   * cannot be used again, nor made again, and where the signal aborts meanwhile.
+   * After a failed sync, or where the index is gone, or its disk hangs, with every process stopped:
+   * throws where it cannot be used again, nor made again, and where the signal aborts meanwhile.
    */
-  readonly recoverIndex: (signal: AbortSignal) => Promise<void>;
+  readonly recoverIndex: (signal: AbortSignal, hangs: boolean) => Promise<void>;
   /**
    * Once a store of one disk has more, with every process stopped: the index has a log from then
    * on. Resolves to the disks that the store has.
@@ -104,10 +104,16 @@ const heapFlags = {
 /** @limit Beyond the time that requests have to finish: sealing extents and closing the index. */
 const closingMs = 10_000;
 /**
- * @limit Requests under way have so long to finish where the index moves to another disk: nobody is
- * answered meanwhile, so who takes longer is cut off, and has to ask again.
+ * @limit Requests under way have so long to finish where the index moves to another disk, or is
+ * made again there: nobody is answered meanwhile, so who takes longer is cut off, and has to ask
+ * again.
  */
 const finishForMoveMs = 3_000;
+/**
+ * @limit A killed worker counts as ended after this time where the disk of the index hangs: it may
+ * wait for that in the kernel.
+ */
+const killedMs = 2_000;
 /**
  * @limit Disks that may be added while the server runs, and have threads of their own for file
  * operations in each worker; those of more of them share threads until the next start.
@@ -134,6 +140,10 @@ export class Supervisor implements Service {
   /** The disks that the store has, as processes are started with: with one the index has no log. */
   #known: number;
   #mayBeginLog = false;
+  /** The disk of the index gives no answer, and the processes end for that. */
+  #homeHangs = false;
+  readonly #homeWatch: HomeWatch;
+  #isChangingIndex = false;
   /** The disk with a copy of the index that is to become the index. */
   #moveTo: DiskId | undefined;
   /** Why the last copy of the index did not become it. */
@@ -155,7 +165,12 @@ export class Supervisor implements Service {
       const [first] = options.served.current;
       return must(first, "a store has a data directory").path;
     };
-    this.#list = new WorkerList(home, options.platform.log);
+    this.#list = new WorkerList(options.platform, home);
+    this.#homeWatch = new HomeWatch({
+      platform: options.platform,
+      directories: () => options.served.current,
+      mayTakeOver: () => this.#ready && this.#known >= takeoverDisksMin,
+    });
     sampleProcess(this.#metrics);
     this.#metrics.sampled(
       "gauge",
@@ -210,6 +225,7 @@ export class Supervisor implements Service {
       tls?.stop();
       ended.abort();
       await directories;
+      await this.#list.written();
     }
   }
 
@@ -229,7 +245,11 @@ export class Supervisor implements Service {
     if (this.#indexFailure === undefined) return true;
     platform.log("error", "index_verification_started", { reason: this.#indexFailure });
     this.#indexFailure = undefined;
-    await recoverIndex(signal);
+    const hangs = this.#homeHangs;
+    this.#homeHangs = false;
+    this.#isChangingIndex = true;
+    await recoverIndex(signal, hangs);
+    this.#isChangingIndex = false;
     this.#moveFailure = undefined; // it may be elsewhere
     platform.log("warn", "index_verified", {});
     return true;
@@ -254,8 +274,21 @@ export class Supervisor implements Service {
     for (;;) {
       await platform.clock.sleep(directoriesLookMs, signal);
       if (signal.aborted) return;
+      if (this.#isChangingIndex) continue; // by those that are there now
       if (await served.look()) this.#sendDirectories();
     }
+  }
+
+  /**
+   * Ends the processes once the disk of the index hangs, for another one to take over: they could
+   * do nothing but refuse. Never rejects.
+   */
+  async #followHome(stop: AbortController): Promise<void> {
+    const failure = await this.#homeWatch.untilHanging(stop.signal);
+    if (failure === undefined) return;
+    this.#homeHangs = true;
+    this.#indexFailure ??= failure;
+    stop.abort();
   }
 
   #sendDirectories(): void {
@@ -329,12 +362,13 @@ export class Supervisor implements Service {
     const onAbort = (): void => stop.abort();
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) stop.abort();
+    void this.#followHome(stop); // never rejects; does nothing once the tree stops
     await aborted(stop.signal);
     signal.removeEventListener("abort", onAbort);
     // Requests under way may still need what the background worker does, such as freeing space.
-    await frontEndsEnded;
+    if (!this.#homeHangs) await frontEndsEnded;
     stopBackground.abort();
-    await backgroundEnded;
+    await Promise.all([frontEndsEnded, backgroundEnded]);
   }
 
   #slot(name: string, role: WorkerSlot["role"]): WorkerSlot {
@@ -346,12 +380,13 @@ export class Supervisor implements Service {
       platform,
       list: this.#list,
       threads: (this.#disksAtStart + spareDisks) * diskThreadsMax + threadsReserve,
-      finishMs: () => {
-        return this.#moveTo === undefined
-          ? settings.drain
-          : Math.min(settings.drain, finishForMoveMs);
+      socket: this.#slots.find((before) => before.name === name)?.socket,
+      stopTimes: () => {
+        const isSoon = this.#moveTo !== undefined || this.#homeHangs;
+        const finishMs = isSoon ? Math.min(settings.drain, finishForMoveMs) : settings.drain;
+        // An index whose disk hangs cannot be closed.
+        return this.#homeHangs ? { finishMs, closingMs: 0, killedMs } : { finishMs, closingMs };
       },
-      closingMs,
       silenceMs: settings["worker-silence"],
       privateBytesMax: settings["worker-memory"],
       events: {
@@ -457,22 +492,4 @@ export class Supervisor implements Service {
       if (slot.role === "background") slot.send({ type: "roster", roster });
     }
   }
-}
-
-/**
- * The port to serve on: the one asked for, or a free one for 0. Listening on it alone for a moment
- * shows that nobody else does: workers share their port, and would share it with another server's
- * of the same user as well.
- */
-function claimPort({ host, port }: Settings["listen"]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", (cause: NodeJS.ErrnoException) => {
-      reject(listenError(cause, host, port));
-    });
-    server.listen({ host, port, exclusive: true }, () => {
-      const address = server.address() as AddressInfo; // it is a TCP server
-      server.close(() => resolve(address.port));
-    });
-  });
 }

@@ -1,9 +1,11 @@
+import type { SendHandle } from "node:child_process";
 import { messageOf } from "../../base/errors.ts";
 import type { SessionRoster } from "../../server/session-roster.ts";
 import { emptyRoster } from "../../server/session-roster.ts";
 import type { NamedAnswer, TreeAnswer, TreeQuestion } from "../../server/tree-questions.ts";
 import type { DiskId } from "../../format/ids.ts";
 import type { StoreLocation } from "../store/store-location.ts";
+import type { ListeningSocket } from "../http/http-server.ts";
 import type { FromWorker, StartMessage, TakenIn, ToWorker } from "./messages.ts";
 import { aliveEveryMs } from "./silence.ts";
 
@@ -26,6 +28,7 @@ export class WorkerChannel {
   #requests = 0;
   #roster = emptyRoster;
   #finishMs: number | undefined;
+  #socket: ListeningSocket | undefined;
   /** Answers the questions of other processes. */
   answer: ((question: TreeQuestion) => TreeAnswer) | undefined;
   /** Called when somebody began or died. */
@@ -36,8 +39,9 @@ export class WorkerChannel {
   onFault: ((thrown: unknown) => void) | undefined;
 
   constructor() {
-    process.on("message", (message: ToWorker) => {
+    process.on("message", (message: ToWorker, socket?: ListeningSocket) => {
       try {
+        if (message.type === "start") this.#socket = socket;
         this.#receive(message);
       } catch (error) {
         // The asking process goes without an answer; nothing here is worth the end of a process
@@ -66,6 +70,11 @@ export class WorkerChannel {
     return this.#finishMs;
   }
 
+  /** The socket to listen on, where a worker that was killed has not let go of it. */
+  get socket(): ListeningSocket | undefined {
+    return this.#socket;
+  }
+
   /** The roster as the supervisor sent it last. */
   get roster(): SessionRoster {
     return this.#roster;
@@ -76,8 +85,8 @@ export class WorkerChannel {
     return this.#directories;
   }
 
-  send(message: FromWorker): void {
-    if (process.connected) process.send?.(message);
+  send(message: FromWorker, socket?: ListeningSocket): void {
+    if (process.connected) process.send?.(message, socket as SendHandle | undefined);
   }
 
   indexFailed(cause: unknown): void {

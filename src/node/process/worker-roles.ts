@@ -61,6 +61,7 @@ export async function runFrontEnd(
     host: settings.listen.host,
     port,
     shared: true,
+    socket: channel.socket,
     tls: tlsFilesOf(settings["tls-cert"], settings["tls-key"]),
     tlsPair: start.tlsPair,
     finishMs: () => channel.finishMs ?? settings.drain,
@@ -72,7 +73,7 @@ export async function runFrontEnd(
     name: http.name,
     run: async (signal) => {
       void http.listening.then(
-        () => channel.send({ type: "ready" }),
+        () => channel.send({ type: "ready" }, http.socket),
         () => undefined, // run() throws it
       );
       await http.run(signal);

@@ -1,8 +1,10 @@
+import type { SendHandle } from "node:child_process";
 import cluster, { type Worker } from "node:cluster";
 import type { Platform } from "../../platform/platform.ts";
 import { rootKeyVariables } from "../../server/root-credentials.ts";
 import { shippingKeyVariables } from "../client/shipping-target.ts";
 import { readPrivateBytes, readProcess } from "../platform/process-table.ts";
+import type { ListeningSocket } from "../http/http-server.ts";
 import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { lookMs, Silence } from "./silence.ts";
 import type { WorkerList } from "../store/worker-list.ts";
@@ -15,6 +17,20 @@ const restartMinMs = 50;
 const restartMaxMs = 10_000;
 /** @limit When a worker has lived this long the delays begin again with the first. */
 const steadyMs = 30_000;
+
+/** What a worker that is to stop is given time for. */
+export interface StopTimes {
+  /** Requests under way have so long to finish. */
+  readonly finishMs: number;
+  /** It has this time beyond that; then it is killed. */
+  readonly closingMs: number;
+  /**
+   * After so long a killed worker counts as ended although its process is still there: a thread of
+   * it waits in the kernel for a disk that hangs. It executes nothing any more, also when the disk
+   * answers. Undefined: it is waited for.
+   */
+  readonly killedMs?: number | undefined;
+}
 
 /** @limit Time between looks at the memory of a worker. */
 const memoryLookMs = 1_000;
@@ -44,10 +60,9 @@ export interface SlotOptions {
   readonly list: WorkerList;
   /** Threads for file operations in the worker. */
   readonly threads: number;
-  /** The time that requests under way have to finish when a worker is to stop. */
-  readonly finishMs: () => number;
-  /** The time that it has beyond that. */
-  readonly closingMs: number;
+  readonly stopTimes: () => StopTimes;
+  /** The socket to listen on, which a killed worker of this name did not let go of. */
+  readonly socket?: ListeningSocket | undefined;
   /** A worker that says nothing for this long hangs, and is replaced. */
   readonly silenceMs: number;
   /** A worker that holds more private memory is stopped in order, and replaced. */
@@ -60,6 +75,11 @@ export class WorkerSlot {
   readonly role: WorkerRole;
   readonly #options: SlotOptions;
   #worker: Worker | undefined;
+  /**
+   * What the worker listens on. The kernel goes on handing connections to it while the process is
+   * there, so where this does not end its successor accepts them.
+   */
+  #socket: ListeningSocket | undefined;
   #restarts = 0;
   #hangs = 0;
   #outgrown = 0;
@@ -68,6 +88,12 @@ export class WorkerSlot {
     this.#options = options;
     this.name = options.name;
     this.role = options.role;
+    this.#socket = options.socket;
+  }
+
+  /** The socket of a worker that was killed and whose process is still there. */
+  get socket(): ListeningSocket | undefined {
+    return this.#socket;
   }
 
   get restarts(): number {
@@ -84,10 +110,11 @@ export class WorkerSlot {
     return this.#outgrown;
   }
 
-  send(message: ToWorker): void {
+  send(message: ToWorker, socket?: ListeningSocket): void {
     // A worker that is going away needs no answer; its channel closes a moment before its exit is
     // known.
-    if (this.#worker?.isConnected() === true) this.#worker.send(message, () => undefined);
+    if (this.#worker?.isConnected() !== true) return;
+    this.#worker.send(message, socket as SendHandle | undefined, undefined, () => undefined);
   }
 
   kill(): void {
@@ -121,10 +148,12 @@ export class WorkerSlot {
       [shippingKeyVariables.secretAccessKey]: undefined,
     });
     this.#worker = worker;
-    const ended = new Promise<string>((resolve) => {
-      worker.once("exit", (code, name) => resolve(name ?? `exit code ${code}`));
-      worker.once("error", (error) => resolve(error.message));
+    const ended = Promise.withResolvers<string>();
+    worker.once("exit", (code, name) => {
+      this.#options.list.remove(pid);
+      ended.resolve(name ?? `exit code ${code}`);
     });
+    worker.once("error", (error) => ended.resolve(error.message));
     const first = events.begun(this, worker.id);
     const { clock } = this.#options.platform;
     const gone = new AbortController();
@@ -133,30 +162,59 @@ export class WorkerSlot {
       limitMs: this.#options.silenceMs,
       read: () => readProcess(pid),
     });
-    worker.on("message", (message: FromWorker) => {
+    worker.on("message", (message: FromWorker, socket?: ListeningSocket) => {
       silence.heard();
-      if (message.type === "ready") silence.started();
+      if (message.type === "ready") {
+        silence.started();
+        this.#keepSocket(socket);
+      }
       events.message(this, worker.id, message);
     });
-    this.#options.list.add(pid);
-    this.send(first);
+    await this.#options.list.add(pid);
+    this.send(first, this.#socket);
     void this.#killIfHung(worker, silence, gone.signal); // never rejects; ends with the worker
+    let isStuck = false;
     const stop = async (): Promise<void> => {
-      const finishMs = this.#options.finishMs();
+      const { finishMs, closingMs, killedMs } = this.#options.stopTimes();
+      // What it stops to listen on is to be closed then, unless it may not get that far.
+      if (killedMs === undefined) this.#keepSocket(undefined);
       this.send({ type: "stop", finishMs });
-      await clock.sleep(finishMs + this.#options.closingMs, gone.signal);
-      if (!gone.signal.aborted) worker.process.kill("SIGKILL");
+      await clock.sleep(finishMs + closingMs, gone.signal);
+      if (gone.signal.aborted) return;
+      worker.process.kill("SIGKILL");
+      if (killedMs === undefined) return;
+      await clock.sleep(killedMs, gone.signal);
+      if (gone.signal.aborted) return;
+      isStuck = true;
+      ended.resolve("killed; a thread of it waits in the kernel");
     };
     const onAbort = (): void => void stop(); // ends with the worker
     signal.addEventListener("abort", onAbort, { once: true });
     void this.#stopIfLarge(pid, stop, gone.signal); // never rejects; ends with the worker
-    const how = await ended;
+    if (signal.aborted) onAbort();
+    const how = await ended.promise;
     gone.abort();
     signal.removeEventListener("abort", onAbort);
     this.#worker = undefined;
-    this.#options.list.remove(pid);
+    if (isStuck) this.#leaveStuck(worker);
+    else this.#keepSocket(undefined);
     events.ended(this, worker.id);
     return how;
+  }
+
+  #keepSocket(socket: ListeningSocket | undefined): void {
+    this.#socket?.close();
+    this.#socket = socket;
+  }
+
+  /** Nothing waits for the process any more, nor does the end of this one. */
+  #leaveStuck(worker: Worker): void {
+    const { pid } = worker.process;
+    const state = readProcess(pid ?? 0)?.state;
+    const meaning = "it executes nothing any more, and ends once the disk answers";
+    this.#options.platform.log("error", "worker_stuck", { worker: this.name, pid, state, meaning });
+    if (worker.isConnected()) worker.process.disconnect();
+    worker.process.unref();
   }
 
   async #killIfHung(worker: Worker, silence: Silence, gone: AbortSignal): Promise<void> {

@@ -42,7 +42,7 @@ export async function beginCopy(
   platform: Platform,
   { id, disk }: DataDisk,
 ): Promise<LmdbReplay & NewIndex> {
-  await requireThere({ path: disk.name, disk: id });
+  await requireThere(platform, { path: disk.name, disk: id });
   try {
     await clearCopy(disk.name);
     return await newIndexAt(platform, copyIn(disk.name));
@@ -77,7 +77,7 @@ export async function handOverIndex(options: HandOverOptions, disk: DiskId): Pro
   if (to === undefined || to === home) {
     throw new StoreError("missing", "the disk that the index was copied to is not there");
   }
-  await requireThere(to);
+  await requireThere(platform, to);
   // No power was cut since its processes ended, so it has all that was acknowledged.
   const place = { ...placeIn(options, home), mayLackLast: false };
   const recovered = await recoverIndex(place, false);

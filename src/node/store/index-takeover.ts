@@ -1,7 +1,11 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf, StoreError } from "../../base/errors.ts";
+import { must } from "../../base/assert.ts";
+import { isStoreError, messageOf, StoreError } from "../../base/errors.ts";
 import { noteHoldsIndex, readIdentity } from "../../extent/data-directories.ts";
+import { hangingMs } from "../../extent/observed-disk.ts";
 import type { Platform } from "../../platform/platform.ts";
+import { within } from "../../platform/within.ts";
 import { beginGeneration } from "../../server/index-ownership.ts";
 import { appendSparse, type Recovered } from "../../server/index-recovery.ts";
 import { openDisk } from "../disk/disk.ts";
@@ -15,13 +19,14 @@ import {
 } from "./index-log.ts";
 import { becomeHome } from "./index-home.ts";
 import { verifyIndex } from "./repair-index.ts";
+import type { ServedDirectories } from "./served-directories.ts";
 import { disksOf } from "./store-directories.ts";
 import type { StoreDirectory, StoreLocation } from "./store-location.ts";
 
 /*
  * What the supervisor does when its processes lost the index, with all of them stopped: an index
  * that a sync failed for is verified; one that is gone, or damaged, is made again from its log, in
- * the same data directory or, where that one is lost too, in another.
+ * the same data directory or, where that one is lost too, or gives no answer, in another.
  */
 
 export interface TakeoverOptions {
@@ -31,34 +36,81 @@ export interface TakeoverOptions {
   readonly signal?: IndexPlace["signal"];
 }
 
-/** Returns the data directory that holds the index from now on. */
-export async function takeOverIndex(options: TakeoverOptions): Promise<StoreDirectory> {
-  const { platform, location } = options;
-  const [home, ...others] = location.directories;
-  if (home === undefined) throw new StoreError("missing", "a store has a data directory");
-  let failure: unknown;
-  for (const directory of [home, ...others]) {
+export interface ServedTakeover extends Omit<TakeoverOptions, "location"> {
+  readonly served: ServedDirectories;
+  /** The store with the directories that are served at the moment. */
+  readonly locationNow: () => StoreLocation;
+  /** The disk of the index gives no answer: nothing is asked of it. */
+  readonly hangs: boolean;
+}
+
+/** @limit Where no other disk can take the index over, this is tried again after so long. */
+const againMs = 15_000;
+
+/**
+ * Recovers the index without those data directories that give no answer. Where that is its home,
+ * and no other one can take it over, waits for the first that can. Returns the data directory that
+ * holds the index from now on.
+ */
+export async function takeOverServed(options: ServedTakeover): Promise<StoreDirectory> {
+  const { platform, served, locationNow, signal, hangs } = options;
+  const home = must(served.current[0], "a store has a data directory");
+  const take = (): Promise<StoreDirectory> => {
+    return takeOverIndex({ ...options, location: locationNow() }, home);
+  };
+  await served.giveUpSilent(hangs ? home : undefined);
+  while (!served.current.includes(home)) {
     try {
-      await requireThere(directory);
+      return await take();
+    } catch (thrown) {
+      if (signal?.aborted === true || !isStoreError(thrown)) throw thrown;
+      const fields = { disk: home.path, message: messageOf(thrown) };
+      platform.log("error", "index_waits_for_its_disk", fields);
+    }
+    const isAnswering = served.untilAnswering(home).then(() => true);
+    if ((await within(platform.clock, againMs, isAnswering)) === true) served.takeHomeBack(home);
+    else await served.look(); // disks that were missing may be back
+  }
+  return await take();
+}
+
+/** Returns the data directory that holds the index from now on; `home` is the one that held it. */
+export async function takeOverIndex(
+  options: TakeoverOptions,
+  home: StoreDirectory,
+): Promise<StoreDirectory> {
+  const { platform, location } = options;
+  let failure: unknown = new StoreError("missing", "no data directory of the store answers");
+  let isFirst = true;
+  for (const directory of location.directories) {
+    try {
+      await requireThere(platform, directory);
       if (directory === home) await recoverAtHome(options, directory);
       else {
         await moveTo(options, directory);
-        await giveUpFailing(options, home);
+        if (location.directories.includes(home)) await giveUpFailing(options, home);
       }
       return directory;
     } catch (thrown) {
       if (location.known < 2 || !isLost(thrown)) throw thrown;
       const fields = { disk: directory.path, message: messageOf(thrown) };
       platform.log("error", "index_not_recovered", fields);
-      failure ??= thrown;
+      if (isFirst) failure = thrown;
+      isFirst = false;
     }
   }
   throw failure;
 }
 
-export async function requireThere({ path, disk }: StoreDirectory): Promise<void> {
-  const identity = await readIdentity(openDisk(path));
-  if (identity?.disk !== disk)
+/** StoreError `missing` where the data directory is not that disk, or does not answer in time. */
+export async function requireThere(
+  { clock }: Pick<Platform, "clock">,
+  { path, disk }: StoreDirectory,
+): Promise<void> {
+  const look = readIdentity(openDisk(path)).then((identity) => ({ identity }));
+  const answer = await within(clock, hangingMs, look);
+  if (answer === undefined) throw new StoreError("missing", `${path} gives no answer`);
+  if (answer.identity?.disk !== disk)
     throw new StoreError("missing", `${path} is no longer the disk it was`);
 }
 
@@ -81,8 +133,14 @@ async function recoverAtHome(options: TakeoverOptions, home: StoreDirectory): Pr
 
 async function moveTo(options: TakeoverOptions, directory: StoreDirectory): Promise<void> {
   const { platform } = options;
-  const recovered = await makeIndexAgain(placeIn(options, directory), "its disk is lost");
-  await beginAgain(options, directory, recovered);
+  const place = placeIn(options, directory);
+  const recovered = await makeIndexAgain(place, "its disk is lost");
+  try {
+    await beginAgain(options, directory, recovered);
+  } catch (thrown) {
+    await rm(place.path, { recursive: true, force: true }); // nobody was served from it
+    throw thrown;
+  }
   await becomeHome(platform, directory);
 }
 

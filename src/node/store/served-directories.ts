@@ -14,8 +14,10 @@ import type { DiskMount } from "../../keymap/disk-changes.ts";
 import type { Disk } from "../../platform/disk.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { eachWithin } from "../../platform/within.ts";
+import { hangingMs } from "../../extent/observed-disk.ts";
 import { openDisk } from "../disk/disk.ts";
 import { makePrivate } from "../disk/small-file.ts";
+import { diskAnswers } from "./disk-probe.ts";
 import { giveUpHome } from "./index-home.ts";
 import { copyKeyFiles } from "./key-files.ts";
 import type { StoreDirectory } from "./store-location.ts";
@@ -50,6 +52,8 @@ export class ServedDirectories implements Disposable {
   #missing: readonly StoreDirectory[];
   readonly #disks = new Map<string, Disk>();
   readonly #looks = new Map<string, Promise<StoreIdentity | undefined>>();
+  /** Disks that were given up since they gave no answer: each promise is one that is waited for. */
+  readonly #silent = new Map<DiskId, Promise<void>>();
   /** What was noted last on each disk: one that hangs has it done when it answers, in order. */
   readonly #notes = new Map<DiskId, Promise<void>>();
 
@@ -81,7 +85,8 @@ export class ServedDirectories implements Disposable {
     const found = await this.#identities();
     const isAt = (path: string, disk: DiskId): boolean => found.get(path)?.disk === disk;
     const gone = this.#directories.slice(1).filter(({ path, disk }) => !isAt(path, disk));
-    const moves = [...this.#missing, ...gone].flatMap(({ path: from, disk }) => {
+    const away = [...this.#missing, ...gone].filter(({ disk }) => !this.#silent.has(disk));
+    const moves = away.flatMap(({ path: from, disk }) => {
       const path = [...found.keys()].find((place) => isAt(place, disk));
       return path === undefined ? [] : [{ from, path, disk }];
     });
@@ -137,6 +142,34 @@ export class ServedDirectories implements Disposable {
     this.#missing = this.#missing.filter((one) => one.disk !== disk);
     this.#unlock(disk);
     await this.noteOthers();
+  }
+
+  /**
+   * Gives those up whose disks give no answer, before anything is done that has to wait for them:
+   * each is taken in again once it answers. `known` is one of them in any case. Their locks stay,
+   * since letting go of one may wait for the disk, too.
+   */
+  async giveUpSilent(known: StoreDirectory | undefined): Promise<void> {
+    const asked = this.#directories.filter((one) => one !== known);
+    const answers = await eachWithin(this.#platform.clock, hangingMs, asked.map(diskAnswers));
+    const silent = asked.filter((_, i) => answers[i] === undefined);
+    for (const directory of known === undefined ? silent : [...silent, known]) {
+      this.#miss(directory);
+      const { disk } = directory;
+      const answer = diskAnswers(directory).then(() => void this.#silent.delete(disk));
+      this.#silent.set(disk, answer);
+    }
+  }
+
+  /** Resolves once a directory answers that was given up since it did not. Never rejects. */
+  async untilAnswering({ disk }: StoreDirectory): Promise<void> {
+    await this.#silent.get(disk);
+  }
+
+  /** The home of the index answers again, which no other directory became meanwhile. */
+  takeHomeBack(home: StoreDirectory): void {
+    this.#missing = this.#missing.filter(({ disk }) => disk !== home.disk);
+    this.moveHome(home);
   }
 
   /** The index is in this directory from now on. */
@@ -209,6 +242,7 @@ export class ServedDirectories implements Disposable {
     const { log } = this.#platform;
     const fields = { disk: path, id: idText(disk) };
     try {
+      this.#unlock(disk); // of a disk that hung, and answers now
       const lock = StoreLock.take(path);
       try {
         await this.#giveUpFormerHome(path, disk);
@@ -265,6 +299,10 @@ export class ServedDirectories implements Disposable {
   /** The disk is not at its place any more; it may be at another one. */
   #lose(directory: StoreDirectory): void {
     this.#unlock(directory.disk);
+    this.#miss(directory);
+  }
+
+  #miss(directory: StoreDirectory): void {
     this.#directories = this.#directories.filter(({ disk }) => disk !== directory.disk);
     this.#missing = [...this.#missing, directory];
     const fields = { disk: directory.path, id: idText(directory.disk) };

@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "../../base/errors.ts";
 import {
@@ -37,14 +38,17 @@ export class ServerFile implements Disposable {
     }
   }
 
-  /** Another data directory, whose lock the caller holds, is the first one from now on. */
+  /**
+   * Another data directory, whose lock the caller holds, is the first one from now on. What stands
+   * in the other one goes once its disk answers: it may be lost, or hang.
+   */
   moveTo(directory: string): void {
-    try {
-      rmSync(this.#path, { force: true });
-    } catch (error) {
-      this.#log("warn", "server_file_not_removed", { message: messageOf(error) }); // its disk is lost
-    }
-    this.#path = join(directory, runningServerFile);
+    const path = join(directory, runningServerFile);
+    if (path === this.#path) return;
+    rm(this.#path, { force: true }).catch((error: unknown) => {
+      this.#log("warn", "server_file_not_removed", { message: messageOf(error) });
+    });
+    this.#path = path;
     if (this.#server !== undefined) this.write(this.#server);
   }
 

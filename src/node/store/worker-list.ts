@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, StoreError } from "../../base/errors.ts";
 import {
@@ -8,7 +9,8 @@ import {
   type ProcessList,
   processListFile,
 } from "../../format/data-directory.ts";
-import type { Clock, Log, Platform } from "../../platform/platform.ts";
+import type { Clock, Platform } from "../../platform/platform.ts";
+import { within } from "../../platform/within.ts";
 import { syncPath, writePrivateFile } from "../disk/small-file.ts";
 import { readProcess } from "../platform/process-table.ts";
 
@@ -30,43 +32,56 @@ const goneMsMax = 30_000;
 /** @limit Time between looks whether it is gone. */
 const goneLookMs = 20;
 
+/** @limit A disk that takes longer to write the list is not waited for. */
+const writtenMs = 2_000;
+
 /** The workers of this supervisor, as the next one finds them. */
 export class WorkerList {
+  readonly #platform: Pick<Platform, "clock" | "log">;
   readonly #directory: () => string;
-  readonly #log: Log;
   readonly #processes = new Map<number, ListedProcess>();
+  /** What was written last in each directory: one whose disk hangs has it done when it answers. */
+  readonly #writes = new Map<string, Promise<void>>();
 
   /** `directory` is the first data directory, which may become another. */
-  constructor(directory: () => string, log: Log) {
+  constructor(platform: Pick<Platform, "clock" | "log">, directory: () => string) {
+    this.#platform = platform;
     this.#directory = directory;
-    this.#log = log;
   }
 
-  /** Adds a process; called before it gets its role. */
-  add(pid: number): void {
+  /** Adds a process; it gets its role once this resolves. */
+  async add(pid: number): Promise<void> {
     const entry = readProcess(pid);
     if (entry === undefined) return;
     this.#processes.set(pid, { pid, startTicks: entry.startTicks });
-    this.#write();
+    await this.written();
   }
 
   remove(pid: number): void {
-    if (this.#processes.delete(pid)) this.#write();
+    if (this.#processes.delete(pid)) void this.written(); // never rejects
+  }
+
+  /** Resolves once the list stands there as it is now, or its disk is late. */
+  async written(): Promise<void> {
+    const directory = this.#directory();
+    const before = this.#writes.get(directory) ?? Promise.resolve();
+    const write = before.then(() => this.#write(join(directory, processListFile)));
+    this.#writes.set(directory, write);
+    await within(this.#platform.clock, writtenMs, write);
   }
 
   /** It is not synced: a power cut ends the processes, too. A full disk stops no worker. */
-  #write(): void {
-    const path = join(this.#directory(), processListFile);
+  async #write(path: string): Promise<void> {
     const list = { machine: machineName(), processes: [...this.#processes.values()] };
     try {
       if (list.processes.length === 0) {
-        rmSync(path, { force: true });
+        await rm(path, { force: true });
         return;
       }
-      writeFileSync(`${path}.new`, encodeProcessList(list));
-      renameSync(`${path}.new`, path);
+      await writeFile(`${path}.new`, encodeProcessList(list));
+      await rename(`${path}.new`, path);
     } catch (error) {
-      this.#log("warn", "worker_list_not_written", { message: messageOf(error) });
+      this.#platform.log("warn", "worker_list_not_written", { message: messageOf(error) });
     }
   }
 }

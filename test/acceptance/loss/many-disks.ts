@@ -132,6 +132,17 @@ export class ManyDisks {
     return this.#server;
   }
 
+  /** Waits until the servers' log has another line with this event than it has now. */
+  async logged(event: string, msMax: number): Promise<void> {
+    const before = readFileSync(this.logFile).length;
+    const isThere = (): boolean =>
+      readFileSync(this.logFile).subarray(before).includes(`"${event}"`);
+    const poll = async (): Promise<void> => {
+      while (!isThere()) await sleep(pollMs);
+    };
+    await within(msMax, `${event} in the log`, poll());
+  }
+
   connection(): PatientConnection {
     return new PatientConnection(() => this.server.endpoint, this.failures);
   }

@@ -15,6 +15,9 @@ import { rootIdentity } from "../holdfast-server.ts";
 
 /** However busy the machine is, a request succeeds by then. */
 const patienceMs = 120_000;
+/** While processes may end: one that cannot even be killed closes no connection of its clients. */
+const answerMsMax = 15_000;
+const silenceLookMs = 1_000;
 const pauseMs = 100;
 const pauseMsMax = 2000;
 
@@ -67,7 +70,7 @@ export class PatientConnection {
       const couldBreak = this.#failures.mayBreak;
       let why: string;
       try {
-        const answer = await this.#current().send(method, target, options);
+        const answer = await this.#sendOnce(method, target, options);
         this.#failures.longestMs = Math.max(this.#failures.longestMs, performance.now() - beganMs);
         if (answer.status < 500) return answer;
         why = `${answer.status} ${errorCodeOf(answer) ?? ""}`;
@@ -94,6 +97,20 @@ export class PatientConnection {
   close(): void {
     this.#connection?.close();
     this.#connection = undefined;
+  }
+
+  /** Breaks off what has no answer for long, as SDKs do. */
+  async #sendOnce(method: string, target: string, options: SendOptions): Promise<Answer> {
+    const beganMs = performance.now();
+    const look = setInterval(() => {
+      const isLate = performance.now() - beganMs > answerMsMax;
+      if (isLate && this.#failures.mayBreak) this.close();
+    }, silenceLookMs);
+    try {
+      return await this.#current().send(method, target, options);
+    } finally {
+      clearInterval(look);
+    }
   }
 
   #current(): S3Connection {
