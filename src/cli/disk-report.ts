@@ -14,6 +14,8 @@ export interface DiskReport {
   readonly labels: string;
   readonly capacityBytes: number | undefined;
   readonly bytesFree: number | undefined;
+  /** Those with the same one share its space; undefined until a process says. */
+  readonly fileSystem: string | undefined;
   readonly emptyInSeconds: number | undefined;
   /** All that is on it was read and verified since then; undefined: not all was yet. */
   readonly verifiedSince: string | undefined;
@@ -45,6 +47,7 @@ function reportOf(name: string, own: readonly Figure[]): DiskReport {
     labels: formatDiskLabels(Object.fromEntries(labels.filter(([, value]) => value !== ""))),
     capacityBytes: ofName("capacity_bytes")[0]?.value,
     bytesFree: free.length === 0 ? undefined : Math.min(...free),
+    fileSystem: ofName("file_system")[0]?.labels.get("file_system"),
     emptyInSeconds: ofName("empty_in_seconds")[0]?.value,
     verifiedSince: timeOf(ofName("scrub_read_since_seconds")[0]?.value),
   };
@@ -63,25 +66,38 @@ export interface CapacityReport {
   readonly bytesFree: number;
 }
 
+/** The order in which kinds of disks count a file system that they share. */
+const kindsInOrder = ["active", "emptying", "out", "missing"];
+
 /**
  * The capacity by what disks are to the store; apart from them those that are not mounted, or whose
- * directory has gone since.
+ * directory has gone since. A file system that several directories are on is counted once, where
+ * the first of these kinds is.
  */
 export function capacityIn(disks: readonly DiskReport[]): CapacityReport[] {
-  const kinds = new Map<string, CapacityReport>();
-  for (const disk of disks) {
-    if (disk.registryState === undefined) continue;
-    const isThere = disk.isMounted && disk.state !== "missing";
-    const kind = isThere ? disk.registryState : "missing";
-    const before = kinds.get(kind) ?? { kind, disks: 0, capacityBytes: 0, bytesFree: 0 };
-    kinds.set(kind, {
-      kind,
-      disks: before.disks + 1,
-      capacityBytes: before.capacityBytes + (disk.capacityBytes ?? 0),
-      bytesFree: before.bytesFree + (isThere ? (disk.bytesFree ?? 0) : 0),
-    });
-  }
-  return [...kinds.values()];
+  const counted = new Set<string>();
+  const isCounted = ({ fileSystem }: DiskReport): boolean => {
+    if (fileSystem === undefined) return false;
+    const before = counted.size;
+    return counted.add(fileSystem).size === before;
+  };
+  const reports = kindsInOrder.map((kind): CapacityReport => {
+    const ofKind = disks.filter(
+      (disk) => disk.registryState !== undefined && kindOf(disk) === kind,
+    );
+    const all = { kind, disks: ofKind.length, capacityBytes: 0, bytesFree: 0 };
+    for (const disk of ofKind) {
+      if (isCounted(disk)) continue;
+      all.capacityBytes += disk.capacityBytes ?? 0;
+      if (kind !== "missing") all.bytesFree += disk.bytesFree ?? 0;
+    }
+    return all;
+  });
+  return reports.filter((report) => report.disks > 0);
+}
+
+function kindOf({ isMounted, state, registryState = "missing" }: DiskReport): string {
+  return isMounted && state !== "missing" ? registryState : "missing";
 }
 
 /** Where the index moves to, and how far it is. */

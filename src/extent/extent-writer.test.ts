@@ -282,13 +282,33 @@ test("writer: a disk below its reserve takes nothing until there is space again"
     await assert.rejects(writer.append(standardExtents, identityOf(1), payloadOf(10)), {
       code: "storage_full",
     });
-    const full = { name: "/data1", condition: "full", bytesFree: 999 };
+    const fileSystem = "/data1";
+    const full = { name: "/data1", condition: "full", bytesFree: 999, fileSystem };
     assert.deepEqual(writer.statistics().disks, [full], "C8: what it says is so");
     disk!.bytesFree = 100_000;
     await store.clock.advance(4000);
-    const well = { name: "/data1", condition: "ok", bytesFree: 100_000 };
+    const well = { name: "/data1", condition: "ok", bytesFree: 100_000, fileSystem };
     assert.deepEqual(writer.statistics().disks, [well]);
     await writer.append(standardExtents, identityOf(1), payloadOf(10));
+  });
+});
+
+test("C8: writer: a disk that is read-only is shown so before anything is written to it", async () => {
+  const store = await TestStore.create(hash);
+  const [disk] = store.memoryDisks;
+  const writer = store.writer();
+  const condition = (): string | undefined => writer.statistics().disks[0]?.condition;
+  await whileRunning(writer, async () => {
+    assert.equal(condition(), "ok");
+    const created = disk!.count("create");
+    disk!.isReadOnly = true;
+    await store.clock.advance(4000);
+    assert.equal(condition(), "read_only");
+    assert.equal(disk!.count("create"), created, "nothing was tried");
+    disk!.isReadOnly = false;
+    await store.clock.advance(4000);
+    assert.equal(condition(), "ok");
+    await writer.append(standardExtents, identityOf(0), payloadOf(10));
   });
 });
 

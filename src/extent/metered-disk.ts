@@ -1,5 +1,5 @@
 import type { Ready } from "../base/ready.ts";
-import type { Disk, DiskFile } from "../platform/disk.ts";
+import type { Disk, DiskFile, DiskSpace } from "../platform/disk.ts";
 
 interface ByteCounts {
   bytesRead: number;
@@ -44,7 +44,7 @@ export class MeteredDisk implements Disk {
     return this.#disk.syncDirectory(path);
   }
 
-  space(): Promise<{ readonly bytesTotal: number; readonly bytesFree: number }> {
+  space(): Promise<DiskSpace> {
     return this.#disk.space();
   }
 }

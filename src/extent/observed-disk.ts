@@ -1,6 +1,12 @@
 import type { Ready } from "../base/ready.ts";
 import type { DiskId } from "../format/ids.ts";
-import { type Disk, DiskError, type DiskFile, isDiskError } from "../platform/disk.ts";
+import {
+  type Disk,
+  DiskError,
+  type DiskFile,
+  type DiskSpace,
+  isDiskError,
+} from "../platform/disk.ts";
 import type { Clock, Service } from "../platform/platform.ts";
 
 /*
@@ -248,7 +254,7 @@ class ObservedDisk implements Disk {
     return this.#operations.ask(() => this.#disk.syncDirectory(path), nobody);
   }
 
-  space(): Promise<{ readonly bytesTotal: number; readonly bytesFree: number }> {
+  space(): Promise<DiskSpace> {
     return this.#operations.ask(() => this.#disk.space(), nobody);
   }
 }

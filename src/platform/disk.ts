@@ -26,7 +26,17 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Makes the names in this directory durable ("" is the data directory itself). */
   syncDirectory(path: string): Promise<void>;
-  space(): Promise<{ readonly bytesTotal: number; readonly bytesFree: number }>;
+  space(): Promise<DiskSpace>;
+}
+
+/** What the file system of a disk says. */
+export interface DiskSpace {
+  readonly bytesTotal: number;
+  readonly bytesFree: number;
+  /** True where nothing can be written, however much is free: it is mounted or protected so. */
+  readonly isReadOnly: boolean;
+  /** Its name on this machine while it is mounted: directories with the same name share its space. */
+  readonly fileSystem: string;
 }
 
 export interface DiskFile {

@@ -218,6 +218,16 @@ function sampleWriter(metrics: Metrics, writer: ExtentWriter): void {
     () => writer.statistics().disks.map(({ name, bytesFree }) => [[name], bytesFree]),
     ["disk"],
   );
+  metrics.sampled(
+    "gauge",
+    "holdfast_disk_file_system",
+    "1, with the file system that each data directory is on; those on one share its space.",
+    () =>
+      writer.statistics().disks.flatMap(({ name, fileSystem }) => {
+        return fileSystem === undefined ? [] : [[[name, fileSystem], 1] as const];
+      }),
+    ["disk", "file_system"],
+  );
 }
 
 /** Counts of background work: name, help, and the counter. */

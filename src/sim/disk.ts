@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { concatBytes } from "../base/bytes.ts";
 import { DiskError } from "../platform/disk.ts";
-import type { Disk, DiskFile } from "../platform/disk.ts";
+import type { Disk, DiskFile, DiskSpace } from "../platform/disk.ts";
 import { Inode } from "./disk/inode.ts";
 import { Directory, directoryAt, filesBelow, inodesBelow, locate } from "./disk/tree.ts";
 import type { SimProcess } from "./process.ts";
@@ -276,11 +276,13 @@ class DiskView implements Disk {
     return this.#perform("directory sync", "sync", () => this.#disk.syncDirectory(path));
   }
 
-  space(): Promise<{ bytesTotal: number; bytesFree: number }> {
+  space(): Promise<DiskSpace> {
     return this.#perform("disk space", "cached", () => {
       const bytesTotal = this.#disk.capacityBytes;
       this.#disk.list("");
-      return { bytesTotal, bytesFree: Math.max(0, bytesTotal - this.#disk.bytesUsed()) };
+      const bytesFree = Math.max(0, bytesTotal - this.#disk.bytesUsed());
+      const isReadOnly = this.#disk.outOfOrder === "readOnly";
+      return { bytesTotal, bytesFree, isReadOnly, fileSystem: this.name };
     });
   }
 

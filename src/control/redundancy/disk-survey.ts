@@ -6,7 +6,7 @@ import type { DiskId } from "../../format/ids.ts";
 import { readDisks } from "../../keymap/disk-registry.ts";
 import type { Keymap } from "../../keymap/keymap.ts";
 import { createTopology, type PlacementDisk, type Topology } from "../../placement/topology.ts";
-import { isDiskError } from "../../platform/disk.ts";
+import { type DiskSpace, isDiskError } from "../../platform/disk.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { randomFractions } from "../../platform/random-fraction.ts";
 
@@ -149,9 +149,7 @@ export function answeringDisks(
   return { store, rows, disks: disks.filter(({ id }) => isThere(id)) };
 }
 
-async function spaceOf(
-  place: DataDisk,
-): Promise<{ readonly bytesTotal: number; readonly bytesFree: number } | undefined> {
+async function spaceOf(place: DataDisk): Promise<DiskSpace | undefined> {
   try {
     return await place.disk.space();
   } catch (error) {

@@ -21,6 +21,8 @@ export interface DiskStatistics {
   readonly condition: DiskCondition;
   /** Free bytes at the last look, a few seconds ago at most; 0 before the first. */
   readonly bytesFree: number;
+  /** The file system that it is on, as then; undefined before the first look. */
+  readonly fileSystem: string | undefined;
 }
 
 export interface DiskHealthOptions {
@@ -45,8 +47,9 @@ const creditBytesMax = 16 * mebibyte;
 
 /**
  * Decides if one data directory takes appends. A failure stops it at once; `check`, called every
- * few seconds, lets it go on when the cause has gone. Only a write shows that writing works again,
- * so a stopped disk is tried with a small file.
+ * few seconds, stops one that is read-only before anything is written to it, and lets a disk go on
+ * when the cause has gone. Only a write shows that writing works again, so a stopped disk is tried
+ * with a small file.
  *
  * The reserve is kept by `claim`: what is about to be written comes out of a small credit, and
  * where that is used up the free space is looked at again. Writers of other processes know nothing
@@ -60,6 +63,7 @@ export class DiskHealth {
   #isRefused = false;
   /** Bytes free at the last look. */
   #bytesFree = 0;
+  #fileSystem: string | undefined;
   /** Bytes that may be written before the next look. */
   #creditBytes = 0;
   /** Claimed for batches under way, which the free space may not show yet. */
@@ -102,7 +106,8 @@ export class DiskHealth {
   statistics(): DiskStatistics {
     const { kind } = this.#state;
     const condition = kind === "writable" ? "ok" : kind;
-    return { name: this.place.disk.name, condition, bytesFree: this.#bytesFree };
+    const { name } = this.place.disk;
+    return { name, condition, bytesFree: this.#bytesFree, fileSystem: this.#fileSystem };
   }
 
   /**
@@ -159,8 +164,11 @@ export class DiskHealth {
       const identity = await readIdentity(disk);
       if (identity?.disk !== id)
         return this.#stopped("missing", "another or no directory is there");
-      const { bytesFree } = await disk.space();
+      const { bytesFree, isReadOnly, fileSystem } = await disk.space();
       this.#bytesFree = bytesFree;
+      this.#fileSystem = fileSystem;
+      // holds: C8 read-only-disk-is-seen
+      if (isReadOnly) return this.#stopped("read_only", "it is mounted or protected so");
       if (bytesFree - bytes < reserveBytes) {
         const free = `${Math.floor(bytesFree / mebibyte)} MiB free`;
         const reserve = `${Math.ceil(reserveBytes / mebibyte)} MiB are kept for deleting`;

@@ -1,5 +1,5 @@
 import { concatBytes } from "../../base/bytes.ts";
-import type { Disk, DiskFile } from "../../platform/disk.ts";
+import type { Disk, DiskFile, DiskSpace } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 
 export type DiskOperation =
@@ -29,6 +29,7 @@ export class MemoryDisk implements Disk {
   readonly directories = new Set<string>([""]);
   readonly counts = new Map<DiskOperation, number>();
   bytesFree = 1024 ** 4;
+  isReadOnly = false;
   filesOpen = 0;
   bytesRead = 0;
   /** How often another file was given a name. */
@@ -84,9 +85,10 @@ export class MemoryDisk implements Disk {
     this.#assertDirectory(path);
   }
 
-  async space(): Promise<{ bytesTotal: number; bytesFree: number }> {
+  async space(): Promise<DiskSpace> {
     await this.begin("space", "");
-    return { bytesTotal: 1024 ** 4, bytesFree: this.bytesFree };
+    const { bytesFree, isReadOnly, name: fileSystem } = this;
+    return { bytesTotal: 1024 ** 4, bytesFree, isReadOnly, fileSystem };
   }
 
   /** Gives the name to another file: who has the one before open keeps that. */

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { constants, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -56,6 +65,30 @@ test("disk: directories, names, renaming and removing", async () => {
     await reading.close();
     const { bytesFree, bytesTotal } = await disk.space();
     assert.ok(0 < bytesFree && bytesFree <= bytesTotal);
+  });
+});
+
+test("C8: disk: one that is read-only says so, although nothing is written to it", async (t) => {
+  await inDirectory(async (disk, directory) => {
+    const { isReadOnly, fileSystem } = await disk.space();
+    assert.equal(isReadOnly, false);
+    assert.equal((await openDisk(tmpdir()).space()).fileSystem, fileSystem, "they share its space");
+    // A superuser may write whatever the mode is.
+    if (process.getuid?.() !== 0) {
+      chmodSync(directory, 0o500);
+      assert.equal((await disk.space()).isReadOnly, true);
+      chmodSync(directory, 0o700);
+      return;
+    }
+    const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "none", directory]);
+    if (status !== 0) return t.skip("nothing can be mounted here");
+    try {
+      const mounted = await disk.space();
+      assert.equal(mounted.isReadOnly, true);
+      assert.notEqual(mounted.fileSystem, fileSystem);
+    } finally {
+      spawnSync("umount", [directory]);
+    }
   });
 });
 

@@ -1,12 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
 import { constants, fstatSync, readSync, statSync, writev } from "node:fs";
-import { mkdir, open, readdir, rename, statfs, unlink } from "node:fs/promises";
+import { access, mkdir, open, readdir, rename, stat, statfs, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { AssertionError, assert } from "../../base/assert.ts";
 import { messageOf } from "../../base/errors.ts";
 import { Limiter } from "../../base/limiter.ts";
-import type { Disk, DiskErrorKind, DiskFile } from "../../platform/disk.ts";
+import type { Disk, DiskErrorKind, DiskFile, DiskSpace } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
 import { afterBytes, firstBytes, lengthOf } from "./byte-vectors.ts";
 import { createWriteBuffers, DirectFile, directBlockBytes } from "./direct-file.ts";
@@ -68,6 +68,17 @@ function codeOf(thrown: unknown): string {
   return thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
 }
 
+/** Asks the system, which knows whether a file system is mounted read-only: nothing is written. */
+async function isReadOnly(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    if (kinds[codeOf(error)] === "read_only") return true;
+    throw error;
+  }
+}
+
 const flags = { read: "r", write: "r+", create: "wx+" } as const;
 
 class NodeDisk implements Disk {
@@ -117,10 +128,16 @@ class NodeDisk implements Disk {
     });
   }
 
-  space(): Promise<{ readonly bytesTotal: number; readonly bytesFree: number }> {
+  space(): Promise<DiskSpace> {
     return this.reading("space", "", async () => {
       const { bsize, blocks, bavail } = await statfs(this.name);
-      return { bytesTotal: bsize * blocks, bytesFree: bsize * bavail };
+      const { dev } = await stat(this.name);
+      return {
+        bytesTotal: bsize * blocks,
+        bytesFree: bsize * bavail,
+        isReadOnly: await isReadOnly(this.name),
+        fileSystem: String(dev),
+      };
     });
   }
 
