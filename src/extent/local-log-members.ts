@@ -22,6 +22,7 @@ import { copyDisks } from "./copy-spread.ts";
 import { takesNewMembers } from "./mounted-disks.ts";
 import type { LogDropped, LogMember, LogMembers, LogReplaced, PlacedBytes } from "./log-member.ts";
 import { removeIfThere } from "./disk/remove-if-there.ts";
+import { SectorReader } from "./disk/sector-reader.ts";
 
 export interface LocalLogPlace {
   readonly hash: Hash;
@@ -97,7 +98,7 @@ export class LocalLogMembers implements LogMembers {
     const file = await this.#openIfThere(segment, "write");
     if (file === undefined) return false;
     try {
-      const header = await this.#headerOf(file);
+      const header = await this.#headerOf(new SectorReader(file, []));
       if (header === undefined || this.#mismatch(header, segment) !== undefined) return false;
       const sealed = { ...header, isSealed: true };
       await file.writeDurably(
@@ -158,7 +159,7 @@ export class LocalLogMembers implements LogMembers {
     const file = await this.#openIfThere(segment, "read");
     if (file === undefined) return undefined;
     try {
-      const header = await this.#headerOf(file);
+      const header = await this.#headerOf(new SectorReader(file, []));
       if (header !== undefined) return this.#mismatch(header, segment);
       if (known !== undefined && (await hasBytes(file, known))) return undefined;
       return "its header cannot be read";
@@ -215,7 +216,7 @@ export class LocalLogMembers implements LogMembers {
     }
   }
 
-  async #headerOf(file: DiskFile): Promise<LogSegmentHeader | undefined> {
+  async #headerOf(file: Pick<DiskFile, "read">): Promise<LogSegmentHeader | undefined> {
     const slots = new Uint8Array(logHeaderBytes);
     const length = await file.read(slots, 0);
     return decodeLogSegmentHeader(this.#place.hash, slots.subarray(0, length));

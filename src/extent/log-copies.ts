@@ -12,6 +12,8 @@ import { decodeLogSegmentHeader, logHeaderBytes, logSegmentFile } from "../forma
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
 import type { Log } from "../platform/platform.ts";
+import { SectorReader } from "./disk/sector-reader.ts";
+import { type FileBytes, isReadError } from "./disk/unreadable-bytes.ts";
 import type { ReadableMember } from "./extent-member.ts";
 import type { PlacedBytes } from "./log-member.ts";
 import { isSame } from "./log-scan.ts";
@@ -29,7 +31,8 @@ export interface CopyFinding {
    * - `whole`: it has all that any copy has.
    * - `short`: it lacks some; the bytes there are zeros or none, as of one that was left behind, or
    *   that a power cut met.
-   * - `damaged`: it has bytes in their place that were never written, or a header that is none.
+   * - `damaged`: it has bytes in their place that were never written, or a header that is none, or
+   *   its disk cannot read some of it.
    * - `missing`: there is no file.
    * - `foreign`: it is a file of something else, which is left alone.
    * - `unread`: its disk has gone, or gives no answer.
@@ -187,6 +190,8 @@ class OpenCopy {
   state: CopyFinding["state"] = "whole";
   readonly #segment: LogSegmentHeader;
   readonly #member: ReadableMember;
+  readonly #reader: SectorReader;
+  readonly #unread: FileBytes[] = [];
   #known: PlacedBytes | undefined;
   #window = new Uint8Array(0);
   #windowAt = 0;
@@ -199,6 +204,7 @@ class OpenCopy {
     this.on = on;
     this.#segment = segment;
     this.#member = member;
+    this.#reader = new SectorReader(member, this.#unread);
     this.size = size;
   }
 
@@ -223,7 +229,10 @@ class OpenCopy {
     }
   }
 
-  /** Fewer bytes at the end of the file, and none where the disk cannot read them. Borrowed. */
+  /**
+   * Fewer bytes at the end of the file, and zeros for sectors that the disk cannot read; none where
+   * it fails otherwise. Borrowed.
+   */
   async at(offset: number, bytes: number): Promise<Uint8Array> {
     const from = offset - this.#windowAt;
     if (from < 0 || from + bytes > this.#window.length) {
@@ -239,11 +248,15 @@ class OpenCopy {
   async #read(buffer: Uint8Array, offset: number): Promise<number> {
     if (buffer.length === 0) return 0;
     try {
-      return await this.#member.read(buffer, offset);
+      return await this.#reader.read(buffer, offset);
     } catch (error) {
       if (!isDiskError(error)) throw error;
-      this.state = error.kind === "io" ? "damaged" : "unread";
+      this.state = isReadError(error) ? "damaged" : "unread";
       return 0;
+    } finally {
+      const isKnown = this.state === "whole" || this.state === "short";
+      // holds: C5 log-copy-with-unread-sectors-is-mended
+      if (isKnown && this.#unread.length > 0) this.state = "damaged";
     }
   }
 

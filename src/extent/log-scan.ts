@@ -13,9 +13,12 @@ import type { LogSegmentHeader, LogSegmentName } from "../format/log-segment.ts"
 import { decodeLogSegmentHeader, logHeaderBytes, logSegmentFile } from "../format/log-segment.ts";
 import { isDiskError } from "../platform/disk.ts";
 import type { Hash } from "../platform/hash.ts";
+import { SectorReader } from "./disk/sector-reader.ts";
+import type { FileBytes } from "./disk/unreadable-bytes.ts";
 import type { ReadableMember } from "./extent-member.ts";
 import type { LogQuorum } from "./log-quorum.ts";
 import type { LogDisk } from "./log-writer.ts";
+import { UnreadTails } from "./log/unread-tails.ts";
 
 /* Reads the commit log: which segments stand on which disks, and the records in them. */
 
@@ -29,6 +32,8 @@ export interface FoundSegments {
   readonly segments: readonly FoundSegment[];
   /** Data directories whose log could not be listed. */
   readonly unread: ReadonlySet<DiskId>;
+  /** Data directories with a segment whose header is in sectors that cannot be read. */
+  readonly unreadHeaders: ReadonlySet<DiskId>;
   /** Data directories whose log could not be read, and files that are no segments of this store. */
   readonly doubts: readonly { readonly disk: string; readonly why: string }[];
 }
@@ -41,32 +46,42 @@ export async function findSegments(
   const segments: FoundSegment[] = [];
   const doubts: { disk: string; why: string }[] = [];
   const unread = new Set<DiskId>();
+  const unreadHeaders = new Set<DiskId>();
   for (const on of disks) {
     try {
       for (const name of await on.log.list()) {
         const header = await headerOf(hash, on, name);
-        const isOwn = header?.store === store && header.disk === on.id && isSame(header, name);
+        const isRead = header !== "unread";
+        const isOwn =
+          isRead && header?.store === store && header.disk === on.id && isSame(header, name);
         if (isOwn) segments.push({ on, header });
-        else
-          doubts.push({ disk: on.log.name, why: `${logSegmentFile(name)} has no header of ours` });
+        else {
+          const what = isRead ? "has no header of ours" : "has a header that cannot be read";
+          doubts.push({ disk: on.log.name, why: `${logSegmentFile(name)} ${what}` });
+        }
+        if (!isRead) unreadHeaders.add(on.id);
       }
     } catch (error) {
       doubts.push({ disk: on.log.name, why: messageOf(error) });
       unread.add(on.id);
     }
   }
-  return { segments, doubts, unread };
+  return { segments, doubts, unread, unreadHeaders };
 }
 
+/** `unread` where a slot that the disk cannot read may hold it. */
 async function headerOf(
   hash: Hash,
   on: LogDisk,
   name: LogSegmentName,
-): Promise<LogSegmentHeader | undefined> {
+): Promise<LogSegmentHeader | "unread" | undefined> {
   const member = await on.log.openForReading(name);
   try {
+    const unread: FileBytes[] = [];
     const slots = new Uint8Array(logHeaderBytes);
-    return decodeLogSegmentHeader(hash, slots.subarray(0, await member.read(slots, 0)));
+    const length = await new SectorReader(member, unread).read(slots, 0);
+    const header = decodeLogSegmentHeader(hash, slots.subarray(0, length));
+    return header === undefined && unread.length > 0 ? "unread" : header;
   } finally {
     await member.close();
   }
@@ -141,14 +156,23 @@ export interface RecordSearch {
   readonly readTo?: Map<string, number> | undefined;
 }
 
-/** All intact records behind a position, and the data directories that could not be read. */
+export interface FoundRecords {
+  readonly records: FoundRecord[];
+  /** Data directories that could not be read. */
+  readonly unread: ReadonlySet<DiskId>;
+  /** Copies with sectors that could not be read, and may hide later records of their segment. */
+  readonly hiding: readonly FoundSegment[];
+}
+
+/** All intact records behind a position. */
 export async function findRecords(
   hash: Hash,
   segments: readonly FoundSegment[],
   from: Pick<LogPosition, "sequence">,
   { upTo = Number.POSITIVE_INFINITY, readTo }: RecordSearch = {},
-): Promise<{ readonly records: FoundRecord[]; readonly unread: ReadonlySet<DiskId> }> {
+): Promise<FoundRecords> {
   const unread = new Set<DiskId>();
+  const tails = new UnreadTails<FoundSegment>();
   const records = new Map<string, FoundRecord>();
   // A later search begins behind the last but one of this one's.
   const passed = upTo === Number.POSITIVE_INFINITY ? from.sequence : upTo - 1;
@@ -156,10 +180,13 @@ export async function findRecords(
     if (segment.header.firstSequence > upTo) continue;
     if (isWhollyBefore(segment.header, segments, from.sequence)) continue;
     const copy = copyName(segment);
+    const scan = tails.begin(segment, readTo?.get(copy));
     try {
-      for await (const { head, offset } of scanSegment(hash, segment, readTo?.get(copy))) {
+      for await (const { head, offset } of scanSegment(hash, segment, scan)) {
+        const isLast = head.sequence > upTo;
+        tails.recordEnds(segment, isLast ? Number.POSITIVE_INFINITY : offset + head.bytes);
         if (head.sequence <= passed) readTo?.set(copy, offset + head.bytes);
-        if (head.sequence > upTo) break;
+        if (isLast) break;
         if (head.sequence <= from.sequence) continue;
         const key = `${head.sequence} ${toHex(head.checksum)}`;
         const found = records.get(key) ?? { ...head, places: [] };
@@ -171,10 +198,13 @@ export async function findRecords(
       unread.add(segment.on.id);
     }
   }
-  return { records: [...records.values()], unread };
+  return { records: [...records.values()], unread, hiding: tails.copies };
 }
 
-/** The lowest sequence of a record behind this one; and data directories that could not be read. */
+/**
+ * The lowest sequence of a record behind this one; and data directories that could not be read.
+ * Sectors that cannot be read are passed over: findRecords says what they may hide.
+ */
 export async function lowestBehind(
   hash: Hash,
   segments: readonly FoundSegment[],
@@ -186,8 +216,9 @@ export async function lowestBehind(
   for (const segment of segments) {
     if (segment.header.firstSequence >= (lowest ?? Number.POSITIVE_INFINITY)) continue;
     if (isWhollyBefore(segment.header, segments, sequence)) continue;
+    const start = { from: readTo.get(copyName(segment)), unread: [] };
     try {
-      for await (const { head } of scanSegment(hash, segment, readTo.get(copyName(segment)))) {
+      for await (const { head } of scanSegment(hash, segment, start)) {
         if (head.sequence <= sequence) continue;
         lowest = Math.min(lowest ?? head.sequence, head.sequence);
         break;
@@ -208,20 +239,29 @@ export function copyName({ on, header }: FoundSegment): string {
 /** Read at a time, unless a record is longer. */
 const windowBytes = 1024 * 1024;
 
+export interface ScanStart {
+  /** Where a record begins, or would. Default: the first one. */
+  readonly from?: number | undefined;
+  /** Gets the sectors that cannot be read. */
+  readonly unread?: FileBytes[] | undefined;
+}
+
 /**
  * The intact records of one copy. Behind what is none it looks on: a torn or damaged record hides
- * none of those after it.
+ * none of those after it. Nor does a sector that cannot be read, where `unread` is given to note it
+ * in: otherwise this fails there.
  */
 export async function* scanSegment(
   hash: Hash,
   { on, header }: FoundSegment,
-  from = logHeaderBytes,
+  { from = logHeaderBytes, unread }: ScanStart = {},
 ): AsyncGenerator<{ readonly head: CommitRecordHead; readonly offset: number }, void> {
   const member = await on.log.openForReading(header);
+  const file = unread === undefined ? member : new SectorReader(member, unread);
   try {
     const end = await member.size();
     for (let at = from; at < end;) {
-      const window = await readAt(member, at, Math.min(windowBytes, end - at));
+      const window = await readAt(file, at, Math.min(windowBytes, end - at));
       let used = 0;
       while (used < window.length) {
         const bytes = commitRecordBytes(window, used) ?? 0;
@@ -233,7 +273,7 @@ export async function* scanSegment(
         used += head?.bytes ?? commitRecordAlign;
       }
       if (used === 0) {
-        const large = await scanLarge(hash, member, at);
+        const large = await scanLarge(hash, file, at);
         if (large !== undefined) yield { head: large, offset: at };
         used = large?.bytes ?? commitRecordAlign;
       }
@@ -247,16 +287,20 @@ export async function* scanSegment(
 /** A record that is larger than a window. */
 async function scanLarge(
   hash: Hash,
-  member: ReadableMember,
+  file: Pick<ReadableMember, "read">,
   at: number,
 ): Promise<CommitRecordHead | undefined> {
-  const bytes = commitRecordBytes(await readAt(member, at, commitRecordAlign), 0);
-  return bytes === undefined ? undefined : commitRecordHead(hash, await readAt(member, at, bytes));
+  const bytes = commitRecordBytes(await readAt(file, at, commitRecordAlign), 0);
+  return bytes === undefined ? undefined : commitRecordHead(hash, await readAt(file, at, bytes));
 }
 
-async function readAt(member: ReadableMember, at: number, bytes: number): Promise<Uint8Array> {
+async function readAt(
+  file: Pick<ReadableMember, "read">,
+  at: number,
+  bytes: number,
+): Promise<Uint8Array> {
   const buffer = new Uint8Array(bytes);
-  return buffer.subarray(0, await member.read(buffer, at));
+  return buffer.subarray(0, await file.read(buffer, at));
 }
 
 /** Reads whole records one after the other; keeps the file of the last one open. */

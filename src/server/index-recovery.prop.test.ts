@@ -6,6 +6,7 @@ import { testEngine } from "../engine/engine.suite.ts";
 import { replayOf } from "../engine/logged-engine.ts";
 import { allRows } from "../engine/suite/rows.suite.ts";
 import { storeIdentityFile } from "../format/data-directory.ts";
+import { logHeaderBytes } from "../format/log-segment.ts";
 import { TestStore } from "../extent/testing/test-store.ts";
 import { createHash } from "../node/platform/hash.ts";
 import { DiskError } from "../platform/disk.ts";
@@ -132,6 +133,42 @@ test("C1: what is trimmed is in two snapshots, and an index of before is made an
   const { platform, disks } = logged.store;
   await assert.rejects(rollForward({ platform, disks }, await replayOf(old)), { code: "missing" });
   assert.deepEqual(await rowsOf(await logged.rebuilt()), await rowsOf(logged.rows));
+});
+
+/** The copy of this segment on a disk, whose records all stand in one sector. */
+function spoilRecords(logged: LoggedStore, disk: number, ordinal: number): void {
+  const on = logged.store.memoryDisks[disk];
+  const path = [...(on?.files.keys() ?? [])].find((name) => name.endsWith(`-${ordinal}.log`));
+  assert.ok(on !== undefined && path !== undefined);
+  on.spoilSector(path, logHeaderBytes);
+}
+
+test("C1: an index is made again where each copy of its log has other sectors that cannot be read", async () => {
+  const logged = await LoggedStore.create(hash, 3);
+  for (let i = 0; i < 30; i++) await logged.commit(i, i);
+  const now = await rowsOf(logged.rows);
+  for (const disk of [0, 1, 2]) spoilRecords(logged, disk, 2 + disk);
+  const [first] = logged.store.memoryDisks;
+  const [path = ""] = [...first!.files.keys()].filter((name) => name.endsWith("-1.log"));
+  first!.spoilSector(path, 0); // the header of another copy
+  assert.deepEqual(await rowsOf(await logged.rebuilt()), now);
+  const recordsAtOnce = 4; // less than a segment has
+  assert.deepEqual(await rowsOf(await logged.rebuilt([], { recordsAtOnce })), now);
+});
+
+test("C1: sectors at the end of the log that cannot be read on one disk hide nothing, and on two may", async () => {
+  const logged = await LoggedStore.create(hash, 3);
+  for (let i = 0; i < 5; i++) await logged.commit(i, i);
+  const now = await rowsOf(logged.rows);
+  const behind = (disk: number): void => {
+    const on = logged.store.memoryDisks[disk];
+    const path = [...(on?.files.keys() ?? [])].findLast((name) => name.endsWith(".log"));
+    on!.spoilSector(path!, logHeaderBytes + 4 * 4096);
+  };
+  behind(1);
+  assert.deepEqual(await rowsOf(await logged.rebuilt()), now);
+  behind(2);
+  await assert.rejects(logged.rebuilt(), { code: "unavailable" });
 });
 
 test("C1: one data directory may be unreadable, and not two: they could have what no other has", async () => {

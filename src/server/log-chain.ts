@@ -7,6 +7,7 @@ import {
   findSegments,
   type FoundRecord,
   type FoundSegment,
+  isWhollyBefore,
   lowestBehind,
 } from "../extent/log-scan.ts";
 import type { LogPosition } from "../format/commit-record.ts";
@@ -53,7 +54,7 @@ export class LogChain {
     assert(recordsAtOnce > 1, "a record is judged with its successor");
     this.#hash = hash;
     this.#segments = found.segments;
-    this.#unread = new Set(found.unread);
+    this.#unread = found.unread.union(found.unreadHeaders);
     this.#recordsAtOnce = recordsAtOnce;
   }
 
@@ -67,7 +68,7 @@ export class LogChain {
     return new LogChain(hash, found, recordsAtOnce);
   }
 
-  /** Data directories whose log could not be read so far. */
+  /** Data directories of whose log something could not be read that may be behind what was. */
   get unread(): ReadonlySet<DiskId> {
     return this.#unread;
   }
@@ -87,6 +88,7 @@ export class LogChain {
     const certain = records.slice(0, -1);
     if (records.length === this.#recordsAtOnce) return { certain, end: undefined };
     const last = records.at(-1);
+    this.#noteHiding(found.hiding, last ?? from);
     return { certain, end: { last, gapBefore: gapBefore ?? (await this.#behind(last ?? from)) } };
   }
 
@@ -94,6 +96,14 @@ export class LogChain {
     const found = await lowestBehind(this.#hash, this.#segments, sequence, this.#readTo);
     this.#note(found.unread);
     return found.lowest;
+  }
+
+  /** What a copy hides whose segment ended before the last record is before it, too. */
+  #noteHiding(copies: readonly FoundSegment[], { sequence }: Pick<LogPosition, "sequence">): void {
+    for (const { on, header } of copies) {
+      // holds: C1 unread-sectors-may-hide-records
+      if (!isWhollyBefore(header, this.#segments, sequence)) this.#unread.add(on.id);
+    }
   }
 
   #note(unread: ReadonlySet<DiskId>): void {

@@ -312,4 +312,20 @@ export const commitLogBugs: readonly (PlantedBug & {
     change: leftOut,
     test: "src/node/store/missing-log.node.test.ts",
   },
+  {
+    name: "a sector at the end of the log that cannot be read is taken for zeros",
+    breaks: "C1",
+    marker: "unread-sectors-may-hide-records",
+    change: never,
+    test: "src/server/index-recovery.prop.test.ts",
+    title:
+      "C1: sectors at the end of the log that cannot be read on one disk hide nothing, and on two may",
+  },
+  {
+    name: "a copy of the log with a sector that cannot be read is taken for one that was left behind",
+    breaks: "C5",
+    marker: "log-copy-with-unread-sectors-is-mended",
+    change: never,
+    test: "src/extent/log-copies.test.ts",
+  },
 ];

@@ -116,6 +116,25 @@ function flip(disk: MemoryDisk | undefined, path: string | undefined, at: number
   bytes[at]! ^= 0x10;
 }
 
+test("C5: index scrub mends copies of the log of which each has other sectors that cannot be read", async () => {
+  const { memoryDisks, round, scrub, logged } = await scrubbedStore();
+  const before = contentsOf(memoryDisks);
+  for (const [i, disk] of memoryDisks.entries()) disk.spoilSector(segment(6 + i), logHeaderBytes);
+  memoryDisks[0]?.spoilSector(segment(9), 0); // a header
+  assert.deepEqual(await round(), { bad: 4, mended: 4, lost: 0 });
+  assertHeld(memoryDisks, before);
+  const damaged = memoryDisks.map((_, i) => {
+    return scrub.statistics().damaged.get(must(logged.store.diskIds[i], "a disk"));
+  });
+  assert.deepEqual(damaged, [2, 1, 1]);
+  for (const disk of memoryDisks) {
+    for (const path of pathsOf(disk, "log")) {
+      disk.assertReadable(path, 0, disk.bytesOf(path).length);
+    }
+  }
+  assert.deepEqual(await round(), clean);
+});
+
 test("C4, C5: index scrub finds a flipped bit anywhere in the log and in snapshots, and mends it", async () => {
   const { memoryDisks, round, scrub, logged } = await scrubbedStore();
   assert.deepEqual(await round(), clean);
