@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../extent/testing/manual-clock.ts";
+import { createHash } from "../node/platform/hash.ts";
 import { ShippingWait } from "./shipping-wait.ts";
 
 function create() {
   const logged: string[] = [];
   const platform = {
     clock: new ManualClock(),
+    hash: createHash(),
     log: (_level: string, event: string) => void logged.push(event),
   };
   const at = { committed: 7, sequence: 5, lagMs: 1000 };

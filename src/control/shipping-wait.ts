@@ -1,3 +1,4 @@
+import { encodeUtf8 } from "../base/bytes.ts";
 import type { Platform } from "../platform/platform.ts";
 import { SparseLog } from "../platform/sparse-log.ts";
 
@@ -13,7 +14,10 @@ import { SparseLog } from "../platform/sparse-log.ts";
  * so what waits is what was freed in an hour at the most.
  */
 export const shippingLagMsMax = 3_600_000;
-/** @limit What waits at a time, 100 bytes each; the wait of others begins when some of it is over. */
+/**
+ * @limit What waits at a time, 100 bytes each, however long its name is: 6.5 MB. The wait of others
+ * begins when some of it is over.
+ */
 const waitingMax = 65_536;
 
 /** What ships the index (shipping/index-shipping.ts). */
@@ -30,7 +34,7 @@ export interface ShippedIndex {
 }
 
 export interface ShippingWaitOptions {
-  readonly platform: Pick<Platform, "clock" | "log">;
+  readonly platform: Pick<Platform, "clock" | "hash" | "log">;
   /** Undefined where the index is shipped nowhere: nothing waits. */
   readonly shipping?: ShippedIndex | undefined;
 }
@@ -50,6 +54,7 @@ interface Waiting {
 
 export class ShippingWait {
   readonly #options: ShippingWaitOptions;
+  /** The keys are digests of names. */
   readonly #waiting = new Map<string, Waiting>();
   readonly #log: SparseLog;
 
@@ -77,19 +82,26 @@ export class ShippingWait {
     if (shipping === undefined) return true;
     // holds: C6 kept-for-shipping-within-a-limit
     if (this.#isGivenUp) return this.#giveUp(shipping.statistics);
-    let waiting = this.#waiting.get(name);
+    const key = this.#keyOf(name);
+    let waiting = this.#waiting.get(key);
     if (waiting === undefined) {
       if (this.#waiting.size >= waitingMax) this.#forgetShipped();
       if (this.#waiting.size >= waitingMax) return false;
       waiting = { sequence: await shipping.committedNow(), bytes };
-      this.#waiting.set(name, waiting);
+      this.#waiting.set(key, waiting);
     }
     return waiting.sequence <= this.#shipped;
   }
 
   /** Called when it goes. */
   forget(name: string): void {
-    this.#waiting.delete(name);
+    this.#waiting.delete(this.#keyOf(name));
+  }
+
+  /** 16 characters of a byte each: what leaves an extent of many shards has a name of 500. */
+  #keyOf(name: string): string {
+    const digest = this.#options.platform.hash.digest("xxhash128", encodeUtf8(name));
+    return String.fromCharCode(...digest);
   }
 
   get #shipped(): number {
@@ -110,8 +122,8 @@ export class ShippingWait {
   /** Forgets what went without a word, as with its row. */
   #forgetShipped(): void {
     const shipped = this.#shipped;
-    for (const [name, { sequence }] of this.#waiting) {
-      if (sequence <= shipped) this.#waiting.delete(name);
+    for (const [key, { sequence }] of this.#waiting) {
+      if (sequence <= shipped) this.#waiting.delete(key);
     }
   }
 }
