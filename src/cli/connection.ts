@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { AccessKey } from "../auth/access-key.ts";
 import { messageOf, StoreError } from "../base/errors.ts";
 import { callServer, openServer, type Trust } from "../node/client/server-call.ts";
+import { createClock } from "../node/platform/clock.ts";
 import { indexDirectoryOf } from "../node/store/index-directory.ts";
 import { readRootKey } from "../node/store/key-files.ts";
 import { readServerFile } from "../node/store/server-file.ts";
@@ -58,13 +59,15 @@ export const connectionFlags: readonly Flag[] = [
  * one that would listen where the settings say; and the root key from the variables or the file of
  * the data directory.
  */
-export function connectionOf(given: GivenFlags): ServerConnection {
+export async function connectionOf(given: GivenFlags): Promise<ServerConnection> {
   const settings = settingsOf(given);
   const { listen, data } = settings;
-  const directory = indexDirectoryOf(data);
   const named = given.flags.get("endpoint") ?? process.env["HOLDFAST_ENDPOINT"];
   // A server that is named otherwise need not be the directory's.
   const isNamed = named !== undefined || given.flags.has("listen");
+  const keyGiven = rootKeyOfEnvironment(process.env);
+  const isDirectoryNeeded = !isNamed || keyGiven === undefined;
+  const directory = isDirectoryNeeded ? await indexDirectoryOf(createClock(), data) : "";
   const running = isNamed ? undefined : readServerFile(directory);
   const listening = localEndpoint(listen, settings["tls-cert"] !== "");
   const endpoint = named ?? running?.endpoint ?? listening;
@@ -73,7 +76,7 @@ export function connectionOf(given: GivenFlags): ServerConnection {
     const message = `--endpoint: "${endpoint}" is not a URL such as http://127.0.0.1:9000`;
     throw new StoreError("invalid", message);
   }
-  const key = rootKeyOfEnvironment(process.env) ?? readRootKey(directory);
+  const key = keyGiven ?? readRootKey(directory);
   const trust = { ...caTrust(given), own: readPem("--tls-cert", settings["tls-cert"]) };
   return { endpoint: endpoint.replace(/\/+$/, ""), region, key, trust };
 }

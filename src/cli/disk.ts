@@ -24,7 +24,7 @@ export const diskList: Command = {
 };
 
 async function runDiskList(given: GivenFlags): Promise<number> {
-  const answer = await askAdmin(connectionOf(given), { method: "GET", target: disksPath });
+  const answer = await askAdmin(await connectionOf(given), { method: "GET", target: disksPath });
   const { disks } = answer as { readonly disks: readonly ShownDisk[] }; // the server's answer
   if (given.flags.has("json")) console.log(JSON.stringify({ disks }));
   else for (const line of diskLines(disks)) console.log(line);
@@ -120,7 +120,7 @@ function diskCommand(command: DiskCommand): Command {
     async run(given) {
       const target = `${disksPath}/${actionOf?.(given) ?? action}`;
       const value = fieldsOf(given);
-      const answer = await askAdmin(connectionOf(given), { method: "POST", target, value });
+      const answer = await askAdmin(await connectionOf(given), { method: "POST", target, value });
       const done = answer as DiskDone; // the server's answer
       console.log(given.flags.has("json") ? JSON.stringify(done) : done.message);
       return exitStatus.ok;

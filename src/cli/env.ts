@@ -23,8 +23,8 @@ const unset = [
   "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 ];
 
-function runEnv(given: GivenFlags): Promise<number> {
-  const { endpoint, region, key } = connectionOf(given);
+async function runEnv(given: GivenFlags): Promise<number> {
+  const { endpoint, region, key } = await connectionOf(given);
   if (key === undefined) throw new StoreError("invalid", `there is no key to print: ${keyFix}`);
   const bundle = given.flags.get("ca") ?? given.flags.get("tls-cert");
   const variables = {
@@ -42,7 +42,7 @@ function runEnv(given: GivenFlags): Promise<number> {
       console.log(`export ${name}=${shellWord(value)}`);
     }
   }
-  return Promise.resolve(exitStatus.ok);
+  return exitStatus.ok;
 }
 
 /** A word for a POSIX shell. */

@@ -43,7 +43,7 @@ export const keyCreate: Command = {
 };
 
 async function runKeyCreate(given: GivenFlags): Promise<number> {
-  const connection = connectionOf(given);
+  const connection = await connectionOf(given);
   const { flags } = given;
   const value = { owner: flags.get("owner"), ...givenKey(flags) };
   const answer = await askAdmin(connection, { method: "POST", target: keysPath, value });
@@ -90,7 +90,7 @@ export const keyList: Command = {
 };
 
 async function runKeyList(given: GivenFlags): Promise<number> {
-  const keys = await readKeys(connectionOf(given));
+  const keys = await readKeys(await connectionOf(given));
   if (given.flags.has("json")) {
     console.log(JSON.stringify({ keys }));
     return exitStatus.ok;
@@ -132,7 +132,7 @@ export const keyDelete: Command = {
 async function runKeyDelete(given: GivenFlags): Promise<number> {
   const [accessKeyId = ""] = given.operands;
   const target = `${keysPath}/${encodeURIComponent(accessKeyId)}`;
-  await askAdmin(connectionOf(given), { method: "DELETE", target });
+  await askAdmin(await connectionOf(given), { method: "DELETE", target });
   const said = `Access key ${accessKeyId} is deleted; its owner and their buckets stay.`;
   console.log(given.flags.has("json") ? JSON.stringify({ deleted: accessKeyId }) : said);
   return exitStatus.ok;

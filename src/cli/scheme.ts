@@ -114,7 +114,7 @@ async function change(given: GivenFlags, method: string, value?: unknown): Promi
     ...(flags.has("bucket") ? [flags.get("bucket")!] : []),
   ];
   const target = [schemesPath, ...words.map(encodeURIComponent)].join("/");
-  const kept = await askAdmin(connectionOf(given), { method, target, value });
+  const kept = await askAdmin(await connectionOf(given), { method, target, value });
   const place = kept as ClassReport; // the server's answer
   if (flags.has("json")) {
     console.log(JSON.stringify(place));
@@ -132,7 +132,7 @@ const ofBucketText =
   "New objects follow at once; what is stored already when its extent is compacted, or in the background where no other bucket has the same choice as before.";
 
 async function readSchemes(given: GivenFlags): Promise<SchemesReport> {
-  const answer = await askAdmin(connectionOf(given), { method: "GET", target: schemesPath });
+  const answer = await askAdmin(await connectionOf(given), { method: "GET", target: schemesPath });
   return answer as SchemesReport; // the server's answer
 }
 

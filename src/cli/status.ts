@@ -45,7 +45,7 @@ interface ServerStatus extends StatusReport {
 }
 
 async function runStatus(given: GivenFlags): Promise<number> {
-  const connection = connectionOf(given);
+  const connection = await connectionOf(given);
   const stop = untilInterrupted();
   const readings: MetricsReading[] = [await readMetrics(connection)];
   const buckets = await countBuckets(connection);

@@ -41,7 +41,7 @@ export const trace: Command = {
 };
 
 async function runTrace(given: GivenFlags): Promise<number> {
-  const connection = connectionOf(given);
+  const connection = await connectionOf(given);
   const countMax = countOf(given.flags.get("count"));
   const isJson = given.flags.has("json");
   const stop = untilInterrupted();

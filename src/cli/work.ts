@@ -60,7 +60,7 @@ function statusCommand<Report>(command: StatusCommand<Report>): Command {
       const isWatching = given.flags.has("watch");
       for (;;) {
         const target = paths[name];
-        const answer = await askAdmin(connectionOf(given), { method: "GET", target });
+        const answer = await askAdmin(await connectionOf(given), { method: "GET", target });
         const report = answer as Report; // the server's answer
         if (given.flags.has("json")) console.log(JSON.stringify(report));
         else {
@@ -147,7 +147,7 @@ function orderCommand({ name, action, summary, takesDisk = false }: OrderCommand
       const [disk] = given.operands;
       const value = disk === undefined ? {} : { disk: diskOf(disk) };
       const target = `${paths[name]}/${action}`;
-      const answer = await askAdmin(connectionOf(given), { method: "POST", target, value });
+      const answer = await askAdmin(await connectionOf(given), { method: "POST", target, value });
       const done = answer as WorkDone; // the server's answer
       console.log(given.flags.has("json") ? JSON.stringify(done) : done.message);
       return exitStatus.ok;
@@ -165,7 +165,7 @@ const repairUnreadable: Command = {
   flags: [...connectionFlags, jsonFlag],
   async run(given) {
     const target = unreadablePath;
-    const answer = await askAdmin(connectionOf(given), { method: "GET", target });
+    const answer = await askAdmin(await connectionOf(given), { method: "GET", target });
     const report = answer as UnreadableReport; // the server's answer
     if (given.flags.has("json")) console.log(JSON.stringify(report));
     else for (const line of unreadableLines(report)) console.log(line);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { test } from "node:test";
 import { readIdentity } from "../../extent/data-directories.ts";
+import { createClock } from "../platform/clock.ts";
 import { indexDirectoryOf } from "../store/index-directory.ts";
 import { openDisk } from "../disk/disk.ts";
 import { HangingDirectory } from "../testing/hanging-directory.ts";
@@ -87,7 +88,7 @@ test("C9: serve: a store with a disk that hangs starts without it, names it, and
     assert.equal(await server.stop(), 0, server.output);
   }
   // The index was on the disk that hung last, and was made again on another one.
-  assert.ok([b, c].includes(indexDirectoryOf(paths)));
+  assert.ok([b, c].includes(await indexDirectoryOf(createClock(), paths)));
 });
 
 test("serve: disks that were mounted in each other's place are known by their ids", async () => {
@@ -116,8 +117,8 @@ test("serve: disks that were mounted in each other's place are known by their id
     assert.equal(await server.stop(), 0, server.output);
   }
   swap(a, b); // the disk with the index too
-  assert.equal(indexDirectoryOf(paths), b);
-  assert.equal(indexDirectoryOf([c]), b);
+  assert.equal(await indexDirectoryOf(createClock(), paths), b);
+  assert.equal(await indexDirectoryOf(createClock(), [c]), b);
   await using server = new ServedStore(paths);
   const s3 = connectionTo(await started(server));
   assert.equal(await readable(s3, objects), objects);

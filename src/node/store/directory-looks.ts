@@ -5,10 +5,10 @@ import { eachWithin, within } from "../../platform/within.ts";
 import { openDisk } from "../disk/disk.ts";
 
 /**
- * @limit A start waits so long for a data directory while others answer: disks that have to spin up
- * take ten seconds.
+ * @limit A start, or a command, waits so long for a data directory while others answer: disks that
+ * have to spin up take ten seconds.
  */
-const answerMs = 15_000;
+export const answerMs = 15_000;
 
 /**
  * Asks data directories, before anything else is done with them, whether their disks answer. One
