@@ -57,6 +57,15 @@ export const testedBugs: readonly TestedBug[] = [
     title: "C8: writer: a disk that is read-only is shown so before anything is written to it",
   },
   {
+    name: "a shard with a bad block is left out as a whole",
+    breaks: "C5",
+    marker: "bad-block-leaves-the-rest-of-its-shard",
+    change: set("undefined"),
+    test: "src/control/redundancy/unreadable-sectors.test.ts",
+    title:
+      "C5: shards of which each has another sector that cannot be read, or a flipped bit, are mended",
+  },
+  {
     name: "what was freed is dropped, whatever the restore window",
     breaks: "C9",
     marker: "freed-in-the-window-stays",

@@ -52,12 +52,12 @@ async function smallExtents(scheme: Scheme, disks: number, objects = 6): Promise
   return benchOf(machine, scheme);
 }
 
-/** One extent with records of 20,000 bytes, on as many disks as there are copies. */
-async function largeExtent(scheme: Scheme, disks: number): Promise<Bench> {
-  const machine = await createTestMachine(hash, 1024 * 1024, disks);
+/** Records of 20,000 bytes in an extent or two, on as many disks as those have members. */
+async function largeExtents(scheme: Scheme, disks: number, records = 30): Promise<Bench> {
+  const machine = await createTestMachine(hash, 8 * 1024 * 1024, disks);
   const front = await machine.start("front-end");
   await makeBucket(front);
-  const chunks = Array.from({ length: 30 }, (_, i) => String(i % 10).repeat(20_000));
+  const chunks = Array.from({ length: records }, (_, i) => String(i % 10).repeat(20_000));
   await putChunks(front, "large", chunks);
   await front.stop();
   return benchOf(machine, scheme);
@@ -141,7 +141,7 @@ for (const [title, scheme, disks] of [
 }
 
 test("C5: copies of which each has another sector that cannot be read are mended from each other", async () => {
-  const bench = await largeExtent(copies, 3);
+  const bench = await largeExtents(copies, 3);
   const [entry] = await entriesOf(bench);
   // Within what is read ahead at once, so that the records between them are read by themselves.
   for (const member of [0, 1, 2]) {
@@ -152,6 +152,32 @@ test("C5: copies of which each has another sector that cannot be read are mended
   await scrub(bench);
   assert.deepEqual(await statesOf(bench), ["damaged", "damaged", "damaged"]);
   await assertMended(bench);
+});
+
+test("C5: shards of which each has another sector that cannot be read, or a flipped bit, are mended", async () => {
+  for (const isFlipped of [false, true]) {
+    const bench = await largeExtents(coded, 4, 390);
+    const [entry] = await entriesOf(bench);
+    assert.equal(entry!.row.scheme.kind, "coded");
+    // Of each stretch that is decoded at once two shards are good, and never the same.
+    for (const [stretch, members] of [
+      [1, 2],
+      [0, 1],
+      [2, 3],
+    ].entries()) {
+      for (const member of members) {
+        const at = extentHeaderBytes + stretch * 512 * 1024 + 1000;
+        const { disk, path } = memberOf(bench, entry!, member);
+        assert.ok(at < disk.bytesOf(path).length);
+        if (isFlipped) disk.bytesOf(path)[at]! ^= 1;
+        else spoil(bench, entry!, member, at);
+      }
+    }
+    await scrub(bench);
+    const damaged = (await statesOf(bench)).filter((state) => state === "damaged");
+    assert.equal(damaged.length, 4);
+    await assertMended(bench);
+  }
 });
 
 test("scrub: a read that fails once is tried again, and the member is not noted as damaged", async () => {

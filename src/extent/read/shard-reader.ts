@@ -13,7 +13,7 @@ import {
   shardTableBytes,
 } from "../../format/shard.ts";
 import type { Platform } from "../../platform/platform.ts";
-import { readFailure } from "../disk/unreadable-bytes.ts";
+import { readFailure, UnreadableBytes } from "../disk/unreadable-bytes.ts";
 import type { ReadableMember } from "../extent-member.ts";
 import type { ExtentEntry } from "../extent-table.ts";
 import { membersToRead } from "./members-to-read.ts";
@@ -39,6 +39,12 @@ const blocksAtOnceMax = 8;
 /** @limit The same in bytes of one shard. */
 export const stretchBytesMax = blocksAtOnceMax * blockBytes;
 
+/**
+ * @limit So many stretches of a shard may be wrong, or cannot be read, before the rest is not asked
+ * for either: a bad sector can take its disk seconds.
+ */
+const faultsMax = 32;
+
 /** @limit Bytes decoded at once, without another thread: with 20 shards some 0.5 ms. */
 const bytesAtOnceMax = 2 * blockBytes;
 
@@ -60,6 +66,13 @@ export interface ShardsOptions {
   readonly entry: ExtentEntry & { readonly row: { readonly scheme: ShardScheme } };
   /** The member's file; fails as opening it does. */
   readonly open: (member: number) => Promise<ReadableMember>;
+}
+
+/** A block of a shard is not as the shard's table says; others may be. */
+class WrongBlock extends StoreError {
+  constructor(what: string) {
+    super("corrupt", `${what}: not as it was written`);
+  }
 }
 
 /** The shards of one layout of an extent, with their block tables. */
@@ -121,8 +134,7 @@ export class Shards {
       const block = (start + at) / blockBytes;
       const checksum = hash.blockChecksum(bytes.subarray(at, at + blockBytes));
       // holds: C4 shard-blocks-verified
-      if (checksum !== table[block])
-        throw this.#corrupt(member, `block ${block} is not as written`);
+      if (checksum !== table[block]) throw new WrongBlock(`${this.#what(member)}, block ${block}`);
     }
     return bytes;
   }
@@ -180,11 +192,20 @@ export interface ShardReaderOptions {
   readonly onFault?: ((fault: MemberFault) => void) | undefined;
 }
 
-/** One way to read a coded extent. A member that failed once is not asked again. */
+/** What a member gave no right answer for; undefined: for anything. */
+interface ShardFault {
+  readonly error: StoreError;
+  readonly where: { readonly start: number; readonly end: number } | undefined;
+}
+
+/**
+ * One way to read a coded extent. A member that failed is not asked again: where only some of its
+ * bytes are wrong or cannot be read, not for those.
+ */
 export class ShardReader implements Pick<ReadableMember, "read" | "size"> {
   readonly #shards: Shards;
   readonly #options: ShardReaderOptions;
-  readonly #faults = new Map<number, StoreError>();
+  readonly #faults = new Map<number, ShardFault[]>();
   readonly #asked = new Map<number, number>();
   #hasDecoded = false;
 
@@ -226,11 +247,11 @@ export class ShardReader implements Pick<ReadableMember, "read" | "size"> {
    * those of the fewest others. StoreError as of `read`.
    */
   async readShard(member: number, start: number, end: number): Promise<Uint8Array> {
-    if (this.#isUsable(member) && this.#shards.isNotedWhole(member)) {
+    if (this.#isUsable(member, start, end) && this.#shards.isNotedWhole(member)) {
       try {
         return await this.#readBlocks(member, start, end);
       } catch (thrown) {
-        this.#note(member, thrown);
+        this.#note(member, thrown, start, end);
       }
     }
     return this.#decode(member, start, end);
@@ -252,16 +273,17 @@ export class ShardReader implements Pick<ReadableMember, "read" | "size"> {
   }
 
   async #readRange(range: ShardRange, target: Uint8Array): Promise<void> {
-    const { member, start } = range;
+    const { member, start, end } = range;
+    const isUsable = this.#isUsable(member, start, end);
     // A shard that is noted as bad may be whole again; but asking it first costs each read a wait.
-    if (this.#isUsable(member) && this.#shards.isNotedWhole(member) && !this.#isLast(member)) {
+    if (isUsable && this.#shards.isNotedWhole(member) && !this.#isLast(member)) {
       try {
         if (this.#options.isVerifying) {
           await this.#inStretches(range, target, (from, to) => this.#readBlocks(member, from, to));
         } else await this.#ask(member, () => this.#shards.read(member, target, start));
         return;
       } catch (thrown) {
-        this.#note(member, thrown);
+        this.#note(member, thrown, start, end);
       }
     }
     await this.#inStretches(range, target, (from, to) => this.#decode(member, from, to));
@@ -290,7 +312,9 @@ export class ShardReader implements Pick<ReadableMember, "read" | "size"> {
     const found = new Map<number, Uint8Array>();
     for (;;) {
       // Those that were read already come first; the wanted one, where it was not asked, last.
-      const others = order.filter((member) => member !== wanted && this.#isUsable(member));
+      const others = order.filter(
+        (member) => member !== wanted && this.#isUsable(member, start, end),
+      );
       const rest = others.filter((member) => !found.has(member));
       const first = rest.filter((member) => !this.#isLast(member));
       const last = rest.filter((member) => this.#isLast(member));
@@ -303,7 +327,7 @@ export class ShardReader implements Pick<ReadableMember, "read" | "size"> {
           try {
             found.set(member, await this.#readBlocks(member, start, end));
           } catch (thrown) {
-            this.#note(member, thrown);
+            this.#note(member, thrown, start, end);
           }
         }),
       );
@@ -320,11 +344,11 @@ export class ShardReader implements Pick<ReadableMember, "read" | "size"> {
 
   /** Where the others do not suffice, the shard itself may be better than was noted. */
   async #lastResort(wanted: number, start: number, end: number): Promise<Uint8Array> {
-    if (!this.#isUsable(wanted)) throw this.#failure(wanted);
+    if (!this.#isUsable(wanted, start, end)) throw this.#failure(wanted);
     try {
       return await this.#readBlocks(wanted, start, end);
     } catch (thrown) {
-      this.#note(wanted, thrown);
+      this.#note(wanted, thrown, start, end);
       throw this.#failure(wanted);
     }
   }
@@ -349,20 +373,34 @@ export class ShardReader implements Pick<ReadableMember, "read" | "size"> {
     return this.#options.isLast?.(member) === true;
   }
 
-  #isUsable(member: number): boolean {
-    return !this.#faults.has(member) && this.#options.avoided?.has(member) !== true;
+  #isUsable(member: number, start: number, end: number): boolean {
+    if (this.#options.avoided?.has(member) === true) return false;
+    const faults = this.#faults.get(member) ?? [];
+    const isThere = ({ where }: ShardFault): boolean =>
+      where === undefined || (where.start < end && where.end > start);
+    return faults.length < faultsMax && !faults.some(isThere);
   }
 
-  #note(member: number, thrown: unknown): void {
+  #note(member: number, thrown: unknown, start: number, end: number): void {
     if (!isStoreError(thrown)) throw thrown;
-    if (this.#faults.has(member)) return;
-    this.#faults.set(member, thrown);
-    this.#options.onFault?.({ member, error: thrown });
+    const { shardBytes } = this.#shards.geometry;
+    const isOfContent =
+      thrown instanceof WrongBlock ||
+      (thrown instanceof UnreadableBytes && thrown.where.offset < extentHeaderBytes + shardBytes);
+    // holds: C5 bad-block-leaves-the-rest-of-its-shard
+    const where = isOfContent ? { start, end } : undefined;
+    const fault = { error: thrown, where };
+    const faults = this.#faults.get(member);
+    if (faults !== undefined) faults.push(fault);
+    else {
+      this.#faults.set(member, [fault]);
+      this.#options.onFault?.({ member, error: thrown });
+    }
   }
 
   /** The worst that was met: what is missing may be found elsewhere, or come back. */
   #failure(wanted: number): StoreError {
-    const faults = [...this.#faults.values()];
+    const faults = [...this.#faults.values()].flat().map(({ error }) => error);
     const worst =
       faults.find(({ code }) => code === "corrupt") ??
       faults.find(({ code }) => code !== "missing") ??
