@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createHash } from "../node/platform/hash.ts";
 import type { ShardScheme } from "./extent-row.ts";
-import { blockBytes, extentHeaderBytes } from "./limits.ts";
+import { blockBytes, extentBytesMax, extentHeaderBytes, extentHeaderSlotBytes } from "./limits.ts";
+import { recordBytes } from "./record.ts";
 import { decodeShardTable, encodeShardTable, shardGeometry, shardRanges } from "./shard.ts";
 
 const hash = createHash();
@@ -66,6 +67,21 @@ test("shards: of a striped extent every block in turn lies in another shard, als
       assert.equal(at, end);
     }),
   );
+});
+
+test("shards: objects of 4 KiB take at most 1.38 of their bytes in full extents of LRC(12,2,2)", () => {
+  const scheme: ShardScheme = { kind: "coded", code: "lrc", data: 12, parity: 4 };
+  const bytes = recordBytes(15, 4096);
+  const ratioOf = (extentBytes: number): number => {
+    const records = Math.floor((extentBytes - extentHeaderBytes) / bytes);
+    const { fileBytes } = shardGeometry(scheme, extentHeaderBytes + records * bytes);
+    // The second header slot is not written before the epoch of a shard is raised: a hole.
+    const diskBytes = Math.ceil(fileBytes / 4096) * 4096 - extentHeaderSlotBytes;
+    return (16 * diskBytes) / (records * 4096);
+  };
+  assert.ok(ratioOf(extentBytesMax) < 1.3784);
+  assert.ok(ratioOf(85e6) < 1.38);
+  assert.equal(ratioOf(42e6).toFixed(3), "1.382", "as was measured");
 });
 
 test("shards: a block table decodes only as the one that is meant", () => {
