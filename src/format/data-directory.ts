@@ -237,8 +237,8 @@ export interface ListedProcess {
 }
 
 /**
- * The file `holdfast.processes` in the first data directory: which processes may have the store
- * open.
+ * The file `holdfast.processes` in the first data directory, of which others have a copy: which
+ * processes may have the store open.
  */
 export interface ProcessList {
   /**
@@ -250,6 +250,7 @@ export interface ProcessList {
 }
 
 export const processListFile = "holdfast.processes";
+export const processListCopyFile = "holdfast.processes.copy";
 
 const processListFormat = "holdfast-processes";
 const processListVersion = 1;

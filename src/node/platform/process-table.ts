@@ -17,6 +17,8 @@ export interface ProcessEntry {
    * process.
    */
   readonly startTicks: number;
+  /** A dead process keeps its files until the last of its threads has ended. */
+  readonly threads: number;
 }
 
 /** @limit USER_HZ, which the kernel promises to programs on every machine Node runs on. */
@@ -38,6 +40,7 @@ export function readProcess(pid: number): ProcessEntry | undefined {
     state: field(3),
     cpuMs: (Number(field(14)) + Number(field(15))) * tickMs,
     startTicks: Number(field(22)),
+    threads: Number(field(20)),
   };
 }
 

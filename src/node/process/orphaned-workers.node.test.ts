@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import {
@@ -46,6 +46,28 @@ test(
     assert.equal(await second.stop(), 0, second.output);
     const stopped = decodeProcessList(readFileSync(`${directory}/${processListFile}`, "utf8"));
     assert.deepEqual(stopped?.processes, []);
+  },
+);
+
+test(
+  "C1: serve: workers that were left are ended, too, where the disk of the index is lost with its list",
+  { skip: noProc, timeout: 120_000 },
+  async () => {
+    using scratch = new Scratch();
+    const paths = ["a", "b", "c"].map((name) => scratch.directory(name));
+    const [a = ""] = paths;
+    await using first = new ServedStore(paths);
+    const ready = await started(first);
+    const workers = childrenOf(ready.pid);
+    for (const pid of workers) process.kill(pid, "SIGSTOP");
+    process.kill(ready.pid, "SIGKILL");
+    await until("the supervisor is gone", () => isGone(ready.pid));
+    renameSync(a, scratch.directory("away"));
+    await using second = new ServedStore(paths.slice(1));
+    await started(second);
+    assert.equal(second.output.match(/"event":"left_worker_killed"/g)?.length, workers.length);
+    assert.match(second.output, /index_home_changed/);
+    assert.equal(await second.stop(), 0, second.output);
   },
 );
 

@@ -9,7 +9,9 @@ const limitMs = 8_000;
 function patience(state: string | undefined, coreShare: number, isStarting = false): number {
   let silentMs = 0;
   const read = (): ProcessEntry | undefined =>
-    state === undefined ? undefined : { state, cpuMs: silentMs * coreShare, startTicks: 1 };
+    state === undefined
+      ? undefined
+      : { state, cpuMs: silentMs * coreShare, startTicks: 1, threads: 1 };
   const silence = new Silence({ limitMs, read });
   silence.heard();
   if (!isStarting) silence.started();

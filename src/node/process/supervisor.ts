@@ -2,7 +2,6 @@ import cluster from "node:cluster";
 import { join } from "node:path";
 import type { AccessKey } from "../../auth/access-key.ts";
 import { Metrics } from "../../admin/metrics.ts";
-import { must } from "../../base/assert.ts";
 import { aborted } from "../../base/ready.ts";
 import { isStoreError, messageOf, StoreError, type StoreErrorCode } from "../../base/errors.ts";
 import type { DiskId } from "../../format/ids.ts";
@@ -161,11 +160,7 @@ export class Supervisor implements Service {
     const { current, missing } = options.served;
     this.#disksAtStart = current.length + missing.length;
     this.#known = options.location.known;
-    const home = (): string => {
-      const [first] = options.served.current;
-      return must(first, "a store has a data directory").path;
-    };
-    this.#list = new WorkerList(options.platform, home);
+    this.#list = new WorkerList(options.platform, () => options.served.current);
     this.#homeWatch = new HomeWatch({
       platform: options.platform,
       directories: () => options.served.current,

@@ -204,6 +204,8 @@ async function identify(
   }
   found.check();
   for (const path of found.otherDirectories()) await found.look(path, { store, isGiven: false });
+  // The first directory of the last supervisor may be lost, with its list.
+  for (const { path } of found.directories) await endOrphanedWorkers(path, platform);
   const here = { store, directories: found.directories };
   const { generation: served } = await newestGeneration(platform.hash, disksOf(platform, here));
   options.beforeIndex?.(

@@ -7,24 +7,30 @@ import {
   encodeProcessList,
   type ListedProcess,
   type ProcessList,
+  processListCopyFile,
   processListFile,
 } from "../../format/data-directory.ts";
+import { readIdentity } from "../../extent/data-directories.ts";
 import type { Clock, Platform } from "../../platform/platform.ts";
 import { within } from "../../platform/within.ts";
 import { syncPath, writePrivateFile } from "../disk/small-file.ts";
+import { openDisk } from "../disk/disk.ts";
 import { readProcess } from "../platform/process-table.ts";
+import type { StoreDirectory } from "./store-location.ts";
 
 /*
  * Workers end with their supervisor, by the channel between them. One that hangs or was stopped
  * does not see that the channel broke: it keeps the port, and perhaps the lock of the index's
- * writer. So the supervisor keeps a list of its workers in the first data directory, and the
- * process that holds the directory's lock next, and so knows that their supervisor is dead, ends
- * those that are left. A process is one of them when its id and the time it began are those in the
- * list, on the same start of the same machine. Where the system does not tell when a process began,
- * none is listed.
+ * writer; and it could go on when another index has taken the place of its own. So the supervisor
+ * keeps a list of its workers in the first data directory, and copies in the others, since any may
+ * be lost. The process that holds a directory's lock next, and so knows that their supervisor is
+ * dead, ends those that are left. A process is one of them when its id and the time it began are
+ * those in the list, on the same start of the same machine. Where the system does not tell when a
+ * process began, none is listed.
  *
- * After a stop in good order, with the index synced, a list without processes stands there. So the
- * next start knows whether a power cut can have undone the last commit of the index.
+ * After a stop in good order, with the index synced, a list without processes stands in the first
+ * one, and copies say nothing of that. So the next start knows whether a power cut can have undone
+ * the last commit of the index.
  */
 
 /** @limit A killed process may take a while to go, as when it waits for a disk. */
@@ -38,15 +44,18 @@ const writtenMs = 2_000;
 /** The workers of this supervisor, as the next one finds them. */
 export class WorkerList {
   readonly #platform: Pick<Platform, "clock" | "log">;
-  readonly #directory: () => string;
+  readonly #directories: () => readonly StoreDirectory[];
   readonly #processes = new Map<number, ListedProcess>();
   /** What was written last in each directory: one whose disk hangs has it done when it answers. */
   readonly #writes = new Map<string, Promise<void>>();
 
-  /** `directory` is the first data directory, which may become another. */
-  constructor(platform: Pick<Platform, "clock" | "log">, directory: () => string) {
+  /** `directories` are those that are locked, the one with the index first; they may change. */
+  constructor(
+    platform: Pick<Platform, "clock" | "log">,
+    directories: () => readonly StoreDirectory[],
+  ) {
     this.#platform = platform;
-    this.#directory = directory;
+    this.#directories = directories;
   }
 
   /** Adds a process; it gets its role once this resolves. */
@@ -61,19 +70,25 @@ export class WorkerList {
     if (this.#processes.delete(pid)) void this.written(); // never rejects
   }
 
-  /** Resolves once the list stands there as it is now, or its disk is late. */
+  /** Resolves once the list stands everywhere as it is now, or a disk is late. */
   async written(): Promise<void> {
-    const directory = this.#directory();
-    const before = this.#writes.get(directory) ?? Promise.resolve();
-    const write = before.then(() => this.#write(join(directory, processListFile)));
-    this.#writes.set(directory, write);
-    await within(this.#platform.clock, writtenMs, write);
+    const writes = this.#directories().map((directory, i) => {
+      const before = this.#writes.get(directory.path) ?? Promise.resolve();
+      const file = i === 0 ? processListFile : processListCopyFile;
+      const write = before.then(() => this.#write(directory, file));
+      this.#writes.set(directory.path, write);
+      return write;
+    });
+    await within(this.#platform.clock, writtenMs, Promise.all(writes));
   }
 
   /** It is not synced: a power cut ends the processes, too. A full disk stops no worker. */
-  async #write(path: string): Promise<void> {
+  async #write({ path: directory, disk }: StoreDirectory, file: string): Promise<void> {
     const list = { machine: machineName(), processes: [...this.#processes.values()] };
+    const path = join(directory, file);
     try {
+      // Nothing is written where the disk is not mounted.
+      if ((await readIdentity(openDisk(directory)))?.disk !== disk) return;
       if (list.processes.length === 0) {
         await rm(path, { force: true });
         return;
@@ -94,7 +109,10 @@ export async function endOrphanedWorkers(
   directory: string,
   { clock, log }: Pick<Platform, "clock" | "log">,
 ): Promise<void> {
-  const left = listedIn(join(directory, processListFile)).filter(isRunning);
+  const listed = [processListFile, processListCopyFile].flatMap((file) => {
+    return listedIn(join(directory, file));
+  });
+  const left = listed.filter(isRunning);
   for (const { pid } of left) {
     log("warn", "left_worker_killed", { pid, state: readProcess(pid)?.state });
     kill(pid);
@@ -146,7 +164,8 @@ function listIn(path: string): ProcessList | undefined {
 /** The very process that is listed; a dead one that nobody has waited for yet holds nothing. */
 function isRunning({ pid, startTicks }: ListedProcess): boolean {
   const entry = readProcess(pid);
-  return entry !== undefined && entry.startTicks === startTicks && entry.state !== "Z";
+  if (entry?.startTicks !== startTicks) return false;
+  return entry.state !== "Z" || entry.threads > 1;
 }
 
 function kill(pid: number): void {
