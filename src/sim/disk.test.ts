@@ -175,6 +175,31 @@ test("simulated disk: out of order it says so, and works again afterwards", asyn
   assert.deepEqual(await m.run(m.view.list("")), ["a"]);
 });
 
+test("simulated disk: a bad sector cannot be read until all of it is written anew, also in parts", async () => {
+  const m = machine(1);
+  const bytes = new Uint8Array(10_000).fill(7);
+  await m.run(put(m.view, "a", bytes));
+  m.disk.files().get("a")!.spoil(5000);
+  const work = async () => {
+    const file = await m.view.open("a", "write");
+    const fails = (offset: number, length: number) =>
+      assert.rejects(file.read(new Uint8Array(length), offset), (e) => isDiskError(e, "io"));
+    await fails(0, 10_000);
+    await fails(4096, 1);
+    await fails(8191, 1);
+    assert.equal(await file.read(new Uint8Array(4096), 0), 4096);
+    assert.equal(await file.read(new Uint8Array(4096), 8192), 1808);
+    await file.write([bytes.subarray(0, 2048)], 4096);
+    await fails(4096, 4096);
+    assert.equal(await file.read(new Uint8Array(2048), 4096), 2048);
+    await file.write([bytes.subarray(0, 2048)], 6144);
+    const found = new Uint8Array(10_000);
+    await file.read(found, 0);
+    assert.deepEqual(found, bytes);
+  };
+  await m.run(work());
+});
+
 test("simulated disk: a killed process is not answered, and what it had begun happened or not", async () => {
   const seen = await outcomes(async (seed) => {
     const m = machine(seed);

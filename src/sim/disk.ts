@@ -137,6 +137,9 @@ export class SimDisk {
 
   read(inode: Inode, buffer: Uint8Array, offset: number): number {
     this.#assertThere();
+    if (!inode.isReadable(offset, buffer.length)) {
+      throw new DiskError("io", `${this.name}: a sector can't be read`);
+    }
     return inode.read(buffer, offset);
   }
 

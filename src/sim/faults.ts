@@ -1,5 +1,12 @@
 import type { StoreErrorCode } from "../base/errors.ts";
-import { bitsFlip, diskFull, diskOutOfOrder, syncsFail, writesFail } from "./faults/disk-faults.ts";
+import {
+  bitsFlip,
+  diskFull,
+  diskOutOfOrder,
+  sectorsFail,
+  syncsFail,
+  writesFail,
+} from "./faults/disk-faults.ts";
 import { clocksApart, clockSet } from "./faults/clock-faults.ts";
 import { crash } from "./faults/crash.ts";
 import {
@@ -27,6 +34,7 @@ const kinds: readonly FaultKind[] = [
   indexOutOfService,
   indexGoesBack,
   bitsFlip,
+  sectorsFail,
   rowsDamaged,
   fileRemoved,
   clockSet,

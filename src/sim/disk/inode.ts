@@ -9,6 +9,10 @@ import type { SeededRandom } from "../../platform/seeded-random.ts";
 
 /** The units that devices write as a whole: old disks 512 bytes, newer ones 4 KiB. */
 const sectorSizes = [512, 4096] as const;
+/** What goes bad at a time … */
+const spoiledBytes = 4096;
+/** … and what is well again once it is written anew: a write comes apart at these. */
+const sliceBytes = 512;
 
 interface WaitingWrite {
   readonly offset: number;
@@ -66,6 +70,8 @@ export class Inode {
   readonly #durable = new GrowingBytes();
   #waiting: WaitingWrite[] = [];
   readonly #flipped = new Set<number>();
+  /** Slices that cannot be read until they are written anew. */
+  readonly #unreadable = new Set<number>();
 
   get length(): number {
     return this.#seen.length;
@@ -80,9 +86,24 @@ export class Inode {
     return this.#seen.read(into, offset);
   }
 
+  /** False where one of these bytes is in a bad sector. */
+  isReadable(offset: number, bytes: number): boolean {
+    const end = Math.min(offset + bytes, this.length);
+    for (const slice of this.#unreadable) {
+      const start = slice * sliceBytes;
+      if (start < end && start + sliceBytes > offset) return false;
+    }
+    return true;
+  }
+
   write(bytes: Uint8Array, offset: number): void {
     this.#seen.write(bytes, offset);
     this.#waiting.push({ offset, bytes: bytes.slice() });
+    for (const slice of this.#unreadable) {
+      const start = slice * sliceBytes;
+      const end = Math.min(start + sliceBytes, this.length);
+      if (offset <= start && offset + bytes.length >= end) this.#unreadable.delete(slice);
+    }
   }
 
   sync(): void {
@@ -122,6 +143,16 @@ export class Inode {
     const undo = [this.#seen, this.#durable].map((bytes) => bytes.flip(offset, mask));
     return () => {
       for (const one of undo) one();
+    };
+  }
+
+  /** The sector around this byte goes bad. Returns what makes it well again. */
+  spoil(offset: number): () => void {
+    const first = (Math.floor(offset / spoiledBytes) * spoiledBytes) / sliceBytes;
+    const slices = Array.from({ length: spoiledBytes / sliceBytes }, (_, i) => first + i);
+    for (const slice of slices) this.#unreadable.add(slice);
+    return () => {
+      for (const slice of slices) this.#unreadable.delete(slice);
     };
   }
 

@@ -1,5 +1,6 @@
 import { memberOfPath } from "../../extent/extent-files.ts";
 import { extentHeaderBytes } from "../../format/limits.ts";
+import type { Inode } from "../disk/inode.ts";
 import { type FaultKind, pickDurationMs, type Scene } from "./fault.ts";
 
 export const diskFull: FaultKind = {
@@ -73,17 +74,42 @@ export const bitsFlip: FaultKind = {
   },
 };
 
-async function flipOne({ machine: { disks, engine }, random, onHeal }: Scene): Promise<void> {
+async function flipOne(scene: Scene): Promise<void> {
+  const { random, onHeal } = scene;
+  const inode = await pickFile(scene);
+  if (inode === undefined) return;
+  const offset = random.between(extentHeaderBytes, inode.length - 1);
+  const mask = 1 << random.below(8);
+  onHeal(inode.flip(offset, mask));
+}
+
+/** Sectors that go bad at a time. */
+const badSectors = 8;
+
+/** Sectors of extents cannot be read until they are written anew, or the run is over. */
+export const sectorsFail: FaultKind = {
+  name: "sectors fail",
+  weight: 2,
+  excuses: ["io"],
+  plan: () => async (scene) => {
+    for (let i = 0; i < badSectors; i++) {
+      const { random, onHeal } = scene;
+      const inode = await pickFile(scene);
+      if (inode !== undefined)
+        onHeal(inode.spoil(random.between(extentHeaderBytes, inode.length - 1)));
+    }
+  },
+};
+
+/** A file of an extent, with something in it that was synced. */
+async function pickFile({ machine: { disks, engine }, random }: Scene): Promise<Inode | undefined> {
   const ids = new Set((await engine.extents()).map(({ id }) => id));
   const disk = random.pick(disks);
   const files = [...disk.files()].filter(([path]) => {
     const extent = memberOfPath(path)?.extent;
     return extent !== undefined && ids.has(extent);
   });
-  if (files.length === 0) return;
+  if (files.length === 0) return undefined;
   const [, inode] = random.pick(files);
-  if (inode.length <= extentHeaderBytes || inode.isWaiting) return;
-  const offset = random.between(extentHeaderBytes, inode.length - 1);
-  const mask = 1 << random.below(8);
-  onHeal(inode.flip(offset, mask));
+  return inode.length <= extentHeaderBytes || inode.isWaiting ? undefined : inode;
 }
