@@ -1,5 +1,5 @@
 // What repair costs clients: the same load on a real server while repair is paused and while it
-// goes on, in turn, with one of its directories taken away.
+// goes on, in turn, with directories taken away.
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -18,10 +18,11 @@ import { ProgressLine } from "../report/progress-line.ts";
 import { alignColumns, shortNumber } from "../report/table.ts";
 
 export const repairHelp = `npm run bench -- --only repair [flags]: a load while repair is paused,
-and while it makes again what was on a disk that was taken away
+and while it makes again what was on disks that were taken away
   --seconds N         of each round (5) …
   --rounds N          … with and without repair, in turn (5)
   --disks N           data directories, on one disk (8)
+  --lost N            of them are taken away (1): with two, what has no redundancy left is urgent
   --mebibytes N       stored before (4096): repair must last for all rounds
   --share PERCENT     of --background-share (20)`;
 
@@ -49,6 +50,7 @@ const settings = [
 
 interface RepairRun {
   readonly directories: readonly string[];
+  readonly lost: number;
   readonly seconds: number;
   readonly rounds: number;
   readonly mebibytes: number;
@@ -73,6 +75,7 @@ export async function runRepair(args: readonly string[]): Promise<void> {
       seconds: { type: "string", default: "5" },
       rounds: { type: "string", default: "5" },
       disks: { type: "string", default: "8" },
+      lost: { type: "string", default: "1" },
       mebibytes: { type: "string", default: "4096" },
       share: { type: "string", default: "20" },
     },
@@ -85,6 +88,7 @@ export async function runRepair(args: readonly string[]): Promise<void> {
     directories: Array.from({ length: whole("disks", values.disks) }, (_, i) =>
       join(folder, `d${i + 1}`),
     ),
+    lost: whole("lost", values.lost),
     seconds: whole("seconds", values.seconds),
     rounds: whole("rounds", values.rounds),
     mebibytes: whole("mebibytes", values.mebibytes),
@@ -118,9 +122,8 @@ async function measure(run: RepairRun): Promise<void> {
     for (const space of [bulk, small]) await runLoad(loadingPlan({ ...plan, space }), { signal });
     await until(run, endpoint, "all is coded and whole", isAtRest);
     await command(endpoint, "pause");
-    const last = directories.at(-1)!; // there are several
-    await rename(last, `${last}-away`);
-    await until(run, endpoint, "what was on a disk is to be made", (figures) => {
+    for (const one of directories.slice(-run.lost)) await rename(one, `${one}-away`);
+    await until(run, endpoint, "what was on them is to be made", (figures) => {
       return (sumOf(figures, "holdfast_short_extents") ?? 0) > 0;
     });
     await sleep(graceMs, undefined, { signal });
@@ -148,7 +151,7 @@ async function measure(run: RepairRun): Promise<void> {
   }
 }
 
-/** The disk is taken for lost by then. */
+/** The disks are taken for lost by then. */
 const graceMs = 5000;
 
 function spaceOf(prefix: string, count: number, bytes: number): KeySpace {
