@@ -64,6 +64,8 @@ interface Xxh3Exports extends StreamExports {
 
 export interface XxhKernel {
   create(algorithm: XxhAlgorithm): Hasher;
+  /** The digest of these bytes, without a hasher's state: that costs more than a short array. */
+  digest(algorithm: XxhAlgorithm, bytes: Uint8Array): Uint8Array;
   /** The lower half of XXH3's 64 bits, of a block of a record at most. */
   xxh3Half(bytes: Uint8Array): number;
 }
@@ -72,23 +74,14 @@ export interface XxhKernel {
 export function createXxhKernel(memory: KernelMemory): XxhKernel {
   const xxh64 = instantiate<Xxh64Exports>(memory, "xxh64");
   const xxh3 = instantiate<Xxh3Exports>(memory, "xxh3");
+  const streams: Readonly<Record<XxhAlgorithm, DigestStream>> = {
+    xxhash64: new DigestStream(memory, xxh64, 8, () => xxh64.digest()),
+    xxhash3: new DigestStream(memory, xxh3, 8, () => xxh3.digest64()),
+    xxhash128: new DigestStream(memory, xxh3, 16, () => xxh3.digest128()),
+  };
   return {
-    create(algorithm) {
-      switch (algorithm) {
-        case "xxhash64":
-          return streamHasher(memory, xxh64, 8, () => {
-            xxh64.digest();
-          });
-        case "xxhash3":
-          return streamHasher(memory, xxh3, 8, () => {
-            xxh3.digest64();
-          });
-        case "xxhash128":
-          return streamHasher(memory, xxh3, 16, () => {
-            xxh3.digest128();
-          });
-      }
-    },
+    create: (algorithm) => streams[algorithm].create(),
+    digest: (algorithm, bytes) => streams[algorithm].digest(bytes),
     xxh3Half: (bytes) => xxh3.half64(memory.lay(bytes), bytes.length) >>> 0,
   };
 }
@@ -102,31 +95,61 @@ function instantiate<Exports extends KernelExports>(memory: KernelMemory, name: 
  * The kernel has one state; each hasher lays its own there before it goes on, and takes it away
  * afterwards.
  */
-function streamHasher(
-  memory: KernelMemory,
-  kernel: StreamExports,
-  digestBytes: number,
-  finish: () => void,
-): Hasher {
-  const windowBytes = kernel.windowBytes();
-  const window = memory.view(kernel.windowStart(), windowBytes);
-  const shared = memory.view(kernel.stateStart(), kernel.stateBytes());
-  kernel.reset();
-  const own = new Uint8Array(shared);
-  return {
-    update(bytes) {
-      shared.set(own);
-      for (let at = 0; at < bytes.length; at += windowBytes) {
-        const piece = bytes.subarray(at, at + windowBytes);
-        memory.copy(piece, window, 0);
-        kernel.update(piece.length);
-      }
-      own.set(shared);
-    },
-    digest() {
-      shared.set(own);
-      finish();
-      return new Uint8Array(memory.view(kernel.resultStart(), digestBytes));
-    },
-  };
+class DigestStream {
+  readonly #memory: KernelMemory;
+  readonly #kernel: StreamExports;
+  readonly #digestBytes: number;
+  readonly #finish: () => void;
+  readonly #window: Uint8Array;
+  readonly #state: Uint8Array;
+
+  constructor(
+    memory: KernelMemory,
+    kernel: StreamExports,
+    digestBytes: number,
+    finish: () => void,
+  ) {
+    this.#memory = memory;
+    this.#kernel = kernel;
+    this.#digestBytes = digestBytes;
+    this.#finish = finish;
+    this.#window = memory.view(kernel.windowStart(), kernel.windowBytes());
+    this.#state = memory.view(kernel.stateStart(), kernel.stateBytes());
+  }
+
+  create(): Hasher {
+    this.#kernel.reset();
+    const own = new Uint8Array(this.#state);
+    return {
+      update: (bytes) => {
+        this.#state.set(own);
+        this.#update(bytes);
+        own.set(this.#state);
+      },
+      digest: () => {
+        this.#state.set(own);
+        return this.#result();
+      },
+    };
+  }
+
+  digest(bytes: Uint8Array): Uint8Array {
+    this.#kernel.reset();
+    this.#update(bytes);
+    return this.#result();
+  }
+
+  #update(bytes: Uint8Array): void {
+    const { length: windowBytes } = this.#window;
+    for (let at = 0; at < bytes.length; at += windowBytes) {
+      const piece = bytes.subarray(at, at + windowBytes);
+      this.#memory.copy(piece, this.#window, 0);
+      this.#kernel.update(piece.length);
+    }
+  }
+
+  #result(): Uint8Array {
+    this.#finish();
+    return new Uint8Array(this.#memory.view(this.#kernel.resultStart(), this.#digestBytes));
+  }
 }

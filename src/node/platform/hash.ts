@@ -32,6 +32,7 @@ export function createHash(memory = KernelMemory.create(kernelBytes), threads?: 
   };
   const digest = (algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array => {
     if (isCrypto(algorithm)) return plainBytes(hashOnce(algorithm, bytes, "buffer"));
+    if (!isCrc(algorithm)) return xxh.digest(algorithm, bytes);
     const hasher = create(algorithm);
     hasher.update(bytes);
     return hasher.digest();
