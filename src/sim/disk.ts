@@ -1,5 +1,4 @@
 import { assert } from "../base/assert.ts";
-import { concatBytes } from "../base/bytes.ts";
 import { DiskError } from "../platform/disk.ts";
 import type { Disk, DiskFile, DiskSpace } from "../platform/disk.ts";
 import { Inode } from "./disk/inode.ts";
@@ -143,6 +142,7 @@ export class SimDisk {
     return inode.read(buffer, offset);
   }
 
+  /** The bytes are kept: nobody may change them. */
   write(inode: Inode, bytes: Uint8Array, offset: number): void {
     this.#assertWritable();
     if (this.#fails("writesInDoubt")) {
@@ -237,6 +237,19 @@ export class SimDisk {
   }
 }
 
+/** A part of what vectors have together, as it is now. */
+function copyOf(vectors: readonly Uint8Array[], start: number, end: number): Uint8Array {
+  const copy = new Uint8Array(end - start);
+  let at = 0;
+  for (const vector of vectors) {
+    const from = Math.max(start, at);
+    const to = Math.min(end, at + vector.length);
+    if (from < to) copy.set(vector.subarray(from - at, to - at), from - start);
+    at += vector.length;
+  }
+  return copy;
+}
+
 function missing(disk: string, path: string): DiskError {
   return new DiskError("missing", `no file ${disk}/${path}`);
 }
@@ -322,19 +335,19 @@ class FileView implements DiskFile {
   write(vectors: readonly Uint8Array[], offset: number): Promise<void> {
     const { inode, process } = this.#handle;
     this.#wrote = offset < headerBytes ? "header" : "records";
-    const cut = this.#disk.cutOf(concatBytes(vectors).length, offset);
+    const length = vectors.reduce((sum, vector) => sum + vector.length, 0);
+    const cut = this.#disk.cutOf(length, offset);
     let failure: unknown;
     if (cut > 0 && process.alive) {
       try {
-        this.#disk.write(inode, concatBytes(vectors).subarray(0, cut), offset);
+        this.#disk.write(inode, copyOf(vectors, 0, cut), offset);
       } catch (error) {
         failure = error;
       }
     }
     return this.#perform(`${this.#wrote} write`, "write", () => {
       if (failure !== undefined) throw failure;
-      const rest = concatBytes(vectors).subarray(cut);
-      if (rest.length > 0) this.#disk.write(inode, rest, offset + cut);
+      if (cut < length) this.#disk.write(inode, copyOf(vectors, cut, length), offset + cut);
     });
   }
 

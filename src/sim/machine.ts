@@ -388,8 +388,10 @@ export class Machine {
     this.#stops.push(stop);
     const life = { isReplaced: false, died, end, stop };
     const running: RunningProcess = { role, process, access: {}, ...life };
+    const names = new Map<string, string>();
     process.onPoint = (point, happened) => {
-      const name = `${role}: ${point}`;
+      let name = names.get(point);
+      if (name === undefined) names.set(point, (name = `${role}: ${point}`));
       if (happened) this.points.set(name, (this.points.get(name) ?? 0) + 1);
       this.onPoint?.(running, name, happened);
     };

@@ -5,6 +5,11 @@ import type { SeedResult, SeedThreadOptions } from "./seed-worker.ts";
 /** A seed takes seconds of a core; one that has taken so much, whatever else runs, spins. */
 const seedCpuMsMax = 120_000;
 const lookMs = 10_000;
+/**
+ * Large, so that what a run makes and forgets is collected seldom: with Node's own limit a sixth of
+ * a seed's processor time went to the collector and its threads (Node 26.10, November 2026).
+ */
+const maxYoungGenerationSizeMb = 96;
 
 /** Threads that run seeds of the program. */
 export class SeedPool {
@@ -57,7 +62,10 @@ export class SeedPool {
 
   #start(): Worker {
     const path = join(import.meta.dirname, "seed-worker.ts");
-    const worker = new Worker(path, { workerData: this.#options });
+    const worker = new Worker(path, {
+      workerData: this.#options,
+      resourceLimits: { maxYoungGenerationSizeMb },
+    });
     this.#all.add(worker);
     return worker;
   }

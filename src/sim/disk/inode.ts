@@ -5,6 +5,9 @@ import type { SeededRandom } from "../../platform/seeded-random.ts";
  * write goes to the first and waits; a sync carries what waits to the second. At a power cut each
  * waiting write is kept, dropped or torn, whatever became of the others, and the length may be the
  * old one, the new one or between.
+ *
+ * Most bytes are the same in both, so they are there once: a write keeps what it covers of the
+ * platter, and the platter's bytes are made from that where they are asked for.
  */
 
 /** The units that devices write as a whole: old disks 512 bytes, newer ones 4 KiB. */
@@ -20,8 +23,14 @@ interface WaitingWrite {
 }
 
 class GrowingBytes {
-  #buffer = new Uint8Array(0);
-  #length = 0;
+  #buffer: Uint8Array;
+  #length: number;
+
+  /** @param buffer becomes its own */
+  constructor(buffer: Uint8Array = new Uint8Array(0)) {
+    this.#buffer = buffer;
+    this.#length = buffer.length;
+  }
 
   get length(): number {
     return this.#length;
@@ -50,24 +59,27 @@ class GrowingBytes {
     this.#length = length;
   }
 
-  /** Returns what undoes it, unless the byte was written again meanwhile. */
-  flip(offset: number, mask: number): () => void {
-    const flipped = this.#buffer[offset]! ^ mask;
-    this.#buffer[offset] = flipped;
-    return () => {
-      if (this.#buffer[offset] === flipped) this.#buffer[offset] = flipped ^ mask;
-    };
+  slice(start: number, end: number): Uint8Array {
+    return this.#buffer.slice(start, end);
   }
 
-  copyFrom(other: GrowingBytes): void {
-    this.#buffer = other.#buffer.slice();
-    this.#length = other.#length;
+  flip(offset: number, mask: number): number {
+    return (this.#buffer[offset]! ^= mask);
+  }
+
+  /** Flips it back, unless the byte was written again meanwhile. */
+  unflip(offset: number, mask: number, flipped: number): void {
+    if (this.#buffer[offset] === flipped) this.#buffer[offset] = flipped ^ mask;
   }
 }
 
 export class Inode {
-  readonly #seen = new GrowingBytes();
-  readonly #durable = new GrowingBytes();
+  #seen = new GrowingBytes();
+  /** The platter's bytes where they are not what can be made from `#seen` and `#covered`. */
+  #platter: GrowingBytes | undefined;
+  /** What waiting writes covered of the platter, the oldest first. */
+  #covered: WaitingWrite[] = [];
+  #durableLength = 0;
   #waiting: WaitingWrite[] = [];
   readonly #flipped = new Set<number>();
   /** Slices that cannot be read until they are written anew. */
@@ -96,9 +108,14 @@ export class Inode {
     return true;
   }
 
+  /** The bytes are kept: nobody may change them. */
   write(bytes: Uint8Array, offset: number): void {
+    const coveredEnd = Math.min(offset + bytes.length, this.#durableLength);
+    if (this.#platter === undefined && coveredEnd > offset) {
+      this.#covered.push({ offset, bytes: this.#seen.slice(offset, coveredEnd) });
+    }
     this.#seen.write(bytes, offset);
-    this.#waiting.push({ offset, bytes: bytes.slice() });
+    this.#waiting.push({ offset, bytes });
     for (const slice of this.#unreadable) {
       const start = slice * sliceBytes;
       const end = Math.min(start + sliceBytes, this.length);
@@ -107,8 +124,9 @@ export class Inode {
   }
 
   sync(): void {
-    for (const write of this.#waiting) this.#durable.write(write.bytes, write.offset);
-    this.#waiting = [];
+    if (this.#platter === undefined) this.#durableLength = this.#seen.length;
+    else for (const write of this.#waiting) this.#platter.write(write.bytes, write.offset);
+    this.#forgetWaiting();
   }
 
   /**
@@ -116,20 +134,24 @@ export class Inode {
    * same. It can still be read, and the next sync succeeds without it.
    */
   failSync(random: SeededRandom): void {
-    this.#keepSome(random);
-    this.#waiting = [];
+    this.#keepSome(this.#separatePlatter(), random);
+    this.#forgetWaiting();
   }
 
   crash(random: SeededRandom): void {
     if (this.#waiting.length > 0) {
-      const durableLength = this.#durable.length;
-      this.#keepSome(random);
+      const platter = this.#separatePlatter();
+      const durableLength = platter.length;
+      this.#keepSome(platter, random);
       const { length } = this.#seen;
-      const cuts = [this.#durable.length, durableLength, length, random.below(length + 1)];
-      this.#durable.setLength(Math.max(durableLength, random.pick(cuts)));
-      this.#waiting = [];
+      const cuts = [platter.length, durableLength, length, random.below(length + 1)];
+      platter.setLength(Math.max(durableLength, random.pick(cuts)));
+      this.#forgetWaiting();
     }
-    this.#seen.copyFrom(this.#durable);
+    if (this.#platter === undefined) return;
+    this.#seen = this.#platter;
+    this.#platter = undefined;
+    this.#durableLength = this.#seen.length;
   }
 
   /**
@@ -140,9 +162,13 @@ export class Inode {
   flip(offset: number, mask: number): () => void {
     if (this.#flipped.has(offset)) return () => {};
     this.#flipped.add(offset);
-    const undo = [this.#seen, this.#durable].map((bytes) => bytes.flip(offset, mask));
+    const platter = this.#separatePlatter();
+    const seenByte = this.#seen.flip(offset, mask);
+    const platterByte = platter.flip(offset, mask);
     return () => {
-      for (const one of undo) one();
+      const platterNow = this.#separatePlatter();
+      this.#seen.unflip(offset, mask, seenByte);
+      platterNow.unflip(offset, mask, platterByte);
     };
   }
 
@@ -156,15 +182,29 @@ export class Inode {
     };
   }
 
+  /** Lets the platter have all of its bytes for itself. */
+  #separatePlatter(): GrowingBytes {
+    if (this.#platter !== undefined) return this.#platter;
+    const platter = new GrowingBytes(this.#seen.slice(0, this.#durableLength));
+    for (const { bytes, offset } of this.#covered.toReversed()) platter.write(bytes, offset);
+    this.#platter = platter;
+    return platter;
+  }
+
+  #forgetWaiting(): void {
+    this.#waiting = [];
+    this.#covered = [];
+  }
+
   /**
    * Each sector gets to the device as it was after some of its writes: all, none, or the first few.
    */
-  #keepSome(random: SeededRandom): void {
+  #keepSome(platter: GrowingBytes, random: SeededRandom): void {
     const sectorBytes = random.pick(sectorSizes);
     const keepShare = random.pick([0, 0.5, 0.9, 1]);
     for (const writes of this.#waitingBySector(sectorBytes).values()) {
       const kept = random.chance(keepShare) ? writes.length : random.below(writes.length);
-      for (const { bytes, offset } of writes.slice(0, kept)) this.#durable.write(bytes, offset);
+      for (const { bytes, offset } of writes.slice(0, kept)) platter.write(bytes, offset);
     }
   }
 

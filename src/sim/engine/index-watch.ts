@@ -178,12 +178,17 @@ export class IndexWatch {
    * one.
    */
   #moveVersions({ puts, deletes }: Pick<Change, "puts" | "deletes">): string | undefined {
-    const before = new Map(this.#heads);
+    /** The heads that this change removed or put, as they were before. */
+    const before = new Map<string, VersionSeen | undefined>();
     const gone = new Map<string, VersionSeen | undefined>();
     for (const key of deletes) {
+      if (key[0] !== space.heads && key[0] !== space.versions) continue;
       const id = toHex(key);
-      if (key[0] === space.heads) this.#heads.delete(id);
-      if (key[0] !== space.versions) continue;
+      if (key[0] === space.heads) {
+        before.set(id, this.#heads.get(id));
+        this.#heads.delete(id);
+        continue;
+      }
       gone.set(id, this.#older.get(id));
       this.#older.delete(id);
     }
@@ -195,6 +200,7 @@ export class IndexWatch {
         key[0] === space.heads ? parseHeadKey(key) : parseRoutedKey(key);
       const headId = toHex(headKey(bucket, name));
       const olderId = toHex(versionKey(bucket, name, order));
+      if (!before.has(headId)) before.set(headId, this.#heads.get(headId));
       const head = before.get(headId);
       const isHead = id === headId;
       const known = isHead ? (gone.get(olderId) ?? head) : (this.#older.get(id) ?? head);
