@@ -11,4 +11,6 @@ export const failedSeeds: readonly number[] = [
   8_322_568,
   // A disk that was taken out while an extent was opened counted as a failed append.
   30_060,
+  // The bucket that a scheme is chosen for was not made, and the operator asked for ever.
+  20_024,
 ];

@@ -36,6 +36,7 @@ export async function makeSchemeChoices(
   });
 }
 
+/** Where the making of the bucket failed there is none to choose for. */
 async function untilDone(
   session: ClientSession,
   what: string,
@@ -43,6 +44,7 @@ async function untilDone(
 ): Promise<void> {
   for (let isDone = false; !isDone;) {
     const attempt = await session.attempt(what, choose);
-    isDone = attempt.kind === "answer";
+    const isRefused = attempt.kind === "refused";
+    isDone = attempt.kind === "answer" || (isRefused && attempt.refusal.refusal === "noSuchBucket");
   }
 }
