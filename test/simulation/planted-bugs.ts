@@ -29,7 +29,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "the log is trimmed of what no snapshot holds",
-    seed: 1006,
+    seed: 1011,
     breaks: "C1",
     marker: "log-kept-behind-two-snapshots",
     change: replaced("oldestKept", "Number.MAX_SAFE_INTEGER"),
@@ -99,7 +99,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "sealing cuts off the last record",
-    seed: 4,
+    seed: 2,
     breaks: "C1",
     marker: "sealed-behind-last-record",
     change: replaced("end: seen.end", "end: seen.offset"),
@@ -134,7 +134,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "a file is removed whatever its header says",
-    seed: 19,
+    seed: 69,
     breaks: "C9",
     marker: "header-proved-before-removal",
     change: never,
@@ -155,7 +155,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "a listing skips the key behind each page",
-    seed: 1,
+    seed: 3,
     breaks: "C2",
     marker: "page-goes-on-behind-last-key",
     change: replaced("afterKey", "afterPrefix"),
@@ -169,14 +169,14 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "blocks are not verified",
-    seed: 65,
+    seed: 71,
     breaks: "C4",
     marker: "blocks-verified",
     change: leftOut,
   },
   {
     name: "writes do not check that their bucket is there",
-    seed: 33,
+    seed: 19,
     breaks: "C2",
     marker: "read-rows-unchanged",
     change: without("fence, "),
@@ -204,14 +204,14 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "the null version goes without a look whether the head changed meanwhile",
-    seed: 4,
+    seed: 2,
     breaks: "C2",
     marker: "head-of-null-version-unchanged",
     change: without("checks: [...checks, ...removal.checks], "),
   },
   {
     name: "the null version that is replaced behind the head is not freed",
-    seed: 9,
+    seed: 4,
     breaks: "C5",
     marker: "null-version-replaced",
     change: replaced("planRowRemoval(replaced)", "{ ...planRowRemoval(replaced), freed: [] }"),
@@ -239,7 +239,7 @@ export const simulatedBugs: readonly SimulatedBug[] = [
   },
   {
     name: "tags are changed without a look whether the version did",
-    seed: 4,
+    seed: 11,
     breaks: "C1",
     marker: "tagged-version-unchanged",
     change: set("[]"),
