@@ -66,13 +66,18 @@ test(
     assert.ok(!before.every(isGone));
     const answers = async (): Promise<boolean> => {
       const headers = { connection: "close" };
-      const signal = AbortSignal.timeout(5_000);
+      const signal = AbortSignal.timeout(20_000);
       const page = fetch(`${ready.endpoint}/-/health/live`, { headers, signal });
       return page.then(({ ok }) => ok).catch(() => false);
     };
     await until("a connection is answered", answers);
     // Each, whichever socket of the port the kernel gives it to.
     for (let i = 0; i < 24; i++) assert.ok(await answers(), `connection ${i} is answered`);
+    // Also by those that come after their successors.
+    const successors = childrenOf(ready.pid).filter((pid) => !before.includes(pid));
+    for (const pid of successors) process.kill(pid, "SIGKILL");
+    await until("the successors have gone", () => successors.every(isGone));
+    for (let i = 0; i < 24; i++) assert.ok(await answers(), `connection ${i} is answered again`);
     const again = connectionTo(ready);
     await until("it takes objects again", () => takes(again, "after"));
     const all = [...keysOf("first"), "after"];

@@ -69,6 +69,8 @@ export type FromWorker =
   | { readonly type: "alive" }
   | { readonly type: "opened"; readonly session: SessionId }
   | { readonly type: "ready" }
+  /** It stops, and listens no more. */
+  | { readonly type: "unbound" }
   | { readonly type: "answer"; readonly request: number; readonly answer: TreeAnswer }
   /** Asks all others. */
   | { readonly type: "gather"; readonly request: number; readonly question: TreeQuestion }

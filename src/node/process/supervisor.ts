@@ -21,6 +21,7 @@ import { QuestionRounds } from "./question-rounds.ts";
 import { readTlsPair, reloadMs, tlsFilesOf, type TlsPair, TlsReload } from "../http/tls.ts";
 import { sampleProcess } from "./process-metrics.ts";
 import { WorkerList } from "../store/worker-list.ts";
+import { SlotSocket } from "./slot-socket.ts";
 import { WorkerSlot } from "./worker-slot.ts";
 import { version } from "../version.ts";
 
@@ -375,7 +376,7 @@ export class Supervisor implements Service {
       platform,
       list: this.#list,
       threads: (this.#disksAtStart + spareDisks) * diskThreadsMax + threadsReserve,
-      socket: this.#slots.find((before) => before.name === name)?.socket,
+      socket: this.#slots.find((before) => before.name === name)?.socket ?? new SlotSocket(),
       stopTimes: () => {
         const isSoon = this.#moveTo !== undefined || this.#homeHangs;
         const finishMs = isSoon ? Math.min(settings.drain, finishForMoveMs) : settings.drain;
@@ -419,6 +420,7 @@ export class Supervisor implements Service {
   #receive(slot: WorkerSlot, run: number, message: FromWorker): void {
     switch (message.type) {
       case "alive":
+      case "unbound":
         return; // what the slot needs to know
       case "opened":
         this.#register.opened(run, message.session);

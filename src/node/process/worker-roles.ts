@@ -76,6 +76,8 @@ export async function runFrontEnd(
         () => channel.send({ type: "ready" }, http.socket),
         () => undefined, // run() throws it
       );
+      // It closes its socket at once then; a copy that is kept longer would take connections.
+      signal.addEventListener("abort", () => channel.send({ type: "unbound" }), { once: true });
       await http.run(signal);
     },
   };

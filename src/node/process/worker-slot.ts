@@ -7,6 +7,7 @@ import { readPrivateBytes, readProcess } from "../platform/process-table.ts";
 import type { ListeningSocket } from "../http/http-server.ts";
 import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
 import { lookMs, Silence } from "./silence.ts";
+import type { SlotSocket } from "./slot-socket.ts";
 import type { WorkerList } from "../store/worker-list.ts";
 
 /**
@@ -61,8 +62,8 @@ export interface SlotOptions {
   /** Threads for file operations in the worker. */
   readonly threads: number;
   readonly stopTimes: () => StopTimes;
-  /** The socket to listen on, which a killed worker of this name did not let go of. */
-  readonly socket?: ListeningSocket | undefined;
+  /** What workers of this name listen on, in every tree. */
+  readonly socket: SlotSocket;
   /** A worker that says nothing for this long hangs, and is replaced. */
   readonly silenceMs: number;
   /** A worker that holds more private memory is stopped in order, and replaced. */
@@ -75,11 +76,6 @@ export class WorkerSlot {
   readonly role: WorkerRole;
   readonly #options: SlotOptions;
   #worker: Worker | undefined;
-  /**
-   * What the worker listens on. The kernel goes on handing connections to it while the process is
-   * there, so where this does not end its successor accepts them.
-   */
-  #socket: ListeningSocket | undefined;
   #restarts = 0;
   #hangs = 0;
   #outgrown = 0;
@@ -88,12 +84,10 @@ export class WorkerSlot {
     this.#options = options;
     this.name = options.name;
     this.role = options.role;
-    this.#socket = options.socket;
   }
 
-  /** The socket of a worker that was killed and whose process is still there. */
-  get socket(): ListeningSocket | undefined {
-    return this.#socket;
+  get socket(): SlotSocket {
+    return this.#options.socket;
   }
 
   get restarts(): number {
@@ -151,6 +145,7 @@ export class WorkerSlot {
     const ended = Promise.withResolvers<string>();
     worker.once("exit", (code, name) => {
       this.#options.list.remove(pid);
+      this.socket.gone(pid);
       ended.resolve(name ?? `exit code ${code}`);
     });
     worker.once("error", (error) => ended.resolve(error.message));
@@ -166,18 +161,17 @@ export class WorkerSlot {
       silence.heard();
       if (message.type === "ready") {
         silence.started();
-        this.#keepSocket(socket);
+        this.socket.keep(socket);
       }
+      if (message.type === "unbound") this.socket.letGo();
       events.message(this, worker.id, message);
     });
     await this.#options.list.add(pid);
-    this.send(first, this.#socket);
+    this.send(first, this.socket.current);
     void this.#killIfHung(worker, silence, gone.signal); // never rejects; ends with the worker
     let isStuck = false;
     const stop = async (): Promise<void> => {
       const { finishMs, closingMs, killedMs } = this.#options.stopTimes();
-      // What it stops to listen on is to be closed then, unless it may not get that far.
-      if (killedMs === undefined) this.#keepSocket(undefined);
       this.send({ type: "stop", finishMs });
       await clock.sleep(finishMs + closingMs, gone.signal);
       if (gone.signal.aborted) return;
@@ -196,21 +190,16 @@ export class WorkerSlot {
     gone.abort();
     signal.removeEventListener("abort", onAbort);
     this.#worker = undefined;
-    if (isStuck) this.#leaveStuck(worker);
-    else this.#keepSocket(undefined);
+    if (isStuck) this.#leaveStuck(worker, pid);
+    else this.socket.letGo();
     events.ended(this, worker.id);
     return how;
   }
 
-  #keepSocket(socket: ListeningSocket | undefined): void {
-    this.#socket?.close();
-    this.#socket = socket;
-  }
-
   /** Nothing waits for the process any more, nor does the end of this one. */
-  #leaveStuck(worker: Worker): void {
-    const { pid } = worker.process;
-    const state = readProcess(pid ?? 0)?.state;
+  #leaveStuck(worker: Worker, pid: number): void {
+    this.socket.stuck(pid);
+    const state = readProcess(pid)?.state;
     const meaning = "it executes nothing any more, and ends once the disk answers";
     this.#options.platform.log("error", "worker_stuck", { worker: this.name, pid, state, meaning });
     if (worker.isConnected()) worker.process.disconnect();
