@@ -306,6 +306,13 @@ export const commitLogBugs: readonly (PlantedBug & {
     test: "src/control/redundancy/index-scrub.test.ts",
   },
   {
+    name: "a new home of the index keeps the note of its last stop as a home",
+    breaks: "C1",
+    marker: "old-note-of-a-stop-forgotten",
+    change: leftOut,
+    test: "src/node/store/index-takeover.node.test.ts",
+  },
+  {
     name: "a former home of the index is served as if it were none",
     breaks: "C9",
     marker: "former-home-gives-way",

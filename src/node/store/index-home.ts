@@ -12,6 +12,7 @@ import { openDisk } from "../disk/disk.ts";
 import { syncPath } from "../disk/small-file.ts";
 import { DirectoryLooks } from "./directory-looks.ts";
 import type { StoreDirectory } from "./store-location.ts";
+import { forgetStopped } from "./worker-list.ts";
 
 /*
  * Which data directory is the home of the index: the one whose identity says so, or, where several
@@ -139,6 +140,7 @@ export async function leaveHome(
   { path, disk }: StoreDirectory,
   home: string,
 ): Promise<void> {
+  forgetStopped(path); // else it would stand here if the directory became the home again
   const kept = keepAside(platform, join(path, "index"));
   await noteHoldsIndex(openDisk(path), disk, false);
   platform.log("warn", "index_home_given_up", { path, home, kept });

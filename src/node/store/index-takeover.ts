@@ -22,6 +22,7 @@ import { verifyIndex } from "./repair-index.ts";
 import type { ServedDirectories } from "./served-directories.ts";
 import { disksOf } from "./store-directories.ts";
 import type { StoreDirectory, StoreLocation } from "./store-location.ts";
+import { forgetStopped } from "./worker-list.ts";
 
 /*
  * What the supervisor does when its processes lost the index, with all of them stopped: an index
@@ -134,6 +135,8 @@ async function recoverAtHome(options: TakeoverOptions, home: StoreDirectory): Pr
 async function moveTo(options: TakeoverOptions, directory: StoreDirectory): Promise<void> {
   const { platform } = options;
   const place = placeIn(options, directory);
+  // holds: C1 old-note-of-a-stop-forgotten
+  forgetStopped(directory.path); // of a time when it was the home before
   const recovered = await makeIndexAgain(place, "its disk is lost");
   try {
     await beginAgain(options, directory, recovered);

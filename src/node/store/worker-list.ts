@@ -126,12 +126,19 @@ export function noteStopped(directory: string): void {
   writePrivateFile(join(directory, processListFile), list);
 }
 
-/** Before the store is served again; durable, so that no power cut brings the note back. */
+/**
+ * Before the store is served again, or another index lies here than the one that the note is about;
+ * durable, so that no power cut brings the note back.
+ */
 export function forgetStopped(directory: string): void {
   const path = join(directory, processListFile);
   if (!existsSync(path)) return;
-  rmSync(path);
-  syncPath(directory);
+  try {
+    rmSync(path);
+    syncPath(directory);
+  } catch (cause) {
+    throw new StoreError("io", `${path} cannot be removed: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /**
