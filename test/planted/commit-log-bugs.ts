@@ -306,6 +306,13 @@ export const commitLogBugs: readonly (PlantedBug & {
     test: "src/control/redundancy/index-scrub.test.ts",
   },
   {
+    name: "the home of the index that answers during a takeover is taken for a former one",
+    breaks: "C9",
+    marker: "home-of-the-index-is-not-a-former-one",
+    change: without(" || disk === this.#homeAway"),
+    test: "src/node/store/served-directories.node.test.ts",
+  },
+  {
     name: "a new home of the index keeps the note of its last stop as a home",
     breaks: "C1",
     marker: "old-note-of-a-stop-forgotten",

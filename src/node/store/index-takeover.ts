@@ -60,7 +60,7 @@ export async function takeOverServed(options: ServedTakeover): Promise<StoreDire
     return takeOverIndex({ ...options, location: locationNow() }, home);
   };
   await served.giveUpSilent(hangs ? home : undefined);
-  while (!served.current.includes(home)) {
+  while (!served.current.some(({ disk }) => disk === home.disk)) {
     try {
       return await take();
     } catch (thrown) {
@@ -86,10 +86,11 @@ export async function takeOverIndex(
   for (const directory of location.directories) {
     try {
       await requireThere(platform, directory);
-      if (directory === home) await recoverAtHome(options, directory);
+      if (directory.disk === home.disk) await recoverAtHome(options, directory);
       else {
         await moveTo(options, directory);
-        if (location.directories.includes(home)) await giveUpFailing(options, home);
+        const isHomeThere = location.directories.some(({ disk }) => disk === home.disk);
+        if (isHomeThere) await giveUpFailing(options, home);
       }
       return directory;
     } catch (thrown) {

@@ -54,6 +54,11 @@ export class ServedDirectories implements Disposable {
   readonly #looks = new Map<string, Promise<StoreIdentity | undefined>>();
   /** Disks that were given up since they gave no answer: each promise is one that is waited for. */
   readonly #silent = new Map<DiskId, Promise<void>>();
+  /**
+   * The home of the index while it is given up, and no other directory is it: only `takeHomeBack`
+   * takes it in, since here it would be taken for a former home.
+   */
+  #homeAway: DiskId | undefined;
   /** What was noted last on each disk: one that hangs has it done when it answers, in order. */
   readonly #notes = new Map<DiskId, Promise<void>>();
 
@@ -85,7 +90,9 @@ export class ServedDirectories implements Disposable {
     const found = await this.#identities();
     const isAt = (path: string, disk: DiskId): boolean => found.get(path)?.disk === disk;
     const gone = this.#directories.slice(1).filter(({ path, disk }) => !isAt(path, disk));
-    const away = [...this.#missing, ...gone].filter(({ disk }) => !this.#silent.has(disk));
+    // holds: C9 home-of-the-index-is-not-a-former-one
+    const isLeft = (disk: DiskId): boolean => this.#silent.has(disk) || disk === this.#homeAway;
+    const away = [...this.#missing, ...gone].filter(({ disk }) => !isLeft(disk));
     const moves = away.flatMap(({ path: from, disk }) => {
       const path = [...found.keys()].find((place) => isAt(place, disk));
       return path === undefined ? [] : [{ from, path, disk }];
@@ -152,8 +159,11 @@ export class ServedDirectories implements Disposable {
   async giveUpSilent(known: StoreDirectory | undefined): Promise<void> {
     const asked = this.#directories.filter((one) => one !== known);
     const answers = await eachWithin(this.#platform.clock, hangingMs, asked.map(diskAnswers));
-    const silent = asked.filter((_, i) => answers[i] === undefined);
-    for (const directory of known === undefined ? silent : [...silent, known]) {
+    const late = asked.filter((_, i) => answers[i] === undefined);
+    const silent = known === undefined ? late : [...late, known];
+    const [home] = this.#directories;
+    if (home !== undefined && silent.includes(home)) this.#homeAway = home.disk;
+    for (const directory of silent) {
       this.#miss(directory);
       const { disk } = directory;
       const answer = diskAnswers(directory).then(() => void this.#silent.delete(disk));
@@ -166,14 +176,19 @@ export class ServedDirectories implements Disposable {
     await this.#silent.get(disk);
   }
 
-  /** The home of the index answers again, which no other directory became meanwhile. */
+  /**
+   * The home of the index answers again, which no other directory became meanwhile. StoreError
+   * `unavailable` where its lock was let go of, and another process has it.
+   */
   takeHomeBack(home: StoreDirectory): void {
+    if (!this.#locks.has(home.disk)) this.#locks.set(home.disk, StoreLock.take(home.path));
     this.#missing = this.#missing.filter(({ disk }) => disk !== home.disk);
     this.moveHome(home);
   }
 
   /** The index is in this directory from now on. */
   moveHome(home: StoreDirectory): void {
+    this.#homeAway = undefined;
     const others = this.#directories.filter(({ disk }) => disk !== home.disk);
     this.#directories = [home, ...others];
     this.#giveKeysAgain(home.path);
