@@ -124,7 +124,8 @@ async function runServe(given: GivenFlags): Promise<number> {
     say(text);
   };
   await supervisor.run(stopSignal(supervisor, settings.drain, tell));
-  await endGeneration(platform, locationNow(store));
+  if (supervisor.hasLetGoOfIndex) await endGeneration(platform, locationNow(store));
+  else log("warn", "index_left_open", { meaning: "the next start takes it up as after a kill" });
   tell("stopped", "stopped");
   return exitStatus.ok;
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { readIdentity } from "../../extent/data-directories.ts";
+import { decodeProcessList, processListFile } from "../../format/data-directory.ts";
 import { openDisk } from "../disk/disk.ts";
 import { assertHeld, makeBucket, putKeys } from "../testing/bucket-content.ts";
 import { FreezingDisk } from "../testing/freezing-disk.ts";
@@ -90,3 +92,48 @@ test(
     assert.equal(await server.stop(), 0, server.output);
   },
 );
+
+test(
+  "C1: serve: a stop does not wait for a process that cannot be killed, nor says that it ended in good order",
+  { skip: noProc === false ? (FreezingDisk.whyNot() ?? false) : noProc },
+  async () => {
+    using scratch = new Scratch();
+    const directory = scratch.directory("a");
+    using disk = new FreezingDisk(directory);
+    await using server = new ServedStore([directory], ["--drain", "1s"]);
+    const ready = await started(server);
+    const s3 = connectionTo(ready);
+    await makeBucket(s3);
+    await putKeys(s3, keysOf("first"));
+    const workers = childrenOf(ready.pid);
+    disk.freeze();
+    using _thawed = { [Symbol.dispose]: () => disk.answer() };
+    const unanswered = takes(s3, "last"); // a thread of its process waits in the kernel from now on
+    const waits = (pid: number): boolean => threadStates(pid).includes("D");
+    await until("a process waits", () => workers.some(waits));
+    server.child.kill("SIGTERM");
+    await until("it has stopped", () => /"event":"stopped"/.test(server.output));
+    assert.match(server.output, /worker_stuck/);
+    assert.match(server.output, /index_left_open/);
+    disk.answer();
+    assert.equal(await unanswered, false);
+    assert.equal(await server.ended, 0, server.output);
+    await until("the processes have gone", () => workers.every(isGone));
+    assert.ok(!isNotedInOrder(`${directory}/${processListFile}`));
+    await using next = new ServedStore([directory]);
+    const again = connectionTo(await started(next));
+    await assertHeld(again, keysOf("first"));
+    again.close();
+    assert.equal(await next.stop(), 0, next.output);
+  },
+);
+
+function isNotedInOrder(path: string): boolean {
+  return existsSync(path) && decodeProcessList(readFileSync(path, "utf8"))?.processes.length === 0;
+}
+
+function threadStates(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/task`).map((thread) => {
+    return /\) (\w)/.exec(readFileSync(`/proc/${pid}/task/${thread}/stat`, "latin1"))?.[1] ?? "";
+  });
+}

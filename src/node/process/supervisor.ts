@@ -16,7 +16,7 @@ import { loggedDisksMin } from "../store/index-log.ts";
 import type { ServedDirectories } from "../store/served-directories.ts";
 import type { ShippingAccess } from "../client/shipping-target.ts";
 import type { StoreLocation } from "../store/store-location.ts";
-import type { FromWorker, ToWorker, WorkerRole } from "./messages.ts";
+import type { FromWorker, ToWorker } from "./messages.ts";
 import { QuestionRounds } from "./question-rounds.ts";
 import { readTlsPair, reloadMs, tlsFilesOf, type TlsPair, TlsReload } from "../http/tls.ts";
 import { sampleProcess } from "./process-metrics.ts";
@@ -90,17 +90,6 @@ const losesIndex: ReadonlySet<StoreErrorCode | undefined> = new Set([
  * at start.
  */
 const threadsReserve = 8;
-/**
- * Left to itself V8 lets the heap of a busy worker grow to several times what is in use before it
- * collects, and the more freely, the larger the heap may become. With these a worker that stores
- * 4 KiB over 64 connections holds 75 to 85 MB of private memory instead of 122, for the same
- * processor time; half of this young generation would take a fifth more of it. The background
- * worker's time is small, and its young generation need not be large.
- */
-const heapFlags = {
-  "front-end": ["--max-semi-space-size=16", "--max-old-space-size=1024"],
-  background: ["--max-semi-space-size=2", "--max-old-space-size=1024"],
-} as const satisfies Record<WorkerRole, readonly string[]>;
 /** @limit Beyond the time that requests have to finish: sealing extents and closing the index. */
 const closingMs = 10_000;
 /**
@@ -109,11 +98,6 @@ const closingMs = 10_000;
  * again.
  */
 const finishForMoveMs = 3_000;
-/**
- * @limit A killed worker counts as ended after this time where the disk of the index hangs: it may
- * wait for that in the kernel.
- */
-const killedMs = 2_000;
 /**
  * @limit Disks that may be added while the server runs, and have threads of their own for file
  * operations in each worker; those of more of them share threads until the next start.
@@ -198,6 +182,15 @@ export class Supervisor implements Service {
     );
   }
 
+  /**
+   * False where a worker of the last tree was left behind in the kernel, or the disk of the index
+   * hangs: it is not known whether the index lets anybody write, and whether what was asked of its
+   * disk is done. Then it is left as it is, as after a kill.
+   */
+  get hasLetGoOfIndex(): boolean {
+    return !this.#homeHangs && !this.#slots.some(({ hasLeftOne }) => hasLeftOne);
+  }
+
   /** Runs until the signal aborts and every worker has ended; rejects where the tree cannot run. */
   async run(signal: AbortSignal): Promise<void> {
     const { settings } = this.#options;
@@ -215,6 +208,7 @@ export class Supervisor implements Service {
       while (!signal.aborted) {
         await this.#runTree(signal);
         if (this.#failure !== undefined) throw this.#failure;
+        if (signal.aborted && !this.hasLetGoOfIndex) return;
         if (!(await this.#changeIndex(signal))) return;
       }
     } finally {
@@ -279,8 +273,8 @@ export class Supervisor implements Service {
    * Ends the processes once the disk of the index hangs, for another one to take over: they could
    * do nothing but refuse. Never rejects.
    */
-  async #followHome(stop: AbortController): Promise<void> {
-    const failure = await this.#homeWatch.untilHanging(stop.signal);
+  async #followHome(stop: AbortController, ended: AbortSignal): Promise<void> {
+    const failure = await this.#homeWatch.untilHanging(ended);
     if (failure === undefined) return;
     this.#homeHangs = true;
     this.#indexFailure ??= failure;
@@ -358,13 +352,21 @@ export class Supervisor implements Service {
     const onAbort = (): void => stop.abort();
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) stop.abort();
-    void this.#followHome(stop); // never rejects; does nothing once the tree stops
+    const ended = new AbortController();
+    const watching = this.#followHome(stop, ended.signal); // also during the stop
     await aborted(stop.signal);
     signal.removeEventListener("abort", onAbort);
     // Requests under way may still need what the background worker does, such as freeing space.
     if (!this.#homeHangs) await frontEndsEnded;
     stopBackground.abort();
     await Promise.all([frontEndsEnded, backgroundEnded]);
+    // Who was left behind may wait for the disk of the index: nothing is done to that before it has
+    // answered, or is known to hang.
+    if (!this.hasLetGoOfIndex) {
+      const stopping = aborted(AbortSignal.any([signal, ended.signal]));
+      await Promise.race([this.#homeWatch.untilAnswering(), watching, stopping]);
+    }
+    ended.abort();
   }
 
   #slot(name: string, role: WorkerSlot["role"]): WorkerSlot {
@@ -372,7 +374,6 @@ export class Supervisor implements Service {
     return new WorkerSlot({
       name,
       role,
-      heapFlags: heapFlags[role],
       platform,
       list: this.#list,
       threads: (this.#disksAtStart + spareDisks) * diskThreadsMax + threadsReserve,
@@ -381,7 +382,7 @@ export class Supervisor implements Service {
         const isSoon = this.#moveTo !== undefined || this.#homeHangs;
         const finishMs = isSoon ? Math.min(settings.drain, finishForMoveMs) : settings.drain;
         // An index whose disk hangs cannot be closed.
-        return this.#homeHangs ? { finishMs, closingMs: 0, killedMs } : { finishMs, closingMs };
+        return this.#homeHangs ? { finishMs, closingMs: 0 } : { finishMs, closingMs };
       },
       silenceMs: settings["worker-silence"],
       privateBytesMax: settings["worker-memory"],

@@ -60,6 +60,12 @@ export class HomeWatch {
     }
   }
 
+  /** Resolves once the disk of the index answers a question that is asked now or under way. */
+  async untilAnswering(): Promise<void> {
+    const [home] = this.#options.directories();
+    if (home !== undefined) await this.#ask(home);
+  }
+
   async #hangs(home: StoreDirectory, others: readonly StoreDirectory[]): Promise<boolean> {
     const { clock } = this.#options.platform;
     let hasAnswered = false;
