@@ -28,12 +28,18 @@ export interface FoundSegment {
   readonly header: LogSegmentHeader;
 }
 
+/** A copy of a segment of which the name at least is known. */
+export interface NamedCopy {
+  readonly on: LogDisk;
+  readonly header: LogSegmentName;
+}
+
 export interface FoundSegments {
   readonly segments: readonly FoundSegment[];
   /** Data directories whose log could not be listed. */
   readonly unread: ReadonlySet<DiskId>;
-  /** Data directories with a segment whose header is in sectors that cannot be read. */
-  readonly unreadHeaders: ReadonlySet<DiskId>;
+  /** Copies whose header is in sectors that cannot be read: only their names are known. */
+  readonly unreadHeaders: readonly NamedCopy[];
   /** Data directories whose log could not be read, and files that are no segments of this store. */
   readonly doubts: readonly { readonly disk: string; readonly why: string }[];
 }
@@ -46,7 +52,7 @@ export async function findSegments(
   const segments: FoundSegment[] = [];
   const doubts: { disk: string; why: string }[] = [];
   const unread = new Set<DiskId>();
-  const unreadHeaders = new Set<DiskId>();
+  const unreadHeaders: NamedCopy[] = [];
   for (const on of disks) {
     try {
       for (const name of await on.log.list()) {
@@ -59,7 +65,7 @@ export async function findSegments(
           const what = isRead ? "has no header of ours" : "has a header that cannot be read";
           doubts.push({ disk: on.log.name, why: `${logSegmentFile(name)} ${what}` });
         }
-        if (!isRead) unreadHeaders.add(on.id);
+        if (!isRead) unreadHeaders.push({ on, header: name });
       }
     } catch (error) {
       doubts.push({ disk: on.log.name, why: messageOf(error) });
@@ -93,7 +99,7 @@ export function isSame(a: LogSegmentName, b: LogSegmentName): boolean {
 
 /** True where all records of the segment are known to lie at or before `sequence`. */
 export function isWhollyBefore(
-  segment: LogSegmentHeader,
+  segment: LogSegmentName,
   segments: readonly FoundSegment[],
   sequence: number,
 ): boolean {

@@ -171,6 +171,24 @@ test("C1: sectors at the end of the log that cannot be read on one disk hide not
   await assert.rejects(logged.rebuilt(), { code: "unavailable" });
 });
 
+test("C1: a header of the log that cannot be read hides nothing where its segment ended, and may in the last one", async () => {
+  const logged = await LoggedStore.create(hash, 3);
+  for (let i = 0; i < 30; i++) await logged.commit(i, i);
+  const now = await rowsOf(logged.rows);
+  const on = logged.store.memoryDisks[1];
+  const names = [...(on?.files.keys() ?? [])].filter((name) => name.endsWith(".log"));
+  const header = (ordinal: number): void => {
+    const path = names.find((name) => name.endsWith(`-${ordinal}.log`));
+    assert.ok(on !== undefined && path !== undefined);
+    on.spoilSector(path, 0);
+  };
+  header(1);
+  assert.deepEqual(await rowsOf(await logged.rebuilt([2])), now);
+  header(names.length);
+  assert.deepEqual(await rowsOf(await logged.rebuilt()), now);
+  await assert.rejects(logged.rebuilt([2]), { code: "unavailable" });
+});
+
 test("C1: one data directory may be unreadable, and not two: they could have what no other has", async () => {
   const logged = await LoggedStore.create(hash, 3);
   for (let i = 0; i < 5; i++) await logged.commit(i, i);

@@ -9,6 +9,7 @@ import {
   type FoundSegment,
   isWhollyBefore,
   lowestBehind,
+  type NamedCopy,
 } from "../extent/log-scan.ts";
 import type { LogPosition } from "../format/commit-record.ts";
 import type { DiskId } from "../format/ids.ts";
@@ -43,6 +44,7 @@ export class LogChain {
   readonly #hash: Hash;
   readonly #segments: readonly FoundSegment[];
   readonly #recordsAtOnce: number;
+  readonly #unreadHeaders: readonly NamedCopy[];
   readonly #unread: Set<DiskId>;
   readonly #readTo = new Map<string, number>();
 
@@ -54,7 +56,8 @@ export class LogChain {
     assert(recordsAtOnce > 1, "a record is judged with its successor");
     this.#hash = hash;
     this.#segments = found.segments;
-    this.#unread = found.unread.union(found.unreadHeaders);
+    this.#unreadHeaders = found.unreadHeaders;
+    this.#unread = new Set(found.unread);
     this.#recordsAtOnce = recordsAtOnce;
   }
 
@@ -88,7 +91,7 @@ export class LogChain {
     const certain = records.slice(0, -1);
     if (records.length === this.#recordsAtOnce) return { certain, end: undefined };
     const last = records.at(-1);
-    this.#noteHiding(found.hiding, last ?? from);
+    this.#noteHiding([...this.#unreadHeaders, ...found.hiding], last ?? from);
     return { certain, end: { last, gapBefore: gapBefore ?? (await this.#behind(last ?? from)) } };
   }
 
@@ -99,7 +102,7 @@ export class LogChain {
   }
 
   /** What a copy hides whose segment ended before the last record is before it, too. */
-  #noteHiding(copies: readonly FoundSegment[], { sequence }: Pick<LogPosition, "sequence">): void {
+  #noteHiding(copies: readonly NamedCopy[], { sequence }: Pick<LogPosition, "sequence">): void {
     for (const { on, header } of copies) {
       // holds: C1 unread-sectors-may-hide-records
       if (!isWhollyBefore(header, this.#segments, sequence)) this.#unread.add(on.id);
