@@ -9,10 +9,11 @@ import { fileURLToPath } from "url";
 
 const wanted = 26;
 
-// Threads for file operations, of which Node has four otherwise: a disk of the server that hangs
-// holds up to six of them in the supervisor, and what is asked of the others must not wait for
-// that. It is too late for it once the program is read.
-const fileThreads = 24;
+// Threads for file operations at least, of which Node has four otherwise: a disk of the server that
+// hangs holds up to six of them in the supervisor, and what is asked of the others must not wait
+// for that. It is too late for it once the program is read, which knows how many disks there are.
+// One that waits for work takes hardly any memory.
+const fileThreadsMin = 64;
 
 // Compiled code is kept in the checkout: a start takes half the time with it. Whoever can write
 // there can change the program itself, so this gives nobody a new right. Child processes find the
@@ -58,7 +59,8 @@ function runAgainOn(node) {
 
 if (Number(process.versions.node.split(".")[0]) >= wanted) {
   if (process.env.NODE_COMPILE_CACHE) nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE);
-  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = fileThreads;
+  const inherited = Number(process.env.UV_THREADPOOL_SIZE) || 0;
+  process.env.UV_THREADPOOL_SIZE = Math.max(inherited, fileThreadsMin);
   import("../src/cli/main.ts").then(({ main }) => main(process.argv.slice(2)));
 } else {
   const node = checkoutNode();

@@ -206,7 +206,8 @@ function isPlaced({ places }: FoundRecord, quorumRow: Uint8Array | undefined): b
   return quorumRow === undefined || logQuorumOf(decodeLogQuorumRow(quorumRow), on.length).isMet(on);
 }
 
-function requireGoingOn(signal: AbortSignal | undefined): void {
+/** StoreError `cancelled`, or the reason, once the signal has aborted. */
+export function requireGoingOn(signal: AbortSignal | undefined): void {
   if (signal?.aborted !== true) return;
   if (isStoreError(signal.reason)) throw signal.reason;
   const message = "stopped before the index was recovered: the next start does it";

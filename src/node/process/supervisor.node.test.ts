@@ -185,3 +185,16 @@ test("serve: an address in use ends the start with the fix", async () => {
   assert.equal(await second.ended, 2);
   assert.match(second.output, /another program listens there: stop it, or give another port/);
 });
+
+test(
+  "C8: serve: the supervisor has file threads for disks that hang, however few its environment says",
+  { skip: noProc },
+  async () => {
+    using scratch = new Scratch();
+    const env = { UV_THREADPOOL_SIZE: "4" };
+    await using server = new ServedStore([scratch.directory("a")], [], { env });
+    const { pid } = await started(server);
+    assert.ok(readdirSync(`/proc/${pid}/task`).length >= 64);
+    assert.equal(await server.stop(), 0, server.output);
+  },
+);

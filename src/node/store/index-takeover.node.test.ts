@@ -2,15 +2,19 @@ import assert from "node:assert/strict";
 import { renameSync } from "node:fs";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
+import { isStoreError } from "../../base/errors.ts";
+import { ManualClock } from "../../extent/testing/manual-clock.ts";
 import { createLog } from "../platform/log.ts";
 import { createPlatform } from "../platform/platform.ts";
+import { HangingDirectory } from "../testing/hanging-directory.ts";
 import { Scratch } from "../testing/served-store.ts";
-import { takeOverIndex } from "./index-takeover.ts";
+import { takeOverIndex, takeOverServed } from "./index-takeover.ts";
 import { openStore } from "./open-store.ts";
 import { endGeneration, openStoreDirectories } from "./store-directories.ts";
 import { keptLastCommit, noteStopped } from "./worker-list.ts";
 
-// What a data directory says of its last stop while the home of the index changes.
+// What a data directory says of its last stop while the home of the index changes; and a stop of
+// the server meanwhile.
 
 const platform = createPlatform({ log: createLog({ level: "error" }) });
 
@@ -49,4 +53,25 @@ test("C1: index home: a former home that gives way forgets that it was stopped i
   assert.equal(await servedAndStopped(paths), b);
   assert.ok(!keptLastCommit(a));
   assert.ok(keptLastCommit(b));
+});
+
+test("index takeover: a stop is not held up by disks that give no answer", async () => {
+  using scratch = new Scratch();
+  const paths = ["a", "b", "c"].map((name) => scratch.directory(name));
+  const clock = new ManualClock(); // it stands still
+  const still = { ...platform, clock };
+  using store = await openStoreDirectories({ platform: still, paths, mayCreate: true });
+  using _hang = new HangingDirectory(must(paths[1], "three directories"));
+  const stop = new AbortController();
+  const { signal } = stop;
+  const locationNow = (): never => assert.fail("nothing is done to the index");
+  const taken = takeOverServed({
+    platform: still,
+    served: store.served,
+    locationNow,
+    hangs: false,
+    signal,
+  });
+  stop.abort();
+  await assert.rejects(taken, (thrown) => isStoreError(thrown, "cancelled"));
 });

@@ -1,13 +1,14 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { must } from "../../base/assert.ts";
+import { aborted } from "../../base/ready.ts";
 import { isStoreError, messageOf, StoreError } from "../../base/errors.ts";
 import { noteHoldsIndex, readIdentity } from "../../extent/data-directories.ts";
 import { hangingMs } from "../../extent/observed-disk.ts";
 import type { Platform } from "../../platform/platform.ts";
 import { within } from "../../platform/within.ts";
 import { beginGeneration } from "../../server/index-ownership.ts";
-import { appendSparse, type Recovered } from "../../server/index-recovery.ts";
+import { appendSparse, type Recovered, requireGoingOn } from "../../server/index-recovery.ts";
 import { openDisk } from "../disk/disk.ts";
 import { openLmdbEngine } from "../lmdb/lmdb-engine.ts";
 import {
@@ -59,7 +60,7 @@ export async function takeOverServed(options: ServedTakeover): Promise<StoreDire
   const take = (): Promise<StoreDirectory> => {
     return takeOverIndex({ ...options, location: locationNow() }, home);
   };
-  await served.giveUpSilent(hangs ? home : undefined);
+  await unlessStopped(signal, served.giveUpSilent(hangs ? home : undefined));
   while (!served.current.some(({ disk }) => disk === home.disk)) {
     try {
       return await take();
@@ -69,10 +70,25 @@ export async function takeOverServed(options: ServedTakeover): Promise<StoreDire
       platform.log("error", "index_waits_for_its_disk", fields);
     }
     const isAnswering = served.untilAnswering(home).then(() => true);
-    if ((await within(platform.clock, againMs, isAnswering)) === true) served.takeHomeBack(home);
+    const again = within(platform.clock, againMs, isAnswering);
+    if ((await unlessStopped(signal, again)) === true) served.takeHomeBack(home);
     else await served.look(); // disks that were missing may be back
   }
   return await take();
+}
+
+/** Resolves as `work` does, which does not reject; StoreError once the signal aborts. */
+async function unlessStopped<T>(
+  signal: AbortSignal | undefined,
+  work: Promise<T>,
+): Promise<T | undefined> {
+  const over = new AbortController();
+  const signals = signal === undefined ? [over.signal] : [over.signal, signal];
+  const stopped = aborted(AbortSignal.any(signals)).then(() => undefined);
+  const answer = await Promise.race([work, stopped]);
+  over.abort();
+  requireGoingOn(signal);
+  return answer;
 }
 
 /** Returns the data directory that holds the index from now on; `home` is the one that held it. */
