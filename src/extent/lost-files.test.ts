@@ -112,6 +112,22 @@ test("C1: chunks whose file is lost before their row is committed are reported",
   await writer.assertInPlace(refs.slice(1));
 });
 
+test("C1: chunks are looked for while their extent is closed, too", async () => {
+  const store = await TestStore.create(hash, 3);
+  const writer = store.writer();
+  const stop = new AbortController();
+  const running = writer.run(stop.signal);
+  const ref = await append(writer, 0);
+  const [first] = store.memoryDisks;
+  first!.before = async (operation) => {
+    if (operation !== "isInPlace") return;
+    first!.before = () => {};
+    stop.abort();
+    await running;
+  };
+  await writer.assertInPlace([ref]);
+});
+
 test("C9: a data directory that is not there for a while makes no extent of it missing", async () => {
   const store = await TestStore.create(hash);
   const writer = store.writer();

@@ -13,4 +13,8 @@ export const failedSeeds: readonly number[] = [
   30_060,
   // The bucket that a scheme is chosen for was not made, and the operator asked for ever.
   20_024,
+  // An upload looked for its records while their extent was closed.
+  50_052,
+  // A disk stayed away, since an earlier fault on it ended a second time.
+  50_231,
 ];

@@ -43,6 +43,7 @@ export class OpenExtent {
   readonly #members: readonly MemberAppender[];
   readonly #distribution: Distribution;
   #length = extentHeaderBytes;
+  #isClosed = false;
   #hasEnded = false;
   #ending: Ending | undefined;
 
@@ -146,11 +147,12 @@ export class OpenExtent {
 
   /**
    * Looks if all files still stand at their paths; those that are being written have been looked at
-   * with that. Not to be called while an append is under way.
+   * with that. Not to be called while an append is under way. False where it is closed meanwhile.
    */
   async isInPlace(): Promise<boolean> {
     let inPlace = 0;
     for (const member of this.#members) {
+      if (this.#isClosed) return false;
       const isThere = member.isWriting ? member.found === "whole" : await member.isInPlace();
       if (isThere) inPlace++;
     }
@@ -244,6 +246,7 @@ export class OpenExtent {
 
   /** Closes each file once it is not written any more. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(this.#members.map((member) => member.close()));
   }
 

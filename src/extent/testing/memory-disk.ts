@@ -1,3 +1,4 @@
+import { assert } from "../../base/assert.ts";
 import { concatBytes } from "../../base/bytes.ts";
 import type { Disk, DiskFile, DiskSpace } from "../../platform/disk.ts";
 import { DiskError } from "../../platform/disk.ts";
@@ -159,6 +160,7 @@ class MemoryFile implements DiskFile {
   /** The bytes of a file that has no name any more: only who has it open sees them. */
   #unnamed: Uint8Array | undefined;
   #lastSeen: Uint8Array;
+  #isOpen = true;
 
   constructor(disk: MemoryDisk, path: string) {
     this.#disk = disk;
@@ -168,7 +170,7 @@ class MemoryFile implements DiskFile {
   }
 
   async read(buffer: Uint8Array, offset: number): Promise<number> {
-    await this.#disk.begin("read", this.#path);
+    await this.#begin("read");
     const bytes = this.#bytes().subarray(offset, offset + buffer.length);
     this.#disk.assertReadable(this.#path, offset, bytes.length);
     buffer.set(bytes);
@@ -177,7 +179,7 @@ class MemoryFile implements DiskFile {
   }
 
   async write(vectors: readonly Uint8Array[], offset: number): Promise<void> {
-    await this.#disk.begin("write", this.#path);
+    await this.#begin("write");
     const added = concatBytes(vectors);
     const before = this.#bytes();
     if (this.#unnamed === undefined) this.#disk.written(this.#path, offset, added.length);
@@ -190,7 +192,7 @@ class MemoryFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
-    await this.#disk.begin("sync", this.#path);
+    await this.#begin("sync");
   }
 
   async writeDurably(vectors: readonly Uint8Array[], offset: number): Promise<void> {
@@ -203,7 +205,7 @@ class MemoryFile implements DiskFile {
   }
 
   async isInPlace(head?: Uint8Array): Promise<boolean> {
-    await this.#disk.begin("isInPlace", this.#path);
+    await this.#begin("isInPlace");
     const bytes = this.#bytes();
     this.#disk.assertReadable(this.#path, 0, head?.length ?? 0);
     head?.fill(0).set(bytes.subarray(0, head.length));
@@ -211,7 +213,13 @@ class MemoryFile implements DiskFile {
   }
 
   async close(): Promise<void> {
+    this.#isOpen = false;
     this.#disk.filesOpen--;
+  }
+
+  #begin(operation: DiskOperation): void | Promise<void> {
+    assert(this.#isOpen, "the file is closed");
+    return this.#disk.begin(operation, this.#path);
   }
 
   #bytes(): Uint8Array {

@@ -116,10 +116,13 @@ export const diskEmptied: FaultKind = {
       const disk = pickDisk(scene);
       if (disk === undefined) return;
       const fields = { disk: disk.name };
-      const isWanted = (): boolean => machine.busyDisk === disk;
+      // Another fault may have taken the same disk since.
+      let isOver = false;
+      const isWanted = (): boolean => !isOver && machine.busyDisk === disk;
       void askUntilDone(machine, "drain", fields, isWanted);
       const end = (): void => {
         if (isWanted()) machine.busyDisk = undefined;
+        isOver = true;
       };
       afterMs(forMs, () => void askUntilDone(machine, "resume", fields, isWanted).then(end));
       onHeal(end);
