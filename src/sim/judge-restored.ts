@@ -9,12 +9,13 @@ import { keepWhatIs, LaterExtents, requireInWindow } from "../server/earlier-ind
 import { rebuildIndex } from "../server/index-recovery.ts";
 import { newLogPosition } from "../server/new-log-position.ts";
 import { numbersOfDisks } from "../server/numbers-of-disks.ts";
+import { Violation } from "./history.ts";
 import { checkHistory, checkReport } from "./judge.ts";
 import type { Machine } from "./machine.ts";
 import type { Moment } from "./restore-window.ts";
 import { newIndexOf, recoverSimulated } from "./start-store.ts";
 import { readEverything } from "./workload.ts";
-import type { ClientSession } from "./workload/context.ts";
+import type { ClientSession, WorkloadContext } from "./workload/context.ts";
 
 /*
  * The index is restored to a moment of the run, as `holdfast index restore --to` does, and the store
@@ -22,8 +23,10 @@ import type { ClientSession } from "./workload/context.ts";
  * whatever was deleted, overwritten, moved or lost since (C5).
  */
 
-/** Time until it is looked again whether the background worker serves. */
+/** Time until it is looked again whether the background worker serves, or all is whole. */
 const lookMs = 1000;
+/** The inventory comes by once a minute, and repair after it. */
+const looksMax = 600;
 
 /**
  * Restores the index of a healed machine to one of these moments that are within the restore
@@ -45,8 +48,21 @@ export async function judgeRestored(
   await readEverything(session.in(past), past);
   checkHistory(past);
   while (machine.background === undefined) await session.sleep(lookMs);
-  await checkReport(past, { mayHaveStrays: true });
+  await untilClean(session.in(past), past);
   return true;
+}
+
+/** Members that were away at that moment, or are as they were before, are noted and made again. */
+async function untilClean(session: ClientSession, past: WorkloadContext): Promise<void> {
+  for (let looks = 1; ; looks++) {
+    try {
+      await checkReport(past, { mayHaveStrays: true });
+      return;
+    } catch (thrown) {
+      if (!(thrown instanceof Violation) || looks === looksMax) throw thrown;
+      await session.sleep(lookMs);
+    }
+  }
 }
 
 /** All of them, beginning with one. */

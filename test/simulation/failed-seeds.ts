@@ -17,4 +17,6 @@ export const failedSeeds: readonly number[] = [
   50_052,
   // A disk stayed away, since an earlier fault on it ended a second time.
   50_231,
+  // A restored index had a member for whole that had missed its seal, until that was noticed.
+  50_355,
 ];
